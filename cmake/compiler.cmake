@@ -1,0 +1,24 @@
+# The language, the warnings (all are errors), the sanitizers, and ccache where it is installed.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+
+set(VMIRROR_SANITIZE "" CACHE STRING "Sanitizers for every target, as -fsanitize takes them")
+option(VMIRROR_FUZZ "Link the fuzz targets with libFuzzer (needs Clang); else they replay their corpora" OFF)
+
+add_compile_options(-Wall -Wextra -Werror -g1)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  add_compile_options(-Og)
+endif()
+if(VMIRROR_SANITIZE)
+  add_compile_options(-fsanitize=${VMIRROR_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${VMIRROR_SANITIZE})
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()

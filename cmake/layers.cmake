@@ -1,0 +1,32 @@
+# One static library per folder, each linked to those of lower rank that it uses; `./run lint` checks
+# that includes go only downwards (docs/ARCHITECTURE.md, "Layout and direction").
+#
+#   vmirror_layer(agent/decap USES agent_model ...)  ->  library agent_decap of agent/decap/*.cpp and *.c
+#
+# A folder of headers only becomes an interface library. A new source file needs no line here.
+function(vmirror_layer folder)
+  cmake_parse_arguments(LAYER "" "" "USES;PRIVATE" ${ARGN})
+  string(REPLACE "/" "_" name ${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*.c)
+  list(FILTER sources EXCLUDE REGEX "_main\\.cpp$")
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+    target_link_libraries(${name} PUBLIC ${LAYER_USES} PRIVATE ${LAYER_PRIVATE})
+  else()
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE ${CMAKE_SOURCE_DIR})
+    target_link_libraries(${name} INTERFACE ${LAYER_USES} ${LAYER_PRIVATE})
+  endif()
+endfunction()
+
+vmirror_layer(plugin/base USES tl::expected)
+vmirror_layer(plugin/api USES plugin_base)
+vmirror_layer(plugin/fake USES plugin_api)
+
+vmirror_layer(agent/wire USES plugin_base)
+vmirror_layer(agent/model USES agent_wire plugin_api)
+vmirror_layer(agent/capture USES agent_model PRIVATE ZLIB::ZLIB)
+vmirror_layer(agent/decap USES agent_model)
+vmirror_layer(agent/dissect USES agent_model)
+vmirror_layer(agent/flow USES agent_model)

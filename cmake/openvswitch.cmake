@@ -1,0 +1,1 @@
+# libopenvswitch, built once from Debian's openvswitch-source.

@@ -1,0 +1,218 @@
+// The values that every virtual switch's driver speaks: what is asked (Desired), what is there
+// (Observed), what the driver would have there (Realisation) and one change (Step). No value here names
+// a kind of switch; a driver that can't express one says so in the session's verdict.
+//
+// Directions are the guest's: `in` is what the guest receives, `out` is what it sends.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "plugin/base/address.hpp"
+
+namespace vmirror {
+
+enum class Direction : std::uint8_t { none = 0, in = 1, out = 2, both = 3 };
+
+constexpr Direction operator|(Direction a, Direction b) {
+  return static_cast<Direction>(static_cast<int>(a) | static_cast<int>(b));
+}
+constexpr bool includes(Direction a, Direction part) {
+  return (static_cast<int>(a) & static_cast<int>(part)) == static_cast<int>(part);
+}
+/// "in", "out", "both", "none"
+std::string_view to_text(Direction direction);
+
+// ---- Targets: where copies go ------------------------------------------------------------------
+
+/// The engine of this agent. On the host itself: a port of our own on the switch. In an appliance VM:
+/// that VM's monitor NIC, found on the switch by its MAC.
+struct LocalTarget {
+  std::optional<Mac> monitor_nic;
+  auto operator<=>(const LocalTarget&) const = default;
+};
+/// A collector that takes ERSPAN (draft-foschiano-erspan).
+struct ErspanTarget {
+  IpAddress address;
+  int version = 2;                       ///< ERSPAN type: 2 or 3.
+  std::optional<std::uint16_t> session;  ///< 0..1023; none: chosen by the planner, stable per target.
+  auto operator<=>(const ErspanTarget&) const = default;
+};
+/// A collector that takes transparent Ethernet over GRE (protocol 0x6558).
+struct GreTarget {
+  IpAddress address;
+  std::optional<std::uint32_t> key;
+  auto operator<=>(const GreTarget&) const = default;
+};
+/// A VLAN that carries copies over the switches.
+struct RspanTarget {
+  std::uint16_t vlan = 0;  ///< 1..4094
+  auto operator<=>(const RspanTarget&) const = default;
+};
+using Target = std::variant<LocalTarget, ErspanTarget, GreTarget, RspanTarget>;
+
+/// A short stable text: "local", "erspan-192.0.2.9", "gre-192.0.2.9", "rspan-100".
+std::string to_text(const Target& target);
+
+// ---- Desired -------------------------------------------------------------------------------------
+
+/// One mirror that is wanted: one NIC on this host to one target.
+struct SessionRequest {
+  std::string name;         ///< "vnet0@local": unique on the host.
+  std::string policy;       ///< The policy that asked; several joined by '+'.
+  std::string switch_name;  ///< Where the NIC's port is.
+  std::string port;         ///< The port's name on that switch.
+  Direction direction = Direction::both;
+  std::uint32_t snaplen = 0;  ///< Bytes kept of each copy; 0: whole frames.
+  std::string filter;         ///< In the switch's own words; empty: every frame.
+  Target target;
+  bool operator==(const SessionRequest&) const = default;
+};
+
+struct Desired {
+  std::vector<SessionRequest> sessions;
+};
+
+// ---- Observed ------------------------------------------------------------------------------------
+
+/// What the switch itself counted on a port. Absent where the switch has not said yet.
+struct PortCounters {
+  std::uint64_t out_frames = 0;  ///< Sent by the guest, received by the switch.
+  std::uint64_t out_bytes = 0;
+  std::uint64_t in_frames = 0;  ///< Received by the guest, sent by the switch.
+  std::uint64_t in_bytes = 0;
+  std::uint64_t dropped = 0;  ///< By the switch on this port, both directions.
+  bool operator==(const PortCounters&) const = default;
+};
+
+struct Port {
+  std::string name;
+  std::string id;    ///< The switch's own identity of it; changes when deleted and added again.
+  std::string type;  ///< "" or "system" for a plain one, else the switch's word: internal, erspan, …
+  bool owned = false;
+  bool link_up = false;
+  std::optional<Mac> mac;          ///< The guest's, where the switch knows it.
+  std::string vm;                  ///< The VM's UUID or name, where the switch knows it.
+  std::string interface_id;        ///< The NIC's identity, the same on both hosts of a migration.
+  std::optional<std::uint16_t> vlan;  ///< Access VLAN.
+  std::map<std::string, std::string> labels;   ///< Open vSwitch: external_ids.
+  std::map<std::string, std::string> options;  ///< Tunnel ports: remote_ip, key, …
+  std::string error;  ///< What the switch says is wrong with it; empty: nothing.
+  std::optional<PortCounters> counters;
+  bool operator==(const Port&) const = default;
+};
+
+/// A mirror as a switch has it, or as a driver wants it (then the counters are absent).
+struct Mirror {
+  std::string name;  ///< Unique on its switch.
+  std::string switch_name;
+  std::set<std::string> in_ports;   ///< Copies what these ports' guests receive.
+  std::set<std::string> out_ports;  ///< Copies what these ports' guests send.
+  bool all = false;                 ///< Copies every frame of the switch.
+  std::set<std::uint16_t> vlans;    ///< Only frames of these; empty: every VLAN.
+  std::string output_port;          ///< Where copies go; empty when by VLAN, or when it is gone.
+  std::optional<std::uint16_t> output_vlan;
+  std::uint32_t snaplen = 0;
+  std::string filter;
+
+  // Observed only.
+  bool owned = false;
+  std::optional<std::uint64_t> copied_frames;
+  std::optional<std::uint64_t> copied_bytes;
+
+  /// True when both ask the switch for the same, whatever was counted.
+  bool same_as(const Mirror& other) const;
+  bool operator==(const Mirror&) const = default;
+};
+
+struct Switch {
+  std::string name;
+  std::map<std::string, Port> ports;      ///< By name.
+  std::map<std::string, Mirror> mirrors;  ///< By name.
+  std::set<std::uint16_t> unlearned_vlans;        ///< VLANs in which the switch learns no addresses.
+  std::set<std::uint16_t> owned_unlearned_vlans;  ///< Those of them that we set.
+};
+
+/// What the driver can do on this switch in this version; the rest is refused by name.
+struct Capabilities {
+  std::string version;  ///< The switch's, for people: "Open vSwitch 3.1.0, schema 8.3.1"
+  std::size_t mirrors_per_switch = 0;
+  bool snaplen = false;
+  bool filter = false;
+  bool erspan = false;
+  bool gre = false;
+  bool rspan = false;
+};
+
+/// The world as one reading shows it. Names are unique among a driver's switches.
+struct Observed {
+  std::uint64_t revision = 0;  ///< Grows with each change that the driver saw.
+  Capabilities capabilities;
+  std::map<std::string, Switch> switches;
+};
+
+// ---- Realisation and steps -----------------------------------------------------------------------
+
+/// What is to become of one session: the mirror that serves it, or why none can.
+struct Verdict {
+  std::string session;
+  std::string switch_name;
+  std::string mirror;       ///< Empty when refused.
+  std::string output;       ///< Port name, or "vlan 100".
+  std::optional<std::uint32_t> session_id;  ///< ERSPAN session ID or GRE key, when the target has one.
+  std::optional<Error> refused;
+};
+
+/// A port of our own that a mirror needs.
+struct OutputPort {
+  std::string name;
+  std::string switch_name;
+  std::string type;                            ///< internal, erspan, gre
+  std::map<std::string, std::string> options;  ///< remote_ip, key, erspan_ver, …
+  bool operator==(const OutputPort&) const = default;
+};
+
+/// All that a driver wants to own on its switches for a Desired; what it owns and isn't here goes.
+struct Realisation {
+  std::vector<OutputPort> ports;
+  std::vector<Mirror> mirrors;
+  std::map<std::string, std::set<std::uint16_t>> unlearned_vlans;  ///< By switch.
+  std::vector<Verdict> verdicts;                                   ///< One for each session asked.
+};
+
+struct PutPort {
+  OutputPort port;
+};
+struct RemovePort {
+  std::string switch_name, name;
+};
+/// Creates the mirror, or makes the owned one of that name be so.
+struct PutMirror {
+  Mirror mirror;
+};
+struct RemoveMirror {
+  std::string switch_name, name;
+};
+/// The VLANs in which we ask the switch not to learn; replaces those that we asked for before.
+struct PutUnlearnedVlans {
+  std::string switch_name;
+  std::set<std::uint16_t> vlans;
+};
+
+/// One change to one owned object, with the reason in words.
+struct Step {
+  std::variant<PutPort, RemovePort, PutMirror, RemoveMirror, PutUnlearnedVlans> change;
+  std::string why;  ///< "no such mirror", "someone changed snaplen from 128 to 0"
+
+  /// The switch that it changes.
+  const std::string& switch_name() const;
+  /// "put mirror br0/vmirror-local: in {vnet0}, out {vnet0} -> port vmr-br0"
+  std::string text() const;
+};
+
+}  // namespace vmirror

@@ -1,0 +1,92 @@
+// MAC and IP addresses as values: parsed from text, formatted to text, compared, hashed.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "plugin/base/cursor.hpp"
+#include "plugin/base/result.hpp"
+
+namespace vmirror {
+
+/// An IEEE 802 MAC address.
+struct Mac {
+  std::array<std::uint8_t, 6> octets{};
+
+  auto operator<=>(const Mac&) const = default;
+  bool is_group() const { return (octets[0] & 1) != 0; }
+  bool is_zero() const { return *this == Mac{}; }
+
+  /// From six bytes on the wire.
+  static Mac from(const std::uint8_t* p) {
+    Mac mac;
+    std::memcpy(mac.octets.data(), p, 6);
+    return mac;
+  }
+  /// `52:54:00:12:34:56`; `-` as separator and either case are accepted. Error::Kind::invalid else.
+  static Result<Mac> parse(std::string_view text);
+  /// Lower case, separated by colons.
+  std::string text() const;
+};
+
+/// An IPv4 or IPv6 address. IPv4 is kept in the first four octets, the rest zero.
+struct IpAddress {
+  std::array<std::uint8_t, 16> octets{};
+  std::uint8_t version = 0;  ///< 4, 6, or 0: no address
+
+  auto operator<=>(const IpAddress&) const = default;
+  bool empty() const { return version == 0; }
+  std::size_t size() const { return version == 4 ? 4 : version == 6 ? 16 : 0; }
+  Bytes bytes() const { return {octets.data(), size()}; }
+  /// 224.0.0.0/4, 255.255.255.255 or ff00::/8.
+  bool is_group() const {
+    return version == 4 ? octets[0] >= 224 && (octets[0] < 240 || octets[0] == 255)
+                        : version == 6 && octets[0] == 0xff;
+  }
+  /// 0.0.0.0 or ::
+  bool is_unspecified() const { return octets == std::array<std::uint8_t, 16>{}; }
+
+  /// From four bytes on the wire.
+  static IpAddress v4(const std::uint8_t* p) {
+    IpAddress a;
+    a.version = 4;
+    std::memcpy(a.octets.data(), p, 4);
+    return a;
+  }
+  /// From sixteen bytes on the wire.
+  static IpAddress v6(const std::uint8_t* p) {
+    IpAddress a;
+    a.version = 6;
+    std::memcpy(a.octets.data(), p, 16);
+    return a;
+  }
+  /// Dotted quad, or RFC 4291 text without a zone. Error::Kind::invalid else.
+  static Result<IpAddress> parse(std::string_view text);
+  /// Dotted quad, or RFC 5952 text; empty for no address.
+  std::string text() const;
+};
+
+}  // namespace vmirror
+
+template <>
+struct std::hash<vmirror::Mac> {
+  std::size_t operator()(const vmirror::Mac& mac) const noexcept {
+    std::uint64_t v = 0;
+    std::memcpy(&v, mac.octets.data(), 6);
+    return v * 0x9e3779b97f4a7c15ULL >> 16;
+  }
+};
+template <>
+struct std::hash<vmirror::IpAddress> {
+  std::size_t operator()(const vmirror::IpAddress& a) const noexcept {
+    std::uint64_t low, high;
+    std::memcpy(&low, a.octets.data(), 8);
+    std::memcpy(&high, a.octets.data() + 8, 8);
+    return ((low * 0x9e3779b97f4a7c15ULL) ^ (high + a.version)) * 0xff51afd7ed558ccdULL >> 16;
+  }
+};

@@ -1,0 +1,24 @@
+#include "plugin/base/clock.hpp"
+
+#include <cstdio>
+#include <ctime>
+
+namespace vmirror {
+
+std::string format_time(Time time) {
+  Time seconds = time / kSecond;
+  Time nanoseconds = time % kSecond;
+  if (nanoseconds < 0) {
+    nanoseconds += kSecond;
+    --seconds;
+  }
+  const std::time_t t = seconds;
+  std::tm tm{};
+  gmtime_r(&t, &tm);
+  char out[64];
+  const std::size_t n = std::strftime(out, sizeof out, "%Y-%m-%dT%H:%M:%S", &tm);
+  std::snprintf(out + n, sizeof out - n, ".%06dZ", static_cast<int>(nanoseconds / 1000));
+  return out;
+}
+
+}  // namespace vmirror
