@@ -1,0 +1,34 @@
+// An asset: one MAC (one NIC) with all that was learned of it. The inventory's snapshots hold
+// these.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/model/facts.hpp"
+
+namespace vmirror {
+
+/// A learned attribute, with the field that it came from and when it was last said.
+struct AssetProperty {
+  Attribute attribute;
+  std::string value;
+  std::string source;  ///< "dhcp.host_name"
+  Time last = 0;
+};
+
+struct Asset {
+  Mac mac;
+  std::string vendor;  ///< Of the MAC's prefix, from the IEEE's registry; empty: not registered.
+  std::vector<IpAddress> ips;
+  std::vector<std::uint16_t> vlans;
+  std::vector<AssetProperty> properties;
+  bool router = false;
+  Time first = 0, last = 0;
+  std::uint64_t packets = 0, bytes = 0;  ///< Sent by it, of flows reported so far.
+  std::string vm;                        ///< From the locations, when it is a guest of ours.
+};
+
+}  // namespace vmirror

@@ -1,0 +1,159 @@
+// What a dissector tells of one frame, in a form that inventory, EVE and health fold without
+// knowing the protocol:
+//   a record  one message of a protocol, a tree of named fields ("dns": id 7, rrname "a.b", answers
+//   [...]) a fact    one typed statement on an asset, with the field that it was read from
+//             (52:54:00:12:34:56 has host_name "plc-7", source dhcp.host_name)
+// Facts is the buffer of one worker: dissectors append, the engine hands it to the sinks after each
+// frame and clears it. Nothing in it is good after `clear()`. Bounded; what does not fit is
+// counted.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "plugin/base/address.hpp"
+#include "plugin/base/clock.hpp"
+
+namespace vmirror {
+
+/// A typed value. Text and bytes are borrowed: from the frame, from a literal, or from Facts::keep.
+struct Value {
+  enum class Kind : std::uint8_t { boolean, number, signed_number, real, text, bytes, mac, ip };
+  Kind kind = Kind::number;
+  union {
+    std::uint64_t number = 0;  ///< boolean, number
+    std::int64_t signed_number;
+    double real;
+  };
+  std::string_view text;  ///< text: UTF-8 is not promised; bytes: raw
+  IpAddress ip;           ///< ip; a MAC in the first six octets
+
+  static Value of(bool v);
+  static Value of(std::uint64_t v);
+  static Value of(std::int64_t v);
+  static Value of(double v);
+  static Value of(std::string_view v);
+  static Value of(Bytes v);
+  static Value of(const Mac& v);
+  static Value of(const IpAddress& v);
+  Mac mac() const { return Mac::from(ip.octets.data()); }
+};
+
+/// What a fact says of an asset. Inventory knows these, and no protocol.
+enum class Attribute : std::uint8_t {
+  ip_address,  ///< The asset with this MAC holds this address.
+  host_name,   ///< DHCP, mDNS, LLDP, DNS
+  vendor,      ///< As the device says itself.
+  model,
+  firmware,
+  serial_number,
+  description,
+  router,   ///< boolean: it forwards for others.
+  service,  ///< text: "_ipp._tcp", "modbus"
+  count_,
+};
+/// "host_name"
+const char* to_text(Attribute attribute);
+
+/// Whom a fact is about. Either may be absent; with both, they belong together.
+struct Subject {
+  Mac mac;       ///< Zero: not known.
+  IpAddress ip;  ///< Empty: not known.
+};
+
+struct Fact {
+  Subject subject;
+  Attribute attribute;
+  Value value;
+  const char* source;  ///< "dhcp.host_name": protocol and field.
+};
+
+struct Field {
+  enum class Shape : std::uint8_t { leaf, open_object, open_array, close };
+  Shape shape = Shape::leaf;
+  const char* name = "";  ///< Empty for an element of an array.
+  Value value;            ///< leaf only
+};
+
+/// One message of one protocol: fields [first, first + count) of the Facts that holds it.
+struct Record {
+  const char* protocol;
+  std::uint32_t first;
+  std::uint32_t count;
+};
+
+class Facts {
+ public:
+  static constexpr std::size_t kMaxFields = 4096;   ///< of all records of a frame
+  static constexpr std::size_t kMaxRecords = 256;   ///< of a frame
+  static constexpr std::size_t kMaxFacts = 512;     ///< of a frame
+  static constexpr std::size_t kKeepBytes = 65536;  ///< of text made by dissectors, per frame
+
+  Facts();
+
+  // -- for dissectors --
+  /// Begins a record; the fields that follow are its own. `protocol` must be a literal.
+  void record(const char* protocol);
+  /// A field of the current record (or of the object or array that is open). `name` must be a
+  /// literal.
+  template <typename T>
+  void add(const char* name, T value) {
+    push({Field::Shape::leaf, name, Value::of(widen(value))});
+  }
+  void open_object(const char* name) { push({Field::Shape::open_object, name, {}}); }
+  void open_array(const char* name) { push({Field::Shape::open_array, name, {}}); }
+  void close() { push({Field::Shape::close, "", {}}); }
+  /// A statement on an asset. `source` must be a literal.
+  template <typename T>
+  void learn(const Subject& subject, Attribute attribute, T value, const char* source) {
+    push({subject, attribute, Value::of(widen(value)), source});
+  }
+  /// Copies text into the frame's arena and returns the copy; shortened when the arena is full.
+  std::string_view keep(std::string_view text);
+
+  // -- for sinks --
+  std::span<const Record> records() const { return records_; }
+  std::span<const Field> fields(const Record& record) const {
+    return std::span(fields_).subspan(record.first, record.count);
+  }
+  std::span<const Fact> facts() const { return facts_; }
+  bool empty() const { return records_.empty() && facts_.empty(); }
+  /// Fields, records, facts and bytes that found no room since the start.
+  std::uint64_t overflowed() const { return overflowed_; }
+
+  /// Forgets the frame. Keeps the memory.
+  void clear();
+
+ private:
+  template <typename T>
+  static auto widen(const T& v) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return v;
+    } else if constexpr (std::is_enum_v<T> || std::is_unsigned_v<T>) {
+      return static_cast<std::uint64_t>(v);
+    } else if constexpr (std::is_integral_v<T>) {
+      return static_cast<std::int64_t>(v);
+    } else if constexpr (std::is_floating_point_v<T>) {
+      return static_cast<double>(v);
+    } else if constexpr (std::is_convertible_v<T, std::string_view>) {
+      return std::string_view(v);
+    } else {
+      return v;  // Bytes, Mac, IpAddress
+    }
+  }
+  void push(const Field& field);
+  void push(const Fact& fact);
+
+  std::vector<Field> fields_;
+  std::vector<Record> records_;
+  std::vector<Fact> facts_;
+  std::unique_ptr<char[]> arena_;
+  std::size_t arena_used_ = 0;
+  std::uint64_t overflowed_ = 0;
+};
+
+}  // namespace vmirror

@@ -1,0 +1,48 @@
+// A flow as the rest of the engine sees it: one conversation of two endpoints, both directions in
+// one value. IP: 5-tuple plus VLAN. Other frames: the two MACs, the EtherType and the VLAN.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "plugin/base/address.hpp"
+#include "plugin/base/clock.hpp"
+
+namespace vmirror {
+
+enum class TcpState : std::uint8_t { none, syn, established, closing, closed, reset, midstream };
+/// "established"
+const char* to_text(TcpState state);
+
+/// Why a flow was reported.
+enum class FlowEnd : std::uint8_t {
+  none,     ///< It goes on: the report of a long flow, or a snapshot.
+  closed,   ///< TCP FIN both ways, or RST.
+  idle,     ///< No packet for the protocol's timeout.
+  evicted,  ///< The table was full (counted).
+  flushed,  ///< The end of a capture file, or the daemon stopped.
+};
+const char* to_text(FlowEnd end);
+
+/// Side 0 is the client: who sent the SYN, or the first frame seen. Side 1 is the server.
+struct Flow {
+  std::uint64_t id = 0;         ///< Unique within a worker's life.
+  std::array<IpAddress, 2> ip;  ///< Empty for a flow below IP.
+  std::array<Mac, 2> mac;       ///< As first seen from that side; side 1's from the first reply, or
+                                ///< the first frame's destination until then.
+  std::array<std::uint16_t, 2> port{};  ///< ICMP: type<<8|code of the first frame, and its id
+  std::uint8_t protocol = 0;            ///< IANA, 0xff below IP
+  std::uint16_t ethertype = 0;
+  std::uint16_t vlan = 0;  ///< The innermost, 0: none
+  std::array<std::uint64_t, 2> packets{};
+  std::array<std::uint64_t, 2> bytes{};  ///< On the wire, from the MAC header on.
+  Time first = 0, last = 0;
+  std::array<std::uint8_t, 2> tcp_flags{};
+  TcpState tcp = TcpState::none;
+  FlowEnd end = FlowEnd::none;
+  const char* application = nullptr;  ///< The dissector's name, when one took it.
+  std::uint32_t session = 0;          ///< Origin::session of the first frame.
+  std::uint16_t input = 0;
+};
+
+}  // namespace vmirror

@@ -1,0 +1,51 @@
+// A frame as it travels: capture -> decap -> dissect -> flow. The bytes are borrowed from the ring,
+// the mapped file or the reassembly buffer and are good until the call that passes them returns.
+#pragma once
+
+#include <cstdint>
+
+#include "agent/wire/packet.hpp"
+#include "plugin/api/model.hpp"
+#include "plugin/base/clock.hpp"
+
+namespace vmirror {
+
+enum class Encapsulation : std::uint8_t {
+  none,
+  erspan1,
+  erspan2,
+  erspan3,
+  gre,
+  vxlan,
+  geneve,
+  rspan
+};
+/// "erspan2"
+const char* to_text(Encapsulation encapsulation);
+
+/// How a frame came to us: what the encapsulation said of it. Zero values: it said nothing.
+struct Origin {
+  Encapsulation encapsulation = Encapsulation::none;
+  bool has_session = false;
+  bool truncated = false;  ///< The mirroring switch cut the copy.
+  Direction direction =
+      Direction::none;              ///< ERSPAN III D bit: ingress of the source port is `out`.
+  std::uint8_t bad_frame = 0;       ///< ERSPAN III BSO: 0 good, 1 short, 2 oversized, 3 CRC.
+  std::uint8_t depth = 0;           ///< Encapsulations taken off.
+  std::uint32_t session = 0;        ///< ERSPAN session ID, GRE key, VNI, RSPAN VLAN.
+  std::uint32_t port_index = 0;     ///< ERSPAN II index, ERSPAN III port of the subheader.
+  std::uint64_t hardware_time = 0;  ///< ERSPAN III timestamp in its own granularity.
+  std::uint8_t granularity = 0;     ///< ERSPAN III Gra.
+  IpAddress sender;                 ///< Outer source address.
+};
+
+struct Frame {
+  Bytes bytes;                  ///< As captured; may be shorter than the wire had.
+  std::uint32_t wire_size = 0;  ///< Bytes that the wire had, as far as known.
+  LinkType link = LinkType::ethernet;
+  VlanTag stripped;  ///< A tag that is no longer in `bytes` (ring metadata, ERSPAN header).
+  Time time = 0;
+  std::uint16_t input = 0;  ///< Index of the capture input in the configuration.
+};
+
+}  // namespace vmirror

@@ -1,0 +1,302 @@
+#include "agent/wire/packet.hpp"
+
+#include <algorithm>
+
+namespace vmirror {
+namespace {
+
+constexpr int kMaxExtensions = 8;
+
+bool is_tpid(std::uint16_t type) {
+  return type == ethertype::kVlan || type == ethertype::kProviderVlan ||
+         type == ethertype::kOldProviderVlan;
+}
+
+/// One pass over one frame; every member function reads one layer and names the next.
+class Reader {
+ public:
+  Reader(Bytes bytes, Packet& packet) : data_(bytes.data()), size_(bytes.size()), p_(packet) {}
+
+  void link(LinkType type) {
+    switch (type) {
+      case LinkType::ethernet:
+        return ethernet();
+      case LinkType::ip:
+        return bare_ip(0);
+      case LinkType::linux_sll:
+        return after_cooked(14, 16);
+      case LinkType::linux_sll2:
+        return after_cooked(0, 20);
+      case LinkType::bsd_null:
+        return bare_ip(4);
+    }
+  }
+
+ private:
+  void fail(HeaderError error) { p_.error = error; }
+  bool has(std::size_t offset, std::size_t size) const { return offset + size <= size_; }
+
+  void ethernet() {
+    if (!has(0, 14)) return fail(HeaderError::link_truncated);
+    p_.has_macs = true;
+    tagged(12);
+  }
+
+  /// LINUX_SLL and SLL2 name the protocol at `type_at` and go on at `next`.
+  void after_cooked(std::size_t type_at, std::size_t next) {
+    if (!has(0, next)) return fail(HeaderError::link_truncated);
+    const std::uint16_t type = load_be16(data_ + type_at);
+    if (is_tpid(type) && has(next, 4)) {
+      add_tag({type, load_be16(data_ + next)});
+      return tagged(next + 2);
+    }
+    network(type, next);
+  }
+
+  void bare_ip(std::size_t at) {
+    if (!has(at, 1)) return fail(HeaderError::link_truncated);
+    const int version = data_[at] >> 4;
+    if (version != 4 && version != 6) return fail(HeaderError::ip_version);
+    network(version == 4 ? ethertype::kIpv4 : ethertype::kIpv6, at);
+  }
+
+  bool add_tag(VlanTag tag) {
+    if (p_.tag_count == Packet::kMaxTags) {
+      fail(HeaderError::vlan_too_deep);
+      return false;
+    }
+    p_.tags[p_.tag_count++] = tag;
+    return true;
+  }
+
+  /// `at` is where an EtherType, a length or a TPID stands.
+  void tagged(std::size_t at) {
+    std::uint16_t type = load_be16(data_ + at);
+    while (is_tpid(type)) {
+      if (!has(at, 6)) return fail(HeaderError::vlan_truncated);
+      if (!add_tag({type, load_be16(data_ + at + 2)})) return;
+      at += 4;
+      type = load_be16(data_ + at);
+    }
+    if (type >= 0x0600) return network(type, at + 2);
+    llc(at + 2, type);
+  }
+
+  void llc(std::size_t at, std::size_t length) {
+    p_.llc = true;
+    const std::size_t end = std::min(size_, at + length);
+    if (at + 3 > end) return fail(HeaderError::llc_truncated);
+    p_.llc_dsap = data_[at];
+    p_.llc_ssap = data_[at + 1];
+    if (p_.llc_dsap == 0xaa && p_.llc_ssap == 0xaa && data_[at + 2] == 3) {
+      if (at + 8 > end) return fail(HeaderError::llc_truncated);
+      p_.snap_oui = static_cast<std::uint32_t>(data_[at + 3]) << 16 | load_be16(data_ + at + 4);
+      const std::uint16_t pid = load_be16(data_ + at + 6);
+      // OUI 0: the PID is an EtherType (RFC 1042).
+      if (p_.snap_oui == 0) {
+        size_ = end;
+        return network(pid, at + 8);
+      }
+      p_.ethertype = pid;
+      at += 8;
+    } else {
+      at += (data_[at + 2] & 3) == 3 || at + 4 > end ? 3 : 4;  // U-format has a one-byte control.
+    }
+    set_network(at, end);
+  }
+
+  void set_network(std::size_t at, std::size_t end) {
+    end = std::min<std::size_t>(end, 0xffff);
+    at = std::min(at, end);
+    p_.network = static_cast<std::uint16_t>(at);
+    p_.network_size = static_cast<std::uint16_t>(end - at);
+  }
+
+  void network(std::uint16_t type, std::size_t at) {
+    p_.ethertype = type;
+    set_network(at, size_);
+    if (type == ethertype::kIpv4) return ipv4(at);
+    if (type == ethertype::kIpv6) return ipv6(at);
+  }
+
+  void ipv4(std::size_t at) {
+    if (!has(at, 20)) return fail(HeaderError::ip_truncated);
+    const std::uint8_t* h = data_ + at;
+    if (h[0] >> 4 != 4) return fail(HeaderError::ip_version);
+    const std::size_t header = (h[0] & 15) * 4u;
+    if (header < 20) return fail(HeaderError::ip_header_length);
+    p_.ip_version = 4;
+    p_.ttl = h[8];
+    p_.protocol = h[9];
+    if (!has(at, header)) return fail(HeaderError::ip_truncated);
+    std::size_t total = load_be16(h + 2);
+    if (total == 0) total = size_ - at;  // Segmentation offload leaves it zero.
+    if (total < header) return fail(HeaderError::ip_total_length);
+    const std::size_t end = std::min(size_, at + total);
+    set_network(at, end);
+    const std::uint16_t flags = load_be16(h + 6);
+    p_.fragment_id = load_be16(h + 4);
+    p_.fragment_offset = static_cast<std::uint16_t>((flags & 0x1fff) * 8);
+    p_.more_fragments = (flags & 0x2000) != 0;
+    finish_ip(at + header, end, at + total);
+  }
+
+  void ipv6(std::size_t at) {
+    if (!has(at, 40)) return fail(HeaderError::ip_truncated);
+    const std::uint8_t* h = data_ + at;
+    if (h[0] >> 4 != 6) return fail(HeaderError::ip_version);
+    p_.ip_version = 6;
+    p_.ttl = h[7];
+    const std::size_t length = load_be16(h + 4);
+    const std::size_t wire_end = length == 0 ? size_ : at + 40 + length;  // 0: jumbo or offload.
+    const std::size_t end = std::min(size_, wire_end);
+    set_network(at, end);
+    std::uint8_t next = h[6];
+    at += 40;
+    for (int i = 0;; ++i) {
+      const bool options = next == 0 || next == 43 || next == 60 || next == 135;
+      if (!options && next != 44 && next != 51) break;
+      if (i == kMaxExtensions || at + 8 > end) return fail(HeaderError::ip6_extension);
+      const std::uint8_t* e = data_ + at;
+      std::size_t size = 8;
+      if (next == 44) {
+        p_.fragment_offset = load_be16(e + 2) & 0xfff8;
+        p_.more_fragments = (e[3] & 1) != 0;
+        p_.fragment_id = load_be32(e + 4);
+      } else {
+        size = next == 51 ? (e[1] + 2u) * 4 : (e[1] + 1u) * 8;
+      }
+      const bool later_fragment = next == 44 && p_.fragment_offset != 0;
+      next = e[0];
+      if (at + size > end) return fail(HeaderError::ip6_extension);
+      at += size;
+      if (later_fragment) break;
+    }
+    p_.protocol = next;
+    finish_ip(at, end, wire_end);
+  }
+
+  void finish_ip(std::size_t at, std::size_t end, std::size_t wire_end) {
+    at = std::min<std::size_t>(at, 0xffff);
+    end = std::clamp<std::size_t>(end, at, 0xffff);
+    p_.transport = p_.payload = static_cast<std::uint16_t>(at);
+    p_.payload_size = static_cast<std::uint16_t>(end - at);
+    p_.payload_wire_size = static_cast<std::uint16_t>(std::min<std::size_t>(wire_end - at, 0xffff));
+    p_.fragment = p_.more_fragments || p_.fragment_offset != 0;
+    p_.first_fragment = p_.more_fragments && p_.fragment_offset == 0;
+    if (p_.fragment_offset == 0) transport(at, end);
+  }
+
+  void transport(std::size_t at, std::size_t end) {
+    switch (p_.protocol) {
+      case ip_protocol::kTcp:
+        return tcp(at, end);
+      case ip_protocol::kUdp:
+        return udp(at, end);
+      case ip_protocol::kIcmp:
+      case ip_protocol::kIcmpv6:
+        return icmp(at, end);
+      case ip_protocol::kSctp:
+        if (at + 12 > end) return fail(HeaderError::transport_truncated);
+        ports(at);
+        return consume(12);
+      default:
+        return;
+    }
+  }
+
+  void ports(std::size_t at) {
+    p_.source_port = load_be16(data_ + at);
+    p_.destination_port = load_be16(data_ + at + 2);
+  }
+
+  void consume(std::size_t header) {
+    p_.payload = static_cast<std::uint16_t>(p_.payload + header);
+    p_.payload_size = static_cast<std::uint16_t>(p_.payload_size - header);
+    p_.payload_wire_size = static_cast<std::uint16_t>(p_.payload_wire_size - header);
+  }
+
+  void tcp(std::size_t at, std::size_t end) {
+    if (at + 4 <= end) ports(at);
+    if (at + 20 > end) return fail(HeaderError::transport_truncated);
+    const std::uint8_t* h = data_ + at;
+    p_.sequence = load_be32(h + 4);
+    p_.acknowledgement = load_be32(h + 8);
+    p_.tcp_flags = h[13];
+    p_.window = load_be16(h + 14);
+    const std::size_t header = (h[12] >> 4) * 4u;
+    if (header < 20 || at + header > end) {
+      consume(p_.payload_size);
+      return fail(header < 20 ? HeaderError::tcp_offset : HeaderError::transport_truncated);
+    }
+    consume(header);
+  }
+
+  void udp(std::size_t at, std::size_t end) {
+    if (at + 4 <= end) ports(at);
+    if (at + 8 > end) return fail(HeaderError::transport_truncated);
+    const std::size_t length = load_be16(data_ + at + 4);
+    consume(8);
+    if (length == 0) return;  // IPv6 jumbogram or offload: the IP length holds.
+    if (length < 8) return fail(HeaderError::udp_length);
+    if (p_.fragment) return;  // The length is the whole datagram's.
+    p_.payload_size =
+        static_cast<std::uint16_t>(std::min<std::size_t>(p_.payload_size, length - 8));
+    p_.payload_wire_size =
+        static_cast<std::uint16_t>(std::min<std::size_t>(p_.payload_wire_size, length - 8));
+  }
+
+  void icmp(std::size_t at, std::size_t end) {
+    if (at + 4 > end) return fail(HeaderError::transport_truncated);
+    p_.source_port = load_be16(data_ + at);
+    if (at + 6 <= end) p_.destination_port = load_be16(data_ + at + 4);
+    consume(4);
+  }
+
+  const std::uint8_t* data_;
+  std::size_t size_;
+  Packet& p_;
+};
+
+}  // namespace
+
+Packet parse_packet(Bytes bytes, LinkType link, VlanTag stripped) {
+  Packet packet;
+  if (stripped.present()) packet.tags[packet.tag_count++] = stripped;
+  Reader(bytes.first(std::min<std::size_t>(bytes.size(), 0xffff)), packet).link(link);
+  return packet;
+}
+
+const char* to_text(HeaderError error) {
+  switch (error) {
+    case HeaderError::none:
+      return "none";
+    case HeaderError::link_truncated:
+      return "link_truncated";
+    case HeaderError::vlan_truncated:
+      return "vlan_truncated";
+    case HeaderError::vlan_too_deep:
+      return "vlan_too_deep";
+    case HeaderError::llc_truncated:
+      return "llc_truncated";
+    case HeaderError::ip_truncated:
+      return "ip_truncated";
+    case HeaderError::ip_version:
+      return "ip_version";
+    case HeaderError::ip_header_length:
+      return "ip_header_length";
+    case HeaderError::ip_total_length:
+      return "ip_total_length";
+    case HeaderError::ip6_extension:
+      return "ip6_extension";
+    case HeaderError::transport_truncated:
+      return "transport_truncated";
+    case HeaderError::tcp_offset:
+      return "tcp_offset";
+    case HeaderError::udp_length:
+      return "udp_length";
+  }
+  return "unknown";
+}
+
+}  // namespace vmirror
