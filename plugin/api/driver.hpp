@@ -1,5 +1,5 @@
-// The contract of a virtual switch's driver: observe, realise, apply. tests/contract runs one suite over
-// every driver; docs/adding-a-driver.md walks through a new one.
+// The contract of a virtual switch's driver: observe, realise, apply. tests/contract runs one suite
+// over every driver; docs/adding-a-driver.md walks through a new one.
 #pragma once
 
 #include <functional>
@@ -11,9 +11,9 @@
 
 namespace vmirror {
 
-/// One connection to one host's virtual switches. All functions but `on_change` are called by one thread
-/// at a time (the reconciler's). A driver marks what it creates with its owner's name (a field of its
-/// own constructor) and reports as `owned` what carries that mark.
+/// One connection to one host's virtual switches. All functions but `on_change` are called by one
+/// thread at a time (the reconciler's). A driver marks what it creates with its owner's name (a
+/// field of its own constructor) and reports as `owned` what carries that mark.
 class Driver {
  public:
   virtual ~Driver() = default;
@@ -21,22 +21,23 @@ class Driver {
   /// "ovs", "fake"
   virtual std::string_view name() const = 0;
 
-  /// Reads the world. Blocks at most the driver's timeout. Unknown is not empty: where the switch can't
-  /// be read this is Error::Kind::unreachable, never an Observed without switches.
+  /// Reads the world. Blocks at most the driver's timeout. Unknown is not empty: where the switch
+  /// can't be read this is Error::Kind::unreachable, never an Observed without switches.
   virtual Result<std::shared_ptr<const Observed>> observe() = 0;
 
-  /// Pure: packs `desired` into the fewest mirrors that `observed` can hold. Gives a verdict for every
-  /// session; names depend on `desired` alone, so that the same wish finds its own objects again.
-  /// Refuses a session whose output could be its own source.
+  /// Pure: packs `desired` into the fewest mirrors that `observed` can hold. Gives a verdict for
+  /// every session; names depend on `desired` alone, so that the same wish finds its own objects
+  /// again. Refuses a session whose output could be its own source.
   virtual Realisation realise(const Desired& desired, const Observed& observed) const = 0;
 
-  /// Changes the world by `steps`, in order. Where the switch has transactions: all or nothing. Returns
-  /// once the switch's database took it, not when it works: observe again to know. Never touches an
-  /// object that isn't owned: a name that a foreign object holds is Error::Kind::refused.
+  /// Changes the world by `steps`, in order. Where the switch has transactions: all or nothing.
+  /// Returns once the switch's database took it, not when it works: observe again to know. Never
+  /// touches an object that isn't owned: a name that a foreign object holds is
+  /// Error::Kind::refused.
   virtual Result<void> apply(std::span<const Step> steps) = 0;
 
-  /// `hint` is called, from a thread of the driver's, after the world may have changed. A hint may be
-  /// lost or doubled; it must only wake somebody. Called once, before the first observe.
+  /// `hint` is called, from a thread of the driver's, after the world may have changed. A hint may
+  /// be lost or doubled; it must only wake somebody. Called once, before the first observe.
   virtual void on_change(std::function<void()> hint) = 0;
 };
 

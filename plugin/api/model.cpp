@@ -45,23 +45,26 @@ std::string text_of(const PutMirror& put) {
 
 std::string_view to_text(Direction direction) {
   switch (direction) {
-    case Direction::in: return "in";
-    case Direction::out: return "out";
-    case Direction::both: return "both";
-    case Direction::none: break;
+    case Direction::in:
+      return "in";
+    case Direction::out:
+      return "out";
+    case Direction::both:
+      return "both";
+    case Direction::none:
+      break;
   }
   return "none";
 }
 
 std::string to_text(const Target& target) {
-  return std::visit(
-      Overload{
-          [](const LocalTarget&) { return std::string("local"); },
-          [](const ErspanTarget& t) { return "erspan-" + t.address.text(); },
-          [](const GreTarget& t) { return "gre-" + t.address.text(); },
-          [](const RspanTarget& t) { return "rspan-" + std::to_string(t.vlan); },
-      },
-      target);
+  return std::visit(Overload{
+                        [](const LocalTarget&) { return std::string("local"); },
+                        [](const ErspanTarget& t) { return "erspan-" + t.address.text(); },
+                        [](const GreTarget& t) { return "gre-" + t.address.text(); },
+                        [](const RspanTarget& t) { return "rspan-" + std::to_string(t.vlan); },
+                    },
+                    target);
 }
 
 bool Mirror::same_as(const Mirror& o) const {

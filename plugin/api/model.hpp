@@ -1,6 +1,6 @@
 // The values that every virtual switch's driver speaks: what is asked (Desired), what is there
-// (Observed), what the driver would have there (Realisation) and one change (Step). No value here names
-// a kind of switch; a driver that can't express one says so in the session's verdict.
+// (Observed), what the driver would have there (Realisation) and one change (Step). No value here
+// names a kind of switch; a driver that can't express one says so in the session's verdict.
 //
 // Directions are the guest's: `in` is what the guest receives, `out` is what it sends.
 #pragma once
@@ -30,8 +30,8 @@ std::string_view to_text(Direction direction);
 
 // ---- Targets: where copies go ------------------------------------------------------------------
 
-/// The engine of this agent. On the host itself: a port of our own on the switch. In an appliance VM:
-/// that VM's monitor NIC, found on the switch by its MAC.
+/// The engine of this agent. On the host itself: a port of our own on the switch. In an appliance
+/// VM: that VM's monitor NIC, found on the switch by its MAC.
 struct LocalTarget {
   std::optional<Mac> monitor_nic;
   auto operator<=>(const LocalTarget&) const = default;
@@ -39,8 +39,9 @@ struct LocalTarget {
 /// A collector that takes ERSPAN (draft-foschiano-erspan).
 struct ErspanTarget {
   IpAddress address;
-  int version = 2;                       ///< ERSPAN type: 2 or 3.
-  std::optional<std::uint16_t> session;  ///< 0..1023; none: chosen by the planner, stable per target.
+  int version = 2;  ///< ERSPAN type: 2 or 3.
+  std::optional<std::uint16_t>
+      session;  ///< 0..1023; none: chosen by the planner, stable per target.
   auto operator<=>(const ErspanTarget&) const = default;
 };
 /// A collector that takes transparent Ethernet over GRE (protocol 0x6558).
@@ -59,7 +60,8 @@ using Target = std::variant<LocalTarget, ErspanTarget, GreTarget, RspanTarget>;
 /// A short stable text: "local", "erspan-192.0.2.9", "gre-192.0.2.9", "rspan-100".
 std::string to_text(const Target& target);
 
-// ---- Desired -------------------------------------------------------------------------------------
+// ---- Desired
+// -------------------------------------------------------------------------------------
 
 /// One mirror that is wanted: one NIC on this host to one target.
 struct SessionRequest {
@@ -78,7 +80,8 @@ struct Desired {
   std::vector<SessionRequest> sessions;
 };
 
-// ---- Observed ------------------------------------------------------------------------------------
+// ---- Observed
+// ------------------------------------------------------------------------------------
 
 /// What the switch itself counted on a port. Absent where the switch has not said yet.
 struct PortCounters {
@@ -92,14 +95,15 @@ struct PortCounters {
 
 struct Port {
   std::string name;
-  std::string id;    ///< The switch's own identity of it; changes when deleted and added again.
-  std::string type;  ///< "" or "system" for a plain one, else the switch's word: internal, erspan, …
+  std::string id;  ///< The switch's own identity of it; changes when deleted and added again.
+  std::string
+      type;  ///< "" or "system" for a plain one, else the switch's word: internal, erspan, …
   bool owned = false;
   bool link_up = false;
-  std::optional<Mac> mac;          ///< The guest's, where the switch knows it.
-  std::string vm;                  ///< The VM's UUID or name, where the switch knows it.
-  std::string interface_id;        ///< The NIC's identity, the same on both hosts of a migration.
-  std::optional<std::uint16_t> vlan;  ///< Access VLAN.
+  std::optional<Mac> mac;    ///< The guest's, where the switch knows it.
+  std::string vm;            ///< The VM's UUID or name, where the switch knows it.
+  std::string interface_id;  ///< The NIC's identity, the same on both hosts of a migration.
+  std::optional<std::uint16_t> vlan;           ///< Access VLAN.
   std::map<std::string, std::string> labels;   ///< Open vSwitch: external_ids.
   std::map<std::string, std::string> options;  ///< Tunnel ports: remote_ip, key, …
   std::string error;  ///< What the switch says is wrong with it; empty: nothing.
@@ -132,9 +136,9 @@ struct Mirror {
 
 struct Switch {
   std::string name;
-  std::map<std::string, Port> ports;      ///< By name.
-  std::map<std::string, Mirror> mirrors;  ///< By name.
-  std::set<std::uint16_t> unlearned_vlans;        ///< VLANs in which the switch learns no addresses.
+  std::map<std::string, Port> ports;        ///< By name.
+  std::map<std::string, Mirror> mirrors;    ///< By name.
+  std::set<std::uint16_t> unlearned_vlans;  ///< VLANs in which the switch learns no addresses.
   std::set<std::uint16_t> owned_unlearned_vlans;  ///< Those of them that we set.
 };
 
@@ -156,15 +160,17 @@ struct Observed {
   std::map<std::string, Switch> switches;
 };
 
-// ---- Realisation and steps -----------------------------------------------------------------------
+// ---- Realisation and steps
+// -----------------------------------------------------------------------
 
 /// What is to become of one session: the mirror that serves it, or why none can.
 struct Verdict {
   std::string session;
   std::string switch_name;
-  std::string mirror;       ///< Empty when refused.
-  std::string output;       ///< Port name, or "vlan 100".
-  std::optional<std::uint32_t> session_id;  ///< ERSPAN session ID or GRE key, when the target has one.
+  std::string mirror;  ///< Empty when refused.
+  std::string output;  ///< Port name, or "vlan 100".
+  std::optional<std::uint32_t>
+      session_id;  ///< ERSPAN session ID or GRE key, when the target has one.
   std::optional<Error> refused;
 };
 

@@ -42,7 +42,8 @@ void put_vlans(const Realisation& wanted, const Switch& sw, std::vector<Step>& s
       it == wanted.unlearned_vlans.end() ? std::set<std::uint16_t>{} : it->second;
   const bool in_force = std::includes(sw.unlearned_vlans.begin(), sw.unlearned_vlans.end(),
                                       vlans.begin(), vlans.end());
-  // A VLAN that somebody else switched off is theirs: it is in force, and not ours to switch on again.
+  // A VLAN that somebody else switched off is theirs: it is in force, and not ours to switch on
+  // again.
   std::set<std::uint16_t> ours;
   for (const std::uint16_t vlan : vlans)
     if (!sw.unlearned_vlans.contains(vlan) || sw.owned_unlearned_vlans.contains(vlan))
@@ -57,7 +58,8 @@ void put_ports(const Realisation& wanted, const Switch& sw, std::vector<Step>& s
     const auto it = sw.ports.find(port.name);
     if (it == sw.ports.end())
       steps.push_back({PutPort{port}, "no such port"});
-    else if (it->second.type != port.type || it->second.options != port.options || !it->second.owned)
+    else if (it->second.type != port.type || it->second.options != port.options ||
+             !it->second.owned)
       steps.push_back({PutPort{port}, "type or options differ"});
   }
 }

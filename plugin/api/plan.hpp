@@ -7,10 +7,10 @@
 
 namespace vmirror {
 
-/// The steps that turn the owned part of `observed` into `wanted`: first removals of mirrors, then of
-/// ports, then VLAN learning, then ports, then mirrors, so that a name is free before it is used and a
-/// mirror's output exists before the mirror. Objects that aren't owned are neither removed nor changed.
-/// Empty when nothing is to do. A switch that `observed` lacks gets no steps.
+/// The steps that turn the owned part of `observed` into `wanted`: first removals of mirrors, then
+/// of ports, then VLAN learning, then ports, then mirrors, so that a name is free before it is used
+/// and a mirror's output exists before the mirror. Objects that aren't owned are neither removed
+/// nor changed. Empty when nothing is to do. A switch that `observed` lacks gets no steps.
 std::vector<Step> diff(const Realisation& wanted, const Observed& observed);
 
 }  // namespace vmirror

@@ -41,12 +41,14 @@ inline std::string_view as_text(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// Reads a borrowed span from front to back. A read past the end returns zero (or an empty span), moves
-/// to the end and makes `ok()` false for good: a parser reads a whole fixed part and checks once.
+/// Reads a borrowed span from front to back. A read past the end returns zero (or an empty span),
+/// moves to the end and makes `ok()` false for good: a parser reads a whole fixed part and checks
+/// once.
 class Cursor {
  public:
   Cursor() = default;
-  explicit Cursor(Bytes bytes) : begin_(bytes.data()), at_(bytes.data()), end_(at_ + bytes.size()) {}
+  explicit Cursor(Bytes bytes)
+      : begin_(bytes.data()), at_(bytes.data()), end_(at_ + bytes.size()) {}
 
   /// True while no read went past the end.
   bool ok() const { return ok_; }
@@ -58,16 +60,28 @@ class Cursor {
   Bytes rest() const { return {at_, left()}; }
 
   std::uint8_t u8() { return has(1) ? *at_++ : 0; }
-  std::uint16_t u16() { return read<std::uint16_t>([](auto v) { return __builtin_bswap16(v); }); }
-  std::uint32_t u32() { return read<std::uint32_t>([](auto v) { return __builtin_bswap32(v); }); }
-  std::uint64_t u64() { return read<std::uint64_t>([](auto v) { return __builtin_bswap64(v); }); }
+  std::uint16_t u16() {
+    return read<std::uint16_t>([](auto v) { return __builtin_bswap16(v); });
+  }
+  std::uint32_t u32() {
+    return read<std::uint32_t>([](auto v) { return __builtin_bswap32(v); });
+  }
+  std::uint64_t u64() {
+    return read<std::uint64_t>([](auto v) { return __builtin_bswap64(v); });
+  }
   std::uint32_t u24() {
     const std::uint32_t high = u8();
     return (high << 16) | u16();
   }
-  std::uint16_t le16() { return read<std::uint16_t>([](auto v) { return v; }); }
-  std::uint32_t le32() { return read<std::uint32_t>([](auto v) { return v; }); }
-  std::uint64_t le64() { return read<std::uint64_t>([](auto v) { return v; }); }
+  std::uint16_t le16() {
+    return read<std::uint16_t>([](auto v) { return v; });
+  }
+  std::uint32_t le32() {
+    return read<std::uint32_t>([](auto v) { return v; });
+  }
+  std::uint64_t le64() {
+    return read<std::uint64_t>([](auto v) { return v; });
+  }
 
   /// The next `size` bytes as a span into the input.
   Bytes take(std::size_t size) {
@@ -77,7 +91,8 @@ class Cursor {
     return out;
   }
   void skip(std::size_t size) { take(size); }
-  /// A cursor over the next `size` bytes, which this one skips: the way into a length-prefixed part.
+  /// A cursor over the next `size` bytes, which this one skips: the way into a length-prefixed
+  /// part.
   Cursor sub(std::size_t size) {
     Cursor out(take(size));
     out.ok_ = ok_;

@@ -1,5 +1,6 @@
-// The one way in which a fallible function answers: Result<T> holds a T or an Error that a person can
-// act on. Exceptions of libraries are caught at the call that may throw them and become an Error.
+// The one way in which a fallible function answers: Result<T> holds a T or an Error that a person
+// can act on. Exceptions of libraries are caught at the call that may throw them and become an
+// Error.
 #pragma once
 
 #include <string>
@@ -41,8 +42,7 @@ using Result = tl::expected<T, Error>;
 /// `return fail(Error::Kind::missing, "no port eth9", "bridge br0", "see `vmirror drivers`");`
 inline tl::unexpected<Error> fail(Error::Kind kind, std::string what, std::string where = {},
                                   std::string remedy = {}) {
-  return tl::unexpected<Error>(
-      Error{kind, std::move(what), std::move(where), std::move(remedy)});
+  return tl::unexpected<Error>(Error{kind, std::move(what), std::move(where), std::move(remedy)});
 }
 
 }  // namespace vmirror
