@@ -1,0 +1,31 @@
+// The driver of Open vSwitch: bridges, ports and mirrors through the switch's own database (OVSDB,
+// RFC 7047), on this host over a Unix socket or from an appliance VM over TLS.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "plugin/api/driver.hpp"
+
+namespace vmirror {
+
+/// Where the switch's database is and whose mirrors are ours.
+struct OvsOptions {
+  /// `unix:PATH`, `tcp:IP:PORT` or `ssl:IP:PORT`. Addresses, not host names.
+  std::string remote = "unix:/run/openvswitch/db.sock";
+  /// PEM files; all three are needed with `ssl:` and unused otherwise. TLS settings are the
+  /// process's: two drivers with different ones in one process don't work.
+  std::string private_key, certificate, ca_certificate;
+  /// The value of `external_ids:vmirror-owner` on what we create. Two daemons on one switch need
+  /// two.
+  std::string owner = "vmirror";
+  /// How long one observe() or apply() waits for the database.
+  std::chrono::milliseconds timeout{3000};
+};
+
+/// Starts the connection on a thread of its own and returns at once, whether or not the database
+/// answers: observe() tells. Error::Kind::invalid when an option is wrong or a TLS file unreadable.
+Result<std::unique_ptr<Driver>> make_ovs_driver(const OvsOptions& options);
+
+}  // namespace vmirror
