@@ -18,7 +18,9 @@ TEST(Mac, TextGoesInAndOut) {
         Case{"52:54:00:ab:cd:ef:01", nullptr}}) {
     const auto mac = Mac::parse(c.in);
     ASSERT_EQ(mac.has_value(), c.out != nullptr) << c.in;
-    if (mac) EXPECT_EQ(mac->text(), c.out);
+    if (mac) {
+      EXPECT_EQ(mac->text(), c.out);
+    }
   }
   EXPECT_EQ(Mac::parse("x").error().text(),
             "`x` is no MAC address (write it as 52:54:00:12:34:56)");
