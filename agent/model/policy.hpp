@@ -1,0 +1,39 @@
+// A policy: what a person asked for, once, for all hosts. A value: who parsed it and where it is
+// kept is nobody's business here.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/api/model.hpp"
+#include "plugin/base/clock.hpp"
+
+namespace vmirror {
+
+/// Which NICs. Every part that isn't empty must match; all are globs as in fnmatch(3), so `*` is
+/// any text and `?` any character. At least one part is given.
+struct Selector {
+  std::string vm;    ///< The VM's name; also its UUID where the switch knows no name.
+  std::string uuid;  ///< The VM's UUID, in either case.
+  std::string mac;   ///< The NIC's MAC, lower case with colons: "52:54:00:*".
+  std::string port;  ///< The port's name on its switch.
+  std::map<std::string, std::string> labels;  ///< Open vSwitch: external_ids. Key -> glob.
+  bool operator==(const Selector&) const = default;
+};
+
+struct Policy {
+  std::string name;              ///< Unique; letters, digits, `.`, `_`, `-`.
+  std::vector<Selector> select;  ///< Any one that matches selects the NIC.
+  Direction direction = Direction::both;
+  std::uint32_t snaplen = 0;  ///< Bytes kept of each copy; 0: whole frames.
+  std::string filter;         ///< In the switch's own words; empty: every frame.
+  std::vector<Target> targets;
+  int priority = 0;             ///< Of two policies on a NIC and target the higher decides.
+  std::optional<Time> expires;  ///< From then on it selects nothing.
+  bool operator==(const Policy&) const = default;
+};
+
+}  // namespace vmirror

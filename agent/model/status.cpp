@@ -1,0 +1,43 @@
+#include "agent/model/status.hpp"
+
+#include "agent/model/location.hpp"
+
+namespace vmirror {
+
+const char* to_text(Presence presence) {
+  return presence == Presence::active ? "active" : "incoming";
+}
+
+const char* to_text(SessionState state) {
+  switch (state) {
+    case SessionState::pending:
+      return "pending";
+    case SessionState::active:
+      return "active";
+    case SessionState::failed:
+      return "failed";
+    case SessionState::refused:
+      return "refused";
+    case SessionState::draining:
+      return "draining";
+    case SessionState::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+const char* to_text(PolicyState state) {
+  switch (state) {
+    case PolicyState::in_force:
+      return "in force";
+    case PolicyState::selects_nothing:
+      return "selects nothing";
+    case PolicyState::expired:
+      return "expired";
+    case PolicyState::refused:
+      break;
+  }
+  return "refused";
+}
+
+}  // namespace vmirror

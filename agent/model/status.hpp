@@ -1,0 +1,64 @@
+// What became of what was asked: the states of sessions and policies, each with its reason in
+// words.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/api/model.hpp"
+#include "plugin/base/clock.hpp"
+
+namespace vmirror {
+
+enum class SessionState : std::uint8_t {
+  pending,   ///< Asked for; not on the switch yet, or not proven by counters yet.
+  active,    ///< The switch shows it as asked, and copies move with the port's traffic.
+  failed,    ///< The switch refused it, says that it is broken, or copies nothing.
+  refused,   ///< Not attempted, for the reason given.
+  draining,  ///< No longer asked for; still on the switch.
+  unknown,   ///< The switch can't be read; it was left as it is.
+};
+/// "pending"
+const char* to_text(SessionState state);
+
+/// One session as people see it.
+struct SessionStatus {
+  std::string name;  ///< "vnet0@local"
+  SessionState state = SessionState::pending;
+  std::string reason;
+  Time since = 0;  ///< When it came into this state.
+  std::string policy;
+  std::string vm;
+  std::optional<Mac> mac;
+  std::string switch_name;
+  std::string port;
+  Direction direction = Direction::both;
+  std::string target;  ///< "erspan-192.0.2.9"
+  std::string mirror;  ///< Empty: none serves it.
+  std::string output;  ///< Port name, or "vlan 100".
+  std::optional<std::uint32_t> session_id;
+  std::optional<std::uint64_t> copied_frames;  ///< By the mirror, for all ports it serves.
+  std::optional<std::uint64_t> port_frames;    ///< By the port, in the session's directions.
+  bool operator==(const SessionStatus&) const = default;
+};
+
+enum class PolicyState : std::uint8_t {
+  in_force,         ///< It selects NICs of this host.
+  selects_nothing,  ///< No NIC of this host matches. Not an error.
+  expired,
+  refused,  ///< Some or all of it, for the reason given.
+};
+/// "in force"
+const char* to_text(PolicyState state);
+
+struct PolicyStatus {
+  std::string name;
+  PolicyState state = PolicyState::in_force;
+  std::string reason;
+  std::size_t sessions = 0;
+  bool operator==(const PolicyStatus&) const = default;
+};
+
+}  // namespace vmirror
