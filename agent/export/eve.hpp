@@ -1,0 +1,76 @@
+// EVE: one JSON object a line, in the shape that Suricata gives its events (docs.suricata.io, "Eve
+// JSON Format"), so that what reads Suricata reads us.
+//
+//   {"timestamp":"2026-01-02T03:04:05.678901+0000","flow_id":7,"in_iface":"mon0",
+//    "event_type":"dns","vlan":[100],"src_ip":"10.0.0.1","src_port":40000,"dest_ip":"10.0.0.2",
+//    "dest_port":53,"proto":"UDP","app_proto":"dns","vmirror":{"session":5,
+//    "encapsulation":"erspan2","sender":"192.0.2.9","vm":"web"},"dns":{...}}
+//
+// Every record of a dissector becomes an event of its protocol's name; besides there are flow,
+// asset and stats. All functions append whole lines to a worker's buffer and are pure. A key whose
+// value isn't known is left out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "agent/model/asset.hpp"
+#include "agent/model/drop.hpp"
+#include "agent/model/facts.hpp"
+#include "agent/model/flow.hpp"
+#include "agent/model/frame.hpp"
+
+namespace vmirror {
+
+/// What is common to the events of one frame or flow. Borrows its texts for the call.
+struct EventHead {
+  Time time = 0;
+  std::uint64_t flow_id = 0;  ///< 0: no flow.
+  std::string_view in_iface;
+  std::array<std::uint16_t, Packet::kMaxTags> vlans{};  ///< Outermost first.
+  int vlan_count = 0;
+  Mac src_mac, dest_mac;                      ///< Both zero: left out.
+  IpAddress src_ip, dest_ip;                  ///< Empty: left out.
+  std::uint16_t src_port = 0, dest_port = 0;  ///< ICMP: type<<8|code, id
+  std::uint8_t protocol = ip_protocol::kNone;
+  std::string_view app_proto;
+  Origin origin;        ///< `vmirror`: left out where nothing was taken off and no VM is known.
+  std::string_view vm;  ///< The guest that the mirror copies, from the mirror index.
+};
+
+/// What a frame itself says: all but flow_id, in_iface, app_proto and vm.
+EventHead event_head(const Frame& frame, const Packet& packet, const Origin& origin);
+
+/// One line: `event_type` is the record's protocol, with an object of that name that holds its
+/// fields. Objects and arrays that the record left open are closed.
+void append_record_event(std::string& out, const EventHead& head, const Record& record,
+                         std::span<const Field> fields);
+
+/// One line of `event_type` "flow": its counters toserver and toclient, start, end, age in seconds,
+/// state (new, established, closed) and reason (timeout, forced, shutdown, evicted; none while it
+/// goes on). TCP flows have `tcp` with both sides' flags. `origin` and `vm` as in EventHead.
+void append_flow_event(std::string& out, const Flow& flow, std::string_view in_iface,
+                       const Origin& origin = {}, std::string_view vm = {});
+
+/// One line of `event_type` "asset". `timestamp` is when it was last seen.
+void append_asset_event(std::string& out, const Asset& asset);
+
+/// One input's counters, by its name.
+struct InputStats {
+  std::string_view name;
+  FrameCounters frames;
+};
+/// Any further counter: {"eve.lost_queue_full", 3}.
+using NamedCounter = std::pair<std::string_view, std::uint64_t>;
+
+/// One line of `event_type` "stats": `capture` and `decoder` as Suricata has them (the inputs'
+/// sums), `inputs` one by one with every kind of drop that occurred, and `counters` by name.
+void append_stats_event(std::string& out, Time now, std::uint64_t uptime_seconds,
+                        std::span<const InputStats> inputs,
+                        std::span<const NamedCounter> counters = {});
+
+}  // namespace vmirror
