@@ -31,5 +31,7 @@ add_library(openvswitch::openvswitch STATIC IMPORTED GLOBAL)
 add_dependencies(openvswitch::openvswitch openvswitch_build)
 set_target_properties(openvswitch::openvswitch PROPERTIES
   IMPORTED_LOCATION ${openvswitch_root}/lib/libopenvswitch.a
-  INTERFACE_INCLUDE_DIRECTORIES "${openvswitch_root}/include;${openvswitch_root}/include/lib"
+  # For C only: lib/ has a string.h of its own, and C++ can't read these headers anyway.
+  INTERFACE_INCLUDE_DIRECTORIES
+    "$<$<COMPILE_LANGUAGE:C>:${openvswitch_root}/include;${openvswitch_root}/include/lib>"
   INTERFACE_LINK_LIBRARIES "OpenSSL::SSL;OpenSSL::Crypto;Threads::Threads;m;rt")

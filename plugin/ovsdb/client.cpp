@@ -1,0 +1,222 @@
+#include "plugin/ovsdb/client.hpp"
+
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "plugin/ovsdb/replica.hpp"
+
+namespace vmirror::ovsdb {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// How long the thread sleeps at most; only reconnection needs it to wake by itself.
+constexpr int kConnectedSleepMs = 60'000;
+constexpr int kDisconnectedSleepMs = 100;
+/// libopenvswitch waits up to 8 s before it connects again. Mirrors can't wait so long; on this
+/// host an attempt costs nothing.
+constexpr Client::Milliseconds kLocalPatience{200};
+constexpr Client::Milliseconds kRemotePatience{4000};
+
+void start_library() {
+  static std::once_flag once;
+  std::call_once(once, vm_idl_startup);
+}
+
+Result<void> use_tls(const ClientOptions& options) {
+  static std::mutex mutex;
+  const std::array files = {&options.private_key, &options.certificate, &options.ca_certificate};
+  for (const std::string* file : files) {
+    if (file->empty())
+      return fail(Error::Kind::invalid,
+                  "TLS needs a private key, a certificate and a CA certificate", options.remote,
+                  "give all three files");
+    if (access(file->c_str(), R_OK) != 0)
+      return fail(Error::Kind::invalid, "can't read this file", *file,
+                  "give a PEM file that exists");
+  }
+  const std::lock_guard lock(mutex);
+  if (!vm_idl_set_tls(options.private_key.c_str(), options.certificate.c_str(),
+                      options.ca_certificate.c_str()))
+    return fail(Error::Kind::invalid, "the TLS key or certificates are of no use", options.remote,
+                "check that they are PEM and that the key is the certificate's");
+  return {};
+}
+
+/// Signals are for the process's own threads, and a write to a closed socket is an error and no
+/// signal.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+}  // namespace
+
+struct Client::Request {
+  Transaction transaction;
+  bool abandoned = false;  ///< The caller has gone: its time was over.
+  bool sent = false;
+  std::optional<Result<bool>> answer;  ///< Done, or not: compose anew.
+};
+
+Result<std::unique_ptr<Client>> Client::start(const ClientOptions& options, Schema schema) {
+  constexpr std::array<std::string_view, 3> kForms = {"unix:", "tcp:", "ssl:"};
+  if (std::ranges::none_of(kForms, [&](auto form) { return options.remote.starts_with(form); }))
+    return fail(Error::Kind::invalid, "`" + options.remote + "` is no database's address", "remote",
+                "write unix:PATH, tcp:IP:PORT or ssl:IP:PORT");
+  start_library();
+  if (options.remote.find("ssl:") != std::string::npos)
+    if (const auto used = use_tls(options); !used) return tl::unexpected(used.error());
+  return std::unique_ptr<Client>(new Client(options, std::move(schema)));
+}
+
+Client::Client(const ClientOptions& options, Schema schema)
+    : remote_(options.remote), wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  thread_ = std::thread([this, schema = std::move(schema)] { run(remote_, schema); });
+}
+
+Client::~Client() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake();
+  thread_.join();
+  close(wake_fd_);
+}
+
+void Client::wake() const {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = write(wake_fd_, &one, sizeof one);
+}
+
+void Client::on_change(std::function<void()> hint) {
+  const std::lock_guard lock(mutex_);
+  hint_ = std::move(hint);
+}
+
+Error Client::not_connected(Milliseconds waited) const {
+  const std::string why = error_.empty() ? "no answer" : error_;
+  return {Error::Kind::unreachable,
+          "no connection to ovsdb-server within " + std::to_string(waited.count()) + " ms: " + why,
+          remote_, "is ovsdb-server running and listening there?"};
+}
+
+Result<std::shared_ptr<const Snapshot>> Client::read(Milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_for(lock, timeout, [&] { return synced_ && snapshot_; }))
+    return tl::unexpected(not_connected(timeout));
+  return snapshot_;
+}
+
+Result<Commit> Client::commit(Transaction transaction, Milliseconds timeout) {
+  const auto request = std::make_shared<Request>();
+  request->transaction = std::move(transaction);
+  std::unique_lock lock(mutex_);
+  queue_.push_back(request);
+  wake();
+  if (!changed_.wait_for(lock, timeout, [&] { return request->answer.has_value(); })) {
+    request->abandoned = true;
+    wake();
+    if (!request->sent && !synced_) return tl::unexpected(not_connected(timeout));
+    return fail(
+        Error::Kind::unreachable,
+        "ovsdb-server took no transaction within " + std::to_string(timeout.count()) + " ms",
+        remote_, "look whether it is busy or stopped");
+  }
+  if (!*request->answer) return tl::unexpected(request->answer->error());
+  return Commit{**request->answer, snapshot_};
+}
+
+// ---- The client's thread
+// -------------------------------------------------------------------------
+
+void Client::run(const std::string& remote, const Schema& schema) {
+  block_signals();
+  Replica replica(remote, schema);
+  const Milliseconds patience = remote.starts_with("unix:") ? kLocalPatience : kRemotePatience;
+  last_connect_ = Clock::now();
+  for (;;) {
+    const Replica::Changes changes = replica.run();
+    const bool came_or_went = publish(replica, changes.any);
+    serve(replica);
+    retry(replica, patience);
+    std::function<void()> hint;
+    bool connected = false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stop_) break;
+      if (changes.loud || came_or_went) hint = hint_;
+      connected = synced_;
+    }
+    changed_.notify_all();
+    if (hint) hint();
+    replica.block(wake_fd_, connected ? kConnectedSleepMs : kDisconnectedSleepMs);
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto cleared = ::read(wake_fd_, &count, sizeof count);
+  }
+  replica.end();
+}
+
+/// Hands the contents over. True when the connection came or went.
+bool Client::publish(Replica& replica, bool changed) {
+  const bool synced = replica.synced();
+  std::string error = synced ? std::string() : replica.error();
+  const std::lock_guard lock(mutex_);
+  const bool came_or_went = synced != synced_;
+  if (changed || came_or_went || !snapshot_) snapshot_ = replica.snapshot();
+  synced_ = synced;
+  error_ = std::move(error);
+  return came_or_went;
+}
+
+/// Brings the running transaction forward and starts the next.
+void Client::serve(Replica& replica) {
+  if (running_) {
+    const vm_txn_status status = replica.progress();
+    if (status == VM_TXN_DONE) finish(replica, true);
+    if (status == VM_TXN_AGAIN) finish(replica, false);
+    if (status == VM_TXN_ERROR)
+      finish(replica,
+             fail(Error::Kind::refused, "ovsdb-server refused: " + replica.txn_error(), remote_));
+  }
+  while (!running_) {
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase_if(queue_, [](const auto& request) { return request->abandoned; });
+      if (queue_.empty() || !synced_) return;
+      running_ = queue_.front();
+      queue_.pop_front();
+      running_->sent = true;
+    }
+    if (!replica.begin(running_->transaction)) {
+      finish(replica, false);
+    } else if (const vm_txn_status status = replica.progress(); status != VM_TXN_WAITING) {
+      finish(replica, status == VM_TXN_DONE);
+    }
+  }
+}
+
+void Client::finish(Replica& replica, Result<bool> done) {
+  replica.end();
+  const std::lock_guard lock(mutex_);
+  running_->answer = std::move(done);
+  running_.reset();
+}
+
+void Client::retry(Replica& replica, Milliseconds patience) {
+  const auto now = Clock::now();
+  if (replica.connected()) {
+    last_connect_ = now;
+  } else if (now - last_connect_ >= patience) {
+    last_connect_ = now;
+    replica.reconnect();
+  }
+}
+
+}  // namespace vmirror::ovsdb

@@ -1,0 +1,93 @@
+// A client of one OVSDB database (RFC 7047): a replica that follows the server on a thread of its
+// own, read as immutable snapshots, and transactions given as values. It connects again by itself
+// when the server goes away. libopenvswitch is behind it and nowhere else.
+//
+//   callers --Transaction--> queue --> [ thread: Replica, libopenvswitch ] <--socket-->
+//   ovsdb-server callers <--Snapshot----- state <--'        `--> hint
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "plugin/base/result.hpp"
+#include "plugin/ovsdb/value.hpp"
+
+namespace vmirror::ovsdb {
+
+class Replica;
+
+struct ClientOptions {
+  std::string remote;  ///< unix:PATH, tcp:IP:PORT, ssl:IP:PORT; several separated by commas.
+  /// PEM files, for ssl:. They hold for the whole process, whichever client set them last.
+  std::string private_key, certificate, ca_certificate;
+};
+
+/// How a transaction ended that the server did not refuse.
+struct Commit {
+  bool done =
+      false;  ///< False: lost a race or the connection; look at `snapshot`, compose it anew.
+  std::shared_ptr<const Snapshot> snapshot;  ///< When done: shows the change already.
+};
+
+/// All functions may be called from any thread.
+class Client {
+ public:
+  using Milliseconds = std::chrono::milliseconds;
+
+  /// Starts to connect and returns; read() tells how it went. Error::Kind::invalid for a remote of
+  /// another form or TLS files that can't be used.
+  static Result<std::unique_ptr<Client>> start(const ClientOptions& options, Schema schema);
+  /// Ends the connection; waits for its thread.
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  /// The newest contents. Waits at most `timeout` for a connection; then Error::Kind::unreachable
+  /// with the reason. Never the contents from before a connection was lost.
+  Result<std::shared_ptr<const Snapshot>> read(Milliseconds timeout);
+
+  /// Executes it, all or nothing. Error::Kind::refused with the server's words;
+  /// Error::Kind::unreachable after `timeout`: then it isn't known whether it happened.
+  Result<Commit> commit(Transaction transaction, Milliseconds timeout);
+
+  /// `hint` is called from the client's thread after the contents changed (not for quiet columns
+  /// alone) and after the connection came or went. It must not call the client.
+  void on_change(std::function<void()> hint);
+
+ private:
+  struct Request;
+  Client(const ClientOptions& options, Schema schema);
+  void run(const std::string& remote, const Schema& schema);
+  void serve(Replica& replica);
+  bool publish(Replica& replica, bool changed);
+  void finish(Replica& replica, Result<bool> done);
+  void retry(Replica& replica, Milliseconds patience);
+  void wake() const;
+  Error not_connected(Milliseconds waited) const;
+
+  const std::string remote_;
+  const int wake_fd_;  ///< eventfd: wakes the thread.
+
+  mutable std::mutex mutex_;  ///< Guards what follows.
+  std::condition_variable changed_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  bool synced_ = false;
+  bool stop_ = false;
+  std::string error_;
+  std::deque<std::shared_ptr<Request>> queue_;
+  std::function<void()> hint_;
+
+  // Of the thread alone.
+  std::shared_ptr<Request> running_;
+  std::chrono::steady_clock::time_point last_connect_;
+
+  std::thread thread_;
+};
+
+}  // namespace vmirror::ovsdb

@@ -1,0 +1,190 @@
+// OVSDB's values (RFC 7047, 3.1 and 5.1) as C++ values: atoms, columns, rows, a database's contents
+// at one moment, and a transaction. Tables and columns are named by their place in the Schema, so
+// that a client writes one enum for each table and no strings.
+#pragma once
+
+#include <array>
+#include <climits>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace vmirror::ovsdb {
+
+/// A row's identity. In a transaction also the name of a row that it inserts.
+struct Uuid {
+  std::array<std::uint32_t, 4> parts{};
+  auto operator<=>(const Uuid&) const = default;
+  /// "550e8400-e29b-41d4-a716-446655440000"
+  std::string text() const;
+};
+
+using Atom = std::variant<std::int64_t, double, bool, std::string, Uuid>;
+
+/// A column's value in one row: one atom, none or one, a set, or (with `values`) a map.
+struct Datum {
+  std::vector<Atom> keys;    ///< Sorted as the database sorts them.
+  std::vector<Atom> values;  ///< Of the map; empty, or as many as `keys`.
+  bool operator==(const Datum&) const = default;
+
+  Datum() = default;
+  Datum(Atom one) : keys{std::move(one)} {}
+  Datum(const char* one) : keys{std::string(one)} {}
+  Datum(const std::set<Uuid>& set) : keys(set.begin(), set.end()) {}
+  Datum(const std::set<std::uint16_t>& set) {
+    for (const std::uint16_t v : set) keys.emplace_back(std::int64_t{v});
+  }
+  Datum(const std::map<std::string, std::string>& map) {
+    for (const auto& [key, value] : map) {
+      keys.emplace_back(key);
+      values.emplace_back(value);
+    }
+  }
+
+  bool empty() const { return keys.empty(); }
+  /// The first atom, or nothing where the column is empty or holds another type.
+  template <typename T>
+  std::optional<T> get() const {
+    const T* one = keys.empty() ? nullptr : std::get_if<T>(&keys.front());
+    return one ? std::optional<T>(*one) : std::nullopt;
+  }
+  std::string text() const { return get<std::string>().value_or(std::string()); }
+  /// The atoms of that type as a set.
+  template <typename T>
+  std::set<T> set() const {
+    std::set<T> out;
+    for (const Atom& key : keys)
+      if (const T* one = std::get_if<T>(&key)) out.insert(*one);
+    return out;
+  }
+  /// A map of strings to T.
+  template <typename T = std::string>
+  std::map<std::string, T> map() const {
+    std::map<std::string, T> out;
+    for (std::size_t i = 0; i < values.size(); i++)
+      if (const std::string* key = std::get_if<std::string>(&keys[i]))
+        if (const T* value = std::get_if<T>(&values[i])) out.emplace_hint(out.end(), *key, *value);
+    return out;
+  }
+};
+
+// ---- Schema
+// --------------------------------------------------------------------------------------
+
+enum class Type { integer, real, boolean, string, uuid };
+
+struct Column {
+  std::string name;
+  Type key = Type::string;
+  std::optional<Type> value;  ///< Set for a map.
+  unsigned min = 1, max = 1;
+  /// A change of such a column alone is no change worth a hint: statistics.
+  bool quiet = false;
+
+  static Column one(std::string name, Type type) { return {std::move(name), type, {}, 1, 1}; }
+  static Column optional(std::string name, Type type) { return {std::move(name), type, {}, 0, 1}; }
+  static Column set(std::string name, Type type) {
+    return {std::move(name), type, {}, 0, UINT_MAX};
+  }
+  static Column map(std::string name, Type value = Type::string) {
+    return {std::move(name), Type::string, value, 0, UINT_MAX};
+  }
+  Column quietly() && {
+    quiet = true;
+    return std::move(*this);
+  }
+};
+
+/// A table and the columns to replicate; a column that the server's schema lacks is always empty.
+struct TableSchema {
+  std::string name;
+  bool is_root = false;
+  std::vector<Column> columns;
+};
+
+struct Schema {
+  std::string database;
+  std::vector<TableSchema> tables;
+};
+
+// ---- Contents
+// ------------------------------------------------------------------------------------
+
+struct Row {
+  Uuid id;
+  std::vector<Datum> columns;  ///< As many as the schema's.
+  const Datum& operator[](std::size_t column) const { return columns[column]; }
+};
+
+struct Table {
+  std::map<Uuid, std::shared_ptr<const Row>> rows;
+  std::vector<bool> has_column;  ///< By the server's schema.
+
+  const Row* find(const Uuid& id) const {
+    const auto it = rows.find(id);
+    return it == rows.end() ? nullptr : it->second.get();
+  }
+};
+
+/// A database at one moment. Immutable; unchanged tables and rows are shared between snapshots.
+struct Snapshot {
+  std::uint64_t revision = 0;  ///< Grows by one with each snapshot.
+  std::vector<std::shared_ptr<const Table>> tables;
+  const Table& operator[](std::size_t table) const { return *tables[table]; }
+};
+
+// ---- Transactions
+// --------------------------------------------------------------------------------
+
+using ColumnValues = std::vector<std::pair<std::size_t, Datum>>;
+
+/// Makes a row. `as` names it within the transaction; the server gives it another identity.
+struct Insert {
+  std::size_t table;
+  Uuid as;
+  ColumnValues columns;
+};
+/// Replaces columns of a row.
+struct Write {
+  std::size_t table;
+  Uuid row;
+  ColumnValues columns;
+};
+/// Adds elements to a set or a map, whatever others add meanwhile. A map's key is replaced.
+struct Add {
+  std::size_t table;
+  Uuid row;
+  std::size_t column;
+  Datum elements;
+};
+/// Takes elements (a map's: by key) away, whatever else changes meanwhile.
+struct Remove {
+  std::size_t table;
+  Uuid row;
+  std::size_t column;
+  Datum keys;
+};
+/// Of a root table; elsewhere a row goes when nothing refers to it.
+struct Delete {
+  std::size_t table;
+  Uuid row;
+};
+/// The transaction happens only if the column has this value at that moment.
+struct Verify {
+  std::size_t table;
+  Uuid row;
+  std::size_t column;
+  Datum expected;
+};
+using Operation = std::variant<Insert, Write, Add, Remove, Delete, Verify>;
+/// All or nothing. An operation on a row that is gone makes it nothing.
+using Transaction = std::vector<Operation>;
+
+}  // namespace vmirror::ovsdb
