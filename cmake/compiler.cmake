@@ -17,6 +17,10 @@ if(VMIRROR_SANITIZE)
   add_link_options(-fsanitize=${VMIRROR_SANITIZE})
 endif()
 
+if(VMIRROR_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # Coverage of the code under test, for libFuzzer.
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
