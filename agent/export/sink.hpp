@@ -6,7 +6,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -71,8 +70,7 @@ class LineSink {
   /// Starts the writer. Error::Kind::invalid: an empty path, or a socket's path that is too long;
   /// Error::Kind::refused: a file that can't be opened now (a socket may come later).
   static Result<std::unique_ptr<LineSink>> open(SinkOptions options);
-  /// Writes what waits, for at most `drain`, then stops.
-  ~LineSink();
+  ~LineSink();  ///< stop()
 
   /// Takes a copy of whole lines, each ended by '\n'. Never waits for the output; no allocation in
   /// steady state. Hand over many at a time (64 KiB or a tenth of a second's).
@@ -80,6 +78,9 @@ class LineSink {
   /// The file was moved away by another program (SIGHUP): opens it anew under its name.
   void reopen();
   SinkStatus status() const;
+  /// Writes what waits, for at most `drain`, then ends the writer; the rest is lost as `stopped`.
+  /// Lines submitted later are, too. May be called again.
+  void stop();
 
  private:
   struct State;

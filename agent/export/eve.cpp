@@ -1,0 +1,320 @@
+#include "agent/export/eve.hpp"
+
+#include "agent/export/json.hpp"
+
+namespace vmirror {
+namespace {
+
+bool is_icmp(std::uint8_t protocol) {
+  return protocol == ip_protocol::kIcmp || protocol == ip_protocol::kIcmpv6;
+}
+
+/// Suricata's `proto`: a name, or the number in three digits where it has no name for it.
+void append_protocol(Json& json, const EventHead& head) {
+  if (head.src_ip.empty()) return;
+  switch (head.protocol) {
+    case ip_protocol::kTcp:
+      return json.field("proto", "TCP");
+    case ip_protocol::kUdp:
+      return json.field("proto", "UDP");
+    case ip_protocol::kIcmp:
+      return json.field("proto", "ICMP");
+    case ip_protocol::kIcmpv6:
+      return json.field("proto", "IPv6-ICMP");
+    case ip_protocol::kSctp:
+      return json.field("proto", "SCTP");
+    case ip_protocol::kNone:
+      return;
+    default:
+      const std::uint8_t p = head.protocol;
+      const char digits[3] = {static_cast<char>('0' + p / 100),
+                              static_cast<char>('0' + p / 10 % 10),
+                              static_cast<char>('0' + p % 10)};
+      json.field("proto", std::string_view(digits, 3));
+  }
+}
+
+void append_addresses(Json& json, const EventHead& head) {
+  const bool ports = head.protocol == ip_protocol::kTcp || head.protocol == ip_protocol::kUdp ||
+                     head.protocol == ip_protocol::kSctp;
+  if (!head.src_ip.empty()) json.field("src_ip", head.src_ip);
+  if (ports) json.field("src_port", head.src_port);
+  if (!head.dest_ip.empty()) json.field("dest_ip", head.dest_ip);
+  if (ports) json.field("dest_port", head.dest_port);
+  append_protocol(json, head);
+  if (is_icmp(head.protocol)) {
+    json.field("icmp_type", static_cast<unsigned>(head.src_port >> 8));
+    json.field("icmp_code", static_cast<unsigned>(head.src_port & 0xff));
+  }
+  if (!head.app_proto.empty()) json.field("app_proto", head.app_proto);
+  if (!head.src_mac.is_zero() || !head.dest_mac.is_zero()) {
+    json.open_object("ether");
+    json.field("src_mac", head.src_mac);
+    json.field("dest_mac", head.dest_mac);
+    json.close();
+  }
+}
+
+/// What only we know: how the frame came here.
+void append_mirror(Json& json, const EventHead& head) {
+  const Origin& origin = head.origin;
+  if (origin.encapsulation == Encapsulation::none && head.vm.empty()) return;
+  json.open_object("vmirror");
+  if (origin.has_session) json.field("session", origin.session);
+  if (origin.encapsulation != Encapsulation::none)
+    json.field("encapsulation", to_text(origin.encapsulation));
+  if (!origin.sender.empty()) json.field("sender", origin.sender);
+  if (!head.vm.empty()) json.field("vm", head.vm);
+  if (origin.direction != Direction::none) json.field("direction", to_text(origin.direction));
+  if (origin.truncated) json.field("truncated", true);
+  json.close();
+}
+
+/// Opens the line with all that events have in common; `end_line` closes it.
+Json begin_line(std::string& out, const EventHead& head, std::string_view event_type) {
+  Json json(out);
+  json.open_object();
+  json.time("timestamp", head.time);
+  if (head.flow_id != 0) json.field("flow_id", head.flow_id);
+  if (!head.in_iface.empty()) json.field("in_iface", head.in_iface);
+  json.field("event_type", event_type);
+  if (head.vlan_count > 0) {
+    json.open_array("vlan");
+    for (int i = 0; i < head.vlan_count; ++i) json.value(head.vlans[static_cast<std::size_t>(i)]);
+    json.close();
+  }
+  append_addresses(json, head);
+  append_mirror(json, head);
+  return json;
+}
+
+void end_line(std::string& out, Json& json) {
+  json.close_to(0);
+  out += '\n';
+}
+
+void append_leaf(Json& json, const Field& field) {
+  const Value& v = field.value;
+  switch (v.kind) {
+    case Value::Kind::boolean:
+      return json.field(field.name, v.number != 0);
+    case Value::Kind::number:
+      return json.field(field.name, v.number);
+    case Value::Kind::signed_number:
+      return json.field(field.name, v.signed_number);
+    case Value::Kind::real:
+      return json.field(field.name, v.real);
+    case Value::Kind::text:
+      return json.field(field.name, v.text);
+    case Value::Kind::bytes:
+      return json.hex(field.name, v.text);
+    case Value::Kind::mac:
+      return json.field(field.name, v.mac());
+    case Value::Kind::ip:
+      return json.field(field.name, v.ip);
+  }
+}
+
+const char* flow_state(const Flow& flow) {
+  if (flow.protocol != ip_protocol::kTcp) return flow.packets[1] > 0 ? "established" : "new";
+  switch (flow.tcp) {
+    case TcpState::none:
+    case TcpState::syn:
+      return "new";
+    case TcpState::established:
+    case TcpState::midstream:
+      return "established";
+    case TcpState::closing:
+    case TcpState::closed:
+    case TcpState::reset:
+      return "closed";
+  }
+  return "new";
+}
+
+const char* flow_reason(FlowEnd end) {
+  switch (end) {
+    case FlowEnd::none:
+      return nullptr;
+    case FlowEnd::closed:
+    case FlowEnd::idle:
+      return "timeout";  // Suricata's word for both: the flow was taken out in its own time.
+    case FlowEnd::evicted:
+      return "evicted";
+    case FlowEnd::flushed:
+      return "shutdown";
+  }
+  return nullptr;
+}
+
+void append_tcp(Json& json, const Flow& flow) {
+  constexpr char kHex[] = "0123456789abcdef";
+  const auto flags = [&](const char* name, unsigned bits) {
+    const char text[2] = {kHex[bits >> 4 & 15], kHex[bits & 15]};
+    json.field(name, std::string_view(text, 2));
+  };
+  const unsigned all = flow.tcp_flags[0] | flow.tcp_flags[1];
+  json.open_object("tcp");
+  flags("tcp_flags", all);
+  flags("tcp_flags_ts", flow.tcp_flags[0]);
+  flags("tcp_flags_tc", flow.tcp_flags[1]);
+  constexpr const char* kNames[] = {"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"};
+  for (unsigned bit = 0; bit < 8; ++bit)
+    if ((all >> bit & 1) != 0) json.field(kNames[bit], true);
+  json.field("state", to_text(flow.tcp));
+  json.close();
+}
+
+void append_frames(Json& json, const FrameCounters& frames) {
+  json.field("received", frames.received);
+  json.field("received_bytes", frames.received_bytes);
+  json.field("analysed", frames.analysed);
+  json.field("held", frames.held);
+  json.open_object("dropped");
+  for (std::size_t i = 0; i < kDropKinds; ++i)
+    if (frames.dropped[i] != 0) json.field(to_text(static_cast<Drop>(i)), frames.dropped[i]);
+  json.close();
+}
+
+}  // namespace
+
+EventHead event_head(const Frame& frame, const Packet& packet, const Origin& origin) {
+  EventHead head;
+  head.time = frame.time;
+  head.vlan_count = packet.tag_count;
+  for (std::size_t i = 0; i < packet.tag_count; ++i) head.vlans[i] = packet.tags[i].id();
+  if (packet.has_macs) {
+    head.src_mac = packet.source_mac(frame.bytes);
+    head.dest_mac = packet.destination_mac(frame.bytes);
+  }
+  head.src_ip = packet.source_ip(frame.bytes);
+  head.dest_ip = packet.destination_ip(frame.bytes);
+  head.src_port = packet.source_port;
+  head.dest_port = packet.destination_port;
+  head.protocol = packet.protocol;
+  head.origin = origin;
+  return head;
+}
+
+void append_record_event(std::string& out, const EventHead& head, const Record& record,
+                         std::span<const Field> fields) {
+  Json json = begin_line(out, head, record.protocol);
+  json.open_object(record.protocol);
+  const int inside = json.depth();
+  for (const Field& field : fields) {
+    switch (field.shape) {
+      case Field::Shape::leaf:
+        append_leaf(json, field);
+        break;
+      case Field::Shape::open_object:
+        json.open_object(field.name);
+        break;
+      case Field::Shape::open_array:
+        json.open_array(field.name);
+        break;
+      case Field::Shape::close:
+        if (json.depth() > inside) json.close();
+        break;
+    }
+  }
+  end_line(out, json);
+}
+
+void append_flow_event(std::string& out, const Flow& flow, std::string_view in_iface,
+                       const Origin& origin, std::string_view vm) {
+  EventHead head;
+  head.time = flow.last;
+  head.flow_id = flow.id;
+  head.in_iface = in_iface;
+  head.vlan_count = flow.vlan != 0 ? 1 : 0;
+  head.vlans[0] = flow.vlan;
+  head.src_mac = flow.mac[0];
+  head.dest_mac = flow.mac[1];
+  head.src_ip = flow.ip[0];
+  head.dest_ip = flow.ip[1];
+  head.src_port = flow.port[0];
+  head.dest_port = flow.port[1];
+  head.protocol = flow.protocol;
+  if (flow.application != nullptr) head.app_proto = flow.application;
+  head.origin = origin;
+  head.vm = vm;
+  Json json = begin_line(out, head, "flow");
+  if (flow.ip[0].empty()) json.field("ether_type", flow.ethertype);
+  json.open_object("flow");
+  json.field("pkts_toserver", flow.packets[0]);
+  json.field("pkts_toclient", flow.packets[1]);
+  json.field("bytes_toserver", flow.bytes[0]);
+  json.field("bytes_toclient", flow.bytes[1]);
+  json.time("start", flow.first);
+  json.time("end", flow.last);
+  json.field("age", (flow.last - flow.first) / kSecond);
+  json.field("state", flow_state(flow));
+  if (const char* reason = flow_reason(flow.end)) json.field("reason", reason);
+  json.close();
+  if (flow.protocol == ip_protocol::kTcp) append_tcp(json, flow);
+  end_line(out, json);
+}
+
+void append_asset_event(std::string& out, const Asset& asset) {
+  EventHead head;
+  head.time = asset.last;
+  Json json = begin_line(out, head, "asset");
+  json.open_object("asset");
+  json.field("mac", asset.mac);
+  if (!asset.vendor.empty()) json.field("vendor", asset.vendor);
+  if (!asset.vm.empty()) json.field("vm", asset.vm);
+  json.open_array("ips");
+  for (const IpAddress& ip : asset.ips) json.value(ip);
+  json.close();
+  json.open_array("vlans");
+  for (const std::uint16_t vlan : asset.vlans) json.value(vlan);
+  json.close();
+  json.field("router", asset.router);
+  json.time("first_seen", asset.first);
+  json.time("last_seen", asset.last);
+  json.field("packets", asset.packets);
+  json.field("bytes", asset.bytes);
+  json.open_array("properties");
+  for (const AssetProperty& property : asset.properties) {
+    json.open_object();
+    json.field("attribute", to_text(property.attribute));
+    json.field("value", property.value);
+    json.field("source", property.source);
+    json.time("last_seen", property.last);
+    json.close();
+  }
+  end_line(out, json);
+}
+
+void append_stats_event(std::string& out, Time now, std::uint64_t uptime_seconds,
+                        std::span<const InputStats> inputs,
+                        std::span<const NamedCounter> counters) {
+  FrameCounters sum;
+  for (const InputStats& input : inputs) sum += input.frames;
+  EventHead head;
+  head.time = now;
+  Json json = begin_line(out, head, "stats");
+  json.open_object("stats");
+  json.field("uptime", uptime_seconds);
+  json.open_object("capture");
+  json.field("kernel_packets", sum.received);
+  json.field("kernel_drops", sum.dropped[static_cast<std::size_t>(Drop::kernel)]);
+  json.close();
+  json.open_object("decoder");
+  json.field("pkts", sum.analysed);
+  json.field("bytes", sum.received_bytes);
+  json.close();
+  json.open_array("inputs");
+  for (const InputStats& input : inputs) {
+    json.open_object();
+    json.field("name", input.name);
+    append_frames(json, input.frames);
+    json.close();
+  }
+  json.close();
+  json.open_object("counters");
+  for (const auto& [name, value] : counters) json.field(name, value);
+  end_line(out, json);
+}
+
+}  // namespace vmirror

@@ -1,0 +1,169 @@
+// The queue is two buffers: workers append to one while the writer works off the other. They are
+// swapped when the writer's is done, so that a lock is held for a copy or a swap and never while
+// anything is written.
+#include "agent/export/sink.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "agent/export/output.hpp"
+
+namespace vmirror {
+
+const char* to_text(LineLoss loss) {
+  switch (loss) {
+    case LineLoss::queue_full:
+      return "queue_full";
+    case LineLoss::too_long:
+      return "too_long";
+    case LineLoss::disconnected:
+      return "disconnected";
+    case LineLoss::stopped:
+      return "stopped";
+    case LineLoss::count_:
+      break;
+  }
+  return "unknown";
+}
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::uint64_t count_lines(std::string_view text) {
+  return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+}  // namespace
+
+struct LineSink::State {
+  SinkOptions options;
+  std::unique_ptr<Output> output;  ///< The writer's.
+  std::string writing;             ///< The writer's.
+
+  mutable std::mutex mutex;  ///< Guards all below.
+  std::condition_variable wake;
+  std::string pending;
+  std::size_t writing_left = 0;
+  SinkStatus status;
+  bool reopen = false;
+  bool stopping = false;
+  Clock::time_point stop_at;
+
+  std::thread writer;
+
+  void lose(LineLoss reason, std::uint64_t lines) {
+    status.lost[static_cast<std::size_t>(reason)] += lines;
+  }
+
+  /// The writer: takes a buffer, works it off, until it is told to stop and nothing is left.
+  void run() {
+    std::unique_lock lock(mutex);
+    while (true) {
+      wake.wait(lock, [&] { return stopping || reopen || !pending.empty(); });
+      if (std::exchange(reopen, false)) {
+        lock.unlock();
+        output->reopen();
+        lock.lock();
+      }
+      if (pending.empty()) {
+        if (stopping) return;
+        continue;
+      }
+      writing.clear();
+      std::swap(writing, pending);
+      writing_left = writing.size();
+      const std::string_view left = work_off(lock);
+      lose(LineLoss::stopped, count_lines(left));
+      writing_left = 0;
+      if (!left.empty()) return;  // only when stopping
+    }
+  }
+
+  /// Returns what could not be written before the end.
+  std::string_view work_off(std::unique_lock<std::mutex>& lock) {
+    std::string_view left = writing;
+    while (!left.empty()) {
+      if (std::exchange(reopen, false)) output->reopen();
+      if (stopping && Clock::now() >= stop_at) return left;
+      lock.unlock();
+      const Attempt attempt = output->write(left);
+      lock.lock();
+      left.remove_prefix(attempt.taken);
+      writing_left = left.size();
+      status.lines += attempt.lines;
+      status.bytes += attempt.written;
+      status.rotations += attempt.rotations;
+      if (attempt.lost > 0) lose(attempt.reason, attempt.lost);
+      if (attempt.error || attempt.written > 0) status.error = attempt.error;
+      if (!attempt.error) continue;
+      if (stopping) return left;
+      wake.wait_for(lock, options.retry, [&] { return stopping || reopen; });
+    }
+    return left;
+  }
+};
+
+LineSink::LineSink(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Result<std::unique_ptr<LineSink>> LineSink::open(SinkOptions options) {
+  auto output = std::holds_alternative<FileOutput>(options.output)
+                    ? make_file_output(std::get<FileOutput>(options.output))
+                    : make_socket_output(std::get<SocketOutput>(options.output));
+  if (!output) return tl::unexpected<Error>(output.error());
+  auto state = std::make_unique<State>();
+  state->options = std::move(options);
+  state->output = std::move(*output);
+  State* shared = state.get();
+  state->writer = std::thread([shared] { shared->run(); });
+  return std::unique_ptr<LineSink>(new LineSink(std::move(state)));
+}
+
+LineSink::~LineSink() {
+  stop();
+}
+
+void LineSink::submit(std::string_view lines) {
+  if (lines.empty()) return;
+  {
+    const std::lock_guard lock(state_->mutex);
+    const std::size_t waiting = state_->pending.size() + state_->writing_left;
+    if (state_->stopping) {
+      state_->lose(LineLoss::stopped, count_lines(lines));
+    } else if (waiting + lines.size() > state_->options.queue_bytes) {
+      state_->lose(LineLoss::queue_full, count_lines(lines));
+    } else {
+      state_->pending.append(lines);
+    }
+  }
+  state_->wake.notify_one();
+}
+
+void LineSink::reopen() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->reopen = true;
+  }
+  state_->wake.notify_one();
+}
+
+SinkStatus LineSink::status() const {
+  const std::lock_guard lock(state_->mutex);
+  SinkStatus status = state_->status;
+  status.waiting_bytes = state_->pending.size() + state_->writing_left;
+  return status;
+}
+
+void LineSink::stop() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (!state_->stopping) state_->stop_at = Clock::now() + state_->options.drain;
+    state_->stopping = true;
+  }
+  state_->wake.notify_one();
+  if (state_->writer.joinable()) state_->writer.join();
+}
+
+}  // namespace vmirror
