@@ -8,7 +8,7 @@
 //                        each:     datagram(flow.dissector, payload, ...)
 //   TCP                  new flow: id = dissectors.for_stream(client, server); where it is not
 //                                  kNoDissector the flow gets a stream: conversation.dissector = id
-//                        each piece of the reassembler: feed(...) or gap(...)
+//                        each piece of the reassembler: feed, gap or restart
 //                        conversation.dissector is kNoDissector: the flow needs its stream no more
 //                        the flow's end: close(conversation)
 //
@@ -44,6 +44,7 @@ struct Conversation {
   struct Side {
     std::uint32_t buffer = 0;  ///< Handle of the bytes that wait for more; 0: none.
     std::uint32_t held = 0;    ///< Bytes in it.
+    std::uint32_t need = 0;    ///< Size of the message that begins there; 0: not known yet.
     std::uint32_t skip = 0;    ///< Bytes to come of a message that is done with.
     bool searching = false;    ///< After a gap: only what the probe allows begins a message.
   };
@@ -75,6 +76,8 @@ class Dissection {
   void feed(Conversation& conversation, Bytes bytes, const Context& context, Facts& facts);
   /// `size` bytes of that side that will never be seen.
   void gap(Conversation& conversation, std::uint32_t size, const Context& context, Facts& facts);
+  /// That side begins anew: another connection.
+  void restart(Conversation& conversation, const Context& context);
   /// Gives back what the conversation holds. A message that is not complete is dropped.
   void close(Conversation& conversation);
   /// Ends the life of what Facts borrowed: with every Facts::clear.
@@ -86,11 +89,24 @@ class Dissection {
   const DissectorCounters& counters(DissectorId id) const { return counters_[id]; }
 
  private:
+  using Side = Conversation::Side;
+  /// A conversation in the middle of one call.
+  struct Call {
+    Conversation& conversation;
+    Side& side;
+    const Context& context;
+    Facts& facts;
+  };
   void dissect(DissectorId id, Bytes message, const Context& context, Facts& facts);
   void datagram_of(DissectorId& id, Bytes payload, const Context& context, Facts& facts);
-  bool decide(Conversation& conversation, Bytes first, const Context& context);
-  std::size_t cut(Conversation& conversation, Conversation::Side& side, Bytes stream,
-                  const Context& context, Facts& facts);
+  Context oriented(DissectorId id, const Context& context) const;
+  bool decide(Call& call, Bytes& stream);
+  std::size_t begin_message(Call& call, Bytes stream);
+  std::size_t continue_message(Call& call, Bytes bytes);
+  bool hold(Side& side, Bytes bytes, std::uint32_t capacity);
+  void unhold(Side& side);
+  void overflow(Call& call, std::size_t seen);
+  void lose(Call& call, std::size_t skipped);
 
   const Dissectors& dissectors_;
   Requests requests_;

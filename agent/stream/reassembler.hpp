@@ -22,7 +22,7 @@
 namespace vmirror {
 
 struct ReassemblyLimits {
-  std::uint32_t chunks = 4096;  ///< Of Reassembler::kChunk bytes, for all streams of the worker.
+  std::uint32_t chunks = 4096;           ///< 2 KiB each, for all streams of the worker.
   std::uint32_t held_bytes = 128 << 10;  ///< Held ahead of a hole, per direction.
   Time wait = 3 * kSecond;               ///< For a hole to be filled.
 };
@@ -55,12 +55,13 @@ struct Segment {
 /// forgotten. Side 0 is the client.
 struct TcpStream {
   struct Side {
-    std::uint32_t next = 0;   ///< Sequence number that is to come.
-    std::uint32_t acked = 0;  ///< Up to where the receiver has it; valid with has_acked.
-    std::uint32_t head = 0;   ///< First chunk held, in order of sequence; 0: none.
-    std::uint32_t held = 0;   ///< Bytes held.
-    Time since = 0;           ///< When the hole in front of `head` was first seen.
-    bool open = false, has_acked = false, skip_hole = false;
+    std::uint32_t next = 0;      ///< Sequence number that is to come.
+    std::uint32_t passable = 0;  ///< Holes up to here are passed over: the receiver acknowledged
+                                 ///< them, or a bound was reached. Valid with has_passable.
+    std::uint32_t head = 0;      ///< First chunk held, in order of sequence; 0: none.
+    std::uint32_t held = 0;      ///< Bytes held.
+    Time since = 0;              ///< When the hole in front of `head` was first seen.
+    bool open = false, has_passable = false;
     std::uint8_t strays = 0;  ///< Segments in a row that were out of the window.
   };
   std::array<Side, 2> side;
@@ -69,16 +70,16 @@ struct TcpStream {
 /// The next of a stream: bytes in order, or a hole.
 struct Piece {
   int side = 0;
-  Bytes bytes;             ///< Empty for a hole.
-  std::uint32_t gap = 0;   ///< Bytes missing; 0: none.
-  bool restarted = false;  ///< A new connection begins: what was held of the old one is void.
+  Bytes bytes;             ///< Empty for a hole and for a restart.
+  std::uint32_t gap = 0;   ///< Bytes that will never be seen; 0: not a hole.
+  bool restarted = false;  ///< Another connection begins: what came before is not continued.
 };
 
 class Reassembler {
  public:
-  static constexpr std::uint32_t kChunk = 2048;       ///< bytes
-  static constexpr std::uint32_t kWindow = 16 << 20;  ///< Ahead or behind: further off is a stray.
-  static constexpr int kMaxStrays = 3;  ///< In a row: then they are right and we are wrong.
+  static constexpr std::uint32_t kChunk = 2032;       ///< Bytes of payload in a chunk.
+  static constexpr std::uint32_t kWindow = 16 << 20;  ///< Bytes ahead or behind that are believed.
+  static constexpr int kMaxStrays = 3;  ///< Segments out of it in a row: then they are right.
 
   explicit Reassembler(ReassemblyLimits limits = {});
 
@@ -86,7 +87,7 @@ class Reassembler {
   /// the next call.
   void take(TcpStream& stream, int side, const Segment& segment);
   /// The next piece, of either side: first what the segment acknowledged, then its own. Its bytes
-  /// are the segment's, or the pool's, and good until the next call of `take`.
+  /// are the segment's, or the pool's and then good until the next call of `take`.
   std::optional<Piece> next(TcpStream& stream);
   /// Gives up all holes, so that `next` gives what is held: at a flow's end.
   void flush(TcpStream& stream);
@@ -94,25 +95,36 @@ class Reassembler {
   void close(TcpStream& stream);
 
   const ReassemblyCounters& counters() const { return counters_; }
-  /// Chunks in use now.
+  /// Chunks that hold bytes now.
   std::uint32_t chunks_in_use() const { return in_use_; }
 
  private:
+  using Side = TcpStream::Side;
   struct Chunk {
-    std::uint32_t next = 0;
+    std::uint32_t next;       ///< In the side's chain, or in the chain of free ones.
+    std::uint32_t sequence;   //
+    std::uint32_t size;       ///< Bytes here.
+    std::uint32_t wire_size;  ///< Bytes that the wire had from `sequence` on.
+    std::uint8_t bytes[kChunk];
+  };
+  /// A part of a segment; `bytes` are the front of `wire_size`.
+  struct Run {
     std::uint32_t sequence = 0;
-    std::uint32_t size = 0;       ///< Bytes here.
-    std::uint32_t wire_size = 0;  ///< Bytes that the wire had from `sequence` on.
-    std::uint8_t bytes[kChunk - 16];
+    std::uint32_t wire_size = 0;
+    Bytes bytes;
+    void drop_front(std::uint32_t size);
   };
 
-  void open(TcpStream::Side& side, const Segment& segment);
-  void hold(TcpStream::Side& side, std::uint32_t sequence, Bytes bytes, std::uint32_t wire_size);
-  bool insert(TcpStream::Side& side, std::uint32_t* link, std::uint32_t sequence, Bytes bytes,
-              std::uint32_t wire_size);
-  void review(TcpStream::Side& side, Time now);
-  std::optional<Piece> next_of(TcpStream::Side& side, int index);
-  void drop(TcpStream::Side& side);
+  void synchronise(Side& side, const Segment& segment, int index);
+  bool is_stray(Side& side, const Run& run, int index);
+  void hold(Side& side);
+  std::uint32_t* covered_until(Side& side);
+  bool store(Side& side, std::uint32_t* link, std::uint32_t size);
+  std::optional<Piece> next_of(Side& side, int index);
+  Piece gap(Side& side, int index, std::uint32_t size);
+  void drop(Side& side);
+  std::uint32_t allocate();
+  void free(std::uint32_t chunk);
 
   ReassemblyLimits limits_;
   ReassemblyCounters counters_;
@@ -121,10 +133,12 @@ class Reassembler {
   std::uint32_t free_ = 0;           ///< Chain of those given back.
   std::uint32_t in_use_ = 0;
 
-  // What the last `take` gave that was not fetched yet.
-  Bytes direct_;
-  std::uint32_t direct_missing_ = 0;
-  int direct_side_ = 0;
+  // What the last `take` left for `next`.
+  Time now_ = 0;
+  Run direct_;                 ///< What of the segment is not held.
+  int direct_side_ = 0;        //
+  std::uint32_t missing_ = 0;  ///< Cut off the piece that was given last ...
+  int missing_side_ = 0;       ///< ... of this side.
   std::array<bool, 2> restarted_{};
 };
 
