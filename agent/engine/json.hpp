@@ -1,0 +1,26 @@
+// The engine's values as JSON, for `--json`, the API and tests. Pure.
+#pragma once
+
+#include <boost/json.hpp>
+
+#include "agent/engine/analyze.hpp"
+#include "agent/engine/snapshot.hpp"
+
+namespace vmirror {
+
+/// {"packets", "bytes", "cpu_seconds", "decapsulated": {"erspan", "gre", "vxlan", "geneve",
+/// "rspan"}, "flows", "assets", "dropped": {kind: n}, "protocols": {name: records}, "malformed":
+/// {name: n}}. `assets` is their number.
+boost::json::object to_json(const AnalyzeReport& report);
+
+/// The whole snapshot: inputs, sessions, flows, assets, protocols, nics, limits.
+boost::json::object to_json(const EngineSnapshot& snapshot);
+boost::json::object to_json(const InputSnapshot& input);
+boost::json::object to_json(const FrameCounters& counters);
+boost::json::object to_json(const SessionCounters& session);
+boost::json::object to_json(const Flow& flow);
+boost::json::object to_json(const Asset& asset);
+boost::json::object to_json(const NicFrames& nic);
+boost::json::object to_json(const Limit& limit);
+
+}  // namespace vmirror

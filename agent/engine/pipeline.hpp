@@ -1,0 +1,86 @@
+// The engine's pipeline: all that happens to a frame between capture and the outputs, on one
+// thread, with state of its own.
+//
+//   parse_packet -> Decapsulator -> flow table -> dissectors (TCP: reassembly) -> inventory
+//                                        |              |                          |
+//                                        +--- ended flows, records, assets: EVE ---+
+//                        (coverage counts of watched NICs, re-injection of decapsulated frames)
+//
+// A batch goes through in stages, so that the memory that one frame needs is on its way while
+// others are worked on. No allocation per frame in steady state.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "agent/decap/decap.hpp"
+#include "agent/dissect/dissection.hpp"
+#include "agent/engine/snapshot.hpp"
+#include "agent/export/reinject.hpp"
+#include "agent/export/sink.hpp"
+#include "agent/flow/flow_table.hpp"
+#include "agent/inventory/inventory.hpp"
+#include "agent/model/mirror_index.hpp"
+#include "agent/model/source.hpp"
+#include "agent/stream/reassembler.hpp"
+
+namespace vmirror {
+
+/// What is to be written as EVE, and where. The sink is shared by all workers.
+struct EveOptions {
+  LineSink* sink = nullptr;  ///< Null: nothing is written. Must outlive the pipeline.
+  bool records = true, flows = true, assets = true;
+};
+
+struct PipelineOptions {
+  std::string input_name = "input";  ///< EVE's in_iface, and the snapshot's.
+  DecapOptions decap;
+  FlowTableOptions flows;
+  InventoryOptions inventory;
+  BufferLimits buffers;
+  ReassemblyLimits reassembly;
+  std::uint32_t max_streams = 65536;  ///< TCP flows that are reassembled at once.
+  /// The protocols to read, shared by all workers; null: none. A selection of none costs nothing.
+  std::shared_ptr<const Dissectors> dissectors;
+  /// Vendors by MAC prefix, shared by all workers; null: no vendors.
+  std::shared_ptr<const Vendors> vendors;
+  EveOptions eve;
+  Reinjector* reinject = nullptr;  ///< Of this pipeline's thread alone; null: none.
+  std::size_t top_flows = 100;     ///< In snapshots.
+};
+
+/// Used by one thread.
+class Pipeline {
+ public:
+  explicit Pipeline(PipelineOptions options);
+  ~Pipeline();
+  Pipeline(Pipeline&&) noexcept;
+  Pipeline& operator=(Pipeline&&) noexcept;
+
+  /// Analyses frames, in order. Their bytes are borrowed for the call. Any number of frames.
+  void process(std::span<const Frame> frames);
+  /// Ends what timed out: call it when a source gave nothing for a while. `now` in the frames'
+  /// time.
+  void tick(Time now);
+  /// Gives up held fragments and reports all flows as flushed: at a file's end, or before stopping.
+  void flush();
+  /// Frames that the source lost before it could show them: the sum since the source was opened.
+  void source_dropped(std::span<const std::uint64_t, kDropKinds> dropped);
+  /// A source that was opened again counts from zero: what it dropped so far is kept.
+  void source_reopened();
+  /// The NICs to count frames of; null or empty: none, at no cost. Counts of NICs that stay are
+  /// kept.
+  void watch(std::shared_ptr<const MirrorIndex> index);
+
+  const FrameCounters& counters() const;
+  /// All that is known now. `time` is what the caller's clock says.
+  EngineSnapshot snapshot(Time time) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace vmirror

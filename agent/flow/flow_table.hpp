@@ -1,0 +1,181 @@
+// The flow table: every conversation that a worker sees, both directions in one entry, within a
+// fixed bound.
+//
+//   index   | hash 32, entry 32 | ...      open addressing, linear probing, at most 2/3 full
+//   slab    | entry 192 | entry 192 | ...  key and what each packet touches in the first 128 bytes
+//
+// One million flows take 208 MB. Pages are touched as they are used.
+//
+// A batch goes through in three steps, so that memory is on its way while others are worked on:
+//
+//   prepare(probe, ...)  makes the key and its hash, asks for the index's line
+//   locate(probe)        looks for the entry, asks for its lines
+//   update(probe, ...)   counts the packet; begins a flow where there is none
+//
+// A flow ends when TCP closed it, when nothing came for its protocol's timeout, when the table was
+// full and it was the least recently used of those looked at, or by `flush`. Time is the frames'.
+//
+// The client is who sent the SYN (or the SYN-ACK's receiver, the echo reply's receiver), else whom
+// the first frame was from. Fragments behind the first have no ports: the first one's are kept for
+// a while by addresses, protocol and ID in a small table of the newest; a fragment that isn't found
+// there is counted in a flow of its own with ports 0.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "agent/model/flow.hpp"
+#include "agent/model/frame.hpp"
+
+namespace vmirror {
+
+struct FlowTableOptions {
+  std::uint32_t max_flows = 262144;
+  Time tcp_opening = 30 * kSecond;       ///< Idle time after which a flow ends: SYN seen.
+  Time tcp_established = 600 * kSecond;  ///< Also midstream.
+  Time tcp_closing = 30 * kSecond;       ///< One FIN seen.
+  Time tcp_closed = 5 * kSecond;         ///< Both FINs, or RST: late segments still belong to it.
+  Time udp = 60 * kSecond;
+  Time icmp = 30 * kSecond;
+  Time other = 120 * kSecond;            ///< Other IP protocols, and frames below IP.
+  Time report_interval = 300 * kSecond;  ///< A flow that goes on is reported this often; 0: never.
+  std::uint64_t seed = 0x2545f4914f6cdd1d;  ///< Of the hash: a daemon draws it at random.
+};
+
+/// What tells flows apart. The lesser endpoint comes first, so that both directions have one key.
+/// Below IP the addresses' first six octets are the MACs.
+struct FlowKey {
+  std::array<std::uint64_t, 4> address{};  ///< Lesser 16 octets, greater 16 octets.
+  std::uint32_t ports = 0;                 ///< Of the lesser in the upper half.
+  std::uint16_t ethertype = 0;
+  std::uint16_t vlan = 0;
+  std::uint8_t protocol = 0;
+  std::uint8_t version = 0;  ///< 4, 6; 0: below IP
+  bool operator==(const FlowKey&) const = default;
+};
+
+/// A flow that ended, or goes on for long, and what it counted since it was last reported.
+struct FlowReport {
+  Flow flow;
+  std::array<std::uint64_t, 2> new_packets{}, new_bytes{};
+  std::uint32_t stream = 0;  ///< What the engine kept in the entry; 0: nothing.
+  std::uint8_t dissector = 0;
+};
+
+struct FlowCounters {
+  std::uint64_t started = 0;
+  std::array<std::uint64_t, 5> ended{};   ///< Indexed by FlowEnd.
+  std::uint64_t fragments_unmatched = 0;  ///< Later fragments whose first wasn't known.
+};
+
+class FlowTable {
+ public:
+  static constexpr std::uint32_t kNone = 0xffffffff;
+
+  /// One flow. `stream` and `dissector` are the engine's.
+  struct alignas(64) Entry {
+    FlowKey key;
+    std::uint32_t hash = 0;
+    std::uint8_t lesser_side = 0;  ///< The side (0: client) of the key's lesser endpoint.
+    std::uint8_t timeout = 0;      ///< Index of the timeout that holds now.
+    std::uint8_t dissector = 0;
+    TcpState tcp = TcpState::none;
+    Time last = 0;
+
+    std::array<std::uint64_t, 2> packets, bytes;
+    Time first;
+    std::uint32_t generation;  ///< With the entry's place the flow's id.
+    std::uint32_t stream;
+    std::array<std::uint8_t, 2> flags;
+    std::uint16_t input;
+    std::uint32_t session;
+    Time next_report;
+
+    // Written when the flow begins and when it is reported.
+    std::array<Mac, 2> mac;
+    bool reply_seen;
+    std::array<std::uint64_t, 2> reported_packets, reported_bytes;
+  };
+
+  /// One packet's way through the three steps.
+  struct Probe {
+    FlowKey key;
+    std::uint32_t hash = 0;
+    std::uint32_t entry = kNone;  ///< A guess after `locate`; the flow's entry after `update`.
+    bool from_greater = false;    ///< The sender is the key's greater endpoint.
+    bool icmp_answer = false;     ///< An echo reply: its sender is the server.
+    bool started = false;         ///< `update` began a flow.
+    std::uint8_t side = 0;        ///< After `update`: who sent this, 0 the client.
+  };
+
+  explicit FlowTable(FlowTableOptions options);
+  ~FlowTable();
+  FlowTable(FlowTable&&) noexcept;
+  FlowTable& operator=(FlowTable&&) noexcept;
+
+  void prepare(Probe& probe, const Frame& frame, const Packet& packet);
+  void locate(Probe& probe) const;
+  /// The entry is good until the next call that is not const.
+  Entry& update(Probe& probe, const Frame& frame, const Packet& packet, std::uint32_t session = 0);
+
+  /// Looks at the next `entries` entries for what timed out or is due for a report.
+  void sweep(Time now, std::uint32_t entries);
+  /// Ends all flows.
+  void flush();
+
+  /// What ended or is due since `clear_reports`. `update` and `sweep` add one at most for each
+  /// packet or entry, so that a caller that clears after each batch has a bounded list.
+  std::span<const FlowReport> reports() const { return reports_; }
+  void clear_reports() { reports_.clear(); }
+
+  std::uint32_t active() const { return active_; }
+  std::uint32_t capacity() const { return options_.max_flows; }
+  const FlowCounters& counters() const { return counters_; }
+  std::uint64_t id(const Entry& entry) const;
+  /// The active flows with most bytes, greatest first. Looks at all of them.
+  std::vector<Flow> top(std::size_t count) const;
+  /// Bytes of address space for each flow, the index included.
+  static std::size_t bytes_per_flow(std::uint32_t max_flows);
+
+ private:
+  struct Slot {
+    std::uint32_t hash;
+    std::uint32_t entry;  ///< One more than its place; 0: free.
+  };
+  struct FirstFragment {
+    std::uint64_t datagram = 0;  ///< Hash of addresses, protocol, ID.
+    Time time = 0;
+    std::uint16_t source_port = 0, destination_port = 0;
+  };
+  static constexpr std::size_t kFragments = 1024;
+  static constexpr std::uint32_t kEvictionSample = 8;
+
+  std::uint32_t find(const FlowKey& key, std::uint32_t hash) const;
+  std::uint32_t begin_flow(const Probe& probe, const Frame& frame, const Packet& packet,
+                           std::uint32_t session);
+  void end_flow(std::uint32_t entry, FlowEnd end);
+  void evict();
+  void report(std::uint32_t entry, FlowEnd end);
+  Flow flow_of(const Entry& entry, FlowEnd end) const;
+  void unlink(std::uint32_t entry);
+  void attribute_fragment(Probe& probe, const Frame& frame, const Packet& packet);
+
+  FlowTableOptions options_;
+  Slot* slots_ = nullptr;
+  Entry* entries_ = nullptr;
+  std::uint32_t mask_ = 0;
+  std::uint32_t fresh_ = 0;     ///< Entries below were used at least once.
+  std::uint32_t free_ = kNone;  ///< Chain of those given back.
+  std::uint32_t active_ = 0;
+  std::uint32_t hand_ = 0;  ///< Where the sweep goes on.
+  std::uint32_t generation_ = 0;
+  std::array<Time, 8> timeouts_{};
+  FlowCounters counters_;
+  std::vector<FlowReport> reports_;
+  std::unique_ptr<FirstFragment[]> fragments_;
+};
+
+}  // namespace vmirror

@@ -1,0 +1,32 @@
+// The mirror index: what the control side tells the engine of the NICs that it mirrors, as one
+// immutable value. The engine counts these NICs' frames (coverage), and names the guest behind a
+// MAC or a session.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/api/model.hpp"
+#include "plugin/base/address.hpp"
+
+namespace vmirror {
+
+/// One NIC whose copies this engine should see.
+struct WatchedNic {
+  Mac mac;           ///< The guest's. Unique in an index.
+  std::string vm;    ///< What a person calls the guest; may be empty.
+  std::string port;  ///< "br0/vnet0": of people and of the switch's counters.
+  Direction direction = Direction::both;
+  std::optional<std::uint16_t> vlan;        ///< Access VLAN: broadcasts of others never reach it.
+  std::optional<std::uint32_t> session_id;  ///< ERSPAN session ID or GRE key of its copies.
+  bool operator==(const WatchedNic&) const = default;
+};
+
+struct MirrorIndex {
+  std::vector<WatchedNic> nics;
+  bool operator==(const MirrorIndex&) const = default;
+};
+
+}  // namespace vmirror
