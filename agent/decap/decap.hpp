@@ -4,6 +4,19 @@
 //   up to a bound; RSPAN: the outermost VLAN tag is the mirror's.
 //
 // One Decapsulator serves one input on one thread. A bare frame costs one look at its Packet.
+//
+// What is no mirror passes as it is on an input that accepts bare frames, with its reason counted
+// in `errors`: GRE that carries IP, PPP (version 1, PPTP), MPLS, and datagrams to a VXLAN or GENEVE
+// port that have no such header. The same on a collector's input is dropped. A mirror that can't be
+// read (cut off, contradictory, an ERSPAN frame type that is not Ethernet or IP) is dropped on
+// either.
+//
+// Outer fragments: those of GRE are joined; those of UDP as well, except that on an input that
+// accepts bare frames a UDP fragment that comes before its datagram's first one, or follows one to
+// another port, passes as it is.
+//
+// Layers: of several encapsulations, `Origin` tells of the outermost ERSPAN, and where there is
+// none, of the outermost. Session IDs are checked, and counted, for that one.
 #pragma once
 
 #include <array>
@@ -13,6 +26,7 @@
 #include <set>
 #include <vector>
 
+#include "agent/decap/error.hpp"
 #include "agent/model/drop.hpp"
 #include "agent/model/frame.hpp"
 
@@ -20,7 +34,9 @@ namespace vmirror {
 
 struct DecapOptions {
   bool accept_bare = true;  ///< False: a collector's interface; bare frames are not_mirrored.
-  std::set<std::uint32_t> sessions;          ///< Session IDs (or keys, VNIs) to take; empty: any.
+  /// Session IDs (or keys, VNIs) to take; empty: any. What has none (ERSPAN I, GRE without a key)
+  /// counts as 0. RSPAN copies are taken by `rspan_vlan` alone.
+  std::set<std::uint32_t> sessions;
   std::optional<std::uint16_t> rspan_vlan;   ///< Frames with this outermost tag are RSPAN copies.
   int max_depth = 4;                         ///< Encapsulations taken off one frame.
   std::size_t max_datagrams = 256;           ///< Outer fragmented datagrams held at once.
@@ -38,8 +54,9 @@ struct SessionCounters {
   std::uint64_t reordered = 0;            ///< Came after a later one; no longer counted as lost.
   std::uint64_t duplicate = 0;            ///< Came twice (within the window of 64).
   std::uint64_t truncated = 0;
-  std::uint64_t bad = 0;  ///< BSO other than good.
-  bool accepted = true;   ///< False: an unknown session; received counts what was refused.
+  std::uint64_t bad = 0;       ///< BSO other than good.
+  std::uint64_t restarts = 0;  ///< The sender began a new sequence.
+  bool accepted = true;        ///< False: an unknown session; received counts what was refused.
   Time first = 0, last = 0;
 };
 
@@ -52,7 +69,10 @@ struct Decapsulated {
   };
   Status status = Status::frame;
   Drop drop = Drop::count_;
-  std::uint32_t frames = 1;  ///< Frames of the input that this settles: more when fragments joined.
+  DecapError error = DecapError::none;  ///< What is wrong, where `drop` is a decap_ kind.
+  /// Frames of the input that this settles: more when fragments joined, or were given up. With
+  /// `drop` and `frames` 1 it may be an older fragment that is given up while this one is held.
+  std::uint32_t frames = 1;
   Frame frame;
   Packet packet;
   Origin origin;
@@ -78,6 +98,8 @@ class Decapsulator {
 
   /// Frames taken off by encapsulation, indexed by Encapsulation.
   const std::array<std::uint64_t, 8>& taken_off() const;
+  /// Encapsulations that were refused, by reason, indexed by DecapError.
+  const std::array<std::uint64_t, kDecapErrors>& errors() const;
   std::vector<SessionCounters> sessions() const;
 
   static constexpr std::size_t kMaxSessions = 1024;
@@ -87,14 +109,18 @@ class Decapsulator {
   std::unique_ptr<State> state_;
 };
 
+namespace udp_port {
+constexpr std::uint16_t kVxlan = 4789, kVxlanLinux = 8472, kGeneve = 6081;
+}
+inline bool is_overlay_port(std::uint16_t port) {
+  return port == udp_port::kVxlan || port == udp_port::kVxlanLinux || port == udp_port::kGeneve;
+}
+
 /// True when the frame may carry an encapsulation that `take` would look into. Inline: the fast
 /// path.
 inline bool may_be_encapsulated(const Packet& p, const std::optional<std::uint16_t>& rspan_vlan) {
-  constexpr std::uint16_t kVxlan = 4789, kVxlanLinux = 8472, kGeneve = 6081;
   if (p.protocol == ip_protocol::kGre || p.fragment) return true;
-  if (p.protocol == ip_protocol::kUdp)
-    return p.destination_port == kVxlan || p.destination_port == kVxlanLinux ||
-           p.destination_port == kGeneve;
+  if (p.protocol == ip_protocol::kUdp && is_overlay_port(p.destination_port)) return true;
   return rspan_vlan && p.tag_count > 0 && p.tags[0].id() == *rspan_vlan;
 }
 

@@ -29,14 +29,16 @@ struct Origin {
   bool has_session = false;
   bool truncated = false;  ///< The mirroring switch cut the copy.
   Direction direction =
-      Direction::none;              ///< ERSPAN III D bit: ingress of the source port is `out`.
-  std::uint8_t bad_frame = 0;       ///< ERSPAN III BSO: 0 good, 1 short, 2 oversized, 3 CRC.
-  std::uint8_t depth = 0;           ///< Encapsulations taken off.
-  std::uint32_t session = 0;        ///< ERSPAN session ID, GRE key, VNI, RSPAN VLAN.
-  std::uint32_t port_index = 0;     ///< ERSPAN II index, ERSPAN III port of the subheader.
-  std::uint64_t hardware_time = 0;  ///< ERSPAN III timestamp in its own granularity.
-  std::uint8_t granularity = 0;     ///< ERSPAN III Gra.
-  IpAddress sender;                 ///< Outer source address.
+      Direction::none;           ///< ERSPAN III D bit: ingress of the source port is `out`.
+  std::uint8_t bad_frame = 0;    ///< ERSPAN III BSO: 0 good, 1 short, 2 oversized, 3 CRC.
+  std::uint8_t depth = 0;        ///< Encapsulations taken off.
+  std::uint16_t vlan = 0;        ///< VLAN that the ERSPAN header names; 0: none.
+  std::uint32_t session = 0;     ///< ERSPAN session ID, GRE key, VNI, RSPAN VLAN.
+  std::uint32_t port_index = 0;  ///< ERSPAN II index, ERSPAN III port of the subheader.
+  /// ERSPAN III timestamp in its own granularity; a subheader's seconds or upper half above bit 32.
+  std::uint64_t hardware_time = 0;
+  std::uint8_t granularity = 0;  ///< ERSPAN III Gra.
+  IpAddress sender;              ///< Outer source address.
 };
 
 struct Frame {
