@@ -106,7 +106,10 @@ struct Port {
   std::optional<std::uint16_t> vlan;           ///< Access VLAN.
   std::map<std::string, std::string> labels;   ///< Open vSwitch: external_ids.
   std::map<std::string, std::string> options;  ///< Tunnel ports: remote_ip, key, …
-  std::string error;  ///< What the switch says is wrong with it; empty: nothing.
+  bool uplink = false;                         ///< Leads out of the host: a physical NIC, a bond.
+  std::string egress;                ///< Tunnel ports: the device its packets leave through.
+  std::optional<std::uint32_t> mtu;  ///< Bytes, where the switch knows it.
+  std::string error;                 ///< What the switch says is wrong with it; empty: nothing.
   std::optional<PortCounters> counters;
   bool operator==(const Port&) const = default;
 };

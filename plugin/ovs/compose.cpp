@@ -1,0 +1,235 @@
+#include "plugin/ovs/compose.hpp"
+
+#include <charconv>
+#include <variant>
+
+#include "plugin/ovs/observe.hpp"
+#include "plugin/ovs/schema.hpp"
+
+namespace vmirror::ovs {
+namespace {
+
+using ovsdb::Add;
+using ovsdb::Atom;
+using ovsdb::ColumnValues;
+using ovsdb::Datum;
+using ovsdb::Insert;
+using ovsdb::Remove;
+using ovsdb::Row;
+using ovsdb::Snapshot;
+using ovsdb::Transaction;
+using ovsdb::Uuid;
+using ovsdb::Verify;
+using ovsdb::Write;
+
+Datum number(std::int64_t value) {
+  return Atom(value);
+}
+Datum reference(const Uuid& id) {
+  return Atom(id);
+}
+
+/// One composition: the snapshot, what earlier steps changed of it, and the transaction so far.
+class Composer {
+ public:
+  Composer(const Snapshot& db, const std::string& owner) : db_(db), owner_(owner) {
+    for (const auto& [id, row] : db[kBridge].rows)
+      bridges_[(*row)[bridge::kName].text()] = row.get();
+    for (const auto& [id, row] : db[kPort].rows)
+      ports_[(*row)[port::kName].text()] = {id, row.get()};
+  }
+
+  Result<void> add(const Step& step) {
+    const auto found = bridges_.find(step.switch_name());
+    if (found == bridges_.end())
+      return fail(Error::Kind::missing, "there is no such bridge", step.switch_name());
+    return std::visit([&](const auto& change) { return add(change, *found->second); }, step.change);
+  }
+
+  Transaction take() { return std::move(transaction_); }
+
+ private:
+  /// A port as the steps so far leave it. `row` is null for one that they make.
+  struct PortState {
+    Uuid id;
+    const Row* row = nullptr;
+  };
+
+  Result<void> add(const PutPort& put, const Row& on) {
+    const OutputPort& wanted = put.port;
+    std::map<std::string, std::string> options = wanted.options;
+    Datum mtu;
+    if (const auto it = options.find("mtu_request"); it != options.end()) {
+      std::int64_t value = 0;
+      std::from_chars(it->second.data(), it->second.data() + it->second.size(), value);
+      if (value > 0) mtu = number(value);
+      options.erase(it);
+    }
+    ColumnValues columns = {{interface::kType, wanted.type.c_str()},
+                            {interface::kOptions, options},
+                            {interface::kMtuRequest, mtu}};
+    const auto found = ports_.find(wanted.name);
+    if (found == ports_.end()) return make_port(wanted.name, std::move(columns), on);
+    const PortState& is = found->second;
+    const bool here = on[bridge::kPorts].set<Uuid>().contains(is.id);
+    if (!is.row || !is_owned((*is.row)[port::kExternalIds], owner_) || !here)
+      return fail(Error::Kind::refused, "port `" + wanted.name + "` is there and isn't ours",
+                  on[bridge::kName].text());
+    for (const Uuid& interface : (*is.row)[port::kInterfaces].set<Uuid>())
+      transaction_.push_back(Write{kInterface, interface, columns});
+    return {};
+  }
+
+  Result<void> make_port(const std::string& name, ColumnValues columns, const Row& on) {
+    const std::map<std::string, std::string> mark = {{kOwnerKey, owner_}};
+    const Uuid port = fresh(), interface = fresh();
+    columns.emplace_back(interface::kName, name.c_str());
+    columns.emplace_back(interface::kExternalIds, mark);
+    transaction_.push_back(Insert{kInterface, interface, std::move(columns)});
+    transaction_.push_back(Insert{kPort,
+                                  port,
+                                  {{port::kName, name.c_str()},
+                                   {port::kInterfaces, reference(interface)},
+                                   {port::kExternalIds, mark}}});
+    transaction_.push_back(Add{kBridge, on.id, bridge::kPorts, reference(port)});
+    ports_[name] = {port, nullptr};
+    return {};
+  }
+
+  Result<void> add(const RemovePort& remove, const Row& on) {
+    const auto found = ports_.find(remove.name);
+    if (found == ports_.end() || !on[bridge::kPorts].set<Uuid>().contains(found->second.id))
+      return {};
+    if (!is_owned((*found->second.row)[port::kExternalIds], owner_))
+      return fail(Error::Kind::refused, "port `" + remove.name + "` isn't ours",
+                  on[bridge::kName].text());
+    transaction_.push_back(Remove{kBridge, on.id, bridge::kPorts, reference(found->second.id)});
+    ports_.erase(found);
+    return {};
+  }
+
+  Result<void> add(const PutMirror& put, const Row& on) {
+    auto columns = columns_of(put.mirror, on);
+    if (!columns) return tl::unexpected(columns.error());
+    auto& mirrors = mirrors_of(on);
+    const auto found = mirrors.find(put.mirror.name);
+    if (found != mirrors.end()) {
+      if (!is_owned((*found->second)[mirror::kExternalIds], owner_))
+        return fail(Error::Kind::refused,
+                    "mirror `" + put.mirror.name + "` is there and isn't ours",
+                    on[bridge::kName].text());
+      transaction_.push_back(Write{kMirror, found->second->id, std::move(*columns)});
+      return {};
+    }
+    const Uuid id = fresh();
+    columns->emplace_back(mirror::kExternalIds,
+                          std::map<std::string, std::string>{{kOwnerKey, owner_}});
+    transaction_.push_back(Insert{kMirror, id, std::move(*columns)});
+    transaction_.push_back(Add{kBridge, on.id, bridge::kMirrors, reference(id)});
+    return {};
+  }
+
+  Result<void> add(const RemoveMirror& remove, const Row& on) {
+    auto& mirrors = mirrors_of(on);
+    const auto found = mirrors.find(remove.name);
+    if (found == mirrors.end()) return {};
+    if (!is_owned((*found->second)[mirror::kExternalIds], owner_))
+      return fail(Error::Kind::refused, "mirror `" + remove.name + "` isn't ours",
+                  on[bridge::kName].text());
+    transaction_.push_back(Remove{kBridge, on.id, bridge::kMirrors, reference(found->second->id)});
+    mirrors.erase(found);
+    return {};
+  }
+
+  Result<void> add(const PutUnlearnedVlans& put, const Row& on) {
+    const std::set<std::uint16_t> before = owned_vlans(on, owner_);
+    std::set<std::uint16_t> gone, fresh;
+    for (const std::uint16_t vlan : before)
+      if (!put.vlans.contains(vlan)) gone.insert(vlan);
+    const auto in_force = on[bridge::kFloodVlans].set<std::int64_t>();
+    for (const std::uint16_t vlan : put.vlans)
+      if (!in_force.contains(vlan)) fresh.insert(vlan);
+    if (!gone.empty()) transaction_.push_back(Remove{kBridge, on.id, bridge::kFloodVlans, gone});
+    if (!fresh.empty()) transaction_.push_back(Add{kBridge, on.id, bridge::kFloodVlans, fresh});
+    if (put.vlans == before) return {};
+    const std::string key = vlans_key(owner_);
+    if (put.vlans.empty()) {
+      transaction_.push_back(Remove{kBridge, on.id, bridge::kExternalIds, key.c_str()});
+      return {};
+    }
+    std::string list;
+    for (const std::uint16_t vlan : put.vlans)
+      list += (list.empty() ? "" : ",") + std::to_string(vlan);
+    transaction_.push_back(
+        Add{kBridge, on.id, bridge::kExternalIds, std::map<std::string, std::string>{{key, list}}});
+    return {};
+  }
+
+  Result<ColumnValues> columns_of(const Mirror& m, const Row& on) const {
+    const auto ids = [&](const std::set<std::string>& names) {
+      std::set<Uuid> out;
+      for (const std::string& name : names)
+        if (const auto it = ports_.find(name); it != ports_.end()) out.insert(it->second.id);
+      return Datum(out);
+    };
+    Datum output;
+    if (!m.output_port.empty()) {
+      const auto found = ports_.find(m.output_port);
+      if (found == ports_.end())
+        return fail(Error::Kind::missing, "output port `" + m.output_port + "` is not there",
+                    on[bridge::kName].text());
+      output = reference(found->second.id);
+    }
+    ColumnValues columns = {
+        {mirror::kName, m.name.c_str()},
+        {mirror::kSelectAll, Atom(m.all)},
+        {mirror::kSelectSrcPort, ids(m.out_ports)},
+        {mirror::kSelectDstPort, ids(m.in_ports)},
+        {mirror::kSelectVlan, m.vlans},
+        {mirror::kOutputPort, output},
+        {mirror::kOutputVlan, m.output_vlan ? number(*m.output_vlan) : Datum()}};
+    const auto optional = [&](std::size_t column, bool wanted, Datum value) {
+      const bool has = db_[kMirror].has_column[column];
+      if (has) columns.emplace_back(column, wanted ? std::move(value) : Datum());
+      return has || !wanted;
+    };
+    if (!optional(mirror::kSnaplen, m.snaplen != 0, number(m.snaplen)) ||
+        !optional(mirror::kFilter, !m.filter.empty(), m.filter.c_str()))
+      return fail(Error::Kind::unsupported, "the switch's schema has no snaplen or no filter",
+                  on[bridge::kName].text() + "/" + m.name);
+    return columns;
+  }
+
+  /// The bridge's mirrors as the steps so far leave them. From the first look on, the transaction
+  /// holds only while the server's are those of the snapshot.
+  std::map<std::string, const Row*>& mirrors_of(const Row& on) {
+    const auto [it, first] = mirrors_.try_emplace(on.id);
+    if (first) {
+      it->second = mirrors_by_name(db_, on, owner_);
+      transaction_.push_back(Verify{kBridge, on.id, bridge::kMirrors, on[bridge::kMirrors]});
+    }
+    return it->second;
+  }
+
+  Uuid fresh() { return {{0x766d6972, 0x726f7200, 0, ++rows_made_}}; }
+
+  const Snapshot& db_;
+  const std::string& owner_;
+  std::map<std::string, const Row*> bridges_;
+  std::map<std::string, PortState> ports_;
+  std::map<Uuid, std::map<std::string, const Row*>> mirrors_;
+  std::uint32_t rows_made_ = 0;
+  Transaction transaction_;
+};
+
+}  // namespace
+
+Result<Transaction> compose(std::span<const Step> steps, const Snapshot& db,
+                            const std::string& owner) {
+  Composer composer(db, owner);
+  for (const Step& step : steps)
+    if (const auto added = composer.add(step); !added) return tl::unexpected(added.error());
+  return composer.take();
+}
+
+}  // namespace vmirror::ovs

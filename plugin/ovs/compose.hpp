@@ -1,0 +1,23 @@
+// From steps to one OVSDB transaction, with names resolved against the newest contents. Pure.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "plugin/api/model.hpp"
+#include "plugin/base/result.hpp"
+#include "plugin/ovsdb/value.hpp"
+
+namespace vmirror::ovs {
+
+/// The transaction that does all of `steps`; empty when nothing is left to do. It holds only if the
+/// bridges' mirrors are still those of `db` when the server executes it.
+///
+/// What is already gone is left out of removals and selections: the next observation tells.
+/// Error::Kind::refused when a step would change what isn't owned; Error::Kind::missing for a
+/// bridge or an output port that isn't there; Error::Kind::unsupported for a column that the schema
+/// lacks.
+Result<ovsdb::Transaction> compose(std::span<const Step> steps, const ovsdb::Snapshot& db,
+                                   const std::string& owner);
+
+}  // namespace vmirror::ovs

@@ -1,0 +1,79 @@
+#include "plugin/ovs/driver.hpp"
+
+#include "plugin/ovs/compose.hpp"
+#include "plugin/ovs/observe.hpp"
+#include "plugin/ovs/outputs.hpp"
+#include "plugin/ovs/schema.hpp"
+#include "plugin/ovsdb/client.hpp"
+
+namespace vmirror {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+milliseconds left(Clock::time_point deadline) {
+  return std::max(milliseconds(0),
+                  std::chrono::duration_cast<milliseconds>(deadline - Clock::now()));
+}
+
+class OvsDriver final : public Driver {
+ public:
+  OvsDriver(const OvsOptions& options, std::unique_ptr<ovsdb::Client> client)
+      : owner_(options.owner), timeout_(options.timeout), client_(std::move(client)) {}
+
+  std::string_view name() const override { return "ovs"; }
+
+  Result<std::shared_ptr<const Observed>> observe() override {
+    const auto snapshot = client_->read(timeout_);
+    if (!snapshot) return tl::unexpected(snapshot.error());
+    if (!observed_ || observed_->revision != (*snapshot)->revision)
+      observed_ = std::make_shared<const Observed>(ovs::to_observed(**snapshot, owner_));
+    return observed_;
+  }
+
+  Realisation realise(const Desired& desired, const Observed& observed) const override {
+    return ovs::realise(desired, observed, owner_);
+  }
+
+  Result<void> apply(std::span<const Step> steps) override {
+    const auto deadline = Clock::now() + timeout_;
+    // A lost race with another writer costs another look; each is as likely to win as the last.
+    do {
+      const auto snapshot = client_->read(left(deadline));
+      if (!snapshot) return tl::unexpected(snapshot.error());
+      auto transaction = ovs::compose(steps, **snapshot, owner_);
+      if (!transaction) return tl::unexpected(transaction.error());
+      if (transaction->empty()) return {};
+      const auto commit = client_->commit(std::move(*transaction), left(deadline));
+      if (!commit) return tl::unexpected(commit.error());
+      if (commit->done) return {};
+    } while (Clock::now() < deadline);
+    return fail(Error::Kind::unreachable,
+                "other writers or a lost connection kept the change from being made within " +
+                    std::to_string(timeout_.count()) + " ms",
+                "ovsdb-server");
+  }
+
+  void on_change(std::function<void()> hint) override { client_->on_change(std::move(hint)); }
+
+ private:
+  const std::string owner_;
+  const milliseconds timeout_;
+  std::shared_ptr<const Observed> observed_;
+  const std::unique_ptr<ovsdb::Client> client_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Driver>> make_ovs_driver(const OvsOptions& options) {
+  if (options.owner.empty())
+    return fail(Error::Kind::invalid, "the owner's name is empty", "owner", "give it a name");
+  auto client = ovsdb::Client::start(
+      {options.remote, options.private_key, options.certificate, options.ca_certificate},
+      ovs::schema());
+  if (!client) return tl::unexpected(client.error());
+  return std::make_unique<OvsDriver>(options, std::move(*client));
+}
+
+}  // namespace vmirror

@@ -1,0 +1,238 @@
+#include "plugin/ovs/observe.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string_view>
+
+#include "plugin/ovs/schema.hpp"
+
+namespace vmirror::ovs {
+namespace {
+
+using ovsdb::Datum;
+using ovsdb::Row;
+using ovsdb::Snapshot;
+using ovsdb::Uuid;
+using Labels = std::map<std::string, std::string>;
+
+/// ovs-vswitchd's own bound: MAX_MIRRORS in ofproto/mirror.
+constexpr std::size_t kMirrorsPerBridge = 32;
+
+std::string label(const Labels& labels, std::initializer_list<const char*> keys) {
+  for (const char* key : keys)
+    if (const auto it = labels.find(key); it != labels.end() && !it->second.empty())
+      return it->second;
+  return {};
+}
+
+std::set<std::uint16_t> vlans(const Datum& datum) {
+  std::set<std::uint16_t> out;
+  for (const std::int64_t vlan : datum.set<std::int64_t>())
+    out.insert(static_cast<std::uint16_t>(vlan));
+  return out;
+}
+
+/// A NIC of the host's own. The kernel's drivers of devices that lead to guests are few, and known.
+bool is_uplink(const Row& interface) {
+  const std::string type = interface[interface::kType].text();
+  if (type == "dpdk" || type.starts_with("afxdp")) return true;
+  if (!type.empty() && type != "system") return false;
+  constexpr std::array<std::string_view, 7> kGuestDrivers = {
+      "tun", "veth", "openvswitch", "macvlan", "macvtap", "dummy", "tap"};
+  const Labels status = interface[interface::kStatus].map();
+  const auto driver = status.find("driver_name");
+  return driver != status.end() && !driver->second.empty() &&
+         std::ranges::find(kGuestDrivers, driver->second) == kGuestDrivers.end();
+}
+
+/// The guest's MAC: what libvirt wrote; for an internal port the guest is the port's own device.
+std::optional<Mac> guest_mac(const Labels& ids, const Row& interface) {
+  std::string text = label(ids, {"attached-mac"});
+  if (text.empty() && interface[interface::kType].text() == "internal")
+    text = interface[interface::kMacInUse].text();
+  const auto mac = Mac::parse(text);
+  return mac ? std::optional(*mac) : std::nullopt;
+}
+
+void add_counters(Port& port, const Row& interface) {
+  const auto statistics = interface[interface::kStatistics].map<std::int64_t>();
+  if (statistics.empty()) return;
+  const auto get = [&](const char* name) {
+    const auto it = statistics.find(name);
+    return it == statistics.end() || it->second < 0 ? 0 : static_cast<std::uint64_t>(it->second);
+  };
+  if (!port.counters) port.counters.emplace();
+  port.counters->out_frames += get("rx_packets");
+  port.counters->out_bytes += get("rx_bytes");
+  port.counters->in_frames += get("tx_packets");
+  port.counters->in_bytes += get("tx_bytes");
+  port.counters->dropped += get("rx_dropped") + get("tx_dropped");
+}
+
+void add_interface(Port& port, const Row& interface) {
+  const Labels status = interface[interface::kStatus].map();
+  port.type = interface[interface::kType].text();
+  port.options = interface[interface::kOptions].map();
+  // A bridge's own wish for an internal port is not an option in the database, but is one to us.
+  if (const auto mtu = interface[interface::kMtuRequest].get<std::int64_t>();
+      mtu && port.owned && port.type == "internal")
+    port.options["mtu_request"] = std::to_string(*mtu);
+  if (const auto mtu = interface[interface::kMtu].get<std::int64_t>(); mtu && *mtu > 0)
+    port.mtu = std::max(port.mtu.value_or(0), static_cast<std::uint32_t>(*mtu));
+  port.link_up = port.link_up || interface[interface::kLinkState].text() == "up";
+  port.uplink = port.uplink || is_uplink(interface);
+  port.egress = label(status, {"tunnel_egress_iface"});
+  if (const std::string error = interface[interface::kError].text(); !error.empty())
+    port.error += (port.error.empty() ? "" : "; ") + error;
+  const Labels ids = interface[interface::kExternalIds].map();
+  port.labels.insert(ids.begin(), ids.end());
+  if (!port.mac) port.mac = guest_mac(ids, interface);
+  add_counters(port, interface);
+}
+
+Port to_port(const Snapshot& db, const Row& row, const std::string& owner) {
+  Port port;
+  port.name = row[port::kName].text();
+  port.id = row.id.text();
+  port.owned = is_owned(row[port::kExternalIds], owner);
+  port.labels = row[port::kExternalIds].map();
+  if (const auto tag = row[port::kTag].get<std::int64_t>())
+    port.vlan = static_cast<std::uint16_t>(*tag);
+  const auto& interfaces = row[port::kInterfaces].keys;
+  for (const auto& key : interfaces)
+    if (const Uuid* id = std::get_if<Uuid>(&key))
+      if (const Row* interface = db[kInterface].find(*id)) add_interface(port, *interface);
+  port.uplink = port.uplink || interfaces.size() > 1;
+  port.vm = label(port.labels, {"vm-uuid", "vm-id", "vm-name"});
+  port.interface_id = label(port.labels, {"iface-id"});
+  return port;
+}
+
+std::set<std::string> port_names(const Snapshot& db, const Datum& ids) {
+  std::set<std::string> out;
+  for (const auto& key : ids.keys)
+    if (const Uuid* id = std::get_if<Uuid>(&key))
+      if (const Row* row = db[kPort].find(*id)) out.insert((*row)[port::kName].text());
+  return out;
+}
+
+Mirror to_mirror(const Snapshot& db, const Row& row, const std::string& owner) {
+  Mirror mirror;
+  mirror.all = row[mirror::kSelectAll].get<bool>().value_or(false);
+  mirror.out_ports = port_names(db, row[mirror::kSelectSrcPort]);
+  mirror.in_ports = port_names(db, row[mirror::kSelectDstPort]);
+  mirror.vlans = vlans(row[mirror::kSelectVlan]);
+  if (const auto out = port_names(db, row[mirror::kOutputPort]); !out.empty())
+    mirror.output_port = *out.begin();
+  if (const auto vlan = row[mirror::kOutputVlan].get<std::int64_t>())
+    mirror.output_vlan = static_cast<std::uint16_t>(*vlan);
+  mirror.snaplen =
+      static_cast<std::uint32_t>(row[mirror::kSnaplen].get<std::int64_t>().value_or(0));
+  mirror.filter = row[mirror::kFilter].text();
+  mirror.owned = is_owned(row[mirror::kExternalIds], owner);
+  const auto statistics = row[mirror::kStatistics].map<std::int64_t>();
+  if (const auto it = statistics.find("tx_packets"); it != statistics.end())
+    mirror.copied_frames = static_cast<std::uint64_t>(it->second);
+  if (const auto it = statistics.find("tx_bytes"); it != statistics.end())
+    mirror.copied_bytes = static_cast<std::uint64_t>(it->second);
+  return mirror;
+}
+
+Switch to_switch(const Snapshot& db, const Row& row, const std::string& owner) {
+  Switch sw;
+  sw.name = row[bridge::kName].text();
+  for (const auto& key : row[bridge::kPorts].keys)
+    if (const Uuid* id = std::get_if<Uuid>(&key))
+      if (const Row* found = db[kPort].find(*id)) {
+        Port port = to_port(db, *found, owner);
+        std::string name = port.name;
+        sw.ports.emplace(std::move(name), std::move(port));
+      }
+  for (const auto& [name, found] : mirrors_by_name(db, row, owner)) {
+    Mirror mirror = to_mirror(db, *found, owner);
+    mirror.name = name;
+    mirror.switch_name = sw.name;
+    sw.mirrors.emplace(name, std::move(mirror));
+  }
+  sw.unlearned_vlans = vlans(row[bridge::kFloodVlans]);
+  sw.owned_unlearned_vlans = owned_vlans(row, owner);
+  return sw;
+}
+
+Capabilities capabilities(const Snapshot& db) {
+  Capabilities can;
+  can.version = "Open vSwitch";
+  std::set<std::string> types;
+  for (const auto& [id, row] : db[kOpenVswitch].rows) {
+    const std::string version = (*row)[root::kOvsVersion].text();
+    const std::string schema = (*row)[root::kDbVersion].text();
+    can.version += version.empty() ? " of unknown version" : " " + version;
+    if (!schema.empty()) can.version += ", schema " + schema;
+    types = (*row)[root::kIfaceTypes].set<std::string>();
+  }
+  // ovs-vswitchd lists its port types as it starts; before, and before 2.6, nothing is known
+  // against.
+  const auto has = [&](const char* type) { return types.empty() || types.contains(type); };
+  can.mirrors_per_switch = kMirrorsPerBridge;
+  can.snaplen = db[kMirror].has_column[mirror::kSnaplen];
+  can.filter = db[kMirror].has_column[mirror::kFilter];
+  can.erspan = has("erspan");
+  can.gre = has("gre");
+  can.rspan = true;
+  return can;
+}
+
+}  // namespace
+
+bool is_owned(const Datum& external_ids, const std::string& owner) {
+  for (std::size_t i = 0; i < external_ids.values.size(); i++)
+    if (external_ids.keys[i] == ovsdb::Atom(std::string(kOwnerKey)))
+      return external_ids.values[i] == ovsdb::Atom(owner);
+  return false;
+}
+
+std::map<std::string, const Row*> mirrors_by_name(const Snapshot& db, const Row& bridge,
+                                                  const std::string& owner) {
+  std::map<std::string, const Row*> out;
+  for (const bool ours : {true, false})
+    for (const auto& key : bridge[bridge::kMirrors].keys) {
+      const Uuid* id = std::get_if<Uuid>(&key);
+      const Row* row = id ? db[kMirror].find(*id) : nullptr;
+      if (!row || is_owned((*row)[mirror::kExternalIds], owner) != ours) continue;
+      const std::string name = (*row)[mirror::kName].text();
+      if (!out.emplace(name, row).second)
+        out.emplace(name + "~" + row->id.text().substr(0, 8), row);
+    }
+  return out;
+}
+
+std::set<std::uint16_t> owned_vlans(const Row& bridge, const std::string& owner) {
+  std::set<std::uint16_t> out;
+  const Labels ids = bridge[bridge::kExternalIds].map();
+  const auto it = ids.find(vlans_key(owner));
+  if (it == ids.end()) return out;
+  std::string_view rest = it->second;
+  while (!rest.empty()) {
+    const std::string_view one = rest.substr(0, rest.find(','));
+    std::uint16_t vlan = 0;
+    if (std::from_chars(one.data(), one.data() + one.size(), vlan).ec == std::errc())
+      out.insert(vlan);
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+  }
+  return out;
+}
+
+Observed to_observed(const Snapshot& db, const std::string& owner) {
+  Observed out;
+  out.revision = db.revision;
+  out.capabilities = capabilities(db);
+  for (const auto& [id, row] : db[kBridge].rows) {
+    Switch sw = to_switch(db, *row, owner);
+    std::string name = sw.name;
+    out.switches.emplace(std::move(name), std::move(sw));
+  }
+  return out;
+}
+
+}  // namespace vmirror::ovs

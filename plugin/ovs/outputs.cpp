@@ -1,0 +1,256 @@
+#include "plugin/ovs/outputs.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace vmirror::ovs {
+namespace {
+
+using enum Error::Kind;
+
+constexpr std::size_t kDeviceNameSize = 15;  ///< IFNAMSIZ without the final zero.
+constexpr std::uint32_t kLargestSessionId = 1023;
+constexpr std::uint32_t kUsualMtu = 1500;
+
+tl::unexpected<Error> refuse(Error::Kind kind, const SessionRequest& s, std::string what,
+                             std::string remedy = {}) {
+  return fail(kind, std::move(what), s.switch_name + "/" + s.port, std::move(remedy));
+}
+
+bool is_tunnel(const std::string& type) {
+  constexpr std::array<std::string_view, 11> kTunnels = {"erspan", "ip6erspan", "gre", "ip6gre",
+                                                         "vxlan",  "geneve",    "stt", "lisp",
+                                                         "gtpu",   "bareudp",   "srv6"};
+  return std::ranges::find(kTunnels, type) != kTunnels.end();
+}
+
+std::optional<std::uint32_t> number(const std::map<std::string, std::string>& options,
+                                    const char* key) {
+  const auto it = options.find(key);
+  if (it == options.end()) return {};
+  std::uint32_t value = 0;
+  const char* end = it->second.data() + it->second.size();
+  const auto parsed = std::from_chars(it->second.data(), end, value);
+  return parsed.ec == std::errc() && parsed.ptr == end ? std::optional(value) : std::nullopt;
+}
+
+/// Tunnels clash when these two agree: the datapath's tunnel device with the remote, and the key.
+std::pair<std::string, std::string> clash(const std::string& type, const std::string& remote,
+                                          std::optional<std::uint32_t> key) {
+  return {type + " " + remote, key ? std::to_string(*key) : ""};
+}
+
+/// True when a label's value is the address, or a list that has it.
+bool names_address(const std::string& value, const std::string& address) {
+  constexpr std::string_view kSeparators = " ,;[]\"/";
+  for (std::size_t at = value.find(address); at != std::string::npos;
+       at = value.find(address, at + 1)) {
+    const std::size_t end = at + address.size();
+    if ((at == 0 || kSeparators.find(value[at - 1]) != std::string::npos) &&
+        (end == value.size() || kSeparators.find(value[end]) != std::string::npos))
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Outputs::Outputs(const Desired& desired, const Observed& observed, std::string owner)
+    : observed_(observed), owner_(std::move(owner)) {
+  for (const SessionRequest& s : desired.sessions) {
+    const auto sw = observed.switches.find(s.switch_name);
+    if (sw == observed.switches.end() || !sw->second.ports.contains(s.port)) continue;
+    if (std::holds_alternative<LocalTarget>(s.target)) {
+      std::uint32_t& mtu = mtu_.try_emplace(s.switch_name, kUsualMtu).first->second;
+      mtu = std::max(mtu, sw->second.ports.at(s.port).mtu.value_or(0));
+    } else if (!std::holds_alternative<RspanTarget>(s.target)) {
+      const Tunnel wanted = tunnel_of(s);
+      Tunnel& tunnel = tunnels_.try_emplace({s.switch_name, wanted.key}, wanted).first->second;
+      tunnel.direction = tunnel.direction | s.direction;
+    }
+  }
+  // First the IDs that are asked for, then those that our ports have, then the free choices.
+  Taken taken = foreign_tunnels(observed);
+  const auto assign_all = [&](bool asked, bool sticky) {
+    for (auto& [key, tunnel] : tunnels_)
+      if ((tunnel.asked || tunnel.version == 0) == asked) assign(tunnel, observed, taken, sticky);
+  };
+  assign_all(true, false);
+  assign_all(false, true);
+  assign_all(false, false);
+}
+
+std::string Outputs::port_name(const std::string& switch_name, const std::string& key) const {
+  const std::string plain = "vmr-" + switch_name;
+  if (key == "local" && owner_ == "vmirror" && plain.size() <= kDeviceNameSize) return plain;
+  return "vmr-" + short_hash(owner_ + "\n" + switch_name + "\n" + key, 11);
+}
+
+Outputs::Tunnel Outputs::tunnel_of(const SessionRequest& s) const {
+  Tunnel t;
+  t.switch_name = s.switch_name;
+  t.key = to_text(s.target);
+  if (const auto* erspan = std::get_if<ErspanTarget>(&s.target)) {
+    t.remote = erspan->address;
+    t.version = erspan->version;
+    if (erspan->session) t.asked = *erspan->session;
+    if (t.version != 2) t.key += "-v" + std::to_string(t.version);
+    t.type = t.remote.version == 6 ? "ip6erspan" : "erspan";
+  } else if (const auto* gre = std::get_if<GreTarget>(&s.target)) {
+    t.remote = gre->address;
+    t.asked = gre->key;
+    t.type = t.remote.version == 6 ? "ip6gre" : "gre";
+  }
+  if (t.asked) t.key += "-" + std::to_string(*t.asked);
+  t.port = port_name(s.switch_name, t.key);
+  return t;
+}
+
+Outputs::Taken Outputs::foreign_tunnels(const Observed& observed) const {
+  Taken taken;
+  for (const auto& [switch_name, sw] : observed.switches)
+    for (const auto& [name, port] : sw.ports)
+      if (const auto remote = port.options.find("remote_ip");
+          !port.owned && is_tunnel(port.type) && remote != port.options.end())
+        taken.try_emplace(clash(port.type, remote->second, number(port.options, "key")),
+                          switch_name + "/" + name);
+  return taken;
+}
+
+void Outputs::assign(Tunnel& t, const Observed& observed, Taken& taken, bool sticky) const {
+  if (t.id) return;
+  const std::string me = t.switch_name + "/" + t.port;
+  const std::string remote = t.remote.text();
+  const auto take = [&](std::optional<std::uint32_t> id) {
+    const auto [it, fresh] = taken.try_emplace(clash(t.type, remote, id), me);
+    if (fresh) t.id = id;
+    t.taken_by = fresh ? "" : it->second;
+    return fresh;
+  };
+  if (t.asked || t.version == 0) {
+    take(t.asked);
+  } else if (sticky) {
+    const auto sw = observed.switches.find(t.switch_name);
+    const auto port = sw->second.ports.find(t.port);
+    if (port == sw->second.ports.end() || !port->second.owned) return;
+    if (const auto id = number(port->second.options, "key"); id && *id - 1 < kLargestSessionId)
+      take(id);
+  } else {
+    const std::string hash = short_hash(owner_ + "\n" + t.switch_name + "\n" + t.key, 8);
+    std::uint32_t first = 0;
+    std::from_chars(hash.data(), hash.data() + hash.size(), first, 16);
+    for (std::uint32_t i = 0; i < kLargestSessionId; i++)
+      if (take((first + i) % kLargestSessionId + 1)) return;
+  }
+}
+
+Result<Output> Outputs::find(const SessionRequest& s, const Switch& sw) const {
+  if (is_tunnel(sw.ports.at(s.port).type))
+    return refuse(refused, s, "the port is a tunnel (" + sw.ports.at(s.port).type + ")",
+                  "mirror the ports whose frames it carries");
+  if (const auto* target = std::get_if<LocalTarget>(&s.target))
+    return target->monitor_nic ? monitor_nic(s, sw, *target->monitor_nic) : local(s, sw);
+  if (const auto* target = std::get_if<RspanTarget>(&s.target)) return rspan(s, sw, target->vlan);
+  return tunnel(s, sw);
+}
+
+Result<Output> Outputs::local(const SessionRequest&, const Switch& sw) const {
+  Output out{.key = "local", .port = port_name(sw.name, "local")};
+  const auto mtu = mtu_.find(sw.name);
+  out.ours =
+      OutputPort{out.port,
+                 sw.name,
+                 "internal",
+                 {{"mtu_request", std::to_string(mtu == mtu_.end() ? kUsualMtu : mtu->second)}}};
+  return out;
+}
+
+Result<Output> Outputs::monitor_nic(const SessionRequest& s, const Switch& sw,
+                                    const Mac& mac) const {
+  for (const auto& [name, other] : observed_.switches)
+    for (const auto& [port_name, port] : other.ports)
+      if (port.mac == mac && !port.owned) {
+        if (name != sw.name)
+          return refuse(missing, s, "the monitor NIC " + mac.text() + " is on " + name,
+                        "give the appliance a monitor NIC on " + sw.name);
+        std::string key = "local-" + mac.text();
+        std::erase(key, ':');
+        return Output{.key = std::move(key), .port = port_name};
+      }
+  return refuse(missing, s, "no port of the switch has the monitor NIC's MAC " + mac.text(),
+                "see that external_ids:attached-mac of its interface says so");
+}
+
+Result<Output> Outputs::tunnel(const SessionRequest& s, const Switch& sw) const {
+  const Tunnel& t = tunnels_.at({s.switch_name, tunnel_of(s).key});
+  const bool erspan = t.version != 0;
+  if (t.remote.empty() || t.remote.is_group() || t.remote.is_unspecified())
+    return refuse(invalid, s, "`" + t.remote.text() + "` is no collector's address");
+  if (erspan && t.version != 2 && t.version != 3)
+    return refuse(invalid, s, "there is no ERSPAN type " + std::to_string(t.version),
+                  "choose version 2 or 3");
+  if (erspan && t.asked.value_or(0) > kLargestSessionId)
+    return refuse(invalid, s, "ERSPAN session ID " + std::to_string(*t.asked) + " is out of range",
+                  "choose 0 to 1023");
+  const Capabilities& can = observed_.capabilities;
+  if (!(erspan ? can.erspan : can.gre))
+    return refuse(unsupported, s, can.version + " has no " + t.type + " ports here");
+  if (!t.taken_by.empty())
+    return refuse(exhausted, s,
+                  t.type + " to " + t.remote.text() + " with " +
+                      (t.asked  ? "key " + std::to_string(*t.asked)
+                       : erspan ? "any ID"
+                                : "no key") +
+                      " is taken by " + t.taken_by,
+                  "choose another session ID or key for one of the two");
+
+  Output out{.key = t.key, .port = t.port, .vlan = {}, .ours = {}, .session_id = t.id};
+  out.ours = OutputPort{t.port, sw.name, t.type, {{"remote_ip", t.remote.text()}}};
+  if (t.id) out.ours->options["key"] = std::to_string(*t.id);
+  if (erspan) out.ours->options["erspan_ver"] = t.version == 2 ? "1" : "2";
+  // One port has one direction; 1 is egress: out of the switch, into the guest.
+  if (t.version == 3) out.ours->options["erspan_dir"] = t.direction == Direction::in ? "1" : "0";
+  if (const auto safe = check_underlay(s, sw, t); !safe) out.refused = safe.error();
+  return out;
+}
+
+/// A tunnel's packets must not leave through the port that it copies.
+Result<void> Outputs::check_underlay(const SessionRequest& s, const Switch& sw,
+                                     const Tunnel& t) const {
+  const Port& source = sw.ports.at(s.port);
+  const std::string to = "the copies to " + t.remote.text();
+  if (source.uplink)
+    return refuse(refused, s, "the port leads out of the host, and " + to + " may leave there");
+  if (source.name == sw.name)
+    return refuse(refused, s, "the port is the host's own, and " + to + " may leave there");
+  for (const auto& [name, other] : observed_.switches)
+    for (const auto& [port_name, port] : other.ports)
+      if (const auto remote = port.options.find("remote_ip"); port.owned && port.egress == s.port &&
+                                                              remote != port.options.end() &&
+                                                              remote->second == t.remote.text())
+        return refuse(refused, s, to + " leave through this port");
+  for (const auto& [key, value] : source.labels)
+    if (names_address(value, t.remote.text()))
+      return refuse(refused, s,
+                    "the port is the collector's own: external_ids:" + key + " has its address");
+  return {};
+}
+
+Result<Output> Outputs::rspan(const SessionRequest& s, const Switch& sw, std::uint16_t vlan) const {
+  if (vlan < 1 || vlan > 4094)
+    return refuse(invalid, s, "there is no VLAN " + std::to_string(vlan), "choose 1 to 4094");
+  if (sw.ports.at(s.port).vlan == vlan)
+    return refuse(refused, s,
+                  "the port is in VLAN " + std::to_string(vlan) + ", which carries the copies");
+  return Output{.key = "rspan-" + std::to_string(vlan), .port = {}, .vlan = vlan};
+}
+
+Realisation realise(const Desired& desired, const Observed& observed, const std::string& owner) {
+  const Outputs outputs(desired, observed, owner);
+  return pack(desired, observed, owner, [&](const SessionRequest& session, const Switch& sw) {
+    return outputs.find(session, sw);
+  });
+}
+
+}  // namespace vmirror::ovs

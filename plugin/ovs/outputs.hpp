@@ -1,0 +1,62 @@
+// What a session's target becomes on a bridge: an internal port of ours, the monitor NIC, an ERSPAN
+// or GRE port, a VLAN. Refuses what would loop. Pure.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "plugin/api/pack.hpp"
+
+namespace vmirror::ovs {
+
+/// The outputs of one realisation: knows all sessions, for session IDs and MTUs are chosen among
+/// all.
+///
+/// A port of ours is named after its bridge and target alone: "vmr-br0" for the local target when
+/// that fits into a device name (15 bytes) and the owner is "vmirror", else "vmr-" and a hash.
+///
+/// An ERSPAN session left to us gets an ID of 1..1023 from the hash of owner, bridge and collector,
+/// the next free one where that is taken on any bridge: ovs-vswitchd tells tunnels apart by remote
+/// and key, whichever bridge they are on. A port of ours keeps the ID that it has.
+class Outputs {
+ public:
+  Outputs(const Desired& desired, const Observed& observed, std::string owner);
+
+  /// See FindOutput.
+  Result<Output> find(const SessionRequest& session, const Switch& sw) const;
+
+ private:
+  /// One tunnel port of ours.
+  struct Tunnel {
+    std::string switch_name, key, port, type;
+    IpAddress remote;
+    int version = 0;                     ///< ERSPAN type; 0: GRE.
+    std::optional<std::uint32_t> asked;  ///< Session ID or GRE key asked for.
+    std::optional<std::uint32_t> id;     ///< The one that it gets.
+    std::string taken_by;                ///< Not empty: who else has `asked`.
+    Direction direction = Direction::none;
+  };
+  using Taken = std::map<std::pair<std::string, std::string>, std::string>;
+
+  std::string port_name(const std::string& switch_name, const std::string& key) const;
+  Tunnel tunnel_of(const SessionRequest& session) const;
+  Taken foreign_tunnels(const Observed& observed) const;
+  void assign(Tunnel& tunnel, const Observed& observed, Taken& taken, bool sticky) const;
+
+  Result<Output> local(const SessionRequest& session, const Switch& sw) const;
+  Result<Output> monitor_nic(const SessionRequest& session, const Switch& sw, const Mac& mac) const;
+  Result<Output> tunnel(const SessionRequest& session, const Switch& sw) const;
+  Result<Output> rspan(const SessionRequest& session, const Switch& sw, std::uint16_t vlan) const;
+  Result<void> check_underlay(const SessionRequest& session, const Switch& sw,
+                              const Tunnel& tunnel) const;
+
+  const Observed& observed_;
+  const std::string owner_;
+  std::map<std::string, std::uint32_t> mtu_;  ///< Of the local port, by switch.
+  std::map<std::pair<std::string, std::string>, Tunnel> tunnels_;  ///< By switch and key.
+};
+
+/// Packs `desired` on bridges. See Driver::realise().
+Realisation realise(const Desired& desired, const Observed& observed, const std::string& owner);
+
+}  // namespace vmirror::ovs

@@ -1,0 +1,41 @@
+#include "plugin/ovs/schema.hpp"
+
+namespace vmirror::ovs {
+
+ovsdb::Schema schema() {
+  using ovsdb::Column;
+  using ovsdb::Type;
+  return {
+      "Open_vSwitch",
+      {{"Open_vSwitch",
+        true,
+        {Column::set("bridges", Type::uuid), Column::optional("ovs_version", Type::string),
+         Column::optional("db_version", Type::string), Column::set("iface_types", Type::string)}},
+       {"Bridge",
+        false,
+        {Column::one("name", Type::string), Column::set("ports", Type::uuid),
+         Column::set("mirrors", Type::uuid), Column::set("flood_vlans", Type::integer),
+         Column::map("external_ids")}},
+       {"Port",
+        false,
+        {Column::one("name", Type::string), Column::set("interfaces", Type::uuid),
+         Column::optional("tag", Type::integer), Column::map("external_ids")}},
+       {"Interface",
+        false,
+        {Column::one("name", Type::string), Column::one("type", Type::string),
+         Column::map("options"), Column::optional("mac_in_use", Type::string),
+         Column::optional("link_state", Type::string), Column::optional("mtu", Type::integer),
+         Column::optional("mtu_request", Type::integer), Column::optional("error", Type::string),
+         Column::map("status"), Column::map("external_ids"),
+         Column::map("statistics", Type::integer).quietly()}},
+       {"Mirror",
+        false,
+        {Column::one("name", Type::string), Column::one("select_all", Type::boolean),
+         Column::set("select_src_port", Type::uuid), Column::set("select_dst_port", Type::uuid),
+         Column::set("select_vlan", Type::integer), Column::optional("output_port", Type::uuid),
+         Column::optional("output_vlan", Type::integer), Column::optional("snaplen", Type::integer),
+         Column::optional("filter", Type::string), Column::map("external_ids"),
+         Column::map("statistics", Type::integer).quietly()}}}};
+}
+
+}  // namespace vmirror::ovs

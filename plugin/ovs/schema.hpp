@@ -1,0 +1,63 @@
+// The tables and columns of the Open_vSwitch database (ovs-vswitchd.conf.db(5)) that the driver
+// uses. The enums are the places in schema(); a column that an older server lacks is always empty.
+#pragma once
+
+#include <string>
+
+#include "plugin/ovsdb/value.hpp"
+
+namespace vmirror::ovs {
+
+enum TableIndex : std::size_t { kOpenVswitch, kBridge, kPort, kInterface, kMirror };
+
+namespace root {
+enum : std::size_t { kBridges, kOvsVersion, kDbVersion, kIfaceTypes };
+}
+namespace bridge {
+enum : std::size_t { kName, kPorts, kMirrors, kFloodVlans, kExternalIds };
+}
+namespace port {
+enum : std::size_t { kName, kInterfaces, kTag, kExternalIds };
+}
+namespace interface {
+enum : std::size_t {
+  kName,
+  kType,
+  kOptions,
+  kMacInUse,
+  kLinkState,
+  kMtu,
+  kMtuRequest,
+  kError,
+  kStatus,
+  kExternalIds,
+  kStatistics
+};
+}
+namespace mirror {
+enum : std::size_t {
+  kName,
+  kSelectAll,
+  kSelectSrcPort,
+  kSelectDstPort,
+  kSelectVlan,
+  kOutputPort,
+  kOutputVlan,
+  kSnaplen,
+  kFilter,
+  kExternalIds,
+  kStatistics
+};
+}
+
+/// What marks an object as ours: external_ids:vmirror-owner=OWNER.
+constexpr const char* kOwnerKey = "vmirror-owner";
+
+/// The key of a bridge's external_ids that lists the flood_vlans that OWNER added: "100,200".
+inline std::string vlans_key(const std::string& owner) {
+  return "vmirror-flood-vlans-" + owner;
+}
+
+ovsdb::Schema schema();
+
+}  // namespace vmirror::ovs
