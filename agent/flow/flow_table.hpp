@@ -23,6 +23,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <vector>
@@ -33,7 +34,8 @@
 namespace vmirror {
 
 struct FlowTableOptions {
-  std::uint32_t max_flows = 262144;
+  std::uint32_t max_flows = 262144;      ///< At most kMostFlows.
+  std::uint8_t worker = 0;               ///< In the upper bits of each flow's id.
   Time tcp_opening = 30 * kSecond;       ///< Idle time after which a flow ends: SYN seen.
   Time tcp_established = 600 * kSecond;  ///< Also midstream.
   Time tcp_closing = 30 * kSecond;       ///< One FIN seen.
@@ -54,7 +56,14 @@ struct FlowKey {
   std::uint16_t vlan = 0;
   std::uint8_t protocol = 0;
   std::uint8_t version = 0;  ///< 4, 6; 0: below IP
-  bool operator==(const FlowKey&) const = default;
+  bool operator==(const FlowKey& other) const {
+    std::uint64_t a[2] = {}, b[2] = {};  // Without a branch for each part: most keys are equal.
+    std::memcpy(a, &ports, 10);
+    std::memcpy(b, &other.ports, 10);
+    return ((address[0] ^ other.address[0]) | (address[1] ^ other.address[1]) |
+            (address[2] ^ other.address[2]) | (address[3] ^ other.address[3]) | (a[0] ^ b[0]) |
+            (a[1] ^ b[1])) == 0;
+  }
 };
 
 /// A flow that ended, or goes on for long, and what it counted since it was last reported.
@@ -74,6 +83,7 @@ struct FlowCounters {
 class FlowTable {
  public:
   static constexpr std::uint32_t kNone = 0xffffffff;
+  static constexpr std::uint32_t kMostFlows = 1 << 24;
 
   /// One flow. `stream` and `dissector` are the engine's.
   struct alignas(64) Entry {
@@ -96,7 +106,6 @@ class FlowTable {
 
     // Written when the flow begins and when it is reported.
     std::array<Mac, 2> mac;
-    bool reply_seen;
     std::array<std::uint64_t, 2> reported_packets, reported_bytes;
   };
 
@@ -112,9 +121,8 @@ class FlowTable {
   };
 
   explicit FlowTable(FlowTableOptions options);
-  ~FlowTable();
-  FlowTable(FlowTable&&) noexcept;
-  FlowTable& operator=(FlowTable&&) noexcept;
+  FlowTable(FlowTable&&) noexcept = default;
+  FlowTable& operator=(FlowTable&&) noexcept = default;
 
   void prepare(Probe& probe, const Frame& frame, const Packet& packet);
   void locate(Probe& probe) const;
@@ -133,8 +141,15 @@ class FlowTable {
 
   std::uint32_t active() const { return active_; }
   std::uint32_t capacity() const { return options_.max_flows; }
+  const Entry& entry(std::uint32_t place) const { return entries_[place]; }
   const FlowCounters& counters() const { return counters_; }
-  std::uint64_t id(const Entry& entry) const;
+  /// Flow::id of the active flow at this place.
+  std::uint64_t id(std::uint32_t place) const {
+    return std::uint64_t{options_.worker} << 56 | std::uint64_t{entries_[place].generation} << 24 |
+           place;
+  }
+  /// The active flow at this place, as it stands.
+  Flow flow(std::uint32_t place) const { return flow_of(place, FlowEnd::none); }
   /// The active flows with most bytes, greatest first. Looks at all of them.
   std::vector<Flow> top(std::size_t count) const;
   /// Bytes of address space for each flow, the index included.
@@ -145,34 +160,51 @@ class FlowTable {
     std::uint32_t hash;
     std::uint32_t entry;  ///< One more than its place; 0: free.
   };
+  /// Zeroed pages, used as they are touched.
+  struct Pages {
+    std::size_t size;
+    void operator()(void* at) const;
+  };
+  template <typename T>
+  using PagesOf = std::unique_ptr<T[], Pages>;
+  template <typename T>
+  static PagesOf<T> map(std::size_t count);
   struct FirstFragment {
     std::uint64_t datagram = 0;  ///< Hash of addresses, protocol, ID.
     Time time = 0;
     std::uint16_t source_port = 0, destination_port = 0;
   };
   static constexpr std::size_t kFragments = 1024;
+  static constexpr Time kFragmentTime = 30 * kSecond;
   static constexpr std::uint32_t kEvictionSample = 8;
 
+  void prepare_ip4(Probe& probe, Bytes bytes, const Packet& packet, std::uint16_t from,
+                   std::uint16_t to) const;
+  void prepare_ip6(Probe& probe, Bytes bytes, const Packet& packet, std::uint16_t from,
+                   std::uint16_t to) const;
+  void prepare_link(Probe& probe, Bytes bytes, const Packet& packet) const;
+  bool match_fragment(const Frame& frame, const Packet& packet, std::uint16_t& from,
+                      std::uint16_t& to);
   std::uint32_t find(const FlowKey& key, std::uint32_t hash) const;
-  std::uint32_t begin_flow(const Probe& probe, const Frame& frame, const Packet& packet,
-                           std::uint32_t session);
-  void end_flow(std::uint32_t entry, FlowEnd end);
+  std::uint32_t begin(const Probe& probe, const Frame& frame, const Packet& packet,
+                      std::uint32_t session);
+  void end(std::uint32_t place, FlowEnd reason);
   void evict();
-  void report(std::uint32_t entry, FlowEnd end);
-  Flow flow_of(const Entry& entry, FlowEnd end) const;
-  void unlink(std::uint32_t entry);
-  void attribute_fragment(Probe& probe, const Frame& frame, const Packet& packet);
+  void report(std::uint32_t place, FlowEnd reason);
+  void unlink(std::uint32_t place);
+  Flow flow_of(std::uint32_t place, FlowEnd reason) const;
 
   FlowTableOptions options_;
-  Slot* slots_ = nullptr;
-  Entry* entries_ = nullptr;
+  std::array<std::uint64_t, 4> seeds_{};
+  std::array<Time, 8> timeouts_{};  ///< By Entry::timeout.
+  PagesOf<Slot> slots_{nullptr, Pages{0}};
+  PagesOf<Entry> entries_{nullptr, Pages{0}};
   std::uint32_t mask_ = 0;
   std::uint32_t fresh_ = 0;     ///< Entries below were used at least once.
-  std::uint32_t free_ = kNone;  ///< Chain of those given back.
+  std::uint32_t free_ = kNone;  ///< Chain of those given back, through `stream`.
   std::uint32_t active_ = 0;
-  std::uint32_t hand_ = 0;  ///< Where the sweep goes on.
+  std::uint32_t sweep_hand_ = 0, eviction_hand_ = 0;
   std::uint32_t generation_ = 0;
-  std::array<Time, 8> timeouts_{};
   FlowCounters counters_;
   std::vector<FlowReport> reports_;
   std::unique_ptr<FirstFragment[]> fragments_;

@@ -1,0 +1,487 @@
+#include "agent/flow/flow_table.hpp"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <bit>
+#include <new>
+#include <utility>
+
+namespace vmirror {
+namespace {
+
+// Entry::timeout: which of the options' idle times holds.
+enum : std::uint8_t { kUdp, kIcmp, kOther, kOpening, kEstablished, kClosing, kClosed };
+
+constexpr std::uint8_t kFreeVersion = 0xff;  ///< FlowKey::version of an entry that is not in use.
+
+/// Both halves of a 128-bit product, folded.
+std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  const auto product = static_cast<unsigned __int128>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+std::uint32_t fold(std::uint64_t h) {
+  return static_cast<std::uint32_t>(h ^ h >> 32);
+}
+
+template <typename T>
+T load(const std::uint8_t* p) {
+  T v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+bool is_icmp(std::uint8_t protocol) {
+  return protocol == ip_protocol::kIcmp || protocol == ip_protocol::kIcmpv6;
+}
+
+/// The key's ports of an ICMP message: the same for a question and its answer, whose sender is the
+/// server. Messages that have no identifier have the ID 0.
+std::uint32_t icmp_ports(const Packet& packet, bool& answer) {
+  std::uint32_t type = packet.source_port >> 8;
+  std::uint32_t id = packet.destination_port;
+  const bool four = packet.protocol == ip_protocol::kIcmp;
+  if (four && (type == 0 || type == 14)) {  // Echo reply, timestamp reply (RFC 792).
+    answer = true;
+    type = type == 0 ? 8 : 13;
+  } else if (!four && type == 129) {  // Echo reply (RFC 4443).
+    answer = true;
+    type = 128;
+  } else if (!(four ? type == 8 || type == 13 : type == 128)) {
+    id = 0;
+  }
+  return type << 24 | (packet.source_port & 0xffu) << 16 | id;
+}
+
+/// A connection's state after one more segment.
+TcpState next_state(TcpState state, std::uint8_t segment, const std::array<std::uint8_t, 2>& seen) {
+  if (state == TcpState::reset || (segment & tcp_flag::kRst)) return TcpState::reset;
+  const int fins = ((seen[0] & tcp_flag::kFin) != 0) + ((seen[1] & tcp_flag::kFin) != 0);
+  if (fins == 2) return TcpState::closed;
+  if (fins == 1) return TcpState::closing;
+  if (state == TcpState::syn && !(segment & tcp_flag::kSyn) && (segment & tcp_flag::kAck))
+    return TcpState::established;
+  return state;
+}
+
+std::uint8_t timeout_of(TcpState state) {
+  switch (state) {
+    case TcpState::syn:
+      return kOpening;
+    case TcpState::closing:
+      return kClosing;
+    case TcpState::closed:
+    case TcpState::reset:
+      return kClosed;
+    default:
+      return kEstablished;
+  }
+}
+
+std::uint8_t timeout_of(const FlowKey& key) {
+  if (key.protocol == ip_protocol::kUdp && key.version != 0) return kUdp;
+  return is_icmp(key.protocol) ? kIcmp : kOther;
+}
+
+/// A SYN on a connection that was over: another connection with the same ports.
+bool begins_anew(const FlowTable::Entry& entry, const Packet& packet) {
+  return (packet.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck)) == tcp_flag::kSyn &&
+         (entry.tcp == TcpState::closed || entry.tcp == TcpState::reset ||
+          entry.tcp == TcpState::closing);
+}
+
+IpAddress address_of(const FlowKey& key, bool greater) {
+  const auto* octets = reinterpret_cast<const std::uint8_t*>(&key.address[greater ? 2 : 0]);
+  return key.version == 4   ? IpAddress::v4(octets)
+         : key.version == 6 ? IpAddress::v6(octets)
+                            : IpAddress{};
+}
+
+std::uint32_t slots_for(std::uint32_t flows) {
+  return std::bit_ceil(flows + flows / 2 + 1);
+}
+
+}  // namespace
+
+void FlowTable::Pages::operator()(void* at) const {
+  munmap(at, size);
+}
+
+template <typename T>
+FlowTable::PagesOf<T> FlowTable::map(std::size_t count) {
+  const std::size_t size = count * sizeof(T);
+  void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED) throw std::bad_alloc();
+  madvise(at, size, MADV_HUGEPAGE);  // A wish: fewer TLB misses where the kernel grants it.
+  return PagesOf<T>(static_cast<T*>(at), Pages{size});
+}
+
+FlowTable::FlowTable(FlowTableOptions options) : options_(options) {
+  options_.max_flows = std::clamp<std::uint32_t>(options_.max_flows, 1, kMostFlows);
+  if (options_.report_interval <= 0) options_.report_interval = std::int64_t{1} << 61;
+  std::uint64_t seed = options_.seed;
+  for (std::uint64_t& s : seeds_) {  // splitmix64 (Steele, Lea, Flood 2014)
+    seed += 0x9e3779b97f4a7c15ULL;
+    s = mix(seed ^ 0xbf58476d1ce4e5b9ULL, 0x94d049bb133111ebULL) | 1;
+  }
+  timeouts_ = {options_.udp,
+               options_.icmp,
+               options_.other,
+               options_.tcp_opening,
+               options_.tcp_established,
+               options_.tcp_closing,
+               options_.tcp_closed};
+  const std::uint32_t slots = slots_for(options_.max_flows);
+  mask_ = slots - 1;
+  slots_ = map<Slot>(slots);
+  entries_ = map<Entry>(options_.max_flows);
+  fragments_ = std::make_unique<FirstFragment[]>(kFragments);
+  reports_.reserve(256);
+}
+
+std::size_t FlowTable::bytes_per_flow(std::uint32_t max_flows) {
+  return sizeof(Entry) + slots_for(max_flows) * sizeof(Slot) / max_flows;
+}
+
+// ---- Step one: the key
+// ---------------------------------------------------------------------------
+
+void FlowTable::prepare(Probe& probe, const Frame& frame, const Packet& packet) {
+  std::uint16_t from = packet.source_port, to = packet.destination_port;
+  if (packet.fragment && !match_fragment(frame, packet, from, to)) ++counters_.fragments_unmatched;
+  probe = Probe{};
+  probe.key.ethertype = packet.ethertype;
+  probe.key.vlan = packet.vlan();
+  probe.key.protocol = packet.protocol;
+  probe.key.version = packet.ip_version;
+  if (packet.ip_version == 4) {
+    prepare_ip4(probe, frame.bytes, packet, from, to);
+  } else if (packet.ip_version == 6) {
+    prepare_ip6(probe, frame.bytes, packet, from, to);
+  } else {
+    prepare_link(probe, frame.bytes, packet);
+  }
+  __builtin_prefetch(&slots_[probe.hash & mask_]);
+}
+
+void FlowTable::prepare_ip4(Probe& probe, Bytes bytes, const Packet& packet, std::uint16_t from,
+                            std::uint16_t to) const {
+  const bool icmp = is_icmp(packet.protocol);
+  std::uint32_t ports = 0;
+  if (icmp) {
+    ports = icmp_ports(packet, probe.icmp_answer);
+    from = to = 0;
+  }
+  const std::uint8_t* at = bytes.data() + packet.network + 12;
+  std::uint64_t low = std::uint64_t{load<std::uint32_t>(at)} << 16 | from;
+  std::uint64_t high = std::uint64_t{load<std::uint32_t>(at + 4)} << 16 | to;
+  probe.from_greater = low > high;
+  if (probe.from_greater) std::swap(low, high);
+  probe.key.address[0] = low >> 16;
+  probe.key.address[2] = high >> 16;
+  if (!icmp) ports = static_cast<std::uint32_t>(low << 16 | (high & 0xffff));
+  probe.key.ports = ports;
+  const std::uint64_t rest = std::uint64_t{probe.key.vlan} << 48;
+  const std::uint64_t icmp_part = icmp ? ports : 0;
+  probe.hash = fold(mix(low ^ rest ^ seeds_[0],
+                        high ^ std::uint64_t{probe.key.protocol} << 48 ^ icmp_part ^ seeds_[1]));
+}
+
+void FlowTable::prepare_ip6(Probe& probe, Bytes bytes, const Packet& packet, std::uint16_t from,
+                            std::uint16_t to) const {
+  std::uint32_t ports = 0;
+  const bool icmp = is_icmp(packet.protocol);
+  if (icmp) {
+    ports = icmp_ports(packet, probe.icmp_answer);
+    from = to = 0;
+  }
+  const std::uint8_t* at = bytes.data() + packet.network + 8;
+  struct End {
+    std::uint64_t a, b;
+    std::uint16_t port;
+    auto operator<=>(const End&) const = default;
+  };
+  End low{load<std::uint64_t>(at), load<std::uint64_t>(at + 8), from};
+  End high{load<std::uint64_t>(at + 16), load<std::uint64_t>(at + 24), to};
+  probe.from_greater = low > high;
+  if (probe.from_greater) std::swap(low, high);
+  probe.key.address = {low.a, low.b, high.a, high.b};
+  if (!icmp) ports = std::uint32_t{low.port} << 16 | high.port;
+  probe.key.ports = ports;
+  const std::uint64_t rest = std::uint64_t{probe.key.vlan} << 16 | probe.key.protocol;
+  probe.hash = fold(mix(low.a ^ seeds_[0], high.a ^ seeds_[1]) ^
+                    mix(low.b ^ ports ^ seeds_[2], high.b ^ rest ^ seeds_[3]));
+}
+
+void FlowTable::prepare_link(Probe& probe, Bytes bytes, const Packet& packet) const {
+  std::uint64_t low = 0, high = 0;
+  if (packet.has_macs) {
+    std::memcpy(&low, bytes.data() + 6, 6);
+    std::memcpy(&high, bytes.data(), 6);
+  }
+  probe.from_greater = low > high;
+  if (probe.from_greater) std::swap(low, high);
+  probe.key.address[0] = low;
+  probe.key.address[2] = high;
+  if (packet.llc) probe.key.ports = packet.snap_oui << 8 | (packet.llc_dsap & 0xfeu);
+  const std::uint64_t rest = std::uint64_t{probe.key.ethertype} << 48;
+  probe.hash = fold(mix(low ^ rest ^ seeds_[0],
+                        high ^ std::uint64_t{probe.key.vlan} << 48 ^ probe.key.ports ^ seeds_[2]));
+}
+
+/// Keeps the first fragment's ports; gives them to the later ones. False: they aren't known.
+bool FlowTable::match_fragment(const Frame& frame, const Packet& packet, std::uint16_t& from,
+                               std::uint16_t& to) {
+  const IpAddress source = packet.source_ip(frame.bytes),
+                  target = packet.destination_ip(frame.bytes);
+  std::uint64_t datagram = mix(packet.fragment_id ^ seeds_[0],
+                               (std::uint64_t{packet.protocol} << 16 | packet.vlan()) ^ seeds_[1]);
+  for (int i = 0; i < 16; i += 8)
+    datagram = mix(load<std::uint64_t>(source.octets.data() + i) ^ datagram,
+                   load<std::uint64_t>(target.octets.data() + i) ^ seeds_[2 + i / 8]);
+  FirstFragment& entry = fragments_[datagram % kFragments];
+  if (packet.first_fragment) {
+    entry = {datagram, frame.time, from, to};
+    return true;
+  }
+  from = to = 0;
+  if (entry.datagram != datagram || frame.time - entry.time > kFragmentTime) return false;
+  from = entry.source_port;
+  to = entry.destination_port;
+  return true;
+}
+
+// ---- Step two: the entry
+// -------------------------------------------------------------------------
+
+void FlowTable::locate(Probe& probe) const {
+  for (std::uint32_t i = probe.hash & mask_;; i = (i + 1) & mask_) {
+    const Slot slot = slots_[i];
+    if (slot.entry == 0) return;
+    if (slot.hash != probe.hash) continue;
+    probe.entry = slot.entry - 1;
+    const auto* entry = reinterpret_cast<const char*>(&entries_[probe.entry]);
+    __builtin_prefetch(entry, 1);
+    __builtin_prefetch(entry + 64, 1);
+    return;
+  }
+}
+
+std::uint32_t FlowTable::find(const FlowKey& key, std::uint32_t hash) const {
+  for (std::uint32_t i = hash & mask_;; i = (i + 1) & mask_) {
+    const Slot slot = slots_[i];
+    if (slot.entry == 0) return kNone;
+    if (slot.hash == hash && entries_[slot.entry - 1].key == key) return slot.entry - 1;
+  }
+}
+
+// ---- Step three: the count
+// -----------------------------------------------------------------------
+
+FlowTable::Entry& FlowTable::update(Probe& probe, const Frame& frame, const Packet& packet,
+                                    std::uint32_t session) {
+  std::uint32_t place = probe.entry;
+  if (place == kNone || !(entries_[place].key == probe.key)) place = find(probe.key, probe.hash);
+  if (place != kNone) {
+    const Entry& entry = entries_[place];
+    const bool idle = frame.time - entry.last > timeouts_[entry.timeout];
+    if (idle || begins_anew(entry, packet)) [[unlikely]] {
+      end(place, entry.timeout == kClosed || !idle ? FlowEnd::closed : FlowEnd::idle);
+      place = kNone;
+    }
+  }
+  if (place == kNone) {
+    place = begin(probe, frame, packet, session);
+    probe.started = true;
+  }
+  Entry& entry = entries_[place];
+  probe.entry = place;
+  probe.side = static_cast<std::uint8_t>(entry.lesser_side ^ probe.from_greater);
+  const std::size_t side = probe.side;
+  if (entry.packets[side]++ == 0 && packet.has_macs)
+    entry.mac[side] = packet.source_mac(frame.bytes);
+  entry.bytes[side] += std::max<std::uint64_t>(frame.wire_size, frame.bytes.size());
+  entry.last = frame.time;
+  if (packet.protocol == ip_protocol::kTcp) {
+    entry.flags[side] |= packet.tcp_flags;
+    constexpr std::uint8_t kChanges = tcp_flag::kSyn | tcp_flag::kFin | tcp_flag::kRst;
+    if ((packet.tcp_flags & kChanges) || entry.tcp == TcpState::syn) {
+      entry.tcp = next_state(entry.tcp, packet.tcp_flags, entry.flags);
+      entry.timeout = timeout_of(entry.tcp);
+    }
+  }
+  return entry;
+}
+
+std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Packet& packet,
+                               std::uint32_t session) {
+  if (active_ == options_.max_flows) evict();
+  std::uint32_t place = free_;
+  if (place == kNone) {
+    place = fresh_++;
+  } else {
+    free_ = entries_[place].stream;
+  }
+  std::uint32_t i = probe.hash & mask_;
+  while (slots_[i].entry != 0) i = (i + 1) & mask_;
+  slots_[i] = {probe.hash, place + 1};
+  ++active_;
+  ++counters_.started;
+
+  Entry& entry = entries_[place];
+  entry = Entry{};
+  entry.key = probe.key;
+  entry.hash = probe.hash;
+  const bool tcp = packet.protocol == ip_protocol::kTcp && packet.ip_version != 0;
+  constexpr std::uint8_t kSynAck = tcp_flag::kSyn | tcp_flag::kAck;
+  const bool from_server = probe.icmp_answer || (tcp && (packet.tcp_flags & kSynAck) == kSynAck);
+  // The lesser endpoint is the client (side 0) when it sent this and is no server, or the reverse.
+  entry.lesser_side = probe.from_greater != from_server ? 1 : 0;
+  entry.last = entry.first = frame.time;
+  entry.next_report = frame.time + options_.report_interval;
+  entry.generation = ++generation_;
+  entry.session = session;
+  entry.input = frame.input;
+  if (tcp) {
+    entry.tcp = (packet.tcp_flags & tcp_flag::kSyn) ? TcpState::syn : TcpState::midstream;
+    entry.timeout = timeout_of(entry.tcp);
+  } else {
+    entry.timeout = timeout_of(entry.key);
+  }
+  if (packet.has_macs) {
+    entry.mac[from_server ? 1 : 0] = packet.source_mac(frame.bytes);
+    entry.mac[from_server ? 0 : 1] = packet.destination_mac(frame.bytes);
+  }
+  return place;
+}
+
+// ---- The end of flows
+// ----------------------------------------------------------------------------
+
+void FlowTable::sweep(Time now, std::uint32_t entries) {
+  for (entries = std::min(entries, fresh_); entries > 0; --entries) {
+    if (sweep_hand_ >= fresh_) sweep_hand_ = 0;
+    const std::uint32_t place = sweep_hand_++;
+    const Entry& entry = entries_[place];
+    if (entry.key.version == kFreeVersion) continue;
+    if (now - entry.last > timeouts_[entry.timeout]) {
+      end(place, entry.timeout == kClosed ? FlowEnd::closed : FlowEnd::idle);
+    } else if (now >= entry.next_report) {
+      report(place, FlowEnd::none);
+    }
+  }
+}
+
+void FlowTable::flush() {
+  for (std::uint32_t place = 0; place < fresh_; ++place) {
+    if (entries_[place].key.version == kFreeVersion) continue;
+    end(place, entries_[place].timeout == kClosed ? FlowEnd::closed : FlowEnd::flushed);
+  }
+}
+
+/// The least recently used of the next few: near enough to the oldest of all, at a bounded cost.
+void FlowTable::evict() {
+  std::uint32_t oldest = kNone;
+  for (std::uint32_t i = 0; i < std::min(kEvictionSample, fresh_); ++i) {
+    if (eviction_hand_ >= fresh_) eviction_hand_ = 0;
+    const std::uint32_t place = eviction_hand_++;
+    if (oldest == kNone || entries_[place].last < entries_[oldest].last) oldest = place;
+  }
+  end(oldest, FlowEnd::evicted);
+}
+
+void FlowTable::end(std::uint32_t place, FlowEnd reason) {
+  report(place, reason);
+  ++counters_.ended[static_cast<std::size_t>(reason)];
+  unlink(place);
+  Entry& entry = entries_[place];
+  entry.key.version = kFreeVersion;
+  entry.stream = free_;
+  free_ = place;
+  --active_;
+}
+
+/// Takes the entry out of the index and closes the hole, so that no probe sequence is broken.
+void FlowTable::unlink(std::uint32_t place) {
+  std::uint32_t hole = entries_[place].hash & mask_;
+  while (slots_[hole].entry != place + 1) hole = (hole + 1) & mask_;
+  for (std::uint32_t i = (hole + 1) & mask_; slots_[i].entry != 0; i = (i + 1) & mask_) {
+    const std::uint32_t home = slots_[i].hash & mask_;
+    if (((i - home) & mask_) < ((i - hole) & mask_)) continue;  // Its home lies behind the hole.
+    slots_[hole] = slots_[i];
+    hole = i;
+  }
+  slots_[hole] = {};
+}
+
+void FlowTable::report(std::uint32_t place, FlowEnd reason) {
+  Entry& entry = entries_[place];
+  FlowReport& out = reports_.emplace_back();
+  out.flow = flow_of(place, reason);
+  out.stream = entry.stream;
+  out.dissector = entry.dissector;
+  for (std::size_t side = 0; side < 2; ++side) {
+    out.new_packets[side] = entry.packets[side] - entry.reported_packets[side];
+    out.new_bytes[side] = entry.bytes[side] - entry.reported_bytes[side];
+  }
+  if (reason != FlowEnd::none) return;
+  entry.reported_packets = entry.packets;
+  entry.reported_bytes = entry.bytes;
+  entry.next_report = entry.last + options_.report_interval;
+}
+
+Flow FlowTable::flow_of(std::uint32_t place, FlowEnd reason) const {
+  const Entry& entry = entries_[place];
+  const FlowKey& key = entry.key;
+  const std::size_t lesser = entry.lesser_side, greater = 1 - lesser;
+  Flow flow;
+  flow.id = id(place);
+  flow.ip[lesser] = address_of(key, false);
+  flow.ip[greater] = address_of(key, true);
+  flow.mac = entry.mac;
+  if (is_icmp(key.protocol)) {
+    flow.port = {static_cast<std::uint16_t>(key.ports >> 16),
+                 static_cast<std::uint16_t>(key.ports)};
+  } else if (key.version != 0) {
+    flow.port[lesser] = static_cast<std::uint16_t>(key.ports >> 16);
+    flow.port[greater] = static_cast<std::uint16_t>(key.ports);
+  }
+  flow.protocol = key.version == 0 ? ip_protocol::kNone : key.protocol;
+  flow.ethertype = key.ethertype;
+  flow.vlan = key.vlan;
+  flow.packets = entry.packets;
+  flow.bytes = entry.bytes;
+  flow.first = entry.first;
+  flow.last = entry.last;
+  flow.tcp_flags = entry.flags;
+  flow.tcp = entry.tcp;
+  flow.end = reason;
+  flow.session = entry.session;
+  flow.input = entry.input;
+  return flow;
+}
+
+std::vector<Flow> FlowTable::top(std::size_t count) const {
+  using Sized = std::pair<std::uint64_t, std::uint32_t>;  // Bytes, place.
+  std::vector<Sized> heap;                                // The least of those kept is in front.
+  const auto greater = std::greater<Sized>();
+  for (std::uint32_t place = 0; place < fresh_ && count > 0; ++place) {
+    const Entry& entry = entries_[place];
+    if (entry.key.version == kFreeVersion) continue;
+    const Sized candidate{entry.bytes[0] + entry.bytes[1], place};
+    if (heap.size() == count) {
+      if (candidate <= heap.front()) continue;
+      std::pop_heap(heap.begin(), heap.end(), greater);
+      heap.pop_back();
+    }
+    heap.push_back(candidate);
+    std::push_heap(heap.begin(), heap.end(), greater);
+  }
+  std::sort_heap(heap.begin(), heap.end(), greater);
+  std::vector<Flow> out;
+  for (const Sized& sized : heap) out.push_back(flow_of(sized.second, FlowEnd::none));
+  return out;
+}
+
+}  // namespace vmirror
