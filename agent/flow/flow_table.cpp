@@ -367,7 +367,7 @@ void FlowTable::sweep(Time now, std::uint32_t entries) {
     if (entry.key.version == kFreeVersion) continue;
     if (now - entry.last > timeouts_[entry.timeout]) {
       end(place, entry.timeout == kClosed ? FlowEnd::closed : FlowEnd::idle);
-    } else if (now >= entry.next_report) {
+    } else if (now >= entry.next_report && entry.packets != entry.reported_packets) {
       report(place, FlowEnd::none);
     }
   }
