@@ -1,0 +1,84 @@
+#include "plugin/fake/driver.hpp"
+#include "tests/contract/world.hpp"
+
+namespace vmirror::test {
+namespace {
+
+Port named(const std::string& name) {
+  Port port;
+  port.name = name;
+  return port;
+}
+
+class FakeSubject final : public World {
+ public:
+  FakeSubject() { reset(); }
+
+  std::unique_ptr<Driver> connect(const std::string& owner) override {
+    return make_fake_driver(world_, owner);
+  }
+  void add_port(const std::string& name) override {
+    edit([&](auto& on) { on.sw.ports[name] = named(name); });
+  }
+  void remove_port(const std::string& name) override {
+    edit([&](auto& on) {
+      on.sw.ports.erase(name);
+      on.port_owner.erase(name);
+    });
+  }
+  void add_mirror(const std::string& name, const std::string& output) override {
+    edit([&](auto& on) {
+      Mirror& mirror = on.sw.mirrors[name];
+      mirror.name = name;
+      mirror.switch_name = "br0";
+      mirror.out_ports = {"vnet0"};
+      mirror.output_port = output;
+    });
+  }
+  void remove_mirror(const std::string& name) override {
+    edit([&](auto& on) {
+      on.sw.mirrors.erase(name);
+      on.mirror_owner.erase(name);
+    });
+  }
+  void spoil_mirror(const std::string& name) override {
+    edit([&](auto& on) {
+      on.sw.mirrors.at(name).in_ports.clear();
+      on.sw.mirrors.at(name).out_ports.clear();
+      on.sw.mirrors.at(name).snaplen = 100;
+    });
+  }
+  void spoil_port(const std::string& name) override {
+    edit([&](auto& on) { on.sw.ports.at(name).options["remote_ip"] = "192.0.2.99"; });
+  }
+  void unlearn_vlan(int vlan) override {
+    edit([&](auto& on) { on.sw.unlearned_vlans.insert(static_cast<std::uint16_t>(vlan)); });
+  }
+  void reset() override {
+    world_->edit([](auto& switches) {
+      switches.clear();
+      switches["br0"].sw.name = "br0";
+    });
+    for (const char* port : {"vnet0", "vnet1", "vnet2"}) add_port(port);
+  }
+  void set_reachable(bool reachable) override { world_->set_reachable(reachable); }
+  bool can(Fault) const override { return true; }
+  void arm(std::size_t n, Fault fault) override {
+    world_->arm(n, fault == Fault::fail ? FakeWorld::Fault::fail : FakeWorld::Fault::drop);
+  }
+  bool disarm() override { return world_->disarm(); }
+
+ private:
+  void edit(const std::function<void(FakeWorld::OwnedSwitch&)>& change) {
+    world_->edit([&](auto& switches) { change(switches.at("br0")); });
+  }
+  const std::shared_ptr<FakeWorld> world_ = std::make_shared<FakeWorld>();
+};
+
+}  // namespace
+
+Subject fake_subject() {
+  return {"fake", [] { return std::string(); }, [] { return std::make_unique<FakeSubject>(); }};
+}
+
+}  // namespace vmirror::test

@@ -1,0 +1,54 @@
+// A switch under the contract suite: what a test does to it by hand, and the faults it can have.
+// One subclass for each driver; a new driver writes one and gets the whole suite.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "plugin/api/driver.hpp"
+
+namespace vmirror::test {
+
+/// Starts with one switch "br0" with the ports "vnet0", "vnet1" and "vnet2".
+class World {
+ public:
+  virtual ~World() = default;
+
+  virtual std::unique_ptr<Driver> connect(const std::string& owner = "vmirror") = 0;
+
+  // What somebody else does.
+  virtual void add_port(const std::string& name) = 0;
+  virtual void remove_port(const std::string& name) = 0;
+  /// A mirror of vnet0's sent frames to `output`.
+  virtual void add_mirror(const std::string& name, const std::string& output) = 0;
+  virtual void remove_mirror(const std::string& name) = 0;
+  /// Selects nothing and keeps 100 bytes.
+  virtual void spoil_mirror(const std::string& name) = 0;
+  virtual void spoil_port(const std::string& name) = 0;
+  virtual void unlearn_vlan(int vlan) = 0;
+  /// Everything as at the start.
+  virtual void reset() = 0;
+
+  /// The switch's control connection is down, or up again.
+  virtual void set_reachable(bool reachable) = 0;
+
+  /// The nth operation from now of whoever is connected, as this driver counts them, has a fault.
+  enum class Fault { fail, drop };
+  virtual bool can(Fault fault) const = 0;
+  virtual void arm(std::size_t n, Fault fault) = 0;
+  /// Ends the fault. True when it has happened.
+  virtual bool disarm() = 0;
+};
+
+struct Subject {
+  std::string name;
+  /// Empty when it can run here, else why not.
+  std::function<std::string()> unavailable;
+  std::function<std::unique_ptr<World>()> make;
+};
+
+Subject fake_subject();
+Subject ovs_subject();
+
+}  // namespace vmirror::test
