@@ -1,0 +1,131 @@
+"""Checks that the tree is as docs/HACKING.md says: layers, sizes, clean text.
+
+    python3 tests/lint/check.py [ROOT]
+
+Prints `file:line: what (remedy)` for everything that is wrong and exits with 1; warnings alone exit
+with 0. The rules are functions from a path and its lines to findings; check_test.py shows each catch
+a bad example.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+MAX_FILE_LINES = 600
+WARN_FUNCTION_LINES = 80
+CODE = (".cpp", ".hpp", ".c", ".h")
+# Written apart, so that this file passes its own check.
+MACHINE_PATHS = ("/" + "work/", "/" + "root/", "/" + "home/")
+
+
+def read_ranks(text):
+    """Folder -> rank, from ranks.txt."""
+    ranks = {}
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            rank, folder = line.split()
+            ranks[folder] = int(rank)
+    return ranks
+
+
+def folder_of(path, ranks):
+    """The listed folder that holds `path`: the longest one."""
+    folder = os.path.dirname(path)
+    while folder and folder not in ranks:
+        folder = os.path.dirname(folder)
+    return folder or None
+
+
+def check_layers(path, lines, ranks):
+    if not path.startswith(("plugin/", "agent/")) or not path.endswith(CODE):
+        return
+    own = folder_of(path, ranks)
+    if own is None:
+        yield 1, f"{os.path.dirname(path)} has no rank (add it to tests/lint/ranks.txt)"
+        return
+    for number, line in enumerate(lines, 1):
+        match = re.match(r'\s*#\s*include\s*([<"])([^">]+)[">]', line)
+        if not match:
+            continue
+        if match[1] == "<":
+            if match[2].startswith(("openvswitch/", "lib/")) and own != "plugin/ovsdb":
+                yield number, f"{own} includes <{match[2]}> (only plugin/ovsdb sees libopenvswitch)"
+            continue
+        other = folder_of(match[2], ranks)
+        if match[2].startswith("tests/"):
+            yield number, f"{own} includes {match[2]} (what ships never includes a test)"
+        elif other not in (None, own) and ranks[other] >= ranks[own]:
+            yield number, (f"{own} (rank {ranks[own]}) includes {other} (rank {ranks[other]})"
+                           " (include lower ranks only, see tests/lint/ranks.txt)")
+
+
+def check_size(path, lines):
+    if path.endswith(CODE + (".py", ".sh")) and len(lines) > MAX_FILE_LINES:
+        yield len(lines), f"{len(lines)} lines, {MAX_FILE_LINES} are allowed (split it)"
+
+
+def check_text(path, lines):
+    for number, line in enumerate(lines, 1):
+        if line != line.rstrip():
+            yield number, "white space at the line's end (remove it)"
+        if "\t" in line and not path.endswith((".mk", "Makefile", ".gitmodules")):
+            yield number, "a tab (use spaces)"
+        for machine in MACHINE_PATHS:
+            if machine in line:
+                yield number, f"a path of one machine, {machine} (use a relative path)"
+
+
+def long_functions(path, lines):
+    """A warning for each function that is long, as clang-format lays functions out: it opens in
+    column 0 or 2 with a line that ends in `{`, and closes with `}` in the same column."""
+    if not path.endswith(CODE):
+        return
+    for number, line in enumerate(lines, 1):
+        match = re.match(r"( {0,2})(?!(?:namespace|struct|class|enum|union|extern)\b)\S.*[)\w] \{$", line)
+        if not match or ("(" not in line and ")" not in line):
+            continue
+        end = next((i for i in range(number, len(lines)) if lines[i].startswith(match[1] + "}")), None)
+        if end is not None and end - number > WARN_FUNCTION_LINES:
+            yield number, f"a function of {end - number} lines (70 are meant to be enough)"
+
+
+def tracked_files(root):
+    out = subprocess.run(["git", "-C", root, "ls-files", "-z"], check=True, capture_output=True)
+    return [name for name in out.stdout.decode().split("\0") if name]
+
+
+def check_tree(root, files):
+    """All findings as (path, line, text), errors and warnings apart."""
+    with open(os.path.join(root, "tests/lint/ranks.txt"), encoding="utf-8") as f:
+        ranks = read_ranks(f.read())
+    errors, warnings = [], []
+    for path in files:
+        full = os.path.join(root, path)
+        if not os.path.isfile(full) or os.path.islink(full):
+            continue
+        with open(full, "rb") as f:
+            data = f.read()
+        if b"\0" in data or path.startswith("tests/fuzz/corpus/"):
+            continue  # A capture, or an input that is as it is.
+        lines = data.decode(errors="replace").split("\n")
+        if lines and lines[-1] == "":
+            lines.pop()
+        found = [*check_layers(path, lines, ranks), *check_size(path, lines), *check_text(path, lines)]
+        errors += [(path, number, text) for number, text in found]
+        warnings += [(path, number, text) for number, text in long_functions(path, lines)]
+    return errors, warnings
+
+
+def main():
+    root = sys.argv[1] if len(sys.argv) > 1 else "."
+    errors, warnings = check_tree(root, tracked_files(root))
+    for path, number, text in warnings:
+        print(f"{path}:{number}: warning: {text}")
+    for path, number, text in errors:
+        print(f"{path}:{number}: {text}")
+    return 1 if errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

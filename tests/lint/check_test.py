@@ -1,0 +1,84 @@
+"""The lint's own test: each rule passes a good example and catches a bad one."""
+
+import os
+import tempfile
+import unittest
+
+import check
+
+RANKS = check.read_ranks("# a comment\n0 plugin/base\n2 agent/model\n3 agent/flow\n3 agent/decap\n1 plugin/ovsdb\n")
+
+
+def found(rule, path, *lines, **arguments):
+    return [text for _, text in rule(path, list(lines), **arguments)]
+
+
+class Layers(unittest.TestCase):
+    def layers(self, path, line):
+        return found(check.check_layers, path, line, ranks=RANKS)
+
+    def test_downwards_is_right(self):
+        for line in ('#include "agent/model/flow.hpp"', '#include "agent/flow/table.hpp"', "#include <map>",
+                     '#include "plugin/base/result.hpp"', "// #include of agent/decap"):
+            self.assertEqual(self.layers("agent/flow/table.cpp", line), [], line)
+
+    def test_a_sibling_is_caught(self):
+        [text] = self.layers("agent/flow/table.cpp", '#include "agent/decap/decap.hpp"')
+        self.assertIn("agent/flow (rank 3) includes agent/decap (rank 3)", text)
+
+    def test_upwards_is_caught(self):
+        [text] = self.layers("agent/model/flow.hpp", '#  include "agent/flow/table.hpp"')
+        self.assertIn("agent/model (rank 2) includes agent/flow (rank 3)", text)
+
+    def test_a_folder_without_rank_is_caught(self):
+        [text] = self.layers("agent/new/a.cpp", "")
+        self.assertIn("agent/new has no rank", text)
+
+    def test_tests_are_not_part_of_what_ships(self):
+        [text] = self.layers("agent/flow/table.cpp", '#include "tests/support/frames.hpp"')
+        self.assertIn("never includes a test", text)
+
+    def test_libopenvswitch_is_seen_in_one_place_only(self):
+        self.assertEqual(self.layers("plugin/ovsdb/link.c", "#include <openvswitch/vlog.h>"), [])
+        [text] = self.layers("agent/flow/table.cpp", "#include <openvswitch/vlog.h>")
+        self.assertIn("only plugin/ovsdb", text)
+
+
+class Texts(unittest.TestCase):
+    def test_size(self):
+        self.assertEqual(found(check.check_size, "a.cpp", *["x"] * 600), [])
+        self.assertEqual(found(check.check_size, "a.md", *["x"] * 601), [])
+        [text] = found(check.check_size, "a.cpp", *["x"] * 601)
+        self.assertIn("601 lines", text)
+
+    def test_white_space_and_tabs(self):
+        self.assertEqual(found(check.check_text, "a.md", "  x", ""), [])
+        self.assertEqual(len(found(check.check_text, "a.md", "x ", "x\ty", "\t")), 4)
+
+    def test_machine_paths(self):
+        [text] = found(check.check_text, "a.md", "see " + "/" + "root/x")
+        self.assertIn("a path of one machine", text)
+
+    def test_long_functions(self):
+        body = ["  x();"] * 81
+        self.assertEqual(len(found(check.long_functions, "a.cpp", "int f(int a) {", *body, "}")), 1)
+        self.assertEqual(found(check.long_functions, "a.cpp", "int f(int a) {", *body[:70], "}"), [])
+        self.assertEqual(found(check.long_functions, "a.cpp", "struct S {", *body, "};"), [])
+
+
+class Tree(unittest.TestCase):
+    def test_findings_have_their_place_and_captures_are_left_alone(self):
+        with tempfile.TemporaryDirectory() as root:
+            files = {"tests/lint/ranks.txt": b"0 agent/a\n0 agent/b\n",
+                     "agent/a/x.cpp": b'\n#include "agent/b/y.hpp"\n',
+                     "tests/golden/x.pcap": b"\0\t \n"}
+            for name, data in files.items():
+                os.makedirs(os.path.dirname(os.path.join(root, name)), exist_ok=True)
+                with open(os.path.join(root, name), "wb") as f:
+                    f.write(data)
+            errors, _ = check.check_tree(root, files)
+        self.assertEqual([(path, line) for path, line, _ in errors], [("agent/a/x.cpp", 2)])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,103 @@
+"""Sums test reports into the one line that a test run ends with.
+
+    python3 tests/summary.py [--passed NAME] [--failed NAME] LABEL=REPORT.xml...
+
+A report is what `ctest --output-junit` wrote, with the whole output of every test. Test cases are
+counted, not programs: GoogleTest's and unittest's by what they print; any other program is one. Prints
+every failure and every skip with its reason. Exits with 1 when a test failed, a report is missing, or
+nothing passed.
+"""
+
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+
+GTEST = re.compile(r"^\[ *(RUN|OK|FAILED|SKIPPED) *\] ([\w./]+?)(?:,.*)?(?: \(\d+ ms\))?$", re.M)
+GTEST_REASON = re.compile(r"Skipped\n(.*)")
+UNITTEST_RAN = re.compile(r"^Ran (\d+) tests? in", re.M)
+UNITTEST_BAD = re.compile(r"^(?:FAIL|ERROR): (\S+)", re.M)
+UNITTEST_SKIP = re.compile(r"^(\w+ \([\w.]+\)).*?\.\.\. skipped ['\"](.*)['\"]$", re.M | re.S)
+
+
+class Counts:
+    """What became of the cases of one program."""
+
+    def __init__(self):
+        self.passed, self.failed, self.skipped = 0, [], []
+
+
+def count_gtest(output, counts):
+    last = {}
+    for state, name in GTEST.findall(output):
+        last[name] = "FAILED" if last.get(name) == "FAILED" else state
+    reasons = GTEST_REASON.findall(output)
+    for name, state in last.items():
+        if state == "OK":
+            counts.passed += 1
+        elif state == "SKIPPED":
+            counts.skipped.append((name, reasons[len(counts.skipped)] if len(counts.skipped) < len(reasons) else ""))
+        else:  # Failed, or begun and never ended: a crash.
+            counts.failed.append(name)
+
+
+def count_unittest(output, counts):
+    counts.failed += UNITTEST_BAD.findall(output)
+    counts.skipped += UNITTEST_SKIP.findall(output)
+    ran = sum(int(n) for n in UNITTEST_RAN.findall(output))
+    counts.passed += max(0, ran - len(counts.failed) - len(counts.skipped))
+
+
+def count_case(status, output):
+    """Counts of one ctest entry from its status and output."""
+    counts = Counts()
+    if "[ RUN      ]" in output:
+        count_gtest(output, counts)
+    elif UNITTEST_RAN.search(output):
+        count_unittest(output, counts)
+    elif status == "run":
+        counts.passed = 1
+    elif status in ("notrun", "disabled"):
+        counts.skipped.append(("", output.strip().splitlines()[-1] if output.strip() else "not run"))
+    if status == "fail" and not counts.failed:
+        counts.failed.append("")
+    return counts
+
+
+def read_report(path):
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        output = "".join(node.text or "" for node in case.iter("system-out"))
+        status = case.get("status", "run")
+        if case.find("skipped") is not None and status == "run":
+            status = "notrun"
+        yield case.get("name"), count_case(status, output)
+
+
+def main(arguments):
+    passed, failed, skipped = 0, [], []
+    words = iter(arguments)
+    for word in words:
+        if word == "--passed":
+            next(words)
+            passed += 1
+        elif word == "--failed":
+            failed.append(next(words))
+        else:
+            label, path = word.split("=", 1)
+            try:
+                for name, counts in read_report(path):
+                    where = f"{label}: {name}"
+                    passed += counts.passed
+                    failed += [f"{where} {case}".rstrip() for case in counts.failed]
+                    skipped += [f"{where} {case}: {reason}" for case, reason in counts.skipped]
+            except (OSError, ElementTree.ParseError) as error:
+                failed.append(f"{label}: no report, it did not build or run ({error})")
+    for text in skipped:
+        print("skipped", text)
+    for text in failed:
+        print("FAILED", text)
+    print(f"{passed} passed, {len(failed)} failed, {len(skipped)} skipped")
+    return 1 if failed or passed == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
