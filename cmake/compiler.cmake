@@ -4,6 +4,7 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+set(CMAKE_OPTIMIZE_DEPENDENCIES ON)  # A static library need not wait for those that it uses.
 
 set(VMIRROR_SANITIZE "" CACHE STRING "Sanitizers for every target, as -fsanitize takes them")
 option(VMIRROR_FUZZ "Link the fuzz targets with libFuzzer (needs Clang); else they replay their corpora" OFF)

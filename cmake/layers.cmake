@@ -41,3 +41,6 @@ vmirror_layer(agent/policy USES agent_model yaml-cpp)
 vmirror_layer(agent/affinity USES agent_model)
 vmirror_layer(agent/reconcile USES agent_model spdlog::spdlog Threads::Threads)
 vmirror_layer(agent/engine USES agent_capture agent_decap agent_dissect agent_stream agent_flow agent_inventory agent_health agent_export Threads::Threads)
+# agent/api has the HTTP server and client (http.hpp); its routes go there too. The command line is
+# agent/cli, above agent/app.
+vmirror_layer(agent/api USES agent_engine agent_policy agent_reconcile Boost::json Threads::Threads)

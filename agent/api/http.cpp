@@ -1,0 +1,253 @@
+#include "agent/api/http.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <set>
+
+namespace vmirror {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using Unix = asio::local::stream_protocol;
+using Tcp = asio::ip::tcp;
+
+/// What both kinds of server share. Sessions and the pending accept hold it weakly or not at all
+/// once `closed` is set, so that nothing calls the handler after the server is gone.
+struct HttpServer::State {
+  HttpHandler handler;
+  HttpLimits limits;
+  std::size_t connections = 0;
+  bool closed = false;
+  std::string socket_path;  ///< To unlink; empty for TCP.
+  std::uint16_t port = 0;
+  std::set<std::function<void()>*> closers;  ///< One for each open socket and acceptor.
+};
+
+namespace {
+
+/// One connection: read a request, answer it, again, until the peer closes or is idle for too long.
+template <typename Protocol>
+class Session : public std::enable_shared_from_this<Session<Protocol>> {
+ public:
+  Session(typename Protocol::socket socket, std::shared_ptr<HttpServer::State> server)
+      : stream_(std::move(socket)), server_(std::move(server)) {
+    ++server_->connections;
+    closer_ = [this] {
+      beast::error_code ignored;
+      stream_.socket().close(ignored);
+    };
+    server_->closers.insert(&closer_);
+  }
+  ~Session() {
+    server_->closers.erase(&closer_);
+    --server_->connections;
+  }
+
+  void read() {
+    parser_.emplace();
+    parser_->body_limit(server_->limits.body_bytes);
+    stream_.expires_after(server_->limits.idle);
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = this->shared_from_this()](beast::error_code error, std::size_t) {
+                       self->answer(error);
+                     });
+  }
+
+ private:
+  void answer(beast::error_code error) {
+    if (server_->closed) return;
+    HttpResponse response;
+    bool keep = false;
+    if (error == http::error::body_limit) {
+      response = {413, "application/json", R"({"error":"the request is too large"})"};
+    } else if (error) {
+      return;
+    } else {
+      const auto& request = parser_->get();
+      keep = request.keep_alive();
+      response = server_->handler(
+          {std::string(request.method_string()), std::string(request.target()), request.body()});
+    }
+    write(std::move(response), keep);
+  }
+
+  void write(HttpResponse response, bool keep) {
+    response_.emplace(static_cast<http::status>(response.status), 11);
+    response_->set(http::field::content_type, response.content_type);
+    response_->keep_alive(keep);
+    response_->body() = std::move(response.body);
+    response_->prepare_payload();
+    stream_.expires_after(server_->limits.idle);
+    http::async_write(
+        stream_, *response_,
+        [self = this->shared_from_this(), keep](beast::error_code error, std::size_t) {
+          if (!error && keep && !self->server_->closed) self->read();
+        });
+  }
+
+  beast::basic_stream<Protocol> stream_;
+  std::shared_ptr<HttpServer::State> server_;
+  std::function<void()> closer_;
+  beast::flat_buffer buffer_;
+  std::optional<http::request_parser<http::string_body>> parser_;
+  std::optional<http::response<http::string_body>> response_;
+};
+
+template <typename Protocol>
+class Listener : public std::enable_shared_from_this<Listener<Protocol>> {
+ public:
+  Listener(typename Protocol::acceptor acceptor, std::shared_ptr<HttpServer::State> server)
+      : acceptor_(std::move(acceptor)), server_(std::move(server)) {
+    closer_ = [this] {
+      beast::error_code ignored;
+      acceptor_.close(ignored);
+    };
+    server_->closers.insert(&closer_);
+  }
+  ~Listener() { server_->closers.erase(&closer_); }
+
+  void accept() {
+    acceptor_.async_accept([self = this->shared_from_this()](beast::error_code error,
+                                                             typename Protocol::socket socket) {
+      if (self->server_->closed || error == asio::error::operation_aborted) return;
+      if (!error && self->server_->connections < self->server_->limits.connections)
+        std::make_shared<Session<Protocol>>(std::move(socket), self->server_)->read();
+      self->accept();
+    });
+  }
+
+ private:
+  typename Protocol::acceptor acceptor_;
+  std::shared_ptr<HttpServer::State> server_;
+  std::function<void()> closer_;
+};
+
+std::shared_ptr<HttpServer::State> make_state(HttpHandler handler, HttpLimits limits) {
+  auto state = std::make_shared<HttpServer::State>();
+  state->handler = std::move(handler);
+  state->limits = limits;
+  return state;
+}
+
+/// True when a process answers on the socket.
+bool somebody_listens(asio::io_context& io, const std::string& path) {
+  Unix::socket probe(io);
+  beast::error_code error;
+  probe.connect(Unix::endpoint(path), error);
+  return !error;
+}
+
+constexpr std::size_t kMaxSocketPath = 107;  // sun_path without its final zero
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::on_unix_socket(asio::io_context& io,
+                                                               const std::string& path,
+                                                               HttpHandler handler,
+                                                               HttpLimits limits) {
+  if (path.empty() || path.size() > kMaxSocketPath)
+    return fail(Error::Kind::invalid, "a Unix socket's path has 1 to 107 characters", path,
+                "choose a shorter path");
+  if (somebody_listens(io, path))
+    return fail(Error::Kind::refused, "another process listens on this socket", path,
+                "stop it, or give this daemon a socket of its own");
+  ::unlink(path.c_str());
+  Unix::acceptor acceptor(io);
+  beast::error_code error;
+  acceptor.open(Unix(), error);
+  // Nobody else may connect, not even between bind and chmod.
+  const mode_t old = ::umask(0177);
+  if (!error) acceptor.bind(Unix::endpoint(path), error);
+  ::umask(old);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error)
+    return fail(Error::Kind::refused, "can't listen: " + error.message(), path,
+                "create the folder and make it writable for this user");
+  auto state = make_state(std::move(handler), limits);
+  state->socket_path = path;
+  std::make_shared<Listener<Unix>>(std::move(acceptor), state)->accept();
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
+}
+
+Result<std::unique_ptr<HttpServer>> HttpServer::on_loopback(asio::io_context& io,
+                                                            const std::string& address,
+                                                            std::uint16_t port, HttpHandler handler,
+                                                            HttpLimits limits) {
+  const std::string where = address + ":" + std::to_string(port);
+  beast::error_code error;
+  const auto parsed = asio::ip::make_address(address, error);
+  if (error || !parsed.is_loopback())
+    return fail(Error::Kind::invalid, "not a loopback address", where, "use 127.0.0.1 or ::1");
+  const Tcp::endpoint endpoint(parsed, port);
+  Tcp::acceptor acceptor(io);
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(Tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error)
+    return fail(Error::Kind::refused, "can't listen: " + error.message(), where,
+                "choose another port");
+  auto state = make_state(std::move(handler), limits);
+  state->port = acceptor.local_endpoint(error).port();
+  std::make_shared<Listener<Tcp>>(std::move(acceptor), state)->accept();
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
+}
+
+HttpServer::HttpServer(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+HttpServer::~HttpServer() {
+  state_->closed = true;
+  state_->handler = nullptr;
+  for (auto* close : std::set(state_->closers)) (*close)();
+  if (!state_->socket_path.empty()) ::unlink(state_->socket_path.c_str());
+}
+
+std::uint16_t HttpServer::port() const {
+  return state_->port;
+}
+
+Result<HttpResponse> http_call(const std::string& socket_path, const HttpRequest& request,
+                               std::chrono::milliseconds timeout) {
+  const auto unreachable = [&](const std::string& what) {
+    return fail(Error::Kind::unreachable, what, socket_path,
+                "is vmirrord running? name its control socket with --socket");
+  };
+  asio::io_context io;
+  beast::basic_stream<Unix> stream(io);
+  if (socket_path.empty() || socket_path.size() > kMaxSocketPath)
+    return unreachable("no path of a Unix socket");
+  http::request<http::string_body> out(http::string_to_verb(request.method), request.target, 11);
+  out.set(http::field::host, "vmirror");
+  out.body() = request.body;
+  out.prepare_payload();
+  beast::flat_buffer buffer;
+  http::response_parser<http::string_body> in;
+  in.body_limit(std::uint64_t{1} << 30);
+  std::optional<beast::error_code> done;
+
+  stream.expires_after(timeout);
+  stream.async_connect(Unix::endpoint(socket_path), [&](beast::error_code error) {
+    if (error) return void(done = error);
+    http::async_write(stream, out, [&](beast::error_code write_error, std::size_t) {
+      if (write_error) return void(done = write_error);
+      http::async_read(stream, buffer, in,
+                       [&](beast::error_code read_error, std::size_t) { done = read_error; });
+    });
+  });
+  io.run();
+  if (!done || *done) return unreachable("no answer: " + (done ? done->message() : "cancelled"));
+  const auto& response = in.get();
+  return HttpResponse{static_cast<int>(response.result_int()),
+                      std::string(response[http::field::content_type]), response.body()};
+}
+
+}  // namespace vmirror

@@ -1,0 +1,75 @@
+// HTTP/1.1 as the control side speaks it: a small server on a Unix socket (the control socket) or
+// on a loopback port (metrics), and the call that the command line makes. What the paths mean is
+// the handler's business.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "plugin/base/result.hpp"
+
+namespace vmirror {
+
+struct HttpRequest {
+  std::string method = "GET";
+  std::string target = "/";  ///< Path and query as sent, percent-encoded.
+  std::string body;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+};
+
+/// Answers one request. Called on the io_context's thread, so it must not wait for long.
+using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+
+/// What one peer can cost.
+struct HttpLimits {
+  std::size_t body_bytes = 1 << 20;                      ///< A larger request is answered 413.
+  std::size_t connections = 64;                          ///< One more is closed at once.
+  std::chrono::seconds idle = std::chrono::seconds(30);  ///< Without a whole request or answer.
+};
+
+/// A server that lives on the io_context of its maker. Destroying it closes everything; do so on
+/// the io_context's thread, or once that has stopped.
+class HttpServer {
+ public:
+  /// Listens on a Unix socket with mode 0600. A socket that nobody listens on any more (left by a
+  /// crash) is replaced. Error::Kind::refused: another process listens there, or the folder is not
+  /// writable.
+  static Result<std::unique_ptr<HttpServer>> on_unix_socket(boost::asio::io_context& io,
+                                                            const std::string& path,
+                                                            HttpHandler handler,
+                                                            HttpLimits limits = {});
+  /// Listens on a TCP port of a loopback address; port 0: any free one. Error::Kind::invalid: not a
+  /// loopback address. Error::Kind::refused: the port is taken.
+  static Result<std::unique_ptr<HttpServer>> on_loopback(boost::asio::io_context& io,
+                                                         const std::string& address,
+                                                         std::uint16_t port, HttpHandler handler,
+                                                         HttpLimits limits = {});
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// The TCP port that it listens on; 0 for a Unix socket.
+  std::uint16_t port() const;
+
+  struct State;
+
+ private:
+  explicit HttpServer(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+/// One request to a server on a Unix socket; blocks for at most `timeout`.
+/// Error::Kind::unreachable: no daemon answers there (the remedy says how to start or find it).
+Result<HttpResponse> http_call(const std::string& socket_path, const HttpRequest& request,
+                               std::chrono::milliseconds timeout = std::chrono::seconds(10));
+
+}  // namespace vmirror

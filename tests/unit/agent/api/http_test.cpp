@@ -1,0 +1,150 @@
+// The control socket's HTTP: a real server and a real client in one process.
+#include "agent/api/http.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+namespace vmirror {
+namespace {
+
+namespace asio = boost::asio;
+
+/// An io_context on a thread of its own, and a folder for sockets.
+class Http : public testing::Test {
+ protected:
+  /// Runs `f` on the server's thread and returns what it returns.
+  template <typename F>
+  auto on_io(F f) -> decltype(f()) {
+    std::packaged_task<decltype(f())()> task(std::move(f));
+    auto result = task.get_future();
+    asio::post(io_, [&task] { task(); });
+    return result.get();
+  }
+  Http() : work_(asio::make_work_guard(io_)), thread_([this] { io_.run(); }) {
+    char name[] = "/tmp/vmirror-http-XXXXXX";
+    folder_ = mkdtemp(name);
+  }
+  ~Http() override {
+    on_io([this] { server_.reset(); });
+    work_.reset();
+    io_.stop();
+    thread_.join();
+    std::filesystem::remove_all(folder_);
+  }
+  std::string path() const { return folder_ + "/control"; }
+  Error listen(HttpLimits limits = {}) {
+    auto server = on_io([&] {
+      return HttpServer::on_unix_socket(
+          io_, path(),
+          [](const HttpRequest& request) {
+            return HttpResponse{200, "text/plain",
+                                request.method + " " + request.target + " " + request.body};
+          },
+          limits);
+    });
+    if (!server) return server.error();
+    server_ = std::move(*server);
+    return {};
+  }
+
+  asio::io_context io_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::string folder_;
+  std::unique_ptr<HttpServer> server_;
+  std::thread thread_;
+};
+
+TEST_F(Http, AnswersOnAUnixSocketThatOnlyTheOwnerMayUse) {
+  ASSERT_EQ(listen().what, "");
+  struct stat status {};
+  ASSERT_EQ(stat(path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  const auto answer = http_call(path(), {"PUT", "/v1/policies/a?b=c", "text"});
+  ASSERT_TRUE(answer) << answer.error().text();
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_EQ(answer->content_type, "text/plain");
+  EXPECT_EQ(answer->body, "PUT /v1/policies/a?b=c text");
+}
+
+TEST_F(Http, SaysWhereNoDaemonAnswers) {
+  const auto answer = http_call(path(), {});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, Error::Kind::unreachable);
+  EXPECT_EQ(answer.error().where, path());
+}
+
+TEST_F(Http, RefusesARequestThatIsTooLarge) {
+  HttpLimits limits;
+  limits.body_bytes = 10;
+  ASSERT_EQ(listen(limits).what, "");
+  const auto answer = http_call(path(), {"PUT", "/", std::string(11, 'x')});
+  ASSERT_TRUE(answer) << answer.error().text();
+  EXPECT_EQ(answer->status, 413);
+}
+
+TEST_F(Http, ReplacesASocketThatACrashLeftBehindButNoLivingOne) {
+  {
+    asio::io_context gone;
+    asio::local::stream_protocol::acceptor left(gone, path());
+  }
+  ASSERT_TRUE(std::filesystem::exists(path()));
+  ASSERT_EQ(listen().what, "");
+  const auto second = on_io([&] {
+    return HttpServer::on_unix_socket(io_, path(),
+                                      [](const HttpRequest&) { return HttpResponse{}; });
+  });
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().kind, Error::Kind::refused);
+  EXPECT_TRUE(http_call(path(), {})) << "the first still answers";
+}
+
+TEST_F(Http, ClosesWhatIsOpenWhenItGoes) {
+  ASSERT_EQ(listen().what, "");
+  asio::io_context other;
+  asio::local::stream_protocol::socket idle(other);
+  idle.connect(asio::local::stream_protocol::endpoint(path()));
+  ASSERT_TRUE(http_call(path(), {}));
+  on_io([this] { server_.reset(); });
+  char byte;
+  boost::system::error_code error;
+  idle.read_some(asio::buffer(&byte, 1), error);
+  EXPECT_TRUE(error) << "the idle connection was closed";
+  EXPECT_FALSE(std::filesystem::exists(path()));
+  EXPECT_FALSE(http_call(path(), {}));
+}
+
+TEST_F(Http, ListensOnLoopbackOnly) {
+  const auto wide = on_io([&] {
+    return HttpServer::on_loopback(io_, "192.0.2.1", 0,
+                                   [](const HttpRequest&) { return HttpResponse{}; });
+  });
+  ASSERT_FALSE(wide);
+  EXPECT_EQ(wide.error().kind, Error::Kind::invalid);
+  auto server = on_io([&] {
+    return HttpServer::on_loopback(io_, "127.0.0.1", 0,
+                                   [](const HttpRequest&) { return HttpResponse{}; });
+  });
+  ASSERT_TRUE(server) << server.error().text();
+  server_ = std::move(*server);
+  asio::io_context other;
+  asio::ip::tcp::socket peer(other);
+  peer.connect({asio::ip::make_address("127.0.0.1"), server_->port()});
+  asio::write(peer, asio::buffer(std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
+  char bytes[12];
+  asio::read(peer, asio::buffer(bytes));
+  EXPECT_EQ(std::string_view(bytes, 12), "HTTP/1.1 200");
+}
+
+}  // namespace
+}  // namespace vmirror
