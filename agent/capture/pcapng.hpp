@@ -1,0 +1,62 @@
+// pcapng files: blocks, in sections that each have their byte order and their interfaces.
+//
+//   block      | type 4 | length 4 | body, padded to 4 | length 4 |
+//   section    0x0a0d0d0a  | byte-order magic 1a2b3c4d | major 2 | minor 2 | section length 8 |
+//   options interface  1           | link type 2 | reserved 2 | snaplen 4 | options (tsresol 9,
+//   tsoffset 14) enhanced   6           | interface 4 | time high 4 | low 4 | captured 4 | on the
+//   wire 4 | bytes simple     3           | on the wire 4 | bytes packet     2, obsolete |
+//   interface 2 | drops 2 | time high 4 | low 4 | captured 4 | wire 4 | bytes
+#pragma once
+
+#include <vector>
+
+#include "agent/capture/records.hpp"
+
+namespace vmirror {
+
+/// True for a section header. `first` needs 4 bytes.
+bool is_pcapng(Bytes first);
+
+/// draft-ietf-opsawg-pcapng. Other blocks are skipped. A simple packet has no time: it gets that of
+/// the packet before it.
+class PcapngReader : public RecordReader {
+ public:
+  static constexpr std::size_t kMaxInterfaces = 4096;  ///< of a section
+  static constexpr std::size_t kMaxBlock = 16 << 20;   ///< of those that are read, in bytes
+
+  explicit PcapngReader(std::uint16_t input) : input_(input) {}
+  Progress read(Bytes window, std::span<Frame> batch) override;
+
+ private:
+  struct Interface {
+    bool supported = false;
+    LinkType link = LinkType::ethernet;
+    std::uint32_t snaplen = 0;    ///< 0: none
+    std::uint8_t resolution = 6;  ///< if_tsresol: 10^-n, or 2^-n with the top bit set
+    std::int64_t offset = 0;      ///< Seconds
+    Time to_time(std::uint64_t ticks) const;
+  };
+  /// The frame that a packet block holds, or what is wrong.
+  struct Block {
+    const char* wrong = nullptr;
+    bool supported = false;
+    Frame frame;
+  };
+
+  std::uint16_t get16(const std::uint8_t* p) const;
+  std::uint32_t get32(const std::uint8_t* p) const;
+  bool section(const std::uint8_t* block, Progress& progress);
+  const char* section_body(Bytes body);
+  const char* interface(Bytes body);
+  Block packet(std::uint32_t type, Bytes body);
+  Block simple(Bytes body) const;
+  Block with_interface(std::uint32_t id, Bytes head, Bytes data);
+
+  std::uint16_t input_;
+  bool begun_ = false;
+  bool swapped_ = false;
+  Time last_ = 0;
+  std::vector<Interface> interfaces_;
+};
+
+}  // namespace vmirror

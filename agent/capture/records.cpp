@@ -1,0 +1,14 @@
+#include "agent/capture/records.hpp"
+
+#include "agent/capture/pcap.hpp"
+#include "agent/capture/pcapng.hpp"
+
+namespace vmirror {
+
+std::unique_ptr<RecordReader> reader_for(Bytes first, std::uint16_t input) {
+  if (is_pcap(first)) return std::make_unique<PcapReader>(input);
+  if (is_pcapng(first)) return std::make_unique<PcapngReader>(input);
+  return nullptr;
+}
+
+}  // namespace vmirror

@@ -1,0 +1,274 @@
+// Composes the parsers of the encapsulations: takes one layer off after the other until the frame
+// is bare, then checks and counts the session.
+#include "agent/decap/decap.hpp"
+#include "agent/decap/erspan.hpp"
+#include "agent/decap/fragments.hpp"
+#include "agent/decap/geneve.hpp"
+#include "agent/decap/gre.hpp"
+#include "agent/decap/rspan.hpp"
+#include "agent/decap/sessions.hpp"
+#include "agent/decap/vxlan.hpp"
+
+namespace vmirror {
+namespace {
+
+/// What one look at a frame found.
+enum class Found : std::uint8_t { bare, layer, error };
+
+/// One encapsulation of a frame, and the frame that it carried.
+struct Layer {
+  Frame inner;
+  Origin origin;
+  std::uint32_t sequence = 0;
+  bool has_sequence = false;
+  DecapError error = DecapError::none;
+};
+
+bool is_erspan(Encapsulation e) {
+  return e == Encapsulation::erspan1 || e == Encapsulation::erspan2 || e == Encapsulation::erspan3;
+}
+
+/// The frame that begins `skip` bytes into the outer packet's payload.
+void set_inner(const Frame& frame, const Packet& p, std::size_t skip, LinkType link, Layer& out) {
+  out.inner = frame;
+  out.inner.bytes = frame.bytes.subspan(p.payload + skip, p.payload_size - skip);
+  // Where the capture cut the outer packet, its length field still tells.
+  out.inner.wire_size = static_cast<std::uint32_t>(p.payload_wire_size - skip);
+  out.inner.link = link;
+  out.inner.stripped = {};
+  out.origin.sender = p.source_ip(frame.bytes);
+}
+
+Found fail(Layer& out, DecapError error) {
+  out.error = error;
+  return Found::error;
+}
+
+void set_session(Origin& origin, Encapsulation encapsulation, std::uint32_t session) {
+  origin.encapsulation = encapsulation;
+  origin.session = session;
+  origin.has_session = true;
+}
+
+Found take_erspan(const Frame& frame, const Packet& p, const GreHeader& gre, Layer& out) {
+  const bool third = gre.protocol == gre_protocol::kErspan3;
+  const Bytes packet = p.payload_of(frame.bytes).subspan(gre.size);
+  const auto h = third ? parse_erspan3(packet) : parse_erspan2(packet);
+  if (!h) return fail(out, h.error());
+  set_inner(frame, p, gre.size + std::size_t{h->size},
+            h->bare_ip ? LinkType::ip : LinkType::ethernet, out);
+  if (lost_tag(*h))
+    out.inner.stripped = {ethertype::kVlan, static_cast<std::uint16_t>(h->cos << 13 | h->vlan)};
+  Origin& o = out.origin;
+  set_session(o, third ? Encapsulation::erspan3 : Encapsulation::erspan2, h->session);
+  o.truncated = h->truncated;
+  o.vlan = h->vlan;
+  o.port_index = h->port;
+  if (third) {
+    o.direction = h->egress ? Direction::in : Direction::out;
+    o.bad_frame = h->bad_frame;
+    o.hardware_time = h->timestamp;
+    o.granularity = h->granularity;
+  }
+  return Found::layer;
+}
+
+Found take_gre(const Frame& frame, const Packet& p, Layer& out) {
+  const auto gre = parse_gre(p.payload_of(frame.bytes), p.payload_size == p.payload_wire_size);
+  if (!gre) return fail(out, gre.error());
+  out.has_sequence = gre->has_sequence;
+  out.sequence = gre->sequence;
+  switch (gre->protocol) {
+    case gre_protocol::kErspan2:
+      if (gre->has_sequence) return take_erspan(frame, p, *gre, out);
+      set_inner(frame, p, gre->size, LinkType::ethernet, out);
+      out.origin.encapsulation = Encapsulation::erspan1;
+      return Found::layer;
+    case gre_protocol::kErspan3:
+      return take_erspan(frame, p, *gre, out);
+    case gre_protocol::kEthernet:
+      set_inner(frame, p, gre->size, LinkType::ethernet, out);
+      set_session(out.origin, Encapsulation::gre, gre->key);
+      out.origin.has_session = gre->has_key;
+      return Found::layer;
+    default:
+      return fail(out, DecapError::gre_protocol);
+  }
+}
+
+Found take_overlay(const Frame& frame, const Packet& p, Layer& out) {
+  const Bytes payload = p.payload_of(frame.bytes);
+  if (p.destination_port == udp_port::kGeneve) {
+    const auto h = parse_geneve(payload);
+    if (!h) return fail(out, h.error());
+    set_inner(frame, p, h->size, h->bare_ip ? LinkType::ip : LinkType::ethernet, out);
+    set_session(out.origin, Encapsulation::geneve, h->vni);
+    return Found::layer;
+  }
+  const auto h = parse_vxlan(payload);
+  if (!h) return fail(out, h.error());
+  set_inner(frame, p, h->size, LinkType::ethernet, out);
+  set_session(out.origin, Encapsulation::vxlan, h->vni);
+  return Found::layer;
+}
+
+/// Looks for an encapsulation above IP. Needs whole datagrams.
+Found look(const Frame& frame, const Packet& p, Layer& out) {
+  if (p.fragment || p.error != HeaderError::none) return Found::bare;
+  if (p.protocol == ip_protocol::kGre) return take_gre(frame, p, out);
+  if (p.protocol == ip_protocol::kUdp && is_overlay_port(p.destination_port))
+    return take_overlay(frame, p, out);
+  return Found::bare;
+}
+
+}  // namespace
+
+struct Decapsulator::State {
+  explicit State(DecapOptions o)
+      : options(std::move(o)),
+        fragments({options.max_datagrams, options.max_fragment_bytes, options.fragment_timeout}),
+        sessions(options.sessions) {}
+
+  DecapOptions options;
+  Fragments fragments;
+  Sessions sessions;
+  std::array<std::uint64_t, 8> taken_off{};
+  std::array<std::uint64_t, kDecapErrors> errors{};
+  std::unique_ptr<std::uint8_t[]> rspan_buffer;  ///< Made at the first RSPAN copy.
+  static constexpr std::size_t kRspanBuffer = 65536;
+
+  bool is_rspan(const Packet& p) const {
+    return options.rspan_vlan && p.tag_count > 0 && p.tags[0].id() == *options.rspan_vlan;
+  }
+  void take_rspan(Decapsulated& out);
+  enum class Step : std::uint8_t { whole, settled };
+  Step join(Decapsulated& out);
+  void drop(Decapsulated& out, Drop kind, DecapError error = DecapError::none);
+  void refuse(Decapsulated& out, DecapError error);
+  void peel(Decapsulated& out, std::uint32_t& sequence, bool& has_sequence);
+};
+
+void Decapsulator::State::drop(Decapsulated& out, Drop kind, DecapError error) {
+  out.status = Decapsulated::Status::drop;
+  out.drop = kind;
+  out.error = error;
+}
+
+/// What can't be taken off: a broken mirror is dropped; what is none passes, unless nothing else
+/// than mirrors is expected.
+void Decapsulator::State::refuse(Decapsulated& out, DecapError error) {
+  ++errors[static_cast<std::size_t>(error)];
+  if (is_no_mirror(error) && (options.accept_bare || out.origin.depth > 0)) return;
+  drop(out, drop_of(error), error);
+}
+
+void Decapsulator::State::take_rspan(Decapsulated& out) {
+  if (!rspan_buffer) rspan_buffer = std::make_unique<std::uint8_t[]>(kRspanBuffer);
+  set_session(out.origin, Encapsulation::rspan, out.packet.tags[0].id());
+  out.origin.depth = 1;
+  ++taken_off[static_cast<std::size_t>(Encapsulation::rspan)];
+  out.frame = without_outer_tag(out.frame, {rspan_buffer.get(), kRspanBuffer});
+  out.packet = parse_packet(out.frame.bytes, out.frame.link, out.frame.stripped);
+}
+
+/// Joins a fragment to its datagram. `whole`: out.frame is to be looked at as it is now.
+Decapsulator::State::Step Decapsulator::State::join(Decapsulated& out) {
+  const Packet& p = out.packet;
+  const bool gre = p.protocol == ip_protocol::kGre;
+  // A later IPv6 fragment names what its datagram begins with, maybe an extension header.
+  const bool extension = p.ip_version == 6 && (p.protocol == 0 || p.protocol == 60);
+  if (!gre && p.protocol != ip_protocol::kUdp && !extension) return Step::whole;
+  const bool only_bare = options.accept_bare || out.origin.depth > 0;
+  const bool begins_overlay = p.fragment_offset == 0 && is_overlay_port(p.destination_port);
+  const auto joined = fragments.take(out.frame, p, !gre && only_bare && !begins_overlay);
+  out.frames = joined.frames;
+  using Status = Fragments::Outcome::Status;
+  switch (joined.status) {
+    case Status::unwanted:
+      return Step::whole;
+    case Status::held:
+      out.status = Decapsulated::Status::held;
+      return Step::settled;
+    case Status::dropped:
+      if (joined.error != DecapError::none) ++errors[static_cast<std::size_t>(joined.error)];
+      drop(out, joined.drop, joined.error);
+      return Step::settled;
+    case Status::joined:
+      break;
+  }
+  out.frame = joined.frame;
+  out.packet = parse_packet(out.frame.bytes, out.frame.link, out.frame.stripped);
+  return Step::whole;
+}
+
+/// Takes off layer after layer. The sequence number is that of the layer that `origin` tells of.
+void Decapsulator::State::peel(Decapsulated& out, std::uint32_t& sequence, bool& has_sequence) {
+  for (;;) {
+    if (out.packet.fragment && join(out) == Step::settled) return;
+    Layer layer;
+    const Found found = look(out.frame, out.packet, layer);
+    if (found == Found::bare) return;
+    if (found == Found::error) return refuse(out, layer.error);
+    if (out.origin.depth >= options.max_depth) return drop(out, Drop::nesting_too_deep);
+
+    const Encapsulation kind = layer.origin.encapsulation;
+    ++taken_off[static_cast<std::size_t>(kind)];
+    const auto depth = static_cast<std::uint8_t>(out.origin.depth + 1);
+    if (depth == 1 || (is_erspan(kind) && !is_erspan(out.origin.encapsulation))) {
+      out.origin = layer.origin;
+      sequence = layer.sequence;
+      has_sequence = layer.has_sequence;
+    }
+    out.origin.depth = depth;
+    out.frame = layer.inner;
+    out.packet = parse_packet(out.frame.bytes, out.frame.link, out.frame.stripped);
+    if (out.packet.error == HeaderError::link_truncated) return drop(out, Drop::short_frame);
+  }
+}
+
+Decapsulator::Decapsulator(DecapOptions options)
+    : state_(std::make_unique<State>(std::move(options))) {}
+Decapsulator::~Decapsulator() = default;
+Decapsulator::Decapsulator(Decapsulator&&) noexcept = default;
+Decapsulator& Decapsulator::operator=(Decapsulator&&) noexcept = default;
+
+Decapsulated Decapsulator::take(const Frame& frame, const Packet& packet) {
+  State& s = *state_;
+  Decapsulated out;
+  out.frame = frame;
+  out.packet = packet;
+  if (may_be_encapsulated(packet, s.options.rspan_vlan)) {
+    s.fragments.release();
+    if (s.is_rspan(packet)) s.take_rspan(out);
+    std::uint32_t sequence = 0;
+    bool has_sequence = false;
+    s.peel(out, sequence, has_sequence);
+    if (out.origin.depth > 0) {
+      const bool accepted =
+          s.sessions.count(out.origin, out.frame, has_sequence ? &sequence : nullptr);
+      if (!accepted && out.status == Decapsulated::Status::frame)
+        s.drop(out, Drop::unknown_session);
+    }
+  }
+  if (out.origin.depth == 0 && !s.options.accept_bare && out.status == Decapsulated::Status::frame)
+    s.drop(out, Drop::not_mirrored);
+  return out;
+}
+
+std::uint64_t Decapsulator::expire(Time now) {
+  return state_->fragments.expire(now);
+}
+std::uint64_t Decapsulator::flush() {
+  return state_->fragments.flush();
+}
+const std::array<std::uint64_t, 8>& Decapsulator::taken_off() const {
+  return state_->taken_off;
+}
+const std::array<std::uint64_t, kDecapErrors>& Decapsulator::errors() const {
+  return state_->errors;
+}
+std::vector<SessionCounters> Decapsulator::sessions() const {
+  return state_->sessions.counters();
+}
+
+}  // namespace vmirror

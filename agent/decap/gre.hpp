@@ -1,0 +1,41 @@
+// GRE, the envelope of ERSPAN and of transparent Ethernet.
+//
+//    0               1               2               3
+//   +-+-+-+-+-+-----+---------+-----+-------------------------------+
+//   |C|R|K|S|s|recur|  flags  | ver |         protocol type         |
+//   +-+-+-+-+-+-----+---------+-----+-------------------------------+
+//   |  C: checksum                  |           reserved            |
+//   |  K: key                                                       |
+//   |  S: sequence number                                           |
+//   +---------------------------------------------------------------+
+#pragma once
+
+#include <tl/expected.hpp>
+
+#include "agent/decap/error.hpp"
+#include "plugin/base/cursor.hpp"
+
+namespace vmirror {
+
+namespace gre_protocol {
+constexpr std::uint16_t kErspan2 = 0x88be;  ///< ERSPAN I, too.
+constexpr std::uint16_t kErspan3 = 0x22eb;
+constexpr std::uint16_t kEthernet = 0x6558;  ///< Transparent Ethernet Bridging
+}  // namespace gre_protocol
+
+struct GreHeader {
+  std::uint16_t protocol = 0;
+  bool has_key = false;
+  bool has_sequence = false;
+  std::uint8_t size = 0;  ///< Bytes to the payload.
+  std::uint32_t key = 0;
+  std::uint32_t sequence = 0;
+};
+
+/// Reads the header at the front of `packet`, the IP datagram's payload. `whole`: the capture did
+/// not cut it, so a checksum can be verified. gre_truncated, gre_version, gre_routing,
+/// gre_checksum. The strict-route bit and the recursion control of RFC 1701 are ignored. RFC 2784,
+/// RFC 2890.
+tl::expected<GreHeader, DecapError> parse_gre(Bytes packet, bool whole);
+
+}  // namespace vmirror

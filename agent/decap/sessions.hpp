@@ -1,0 +1,51 @@
+// Counters of the mirroring sessions that one input sees, bounded in number.
+#pragma once
+
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/decap/decap.hpp"
+#include "agent/decap/sequence.hpp"
+
+namespace vmirror {
+
+class Sessions {
+ public:
+  /// `accepted`: the IDs to take; empty: any.
+  explicit Sessions(std::set<std::uint32_t> accepted) : accepted_(std::move(accepted)) {}
+
+  /// One frame of a session: `frame` as it came out, `sequence` where GRE had one. True when the
+  /// session is accepted. Allocates at a session's first frame only.
+  bool count(const Origin& origin, const Frame& frame, const std::uint32_t* sequence);
+
+  std::vector<SessionCounters> counters() const;
+
+ private:
+  struct Entry {
+    SessionCounters counters;
+    SequenceWindow window;
+  };
+  struct Key {
+    Encapsulation encapsulation;
+    std::uint32_t session;
+    IpAddress sender;
+    bool operator==(const Key&) const = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Key& k) const {
+      return std::hash<IpAddress>{}(k.sender) ^
+             (k.session * 8ULL + static_cast<std::size_t>(k.encapsulation)) * 0x9e3779b97f4a7c15ULL;
+    }
+  };
+
+  bool accepts(const Origin& origin) const;
+  Entry& entry(const Origin& origin);
+  Entry& find(const Origin& origin);
+
+  std::set<std::uint32_t> accepted_;
+  std::unordered_map<Key, Entry, Hash> entries_;  // Never moves an entry.
+  Entry* last_ = nullptr;                         // The session of the frame before.
+};
+
+}  // namespace vmirror
