@@ -33,7 +33,7 @@ void append_eve_time(std::string& out, Time time);
 /// rightly: a name with every member of an object, none in an array.
 class Json {
  public:
-  static constexpr int kMaxDepth = 62;  ///< Objects and arrays deeper than this are left out.
+  static constexpr int kMaxDepth = 30;  ///< Deeper ones are left out; many readers stop at 32.
 
   explicit Json(std::string& out) : out_(out) {}
 

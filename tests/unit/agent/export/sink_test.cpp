@@ -1,0 +1,269 @@
+// Sinks against real files and sockets: rotation, a full disk, a slow reader, one that goes away.
+#include "agent/export/sink.hpp"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <thread>
+
+namespace vmirror {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+/// Waits for what must come; the bound is for a failure only.
+bool eventually(const std::function<bool()>& done) {
+  for (int i = 0; i < 4000; ++i) {
+    if (done()) return true;
+    std::this_thread::sleep_for(5ms);
+  }
+  return false;
+}
+
+std::string contents(const fs::path& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::uint64_t lost(const LineSink& sink, LineLoss reason) {
+  return sink.status().lost[static_cast<std::size_t>(reason)];
+}
+
+class Sink : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = fs::temp_directory_path() / "vmirror-sink-XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder = name;
+    path = folder / "eve.json";
+  }
+  void TearDown() override { fs::remove_all(folder); }
+
+  std::unique_ptr<LineSink> file(std::uint64_t max_bytes = 0, int keep = 4) {
+    SinkOptions options;
+    options.output = FileOutput{path, max_bytes, keep};
+    options.retry = 5ms;
+    auto sink = LineSink::open(options);
+    EXPECT_TRUE(sink) << sink.error().text();
+    return std::move(*sink);
+  }
+  std::unique_ptr<LineSink> socket(bool datagram, std::size_t queue_bytes) {
+    SinkOptions options;
+    options.output = SocketOutput{path, datagram};
+    options.queue_bytes = queue_bytes;
+    options.retry = 5ms;
+    options.drain = 50ms;
+    auto sink = LineSink::open(options);
+    EXPECT_TRUE(sink) << sink.error().text();
+    return std::move(*sink);
+  }
+  /// The other program's socket.
+  int listener(int type) {
+    const int fd = ::socket(AF_UNIX, type, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+    EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    if (type == SOCK_STREAM) {
+      EXPECT_EQ(::listen(fd, 1), 0);
+    }
+    return fd;
+  }
+  static std::string read_some(int fd) {
+    char buffer[65536];
+    pollfd p{fd, POLLIN, 0};
+    if (::poll(&p, 1, 20'000) != 1) return "";
+    const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    return {buffer, n > 0 ? static_cast<std::size_t>(n) : 0};
+  }
+
+  fs::path folder, path;
+};
+
+TEST_F(Sink, AppendsToAFile) {
+  std::ofstream(path) << "older\nhalf a li";
+  auto sink = file();
+  sink->submit("one\ntwo\n");
+  sink->submit("three\n");
+  sink->stop();
+  EXPECT_EQ(contents(path), "older\nhalf a li\none\ntwo\nthree\n");
+  EXPECT_EQ(sink->status().lines, 3U);
+  EXPECT_EQ(sink->status().bytes, 14U);
+  sink->submit("late\n");
+  EXPECT_EQ(lost(*sink, LineLoss::stopped), 1U);
+}
+
+TEST_F(Sink, RotatesAndLosesNoLine) {
+  auto sink = file(/*max_bytes=*/10, /*keep=*/2);
+  sink->submit("aaaa\nbbbb\ncccc\ndddd\n");
+  sink->submit("a line longer than the bound\n");
+  sink->submit("eeee\n");
+  sink->stop();
+  EXPECT_EQ(contents(path), "eeee\n");
+  EXPECT_EQ(contents(folder / "eve.json.1"), "a line longer than the bound\n");
+  EXPECT_EQ(contents(folder / "eve.json.2"), "cccc\ndddd\n");
+  EXPECT_FALSE(fs::exists(folder / "eve.json.3"));
+  EXPECT_EQ(sink->status().rotations, 3U);
+  EXPECT_EQ(sink->status().lines, 6U);
+}
+
+TEST_F(Sink, ReopensAFileThatWasMovedAway) {
+  auto sink = file();
+  sink->submit("one\n");
+  ASSERT_TRUE(eventually([&] { return sink->status().lines == 1; }));
+  fs::rename(path, folder / "moved");
+  sink->submit("two\n");
+  ASSERT_TRUE(eventually([&] { return sink->status().lines == 2; }));
+  sink->reopen();
+  ASSERT_TRUE(eventually([&] {
+    sink->submit("three\n");
+    return fs::exists(path);
+  }));
+  sink->stop();
+  EXPECT_TRUE(contents(folder / "moved").starts_with("one\ntwo\n"));
+  EXPECT_TRUE(contents(path).starts_with("three\n"));
+}
+
+TEST_F(Sink, AFullDiskIsSeenAndRecovers) {
+  fs::create_symlink("/dev/full", path);
+  auto sink = file();
+  sink->submit("one\n");
+  ASSERT_TRUE(eventually([&] { return sink->status().error.has_value(); }));
+  const Error error = *sink->status().error;
+  EXPECT_EQ(error.where, path);
+  EXPECT_EQ(error.what, "can't be written: No space left on device");
+  EXPECT_NE(error.remedy, "");
+  EXPECT_EQ(sink->status().lines, 0U);
+  fs::remove(path);  // Space came.
+  ASSERT_TRUE(eventually([&] { return sink->status().lines == 1; }));
+  EXPECT_FALSE(sink->status().error);
+  EXPECT_EQ(contents(path), "one\n");
+  EXPECT_EQ(sink->status().lost_total(), 0U);
+}
+
+TEST_F(Sink, AFileThatMayNotGrowHoldsNoHalfLine) {
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  const rlimit small{6, old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  auto sink = file();
+  sink->submit("one\ntwo\nthree\n");
+  const bool failed = eventually([&] { return sink->status().error.has_value(); });
+  const std::string before = contents(path);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old), 0);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(before, "one\n");
+  ASSERT_TRUE(eventually([&] { return sink->status().lines == 3; }));
+  EXPECT_EQ(contents(path), "one\ntwo\nthree\n");
+}
+
+TEST_F(Sink, AFileThatCantBeOpenedIsRefusedAtOnce) {
+  SinkOptions options;
+  options.output = FileOutput{folder / "missing" / "eve.json"};
+  const auto sink = LineSink::open(options);
+  ASSERT_FALSE(sink);
+  EXPECT_EQ(sink.error().kind, Error::Kind::refused);
+  EXPECT_EQ(sink.error().remedy, "create its folder");
+  options.output = SocketOutput{std::string(200, 'x')};
+  EXPECT_EQ(LineSink::open(options).error().kind, Error::Kind::invalid);
+}
+
+TEST_F(Sink, SendsToAStreamThatComesLater) {
+  auto sink = socket(false, 1 << 20);
+  sink->submit("one\n");
+  ASSERT_TRUE(eventually([&] { return sink->status().error.has_value(); }));
+  EXPECT_EQ(sink->status().error->kind, Error::Kind::unreachable);
+  const int server = listener(SOCK_STREAM);
+  const int reader = ::accept(server, nullptr, nullptr);
+  EXPECT_EQ(read_some(reader), "one\n");
+  EXPECT_TRUE(eventually([&] { return !sink->status().error; }));
+  ::close(reader);
+  ::close(server);
+}
+
+TEST_F(Sink, ASlowReaderLosesLinesByNameAndBlocksNobody) {
+  const int server = listener(SOCK_STREAM);
+  auto sink = socket(false, 1 << 20);
+  const std::string batch = std::string(9999, 'x') + '\n';
+  for (int i = 0; i < 1000; ++i) sink->submit(batch);  // Ten times what has room, nobody reads.
+  const int reader = ::accept(server, nullptr, nullptr);
+  const SinkStatus full = sink->status();
+  EXPECT_GT(full.lost[static_cast<std::size_t>(LineLoss::queue_full)], 0U);
+  EXPECT_LE(full.waiting_bytes, std::size_t{1} << 20);
+  std::string got;
+  while (true) {
+    const SinkStatus now = sink->status();
+    if (now.waiting_bytes == 0 && got.size() == now.bytes) break;
+    const std::string more = read_some(reader);
+    ASSERT_FALSE(more.empty());
+    got += more;
+  }
+  const SinkStatus status = sink->status();
+  EXPECT_EQ(status.lines + status.lost_total(), 1000U);
+  EXPECT_EQ(got.size(), status.lines * batch.size());
+  ::close(reader);
+  ::close(server);
+}
+
+TEST_F(Sink, AReaderThatComesBackStartsWithAWholeLine) {
+  const int server = listener(SOCK_STREAM);
+  auto sink = socket(false, 64 << 20);
+  const std::string line = std::string(8'000'000, 'x') + '\n';  // More than a socket's buffer.
+  sink->submit(line);
+  int reader = ::accept(server, nullptr, nullptr);
+  ASSERT_FALSE(read_some(reader).empty());
+  ::close(reader);  // In the middle of the line.
+  sink->submit("next\n");
+  reader = ::accept(server, nullptr, nullptr);
+  EXPECT_EQ(read_some(reader), "next\n");
+  EXPECT_EQ(lost(*sink, LineLoss::disconnected), 1U);
+  ::close(reader);
+  ::close(server);
+}
+
+TEST_F(Sink, SendsADatagramALine) {
+  const int server = listener(SOCK_DGRAM);
+  auto sink = socket(true, 4 << 20);
+  sink->submit("one\n" + std::string(1'000'000, 'x') + "\ntwo\n");
+  EXPECT_EQ(read_some(server), "one\n");
+  EXPECT_EQ(read_some(server), "two\n");
+  EXPECT_TRUE(eventually([&] { return lost(*sink, LineLoss::too_long) == 1; }));
+  ::close(server);
+}
+
+TEST_F(Sink, TheEndWaitsOnlyAsLongAsToldAndCountsTheRest) {
+  auto sink = socket(false, 1 << 20);
+  sink->submit("one\ntwo\n");
+  sink->stop();
+  EXPECT_EQ(lost(*sink, LineLoss::stopped), 2U);
+}
+
+TEST_F(Sink, ManyThreadsLoseNothingUncounted) {
+  auto sink = file(/*max_bytes=*/100'000, /*keep=*/1);
+  std::vector<std::thread> workers;
+  for (int w = 0; w < 4; ++w)
+    workers.emplace_back([&] {
+      for (int i = 0; i < 5000; ++i) sink->submit("some line\nanother\n");
+    });
+  for (int i = 0; i < 100; ++i) {
+    sink->status();
+    sink->reopen();
+  }
+  for (std::thread& worker : workers) worker.join();
+  sink->stop();
+  const SinkStatus status = sink->status();
+  EXPECT_EQ(status.lines + status.lost_total(), 40'000U);
+}
+
+}  // namespace
+}  // namespace vmirror
