@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <tl/expected.hpp>
 
 #include "agent/model/facts.hpp"
 #include "plugin/base/cursor.hpp"
@@ -37,6 +38,14 @@ enum class Malformed : std::uint8_t {
 };
 /// "bad_length"
 const char* to_text(Malformed malformed);
+
+/// What a protocol's parse function answers: the message, or what is wrong with it.
+template <typename Message>
+using Parsed = tl::expected<Message, Malformed>;
+/// `return bad(Malformed::truncated);`
+inline tl::unexpected<Malformed> bad(Malformed malformed) {
+  return tl::unexpected<Malformed>(malformed);
+}
 
 /// Where a protocol is found: an EtherType, an IP protocol number or a port as plain numbers, or
 /// one of these two.

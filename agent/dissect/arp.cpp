@@ -1,0 +1,65 @@
+// RFC 826, "Packet format"; RFC 5227 (probes have no sender address), RFC 903 (RARP).
+//
+//   0                   2                   4      5      6                   8
+//   | hardware type     | protocol type     | hlen | plen | operation         |
+//   | sender hardware (hlen) | sender protocol (plen) | target hardware | target protocol |
+#include "agent/dissect/arp.hpp"
+
+#include "agent/dissect/text.hpp"
+
+namespace vmirror {
+namespace {
+
+constexpr std::uint16_t kEthernet = 1, kIpv4 = 0x0800;
+
+constexpr Named kOperations[] = {{1, "request"},    {2, "reply"},         {3, "rarp_request"},
+                                 {4, "rarp_reply"}, {8, "inarp_request"}, {9, "inarp_reply"}};
+
+Malformed dissect(Bytes bytes, const Context&, Facts& facts) {
+  const auto arp = parse_arp(bytes);
+  if (!arp) return arp.error();
+  facts.record("arp");
+  tell_named(facts, "opcode", kOperations, arp->operation);
+  if (arp->sender_ip.empty()) {
+    facts.add("hw_type_raw", arp->hardware);
+    facts.add("proto_type_raw", arp->protocol);
+    return Malformed::none;
+  }
+  facts.add("hw_type", "ethernet");
+  facts.add("proto_type", "ipv4");
+  facts.add("src_mac", arp->sender_mac);
+  facts.add("src_ip", arp->sender_ip);
+  facts.add("dest_mac", arp->target_mac);
+  facts.add("dest_ip", arp->target_ip);
+  if (!arp->sender_ip.is_unspecified() && !arp->sender_mac.is_group() && !arp->sender_mac.is_zero())
+    facts.learn({arp->sender_mac, {}}, Attribute::ip_address, arp->sender_ip, "arp.src_ip");
+  return Malformed::none;
+}
+
+constexpr Place kAt[] = {0x0806, 0x8035};  // ARP, RARP
+
+}  // namespace
+
+Parsed<ArpMessage> parse_arp(Bytes bytes) {
+  Cursor cursor(bytes);
+  ArpMessage out;
+  out.hardware = cursor.u16();
+  out.protocol = cursor.u16();
+  const std::uint8_t hardware_size = cursor.u8();
+  const std::uint8_t protocol_size = cursor.u8();
+  out.operation = cursor.u16();
+  const Bytes sender_mac = cursor.take(hardware_size), sender_ip = cursor.take(protocol_size);
+  const Bytes target_mac = cursor.take(hardware_size), target_ip = cursor.take(protocol_size);
+  if (!cursor.ok()) return bad(Malformed::truncated);
+  if (out.hardware != kEthernet || out.protocol != kIpv4) return out;
+  if (hardware_size != 6 || protocol_size != 4) return bad(Malformed::bad_length);
+  out.sender_mac = Mac::from(sender_mac.data());
+  out.sender_ip = IpAddress::v4(sender_ip.data());
+  out.target_mac = Mac::from(target_mac.data());
+  out.target_ip = IpAddress::v4(target_ip.data());
+  return out;
+}
+
+const Dissector kArp{.name = "arp", .carrier = Carrier::link, .at = kAt, .dissect = dissect};
+
+}  // namespace vmirror

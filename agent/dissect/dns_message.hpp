@@ -1,0 +1,89 @@
+// The DNS message (RFC 1035, section 4), as DNS, mDNS and their kin have it: read piece by piece,
+// in order, without a copy.
+//
+//   DnsReader reader(message);
+//   const auto header = reader.header();
+//   for (i < header->questions)                      reader.question()
+//   for (i < header->answers + authorities + ...)    reader.resource()
+#pragma once
+
+#include "agent/dissect/dissector.hpp"
+
+namespace vmirror {
+
+namespace dns_type {
+constexpr std::uint16_t kA = 1, kNs = 2, kCname = 5, kSoa = 6, kPtr = 12, kMx = 15, kTxt = 16,
+                        kAaaa = 28, kSrv = 33, kDname = 39, kOpt = 41;
+}
+/// "AAAA"; null for a type without a name here.
+const char* dns_type_name(std::uint16_t type);
+
+/// A domain name as text: labels joined by dots, "." for the root. Dots and backslashes inside a
+/// label have a backslash in front (RFC 1035, section 5.1); other octets are as they came.
+struct DnsName {
+  static constexpr std::size_t kMaxWire = 255;  ///< Octets, RFC 1035, section 2.3.4.
+  char data[2 * kMaxWire];
+  std::uint16_t size = 0;
+  std::string_view text() const { return {data, size}; }
+};
+
+struct DnsHeader {
+  std::uint16_t id = 0, flags = 0;
+  std::uint16_t questions = 0, answers = 0, authorities = 0, additionals = 0;
+  bool response() const { return (flags & 0x8000) != 0; }
+  int opcode() const { return flags >> 11 & 15; }
+  bool authoritative() const { return (flags & 0x0400) != 0; }
+  bool truncated() const { return (flags & 0x0200) != 0; }
+  bool recursion_desired() const { return (flags & 0x0100) != 0; }
+  bool recursion_available() const { return (flags & 0x0080) != 0; }
+  int rcode() const { return flags & 15; }
+};
+
+struct DnsQuestion {
+  DnsName name;
+  std::uint16_t type = 0, cls = 0;
+};
+
+struct DnsResource {
+  DnsName name;
+  std::uint16_t type = 0, cls = 0;
+  std::uint32_t ttl = 0;
+  Bytes data;
+  std::size_t at = 0;  ///< Where `data` begins in the message: for names in it.
+};
+
+class DnsReader {
+ public:
+  explicit DnsReader(Bytes message) : message_(message) {}
+
+  /// These move on behind what they read. truncated; bad_value: a pointer that does not lead
+  /// backwards, or a label of unknown kind; too_deep: a name over kMaxWire octets.
+  Parsed<DnsHeader> header();
+  Parsed<DnsQuestion> question();
+  Parsed<DnsResource> resource();
+  /// The name at any offset of the message.
+  Parsed<DnsName> name(std::size_t at) const;
+  /// Bytes not read yet.
+  std::size_t left() const { return message_.size() - at_; }
+
+ private:
+  Malformed read_name(std::size_t& at, DnsName& out) const;
+  Bytes message_;
+  std::size_t at_ = 0;
+};
+
+/// Reads the resource's data and adds it as `rdata`: an address, a name, a text, or an object for
+/// SRV and SOA; other types add nothing. Returns it where it is an address or a text. An error
+/// where the data is not what the type says.
+Parsed<Value> tell_dns_data(const DnsReader& reader, const DnsResource& resource, Facts& facts);
+
+/// Adds an object with rrname, rrtype, ttl and rdata to the open array. As `tell_dns_data`.
+Parsed<Value> tell_dns_resource(const DnsReader& reader, const DnsResource& resource, Facts& facts);
+
+/// Adds a type's name as text ("TYPE65280" for one without, RFC 3597).
+void tell_dns_type(std::uint16_t type, Facts& facts);
+
+/// The address that a name under in-addr.arpa or ip6.arpa stands for; empty for other names.
+IpAddress reverse_address(std::string_view name);
+
+}  // namespace vmirror

@@ -1,0 +1,26 @@
+// ICMP for IPv4 (RFC 792): echoes, and what routers and hosts say of datagrams that they dropped.
+#pragma once
+
+#include "agent/dissect/dissector.hpp"
+
+namespace vmirror {
+
+struct IcmpMessage {
+  std::uint8_t type = 0, code = 0;
+  std::uint32_t rest = 0;  ///< Bytes 4..7: identifier and sequence number, gateway, or next MTU.
+  Bytes body;              ///< Behind them: the echo's data, or the front of the dropped datagram.
+};
+
+/// `bytes`: the ICMP message. truncated; bad_checksum unless `cut`.
+Parsed<IcmpMessage> parse_icmp(Bytes bytes, bool cut);
+
+/// Tells of the datagram that an ICMP error holds the front of: object `original` with src_ip,
+/// dest_ip, proto, and src_port and dest_port as far as they are there.
+void tell_original(Bytes datagram, Facts& facts);
+
+/// Record `icmp`: icmp_type, icmp_code, name, and id, seq, size of an echo (its reply also
+/// latency_us), gateway of a redirect, mtu, and `original` of an error.
+/// Facts: router (icmp.redirect) of who sends redirects or time exceeded in transit.
+extern const Dissector kIcmp;
+
+}  // namespace vmirror

@@ -1,0 +1,22 @@
+// IGMP (RFC 1112, RFC 2236, RFC 3376): who listens to which IPv4 multicast group.
+#pragma once
+
+#include "agent/dissect/dissector.hpp"
+
+namespace vmirror {
+
+struct IgmpMessage {
+  std::uint8_t type = 0;
+  IpAddress group;            ///< Unspecified in a general query; empty in a version 3 report.
+  std::uint16_t records = 0;  ///< Version 3 report: group records that follow.
+  Bytes record_bytes;
+};
+
+/// `bytes`: the IGMP message. truncated, bad_checksum (not where `cut`).
+Parsed<IgmpMessage> parse_igmp(Bytes bytes, bool cut);
+
+/// Record `igmp`: type, group; a version 3 report: groups [{record_type, group}], 64 at most.
+/// Facts: none; who queries may as well be a switch as a router.
+extern const Dissector kIgmp;
+
+}  // namespace vmirror
