@@ -1,0 +1,294 @@
+#include "agent/policy/policy_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <regex>
+
+#include "agent/policy/yaml.hpp"
+
+namespace vmirror {
+namespace {
+
+namespace fs = std::filesystem;
+using yaml::Node;
+using yaml::Reader;
+
+constexpr std::string_view kTargetForms =
+    "`local`, `erspan: {address: IP}`, `gre: {address: IP}` or `rspan: {vlan: N}`";
+
+/// A glob of MACs as the switches write them: lower case, colons.
+std::string mac_glob(std::string text) {
+  for (char& c : text)
+    c = c == '-' ? ':' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+Result<void> read_selector(const Node& node, std::vector<Selector>& out) {
+  Selector s;
+  const auto done = yaml::map({
+      {"vm", yaml::text(s.vm)},
+      {"uuid", yaml::text(s.uuid)},
+      {"mac", yaml::text(s.mac)},
+      {"port", yaml::text(s.port)},
+      {"external_ids", yaml::dictionary([&s](std::string key, std::string value) {
+         s.labels[std::move(key)] = std::move(value);
+       })},
+  })(node);
+  if (!done) return done;
+  s.mac = mac_glob(s.mac);
+  if (s == Selector{})
+    return node.wrong("an entry of `select` names nothing",
+                      "to select every NIC write `port: \"*\"`");
+  out.push_back(std::move(s));
+  return {};
+}
+
+Reader address(IpAddress& out) {
+  return yaml::parsed(out, IpAddress::parse, "write an IPv4 or IPv6 address");
+}
+
+Result<void> read_erspan(const Node& node, Target& out) {
+  ErspanTarget t;
+  const Reader session = [&t](const Node& at) -> Result<void> {
+    if (at.scalar() == "auto") {
+      t.session.reset();
+      return {};
+    }
+    auto done =
+        yaml::integer([&t](auto v) { t.session = static_cast<std::uint16_t>(v); }, 0, 1023)(at);
+    if (!done) done.error().remedy += ", or `auto`";
+    return done;
+  };
+  const auto done = yaml::map({
+      {"address", address(t.address), true},
+      {"version", yaml::one_of<int>(t.version, {{"2", 2}, {"3", 3}})},
+      {"session", session},
+  })(node);
+  if (done) out = t;
+  return done;
+}
+
+Result<void> read_gre(const Node& node, Target& out) {
+  GreTarget t;
+  const auto done = yaml::map({
+      {"address", address(t.address), true},
+      {"key",
+       yaml::integer([&t](auto v) { t.key = static_cast<std::uint32_t>(v); }, 0, 0xffffffff)},
+  })(node);
+  if (done) out = t;
+  return done;
+}
+
+Result<void> read_rspan(const Node& node, Target& out) {
+  RspanTarget t;
+  const auto done = yaml::map({{"vlan", yaml::number(t.vlan, 1, 4094), true}})(node);
+  if (done) out = t;
+  return done;
+}
+
+Result<void> read_target(const Node& node, std::vector<Target>& out) {
+  Target target;
+  if (!node.is_map()) {
+    if (node.scalar() != "local")
+      return node.wrong("unknown target `" + node.scalar() + "`",
+                        "write " + std::string(kTargetForms));
+  } else {
+    if (node.size() != 1)
+      return node.wrong("an entry of `targets` holds " + std::to_string(node.size()) + " targets",
+                        "write one `- ...` for each");
+    const auto done = yaml::map({
+        {"erspan", [&](const Node& at) { return read_erspan(at, target); }},
+        {"gre", [&](const Node& at) { return read_gre(at, target); }},
+        {"rspan", [&](const Node& at) { return read_rspan(at, target); }},
+        {"local",
+         [](const Node& at) -> Result<void> {
+           return at.wrong("`local` takes no options", "write `- local`");
+         }},
+    })(node);
+    if (!done) return done;
+  }
+  if (std::ranges::find(out, target) != out.end())
+    return node.wrong("target " + to_text(target) + " is given twice", "keep one of them");
+  out.push_back(target);
+  return {};
+}
+
+Result<void> read_name(const Node& node, std::string& out) {
+  static const std::regex form("[A-Za-z0-9][A-Za-z0-9._-]{0,62}");
+  out = node.scalar();
+  if (std::regex_match(out, form)) return {};
+  return node.wrong("`policy` is `" + out + "`",
+                    "write a name of at most 63 letters, digits, `.`, `_` or `-`");
+}
+
+Result<void> read_snaplen(const Node& node, std::uint32_t& out) {
+  const auto done = yaml::number(out, 0, 65535)(node);
+  if (done && out != 0 && out < 14)
+    return node.wrong("`snaplen` is `" + node.scalar() + "`",
+                      "write 0 for whole frames, or 14 to 65535 bytes");
+  return done;
+}
+
+/// The path of the file that holds the policy; "" when none does.
+std::string path_of(const PolicyFolder& folder, const std::string& name) {
+  for (const PolicyFile& file : folder.files)
+    if (file.policy && file.policy->name == name) return file.path;
+  return {};
+}
+
+Result<void> write_whole(const std::string& path, std::string_view text) {
+  const auto refused = [&](const char* doing) {
+    return fail(Error::Kind::refused, std::string(doing) + ": " + std::strerror(errno), path,
+                "is there room, and may the daemon write here?");
+  };
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return refused("can't be created");
+  const auto written = ::write(fd, text.data(), text.size());
+  const bool ok = written == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
+  const int error = errno;
+  ::close(fd);
+  if (ok) return {};
+  errno = error;
+  return refused("can't be written");
+}
+
+}  // namespace
+
+Result<Time> parse_time(std::string_view text) {
+  static const std::regex form(
+      R"((\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|([+-])(\d\d):(\d\d)))");
+  const auto wrong = [&] {
+    return fail(Error::Kind::invalid, "`" + std::string(text) + "` is not a time");
+  };
+  std::cmatch m;
+  if (text.size() > 40) return wrong();  // std::regex recurses by the length.
+  if (!std::regex_match(text.data(), text.data() + text.size(), m, form)) return wrong();
+  const auto part = [&m](int i) { return std::stoi(m[static_cast<std::size_t>(i)].str()); };
+  const std::chrono::year_month_day day{std::chrono::year(part(1)),
+                                        std::chrono::month(static_cast<unsigned>(part(2))),
+                                        std::chrono::day(static_cast<unsigned>(part(3)))};
+  if (!day.ok() || part(4) > 23 || part(5) > 59 || part(6) > 60) return wrong();
+  Time seconds = std::chrono::sys_days(day).time_since_epoch().count() * Time{86400} +
+                 part(4) * 3600 + part(5) * 60 + part(6);
+  if (m[9].matched) {
+    const Time offset = part(10) * 3600 + part(11) * 60;
+    seconds += m[9].str() == "+" ? -offset : offset;
+  }
+  constexpr Time kMax = INT64_MAX / kSecond;
+  if (seconds > kMax || seconds < -kMax) return wrong();
+  return seconds * kSecond;
+}
+
+Result<Policy> parse_policy(std::string_view text, const std::string& file) {
+  Policy p;
+  Time expires = 0;
+  const auto done = yaml::read(
+      text, file,
+      yaml::map({
+          {"policy", [&](const Node& at) { return read_name(at, p.name); }, true},
+          {"select", yaml::list([&](const Node& at) { return read_selector(at, p.select); }), true},
+          {"direction", yaml::one_of<Direction>(p.direction, {{"in", Direction::in},
+                                                              {"out", Direction::out},
+                                                              {"both", Direction::both}})},
+          {"snaplen", [&](const Node& at) { return read_snaplen(at, p.snaplen); }},
+          {"filter", yaml::text(p.filter)},
+          {"targets", yaml::list([&](const Node& at) { return read_target(at, p.targets); }), true},
+          {"priority", yaml::number(p.priority, -1000, 1000)},
+          {"expires",
+           [&](const Node& at) -> Result<void> {
+             const auto read =
+                 yaml::parsed(expires, parse_time, "write it as 2026-12-31T00:00:00Z")(at);
+             if (read) p.expires = expires;
+             return read;
+           }},
+      }));
+  if (!done) return tl::unexpected<Error>(done.error());
+  const auto needs_one = [&](const char* key, const char* remedy) {
+    return fail(Error::Kind::invalid, std::string("`") + key + "` is empty", file, remedy);
+  };
+  if (p.select.empty()) return needs_one("select", "to select every NIC write `- port: \"*\"`");
+  if (p.targets.empty()) return needs_one("targets", "write at least `- local`");
+  return p;
+}
+
+std::optional<Error> PolicyFolder::first_error() const {
+  if (error) return error;
+  for (const PolicyFile& file : files)
+    if (file.error) return file.error;
+  return std::nullopt;
+}
+
+std::vector<Policy> PolicyFolder::policies() const {
+  std::vector<Policy> out;
+  for (const PolicyFile& file : files)
+    if (file.policy) out.push_back(*file.policy);
+  return out;
+}
+
+PolicyFolder read_policies(const std::string& path) {
+  PolicyFolder folder{path, {}, {}};
+  std::error_code code;
+  for (fs::directory_iterator it(path, code), end; !code && it != end; it.increment(code)) {
+    const std::string name = it->path().filename().string();
+    if (it->path().extension() == ".yaml" && name.front() != '.')
+      folder.files.push_back({it->path().string(), {}, {}});
+  }
+  if (code)
+    folder.error =
+        Error{Error::Kind::missing, "the folder of policies can't be read: " + code.message(), path,
+              "create it, or set `policies` in the configuration"};
+  std::ranges::sort(folder.files, {}, &PolicyFile::path);
+  for (PolicyFile& file : folder.files) {
+    const auto policy = yaml::slurp(file.path).and_then(
+        [&](const std::string& text) { return parse_policy(text, file.path); });
+    if (!policy) {
+      file.error = policy.error();
+      continue;
+    }
+    const std::string other = path_of(folder, policy->name);
+    if (other.empty())
+      file.policy = *policy;
+    else
+      file.error =
+          Error{Error::Kind::invalid, "policy `" + policy->name + "` is in " + other + " too",
+                file.path, "give one of them another name"};
+  }
+  return folder;
+}
+
+Result<std::string> keep_policy(const std::string& folder, std::string_view text,
+                                const std::string& file) {
+  const auto policy = parse_policy(text, file);
+  if (!policy) return tl::unexpected<Error>(policy.error());
+  std::string path = path_of(read_policies(folder), policy->name);
+  if (path.empty()) path = (fs::path(folder) / (policy->name + ".yaml")).string();
+  // The dot hides the unfinished file from readers of the folder.
+  const std::string unfinished = (fs::path(folder) / ("." + policy->name + ".new")).string();
+  if (const auto done = write_whole(unfinished, text); !done)
+    return tl::unexpected<Error>(done.error());
+  std::error_code code;
+  fs::rename(unfinished, path, code);
+  if (!code) return path;
+  fs::remove(unfinished, code);
+  return fail(Error::Kind::refused, "can't be replaced", path, "may the daemon write here?");
+}
+
+Result<void> drop_policy(const std::string& folder, const std::string& name) {
+  const std::string path = path_of(read_policies(folder), name);
+  if (path.empty())
+    return fail(Error::Kind::missing, "there is no policy `" + name + "`", folder,
+                "see `vmirror status`");
+  std::error_code code;
+  fs::remove(path, code);
+  if (code)
+    return fail(Error::Kind::refused, "can't be removed: " + code.message(), path,
+                "may the daemon write here?");
+  return {};
+}
+
+}  // namespace vmirror

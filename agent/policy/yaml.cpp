@@ -1,0 +1,203 @@
+#include "agent/policy/yaml.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+namespace vmirror::yaml {
+namespace {
+
+std::string join(const std::vector<std::string_view>& words) {
+  std::string out;
+  for (const std::string_view& word : words) {
+    if (!out.empty()) out += &word == &words.back() ? " or " : ", ";
+    out += "`" + std::string(word) + "`";
+  }
+  return out;
+}
+
+/// Levenshtein's distance; the words are keys, so they are short.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+std::string named(const Node& node) {
+  return node.key.empty() ? "the file" : "`" + node.key + "`";
+}
+
+}  // namespace
+
+tl::unexpected<Error> Node::wrong(std::string what, std::string remedy) const {
+  const YAML::Mark mark = node.Mark();
+  std::string where = file;
+  if (!mark.is_null()) where += ":" + std::to_string(mark.line + 1);
+  return fail(Error::Kind::invalid, std::move(what), std::move(where), std::move(remedy));
+}
+
+bool Node::is_map() const {
+  return node.IsMap();
+}
+
+std::size_t Node::size() const {
+  return node.size();
+}
+
+std::string Node::scalar() const {
+  return node.IsScalar() ? node.Scalar() : std::string();
+}
+
+Reader map(std::vector<Key> keys) {
+  return [keys = std::move(keys)](const Node& at) -> Result<void> {
+    std::vector<std::string_view> known;
+    for (const Key& key : keys) known.push_back(key.name);
+    if (!at.node.IsMap())
+      return at.wrong(named(at) + " is not a mapping", "write `KEY: VALUE` with " + join(known));
+    std::set<std::string> seen;
+    for (const auto& entry : at.node) {
+      const Node name{entry.first, at.file, at.key};
+      const std::string word = name.scalar();
+      const auto key = std::ranges::find(keys, word, &Key::name);
+      if (key == keys.end()) {
+        const std::string near = nearest(word, known);
+        return name.wrong("unknown key `" + word + "`",
+                          near.empty() ? "write one of " + join(known) : "write `" + near + "`");
+      }
+      if (!seen.insert(word).second)
+        return name.wrong("key `" + word + "` is given twice", "keep one of them");
+      const Result<void> done = key->read({entry.second, at.file, word});
+      if (!done) return done;
+    }
+    for (const Key& key : keys)
+      if (key.required && !seen.contains(std::string(key.name)))
+        return at.wrong("key `" + std::string(key.name) + "` is missing",
+                        "add `" + std::string(key.name) + ": ...`");
+    return {};
+  };
+}
+
+Reader list(Reader element) {
+  return [element = std::move(element)](const Node& at) -> Result<void> {
+    if (at.node.IsNull()) return {};
+    if (!at.node.IsSequence())
+      return at.wrong(named(at) + " is not a list", "write one `- ...` for each entry");
+    for (const auto& entry : at.node) {
+      const Result<void> done = element({entry, at.file, at.key});
+      if (!done) return done;
+    }
+    return {};
+  };
+}
+
+Reader dictionary(std::function<void(std::string, std::string)> put) {
+  return [put = std::move(put)](const Node& at) -> Result<void> {
+    if (!at.node.IsMap())
+      return at.wrong(named(at) + " is not a mapping", "write `KEY: VALUE` or `{KEY: VALUE}`");
+    for (const auto& entry : at.node) {
+      if (!entry.first.IsScalar() || !entry.second.IsScalar())
+        return Node{entry.first, at.file, at.key}.wrong(named(at) + " takes only text values",
+                                                        "write `KEY: VALUE`");
+      put(entry.first.Scalar(), entry.second.Scalar());
+    }
+    return {};
+  };
+}
+
+Reader text(std::string& out) {
+  return [&out](const Node& at) -> Result<void> {
+    if (!at.node.IsScalar()) return at.wrong(named(at) + " is not text", "write one value");
+    out = at.node.Scalar();
+    return {};
+  };
+}
+
+Reader integer(std::function<void(std::int64_t)> put, std::int64_t min, std::int64_t max) {
+  return [put = std::move(put), min, max](const Node& at) -> Result<void> {
+    const std::string word = at.scalar();
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+    if (word.empty() || error != std::errc() || end != word.data() + word.size() || value < min ||
+        value > max)
+      return at.wrong(named(at) + " is `" + word + "`",
+                      "write a number from " + std::to_string(min) + " to " + std::to_string(max));
+    put(value);
+    return {};
+  };
+}
+
+Reader boolean(bool& out) {
+  return one_of<bool>(out, {{"true", true}, {"false", false}});
+}
+
+Reader word(std::vector<std::string_view> words, std::function<void(std::size_t)> put) {
+  return [words = std::move(words), put = std::move(put)](const Node& at) -> Result<void> {
+    const auto it = std::ranges::find(words, at.scalar());
+    if (it == words.end())
+      return at.wrong(named(at) + " is `" + at.scalar() + "`", "write " + join(words));
+    put(static_cast<std::size_t>(it - words.begin()));
+    return {};
+  };
+}
+
+Result<void> read(std::string_view text, const std::string& file, const Reader& root) {
+  if (text.size() > kMaxBytes)
+    return fail(Error::Kind::invalid, "more than " + std::to_string(kMaxBytes) + " bytes", file,
+                "split it");
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.empty() || documents.front().IsNull())
+      return fail(Error::Kind::invalid, "the file is empty", file, "write it, or remove it");
+    if (documents.size() > 1)
+      return Node{documents[1], file, {}}.wrong("a second document begins here",
+                                                "keep one document a file");
+    return root({documents.front(), file, {}});
+  } catch (const YAML::Exception& error) {
+    std::string where = file;
+    if (!error.mark.is_null()) where += ":" + std::to_string(error.mark.line + 1);
+    return fail(Error::Kind::invalid, "not YAML: " + error.msg, where, "correct the line");
+  }
+}
+
+std::string nearest(std::string_view word, const std::vector<std::string_view>& known) {
+  std::string_view best;
+  std::size_t least = std::max<std::size_t>(2, word.size() / 3) + 1;
+  if (word.size() > 64) return {};
+  for (const std::string_view candidate : known) {
+    const std::size_t d = distance(word, candidate);
+    if (d < least && d < candidate.size()) {
+      least = d;
+      best = candidate;
+    }
+  }
+  return std::string(best);
+}
+
+Result<std::string> slurp(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in)
+    return fail(Error::Kind::missing, "can't be read", path, "check the path and its permissions");
+  std::string text(kMaxBytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (in.bad()) return fail(Error::Kind::missing, "can't be read", path, "is it a file?");
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > kMaxBytes)
+    return fail(Error::Kind::invalid, "more than " + std::to_string(kMaxBytes) + " bytes", path,
+                "split it");
+  return text;
+}
+
+}  // namespace vmirror::yaml

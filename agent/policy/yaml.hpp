@@ -1,0 +1,98 @@
+// Reading YAML by a table of keys, so that every error names file and line, the key, and the
+// remedy. The policy files and the daemon's configuration are read with it.
+//
+//   Result<void> done = yaml::read_file(text, "a.yaml", yaml::map({
+//       {"snaplen", yaml::number(policy.snaplen, 0, 65535)},
+//       {"targets", yaml::list([&](const yaml::Node& node) { ... })}}));
+//
+// A reader writes into the variables that it was made with: those must outlive it, and are half
+// written when it fails. Pure but for that; exceptions of yaml-cpp end here.
+#pragma once
+
+#include <yaml-cpp/node/node.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "plugin/base/result.hpp"
+
+namespace vmirror::yaml {
+
+/// A value in a file, and the key under which it stands (or the list's, for its elements).
+struct Node {
+  YAML::Node node;
+  std::string file;
+  std::string key;
+
+  /// The error of this value: where is "file:line". The words are the caller's.
+  tl::unexpected<Error> wrong(std::string what, std::string remedy) const;
+  bool is_map() const;
+  /// Entries of a mapping or a list; 0 for what is none.
+  std::size_t size() const;
+  /// As written, for a scalar; "" for what is none.
+  std::string scalar() const;
+};
+
+using Reader = std::function<Result<void>(const Node&)>;
+
+struct Key {
+  std::string_view name;
+  Reader read;
+  bool required = false;
+};
+
+/// A mapping with these keys and no others. An unknown key, one given twice, and a required one
+/// that is missing are errors; the remedy for an unknown key is the nearest known one.
+Reader map(std::vector<Key> keys);
+/// A sequence (an absent value is an empty one); `element` is called for each.
+Reader list(Reader element);
+/// A mapping of any keys to text.
+Reader dictionary(std::function<void(std::string key, std::string value)> put);
+
+Reader text(std::string& out);
+/// A decimal number of [min, max].
+Reader integer(std::function<void(std::int64_t)> put, std::int64_t min, std::int64_t max);
+template <typename T>
+Reader number(T& out, std::int64_t min, std::int64_t max) {
+  return integer([&out](std::int64_t value) { out = static_cast<T>(value); }, min, max);
+}
+/// true or false
+Reader boolean(bool& out);
+/// The index of the word that was written.
+Reader word(std::vector<std::string_view> words, std::function<void(std::size_t)> put);
+/// One of these words.
+template <typename T>
+Reader one_of(T& out, std::vector<std::pair<std::string_view, T>> words) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : words) names.push_back(name);
+  return word(std::move(names), [&out, words](std::size_t i) { out = words[i].second; });
+}
+/// Text that `parse` turns into a T: `parsed(address, IpAddress::parse)`. The remedy says what to
+/// write instead.
+template <typename T, typename Parse>
+Reader parsed(T& out, Parse parse, std::string remedy) {
+  return [&out, parse, remedy = std::move(remedy)](const Node& node) -> Result<void> {
+    auto value = parse(node.scalar());
+    if (!value) return node.wrong("`" + node.key + "`: " + value.error().what, remedy);
+    out = *value;
+    return {};
+  };
+}
+
+/// Reads one document, which `root` reads. `file` is used in errors only. Error::Kind::invalid for
+/// malformed YAML, for more than kMaxBytes of it, and for what a reader refuses.
+Result<void> read(std::string_view text, const std::string& file, const Reader& root);
+
+constexpr std::size_t kMaxBytes = 1 << 20;
+
+/// The nearest of `known` to `word` by edits, when it is near enough to be meant; else "".
+std::string nearest(std::string_view word, const std::vector<std::string_view>& known);
+
+/// The whole file, at most kMaxBytes. Error::Kind::missing or invalid.
+Result<std::string> slurp(const std::string& path);
+
+}  // namespace vmirror::yaml

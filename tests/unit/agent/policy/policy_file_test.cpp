@@ -1,0 +1,217 @@
+// What a policy file may say, and the exact words in which a wrong one is refused.
+#include "agent/policy/policy_file.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace vmirror {
+namespace {
+
+namespace fs = std::filesystem;
+
+IpAddress ip(const char* text) {
+  return *IpAddress::parse(text);
+}
+
+TEST(PolicyFile, EveryKey) {
+  const auto policy = parse_policy(R"(
+policy: domain-controllers
+select:
+  - vm: "dc-*"
+    external_ids: {role: dc}
+  - mac: "52-54-00-AA:*"
+  - port: "vnet*"
+    uuid: "6F*"
+direction: in
+snaplen: 128
+filter: "tcp port 88"
+targets:
+  - local
+  - erspan: {address: 192.0.2.9, version: 3, session: 17}
+  - erspan: {address: "2001:db8::9", session: auto}
+  - gre: {address: 192.0.2.9, key: 7}
+  - rspan: {vlan: 100}
+priority: -5
+expires: 2026-12-31T00:00:00+01:00
+)",
+                                   "dc.yaml");
+  ASSERT_TRUE(policy) << policy.error().text();
+  const Policy expected{
+      .name = "domain-controllers",
+      .select = {{.vm = "dc-*", .uuid = "", .mac = "", .port = "", .labels = {{"role", "dc"}}},
+                 {.vm = "", .uuid = "", .mac = "52:54:00:aa:*", .port = "", .labels = {}},
+                 {.vm = "", .uuid = "6F*", .mac = "", .port = "vnet*", .labels = {}}},
+      .direction = Direction::in,
+      .snaplen = 128,
+      .filter = "tcp port 88",
+      .targets = {LocalTarget{}, ErspanTarget{ip("192.0.2.9"), 3, 17},
+                  ErspanTarget{ip("2001:db8::9"), 2, std::nullopt}, GreTarget{ip("192.0.2.9"), 7},
+                  RspanTarget{100}},
+      .priority = -5,
+      .expires = *parse_time("2026-12-30T23:00:00Z"),
+  };
+  EXPECT_EQ(*policy, expected);
+}
+
+TEST(PolicyFile, WhatIsNotSaidHasADefault) {
+  const auto policy = parse_policy("policy: a\nselect: [{port: p1}]\ntargets: [local]\n", "a.yaml");
+  ASSERT_TRUE(policy) << policy.error().text();
+  EXPECT_EQ(policy->direction, Direction::both);
+  EXPECT_EQ(policy->snaplen, 0U);
+  EXPECT_EQ(policy->filter, "");
+  EXPECT_EQ(policy->priority, 0);
+  EXPECT_FALSE(policy->expires);
+}
+
+TEST(PolicyFile, RefusalsNameLineAndRemedy) {
+  const std::string head = "policy: a\nselect: [{port: p1}]\n";
+  const std::string full = head + "targets: [local]\n";
+  const struct {
+    std::string text, error;
+  } table[] = {
+      {"", "f.yaml: the file is empty (write it, or remove it)"},
+      {"just text",
+       "f.yaml:1: the file is not a mapping (write `KEY: VALUE` with `policy`, `select`, "
+       "`direction`, `snaplen`, `filter`, `targets`, `priority` or `expires`)"},
+      {full + "snapln: 5\n", "f.yaml:4: unknown key `snapln` (write `snaplen`)"},
+      {full + "colour: red\n",
+       "f.yaml:4: unknown key `colour` (write one of `policy`, `select`, `direction`, `snaplen`, "
+       "`filter`, `targets`, `priority` or `expires`)"},
+      {full + "targets: [local]\n", "f.yaml:4: key `targets` is given twice (keep one of them)"},
+      {head, "f.yaml:1: key `targets` is missing (add `targets: ...`)"},
+      {"policy: a b\n",
+       "f.yaml:1: `policy` is `a b` (write a name of at most 63 letters, digits, `.`, `_` or "
+       "`-`)"},
+      {"policy: ../x\n",
+       "f.yaml:1: `policy` is `../x` (write a name of at most 63 letters, digits, `.`, `_` or "
+       "`-`)"},
+      {"policy: a\nselect: {port: p1}\n",
+       "f.yaml:2: `select` is not a list (write one `- ...` for each entry)"},
+      {"policy: a\nselect: []\ntargets: [local]\n",
+       "f.yaml: `select` is empty (to select every NIC write `- port: \"*\"`)"},
+      {"policy: a\nselect:\n  - {}\n",
+       "f.yaml:3: an entry of `select` names nothing (to select every NIC write `port: \"*\"`)"},
+      {"policy: a\nselect:\n  - prt: x\n", "f.yaml:3: unknown key `prt` (write `port`)"},
+      {"policy: a\nselect:\n  - external_ids: dc\n",
+       "f.yaml:3: `external_ids` is not a mapping (write `KEY: VALUE` or `{KEY: VALUE}`)"},
+      {full + "direction: ingress\n",
+       "f.yaml:4: `direction` is `ingress` (write `in`, `out` or `both`)"},
+      {full + "snaplen: -1\n", "f.yaml:4: `snaplen` is `-1` (write a number from 0 to 65535)"},
+      {full + "snaplen: 13\n",
+       "f.yaml:4: `snaplen` is `13` (write 0 for whole frames, or 14 to 65535 bytes)"},
+      {full + "snaplen: 99999999999999999999\n",
+       "f.yaml:4: `snaplen` is `99999999999999999999` (write a number from 0 to 65535)"},
+      {full + "priority: high\n",
+       "f.yaml:4: `priority` is `high` (write a number from -1000 to 1000)"},
+      {full + "expires: tomorrow\n",
+       "f.yaml:4: `expires`: `tomorrow` is not a time (write it as 2026-12-31T00:00:00Z)"},
+      {full + "expires: 2026-02-30T00:00:00Z\n",
+       "f.yaml:4: `expires`: `2026-02-30T00:00:00Z` is not a time (write it as "
+       "2026-12-31T00:00:00Z)"},
+      {head + "targets:\n  - disk\n",
+       "f.yaml:4: unknown target `disk` (write `local`, `erspan: {address: IP}`, `gre: {address: "
+       "IP}` or `rspan: {vlan: N}`)"},
+      {head + "targets:\n  - local: {}\n", "f.yaml:4: `local` takes no options (write `- local`)"},
+      {head + "targets:\n  - local\n  - local\n",
+       "f.yaml:5: target local is given twice (keep one of them)"},
+      {head + "targets:\n  - {gre: {address: 192.0.2.1}, rspan: {vlan: 5}}\n",
+       "f.yaml:4: an entry of `targets` holds 2 targets (write one `- ...` for each)"},
+      {head + "targets:\n  - erspan: {version: 3}\n",
+       "f.yaml:4: key `address` is missing (add `address: ...`)"},
+      {head + "targets:\n  - erspan: {address: collector}\n",
+       "f.yaml:4: `address`: `collector` is no IP address (write an IPv4 or IPv6 address)"},
+      {head + "targets:\n  - erspan: {address: 192.0.2.1, version: 1}\n",
+       "f.yaml:4: `version` is `1` (write `2` or `3`)"},
+      {head + "targets:\n  - erspan: {address: 192.0.2.1, session: 1024}\n",
+       "f.yaml:4: `session` is `1024` (write a number from 0 to 1023, or `auto`)"},
+      {head + "targets:\n  - gre: {address: 192.0.2.1, key: 4294967296}\n",
+       "f.yaml:4: `key` is `4294967296` (write a number from 0 to 4294967295)"},
+      {head + "targets:\n  - rspan: {vlan: 4095}\n",
+       "f.yaml:4: `vlan` is `4095` (write a number from 1 to 4094)"},
+      {full + "---\npolicy: b\n",
+       "f.yaml:5: a second document begins here (keep one document a file)"},
+      {"policy: [\n", "f.yaml:2: not YAML: end of sequence flow not found (correct the line)"},
+      {"policy: a\n\tselect: b\n",
+       "f.yaml:2: not YAML: illegal tab when looking for indentation (correct the line)"},
+  };
+  for (const auto& row : table) {
+    const auto policy = parse_policy(row.text, "f.yaml");
+    ASSERT_FALSE(policy) << row.text;
+    EXPECT_EQ(policy.error().text(), row.error) << row.text;
+  }
+}
+
+TEST(PolicyFile, HostileYamlEndsInAnError) {
+  const std::string deep(200'000, '[');
+  EXPECT_FALSE(parse_policy(deep, "f.yaml"));
+  EXPECT_FALSE(parse_policy(std::string(2 << 20, ' '), "f.yaml"));
+  EXPECT_FALSE(parse_policy("a: &a [*a, *a]\n", "f.yaml"));
+  EXPECT_FALSE(parse_policy(std::string("policy: \0x", 10), "f.yaml"));
+  const std::string digits = "2026-01-01T00:00:00." + std::string(100'000, '1') + "Z";
+  EXPECT_FALSE(parse_time(digits));
+}
+
+class PolicyFolderTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/vmirror-policies-XXXXXX";
+    folder_ = ::mkdtemp(name);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  void put(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ + "/" + name) << text;
+  }
+  static std::string policy(const std::string& name, const std::string& more = "") {
+    return "policy: " + name + "\nselect: [{port: p1}]\ntargets: [local]\n" + more;
+  }
+  std::string folder_;
+};
+
+TEST_F(PolicyFolderTest, OneBadFileIsTheFoldersError) {
+  put("a.yaml", policy("a"));
+  put("b.yaml", policy("b", "snapln: 5\n"));
+  put("c.yaml", policy("a"));
+  put(".d.yaml", "hidden");
+  put("e.txt", "not ours");
+  const PolicyFolder folder = read_policies(folder_);
+  ASSERT_EQ(folder.files.size(), 3U);
+  EXPECT_FALSE(folder.files[0].error);
+  EXPECT_EQ(folder.first_error()->text(),
+            folder_ + "/b.yaml:4: unknown key `snapln` (write `snaplen`)");
+  EXPECT_EQ(folder.files[2].error->text(), folder_ + "/c.yaml: policy `a` is in " + folder_ +
+                                               "/a.yaml too (give one of them another name)");
+}
+
+TEST_F(PolicyFolderTest, AMissingFolderIsAnErrorAndAnEmptyOneIsNot) {
+  EXPECT_FALSE(read_policies(folder_).first_error());
+  EXPECT_TRUE(read_policies(folder_ + "/none").first_error());
+}
+
+TEST_F(PolicyFolderTest, KeepReplacesTheFileThatHoldsThePolicy) {
+  put("other-name.yaml", policy("a"));
+  EXPECT_EQ(*keep_policy(folder_, policy("a", "snaplen: 64\n"), "stdin"),
+            folder_ + "/other-name.yaml");
+  EXPECT_EQ(*keep_policy(folder_, policy("b"), "stdin"), folder_ + "/b.yaml");
+  const PolicyFolder folder = read_policies(folder_);
+  ASSERT_FALSE(folder.first_error());
+  ASSERT_EQ(folder.policies().size(), 2U);
+  EXPECT_EQ(folder.policies()[1].snaplen, 64U);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 2);
+}
+
+TEST_F(PolicyFolderTest, KeepTakesNothingBad) {
+  put("a.yaml", policy("a"));
+  EXPECT_FALSE(keep_policy(folder_, policy("a", "snapln: 1\n"), "stdin"));
+  EXPECT_EQ(read_policies(folder_).policies()[0].snaplen, 0U);
+}
+
+TEST_F(PolicyFolderTest, Drop) {
+  put("x.yaml", policy("a"));
+  EXPECT_TRUE(drop_policy(folder_, "a"));
+  EXPECT_EQ(drop_policy(folder_, "a").error().kind, Error::Kind::missing);
+}
+
+}  // namespace
+}  // namespace vmirror
