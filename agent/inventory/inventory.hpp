@@ -1,23 +1,25 @@
-// The inventory: folds flows and facts into assets, one for each MAC that sent something.
+// The inventory: folds flows and facts into assets, one for each unicast MAC that sent or received.
 //
-//   a flow begins     its MACs exist: first seen, VLAN, vendor
-//   a flow's report   packets and bytes by sender, last seen, subnets that a router forwards for
+//   a flow begins     its MACs exist: first seen, VLAN, vendor; the sender's address, see below
+//   a flow's report   packets and bytes by sender, last seen
 //   a fact            an address, a name, a model... of a MAC, or of the asset that holds an
 //   address
 //
-// An address is bound to a MAC only by what says so on the link: ARP, neighbour discovery, DHCP
-// (facts with both). The IP header of a flow never binds, for behind a router the MAC is the
-// router's. Where a MAC sends from more than `router_sources` addresses that are not bound to it,
-// it is a router; facts (router advertisements) say so at once. An address that moves is unbound
-// from its former MAC. Group addresses are no assets. Bounded; the longest unseen gives way.
+// Whose is an IP address? Behind a router every frame has the router's MAC. So an address is bound
+// to a MAC by what says so on the link (facts with both: ARP, neighbour discovery, DHCP), and else
+// by a frame that no router forwarded yet: one whose TTL is a system's initial value (64, 128 or
+// 255). What a fact bound is not taken away by a TTL. Sender addresses that are not bound are
+// remembered by their MAC: more than `router_sources` of them make it a router; facts (router
+// advertisements, redirects) do so at once. An address that moves to another MAC leaves the former.
+// Bounded; what was not seen for longest gives way.
 //
 // One thread. No work per packet.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "agent/inventory/vendors.hpp"
@@ -49,8 +51,8 @@ class Inventory {
   Inventory(Inventory&&) noexcept;
   Inventory& operator=(Inventory&&) noexcept;
 
-  /// A flow's first frame: `flow.mac`, `ip`, `vlan`, `first`.
-  void flow_started(const Flow& flow);
+  /// A flow begins. `side` sent its first frame, whose TTL or hop limit was `ttl` (0: not IP).
+  void flow_started(const Flow& flow, std::size_t side, std::uint8_t ttl);
   /// A report of a flow, with what it counted since the last one.
   void flow_reported(const Flow& flow, const std::array<std::uint64_t, 2>& new_packets,
                      const std::array<std::uint64_t, 2>& new_bytes);
@@ -58,12 +60,14 @@ class Inventory {
 
   std::size_t size() const;
   const InventoryCounters& counters() const;
-  /// All assets, by MAC. `vm` is left empty.
+  /// All assets, by MAC.
   std::vector<Asset> assets() const;
-  /// Null: no such asset. Good until the next call that is not const.
+  /// Null: no such asset. Good until the next call that is not const. `vm` is left empty.
   const Asset* find(const Mac& mac) const;
-  /// Assets that are new or say something new since the last call (not: counters, times). At most
-  /// 1,024 are kept in mind; the rest come with later changes.
+  /// True when `take_changed` has something.
+  bool changed() const;
+  /// Assets that are new or say something new since the last call (not: counters, times). Good
+  /// until the next call that is not const.
   std::vector<const Asset*> take_changed();
 
  private:

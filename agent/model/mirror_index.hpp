@@ -15,12 +15,12 @@ namespace vmirror {
 
 /// One NIC whose copies this engine should see.
 struct WatchedNic {
-  Mac mac;           ///< The guest's. Unique in an index.
-  std::string vm;    ///< What a person calls the guest; may be empty.
-  std::string port;  ///< "br0/vnet0": of people and of the switch's counters.
+  Mac mac;                ///< The guest's. Unique in an index.
+  std::string vm = {};    ///< What a person calls the guest; may be empty.
+  std::string port = {};  ///< "br0/vnet0": of people and of the switch's counters.
   Direction direction = Direction::both;
-  std::optional<std::uint16_t> vlan;        ///< Access VLAN: broadcasts of others never reach it.
-  std::optional<std::uint32_t> session_id;  ///< ERSPAN session ID or GRE key of its copies.
+  std::optional<std::uint16_t> vlan = {};  ///< Access VLAN: broadcasts of others never reach it.
+  std::optional<std::uint32_t> session_id = {};  ///< ERSPAN session ID or GRE key of its copies.
   bool operator==(const WatchedNic&) const = default;
 };
 

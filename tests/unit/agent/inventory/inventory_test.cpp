@@ -1,0 +1,227 @@
+// The inventory: whose an address is, who is a router, what facts add, and what gives way.
+#include "agent/inventory/inventory.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/support/frames.hpp"
+
+namespace vmirror {
+namespace {
+
+using namespace test;
+
+const Mac kA = mac("52:54:00:00:00:0a"), kB = mac("52:54:00:00:00:0b"),
+          kRouter = mac("52:54:00:00:00:fe");
+
+Flow flow(const Mac& from, const char* source, const Mac& to, const char* target,
+          std::uint16_t vlan = 0, Time time = kSecond) {
+  Flow f;
+  f.mac = {from, to};
+  if (*source) f.ip[0] = ip(source);
+  if (*target) f.ip[1] = ip(target);
+  f.vlan = vlan;
+  f.first = f.last = time;
+  return f;
+}
+
+void learn_ip(Inventory& inventory, const Mac& mac, const char* address) {
+  inventory.learn({{mac, {}}, Attribute::ip_address, Value::of(ip(address)), "arp.src_ip"}, 1);
+}
+
+std::string ips_of(const Inventory& inventory, const Mac& mac) {
+  const Asset* asset = inventory.find(mac);
+  if (asset == nullptr) return "no asset";
+  std::string out;
+  for (const IpAddress& address : asset->ips) out += (out.empty() ? "" : " ") + address.text();
+  return out;
+}
+
+struct Row {
+  const char* name;
+  std::function<void(Inventory&)> events;
+  std::string a, b;  ///< Addresses of A and B.
+};
+
+TEST(Inventory, BindsAddressesToTheirMac) {
+  const std::vector<Row> table = {
+      {"a fact binds", [](Inventory& i) { learn_ip(i, kA, "10.0.0.1"); }, "10.0.0.1", "no asset"},
+      {"a sender that no router forwarded, each initial TTL",
+       [](Inventory& i) {
+         i.flow_started(flow(kA, "10.0.0.1", kB, "10.0.0.2"), 0, 64);
+         i.flow_started(flow(kA, "10.0.0.3", kB, "10.0.0.2"), 0, 128);
+         i.flow_started(flow(kA, "fd00::1", kB, "fd00::2"), 0, 255);
+       },
+       "10.0.0.1 10.0.0.3 fd00::1", ""},
+      {"a forwarded sender is not the forwarder's",
+       [](Inventory& i) { i.flow_started(flow(kA, "192.0.2.7", kB, "10.0.0.2"), 0, 63); }, "", ""},
+      {"the flow's other side sent it",
+       [](Inventory& i) { i.flow_started(flow(kA, "10.0.0.1", kB, "10.0.0.2"), 1, 64); }, "",
+       "10.0.0.2"},
+      {"a fact moves an address",
+       [](Inventory& i) {
+         learn_ip(i, kA, "10.0.0.1");
+         learn_ip(i, kB, "10.0.0.1");
+       },
+       "", "10.0.0.1"},
+      {"a TTL does not take what a fact bound",
+       [](Inventory& i) {
+         learn_ip(i, kA, "10.0.0.1");
+         i.flow_started(flow(kB, "10.0.0.1", kA, "10.0.0.9"), 0, 64);
+       },
+       "10.0.0.1", ""},
+      {"a fact takes what a TTL bound",
+       [](Inventory& i) {
+         i.flow_started(flow(kB, "10.0.0.1", kA, "10.0.0.9"), 0, 64);
+         learn_ip(i, kA, "10.0.0.1");
+       },
+       "10.0.0.1", ""},
+      {"no machine holds these",
+       [](Inventory& i) {
+         for (const char* address :
+              {"0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1", "::", "::1", "ff02::1"})
+           learn_ip(i, kA, address);
+       },
+       "", "no asset"},
+      {"groups are no assets",
+       [](Inventory& i) {
+         i.flow_started(flow(mac("01:00:5e:00:00:01"), "10.0.0.1", Mac{}, "10.0.0.2"), 0, 64);
+       },
+       "no asset", "no asset"},
+  };
+  for (const Row& row : table) {
+    SCOPED_TRACE(row.name);
+    Inventory inventory({});
+    row.events(inventory);
+    EXPECT_EQ(ips_of(inventory, kA), row.a);
+    EXPECT_EQ(ips_of(inventory, kB), row.b);
+  }
+}
+
+TEST(Inventory, TellsRouters) {
+  Inventory inventory({.router_sources = 3});
+  const char* senders[] = {"192.0.2.1", "192.0.2.2", "198.51.100.1"};
+  for (const char* sender : senders)
+    for (int twice = 0; twice < 2; ++twice)
+      inventory.flow_started(flow(kRouter, sender, kA, "10.0.0.1"), 0, 60);
+  EXPECT_FALSE(inventory.find(kRouter)->router) << "three are not more than three";
+  inventory.flow_started(flow(kRouter, "203.0.113.1", kA, "10.0.0.1"), 0, 120);
+  EXPECT_TRUE(inventory.find(kRouter)->router);
+  EXPECT_EQ(ips_of(inventory, kRouter), "");
+
+  inventory.learn({{kB, ip("fe80::1")}, Attribute::router, Value::of(true), "icmpv6.ra"}, 1);
+  EXPECT_TRUE(inventory.find(kB)->router);
+  EXPECT_EQ(ips_of(inventory, kB), "fe80::1") << "subject's MAC and address belong together";
+}
+
+TEST(Inventory, KeepsWhatFactsSay) {
+  Inventory inventory({.max_properties = 2, .max_text = 8});
+  learn_ip(inventory, kA, "10.0.0.1");
+  const auto name = [&](const char* value, Time time) {
+    inventory.learn(
+        {{{}, ip("10.0.0.1")}, Attribute::host_name, Value::of(std::string_view(value)), "dns.x"},
+        time);
+  };
+  name("plc-7", 10);
+  name("plc-7", 20);
+  const std::vector<AssetProperty>& properties = inventory.find(kA)->properties;
+  ASSERT_EQ(properties.size(), 1u);
+  EXPECT_EQ(properties[0].value, "plc-7");
+  EXPECT_EQ(properties[0].source, "dns.x");
+  EXPECT_EQ(properties[0].last, 20);
+  name("far too long", 30);
+  EXPECT_EQ(properties[1].value, "far too");
+  name("third", 40);
+  ASSERT_EQ(properties.size(), 2u) << "the oldest gave way";
+  EXPECT_EQ(properties[0].value, "far too");
+  EXPECT_EQ(inventory.counters().overflow, 1u);
+  inventory.learn({{{}, ip("10.9.9.9")}, Attribute::host_name, Value::of(true), "dns.x"}, 1);
+  EXPECT_EQ(inventory.counters().unplaced, 1u);
+}
+
+TEST(Inventory, SumsWhatFlowsReport) {
+  Inventory inventory({});
+  const Flow f = flow(kA, "10.0.0.1", kB, "10.0.0.2", 7, 5 * kSecond);
+  inventory.flow_started(f, 0, 64);
+  inventory.flow_reported(f, {3, 2}, {300, 200});
+  inventory.flow_reported(f, {1, 0}, {60, 0});
+  EXPECT_EQ(inventory.find(kA)->packets, 4u);
+  EXPECT_EQ(inventory.find(kA)->bytes, 360u);
+  EXPECT_EQ(inventory.find(kB)->packets, 2u);
+  EXPECT_EQ(inventory.find(kA)->vlans, std::vector<std::uint16_t>{7});
+  EXPECT_EQ(inventory.find(kA)->first, 5 * kSecond);
+}
+
+TEST(Inventory, IsBounded) {
+  Inventory inventory({.max_assets = 10, .max_ips = 2, .max_vlans = 2});
+  for (std::uint8_t n = 1; n <= 50; ++n) {
+    Mac m = kA;
+    m.octets[5] = n;
+    inventory.flow_started(flow(kRouter, "", m, ""), 0, 0);
+  }
+  EXPECT_EQ(inventory.size(), 10u);
+  EXPECT_EQ(inventory.counters().evicted, 41u);
+  EXPECT_NE(inventory.find(kRouter), nullptr) << "seen all the time";
+  for (const char* address : {"10.0.0.1", "10.0.0.2", "10.0.0.3"}) learn_ip(inventory, kA, address);
+  EXPECT_EQ(ips_of(inventory, kA), "10.0.0.2 10.0.0.3");
+  for (std::uint16_t vlan : {1, 2, 3, 2}) inventory.flow_started(flow(kA, "", kB, "", vlan), 0, 0);
+  EXPECT_EQ(inventory.find(kA)->vlans, (std::vector<std::uint16_t>{1, 2}));
+  EXPECT_EQ(inventory.counters().overflow, 3u) << "an address of A, a VLAN of A and one of B";
+}
+
+TEST(Inventory, TellsChangesOnce) {
+  Inventory inventory({});
+  inventory.flow_started(flow(kA, "10.0.0.1", kB, "10.0.0.2"), 0, 64);
+  EXPECT_EQ(inventory.take_changed().size(), 2u);
+  inventory.flow_started(flow(kA, "10.0.0.1", kB, "10.0.0.2"), 0, 64);
+  EXPECT_FALSE(inventory.changed()) << "nothing new was said";
+  learn_ip(inventory, kB, "10.0.0.2");
+  const std::vector<const Asset*> changed = inventory.take_changed();
+  ASSERT_EQ(changed.size(), 1u);
+  EXPECT_EQ(changed[0]->mac, kB);
+}
+
+TEST(Vendors, LongestPrefixWins) {
+  Vendors vendors;
+  vendors.add(
+      "00-22-72   (hex)\t\tAmerican Micro-Fuel Device Corp.\n"
+      "002272     (base 16)\t\tAmerican Micro-Fuel Device Corp.\n"
+      "\t\t\t\tFerndale  WA  98248\n"
+      "8C-51-09   (hex)\t\tIEEE Registration Authority\r\n"
+      "8C5109     (base 16)\t\tIEEE Registration Authority\r\n");
+  vendors.add(
+      "8C-51-09   (hex)\t\tMIRA Industrial\n800000-8FFFFF     (base 16)\t\tMIRA Industrial\n"
+      "70-B3-D5   (hex)\t\t2M Technology\n719000-719FFF     (base 16)\t\t2M Technology\n");
+  vendors.finish();
+  const std::vector<std::pair<const char*, const char*>> table = {
+      {"00:22:72:01:02:03", "American Micro-Fuel Device Corp."},
+      {"8c:51:09:8a:bb:cc", "MIRA Industrial"},
+      {"8c:51:09:9a:bb:cc", ""},
+      {"70:b3:d5:71:9f:ff", "2M Technology"},
+      {"70:b3:d5:71:a0:00", ""},
+      {"02:22:72:01:02:03", ""},
+      {"52:54:00:00:00:01", ""},
+  };
+  for (const auto& [address, vendor] : table) EXPECT_EQ(vendors.find(mac(address)), vendor);
+}
+
+TEST(Vendors, DebiansRegistryIsRead) {
+  const Result<Vendors> vendors = Vendors::load();
+  if (!vendors) GTEST_SKIP() << vendors.error().text();
+  EXPECT_GT(vendors->size(), 30000u);
+  EXPECT_EQ(vendors->find(mac("08:61:95:00:00:01")), "Rockwell Automation");
+  EXPECT_EQ(vendors->find(mac("70:b3:d5:71:90:00")), "2M Technology");
+}
+
+TEST(Vendors, MissingRegistryIsAnErrorWithARemedy) {
+  const Result<Vendors> vendors = Vendors::load("/nonexistent");
+  ASSERT_FALSE(vendors);
+  EXPECT_EQ(vendors.error().kind, Error::Kind::missing);
+  EXPECT_EQ(vendors.error().remedy, "install the package ieee-data");
+}
+
+}  // namespace
+}  // namespace vmirror
