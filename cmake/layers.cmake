@@ -43,4 +43,10 @@ vmirror_layer(agent/reconcile USES agent_model spdlog::spdlog Threads::Threads)
 vmirror_layer(agent/engine USES agent_capture agent_decap agent_dissect agent_stream agent_flow agent_inventory agent_health agent_export Threads::Threads)
 # agent/api has the HTTP server and client (http.hpp); its routes go there too. The command line is
 # agent/cli, above agent/app.
-vmirror_layer(agent/api USES agent_engine agent_policy agent_reconcile Boost::json Threads::Threads)
+vmirror_layer(agent/api USES agent_engine agent_policy agent_reconcile Boost::json Boost::url Threads::Threads)
+# The command line. `vmirror` is agent/cli/vmirror_main.cpp, `vmirrord` agent/app/vmirrord_main.cpp.
+vmirror_layer(agent/cli USES agent_app agent_api plugin CLI11::CLI11)
+if(EXISTS ${CMAKE_SOURCE_DIR}/agent/cli/vmirror_main.cpp)
+  add_executable(vmirror agent/cli/vmirror_main.cpp)
+  target_link_libraries(vmirror PRIVATE agent_cli)
+endif()

@@ -1,0 +1,157 @@
+#include "agent/api/routes.hpp"
+
+#include <array>
+#include <boost/url/decode_view.hpp>
+#include <boost/url/parse.hpp>
+#include <utility>
+
+#include "plugin/base/clock.hpp"
+
+namespace vmirror {
+
+namespace json = boost::json;
+
+namespace {
+
+struct KindText {
+  Error::Kind kind;
+  const char* text;
+  int status;
+};
+constexpr std::array kKinds{
+    KindText{Error::Kind::invalid, "invalid", 400},
+    KindText{Error::Kind::unreachable, "unreachable", 503},
+    KindText{Error::Kind::refused, "refused", 409},
+    KindText{Error::Kind::unsupported, "unsupported", 501},
+    KindText{Error::Kind::missing, "missing", 404},
+    KindText{Error::Kind::exhausted, "exhausted", 507},
+    KindText{Error::Kind::internal, "internal", 500},
+};
+
+const KindText& kind_text(Error::Kind kind) {
+  for (const KindText& k : kKinds)
+    if (k.kind == kind) return k;
+  return kKinds.back();
+}
+
+HttpResponse failure(const Error& error, int status) {
+  return {status, "application/json", json::serialize(json::object{{"error", to_json(error)}})};
+}
+
+HttpResponse reply(const ApiBackend::Answer& answer) {
+  if (!answer) return failure(answer.error(), kind_text(answer.error().kind).status);
+  return {200, "application/json", json::serialize(*answer)};
+}
+
+/// The path without its query, percent-decoded; empty when it is no path.
+std::string path_of(const std::string& target) {
+  const auto url = boost::urls::parse_origin_form(target);
+  if (!url) return {};
+  return url->path();
+}
+
+template <typename T>
+json::value or_null(const std::optional<T>& value) {
+  return value ? json::value(*value) : json::value(nullptr);
+}
+
+}  // namespace
+
+HttpHandler api_routes(ApiBackend backend) {
+  struct Route {
+    const char* method;
+    std::string path;  ///< Ends with '/': the rest is the argument.
+    std::function<ApiBackend::Answer(const HttpRequest&, const std::string& argument)> answer;
+  };
+  const auto plain = [](std::function<ApiBackend::Answer()> f) {
+    return [f = std::move(f)](const HttpRequest&, const std::string&) { return f(); };
+  };
+  const auto named = [](std::function<ApiBackend::Answer(const std::string&)> f) {
+    return [f = std::move(f)](const HttpRequest&, const std::string& name) { return f(name); };
+  };
+  std::vector<Route> routes;
+  routes.push_back({"GET", "/v1/status", plain(backend.status)});
+  routes.push_back({"GET", "/v1/sessions", plain(backend.sessions)});
+  routes.push_back({"GET", "/v1/assets", plain(backend.assets)});
+  routes.push_back({"GET", "/v1/flows", plain(backend.flows)});
+  routes.push_back({"GET", "/v1/explain/", named(backend.explain)});
+  routes.push_back({"GET", "/v1/plan", plain(backend.plan)});
+  routes.push_back({"PUT", "/v1/policies",
+                    [put = backend.put_policy](const HttpRequest& request, const std::string&) {
+                      return put(request.body);
+                    }});
+  routes.push_back({"DELETE", "/v1/policies/", named(backend.drop_policy)});
+  routes.push_back({"POST", "/v1/prune", plain(backend.prune)});
+
+  return [routes = std::move(routes)](const HttpRequest& request) {
+    const std::string path = path_of(request.target);
+    bool known = false;
+    for (const Route& route : routes) {
+      const bool takes_argument = route.path.back() == '/';
+      if (takes_argument ? !path.starts_with(route.path) || path.size() == route.path.size()
+                         : path != route.path)
+        continue;
+      known = true;
+      if (request.method == route.method)
+        return reply(route.answer(request, path.substr(route.path.size())));
+    }
+    if (known)
+      return failure({Error::Kind::unsupported, "no method " + request.method, path, ""}, 405);
+    return failure({Error::Kind::missing, "no such path", path, "see docs/OPERATING.md"}, 404);
+  };
+}
+
+json::object to_json(const Error& error) {
+  return {{"kind", kind_text(error.kind).text},
+          {"what", error.what},
+          {"where", error.where},
+          {"remedy", error.remedy}};
+}
+
+Error error_from_json(const json::value& value) {
+  Error error;
+  const auto* object = value.if_object();
+  if (object == nullptr) return error;
+  const auto text = [&](const char* key) -> std::string {
+    const auto* member = object->if_contains(key);
+    return member != nullptr && member->is_string() ? std::string(member->get_string()) : "";
+  };
+  for (const KindText& k : kKinds)
+    if (text("kind") == k.text) error.kind = k.kind;
+  error.what = text("what");
+  error.where = text("where");
+  error.remedy = text("remedy");
+  return error;
+}
+
+json::object to_json(const SessionStatus& s) {
+  return {{"name", s.name},
+          {"state", to_text(s.state)},
+          {"reason", s.reason},
+          {"since", format_time(s.since)},
+          {"policy", s.policy},
+          {"vm", s.vm},
+          {"mac", s.mac ? json::value(s.mac->text()) : json::value(nullptr)},
+          {"switch", s.switch_name},
+          {"port", s.port},
+          {"direction", to_text(s.direction)},
+          {"target", s.target},
+          {"mirror", s.mirror},
+          {"output", s.output},
+          {"session_id", or_null(s.session_id)},
+          {"copied_frames", or_null(s.copied_frames)},
+          {"port_frames", or_null(s.port_frames)}};
+}
+
+json::object to_json(const PolicyStatus& p) {
+  return {{"name", p.name},
+          {"state", to_text(p.state)},
+          {"reason", p.reason},
+          {"sessions", p.sessions}};
+}
+
+json::object to_json(const Step& step) {
+  return {{"step", step.text()}, {"why", step.why}};
+}
+
+}  // namespace vmirror

@@ -1,0 +1,55 @@
+// The paths of the control API, version 1. Bodies are JSON; policies are sent as the YAML of their
+// file.
+//
+//   GET    /v1/status            state of the daemon, its policies, sessions, inputs, coverage,
+//   limits GET    /v1/sessions          {"sessions": [...]} GET    /v1/assets            {"assets":
+//   [...]} GET    /v1/flows             {"flows": [...]}: the greatest active ones GET
+//   /v1/explain/NAME      why the session is in its state, from the policy to the last error GET
+//   /v1/plan              {"in_sync": bool, "steps": [...]}: a dry run PUT    /v1/policies keeps
+//   the policy in the body; {"policy", "file"} DELETE /v1/policies/NAME     forgets it POST
+//   /v1/prune             removes what is owned and no policy asks for; {"steps": [...]}
+//
+// A failure is {"error": {"kind", "what", "where", "remedy"}} with a status that suits the kind.
+#pragma once
+
+#include <boost/json.hpp>
+#include <functional>
+#include <string>
+
+#include "agent/api/http.hpp"
+#include "agent/model/status.hpp"
+#include "plugin/api/model.hpp"
+
+namespace vmirror {
+
+/// What the routes need of the daemon. Each is called on the server's thread.
+struct ApiBackend {
+  using Answer = Result<boost::json::object>;
+  std::function<Answer()> status;
+  std::function<Answer()> sessions, assets, flows;
+  std::function<Answer(const std::string& session)> explain;
+  std::function<Answer()> plan;
+  std::function<Answer(const std::string& yaml)> put_policy;
+  std::function<Answer(const std::string& name)> drop_policy;
+  std::function<Answer()> prune;
+};
+
+/// The handler of these paths. Unknown paths are 404, wrong methods 405.
+HttpHandler api_routes(ApiBackend backend);
+
+/// {"kind", "what", "where", "remedy"}; "invalid", "unreachable", ... as the enumeration names
+/// them.
+boost::json::object to_json(const Error& error);
+/// The other way; a member that is missing is empty, an unknown kind is internal.
+Error error_from_json(const boost::json::value& value);
+
+/// {"name", "state", "reason", "since", "policy", "vm", "mac", "switch", "port", "direction",
+/// "target", "mirror", "output", "session_id", "copied_frames", "port_frames"}; what is not known
+/// is null.
+boost::json::object to_json(const SessionStatus& session);
+/// {"name", "state", "reason", "sessions"}
+boost::json::object to_json(const PolicyStatus& policy);
+/// {"step", "why"}
+boost::json::object to_json(const Step& step);
+
+}  // namespace vmirror

@@ -1,0 +1,103 @@
+#include "agent/cli/table.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+namespace vmirror {
+
+namespace json = boost::json;
+
+namespace {
+
+std::string printable(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return out;
+}
+
+/// Characters, not bytes: continuation bytes of UTF-8 take no place.
+std::size_t width(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+const char* colour_of(const std::string& text) {
+  if (text == "active" || text == "in force" || text == "connected" || text == "in sync")
+    return "\033[32m";
+  if (text == "pending" || text == "draining" || text == "selects nothing" || text == "expired")
+    return "\033[33m";
+  if (text == "failed" || text == "refused" || text == "unknown" || text == "unreachable")
+    return "\033[31m";
+  return nullptr;
+}
+
+void pad(std::ostream& out, std::size_t count) {
+  for (; count > 0; --count) out << ' ';
+}
+
+}  // namespace
+
+std::string cell(const json::value* value) {
+  if (value == nullptr || value->is_null()) return "-";
+  if (const auto* text = value->if_string()) return text->empty() ? "-" : printable(*text);
+  if (const auto* array = value->if_array()) {
+    std::string out;
+    for (const json::value& element : *array) out += (out.empty() ? "" : ",") + cell(&element);
+    return out.empty() ? "-" : out;
+  }
+  if (const auto* real = value->if_double()) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.3f", *real);
+    return text;
+  }
+  return json::serialize(*value);
+}
+
+const json::value* find(const json::object& row, std::string_view key) {
+  const std::size_t dot = key.find('.');
+  const auto* value = row.if_contains(key.substr(0, dot));
+  if (dot == std::string_view::npos || value == nullptr) return value;
+  const auto* inner = value->if_object();
+  return inner == nullptr ? nullptr : find(*inner, key.substr(dot + 1));
+}
+
+void print_table(std::ostream& out, const json::array& rows, std::span<const Column> columns,
+                 bool colour) {
+  if (rows.empty()) {
+    out << "none\n";
+    return;
+  }
+  std::vector<std::size_t> widths;
+  std::vector<bool> numeric(columns.size(), true);
+  for (const Column& column : columns) widths.push_back(std::string_view(column.title).size());
+  std::vector<std::vector<std::string>> cells;
+  for (const json::value& row : rows) {
+    const auto* object = row.if_object();
+    std::vector<std::string>& line = cells.emplace_back();
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const auto* value = object == nullptr ? nullptr : find(*object, columns[i].key);
+      if (value != nullptr && !value->is_null() && !value->is_number()) numeric[i] = false;
+      line.push_back(cell(value));
+      widths[i] = std::max(widths[i], width(line.back()));
+    }
+  }
+  const auto print = [&](const std::vector<std::string>& line, bool title) {
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      const std::size_t space = widths[i] - width(line[i]);
+      const char* code = !colour ? nullptr : title ? "\033[1m" : colour_of(line[i]);
+      if (i > 0) out << "  ";
+      if (numeric[i]) pad(out, space);
+      out << (code == nullptr ? "" : code) << line[i] << (code == nullptr ? "" : "\033[0m");
+      if (!numeric[i] && i + 1 < line.size()) pad(out, space);
+    }
+    out << '\n';
+  };
+  std::vector<std::string> titles;
+  for (const Column& column : columns) titles.emplace_back(column.title);
+  print(titles, true);
+  for (const auto& line : cells) print(line, false);
+}
+
+}  // namespace vmirror

@@ -1,0 +1,29 @@
+// Tables for people: rows of JSON objects as aligned columns.
+#pragma once
+
+#include <boost/json.hpp>
+#include <ostream>
+#include <span>
+#include <string>
+
+namespace vmirror {
+
+/// One column: the key whose value it shows, and its title. A key with dots goes into nested
+/// objects: "client.ip". Numbers are set to the right.
+struct Column {
+  const char* key;
+  const char* title;
+};
+
+/// One value as a cell: text as it is, arrays joined by commas, fractions with three digits, absent
+/// and null as `-`. Control characters become `?`, so that no name can write to the terminal.
+std::string cell(const boost::json::value* value);
+/// The value at `key`, with dots; null when there is none.
+const boost::json::value* find(const boost::json::object& row, std::string_view key);
+
+/// Prints the title line and a line for each object of `rows`. With `colour`, the title is bold and
+/// words that are states have their colour. Prints "none" where there are no rows.
+void print_table(std::ostream& out, const boost::json::array& rows, std::span<const Column> columns,
+                 bool colour);
+
+}  // namespace vmirror

@@ -1,0 +1,76 @@
+// The control API's paths: which request reaches what, and how failures look.
+#include "agent/api/routes.hpp"
+
+#include <gtest/gtest.h>
+
+namespace vmirror {
+namespace {
+
+namespace json = boost::json;
+
+/// A backend that answers with the name of what was called, and its argument.
+ApiBackend echo() {
+  const auto said = [](std::string what) {
+    return [what] { return ApiBackend::Answer(json::object{{"called", what}}); };
+  };
+  const auto named = [](std::string what) {
+    return [what](const std::string& argument) {
+      return ApiBackend::Answer(json::object{{"called", what + " " + argument}});
+    };
+  };
+  return {said("status"), said("sessions"), said("assets"), said("flows"), named("explain"),
+          said("plan"),   named("put"),     named("drop"),  said("prune")};
+}
+
+TEST(Routes, ReachTheirFunctions) {
+  const HttpHandler handler = api_routes(echo());
+  struct Case {
+    const char *method, *target, *body, *called;
+  };
+  for (const Case& c : {
+           Case{"GET", "/v1/status", "", "status"},
+           Case{"GET", "/v1/status?pretty=1", "", "status"},
+           Case{"GET", "/v1/sessions", "", "sessions"},
+           Case{"GET", "/v1/assets", "", "assets"},
+           Case{"GET", "/v1/flows", "", "flows"},
+           Case{"GET", "/v1/explain/vnet0@local", "", "explain vnet0@local"},
+           Case{"GET", "/v1/explain/a%20b%2Fc", "", "explain a b/c"},
+           Case{"GET", "/v1/plan", "", "plan"},
+           Case{"PUT", "/v1/policies", "policy: a", "put policy: a"},
+           Case{"DELETE", "/v1/policies/a", "", "drop a"},
+           Case{"POST", "/v1/prune", "", "prune"},
+       }) {
+    const HttpResponse r = handler({c.method, c.target, c.body});
+    EXPECT_EQ(r.status, 200) << c.target;
+    EXPECT_EQ(json::parse(r.body).at("called").as_string(), c.called);
+  }
+}
+
+TEST(Routes, RefuseWhatTheyDoNotKnow) {
+  const HttpHandler handler = api_routes(echo());
+  EXPECT_EQ(handler({"GET", "/", ""}).status, 404);
+  EXPECT_EQ(handler({"GET", "/v1/statusx", ""}).status, 404);
+  EXPECT_EQ(handler({"GET", "/v1/explain/", ""}).status, 404);
+  EXPECT_EQ(handler({"GET", "no path", ""}).status, 404);
+  EXPECT_EQ(handler({"POST", "/v1/status", ""}).status, 405);
+}
+
+TEST(Routes, AnswerAnErrorByItsKindAndWhole) {
+  struct Case {
+    Error::Kind kind;
+    int status;
+  };
+  for (const Case& c : {Case{Error::Kind::invalid, 400}, Case{Error::Kind::missing, 404},
+                        Case{Error::Kind::refused, 409}, Case{Error::Kind::unreachable, 503},
+                        Case{Error::Kind::unsupported, 501}, Case{Error::Kind::internal, 500}}) {
+    ApiBackend backend = echo();
+    const Error error{c.kind, "what", "where", "remedy"};
+    backend.status = [&] { return ApiBackend::Answer(tl::unexpected(error)); };
+    const HttpResponse r = api_routes(backend)({"GET", "/v1/status", ""});
+    EXPECT_EQ(r.status, c.status);
+    EXPECT_EQ(error_from_json(json::parse(r.body).at("error")), error);
+  }
+}
+
+}  // namespace
+}  // namespace vmirror
