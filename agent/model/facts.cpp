@@ -93,7 +93,10 @@ Facts::Facts() : arena_(new char[kKeepBytes]) {
 }
 
 void Facts::record(const char* protocol) {
-  if (records_.size() == kMaxRecords) {
+  while (!records_.empty() && open_ > 0) close();
+  refused_ = 0;
+  full_ = records_.size() == kMaxRecords;
+  if (full_) {
     ++overflowed_;
     return;
   }
@@ -101,10 +104,24 @@ void Facts::record(const char* protocol) {
 }
 
 void Facts::push(const Field& field) {
-  if (records_.empty() || fields_.size() == kMaxFields) {
+  const bool opens =
+      field.shape == Field::Shape::open_object || field.shape == Field::Shape::open_array;
+  const bool closes = field.shape == Field::Shape::close;
+  // What closes a thing goes the way of what opened it, so that a record is always well nested:
+  // room for it is kept.
+  if (closes && refused_ > 0) {
+    --refused_;
+    return;
+  }
+  if (closes && open_ == 0) return;
+  const std::size_t room = fields_.size() + open_ + (opens ? 2 : 1);
+  if (records_.empty() || full_ || refused_ > 0 || (!closes && room > kMaxFields)) {
+    if (opens) ++refused_;
     ++overflowed_;
     return;
   }
+  if (opens) ++open_;
+  if (closes) --open_;
   fields_.push_back(field);
   ++records_.back().count;
 }
@@ -131,6 +148,8 @@ void Facts::clear() {
   records_.clear();
   facts_.clear();
   arena_used_ = 0;
+  open_ = refused_ = 0;
+  full_ = false;
 }
 
 }  // namespace vmirror

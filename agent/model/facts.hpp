@@ -96,7 +96,8 @@ class Facts {
   Facts();
 
   // -- for dissectors --
-  /// Begins a record; the fields that follow are its own. `protocol` must be a literal.
+  /// Begins a record; the fields that follow are its own. Closes what the last one left open.
+  /// `protocol` must be a literal.
   void record(const char* protocol);
   /// A field of the current record (or of the object or array that is open). `name` must be a
   /// literal.
@@ -122,7 +123,8 @@ class Facts {
   }
   std::span<const Fact> facts() const { return facts_; }
   bool empty() const { return records_.empty() && facts_.empty(); }
-  /// Fields, records, facts and bytes that found no room since the start.
+  /// Times that a field, record, fact or text found no room since the start. What is there stays
+  /// well nested.
   std::uint64_t overflowed() const { return overflowed_; }
 
   /// Forgets the frame. Keeps the memory.
@@ -153,6 +155,9 @@ class Facts {
   std::vector<Fact> facts_;
   std::unique_ptr<char[]> arena_;
   std::size_t arena_used_ = 0;
+  std::size_t open_ = 0;     ///< Objects and arrays of the current record that are open.
+  std::size_t refused_ = 0;  ///< The same, of those that found no room.
+  bool full_ = false;        ///< The current record found no room.
   std::uint64_t overflowed_ = 0;
 };
 
