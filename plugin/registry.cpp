@@ -7,7 +7,7 @@ namespace vmirror {
 namespace {
 
 constexpr std::array kDrivers = {
-    DriverInfo{"ovs", "Open vSwitch 2.13 and later, through its OVSDB: unix, tcp or ssl", true},
+    DriverInfo{"ovs", "Open vSwitch, through its database: unix, tcp or ssl", true},
     DriverInfo{"hyperv", "Hyper-V's virtual switch", false},
     DriverInfo{"esxi", "VMware ESXi's standard and distributed switches", false},
 };

@@ -58,9 +58,12 @@ void put_ports(const Realisation& wanted, const Switch& sw, std::vector<Step>& s
     const auto it = sw.ports.find(port.name);
     if (it == sw.ports.end())
       steps.push_back({PutPort{port}, "no such port"});
-    else if (it->second.type != port.type || it->second.options != port.options ||
-             !it->second.owned)
-      steps.push_back({PutPort{port}, "type or options differ"});
+    else if (!it->second.owned)
+      steps.push_back({PutPort{port}, "the port of that name isn't ours"});
+    else if (it->second.type != port.type)
+      steps.push_back({PutPort{port}, "type differs"});
+    else if (it->second.options != port.options)
+      steps.push_back({PutPort{port}, "options differ"});
   }
 }
 
@@ -70,7 +73,9 @@ void put_mirrors(const Realisation& wanted, const Switch& sw, std::vector<Step>&
     const auto it = sw.mirrors.find(mirror.name);
     if (it == sw.mirrors.end())
       steps.push_back({PutMirror{mirror}, "no such mirror"});
-    else if (!it->second.owned || !it->second.same_as(mirror))
+    else if (!it->second.owned)
+      steps.push_back({PutMirror{mirror}, "the mirror of that name isn't ours"});
+    else if (!it->second.same_as(mirror))
       steps.push_back({PutMirror{mirror}, why_changed(it->second, mirror)});
   }
 }

@@ -1,0 +1,190 @@
+// What only Open vSwitch has: errors that ovs-vswitchd reports, counters, TLS, versions of the
+// schema.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "plugin/ovs/driver.hpp"
+#include "plugin/registry.hpp"
+#include "tests/support/converge.hpp"
+#include "tests/support/ovs_sandbox.hpp"
+
+namespace vmirror::test {
+namespace {
+
+class OvsDriverTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string why = OvsSandbox::unavailable(); !why.empty()) GTEST_SKIP() << why;
+  }
+  void start(OvsSandbox::Options options = {}) {
+    sandbox_ = std::make_unique<OvsSandbox>(options);
+    sandbox_->vsctl(
+        "add-br br0 -- set bridge br0 datapath_type=netdev "
+        "-- add-port br0 vnet0 -- set interface vnet0 type=internal "
+        "-- add-port br0 vnet1 -- set interface vnet1 type=internal");
+    OvsOptions with;
+    with.remote = sandbox_->remote();
+    driver_ = std::move(*make_ovs_driver(with));
+  }
+  Port port(const std::string& name) {
+    const auto observed = driver_->observe();
+    if (!observed) return {};
+    const auto& ports = (*observed)->switches.at("br0").ports;
+    return ports.contains(name) ? ports.at(name) : Port{};
+  }
+  static SessionRequest session(const Target& target) {
+    SessionRequest s;
+    s.name = "vnet0@" + to_text(target);
+    s.switch_name = "br0";
+    s.port = "vnet0";
+    s.direction = Direction::both;
+    s.target = target;
+    return s;
+  }
+
+  std::unique_ptr<OvsSandbox> sandbox_;
+  std::unique_ptr<Driver> driver_;
+};
+
+TEST_F(OvsDriverTest, ReportsWhatOvsVswitchdFindsWrongWithAPort) {
+  start();
+  sandbox_->vsctl("add-port br0 eth99");
+  EXPECT_TRUE(eventually([&] { return !port("eth99").error.empty(); }));
+  EXPECT_NE(port("eth99").error.find("could not open network device"), std::string::npos);
+  EXPECT_TRUE(eventually([&] { return port("vnet0").mac.has_value(); }));
+  EXPECT_TRUE(port("vnet0").error.empty());
+}
+
+TEST_F(OvsDriverTest, MakesAWorkingMirrorWhoseCountersMove) {
+  start();
+  ErspanTarget collector;
+  collector.address = *IpAddress::parse("192.0.2.1");
+  const auto reached = converge(*driver_, {{session(LocalTarget{}), session(collector)}});
+  ASSERT_TRUE(reached) << reached.error().text();
+  for (const OutputPort& output : reached->wanted.ports)
+    EXPECT_TRUE(eventually([&] {
+      return sandbox_->vsctl("get interface " + output.name + " ofport").find_first_of("[-") ==
+             std::string::npos;
+    })) << output.name;
+  EXPECT_TRUE(eventually([&] { return port("vmr-br0").mtu == 1500u; }));
+  sandbox_->run("ip link set vnet0 up");
+  sandbox_->run("ip address add 198.51.100.1/24 dev vnet0");
+  // Each try asks for a neighbour that isn't there, by broadcast; counters come every five seconds.
+  EXPECT_TRUE(eventually(
+      [&] {
+        try {
+          sandbox_->run("ping -c 1 -W 1 198.51.100.2");
+        } catch (const std::runtime_error&) {
+          // Nobody answers.
+        }
+        const auto observed = driver_->observe();
+        const auto& sw = (*observed)->switches.at("br0");
+        const Mirror& mirror = sw.mirrors.at("vmirror-local");
+        const auto& counters = sw.ports.at("vnet0").counters;
+        return mirror.copied_frames.value_or(0) > 0 && counters && counters->out_frames > 0;
+      },
+      20));
+}
+
+TEST_F(OvsDriverTest, RefusesAFilterThatTheSchemaLacksAndSetsOneThatItHas) {
+  start();
+  SessionRequest filtered = session(LocalTarget{});
+  filtered.filter = "tcp";
+  auto reached = converge(*driver_, {{filtered}});
+  ASSERT_TRUE(reached) << reached.error().text();
+  ASSERT_TRUE(reached->wanted.verdicts[0].refused);
+  EXPECT_EQ(reached->wanted.verdicts[0].refused->kind, Error::Kind::unsupported);
+
+  driver_.reset();
+  OvsSandbox::Options newer;
+  newer.edit_schema = [](std::string text) {
+    return text.insert(text.find("\"snaplen\""),
+                       R"("filter": {"type": {"key": "string", "min": 0, "max": 1}}, )");
+  };
+  start(newer);
+  reached = converge(*driver_, {{filtered}});
+  ASSERT_TRUE(reached) << reached.error().text();
+  EXPECT_FALSE(reached->wanted.verdicts[0].refused);
+  const std::string name = reached->wanted.mirrors.at(0).name;
+  EXPECT_EQ(reached->observed->switches.at("br0").mirrors.at(name).filter, "tcp") << "read back";
+}
+
+TEST_F(OvsDriverTest, ConnectsOverTls) {
+  char pattern[] = "/tmp/vmirror-tls-XXXXXX";
+  ASSERT_TRUE(mkdtemp(pattern));
+  const std::string folder = pattern;
+  const auto at = [&](const char* name) { return folder + "/" + name; };
+  const std::string quiet = " >/dev/null 2>&1";
+  const auto request = [&](const std::string& name, const std::string& more) {
+    return std::system(("openssl req -newkey rsa:2048 -nodes -subj /CN=" + name + " -keyout " +
+                        at(name.c_str()) + ".key " + more + quiet)
+                           .c_str());
+  };
+  if (request("ca", "-x509 -out " + at("ca") + ".pem") != 0) GTEST_SKIP() << "needs openssl";
+  for (const char* name : {"server", "client", "stranger"}) {
+    const std::string ca = std::string(name) == "stranger"
+                               ? ""
+                               : " -CA " + at("ca") + ".pem -CAkey " + at("ca") + ".key";
+    ASSERT_EQ(request(name, "-x509 -out " + at(name) + ".pem" + ca), 0);
+  }
+  OvsSandbox::Options options;
+  options.vswitchd = false;
+  options.server_arguments = {"--private-key=" + at("server.key"),
+                              "--certificate=" + at("server.pem"), "--ca-cert=" + at("ca.pem"),
+                              "--remote=pssl:0:127.0.0.1"};
+  start(options);
+  std::string port;
+  ASSERT_TRUE(eventually([&] {
+    std::ifstream log(sandbox_->directory() + "/ovsdb-server.out");
+    for (std::string line; std::getline(log, line);)
+      if (const auto found = line.find("listening on port "); found != std::string::npos)
+        port = line.substr(found + 18);
+    return !port.empty();
+  })) << "ovsdb-server says which port it listens on";
+  OvsOptions tls;
+  tls.remote = "ssl:127.0.0.1:" + port;
+  tls.ca_certificate = at("ca.pem");
+  tls.timeout = std::chrono::milliseconds(1500);
+  for (const char* name : {"client", "stranger"}) {
+    tls.private_key = at(name) + ".key";
+    tls.certificate = at(name) + ".pem";
+    auto driver = make_ovs_driver(tls);
+    ASSERT_TRUE(driver) << driver.error().text();
+    const auto observed = (*driver)->observe();
+    if (std::string(name) == "client") {
+      ASSERT_TRUE(observed) << observed.error().text();
+      EXPECT_TRUE((*observed)->switches.contains("br0"));
+    } else {
+      ASSERT_FALSE(observed) << "a certificate of nobody's";
+      EXPECT_EQ(observed.error().kind, Error::Kind::unreachable);
+    }
+  }
+  ASSERT_EQ(std::system(("rm -r " + folder).c_str()), 0);
+}
+
+TEST(Registry, KnowsWhatThereIsAndWhatIsToCome) {
+  ASSERT_FALSE(drivers().empty());
+  EXPECT_EQ(drivers()[0].name, "ovs");
+  for (const DriverInfo& info : drivers()) {
+    DriverConfig config;
+    config.name = info.name;
+    const auto made = make_driver(config);
+    EXPECT_EQ(made.has_value(), info.supported) << info.name;
+    if (made) {
+      EXPECT_EQ((*made)->name(), info.name);
+    } else {
+      EXPECT_EQ(made.error().kind, Error::Kind::unsupported);
+    }
+  }
+  DriverConfig config;
+  config.name = "fake";
+  EXPECT_EQ(make_driver(config).error().kind, Error::Kind::invalid) << "not for users";
+  config.name = "ovs";
+  config.ovs.remote = "db.sock";
+  EXPECT_EQ(make_driver(config).error().kind, Error::Kind::invalid);
+}
+
+}  // namespace
+}  // namespace vmirror::test

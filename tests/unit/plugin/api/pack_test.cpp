@@ -1,0 +1,177 @@
+// pack: sessions become the fewest mirrors, whatever the switch.
+#include "plugin/api/pack.hpp"
+
+#include <gtest/gtest.h>
+
+namespace vmirror {
+namespace {
+
+SessionRequest session(const std::string& port, Direction direction = Direction::both,
+                       std::uint32_t snaplen = 0, const std::string& filter = "",
+                       const Target& target = LocalTarget{}) {
+  return {port + "@" + to_text(target), "p", "br0", port, direction, snaplen, filter, target};
+}
+
+Observed world() {
+  Observed observed;
+  observed.capabilities = {"Testswitch 1", 4, true, true, true, true, true};
+  Switch& sw = observed.switches["br0"];
+  sw.name = "br0";
+  for (const char* name : {"vnet0", "vnet1", "vnet2", "mon"}) sw.ports[name].name = name;
+  sw.ports["tap"].name = "tap";
+  sw.ports["tap"].owned = true;
+  return observed;
+}
+
+/// Local is a port of ours, RSPAN a VLAN, GRE the port "mon" that is there, ERSPAN impossible.
+Result<Output> find_output(const SessionRequest& s, const Switch& sw) {
+  Output out;
+  out.key = to_text(s.target);
+  if (std::holds_alternative<ErspanTarget>(s.target))
+    return fail(Error::Kind::unsupported, "no ERSPAN here");
+  if (const auto* rspan = std::get_if<RspanTarget>(&s.target)) {
+    out.vlan = rspan->vlan;
+  } else if (std::holds_alternative<GreTarget>(s.target)) {
+    out.port = "mon";
+  } else {
+    out.port = "tap";
+    out.ours = OutputPort{"tap", sw.name, "internal", {}};
+  }
+  return out;
+}
+
+std::vector<std::string> mirrors(const Realisation& r) {
+  std::vector<std::string> out;
+  for (const Mirror& m : r.mirrors) out.push_back(Step{PutMirror{m}, ""}.text().substr(11));
+  return out;
+}
+
+TEST(Pack, MakesTheFewestMirrors) {
+  const struct {
+    const char* name;
+    std::vector<SessionRequest> sessions;
+    std::vector<std::string> mirrors;
+  } cases[] = {
+      {"nothing asked, nothing made", {}, {}},
+      {"one session", {session("vnet0")}, {"br0/me-local: in {vnet0} out {vnet0} -> port tap"}},
+      {"sessions of one target share a mirror, whatever their directions",
+       {session("vnet0"), session("vnet1", Direction::in), session("vnet2", Direction::out)},
+       {"br0/me-local: in {vnet0 vnet1} out {vnet0 vnet2} -> port tap"}},
+      {"two sessions of one port join their directions",
+       {session("vnet0", Direction::in), session("vnet0", Direction::out)},
+       {"br0/me-local: in {vnet0} out {vnet0} -> port tap"}},
+      {"another snaplen or filter is another mirror",
+       {session("vnet0"), session("vnet1", Direction::in, 128),
+        session("vnet2", Direction::in, 128, "tcp")},
+       {"br0/me-local: in {vnet0} out {vnet0} -> port tap",
+        "br0/me-local-s128: in {vnet1} -> port tap snaplen 128",
+        "br0/me-local-s128-f56d0b419: in {vnet2} -> port tap snaplen 128 filter `tcp`"}},
+      {"and another target",
+       {session("vnet0"), session("vnet0", Direction::out, 0, "", RspanTarget{9})},
+       {"br0/me-local: in {vnet0} out {vnet0} -> port tap",
+        "br0/me-rspan-9: out {vnet0} -> vlan 9"}},
+  };
+  for (const auto& c : cases) {
+    const Realisation r = pack({c.sessions}, world(), "me", find_output);
+    EXPECT_EQ(mirrors(r), c.mirrors) << c.name;
+    EXPECT_EQ(r.verdicts.size(), c.sessions.size()) << c.name;
+    for (const Verdict& v : r.verdicts) EXPECT_FALSE(v.refused) << c.name;
+  }
+}
+
+TEST(Pack, NamesDependOnTheWishAlone) {
+  const Desired desired = {{session("vnet0"), session("vnet1", Direction::in, 128)}};
+  const Desired reversed = {{desired.sessions[1], desired.sessions[0]}};
+  Observed other = world();
+  other.switches["br0"].ports["more"].name = "more";
+  EXPECT_EQ(mirrors(pack(desired, world(), "me", find_output)),
+            mirrors(pack(reversed, other, "me", find_output)));
+}
+
+TEST(Pack, RefusesWithAReason) {
+  using enum Error::Kind;
+  const GreTarget to_mon;
+  const struct {
+    const char* name;
+    SessionRequest session;
+    std::function<void(Observed&)> change;
+    Error::Kind kind;
+    const char* what;
+  } cases[] = {
+      {"no such switch", session("vnet0"), [](Observed& o) { o.switches.clear(); }, missing,
+       "no such switch"},
+      {"no such port", session("vnet9"), {}, missing, "no such port"},
+      {"a port of ours", session("tap"), {}, refused, "one of our own outputs"},
+      {"the target itself",
+       session("mon", Direction::in, 0, "", to_mon),
+       {},
+       refused,
+       "its own target"},
+      {"no direction", session("vnet0", Direction::none), {}, invalid, "no direction"},
+      {"a snaplen below a header", session("vnet0", Direction::in, 13), {}, invalid, "14 to 65535"},
+      {"a snaplen above a frame", session("vnet0", Direction::in, 65536), {}, invalid, "snaplen"},
+      {"snaplen on a switch without", session("vnet0", Direction::in, 128),
+       [](Observed& o) { o.capabilities.snaplen = false; }, unsupported,
+       "snaplen is unknown to Testswitch 1"},
+      {"a filter on a switch without", session("vnet0", Direction::in, 0, "tcp"),
+       [](Observed& o) { o.capabilities.filter = false; }, unsupported,
+       "needs Open vSwitch 3.4 or later; this is Testswitch 1"},
+      {"a target that the driver has not",
+       session("vnet0", Direction::in, 0, "", ErspanTarget{}),
+       {},
+       unsupported,
+       "no ERSPAN here"},
+      {"another mirror's output", session("vnet1"),
+       [](Observed& o) { o.switches["br0"].mirrors["x"].output_port = "vnet1"; }, refused,
+       "copies go to this port"},
+      {"a mirror of that name", session("vnet1"),
+       [](Observed& o) { o.switches["br0"].mirrors["me-local"].output_port = "vnet2"; }, refused,
+       "`me-local` is there already and isn't ours"},
+      {"a port of that name on any switch", session("vnet1"),
+       [](Observed& o) {
+         o.switches["br0"].ports.erase("tap");
+         o.switches["br1"].ports["tap"].name = "tap";
+       },
+       refused, "port `tap` of br1 isn't ours"},
+      {"no room", session("vnet1"),
+       [](Observed& o) {
+         for (const char* name : {"a", "b", "c", "d"}) o.switches["br0"].mirrors[name].name = name;
+       },
+       exhausted, "4 mirrors at most, and 4 aren't ours"},
+  };
+  for (const auto& c : cases) {
+    Observed observed = world();
+    if (c.change) c.change(observed);
+    const Realisation r = pack({{c.session}}, observed, "me", find_output);
+    ASSERT_EQ(r.verdicts.size(), 1u);
+    ASSERT_TRUE(r.verdicts[0].refused) << c.name;
+    EXPECT_EQ(r.verdicts[0].refused->kind, c.kind) << c.name;
+    EXPECT_NE(r.verdicts[0].refused->text().find(c.what), std::string::npos)
+        << c.name << ": " << r.verdicts[0].refused->text();
+    EXPECT_TRUE(r.mirrors.empty()) << c.name;
+    EXPECT_TRUE(r.ports.empty()) << c.name;
+  }
+}
+
+TEST(Pack, APortThatTakesCopiesIsNoSourceForAnother) {
+  const Realisation r =
+      pack({{session("vnet0", Direction::in, 0, "", GreTarget{}), session("mon")}}, world(), "me",
+           find_output);
+  EXPECT_FALSE(r.verdicts[0].refused);
+  ASSERT_TRUE(r.verdicts[1].refused);
+  EXPECT_NE(r.verdicts[1].refused->what.find("another session's copies"), std::string::npos);
+}
+
+TEST(Pack, ServesTheFirstWhereThereIsNoRoomForAll) {
+  std::vector<SessionRequest> sessions;
+  for (std::uint32_t i = 0; i < 6; i++)
+    sessions.push_back(session("vnet0", Direction::in, 100 + i));
+  sessions.push_back(session("vnet1", Direction::in, 100));
+  const Realisation r = pack({sessions}, world(), "me", find_output);
+  EXPECT_EQ(r.mirrors.size(), 4u);
+  for (std::size_t i = 0; i < sessions.size(); i++)
+    EXPECT_EQ(r.verdicts[i].refused.has_value(), i == 4 || i == 5) << i;
+}
+
+}  // namespace
+}  // namespace vmirror

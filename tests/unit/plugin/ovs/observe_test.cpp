@@ -1,0 +1,219 @@
+// From the database's rows to what the driver observes.
+#include "plugin/ovs/observe.hpp"
+
+#include <gtest/gtest.h>
+
+#include "plugin/ovs/compose.hpp"
+#include "plugin/ovs/schema.hpp"
+
+namespace vmirror::ovs {
+namespace {
+
+using ovsdb::Atom;
+using ovsdb::ColumnValues;
+using ovsdb::Row;
+using ovsdb::Snapshot;
+using ovsdb::Table;
+using ovsdb::Uuid;
+using Map = std::map<std::string, std::string>;
+
+/// A database in the making.
+class Database {
+ public:
+  Database() {
+    for (const auto& table : schema().tables) {
+      auto& to = tables_.emplace_back();
+      to.has_column.assign(table.columns.size(), true);
+    }
+  }
+  Uuid add(std::size_t table, const ColumnValues& columns) {
+    auto row = std::make_shared<Row>();
+    row->id = {{++count_, 0, 0, 0}};
+    row->columns.resize(tables_[table].has_column.size());
+    for (const auto& [column, value] : columns) row->columns[column] = value;
+    tables_[table].rows[row->id] = row;
+    return row->id;
+  }
+  Uuid add_port(const std::string& name, ColumnValues interface_columns = {},
+                ColumnValues port_columns = {}) {
+    interface_columns.emplace_back(interface::kName, name.c_str());
+    const Uuid interface = add(kInterface, interface_columns);
+    port_columns.emplace_back(port::kName, name.c_str());
+    port_columns.emplace_back(port::kInterfaces, Atom(interface));
+    return add(kPort, port_columns);
+  }
+  Table& operator[](std::size_t table) { return tables_[table]; }
+  Snapshot snapshot() const {
+    Snapshot out;
+    out.revision = 5;
+    for (const Table& table : tables_) out.tables.push_back(std::make_shared<Table>(table));
+    return out;
+  }
+
+ private:
+  std::vector<Table> tables_;
+  std::uint32_t count_ = 0;
+};
+
+ovsdb::Datum statistics(const std::map<std::string, std::int64_t>& values) {
+  ovsdb::Datum out;
+  for (const auto& [key, value] : values) {
+    out.keys.emplace_back(key);
+    out.values.emplace_back(value);
+  }
+  return out;
+}
+ovsdb::Datum integer(std::int64_t value) {
+  return Atom(value);
+}
+
+TEST(OvsObserve, ReadsABridge) {
+  Database db;
+  db.add(kOpenVswitch, {{root::kOvsVersion, "3.1.0"}, {root::kDbVersion, "8.3.1"}});
+  const Uuid guest = db.add_port(
+      "vnet0",
+      {{interface::kType, ""},
+       {interface::kLinkState, "up"},
+       {interface::kMtu, integer(9000)},
+       {interface::kStatus, Map{{"driver_name", "tun"}}},
+       {interface::kStatistics, statistics({{"rx_packets", 1},
+                                            {"rx_bytes", 2},
+                                            {"tx_packets", 3},
+                                            {"tx_bytes", 4},
+                                            {"rx_dropped", 5},
+                                            {"tx_dropped", 6}})},
+       {interface::kExternalIds,
+        Map{{"attached-mac", "52:54:00:00:00:01"}, {"iface-id", "nic-1"}, {"vm-uuid", "dc1"}}}},
+      {{port::kTag, integer(7)}, {port::kExternalIds, Map{{"role", "dc"}}}});
+  const Uuid uplink =
+      db.add_port("eth0", {{interface::kStatus, Map{{"driver_name", "e1000e"}}},
+                           {interface::kError, "could not open network device eth0"}});
+  const Uuid ours = db.add_port("vmr-br0",
+                                {{interface::kType, "internal"},
+                                 {interface::kMacInUse, "52:54:00:00:00:09"},
+                                 {interface::kMtuRequest, integer(1500)}},
+                                {{port::kExternalIds, Map{{kOwnerKey, "vmirror"}}}});
+  const Uuid mirror = db.add(kMirror, {{mirror::kName, "vmirror-local"},
+                                       {mirror::kSelectSrcPort, Atom(guest)},
+                                       {mirror::kSelectDstPort, std::set<Uuid>{guest, uplink}},
+                                       {mirror::kOutputPort, Atom(ours)},
+                                       {mirror::kSnaplen, integer(128)},
+                                       {mirror::kStatistics, statistics({{"tx_packets", 8}})},
+                                       {mirror::kExternalIds, Map{{kOwnerKey, "vmirror"}}}});
+  const Uuid foreign = db.add(kMirror, {{mirror::kName, "span"},
+                                        {mirror::kSelectAll, Atom(true)},
+                                        {mirror::kOutputVlan, integer(9)},
+                                        {mirror::kExternalIds, Map{{kOwnerKey, "x"}}}});
+  db.add(kBridge, {{bridge::kName, "br0"},
+                   {bridge::kPorts, std::set<Uuid>{guest, uplink, ours}},
+                   {bridge::kMirrors, std::set<Uuid>{mirror, foreign}},
+                   {bridge::kFloodVlans, std::set<std::uint16_t>{9, 100}},
+                   {bridge::kExternalIds, Map{{vlans_key("vmirror"), "100,200"}}}});
+  db[kMirror].has_column[mirror::kFilter] = false;
+
+  const Observed o = to_observed(db.snapshot(), "vmirror");
+  EXPECT_EQ(o.revision, 5u);
+  EXPECT_EQ(o.capabilities.version, "Open vSwitch 3.1.0, schema 8.3.1");
+  EXPECT_TRUE(o.capabilities.snaplen);
+  EXPECT_FALSE(o.capabilities.filter);
+  const Switch& sw = o.switches.at("br0");
+  EXPECT_EQ(sw.unlearned_vlans, (std::set<std::uint16_t>{9, 100}));
+  EXPECT_EQ(sw.owned_unlearned_vlans, (std::set<std::uint16_t>{100, 200}));
+
+  const Port& vnet0 = sw.ports.at("vnet0");
+  EXPECT_EQ(vnet0.id, guest.text());
+  EXPECT_EQ(vnet0.mac->text(), "52:54:00:00:00:01");
+  EXPECT_EQ(vnet0.vm, "dc1");
+  EXPECT_EQ(vnet0.interface_id, "nic-1");
+  EXPECT_EQ(vnet0.labels.at("role"), "dc");
+  EXPECT_EQ(vnet0.vlan, 7);
+  EXPECT_EQ(vnet0.mtu, 9000u);
+  EXPECT_TRUE(vnet0.link_up);
+  EXPECT_FALSE(vnet0.uplink);
+  EXPECT_EQ(vnet0.counters, (PortCounters{1, 2, 3, 4, 11})) << "received by the switch: sent";
+  const Port& eth0 = sw.ports.at("eth0");
+  EXPECT_TRUE(eth0.uplink);
+  EXPECT_EQ(eth0.error, "could not open network device eth0");
+  EXPECT_FALSE(eth0.counters) << "not counted is not zero";
+  const Port& tap = sw.ports.at("vmr-br0");
+  EXPECT_TRUE(tap.owned);
+  EXPECT_EQ(tap.options, (Map{{"mtu_request", "1500"}}));
+  EXPECT_EQ(tap.mac->text(), "52:54:00:00:00:09");
+
+  const Mirror& m = sw.mirrors.at("vmirror-local");
+  EXPECT_TRUE(m.owned);
+  EXPECT_EQ(m.out_ports, std::set<std::string>{"vnet0"}) << "select_src_port: the guest sent it";
+  EXPECT_EQ(m.in_ports, (std::set<std::string>{"eth0", "vnet0"}));
+  EXPECT_EQ(m.output_port, "vmr-br0");
+  EXPECT_EQ(m.snaplen, 128u);
+  EXPECT_EQ(m.copied_frames, 8u);
+  const Mirror& span = sw.mirrors.at("span");
+  EXPECT_FALSE(span.owned) << "another owner's is foreign";
+  EXPECT_TRUE(span.all);
+  EXPECT_EQ(span.output_vlan, 9);
+  EXPECT_FALSE(span.copied_frames);
+}
+
+TEST(OvsObserve, TwoMirrorsOfOneNameAreTwo) {
+  Database db;
+  const Map mark = {{kOwnerKey, "vmirror"}};
+  const Uuid foreign = db.add(kMirror, {{mirror::kName, "m"}});
+  const Uuid ours = db.add(kMirror, {{mirror::kName, "m"}, {mirror::kExternalIds, mark}});
+  const Uuid doubled = db.add(kMirror, {{mirror::kName, "m"}, {mirror::kExternalIds, mark}});
+  db.add(kBridge,
+         {{bridge::kName, "br0"}, {bridge::kMirrors, std::set<Uuid>{foreign, ours, doubled}}});
+  const Observed o = to_observed(db.snapshot(), "vmirror");
+  const auto& mirrors = o.switches.at("br0").mirrors;
+  ASSERT_EQ(mirrors.size(), 3u);
+  EXPECT_TRUE(mirrors.at("m").owned);
+  EXPECT_TRUE(mirrors.at("m~" + doubled.text().substr(0, 8)).owned) << "can be removed by its name";
+  EXPECT_FALSE(mirrors.at("m~" + foreign.text().substr(0, 8)).owned);
+
+  const Step step{RemoveMirror{"br0", "m~" + doubled.text().substr(0, 8)}, ""};
+  const auto transaction = compose({&step, 1}, db.snapshot(), "vmirror");
+  ASSERT_TRUE(transaction) << transaction.error().text();
+  const auto& remove = std::get<ovsdb::Remove>(transaction->back());
+  EXPECT_EQ(remove.keys, ovsdb::Datum(Atom(doubled)));
+}
+
+TEST(OvsCompose, SaysWhatCantBe) {
+  Database db;
+  const Uuid port = db.add_port("vnet0");
+  const Uuid mirror = db.add(kMirror, {{mirror::kName, "theirs"}});
+  db.add(kBridge,
+         {{bridge::kName, "br0"}, {bridge::kPorts, Atom(port)}, {bridge::kMirrors, Atom(mirror)}});
+  db[kMirror].has_column[mirror::kFilter] = false;
+  const auto put = [](const std::string& name, const std::string& output,
+                      const std::string& filter = "") {
+    Mirror m;
+    m.name = name;
+    m.switch_name = "br0";
+    m.in_ports = {"vnet0", "gone"};
+    m.output_port = output;
+    m.filter = filter;
+    return Step{PutMirror{m}, ""};
+  };
+  using enum Error::Kind;
+  const struct {
+    const char* name;
+    Step step;
+    std::optional<Error::Kind> kind;
+  } cases[] = {
+      {"a selected port that is gone is left out", put("ours", "vnet0"), {}},
+      {"an output that is gone is an error", put("ours", "gone"), missing},
+      {"somebody else's mirror", put("theirs", "vnet0"), refused},
+      {"a column that the schema lacks", put("ours", "vnet0", "tcp"), unsupported},
+      {"no such bridge", {RemoveMirror{"br9", "m"}, ""}, missing},
+      {"somebody else's port", {PutPort{{"vnet0", "br0", "gre", {}}}, ""}, refused},
+      {"taking away somebody else's port", {RemovePort{"br0", "vnet0"}, ""}, refused},
+      {"taking away somebody else's mirror", {RemoveMirror{"br0", "theirs"}, ""}, refused},
+      {"what is gone already", {RemovePort{"br0", "gone"}, ""}, {}},
+  };
+  for (const auto& c : cases) {
+    const auto got = compose({&c.step, 1}, db.snapshot(), "vmirror");
+    EXPECT_EQ(got ? std::nullopt : std::optional(got.error().kind), c.kind) << c.name;
+  }
+}
+
+}  // namespace
+}  // namespace vmirror::ovs

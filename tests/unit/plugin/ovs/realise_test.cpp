@@ -1,0 +1,260 @@
+// What sessions become on bridges: output ports, session IDs, and the loops that are refused.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <regex>
+
+#include "plugin/ovs/outputs.hpp"
+
+namespace vmirror::ovs {
+namespace {
+
+IpAddress ip(const char* text) {
+  return *IpAddress::parse(text);
+}
+ErspanTarget erspan(const char* address, int version = 2,
+                    std::optional<std::uint16_t> session = {}) {
+  return {ip(address), version, session};
+}
+GreTarget gre(const char* address, std::optional<std::uint32_t> key = {}) {
+  return {ip(address), key};
+}
+
+SessionRequest session(const Target& target, const std::string& port = "vnet0",
+                       const std::string& bridge = "br0", Direction direction = Direction::both) {
+  return {bridge + "/" + port + "@" + to_text(target), "p", bridge, port, direction, 0, "", target};
+}
+
+Observed world() {
+  Observed observed;
+  observed.capabilities = {"Open vSwitch 3.1.0", 32, true, false, true, true, true};
+  for (const char* bridge : {"br0", "br1", "a-long-bridge-name"}) {
+    Switch& sw = observed.switches[bridge];
+    sw.name = bridge;
+    for (const char* name : {"vnet0", "vnet1"}) sw.ports[name].name = name;
+    sw.ports[bridge].name = bridge;
+    sw.ports[bridge].type = "internal";
+  }
+  Port& nic = observed.switches["br0"].ports["mon"];
+  nic.name = "mon";
+  nic.mac = *Mac::parse("52:54:00:00:00:01");
+  return observed;
+}
+Port& add_port(Observed& observed, const std::string& bridge, const std::string& name) {
+  Port& port = observed.switches[bridge].ports[name];
+  port.name = name;
+  return port;
+}
+
+/// With a name's hash replaced by '#'.
+std::string masked(const std::string& text) {
+  return std::regex_replace(text, std::regex("vmr-[0-9a-f]{11}"), "vmr-#");
+}
+
+std::string text_of(const OutputPort& port) {
+  return Step{PutPort{port}, ""}.text().substr(9);
+}
+
+TEST(OvsRealise, MakesAnOutputForEachTarget) {
+  const struct {
+    const char* name;
+    std::vector<SessionRequest> sessions;
+    std::vector<std::string> ports;
+    std::string output;
+  } cases[] = {
+      {"local", {session(LocalTarget{})}, {"br0/vmr-br0: internal mtu_request=1500"}, "vmr-br0"},
+      {"local, where the name is longer than a device's",
+       {session(LocalTarget{}, "vnet0", "a-long-bridge-name")},
+       {"a-long-bridge-name/vmr-#: internal mtu_request=1500"},
+       "vmr-#"},
+      {"the appliance's monitor NIC",
+       {session(LocalTarget{*Mac::parse("52:54:00:00:00:01")})},
+       {},
+       "mon"},
+      {"ERSPAN II",
+       {session(erspan("192.0.2.1", 2, 7))},
+       {"br0/vmr-#: erspan erspan_ver=1 key=7 remote_ip=192.0.2.1"},
+       "vmr-#"},
+      {"ERSPAN III, both directions: marked as ingress",
+       {session(erspan("192.0.2.1", 3, 7))},
+       {"br0/vmr-#: erspan erspan_dir=0 erspan_ver=2 key=7 remote_ip=192.0.2.1"},
+       "vmr-#"},
+      {"ERSPAN III, only what the guest receives: egress",
+       {session(erspan("192.0.2.1", 3, 7), "vnet0", "br0", Direction::in)},
+       {"br0/vmr-#: erspan erspan_dir=1 erspan_ver=2 key=7 remote_ip=192.0.2.1"},
+       "vmr-#"},
+      {"ERSPAN over IPv6",
+       {session(erspan("2001:db8::1", 2, 7))},
+       {"br0/vmr-#: ip6erspan erspan_ver=1 key=7 remote_ip=2001:db8::1"},
+       "vmr-#"},
+      {"GRE", {session(gre("192.0.2.1"))}, {"br0/vmr-#: gre remote_ip=192.0.2.1"}, "vmr-#"},
+      {"GRE with a key",
+       {session(gre("192.0.2.1", 70000))},
+       {"br0/vmr-#: gre key=70000 remote_ip=192.0.2.1"},
+       "vmr-#"},
+      {"RSPAN", {session(RspanTarget{100})}, {}, "vlan 100"},
+  };
+  for (const auto& c : cases) {
+    const Realisation r = realise({c.sessions}, world(), "vmirror");
+    std::vector<std::string> ports;
+    for (const OutputPort& port : r.ports) {
+      EXPECT_LE(port.name.size(), 15u) << c.name;
+      ports.push_back(masked(text_of(port)));
+    }
+    EXPECT_EQ(ports, c.ports) << c.name;
+    ASSERT_FALSE(r.verdicts[0].refused) << c.name << ": " << r.verdicts[0].refused->text();
+    EXPECT_EQ(masked(r.verdicts[0].output), c.output) << c.name;
+  }
+}
+
+TEST(OvsRealise, TheLocalPortTakesTheLargestFrameThatIsCopiedToIt) {
+  Observed observed = world();
+  observed.switches["br0"].ports["vnet0"].mtu = 1400;
+  observed.switches["br0"].ports["vnet1"].mtu = 9000;
+  const auto mtu = [&](std::vector<SessionRequest> sessions) {
+    return realise({sessions}, observed, "vmirror").ports.at(0).options.at("mtu_request");
+  };
+  EXPECT_EQ(mtu({session(LocalTarget{})}), "1500");
+  EXPECT_EQ(mtu({session(LocalTarget{}), session(LocalTarget{}, "vnet1")}), "9000");
+}
+
+TEST(OvsRealise, SessionIdsAreStableAndDoNotClash) {
+  const Desired two = {
+      {session(erspan("192.0.2.1")), session(erspan("192.0.2.1"), "vnet0", "br1")}};
+  const auto ids = [](const Realisation& r) {
+    std::vector<std::uint32_t> out;
+    for (const Verdict& v : r.verdicts) out.push_back(v.session_id.value_or(0));
+    return out;
+  };
+  const std::vector<std::uint32_t> first = ids(realise(two, world(), "vmirror"));
+  EXPECT_NE(first[0], first[1]) << "one collector tells two bridges apart, and so must the switch";
+  for (const std::uint32_t id : first) EXPECT_TRUE(id >= 1 && id <= 1023) << id;
+  EXPECT_EQ(ids(realise(two, world(), "vmirror")), first);
+  EXPECT_NE(ids(realise(two, world(), "other")), first) << "another owner has other IDs";
+
+  Observed taken = world();
+  Port& foreign = add_port(taken, "br1", "theirs");
+  foreign.type = "erspan";
+  foreign.options = {{"remote_ip", "192.0.2.1"}, {"key", std::to_string(first[0])}};
+  const std::vector<std::uint32_t> evaded = ids(realise(two, taken, "vmirror"));
+  EXPECT_NE(evaded[0], first[0]);
+  EXPECT_EQ(evaded[1], first[1]);
+
+  foreign.options["remote_ip"] = "192.0.2.2";
+  EXPECT_EQ(ids(realise(two, taken, "vmirror")), first) << "to another collector it is free";
+
+  // A port of ours keeps the ID that it has, also when the one it would rather have is free again.
+  Observed kept = world();
+  const OutputPort ours = realise(two, world(), "vmirror").ports.at(0);
+  Port& is = add_port(kept, ours.switch_name, ours.name);
+  is.owned = true;
+  is.type = "erspan";
+  is.options = ours.options;
+  is.options["key"] = "77";
+  EXPECT_EQ(ids(realise(two, kept, "vmirror"))[0], 77u);
+}
+
+TEST(OvsRealise, RefusesWithAReason) {
+  using enum Error::Kind;
+  const struct {
+    const char* name;
+    SessionRequest session;
+    std::function<void(Observed&)> change;
+    Error::Kind kind;
+    const char* what;
+  } cases[] = {
+      {"a tunnel as source", session(LocalTarget{}),
+       [](Observed& o) { o.switches["br0"].ports["vnet0"].type = "vxlan"; }, refused,
+       "is a tunnel (vxlan)"},
+      {"the monitor NIC itself",
+       session(LocalTarget{*Mac::parse("52:54:00:00:00:01")}, "mon"),
+       {},
+       refused,
+       "its own target"},
+      {"no monitor NIC",
+       session(LocalTarget{*Mac::parse("52:54:00:00:00:02")}),
+       {},
+       missing,
+       "no port of the switch has the monitor NIC's MAC 52:54:00:00:00:02"},
+      {"the monitor NIC is on another bridge",
+       session(LocalTarget{*Mac::parse("52:54:00:00:00:01")}, "vnet0", "br1"),
+       {},
+       missing,
+       "is on br0"},
+      {"an uplink over a tunnel", session(erspan("192.0.2.1")),
+       [](Observed& o) { o.switches["br0"].ports["vnet0"].uplink = true; }, refused,
+       "leads out of the host"},
+      {"the bridge's own port over a tunnel",
+       session(gre("192.0.2.1"), "br0"),
+       {},
+       refused,
+       "the host's own"},
+      {"the port that the tunnel leaves through", session(erspan("192.0.2.1")),
+       [](Observed& o) {
+         Port& tunnel = add_port(o, "br1", "t");
+         tunnel.owned = true;
+         tunnel.type = "erspan";
+         tunnel.options["remote_ip"] = "192.0.2.1";
+         tunnel.egress = "vnet0";
+       },
+       refused, "leave through this port"},
+      {"the collector's own port, as its labels say", session(erspan("192.0.2.1")),
+       [](Observed& o) { o.switches["br0"].ports["vnet0"].labels["ip"] = "10.0.0.1,192.0.2.1/24"; },
+       refused, "external_ids:ip has its address"},
+      {"a port in the RSPAN VLAN", session(RspanTarget{100}),
+       [](Observed& o) { o.switches["br0"].ports["vnet0"].vlan = 100; }, refused, "is in VLAN 100"},
+      {"no such VLAN", session(RspanTarget{4095}), {}, invalid, "no VLAN 4095"},
+      {"no such ERSPAN type", session(erspan("192.0.2.1", 1)), {}, invalid, "no ERSPAN type 1"},
+      {"an ID of more than 10 bits",
+       session(erspan("192.0.2.1", 2, 1024)),
+       {},
+       invalid,
+       "out of range"},
+      {"a group as collector", session(erspan("224.0.0.1")), {}, invalid, "no collector's address"},
+      {"no collector", session(GreTarget{}), {}, invalid, "no collector's address"},
+      {"a switch without ERSPAN", session(erspan("192.0.2.1")),
+       [](Observed& o) { o.capabilities.erspan = false; }, unsupported, "no erspan ports"},
+      {"an ID that is taken", session(erspan("192.0.2.1", 2, 7)),
+       [](Observed& o) {
+         Port& port = add_port(o, "br1", "theirs");
+         port.type = "erspan";
+         port.options = {{"remote_ip", "192.0.2.1"}, {"key", "7"}};
+       },
+       exhausted, "key 7 is taken by br1/theirs"},
+      {"a GRE tunnel that is taken", session(gre("192.0.2.1")),
+       [](Observed& o) {
+         Port& port = add_port(o, "br1", "theirs");
+         port.type = "gre";
+         port.options = {{"remote_ip", "192.0.2.1"}};
+       },
+       exhausted, "no key is taken by br1/theirs"},
+  };
+  for (const auto& c : cases) {
+    Observed observed = world();
+    if (c.change) c.change(observed);
+    const Realisation r = realise({{c.session}}, observed, "vmirror");
+    ASSERT_TRUE(r.verdicts.at(0).refused) << c.name;
+    EXPECT_EQ(r.verdicts[0].refused->kind, c.kind) << c.name;
+    EXPECT_NE(r.verdicts[0].refused->text().find(c.what), std::string::npos)
+        << c.name << ": " << r.verdicts[0].refused->text();
+    EXPECT_TRUE(r.mirrors.empty()) << c.name;
+  }
+}
+
+TEST(OvsRealise, ALoopThatOnlyTheTunnelTellsStaysKnown) {
+  Observed observed = world();
+  const Desired desired = {{session(erspan("192.0.2.1"))}};
+  const OutputPort port = realise(desired, observed, "vmirror").ports.at(0);
+  Port& is = add_port(observed, "br0", port.name);
+  is.owned = true;
+  is.type = port.type;
+  is.options = port.options;
+  is.egress = "vnet0";
+  const Realisation r = realise(desired, observed, "vmirror");
+  EXPECT_TRUE(r.verdicts[0].refused);
+  EXPECT_TRUE(r.mirrors.empty());
+  EXPECT_EQ(r.ports, std::vector{port}) << "else the next round would not know, and mirror again";
+}
+
+}  // namespace
+}  // namespace vmirror::ovs
