@@ -57,8 +57,10 @@ Found take_erspan(const Frame& frame, const Packet& p, const GreHeader& gre, Lay
   if (!h) return fail(out, h.error());
   set_inner(frame, p, gre.size + std::size_t{h->size},
             h->bare_ip ? LinkType::ip : LinkType::ethernet, out);
-  if (lost_tag(*h))
+  if (lost_tag(*h)) {
     out.inner.stripped = {ethertype::kVlan, static_cast<std::uint16_t>(h->cos << 13 | h->vlan)};
+    out.inner.wire_size += 4;
+  }
   Origin& o = out.origin;
   set_session(o, third ? Encapsulation::erspan3 : Encapsulation::erspan2, h->session);
   o.truncated = h->truncated;

@@ -5,10 +5,11 @@
 namespace vmirror {
 
 Frame without_outer_tag(const Frame& frame, std::span<std::uint8_t> buffer) {
-  constexpr std::size_t kMacs = 12, kTag = 4;
+  constexpr std::uint32_t kMacs = 12, kTag = 4;
   Frame out = frame;
   if (frame.stripped.present()) {
     out.stripped = {};
+    out.wire_size -= kTag;
     return out;
   }
   if (frame.bytes.size() < kMacs + kTag || buffer.size() < kMacs) return out;
@@ -17,7 +18,7 @@ Frame without_outer_tag(const Frame& frame, std::span<std::uint8_t> buffer) {
   std::memcpy(buffer.data(), frame.bytes.data(), kMacs);
   if (!kept.empty()) std::memcpy(buffer.data() + kMacs, kept.data(), kept.size());
   out.bytes = buffer.first(kMacs + kept.size());
-  out.wire_size = frame.wire_size - static_cast<std::uint32_t>(kTag);
+  out.wire_size -= kTag;
   return out;
 }
 

@@ -43,7 +43,7 @@ struct Origin {
 
 struct Frame {
   Bytes bytes;                  ///< As captured; may be shorter than the wire had.
-  std::uint32_t wire_size = 0;  ///< Bytes that the wire had, as far as known.
+  std::uint32_t wire_size = 0;  ///< Bytes that the wire had, a stripped tag included.
   LinkType link = LinkType::ethernet;
   VlanTag stripped;  ///< A tag that is no longer in `bytes` (ring metadata, ERSPAN header).
   Time time = 0;

@@ -1,0 +1,261 @@
+// The AF_PACKET ring, TPACKET_V3.
+//
+//   ring   | block | block | ... |        the kernel fills them in turn, we hand them back in turn
+//   block  | version 4 | offset to private 4 | status 4 | frames 4 | first frame's offset 4 | ... |
+//   frame  | tpacket3_hdr: next 4, time 8, captured 4, wire 4, status 4, mac 2, net 2, VLAN | bytes
+//   |
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "agent/capture/capture.hpp"
+#include "agent/capture/offloads.hpp"
+
+namespace vmirror {
+namespace {
+
+constexpr unsigned short kRawIp = 519;  // ARPHRD_RAWIP, which net/if_arp.h lacks.
+
+class RingSource : public FrameSource {
+ public:
+  explicit RingSource(const RingOptions& options) : options_(options) {}
+  ~RingSource() override {
+    if (ring_ != nullptr) munmap(ring_, options_.block_size * options_.block_count);
+    if (fd_ >= 0) close(fd_);  // Also ends promiscuity and the fanout membership.
+  }
+
+  Result<void> open();
+  Result<std::size_t> next(std::span<Frame> batch, int timeout_ms) override;
+  bool finished() const override { return false; }
+  std::span<const std::uint64_t, kDropKinds> dropped() const override { return dropped_; }
+  std::span<const std::string> warnings() const override { return warnings_; }
+
+ private:
+  template <typename T>
+  Result<void> set(int option, const T& value, const char* what);
+  Result<void> make_ring();
+  Result<void> bind_to(unsigned index);
+  Result<void> cut_to_snaplen();
+  tpacket_block_desc* block() const {
+    return reinterpret_cast<tpacket_block_desc*>(ring_ + current_ * options_.block_size);
+  }
+  bool ready() const {
+    return (__atomic_load_n(&block()->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) !=
+           0;
+  }
+  std::size_t hand_out(std::span<Frame> batch);
+  void hand_back();
+  void read_drops();
+  Result<std::size_t> interface_error();
+
+  RingOptions options_;
+  int fd_ = -1;
+  std::uint8_t* ring_ = nullptr;
+  std::size_t current_ = 0;     ///< The block that is read, or is the next to be.
+  std::uint32_t left_ = 0;      ///< Frames of it that were not handed out yet.
+  bool held_ = false;           ///< The block is ours: handed out, wholly or in part.
+  std::uint8_t* at_ = nullptr;  ///< The next frame in it.
+  LinkType link_ = LinkType::ethernet;
+  std::array<std::uint64_t, kDropKinds> dropped_{};
+  std::vector<std::string> warnings_;
+};
+
+std::string why(const char* what) {
+  return std::string(what) + ": " + std::strerror(errno);
+}
+
+template <typename T>
+Result<void> RingSource::set(int option, const T& value, const char* what) {
+  if (setsockopt(fd_, SOL_PACKET, option, &value, sizeof value) == 0) return {};
+  const auto kind = errno == EPERM || errno == EACCES ? Error::Kind::refused : Error::Kind::invalid;
+  return fail(kind, why(what), options_.interface, "see the ring's options, and dmesg(1)");
+}
+
+Result<void> RingSource::open() {
+  const unsigned index = if_nametoindex(options_.interface.c_str());
+  if (index == 0)
+    return fail(Error::Kind::missing, "no such interface", options_.interface,
+                "see `ip link` in this network namespace");
+  fd_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (fd_ < 0)
+    return fail(Error::Kind::refused, why("no packet socket"), options_.interface,
+                "run as root, or with CAP_NET_RAW");
+  for (const auto& name : merging_offloads(options_.interface, options_.offloads_off))
+    warnings_.push_back(options_.interface + ": " + name + " is on, frames may arrive merged");
+  // The filter and the direction come before the bind, so that nothing slips in.
+  if (auto made = make_ring(); !made) return made;
+  if (auto cut = cut_to_snaplen(); !cut) return cut;
+  if (options_.receive_only) {
+    if (auto only = set(PACKET_IGNORE_OUTGOING, 1, "receive only"); !only) return only;
+  }
+  if (auto bound = bind_to(index); !bound) return bound;
+  if (options_.promiscuous) {
+    packet_mreq request{};
+    request.mr_ifindex = static_cast<int>(index);
+    request.mr_type = PACKET_MR_PROMISC;
+    if (auto joined = set(PACKET_ADD_MEMBERSHIP, request, "promiscuous"); !joined) return joined;
+  }
+  if (options_.fanout_group) {
+    static constexpr int kModes[] = {PACKET_FANOUT_HASH, PACKET_FANOUT_LB, PACKET_FANOUT_CPU,
+                                     PACKET_FANOUT_RND, PACKET_FANOUT_QM};
+    const int value = *options_.fanout_group | kModes[static_cast<std::size_t>(options_.fanout)]
+                                                   << 16;
+    if (auto joined = set(PACKET_FANOUT, value, "fanout group"); !joined) return joined;
+  }
+  return {};
+}
+
+Result<void> RingSource::make_ring() {
+  if (auto version = set(PACKET_VERSION, static_cast<int>(TPACKET_V3), "ring version 3"); !version)
+    return version;
+  constexpr unsigned kFrame = 2048;  // Only its product with the count matters to version 3.
+  tpacket_req3 request{};
+  request.tp_block_size = static_cast<unsigned>(options_.block_size);
+  request.tp_block_nr = options_.block_count;
+  request.tp_frame_size = kFrame;
+  request.tp_frame_nr = request.tp_block_size / kFrame * request.tp_block_nr;
+  request.tp_retire_blk_tov = options_.block_timeout_ms;
+  if (auto ring = set(PACKET_RX_RING, request, "ring of this size"); !ring) return ring;
+  void* at = mmap(nullptr, options_.block_size * options_.block_count, PROT_READ | PROT_WRITE,
+                  MAP_SHARED, fd_, 0);
+  if (at == MAP_FAILED)
+    return fail(Error::Kind::exhausted, why("the ring can't be mapped"), options_.interface,
+                "make block_count smaller");
+  ring_ = static_cast<std::uint8_t*>(at);
+  return {};
+}
+
+/// A classic BPF program of one instruction: keep `snaplen` bytes.
+Result<void> RingSource::cut_to_snaplen() {
+  if (options_.snaplen == 0) return {};
+  sock_filter keep{BPF_RET | BPF_K, 0, 0, options_.snaplen};
+  const sock_fprog program{1, &keep};
+  if (setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
+    return fail(Error::Kind::invalid, why("snaplen"), options_.interface);
+  return {};
+}
+
+Result<void> RingSource::bind_to(unsigned index) {
+  sockaddr_ll address{};
+  address.sll_family = AF_PACKET;
+  address.sll_protocol = htons(ETH_P_ALL);
+  address.sll_ifindex = static_cast<int>(index);
+  if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return fail(Error::Kind::refused, why("bind"), options_.interface);
+  socklen_t size = sizeof address;
+  getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+  switch (address.sll_hatype) {
+    case ARPHRD_ETHER:
+    case ARPHRD_LOOPBACK:
+      link_ = LinkType::ethernet;
+      return {};
+    case ARPHRD_NONE:
+    case kRawIp:
+      link_ = LinkType::ip;
+      return {};
+    default:
+      return fail(Error::Kind::unsupported,
+                  "hardware type " + std::to_string(address.sll_hatype) + " is not read",
+                  options_.interface, "use an Ethernet or tun interface");
+  }
+}
+
+Result<std::size_t> RingSource::next(std::span<Frame> batch, int timeout_ms) {
+  if (held_ && left_ == 0) hand_back();
+  if (!held_ && !ready()) {
+    pollfd waiting{fd_, POLLIN | POLLERR, 0};
+    const int n = poll(&waiting, 1, timeout_ms);
+    if (n > 0 && (waiting.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && !ready())
+      return interface_error();
+    if (!ready()) {
+      read_drops();
+      return 0;
+    }
+  }
+  return hand_out(batch);
+}
+
+std::size_t RingSource::hand_out(std::span<Frame> batch) {
+  if (!held_) {
+    const auto& header = block()->hdr.bh1;
+    held_ = true;
+    left_ = header.num_pkts;
+    at_ = reinterpret_cast<std::uint8_t*>(block()) + header.offset_to_first_pkt;
+  }
+  const std::size_t count = std::min<std::size_t>(left_, batch.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto* h = reinterpret_cast<const tpacket3_hdr*>(at_);
+    __builtin_prefetch(at_ + h->tp_next_offset);
+    Frame& frame = batch[i];
+    frame.bytes = {at_ + h->tp_mac, h->tp_snaplen};
+    frame.wire_size = h->tp_len;
+    frame.link = link_;
+    frame.time = static_cast<Time>(h->tp_sec) * kSecond + h->tp_nsec;
+    frame.input = options_.input;
+    frame.stripped = {};
+    if ((h->tp_status & TP_STATUS_VLAN_VALID) != 0) {
+      const bool named = (h->tp_status & TP_STATUS_VLAN_TPID_VALID) != 0;
+      frame.stripped = {named ? h->hv1.tp_vlan_tpid : ethertype::kVlan,
+                        static_cast<std::uint16_t>(h->hv1.tp_vlan_tci)};
+      frame.wire_size += 4;
+    }
+    at_ += h->tp_next_offset;
+  }
+  left_ -= static_cast<std::uint32_t>(count);
+  return count;
+}
+
+void RingSource::hand_back() {
+  __atomic_store_n(&block()->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+  held_ = false;
+  current_ = (current_ + 1) % options_.block_count;
+  read_drops();
+}
+
+/// Reading the statistics sets the kernel's to zero, so they are added up here.
+void RingSource::read_drops() {
+  tpacket_stats_v3 stats{};
+  socklen_t size = sizeof stats;
+  if (getsockopt(fd_, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0)
+    dropped_[static_cast<std::size_t>(Drop::kernel)] += stats.tp_drops;
+}
+
+Result<std::size_t> RingSource::interface_error() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
+  sockaddr_ll address{};
+  size = sizeof address;
+  getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+  if (address.sll_ifindex <= 0)
+    return fail(Error::Kind::missing, "the interface was deleted", options_.interface,
+                "open it again once it is back");
+  if (error == 0) return 0;
+  if (error == ENETDOWN)
+    return fail(Error::Kind::unreachable, "the interface is down", options_.interface,
+                "ip link set " + options_.interface + " up");
+  return fail(Error::Kind::unreachable, std::strerror(error), options_.interface);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FrameSource>> open_ring(const RingOptions& options) {
+  auto ring = std::make_unique<RingSource>(options);
+  if (auto opened = ring->open(); !opened) return tl::unexpected(opened.error());
+  return ring;
+}
+
+}  // namespace vmirror
