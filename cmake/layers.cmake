@@ -46,6 +46,7 @@ vmirror_layer(agent/engine USES agent_capture agent_decap agent_dissect agent_st
 vmirror_layer(agent/api USES agent_engine agent_policy agent_reconcile Boost::json Boost::url Threads::Threads)
 # The command line. `vmirror` is agent/cli/vmirror_main.cpp, `vmirrord` agent/app/vmirrord_main.cpp.
 vmirror_layer(agent/cli USES agent_app agent_api plugin CLI11::CLI11)
+target_compile_definitions(agent_cli PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/cli/vmirror_main.cpp)
   add_executable(vmirror agent/cli/vmirror_main.cpp)
   target_link_libraries(vmirror PRIVATE agent_cli)

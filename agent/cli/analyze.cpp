@@ -1,0 +1,122 @@
+// `vmirror analyze`: capture files through the production pipeline.
+#include "agent/engine/analyze.hpp"
+
+#include <boost/algorithm/string/classification.hpp>
+#include <boost/algorithm/string/split.hpp>
+
+#include "agent/cli/command.hpp"
+#include "agent/cli/table.hpp"
+#include "agent/engine/json.hpp"
+
+namespace vmirror {
+
+namespace json = boost::json;
+
+namespace {
+
+struct AnalyzeArguments {
+  std::vector<std::string> files;
+  std::string protocols = "all";
+  std::string eve;
+  std::vector<std::uint32_t> sessions;
+  int rspan_vlan = 0;
+  bool encapsulated_only = false;
+};
+
+Result<std::shared_ptr<const Dissectors>> select_dissectors(const std::string& list) {
+  std::vector<std::string> names;
+  boost::split(names, list, boost::is_any_of(","));
+  auto selected = Dissectors::select(names);
+  if (!selected) return tl::unexpected(selected.error());
+  return std::make_shared<const Dissectors>(std::move(*selected));
+}
+
+void print_report(const CommandContext& context, const AnalyzeReport& report) {
+  const json::object object = to_json(report);
+  const EngineSnapshot& snapshot = report.snapshot;
+  const FrameCounters frames = snapshot.frames();
+  std::ostream& out = context.out;
+  out << report.packets << " packets, " << report.bytes << " bytes, " << report.flows << " flows, "
+      << snapshot.assets.size() << " assets, " << cell(object.if_contains("cpu_seconds"))
+      << " s of CPU\n";
+  out << "received " << frames.received << " = analysed " << frames.analysed << " + held "
+      << frames.held;
+  for (std::size_t i = 0; i < kDropKinds; ++i)
+    if (frames.dropped[i] != 0)
+      out << " + " << to_text(static_cast<Drop>(i)) << " " << frames.dropped[i];
+  out << "\n";
+  for (const InputSnapshot& input : snapshot.inputs) {
+    for (const std::string& warning : input.warnings) out << "warning: " << warning << "\n";
+    if (input.error) out << "error: " << input.error->text() << "\n";
+  }
+  const auto counts = [&](const char* title, const char* key) {
+    const auto* member = object.if_contains(key);
+    if (member == nullptr || !member->is_object()) return;
+    json::array rows;
+    for (const auto& [name, count] : member->get_object())
+      if (!count.is_number() || count.to_number<double>() != 0)
+        rows.push_back(json::object{{"name", name}, {"count", count}});
+    if (rows.empty()) return;
+    const Column columns[] = {{"name", title}, {"count", "COUNT"}};
+    out << "\n";
+    print_table(out, rows, columns, context.colour);
+  };
+  counts("DECAPSULATED", "decapsulated");
+  counts("PROTOCOL", "protocols");
+  counts("MALFORMED", "malformed");
+}
+
+int analyze_files(const CommandContext& context, const AnalyzeArguments& arguments) {
+  PipelineOptions options;
+  options.input_name = arguments.files.front();
+  options.decap.accept_bare = !arguments.encapsulated_only;
+  options.decap.sessions.insert(arguments.sessions.begin(), arguments.sessions.end());
+  if (arguments.rspan_vlan != 0)
+    options.decap.rspan_vlan = static_cast<std::uint16_t>(arguments.rspan_vlan);
+  auto dissectors = select_dissectors(arguments.protocols);
+  if (!dissectors) return report(context, dissectors.error());
+  options.dissectors = *dissectors;
+  // Without the registry there are no vendors; nothing else is lost.
+  if (auto vendors = Vendors::load())
+    options.vendors = std::make_shared<const Vendors>(std::move(*vendors));
+  std::unique_ptr<LineSink> sink;
+  if (!arguments.eve.empty()) {
+    SinkOptions sink_options{FileOutput{arguments.eve, 0, 0}};
+    sink_options.drain = std::chrono::minutes(1);
+    auto opened = LineSink::open(std::move(sink_options));
+    if (!opened) return report(context, opened.error());
+    sink = std::move(*opened);
+    options.eve.sink = sink.get();
+  }
+  const auto analysed = analyze(arguments.files, std::move(options));
+  if (!analysed) return report(context, analysed.error());
+  if (context.json)
+    print_json(context, to_json(*analysed));
+  else
+    print_report(context, *analysed);
+  const std::optional<Error>& broken = analysed->snapshot.inputs.front().error;
+  return broken ? report(context, *broken) : kOk;
+}
+
+}  // namespace
+
+void add_analyze(CLI::App& app, CommandContext& context, int& exit) {
+  CLI::App* command = app.add_subcommand(
+      "analyze", "Run capture files through the production pipeline; show what it counted");
+  auto arguments = std::make_shared<AnalyzeArguments>();
+  command->add_option("FILE", arguments->files, "pcap or pcapng files, gzip or not, read in order")
+      ->required();
+  command->add_flag("--json", context.json, "Print one JSON object");
+  command->add_option("--protocols", arguments->protocols, "none, all, or names joined by commas")
+      ->capture_default_str();
+  command->add_option("--eve", arguments->eve, "Write events to this file as EVE JSON lines");
+  command->add_option("--session", arguments->sessions, "Take only these mirroring sessions");
+  command->add_option("--rspan-vlan", arguments->rspan_vlan, "Frames of this VLAN are RSPAN copies")
+      ->check(CLI::Range(1, 4094));
+  command->add_flag("--encapsulated-only", arguments->encapsulated_only,
+                    "Count bare frames as not_mirrored instead of analysing them");
+  command->footer("Example: vmirror analyze --protocols dns,modbus --eve eve.json mirror.pcap");
+  command->callback([&, arguments] { exit = analyze_files(context, *arguments); });
+}
+
+}  // namespace vmirror

@@ -1,0 +1,64 @@
+// What every command of `vmirror` shares: its options, its exit codes, and how it prints.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+#include <functional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "plugin/base/result.hpp"
+
+namespace vmirror {
+
+/// Exit codes of every command.
+enum Exit : int {
+  kOk = 0,
+  kFailed = 1,  ///< The command could not do what was asked; standard error says why.
+  kDrift = 2,   ///< `plan`: the switch is not as the policies say. `sessions`: some are not active.
+  kUsage = 64,  ///< The command line is wrong.
+};
+
+/// What the command line says to all commands, and where output goes.
+struct CommandContext {
+  std::string socket = "/run/vmirror/control.sock";
+  bool json = false;
+  bool colour = false;    ///< Standard output is a terminal and NO_COLOR is not set.
+  bool progress = false;  ///< Standard error is a terminal.
+  std::ostream& out;
+  std::ostream& err;
+};
+
+/// One command: `add` declares it to the parser and sets its callback, which stores the exit code.
+using AddCommand = void (*)(CLI::App& app, CommandContext& context, int& exit);
+
+/// All commands, in the order of `--help`.
+const std::vector<AddCommand>& commands();
+
+/// Runs `vmirror` with these arguments (without the program's name); returns the exit code. What a
+/// test calls.
+int run_command_line(std::vector<std::string> arguments, CommandContext& context);
+
+/// Prints `error` to err and returns kFailed.
+int report(const CommandContext& context, const Error& error);
+/// GET (or another method) of the daemon's API; an error answer becomes the Error in it.
+Result<boost::json::object> ask_daemon(const CommandContext& context, const std::string& target,
+                                       const std::string& method = "GET",
+                                       const std::string& body = {});
+/// Prints one JSON object on a line of its own.
+void print_json(const CommandContext& context, const boost::json::object& object);
+
+// The commands by file.
+void add_status(CLI::App& app, CommandContext& context, int& exit);
+void add_sessions(CLI::App& app, CommandContext& context, int& exit);
+void add_assets(CLI::App& app, CommandContext& context, int& exit);
+void add_flows(CLI::App& app, CommandContext& context, int& exit);
+void add_explain(CLI::App& app, CommandContext& context, int& exit);
+void add_plan(CLI::App& app, CommandContext& context, int& exit);
+void add_apply(CLI::App& app, CommandContext& context, int& exit);
+void add_dissect(CLI::App& app, CommandContext& context, int& exit);
+void add_analyze(CLI::App& app, CommandContext& context, int& exit);
+void add_drivers(CLI::App& app, CommandContext& context, int& exit);
+
+}  // namespace vmirror

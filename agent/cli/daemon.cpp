@@ -1,0 +1,208 @@
+// The commands that show what the daemon knows: status, sessions, assets, flows, explain, plan.
+#include <boost/url/encode.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
+
+#include "agent/cli/command.hpp"
+#include "agent/cli/table.hpp"
+
+namespace vmirror {
+
+namespace json = boost::json;
+
+namespace {
+
+/// Declares a command that talks to the daemon.
+CLI::App* declare(CLI::App& app, CommandContext& context, const char* name, const char* description,
+                  const char* example) {
+  CLI::App* command = app.add_subcommand(name, description);
+  command->add_flag("--json", context.json, "Print one JSON object");
+  command->add_option("--socket", context.socket, "The daemon's control socket")
+      ->envname("VMIRROR_SOCKET")
+      ->capture_default_str();
+  command->footer(std::string("Example: ") + example);
+  return command;
+}
+
+/// Asks for `target`; prints it as JSON, or by `print`. `exit` is what `print` or `judge` says.
+template <typename Print>
+int show(const CommandContext& context, const std::string& target, Print print) {
+  const auto answer = ask_daemon(context, target);
+  if (!answer) return report(context, answer.error());
+  if (context.json) print_json(context, *answer);
+  return print(*answer);
+}
+
+const json::array& rows(const json::object& object, const char* key) {
+  static const json::array none;
+  const auto* value = object.if_contains(key);
+  return value != nullptr && value->is_array() ? value->get_array() : none;
+}
+
+std::string text(const json::object& object, const char* key) {
+  return cell(find(object, key));
+}
+
+constexpr Column kSessionColumns[] = {
+    {"name", "SESSION"},  {"vm", "VM"},         {"policy", "POLICY"}, {"direction", "DIRECTION"},
+    {"mirror", "MIRROR"}, {"output", "OUTPUT"}, {"session_id", "ID"}, {"copied_frames", "COPIED"},
+    {"state", "STATE"},   {"reason", "REASON"}};
+
+void heading(const CommandContext& context, const char* title) {
+  context.out << "\n"
+              << (context.colour ? "\033[1m" : "") << title << (context.colour ? "\033[0m" : "")
+              << "\n";
+}
+
+/// "received 812 = analysed 800 + held 0 + kernel 12"
+std::string equation(const json::object& frames) {
+  std::string out = "received " + text(frames, "received") + " = analysed " +
+                    text(frames, "analysed") + " + held " + text(frames, "held");
+  if (const auto* dropped = frames.if_contains("dropped"); dropped && dropped->is_object())
+    for (const auto& [kind, count] : dropped->get_object())
+      if (count.to_number<std::uint64_t>() != 0)
+        out += " + " + std::string(kind) + " " + cell(&count);
+  return out;
+}
+
+void print_errors(const CommandContext& context, const json::object& status) {
+  for (const char* key : {"switch.error", "policy_error", "reconcile.error"})
+    if (const auto* error = find(status, key); error != nullptr && error->is_object()) {
+      const json::object& e = error->get_object();
+      context.out << (context.colour ? "\033[31m" : "") << key << ": " << text(e, "where") << ": "
+                  << text(e, "what") << " (" << text(e, "remedy") << ")"
+                  << (context.colour ? "\033[0m" : "") << "\n";
+    }
+}
+
+void print_status(const CommandContext& context, const json::object& status) {
+  context.out << "host " << text(status, "host") << ", up " << text(status, "uptime_seconds")
+              << " s, " << text(status, "switch.version") << " " << text(status, "switch.state")
+              << "\n";
+  print_errors(context, status);
+  heading(context, "Policies");
+  constexpr Column kPolicies[] = {
+      {"name", "POLICY"}, {"sessions", "SESSIONS"}, {"state", "STATE"}, {"reason", "REASON"}};
+  print_table(context.out, rows(status, "policies"), kPolicies, context.colour);
+  heading(context, "Sessions");
+  print_table(context.out, rows(status, "sessions"), kSessionColumns, context.colour);
+  heading(context, "Coverage");
+  constexpr Column kCoverage[] = {
+      {"port", "PORT"},       {"vm", "VM"},       {"mac", "MAC"},          {"received", "RECEIVED"},
+      {"counted", "COUNTED"}, {"ratio", "RATIO"}, {"warnings", "WARNINGS"}};
+  print_table(context.out, rows(status, "coverage"), kCoverage, context.colour);
+  heading(context, "Inputs");
+  for (const json::value& input : rows(status, "inputs")) {
+    const json::object& o = input.as_object();
+    const auto* frames = find(o, "frames");
+    context.out << text(o, "name") << ": "
+                << (frames != nullptr && frames->is_object() ? equation(frames->get_object()) : "-")
+                << "\n";
+    for (const json::value& warning : rows(o, "warnings"))
+      context.out << "  warning: " << cell(&warning) << "\n";
+    if (const auto* error = find(o, "error"); error != nullptr && error->is_object())
+      context.out << "  " << text(error->get_object(), "what") << "\n";
+  }
+  if (const auto* frames = find(status, "frames"); frames != nullptr && frames->is_object())
+    context.out << "all: " << equation(frames->get_object()) << "\n";
+  heading(context, "Limits");
+  constexpr Column kLimits[] = {{"name", "LIMIT"},
+                                {"used", "USED"},
+                                {"limit", "OF"},
+                                {"unit", "UNIT"},
+                                {"overflow", "OVERFLOWS"}};
+  print_table(context.out, rows(status, "limits"), kLimits, context.colour);
+}
+
+/// A command that prints one table of the answer.
+void add_listing(CLI::App& app, CommandContext& context, int& exit, const char* name,
+                 const char* description, std::span<const Column> columns) {
+  const std::string example = std::string("vmirror ") + name + " --json";
+  CLI::App* command = declare(app, context, name, description, example.c_str());
+  command->callback([&context, &exit, name, columns] {
+    exit = show(context, std::string("/v1/") + name, [&](const json::object& answer) -> int {
+      if (!context.json) print_table(context.out, rows(answer, name), columns, context.colour);
+      return kOk;
+    });
+  });
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, CommandContext& context, int& exit) {
+  declare(app, context, "status",
+          "Show the daemon's state: policies, sessions, coverage, inputs, limits", "vmirror status")
+      ->callback([&] {
+        exit = show(context, "/v1/status", [&](const json::object& status) -> int {
+          if (!context.json) print_status(context, status);
+          return kOk;
+        });
+      });
+}
+
+void add_sessions(CLI::App& app, CommandContext& context, int& exit) {
+  declare(app, context, "sessions",
+          "Show each session, its state and the reason; 2: some are not active",
+          "vmirror sessions --json | jq -r '.sessions[] | select(.state != \"active\") | .reason'")
+      ->callback([&] {
+        exit = show(context, "/v1/sessions", [&](const json::object& answer) -> int {
+          const json::array& sessions = rows(answer, "sessions");
+          if (!context.json) print_table(context.out, sessions, kSessionColumns, context.colour);
+          for (const json::value& session : sessions)
+            if (text(session.as_object(), "state") != "active") return kDrift;
+          return kOk;
+        });
+      });
+}
+
+void add_assets(CLI::App& app, CommandContext& context, int& exit) {
+  static constexpr Column kColumns[] = {
+      {"mac", "MAC"},     {"vendor", "VENDOR"}, {"ips", "IPS"},         {"names", "NAMES"},
+      {"vlans", "VLANS"}, {"role", "ROLE"},     {"packets", "PACKETS"}, {"last", "LAST SEEN"}};
+  add_listing(app, context, exit, "assets", "Show the assets that were seen", kColumns);
+}
+
+void add_flows(CLI::App& app, CommandContext& context, int& exit) {
+  static constexpr Column kColumns[] = {
+      {"src_ip", "CLIENT"},   {"src_port", "PORT"}, {"dest_ip", "SERVER"},
+      {"dest_port", "PORT"},  {"proto", "PROTO"},   {"app_proto", "APP"},
+      {"packets", "PACKETS"}, {"bytes", "BYTES"},   {"state", "STATE"}};
+  add_listing(app, context, exit, "flows", "Show the greatest active flows", kColumns);
+}
+
+void add_explain(CLI::App& app, CommandContext& context, int& exit) {
+  CLI::App* command =
+      declare(app, context, "explain",
+              "Tell why a session is in its state, from the policy to the last error",
+              "vmirror explain vnet0@local");
+  auto name = std::make_shared<std::string>();
+  command->add_option("NAME", *name, "The session's name, as `vmirror sessions` shows it")
+      ->required();
+  command->callback([&, name] {
+    const std::string target =
+        "/v1/explain/" + boost::urls::encode(*name, boost::urls::unreserved_chars);
+    exit = show(context, target, [&](const json::object& answer) -> int {
+      if (!context.json)
+        for (const json::value& line : rows(answer, "lines")) context.out << cell(&line) << "\n";
+      return kOk;
+    });
+  });
+}
+
+void add_plan(CLI::App& app, CommandContext& context, int& exit) {
+  declare(app, context, "plan",
+          "Show what the daemon would change now (a dry run); 0: in sync, 2: drift", "vmirror plan")
+      ->callback([&] {
+        exit = show(context, "/v1/plan", [&](const json::object& answer) -> int {
+          const json::array& steps = rows(answer, "steps");
+          if (!context.json) {
+            for (const json::value& step : steps)
+              context.out << text(step.as_object(), "step") << "  # "
+                          << text(step.as_object(), "why") << "\n";
+            if (steps.empty()) context.out << "in sync\n";
+          }
+          return steps.empty() ? kOk : kDrift;
+        });
+      });
+}
+
+}  // namespace vmirror

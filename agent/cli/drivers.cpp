@@ -1,0 +1,34 @@
+// `vmirror drivers`: the kinds of virtual switch, and which of them this version drives.
+#include "agent/cli/command.hpp"
+#include "agent/cli/table.hpp"
+#include "plugin/registry.hpp"
+
+namespace vmirror {
+
+namespace json = boost::json;
+
+void add_drivers(CLI::App& app, CommandContext& context, int& exit) {
+  CLI::App* command = app.add_subcommand(
+      "drivers", "List the virtual switches and whether this version drives them");
+  command->add_flag("--json", context.json, "Print one JSON object");
+  command->footer("Example: vmirror drivers");
+  command->callback([&] {
+    json::array rows;
+    for (const DriverInfo& driver : drivers())
+      rows.push_back(
+          json::object{{"name", driver.name},
+                       {"supported", driver.supported},
+                       {"status", driver.supported ? "supported" : "not in this version"},
+                       {"summary", driver.summary}});
+    if (context.json) {
+      print_json(context, {{"drivers", rows}});
+    } else {
+      constexpr Column kColumns[] = {
+          {"name", "DRIVER"}, {"status", "STATUS"}, {"summary", "SUMMARY"}};
+      print_table(context.out, rows, kColumns, context.colour);
+    }
+    exit = kOk;
+  });
+}
+
+}  // namespace vmirror
