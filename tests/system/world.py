@@ -1,0 +1,254 @@
+"""A virtualization host in namespaces: Open vSwitch with the userspace datapath, guests, a collector.
+
+    netns web ---veth--- +-----+                +--------+
+    netns plc ---veth--- | br0 | ==tunnels==>   | br-wan | ---veth--- netns collector 192.0.2.9
+    netns hmi ---veth--- +-----+                +--------+
+                                     its internal port is the tunnels' end, 192.0.2.1
+
+Used by the demo and by the system tests, always inside the namespaces that inside.py makes: a private
+/run, so that names and paths are the usual ones and nobody else's. Processes are ended by their ID.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BIN = os.path.abspath(os.environ.get("VMIRROR_BIN", os.path.join(ROOT, "build", "release", "bin")))
+SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+OVSDB = "unix:/run/openvswitch/db.sock"
+
+# No IPv6 by itself: the traffic is what the tests make.
+QUIET = "net.ipv6.conf.all.disable_ipv6=1"
+HOST_ADDRESS, COLLECTOR_ADDRESS = "192.0.2.1", "192.0.2.9"
+#        name   address      MAC (of vendors that everybody knows)   UUID
+GUESTS = {
+    "web": ("10.0.0.11", "52:54:00:00:00:11", "aaaaaaaa-0000-4000-8000-000000000011"),
+    "plc": ("10.0.0.12", "00:80:f4:00:00:12", "aaaaaaaa-0000-4000-8000-000000000012"),
+    "hmi": ("10.0.0.13", "00:0e:8c:00:00:13", "aaaaaaaa-0000-4000-8000-000000000013"),
+}
+
+
+class Failed(Exception):
+    """A command or a wait that failed, with what is needed to see why."""
+
+
+def run(*command, check=True, timeout=60):
+    """Runs a command; returns what it printed."""
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False,
+                          timeout=timeout)
+    if check and done.returncode != 0:
+        raise Failed(f"`{' '.join(map(str, command))}` failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout.strip()
+
+
+def wait_for(what, condition, seconds=20.0):
+    """Waits until `condition()` is true (or gives something true, which is returned). An exception
+    of a command that fails is a `not yet`."""
+    end = time.monotonic() + seconds
+    reason = ""
+    while True:
+        try:
+            if result := condition():
+                return result
+        except (Failed, json.JSONDecodeError) as error:
+            reason = f": {error}"
+        if time.monotonic() > end:
+            raise Failed(f"waited {seconds:g} s for {what}{reason}")
+        time.sleep(0.02)
+
+
+def guest_port(name):
+    """The switch's port of a guest, named as libvirt would."""
+    return f"vnet-{name}"
+
+
+class World:
+    """All processes and namespaces; `directory` takes logs and what daemons keep."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.processes = {}
+        os.makedirs("/run/openvswitch", exist_ok=True)
+
+    # ---- Processes ----
+
+    def log_of(self, name):
+        return os.path.join(self.directory, name + ".log")
+
+    def spawn(self, name, *command, netns=None, stdout=None):
+        """Starts a process that lives on under `name`; its output goes to a log of that name."""
+        if netns:
+            command = ("ip", "netns", "exec", netns, *command)
+        with open(self.log_of(name), "ab") as log:
+            process = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
+                                       stdout=stdout or log, stderr=log)
+        self.processes[name] = process
+        return process
+
+    def alive(self, name):
+        return name in self.processes and self.processes[name].poll() is None
+
+    def kill(self, name, signal_number=signal.SIGKILL):
+        """Sends a signal and waits for the process's end."""
+        process = self.processes.pop(name, None)
+        if process is None:
+            return None
+        process.send_signal(signal_number)
+        try:
+            return process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise Failed(f"{name} did not end within 20 s of signal {signal_number}; see "
+                         f"{self.log_of(name)}") from None
+
+    def stop_all(self):
+        for name in list(self.processes):
+            self.kill(name)
+
+    # ---- The switch ----
+
+    def start_database(self, *arguments):
+        database = os.path.join(self.directory, "conf.db")
+        if not os.path.exists(database):
+            run("ovsdb-tool", "create", database, SCHEMA)
+        self.spawn("ovsdb-server", "ovsdb-server", database, "--remote=punix:/run/openvswitch/db.sock",
+                   "--remote=db:Open_vSwitch,Open_vSwitch,manager_options", "--no-chdir",
+                   "--unixctl=/run/openvswitch/ovsdb-server.ctl", "-vconsole:warn", *arguments)
+        wait_for("ovsdb-server", lambda: run("ovs-vsctl", "--no-wait", "--timeout=2", "init") == "")
+
+    def start_vswitchd(self):
+        self.spawn("ovs-vswitchd", "ovs-vswitchd", OVSDB, "--disable-system", "--no-chdir",
+                   "--unixctl=/run/openvswitch/ovs-vswitchd.ctl", "-vconsole:warn")
+        wait_for("ovs-vswitchd", lambda: "true" in self.vswitchd_ctl("version") or True)
+
+    def vswitchd_ctl(self, *words):
+        return run("ovs-appctl", "-T", "5", "-t", "/run/openvswitch/ovs-vswitchd.ctl", *words)
+
+    def vsctl(self, *words):
+        return run("ovs-vsctl", "--timeout=20", *words)
+
+    def start_switch(self, *database_arguments):
+        """ovsdb-server, ovs-vswitchd, br0 for the guests and br-wan as the tunnels' underlay."""
+        self.start_database(*database_arguments)
+        self.start_vswitchd()
+        run("sysctl", "-qw", QUIET, check=False)
+        self.vsctl("set", "Open_vSwitch", ".", "other_config:stats-update-interval=5000")
+        for bridge in ("br0", "br-wan"):
+            self.vsctl("--may-exist", "add-br", bridge, "--", "set", "bridge", bridge,
+                       "datapath_type=netdev")
+            run("ip", "link", "set", bridge, "up")
+        run("ip", "address", "add", HOST_ADDRESS + "/24", "dev", "br-wan")
+
+    # ---- Machines ----
+
+    def add_machine(self, name, bridge, port, address, mac=None, mtu=1500):
+        """A network namespace on a veth pair, without offloads that merge or leave out checksums."""
+        run("ip", "netns", "add", name)
+        run("ip", "-n", name, "link", "set", "lo", "up")
+        run("ip", "link", "add", port, "mtu", mtu, "type", "veth", "peer", "name", "eth0", "mtu", mtu,
+            "netns", name)
+        if mac:
+            run("ip", "-n", name, "link", "set", "eth0", "address", mac)
+        for command in (["ethtool", "-K", port], ["ip", "netns", "exec", name, "ethtool", "-K", "eth0"]):
+            run(*command, "tx", "off", "tso", "off", "gso", "off", "gro", "off", check=False)
+        run("ip", "netns", "exec", name, "sysctl", "-qw", QUIET, check=False)
+        run("ip", "-n", name, "address", "add", address + "/24", "dev", "eth0")
+        run("ip", "-n", name, "link", "set", "eth0", "up")
+        run("ip", "link", "set", port, "up")
+        self.vsctl("add-port", bridge, port)
+
+    def plug(self, name):
+        """Adds a guest's port to br0 as libvirt does on start and re-plug."""
+        _, mac, uuid = GUESTS[name]
+        port = guest_port(name)
+        self.vsctl("--if-exists", "del-port", port, "--", "add-port", "br0", port, "--", "set",
+                   "Interface", port, f'external-ids:attached-mac="{mac}"',
+                   f'external-ids:iface-id="{name}-nic0"', f'external-ids:vm-id="{uuid}"',
+                   f'external-ids:vm-name="{name}"', "external-ids:iface-status=active")
+
+    def add_guest(self, name):
+        address, mac, _ = GUESTS[name]
+        self.add_machine(name, "br0", guest_port(name), address, mac)
+        self.plug(name)
+
+    def add_collector(self):
+        # Copies are longer than what they copy: the way to a collector needs room for that.
+        self.add_machine("collector", "br-wan", "wan-collector", COLLECTOR_ADDRESS, mtu=9000)
+
+    def in_machine(self, name, *command, **options):
+        return run("ip", "netns", "exec", name, *command, **options)
+
+    # ---- Traffic ----
+
+    def serve(self, machine, kind):
+        process = self.spawn(f"{machine}-{kind}", sys.executable, os.path.join(HERE, "traffic.py"),
+                             "serve", kind, netns=machine, stdout=subprocess.PIPE)
+        if process.stdout.readline() != b"ready\n":
+            raise Failed(f"no {kind} server in {machine}; see {self.log_of(f'{machine}-{kind}')}")
+
+    def traffic(self, machine, *words):
+        self.in_machine(machine, sys.executable, os.path.join(HERE, "traffic.py"), *words)
+
+    def talk(self, rounds=4):
+        """One of everything: ARP, ICMP, TCP, DNS, mDNS, Modbus/TCP. Most of it has to do with plc."""
+        address = {name: guest[0] for name, guest in GUESTS.items()}
+        self.traffic("hmi", "ping", address["plc"], 3)
+        self.traffic("web", "ping", address["hmi"], 2)
+        self.traffic("hmi", "modbus", address["plc"], rounds * 4)
+        self.traffic("web", "http", address["plc"], rounds)
+        self.traffic("plc", "dns", address["web"], rounds)
+        self.traffic("plc", "mdns", address["plc"], "pump-7")
+
+    def start_guests(self):
+        for name in GUESTS:
+            self.add_guest(name)
+        self.serve("web", "dns")
+        self.serve("plc", "modbus")
+        self.serve("plc", "http")
+
+    # ---- What the switch says ----
+
+    def rows(self, table, *columns):
+        """The rows of a table as dicts; sets and maps as Python's."""
+        out = json.loads(self.vsctl("--format=json", f"--columns={','.join(columns)}", "list", table))
+        return [dict(zip(out["headings"], map(_plain, row))) for row in out["data"]]
+
+    def mirrors(self):
+        """All mirrors by name: selected and output ports by their names, in words one can compare."""
+        ports = {row["_uuid"]: row["name"] for row in self.rows("Port", "_uuid", "name")}
+        out = {}
+        for row in self.rows("Mirror", "name", "select_src_port", "select_dst_port", "output_port",
+                             "output_vlan", "snaplen", "external_ids"):
+            names = {key: sorted(ports.get(uuid, uuid) for uuid in _many(row[key]))
+                     for key in ("select_src_port", "select_dst_port", "output_port")}
+            out.setdefault(row["name"], []).append({**row, **names})
+        return out
+
+    def port_counters(self, port):
+        """What the switch counted: frames that the guest sent and received."""
+        [row] = [r for r in self.rows("Interface", "name", "statistics") if r["name"] == port]
+        statistics = row["statistics"] or {}
+        return statistics.get("rx_packets", 0), statistics.get("tx_packets", 0)
+
+
+def _plain(value):
+    """RFC 7047's notation of sets, maps and UUIDs as Python values."""
+    if isinstance(value, list) and len(value) == 2:
+        kind, inner = value
+        if kind == "uuid":
+            return inner
+        if kind == "set":
+            return [_plain(v) for v in inner]
+        if kind == "map":
+            return {_plain(k): _plain(v) for k, v in inner}
+    return value
+
+
+def _many(value):
+    return value if isinstance(value, list) else [value]
