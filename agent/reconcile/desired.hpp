@@ -1,0 +1,45 @@
+// desired: from policies and locations to the sessions that are wanted on this host. Pure.
+//
+//   policies, locations -> one session for each NIC and target, whoever asked for it
+//
+// Policies that want the same NIC at the same target share one session: directions are joined;
+// snaplen and filter are those of the highest priority. Where two of that priority disagree, the
+// one whose name sorts first decides and the other is refused there.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/model/location.hpp"
+#include "agent/model/policy.hpp"
+#include "agent/model/status.hpp"
+
+namespace vmirror {
+
+/// A policy's wish for one NIC and target that another policy overrules.
+struct Refusal {
+  SessionRequest request;  ///< Its name is "vnet0@local/POLICY".
+  Error reason;
+};
+
+struct Wish {
+  Desired desired;  ///< By switch, port and target.
+  std::vector<Refusal> refused;
+  std::vector<PolicyStatus> policies;     ///< By name.
+  std::map<std::string, Location> where;  ///< By session: its NIC.
+};
+
+/// `monitor_nic`: the appliance's, for the target `local`; none where the agent runs on the host.
+/// At `now` and later than a policy's expiry it selects nothing. Both NICs of a migration get
+/// their sessions, the incoming one too. Names: "vnet0@local"; where two switches have ports of
+/// one name, "br0/vnet0@local"; where one address is given twice, "vnet0@erspan-192.0.2.9~2".
+Wish desired(std::span<const Policy> policies, const Locations& locations, Time now,
+             const std::optional<Mac>& monitor_nic = std::nullopt);
+
+/// True when the selector has the NIC.
+bool selects(const Selector& selector, const Location& location);
+
+}  // namespace vmirror

@@ -1,0 +1,257 @@
+#include "agent/reconcile/judge.hpp"
+
+#include <algorithm>
+
+namespace vmirror {
+namespace {
+
+struct Ruling {
+  SessionState state;
+  std::string reason;
+};
+
+std::string clock_text(Time time) {
+  return format_time(time).substr(0, 19) + "Z";
+}
+
+std::string count(std::uint64_t n, const char* what) {
+  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+}
+
+std::uint64_t frames_of(const PortCounters& c, Direction direction) {
+  return (includes(direction, Direction::in) ? c.in_frames : 0) +
+         (includes(direction, Direction::out) ? c.out_frames : 0);
+}
+
+template <typename Map>
+const typename Map::mapped_type* find(const Map& map, const typename Map::key_type& key) {
+  const auto it = map.find(key);
+  return it == map.end() ? nullptr : &it->second;
+}
+
+/// Why the mirror is not yet as the driver wants it; none: it is.
+std::optional<std::string> difference(const SessionRequest& s, const Verdict& v, const Mirror* is,
+                                      const Realisation& realisation) {
+  const std::string name = "mirror " + v.mirror;
+  if (is == nullptr) return name + " is not on the switch yet";
+  const bool in = !includes(s.direction, Direction::in) || is->in_ports.contains(s.port);
+  const bool out = !includes(s.direction, Direction::out) || is->out_ports.contains(s.port);
+  if (!is->all && !(in && out)) return name + " does not select port " + s.port;
+  if (is->output_port.empty() && !is->output_vlan) return name + " has lost its output " + v.output;
+  const auto wanted = std::ranges::find_if(realisation.mirrors, [&](const Mirror& m) {
+    return m.name == v.mirror && m.switch_name == s.switch_name;
+  });
+  // The other ports that it selects are other sessions' business.
+  if (wanted != realisation.mirrors.end() &&
+      (wanted->output_port != is->output_port || wanted->output_vlan != is->output_vlan ||
+       wanted->snaplen != is->snaplen || wanted->filter != is->filter ||
+       wanted->vlans != is->vlans || wanted->all != is->all))
+    return name + " is not as it was asked for yet";
+  return std::nullopt;
+}
+
+/// What stands on the switch, before anything moves: a ruling when that is not right.
+std::optional<Ruling> rule_structure(const SessionRequest& s, const Verdict& v, const Switch& sw,
+                                     const JudgeInput& in) {
+  const Mirror* mirror = find(sw.mirrors, v.mirror);
+  if (const auto why = difference(s, v, mirror, in.realisation)) {
+    if (in.apply_error) return Ruling{SessionState::failed, *why + ": " + in.apply_error->text()};
+    return Ruling{SessionState::pending, *why};
+  }
+  const Port* port = find(sw.ports, s.port);
+  if (port == nullptr) return Ruling{SessionState::pending, "port " + s.port + " is gone"};
+  if (!port->error.empty())
+    return Ruling{SessionState::failed, "the switch says of port " + s.port + ": " + port->error};
+  if (mirror->output_vlan) return std::nullopt;
+  const Port* output = find(sw.ports, mirror->output_port);
+  if (output == nullptr)
+    return Ruling{SessionState::failed, "its output port " + mirror->output_port + " is gone"};
+  if (!output->error.empty())
+    return Ruling{SessionState::failed,
+                  "the switch says of port " + mirror->output_port + ": " + output->error};
+  return std::nullopt;
+}
+
+/// What moved since the base: the proof that copies flow, or that they don't.
+Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& now, bool counted) {
+  const Track::Counts& base = *track.base;
+  const std::uint64_t moved = now.port - base.port;
+  const bool received = now.received > base.received;
+  const auto active = [&] {
+    return Ruling{SessionState::active, "the switch shows it as asked, and copies move with port " +
+                                            s.port + "'s traffic"};
+  };
+  if (received || (moved > 0 && now.copied > base.copied)) {
+    track.proven = true;
+    track.base = now;
+    track.moved_at = 0;
+    return active();
+  }
+  if (moved == 0) {
+    track.moved_at = 0;
+    if (track.proven) return active();
+    return {SessionState::pending,
+            counted ? "port " + s.port + " has been silent since " + clock_text(base.at) +
+                          ": nothing to copy yet"
+                    : "the switch has not counted port " + s.port + "'s frames yet"};
+  }
+  if (track.moved_at == 0) track.moved_at = now.at;
+  if (!s.filter.empty()) {
+    if (track.proven) return active();
+    return {SessionState::pending, "no frame of port " + s.port + " matched the filter yet"};
+  }
+  const Time waited = now.at - track.moved_at;
+  const std::string fact = "port " + s.port + " moved " + count(moved, "frame") + " since " +
+                           clock_text(base.at) + ", its mirror copied none";
+  if (waited > kProofPatience) {
+    track.proven = false;
+    return {SessionState::failed, fact};
+  }
+  if (track.proven) return active();
+  return {SessionState::pending, fact + " yet"};
+}
+
+/// The counters of one session now.
+Track::Counts read_counts(const SessionRequest& s, const Port& port, const Mirror& mirror,
+                          const Evidence& evidence, Time now) {
+  Track::Counts c{now, port.id, 0, mirror.copied_frames.value_or(0), 0};
+  if (port.counters) c.port = frames_of(*port.counters, s.direction);
+  if (port.mac && std::holds_alternative<LocalTarget>(s.target))
+    if (const auto* n = find(evidence.received, *port.mac)) c.received = *n;
+  return c;
+}
+
+/// A port that was added again, or counters that went back: what was counted before says nothing.
+/// A count of the engine's that went back (it was started again) is only taken anew.
+void refresh_base(Track& track, const Track::Counts& now) {
+  if (!track.base || track.base->port_id != now.port_id || now.port < track.base->port ||
+      now.copied < track.base->copied) {
+    track.base = now;
+    track.moved_at = 0;
+    track.proven = false;
+  }
+  track.base->received = std::min(track.base->received, now.received);
+}
+
+Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const JudgeInput& in,
+            Time now) {
+  const auto forget = [&track] {
+    track.base.reset();
+    track.moved_at = 0;
+    track.proven = false;
+  };
+  if (v.refused) {
+    forget();
+    return {SessionState::refused, v.refused->text()};
+  }
+  const Switch* sw = find(in.observed.switches, s.switch_name);
+  if (sw == nullptr) {
+    forget();
+    return {SessionState::pending, "switch " + s.switch_name + " is gone"};
+  }
+  if (auto ruling = rule_structure(s, v, *sw, in)) {
+    forget();
+    return *ruling;
+  }
+  const Port& port = sw->ports.at(s.port);
+  const Mirror& mirror = sw->mirrors.at(v.mirror);
+  const Track::Counts counts = read_counts(s, port, mirror, in.evidence, now);
+  refresh_base(track, counts);
+  track.status.copied_frames = mirror.copied_frames;
+  if (port.counters) track.status.port_frames = counts.port;
+  return rule_traffic(track, s, counts, port.counters.has_value());
+}
+
+void settle(SessionStatus& status, Ruling ruling, Time now) {
+  if (status.since == 0 || status.state != ruling.state) status.since = now;
+  status.state = ruling.state;
+  status.reason = std::move(ruling.reason);
+}
+
+void describe(SessionStatus& status, const SessionRequest& s, const Wish& wish) {
+  status.name = s.name;
+  status.policy = s.policy;
+  status.switch_name = s.switch_name;
+  status.port = s.port;
+  status.direction = s.direction;
+  status.target = to_text(s.target);
+  status.mirror.clear();
+  status.output.clear();
+  status.session_id.reset();
+  status.copied_frames.reset();
+  status.port_frames.reset();
+  if (const Location* at = find(wish.where, s.name)) {
+    status.vm = at->vm();
+    status.mac = at->mac;
+  }
+}
+
+/// True while the switch still has what served a session that nobody asks for any more.
+bool still_there(const SessionStatus& status, const Observed& observed) {
+  const Switch* sw = find(observed.switches, status.switch_name);
+  const Mirror* mirror = sw == nullptr ? nullptr : find(sw->mirrors, status.mirror);
+  return mirror != nullptr && mirror->owned &&
+         (mirror->in_ports.contains(status.port) || mirror->out_ports.contains(status.port));
+}
+
+}  // namespace
+
+std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, Time now) {
+  std::map<std::string, Track> before;
+  for (const Track& track : previous) before.emplace(track.status.name, track);
+  std::map<std::string_view, const Verdict*> verdicts;
+  for (const Verdict& verdict : in.realisation.verdicts) verdicts[verdict.session] = &verdict;
+  std::vector<Track> out;
+  const auto take = [&](const SessionRequest& s) {
+    const auto it = before.find(s.name);
+    Track track = it == before.end() ? Track{} : std::move(it->second);
+    if (it != before.end()) before.erase(it);
+    describe(track.status, s, in.wish);
+    return track;
+  };
+  for (const SessionRequest& s : in.wish.desired.sessions) {
+    Track track = take(s);
+    if (const auto* found = find(verdicts, s.name)) {
+      const Verdict& verdict = **found;
+      track.status.mirror = verdict.mirror;
+      track.status.output = verdict.output;
+      track.status.session_id = verdict.session_id;
+      settle(track.status, rule(track, s, verdict, in, now), now);
+    } else {
+      settle(track.status, {SessionState::failed, "the driver says nothing of it"}, now);
+    }
+    out.push_back(std::move(track));
+  }
+  for (const Refusal& refusal : in.wish.refused) {
+    Track track = take(refusal.request);
+    settle(track.status, {SessionState::refused, refusal.reason.text()}, now);
+    out.push_back(std::move(track));
+  }
+  for (auto& [name, track] : before) {
+    if (!still_there(track.status, in.observed)) continue;
+    settle(track.status,
+           {SessionState::draining, "no policy asks for it; mirror " + track.status.mirror +
+                                        " is still there" +
+                                        (in.apply_error ? ": " + in.apply_error->text() : "")},
+           now);
+    out.push_back(std::move(track));
+  }
+  std::ranges::sort(out, {}, [](const Track& t) -> const std::string& { return t.status.name; });
+  return out;
+}
+
+std::vector<Track> judge_unreadable(std::span<const Track> previous, const Error& error, Time now) {
+  std::vector<Track> out(previous.begin(), previous.end());
+  for (Track& track : out) {
+    if (track.status.state == SessionState::refused) continue;
+    std::string past = to_text(track.status.state);
+    if (track.status.state == SessionState::unknown) continue;  // It has its reason already.
+    settle(track.status,
+           {SessionState::unknown, "it was " + past + " until the switch could not be read (" +
+                                       error.text() + "); it was left as it is"},
+           now);
+  }
+  return out;
+}
+
+}  // namespace vmirror

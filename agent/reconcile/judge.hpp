@@ -1,0 +1,66 @@
+// judge: the state of every session and the reason for it, from what was asked, what the switch
+// shows, and what moved. Pure.
+//
+//                 the switch shows the mirror as asked,
+//                 and copies move with the port's traffic
+//      pending ------------------------------------------> active
+//         |  ^                                               |
+//         |  | mended                                        | the port moves, its mirror does not
+//         v  |                                               v
+//       failed  <--------------------------------------------+
+//
+//   refused: never attempted.   draining: no longer asked for, still there.
+//   unknown: the switch can't be read; what was true before stays in the reason.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/model/status.hpp"
+#include "agent/reconcile/desired.hpp"
+
+namespace vmirror {
+
+/// What the engine received, of the NICs that it watches: unicast frames by MAC, since any time in
+/// the past, ever growing. Empty where no engine sees the copies.
+struct Evidence {
+  std::map<Mac, std::uint64_t> received;
+};
+
+/// A session's status and what must be remembered to judge it the next time.
+struct Track {
+  SessionStatus status;
+  /// Counters when it was last proven (or put): what moved since is what counts.
+  struct Counts {
+    Time at = 0;
+    std::string port_id;
+    std::uint64_t port = 0, copied = 0, received = 0;
+    bool operator==(const Counts&) const = default;
+  };
+  std::optional<Counts> base;
+  Time moved_at = 0;    ///< When the port was first seen to move since; 0: it has not.
+  bool proven = false;  ///< Copies were seen to move since the mirror was put.
+};
+
+struct JudgeInput {
+  const Wish& wish;
+  const Realisation& realisation;  ///< The driver's, for `wish`.
+  const Observed& observed;
+  const Evidence& evidence;
+  std::optional<Error> apply_error;  ///< Of the latest apply, until one succeeds.
+};
+
+/// How long a port may move without a copy before the session has failed. Open vSwitch writes its
+/// counters every 5 s.
+constexpr Time kProofPatience = 15 * kSecond;
+
+/// One track for each session asked or refused, and for those that drain; by name.
+std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, Time now);
+
+/// The same when the switch can't be read: every session is unknown, its past state in the reason.
+std::vector<Track> judge_unreadable(std::span<const Track> previous, const Error& error, Time now);
+
+}  // namespace vmirror
