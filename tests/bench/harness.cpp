@@ -104,7 +104,9 @@ void Report::add(const Measure& measure) {
 }
 
 void Report::note(const std::string& text) {
-  if (!json_) out_ << "  " << text << std::endl;
+  constexpr std::size_t kMost = 160;  // Of a program that said much, the beginning.
+  const std::string line = text.substr(0, std::min(text.find('\n'), kMost));
+  if (!json_) out_ << "  " << line << std::endl;
 }
 
 void Report::finish() {
@@ -210,7 +212,7 @@ Result<std::vector<double>> run_part(const std::vector<std::string>& arguments, 
   std::vector<std::string> command;
   if (instructions) {
     command = {"valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-               "--collect-atstart=no", "--toggle-collect=vmirror_bench_measured*"};
+               "--collect-atstart=no", "--toggle-collect=*vmirror_bench_measured*"};
   }
   command.push_back(self_path());
   command.insert(command.end(), arguments.begin(), arguments.end());

@@ -1,0 +1,71 @@
+// vmirror_bench [NAME...] [--json] [--list]: runs the benches of these names, or all.
+#include <cstring>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "tests/bench/benches.hpp"
+#include "tests/bench/harness.hpp"
+
+namespace vmirror::bench {
+namespace {
+
+constexpr Bench kBenches[] = {
+    {"engine", "the pipeline on a capture file, against a bare loop, nfpcapd and argus",
+     bench_engine},
+    {"erspan", "frames in ERSPAN II, against the bare frames; allocations", bench_erspan},
+    {"memory", "one million flows; endless replay", bench_memory},
+    {"protocols", "all protocols, against none", bench_protocols},
+    {"live", "a veth at top speed, against a bare TPACKET_V3 loop (root)", bench_live},
+};
+
+constexpr Part kParts[] = {
+    {"@pass", part_pass},
+    {"@memory", part_memory},
+    {"@send", part_send},
+    {"@live", part_live},
+};
+
+int run_benches(const std::vector<std::string>& names, bool json) {
+  for (const auto& name : names) {
+    bool known = false;
+    for (const Bench& bench : kBenches) known = known || name == bench.name;
+    if (!known) {
+      std::cerr << "vmirror_bench: no bench `" << name << "`; see --list\n";
+      return 64;
+    }
+  }
+  Report report(std::cout, json);
+  for (const Bench& bench : kBenches) {
+    bool wanted = names.empty();
+    for (const auto& name : names) wanted = wanted || name == bench.name;
+    if (wanted) bench.run(report);
+  }
+  report.finish();
+  return 0;
+}
+
+}  // namespace
+}  // namespace vmirror::bench
+
+int main(int argc, char** argv) {
+  using namespace vmirror::bench;
+  std::vector<std::string> names(argv + 1, argv + argc);
+  for (const Part& part : kParts) {
+    if (!names.empty() && names[0] == part.name) return part.run({names.begin() + 1, names.end()});
+  }
+  bool json = false;
+  std::vector<std::string> wanted;
+  for (const auto& name : names) {
+    if (name == "--list") {
+      for (const Bench& bench : kBenches) std::cout << bench.name << "\t" << bench.what << '\n';
+      return 0;
+    }
+    if (name == "--json") {
+      json = true;
+    } else {
+      wanted.push_back(name);
+    }
+  }
+  return run_benches(wanted, json);
+}

@@ -1,0 +1,20 @@
+// The benches and their parts, one source each; bench_main.cpp lists them.
+#pragma once
+
+#include "tests/bench/harness.hpp"
+
+namespace vmirror::bench {
+
+void bench_engine(Report& report);
+void bench_erspan(Report& report);
+void bench_memory(Report& report);
+void bench_protocols(Report& report);
+void bench_live(Report& report);
+void bench_mirror_latency(Report& report);
+
+int part_pass(const std::vector<std::string>& arguments);
+int part_memory(const std::vector<std::string>& arguments);
+int part_send(const std::vector<std::string>& arguments);
+int part_live(const std::vector<std::string>& arguments);
+
+}  // namespace vmirror::bench

@@ -1,0 +1,165 @@
+#include "tests/bench/passes.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "agent/capture/capture.hpp"
+#include "agent/engine/analyze.hpp"
+#include "tests/bench/benches.hpp"
+
+namespace vmirror::bench {
+namespace {
+
+/// Not inlined, and by this name: callgrind counts what is executed inside (run_part).
+template <typename Function>
+[[gnu::noinline]] auto vmirror_bench_measured(Function&& function) {
+  auto result = function();
+  asm volatile("" ::: "memory");  // No tail call.
+  return result;
+}
+
+std::uint64_t walk(const std::uint8_t* at, const std::uint8_t* end, std::uint64_t& packets) {
+  std::uint64_t sum = 0;
+  at += 24;
+  while (end - at >= 16) {
+    std::uint32_t size;
+    std::memcpy(&size, at + 8, 4);
+    at += 16;
+    if (size > static_cast<std::size_t>(end - at)) break;
+    if (size >= 64) {
+      std::uint64_t words[8];
+      std::memcpy(words, at, 64);
+      for (const std::uint64_t word : words) sum += word;
+    } else {
+      for (std::uint32_t i = 0; i < size; ++i) sum += at[i];
+    }
+    at += size;
+    ++packets;
+  }
+  return sum;
+}
+
+}  // namespace
+
+Pass bare_pass(const std::string& path) {
+  Pass pass;
+  const double start = thread_cpu_seconds();
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat info {};
+  if (file < 0 || fstat(file, &info) != 0) return pass;
+  const auto size = static_cast<std::size_t>(info.st_size);
+  void* const at = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
+  close(file);
+  if (at == MAP_FAILED) return pass;
+  madvise(at, size, MADV_SEQUENTIAL);
+  const auto* const begin = static_cast<const std::uint8_t*>(at);
+  keep(vmirror_bench_measured([&] { return walk(begin, begin + size, pass.packets); }));
+  munmap(at, size);
+  pass.cpu_seconds = thread_cpu_seconds() - start;
+  return pass;
+}
+
+Result<Pass> engine_pass(const std::string& path, const PipelineOptions& options) {
+  const std::string files[] = {path};
+  const double start = thread_cpu_seconds();
+  const auto report = vmirror_bench_measured([&] { return analyze(files, options); });
+  if (!report) return tl::unexpected(report.error());
+  return Pass{report->packets, thread_cpu_seconds() - start, report->flows};
+}
+
+Result<Pass> source_pass(const std::string& path) {
+  const double start = thread_cpu_seconds();
+  Pass pass;
+  auto source = open_capture_file(path);
+  if (!source) return tl::unexpected(source.error());
+  std::array<Frame, kBatch> batch;
+  const auto ended = vmirror_bench_measured([&]() -> Result<std::size_t> {
+    while (!(*source)->finished()) {
+      const auto count = (*source)->next(batch, 0);
+      if (!count) return count;
+      pass.packets += *count;
+    }
+    return 0;
+  });
+  if (!ended) return tl::unexpected(ended.error());
+  source->reset();
+  pass.cpu_seconds = thread_cpu_seconds() - start;
+  return pass;
+}
+
+Result<PipelineOptions> pipeline_options(const std::string& protocols) {
+  const std::string names[] = {protocols};
+  auto dissectors = Dissectors::select(names);
+  if (!dissectors) return tl::unexpected(dissectors.error());
+  PipelineOptions options;
+  if (dissectors->size() > 0) {
+    options.dissectors = std::make_shared<const Dissectors>(std::move(*dissectors));
+  }
+  if (auto vendors = Vendors::load()) {
+    options.vendors = std::make_shared<const Vendors>(std::move(*vendors));
+  }
+  return options;
+}
+
+Result<HeldFrames> HeldFrames::load(const std::string& path) {
+  auto source = open_capture_file(path);
+  if (!source) return tl::unexpected(source.error());
+  HeldFrames held;
+  std::vector<std::size_t> offsets;
+  std::array<Frame, kBatch> batch;
+  while (!(*source)->finished()) {
+    const auto count = (*source)->next(batch, 0);
+    if (!count) return tl::unexpected(count.error());
+    for (std::size_t i = 0; i < *count; ++i) {
+      offsets.push_back(held.bytes_.size());
+      held.bytes_.insert(held.bytes_.end(), batch[i].bytes.begin(), batch[i].bytes.end());
+      held.frames_.push_back(batch[i]);
+    }
+  }
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    Frame& frame = held.frames_[i];
+    frame.bytes = Bytes(held.bytes_.data() + offsets[i], frame.bytes.size());
+  }
+  if (!offsets.empty()) held.duration_ = held.frames_.back().time - held.frames_.front().time + 1;
+  return held;
+}
+
+void HeldFrames::replay(Pipeline& pipeline) {
+  for (std::size_t done = 0; done < frames_.size(); done += kBatch) {
+    const std::size_t count = std::min(kBatch, frames_.size() - done);
+    const std::span<Frame> batch(frames_.data() + done, count);
+    pipeline.process(batch);
+    for (Frame& frame : batch) frame.time += duration_;
+  }
+}
+
+/// @pass bare|source|none|all FILE: prints packets, CPU seconds, flows, peak anonymous bytes.
+int part_pass(const std::vector<std::string>& arguments) {
+  if (arguments.size() != 2) return 64;
+  const std::string& kind = arguments[0];
+  Result<Pass> pass;
+  if (kind == "bare") {
+    pass = bare_pass(arguments[1]);
+  } else if (kind == "source") {
+    pass = source_pass(arguments[1]);
+  } else if (auto options = pipeline_options(kind)) {
+    pass = engine_pass(arguments[1], *options);
+  } else {
+    pass = tl::unexpected(options.error());
+  }
+  if (!pass) {
+    std::fprintf(stderr, "%s\n", pass.error().text().c_str());
+    return 1;
+  }
+  std::printf("%.0f\n%.9f\n%.0f\n%.0f\n", static_cast<double>(pass->packets), pass->cpu_seconds,
+              static_cast<double>(pass->flows), static_cast<double>(resident().peak));
+  return 0;
+}
+
+}  // namespace vmirror::bench
