@@ -44,6 +44,12 @@ vmirror_layer(agent/engine USES agent_capture agent_decap agent_dissect agent_st
 # agent/api has the HTTP server and client (http.hpp); its routes go there too. The command line is
 # agent/cli, above agent/app.
 vmirror_layer(agent/api USES agent_engine agent_policy agent_reconcile Boost::json Boost::url Threads::Threads)
+# The daemon: configuration (config.hpp), wiring, and vmirrord_main.cpp.
+vmirror_layer(agent/app USES agent_api agent_affinity agent_reconcile agent_policy agent_engine plugin spdlog::spdlog)
+if(EXISTS ${CMAKE_SOURCE_DIR}/agent/app/vmirrord_main.cpp)
+  add_executable(vmirrord agent/app/vmirrord_main.cpp)
+  target_link_libraries(vmirrord PRIVATE agent_app CLI11::CLI11)
+endif()
 # The command line. `vmirror` is agent/cli/vmirror_main.cpp, `vmirrord` agent/app/vmirrord_main.cpp.
 vmirror_layer(agent/cli USES agent_app agent_api plugin CLI11::CLI11)
 target_compile_definitions(agent_cli PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")

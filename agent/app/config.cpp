@@ -1,0 +1,208 @@
+#include "agent/app/config.hpp"
+
+#include <unistd.h>
+
+#include <array>
+
+#include "agent/flow/flow_table.hpp"
+#include "agent/policy/yaml.hpp"
+
+namespace vmirror {
+namespace {
+
+using yaml::Node;
+using yaml::Reader;
+
+constexpr std::int64_t kMostFlows = FlowTable::kMostFlows;
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+Result<void> read_switch(const Node& node, Config& config) {
+  DriverConfig driver;
+  std::int64_t timeout = driver.ovs.timeout.count();
+  const auto done = yaml::map({
+      {"driver", yaml::text(driver.name)},
+      {"remote", yaml::text(driver.ovs.remote)},
+      {"private_key", yaml::text(driver.ovs.private_key)},
+      {"certificate", yaml::text(driver.ovs.certificate)},
+      {"ca_certificate", yaml::text(driver.ovs.ca_certificate)},
+      {"owner", yaml::text(driver.ovs.owner)},
+      {"timeout_ms", yaml::number(timeout, 100, 60000)},
+  })(node);
+  if (!done) return done;
+  driver.ovs.timeout = std::chrono::milliseconds(timeout);
+  config.driver = driver;
+  return {};
+}
+
+/// The keys that every input has, whether it is `local` or one of `inputs`.
+std::vector<yaml::Key> ring_keys(InputConfig& input) {
+  return {
+      {"workers", yaml::number(input.workers, 1, 64)},
+      {"block_size", yaml::number(input.ring.block_size, 4096, 1 << 28)},
+      {"block_count", yaml::number(input.ring.block_count, 1, 65536)},
+      {"snaplen", yaml::number(input.ring.snaplen, 0, 65535)},
+      {"fanout", yaml::one_of<Fanout>(input.ring.fanout, {{"hash", Fanout::hash},
+                                                          {"load_balance", Fanout::load_balance},
+                                                          {"cpu", Fanout::cpu},
+                                                          {"random", Fanout::random},
+                                                          {"queue", Fanout::queue}})},
+      {"promiscuous", yaml::boolean(input.ring.promiscuous)},
+      {"offloads_off", yaml::boolean(input.ring.offloads_off)},
+      {"max_depth", yaml::number(input.decap.max_depth, 1, 16)},
+      {"reinject", yaml::text(input.reinject)},
+  };
+}
+
+Result<void> read_local(const Node& node, Config& config) {
+  Mac nic;
+  auto keys = ring_keys(config.local);
+  keys.push_back({"monitor_nic", [&](const Node& at) -> Result<void> {
+                    const auto done = yaml::parsed(nic, Mac::parse, "write a MAC address")(at);
+                    if (done) config.monitor_nic = nic;
+                    return done;
+                  }});
+  return yaml::map(std::move(keys))(node);
+}
+
+Reader session_set(std::set<std::uint32_t>& out) {
+  return yaml::list([&out](const Node& at) {
+    return yaml::integer([&out](auto v) { out.insert(static_cast<std::uint32_t>(v)); }, 0,
+                         0xffffffff)(at);
+  });
+}
+
+Result<void> read_input(const Node& node, Config& config) {
+  InputConfig input;
+  bool accept_bare = true;
+  std::uint16_t vlan = 0;
+  auto keys = ring_keys(input);
+  keys.push_back({"name", yaml::text(input.name)});
+  keys.push_back({"interface", yaml::text(input.ring.interface), true});
+  keys.push_back(
+      {"accept", yaml::one_of<bool>(accept_bare, {{"any", true}, {"encapsulated", false}})});
+  keys.push_back({"sessions", session_set(input.decap.sessions)});
+  keys.push_back({"rspan_vlan", yaml::number(vlan, 1, 4094)});
+  const auto done = yaml::map(std::move(keys))(node);
+  if (!done) return done;
+  if (input.name.empty()) input.name = input.ring.interface;
+  input.decap.accept_bare = accept_bare;
+  if (vlan != 0) input.decap.rspan_vlan = vlan;
+  if (input.name == "local")
+    return node.wrong("the name `local` is taken", "it is the target `local`'s; choose another");
+  for (const InputConfig& other : config.inputs)
+    if (other.name == input.name)
+      return node.wrong("two inputs are named `" + input.name + "`", "give one another `name`");
+  config.inputs.push_back(std::move(input));
+  return {};
+}
+
+Reader words(std::vector<std::string>& out) {
+  return [&out](const Node& node) -> Result<void> {
+    out.clear();
+    if (!node.scalar().empty()) {
+      out.push_back(node.scalar());
+      return {};
+    }
+    return yaml::list([&out](const Node& at) -> Result<void> {
+      out.push_back(at.scalar());
+      return {};
+    })(node);
+  };
+}
+
+Result<void> read_analysis(const Node& node, Config& config) {
+  return yaml::map({
+      {"protocols", words(config.protocols)},
+      {"max_flows", yaml::number(config.max_flows, 1024, kMostFlows)},
+      {"max_streams", yaml::number(config.max_streams, 16, 1 << 24)},
+      {"max_assets", yaml::number(config.max_assets, 16, 1 << 24)},
+      {"top_flows", yaml::number(config.top_flows, 0, 10000)},
+  })(node);
+}
+
+Result<void> read_eve(const Node& node, Config& config) {
+  FileOutput file;
+  SocketOutput socket;
+  SinkOptions options;
+  std::uint64_t megabytes = file.max_bytes >> 20;
+  std::size_t queue_megabytes = options.queue_bytes >> 20;
+  const auto done = yaml::map({
+      {"file", yaml::text(file.path)},
+      {"max_megabytes", yaml::number(megabytes, 0, 1 << 20)},
+      {"keep", yaml::number(file.keep, 0, 1000)},
+      {"socket", yaml::text(socket.path)},
+      {"datagram", yaml::boolean(socket.datagram)},
+      {"queue_megabytes", yaml::number(queue_megabytes, 1, 4096)},
+  })(node);
+  if (!done) return done;
+  if (file.path.empty() == socket.path.empty())
+    return node.wrong("an EVE output is either a `file` or a `socket`", "name exactly one");
+  file.max_bytes = megabytes << 20;
+  options.queue_bytes = queue_megabytes << 20;
+  if (socket.path.empty())
+    options.output = file;
+  else
+    options.output = socket;
+  config.eve.push_back(std::move(options));
+  return {};
+}
+
+Result<void> read_prometheus(const Node& node, Config& config) {
+  PrometheusConfig out;
+  const auto done = yaml::map({
+      {"address", yaml::text(out.address)},
+      {"port", yaml::number(out.port, 0, 65535)},
+  })(node);
+  if (done) config.prometheus = out;
+  return done;
+}
+
+Result<void> read_export(const Node& node, Config& config) {
+  return yaml::map({
+      {"eve", yaml::list([&](const Node& at) { return read_eve(at, config); })},
+      {"stats_interval",
+       yaml::integer([&](auto v) { config.eve_stats_interval = std::chrono::seconds(v); }, 0,
+                     86400)},
+      {"prometheus", [&](const Node& at) { return read_prometheus(at, config); }},
+  })(node);
+}
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text, const std::string& file) {
+  Config config;
+  const auto done = yaml::read(
+      text, file,
+      yaml::map({
+          {"host", yaml::text(config.host)},
+          {"policies", yaml::text(config.policies)},
+          {"socket", yaml::text(config.socket)},
+          {"log_level",
+           yaml::one_of<std::string>(
+               config.log_level,
+               {{"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}})},
+          {"on_stop", yaml::one_of<OnStop>(config.on_stop,
+                                           {{"remove", OnStop::remove}, {"keep", OnStop::keep}})},
+          {"switch", [&](const Node& at) { return read_switch(at, config); }},
+          {"local", [&](const Node& at) { return read_local(at, config); }},
+          {"inputs", yaml::list([&](const Node& at) { return read_input(at, config); })},
+          {"analysis", [&](const Node& at) { return read_analysis(at, config); }},
+          {"export", [&](const Node& at) { return read_export(at, config); }},
+      }));
+  if (!done) return tl::unexpected(done.error());
+  if (config.host.empty()) config.host = host_name();
+  config.local.name = "local";
+  return config;
+}
+
+Result<Config> load_config(const std::string& path) {
+  const auto text = yaml::slurp(path);
+  if (!text) return tl::unexpected(text.error());
+  return parse_config(*text, path);
+}
+
+}  // namespace vmirror

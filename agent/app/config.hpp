@@ -1,0 +1,70 @@
+// The daemon's configuration: one YAML file, read whole or not at all. docs/OPERATING.md,
+// "Configuration", is the manual of the format.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/capture/capture.hpp"
+#include "agent/decap/decap.hpp"
+#include "agent/export/sink.hpp"
+#include "plugin/registry.hpp"
+
+namespace vmirror {
+
+/// What becomes of our mirrors when the daemon is stopped.
+enum class OnStop : std::uint8_t { remove, keep };
+
+/// One interface that frames are taken from.
+struct InputConfig {
+  std::string name;  ///< Default: the interface's.
+  RingOptions ring;
+  int workers = 1;
+  DecapOptions decap;
+  std::string reinject;  ///< Interface that decapsulated frames are sent out of; empty: none.
+};
+
+struct PrometheusConfig {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 9477;
+};
+
+struct Config {
+  std::string host;  ///< Default: this host's name.
+  std::string policies = "/etc/vmirror/policies.d";
+  std::string socket = "/run/vmirror/control.sock";
+  std::string log_level = "info";
+  OnStop on_stop = OnStop::remove;
+
+  /// None: this daemon drives no switch; it only collects.
+  std::optional<DriverConfig> driver;
+  /// The appliance's monitor NIC; none: the agent runs on the host and has a port of its own there.
+  std::optional<Mac> monitor_nic;
+  /// How the target `local` is captured; its interface is found by the daemon.
+  InputConfig local;
+  std::vector<InputConfig> inputs;
+
+  std::vector<std::string> protocols{"all"};
+  std::uint32_t max_flows = 262144;  ///< Of each worker.
+  std::uint32_t max_streams = 65536;
+  std::uint32_t max_assets = 65536;
+  std::uint32_t top_flows = 100;
+
+  std::vector<SinkOptions> eve;
+  std::chrono::seconds eve_stats_interval{60};  ///< 0: no stats events.
+  std::optional<PrometheusConfig> prometheus;
+};
+
+/// Reads a configuration. `file` is used in errors only. Error::Kind::invalid. Pure, but for the
+/// default of `host`.
+Result<Config> parse_config(std::string_view text, const std::string& file);
+
+/// Reads the file. Error::Kind::missing or invalid.
+Result<Config> load_config(const std::string& path);
+
+}  // namespace vmirror

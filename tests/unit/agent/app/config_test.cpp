@@ -1,0 +1,137 @@
+// What the daemon's configuration may say, and the words in which a wrong one is refused.
+#include "agent/app/config.hpp"
+
+#include <gtest/gtest.h>
+
+namespace vmirror {
+namespace {
+
+TEST(Config, EveryKey) {
+  const auto config = parse_config(R"(
+host: kvm7
+policies: /p
+socket: /s
+log_level: debug
+on_stop: keep
+switch:
+  driver: ovs
+  remote: ssl:192.0.2.1:6640
+  private_key: /k.pem
+  certificate: /c.pem
+  ca_certificate: /ca.pem
+  owner: me
+  timeout_ms: 500
+local: {monitor_nic: "52:54:00:00:00:09", workers: 2, block_count: 8}
+inputs:
+  - interface: eth1
+    accept: encapsulated
+    sessions: [1, 2]
+    reinject: mon1
+    workers: 3
+    block_size: 65536
+    snaplen: 256
+    fanout: cpu
+    promiscuous: false
+    offloads_off: true
+    max_depth: 2
+  - {name: trunk, interface: eth2, rspan_vlan: 100}
+analysis: {protocols: [dns, modbus], max_flows: 2048, max_streams: 64, max_assets: 128, top_flows: 5}
+export:
+  eve:
+    - {file: /eve.json, max_megabytes: 10, keep: 2, queue_megabytes: 1}
+    - {socket: /eve.sock, datagram: true}
+  stats_interval: 5
+  prometheus: {address: "::1", port: 9999}
+)",
+                                   "c.yaml");
+  ASSERT_TRUE(config) << config.error().text();
+  EXPECT_EQ(config->host, "kvm7");
+  EXPECT_EQ(config->policies, "/p");
+  EXPECT_EQ(config->socket, "/s");
+  EXPECT_EQ(config->log_level, "debug");
+  EXPECT_EQ(config->on_stop, OnStop::keep);
+  ASSERT_TRUE(config->driver);
+  EXPECT_EQ(config->driver->name, "ovs");
+  EXPECT_EQ(config->driver->ovs.remote, "ssl:192.0.2.1:6640");
+  EXPECT_EQ(config->driver->ovs.private_key, "/k.pem");
+  EXPECT_EQ(config->driver->ovs.owner, "me");
+  EXPECT_EQ(config->driver->ovs.timeout.count(), 500);
+  EXPECT_EQ(config->monitor_nic->text(), "52:54:00:00:00:09");
+  EXPECT_EQ(config->local.name, "local");
+  EXPECT_EQ(config->local.workers, 2);
+  EXPECT_EQ(config->local.ring.block_count, 8u);
+  ASSERT_EQ(config->inputs.size(), 2u);
+  const InputConfig& collector = config->inputs[0];
+  EXPECT_EQ(collector.name, "eth1");
+  EXPECT_FALSE(collector.decap.accept_bare);
+  EXPECT_EQ(collector.decap.sessions, (std::set<std::uint32_t>{1, 2}));
+  EXPECT_EQ(collector.decap.max_depth, 2);
+  EXPECT_EQ(collector.reinject, "mon1");
+  EXPECT_EQ(collector.ring.fanout, Fanout::cpu);
+  EXPECT_FALSE(collector.ring.promiscuous);
+  EXPECT_TRUE(collector.ring.offloads_off);
+  EXPECT_EQ(collector.ring.snaplen, 256u);
+  EXPECT_EQ(config->inputs[1].name, "trunk");
+  EXPECT_EQ(config->inputs[1].decap.rspan_vlan, 100);
+  EXPECT_EQ(config->protocols, (std::vector<std::string>{"dns", "modbus"}));
+  EXPECT_EQ(config->max_flows, 2048u);
+  EXPECT_EQ(config->top_flows, 5u);
+  ASSERT_EQ(config->eve.size(), 2u);
+  EXPECT_EQ(std::get<FileOutput>(config->eve[0].output).max_bytes, 10u << 20);
+  EXPECT_TRUE(std::get<SocketOutput>(config->eve[1].output).datagram);
+  EXPECT_EQ(config->eve_stats_interval.count(), 5);
+  EXPECT_EQ(config->prometheus->port, 9999);
+}
+
+TEST(Config, ACollectorNeedsOnlyAnInput) {
+  const auto config = parse_config("inputs: [{interface: eth0}]", "c.yaml");
+  ASSERT_TRUE(config) << config.error().text();
+  EXPECT_FALSE(config->driver);
+  EXPECT_FALSE(config->host.empty());
+  EXPECT_EQ(config->protocols, std::vector<std::string>{"all"});
+  EXPECT_TRUE(config->inputs[0].decap.accept_bare);
+}
+
+TEST(Config, AHostNeedsOnlyASwitch) {
+  const auto config = parse_config("switch: {}", "c.yaml");
+  ASSERT_TRUE(config) << config.error().text();
+  EXPECT_EQ(config->driver->name, "ovs");
+  EXPECT_EQ(config->driver->ovs.remote, "unix:/run/openvswitch/db.sock");
+  EXPECT_FALSE(config->monitor_nic);
+}
+
+TEST(Config, ProtocolsMayBeOneWord) {
+  EXPECT_EQ(parse_config("analysis: {protocols: none}", "c.yaml")->protocols,
+            std::vector<std::string>{"none"});
+}
+
+TEST(Config, WrongOnesAreRefusedByLineKeyAndRemedy) {
+  struct Case {
+    const char *yaml, *error;
+  };
+  for (const Case& c : {
+           Case{"hots: a", "c.yaml:1: unknown key `hots` (write `host`)"},
+           Case{"switch: {}\ninputs:\n  - {name: a}",
+                "c.yaml:3: key `interface` is missing (add `interface: ...`)"},
+           Case{"on_stop: never", "c.yaml:1: `on_stop` is `never` (write `remove` or `keep`)"},
+           Case{"local: {monitor_nic: x}",
+                "c.yaml:1: `monitor_nic`: `x` is no MAC address (write a MAC address)"},
+           Case{"inputs: [{interface: a}, {interface: a}]",
+                "c.yaml:1: two inputs are named `a` (give one another `name`)"},
+           Case{"inputs: [{interface: local}]",
+                "c.yaml:1: the name `local` is taken (it is the target `local`'s; choose another)"},
+           Case{"export: {eve: [{file: a, socket: b}]}",
+                "c.yaml:1: an EVE output is either a `file` or a `socket` (name exactly one)"},
+           Case{"inputs: [{interface: a, workers: 0}]",
+                "c.yaml:1: `workers` is `0` (write a number from 1 to 64)"},
+           Case{"", "c.yaml: the file is empty (write it, or remove it)"},
+       }) {
+    const auto config = parse_config(c.yaml, "c.yaml");
+    ASSERT_FALSE(config) << c.yaml;
+    EXPECT_EQ(config.error().text(), c.error);
+  }
+  EXPECT_EQ(load_config("/nonexistent").error().kind, Error::Kind::missing);
+}
+
+}  // namespace
+}  // namespace vmirror
