@@ -17,6 +17,8 @@ constexpr Bench kBenches[] = {
     {"memory", "one million flows; endless replay", bench_memory},
     {"protocols", "all protocols, against none", bench_protocols},
     {"live", "a veth at top speed, against a bare TPACKET_V3 loop (root)", bench_live},
+    {"mirror_latency", "from a port's insertion into OVSDB to its mirror there (root)",
+     bench_mirror_latency},
 };
 
 constexpr Part kParts[] = {
