@@ -169,7 +169,8 @@ constexpr Place kAt[] = {0x88cc};
 Parsed<LldpMessage> parse_lldp(Bytes bytes) {
   Cursor cursor(bytes);
   LldpMessage out;
-  for (int index = 1; !cursor.empty(); ++index) {
+  int index = 1;
+  for (; !cursor.empty(); ++index) {
     const std::uint16_t head = cursor.u16();
     const auto type = static_cast<std::uint8_t>(head >> 9);
     const Bytes value = cursor.take(head & 0x1ff);
@@ -180,7 +181,8 @@ Parsed<LldpMessage> parse_lldp(Bytes bytes) {
     if (malformed != Malformed::none) return bad(malformed);
   }
   // Without an end: fine when the frame ended there.
-  return out.port.value.data() ? Parsed<LldpMessage>(out) : bad(Malformed::truncated);
+  if (index <= kTtl) return bad(Malformed::truncated);
+  return out;
 }
 
 const Dissector kLldp{.name = "lldp", .carrier = Carrier::link, .at = kAt, .dissect = dissect};

@@ -287,7 +287,9 @@ Probe probe(Bytes stream, const Context& context) {
   if (framing.status == Framing::Status::lost) return Probe::no;
   if (framing.status == Framing::Status::more) return Probe::maybe;
   const Function* function = stream.size() > 7 ? function_of(stream[7] & 0x7f) : &kFunctions[0];
-  if (!function || function->request == Shape::opaque) return Probe::no;
+  const bool telling = function && function->request != Shape::opaque &&
+                       function->request != Shape::empty;  // Eight bytes alone say too little.
+  if (!telling) return Probe::no;
   if (stream.size() < framing.size) return Probe::maybe;
   const auto modbus = parse_modbus(stream.first(framing.size));
   if (!modbus) return Probe::no;

@@ -1,0 +1,27 @@
+// Golden payloads: for each protocol some valid messages, as its dissector is given them. The tests
+// of the probes run every one through all others' probes; the fuzz targets begin at them.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "tests/support/frames.hpp"
+
+namespace vmirror::test {
+
+struct Payload {
+  std::string_view protocol;  ///< The dissector's name; "dns/tcp" for the stream.
+  std::string_view what;      ///< "query for www.example.com, A"
+  bool to_server = true;
+  Buffer bytes;
+};
+
+const std::vector<Payload>& payloads();
+/// Those of one protocol.
+std::vector<Payload> payloads_of(std::string_view protocol);
+/// The bytes of one; aborts when there is none.
+const Buffer& payload(std::string_view protocol, std::string_view what);
+/// The bytes alone, for VMIRROR_SEEDS.
+std::vector<Buffer> seeds_of(std::string_view protocol);
+
+}  // namespace vmirror::test

@@ -1,0 +1,130 @@
+// The table, the lookups, and the probes against each other.
+#include "agent/dissect/dissectors.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+#include "tests/unit/agent/dissect/told.hpp"
+
+namespace vmirror {
+namespace {
+
+using namespace test;
+
+Dissectors select(std::initializer_list<std::string> names) {
+  return *Dissectors::select(std::vector<std::string>(names));
+}
+
+TEST(Table, IsConsistent) {
+  std::set<std::pair<std::string, Carrier>> seen;
+  std::map<std::pair<Carrier, Place>, const Dissector*> places;
+  for (const Dissector* d : Dissectors::all()) {
+    EXPECT_TRUE(seen.insert({d->name, d->carrier}).second) << d->name << " twice on one carrier";
+    EXPECT_TRUE(d->dissect) << d->name;
+    EXPECT_EQ(d->frame != nullptr, d->carrier == Carrier::stream) << d->name;
+    for (const Place place : d->at) {
+      const Place most = d->carrier == Carrier::link      ? snap(0xffffff, 0xffff)
+                         : d->carrier == Carrier::network ? 255
+                                                          : 65535;
+      EXPECT_LE(place, most) << d->name;
+      const Dissector*& other = places[{d->carrier, place}];
+      EXPECT_TRUE(!other || (other->probe && d->probe)) << d->name << " shares " << place;
+      other = d;
+    }
+  }
+}
+
+TEST(Table, EveryProtocolHasGoldenPayloads) {
+  for (const Dissector* d : Dissectors::all())
+    EXPECT_FALSE(payloads_of(d->name).empty()) << d->name;
+}
+
+TEST(Select, ByName) {
+  EXPECT_EQ(select({"none"}).size(), 0u);
+  EXPECT_EQ(select({}).size(), 0u);
+  EXPECT_EQ(select({"all"}).size(), Dissectors::all().size());
+  EXPECT_EQ(select({"dns", "arp", "dns"}).size(), 3u);  // over UDP, over TCP
+  const auto wrong = Dissectors::select(std::vector<std::string>{"arp", "modbuss"});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().kind, Error::Kind::invalid);
+  EXPECT_EQ(wrong.error().text(),
+            "protocols: unknown protocol `modbuss` (known are all, none, arp, dhcp, dns, icmp, "
+            "icmp6, igmp, lldp, mdns, modbus)");
+}
+
+TEST(Lookup, OfLinks) {
+  const Dissectors all = select({"all"});
+  const auto at = [&](const Buffer& frame) {
+    const DissectorId id = all.for_link(parse_packet(frame, LinkType::ethernet));
+    return std::string(is_decided(id) ? all.name(id) : "none");
+  };
+  const Buffer body = counting(40);
+  EXPECT_EQ(at(ethernet(body, 0x0806)), "arp");
+  EXPECT_EQ(at(ethernet(body, 0x88cc, {.tags = {{0x8100, 7}}})), "lldp");
+  EXPECT_EQ(at(ethernet(body, 0x88b8)), "none");
+  EXPECT_EQ(at(snap(0, 0x88cc, body)), "lldp");
+  EXPECT_EQ(at(snap(0x00000c, 0x88cc, body)), "none");  // an organisation's own ID, no EtherType
+  EXPECT_EQ(at(test::llc(0x42, 0x42, 3, body)), "none");
+}
+
+TEST(Lookup, OfPorts) {
+  const Dissectors all = select({"all"}), few = select({"mdns"}), none = select({"none"});
+  EXPECT_STREQ(all.name(all.for_network(58)), "icmp6");
+  EXPECT_EQ(all.for_network(89), kNoDissector);
+  EXPECT_STREQ(all.name(all.for_datagram(40000, 53)), "dns");
+  EXPECT_STREQ(all.name(all.for_datagram(53, 40000)), "dns");  // the answer was seen first
+  EXPECT_STREQ(all.name(all.for_datagram(53, 5353)), "mdns");  // the server's port goes first
+  EXPECT_STREQ(all.name(all.for_stream(40000, 502)), "modbus");
+  EXPECT_TRUE(is_undecided(all.for_stream(40000, 5020)));
+  // Where nothing has a probe there is nothing to be done.
+  EXPECT_EQ(few.for_datagram(40000, 9), kNoDissector);
+  EXPECT_EQ(none.for_stream(40000, 502), kNoDissector);
+}
+
+TEST(Lookup, SidesThatWereSwappedAreFoundByThePort) {
+  const Dissectors all = select({"all"});
+  const DissectorId modbus = all.for_stream(40000, 502);
+  Context context = context_of();
+  context.source_port = 502;
+  context.destination_port = 40000;
+  EXPECT_FALSE(all.to_server(modbus, context, true));
+  std::swap(context.source_port, context.destination_port);
+  EXPECT_TRUE(all.to_server(modbus, context, false));
+  context.destination_port = 5020;
+  EXPECT_FALSE(all.to_server(modbus, context, false));
+}
+
+TEST(Probes, EachTakesItsOwnPayloadsAndNoOthers) {
+  for (const Dissector* d : Dissectors::all()) {
+    if (!d->probe) continue;
+    const std::string own =
+        d->carrier == Carrier::stream && d->name == std::string_view("dns") ? "dns/tcp" : d->name;
+    for (const Payload& each : payloads()) {
+      const Probe verdict = d->probe(each.bytes, context_of(each.to_server));
+      if (each.protocol == own)
+        EXPECT_EQ(verdict, Probe::yes) << d->name << " on its own " << each.what;
+      else
+        EXPECT_NE(verdict, Probe::yes) << d->name << " on " << each.protocol << " " << each.what;
+    }
+  }
+}
+
+TEST(Probes, TakeNothingThatIsRandom) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 200'000; ++i) {
+    Buffer bytes(random() % 64);
+    const unsigned kind = random() % 3;  // any bytes, text, or half of them zero
+    for (std::uint8_t& b : bytes) {
+      b = static_cast<std::uint8_t>(kind == 1 ? ' ' + random() % 95 : random());
+      if (kind == 2 && random() % 2) b = 0;
+    }
+    for (const Dissector* d : Dissectors::all())
+      ASSERT_TRUE(!d->probe || d->probe(bytes, context_of()) != Probe::yes) << d->name << ", " << i;
+  }
+}
+
+}  // namespace
+}  // namespace vmirror
