@@ -17,9 +17,9 @@
 
 #include "agent/decap/decap.hpp"
 #include "agent/dissect/dissection.hpp"
+#include "agent/engine/eve_writer.hpp"
 #include "agent/engine/snapshot.hpp"
 #include "agent/export/reinject.hpp"
-#include "agent/export/sink.hpp"
 #include "agent/flow/flow_table.hpp"
 #include "agent/inventory/inventory.hpp"
 #include "agent/model/mirror_index.hpp"
@@ -27,12 +27,6 @@
 #include "agent/stream/reassembler.hpp"
 
 namespace vmirror {
-
-/// What is to be written as EVE, and where. The sink is shared by all workers.
-struct EveOptions {
-  LineSink* sink = nullptr;  ///< Null: nothing is written. Must outlive the pipeline.
-  bool records = true, flows = true, assets = true;
-};
 
 struct PipelineOptions {
   std::string input_name = "input";  ///< EVE's in_iface, and the snapshot's.

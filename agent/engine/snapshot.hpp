@@ -66,7 +66,7 @@ struct EngineSnapshot {
   std::vector<Flow> top_flows;                 ///< Active ones, most bytes first.
   std::vector<Asset> assets;                   ///< By MAC.
   std::vector<ProtocolSnapshot> protocols;     ///< By name; those of the selection.
-  std::vector<NamedCount> header_errors;       ///< HeaderError's names that occurred.
+  std::vector<NamedCount> errors;              ///< HeaderError and DecapError that occurred.
   std::vector<NamedCount> streams;             ///< Reassembly: segments, gaps, gap_bytes, ...
   std::vector<NicFrames> nics;                 ///< Watched NICs, in the mirror index's order.
   std::uint64_t duplicates = 0;  ///< Frames that came twice; looked for while NICs are watched.

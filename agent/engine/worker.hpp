@@ -40,7 +40,7 @@ struct EngineOptions {
 class Engine {
  public:
   /// Starts the threads. A source that can't be opened is no failure: its input's snapshot has the
-  /// error, and it is tried again.
+  /// error, and it is tried again; unless the error is Error::Kind::invalid, which ends the worker.
   explicit Engine(EngineOptions options);
   /// stop()
   ~Engine();
@@ -53,7 +53,7 @@ class Engine {
       std::chrono::milliseconds wait = std::chrono::milliseconds(1000));
   /// From each worker's next batch on.
   void watch(std::shared_ptr<const MirrorIndex> index);
-  /// True once every source said that it is finished and all was flushed (capture files).
+  /// True once every worker has ended: its capture file is read to the end and all was flushed.
   bool finished() const;
   /// Reports all flows as flushed, ends the threads. Snapshots keep working: they show the end.
   void stop();

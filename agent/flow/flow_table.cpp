@@ -373,11 +373,15 @@ void FlowTable::sweep(Time now, std::uint32_t entries) {
   }
 }
 
-void FlowTable::flush() {
-  for (std::uint32_t place = 0; place < fresh_; ++place) {
-    if (entries_[place].key.version == kFreeVersion) continue;
-    end(place, entries_[place].timeout == kClosed ? FlowEnd::closed : FlowEnd::flushed);
+bool FlowTable::flush(std::uint32_t count) {
+  for (; count > 0 && active_ > 0; ++sweep_hand_) {
+    if (sweep_hand_ >= fresh_) sweep_hand_ = 0;
+    const Entry& entry = entries_[sweep_hand_];
+    if (entry.key.version == kFreeVersion) continue;
+    end(sweep_hand_, entry.timeout == kClosed ? FlowEnd::closed : FlowEnd::flushed);
+    --count;
   }
+  return active_ > 0;
 }
 
 /// The least recently used of the next few: near enough to the oldest of all, at a bounded cost.

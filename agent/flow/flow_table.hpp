@@ -131,8 +131,8 @@ class FlowTable {
 
   /// Looks at the next `entries` entries for what timed out or is due for a report.
   void sweep(Time now, std::uint32_t entries);
-  /// Ends all flows.
-  void flush();
+  /// Ends the next `count` flows. True while some are left: a million at once were a long list.
+  bool flush(std::uint32_t count);
 
   /// What ended or is due since `clear_reports`. `update` and `sweep` add one at most for each
   /// packet or entry, so that a caller that clears after each batch has a bounded list.

@@ -1,0 +1,38 @@
+#include "agent/engine/eve_writer.hpp"
+
+#include <utility>
+
+namespace vmirror {
+
+EveWriter::EveWriter(EveOptions options, std::string in_iface)
+    : options_(options), in_iface_(std::move(in_iface)) {
+  if (options_.sink != nullptr) buffer_.reserve(2 * kMany);
+}
+
+void EveWriter::write_records(EventHead head, const Facts& facts) {
+  head.in_iface = in_iface_;
+  for (const Record& record : facts.records())
+    append_record_event(buffer_, head, record, facts.fields(record));
+}
+
+void EveWriter::write_flow(const Flow& flow, const Origin& origin, std::string_view vm) {
+  append_flow_event(buffer_, flow, in_iface_, origin, vm);
+}
+
+void EveWriter::write_asset(const Asset& asset) {
+  append_asset_event(buffer_, asset);
+}
+
+void EveWriter::submit_due(Time now) {
+  if (since_ == 0) since_ = now;
+  const Time waited = now - since_;
+  if (buffer_.size() >= kMany || waited >= kSecond / 10 || waited < 0) flush();
+}
+
+void EveWriter::flush() {
+  if (!buffer_.empty()) options_.sink->submit(buffer_);
+  buffer_.clear();
+  since_ = 0;
+}
+
+}  // namespace vmirror

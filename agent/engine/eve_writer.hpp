@@ -1,0 +1,48 @@
+// One worker's EVE lines: collects them and hands them to the sink many at a time.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "agent/export/eve.hpp"
+#include "agent/export/sink.hpp"
+
+namespace vmirror {
+
+/// What is to be written as EVE, and where. The sink is shared by all workers.
+struct EveOptions {
+  LineSink* sink = nullptr;  ///< Null: nothing is written. Must outlive the pipeline.
+  bool records = true, flows = true, assets = true;
+};
+
+class EveWriter {
+ public:
+  EveWriter(EveOptions options, std::string in_iface);
+
+  bool records() const { return options_.sink != nullptr && options_.records; }
+  bool flows() const { return options_.sink != nullptr && options_.flows; }
+  bool assets() const { return options_.sink != nullptr && options_.assets; }
+
+  /// All records of `facts`. in_iface is filled in.
+  void write_records(EventHead head, const Facts& facts);
+  void write_flow(const Flow& flow, const Origin& origin, std::string_view vm);
+  void write_asset(const Asset& asset);
+  /// Hands over what was collected, when it is much, or when it waits since before `now` - 0.1 s in
+  /// the frames' time.
+  void settle(Time now) {
+    if (!buffer_.empty()) submit_due(now);
+  }
+  /// Hands over everything.
+  void flush();
+
+ private:
+  static constexpr std::size_t kMany = 64 << 10;
+  void submit_due(Time now);
+
+  EveOptions options_;
+  std::string in_iface_;
+  std::string buffer_;
+  Time since_ = 0;  ///< When the first line came into the buffer; 0: not known yet.
+};
+
+}  // namespace vmirror

@@ -1,0 +1,207 @@
+#include "agent/engine/json.hpp"
+
+#include <string>
+#include <utility>
+
+namespace vmirror {
+namespace {
+
+namespace json = boost::json;
+
+json::array texts(const std::vector<std::string>& from) {
+  json::array out;
+  for (const std::string& text : from) out.emplace_back(text);
+  return out;
+}
+
+template <typename T>
+json::array all(const std::vector<T>& from) {
+  json::array out;
+  for (const T& value : from) out.emplace_back(to_json(value));
+  return out;
+}
+
+json::object counts(const std::vector<NamedCount>& from) {
+  json::object out;
+  for (const NamedCount& count : from) out[count.name] = count.count;
+  return out;
+}
+
+/// The three forms of ERSPAN are one here.
+json::object decapsulated(const std::array<std::uint64_t, 8>& by_kind) {
+  const auto of = [&](Encapsulation e) { return by_kind[static_cast<std::size_t>(e)]; };
+  using enum Encapsulation;
+  return {{"erspan", of(erspan1) + of(erspan2) + of(erspan3)},
+          {"gre", of(gre)},
+          {"vxlan", of(vxlan)},
+          {"geneve", of(geneve)},
+          {"rspan", of(rspan)}};
+}
+
+json::object dropped(const FrameCounters& counters) {
+  json::object out;
+  for (std::size_t i = 0; i < kDropKinds; ++i)
+    if (counters.dropped[i] > 0) out[to_text(static_cast<Drop>(i))] = counters.dropped[i];
+  return out;
+}
+
+}  // namespace
+
+json::object to_json(const FrameCounters& counters) {
+  return {{"received", counters.received},
+          {"received_bytes", counters.received_bytes},
+          {"analysed", counters.analysed},
+          {"held", counters.held},
+          {"dropped", dropped(counters)}};
+}
+
+json::object to_json(const SessionCounters& s) {
+  json::object out{{"encapsulation", to_text(s.encapsulation)},
+                   {"session", s.session},
+                   {"sender", s.sender.text()},
+                   {"accepted", s.accepted},
+                   {"received", s.received},
+                   {"bytes", s.bytes},
+                   {"lost", s.lost},
+                   {"reordered", s.reordered},
+                   {"duplicate", s.duplicate},
+                   {"truncated", s.truncated},
+                   {"bad", s.bad},
+                   {"restarts", s.restarts}};
+  out["first"] = format_time(s.first);
+  out["last"] = format_time(s.last);
+  return out;
+}
+
+json::object to_json(const Flow& flow) {
+  json::object out{{"id", flow.id}};
+  const auto side = [&](std::size_t i) {
+    json::object end{{"mac", flow.mac[i].text()}};
+    if (!flow.ip[i].empty()) end["ip"] = flow.ip[i].text();
+    if (flow.protocol == ip_protocol::kTcp || flow.protocol == ip_protocol::kUdp ||
+        flow.protocol == ip_protocol::kSctp)
+      end["port"] = flow.port[i];
+    end["packets"] = flow.packets[i];
+    end["bytes"] = flow.bytes[i];
+    return end;
+  };
+  out["client"] = side(0);
+  out["server"] = side(1);
+  if (flow.protocol != ip_protocol::kNone) out["protocol"] = flow.protocol;
+  out["ethertype"] = flow.ethertype;
+  if (flow.protocol == ip_protocol::kIcmp || flow.protocol == ip_protocol::kIcmpv6) {
+    out["icmp_type"] = flow.port[0] >> 8;
+    out["icmp_code"] = flow.port[0] & 0xff;
+  }
+  if (flow.vlan != 0) out["vlan"] = flow.vlan;
+  out["first"] = format_time(flow.first);
+  out["last"] = format_time(flow.last);
+  if (flow.protocol == ip_protocol::kTcp) out["tcp"] = to_text(flow.tcp);
+  if (flow.application != nullptr) out["application"] = flow.application;
+  if (flow.session != 0) out["session"] = flow.session;
+  return out;
+}
+
+json::object to_json(const Asset& asset) {
+  json::object out{{"mac", asset.mac.text()}};
+  if (!asset.vendor.empty()) out["vendor"] = asset.vendor;
+  json::array ips;
+  for (const IpAddress& ip : asset.ips) ips.emplace_back(ip.text());
+  out["ips"] = std::move(ips);
+  json::array vlans;
+  for (const std::uint16_t vlan : asset.vlans) vlans.emplace_back(vlan);
+  out["vlans"] = std::move(vlans);
+  out["role"] = asset.router ? "router" : "host";
+  if (!asset.vm.empty()) out["vm"] = asset.vm;
+  out["first"] = format_time(asset.first);
+  out["last"] = format_time(asset.last);
+  out["packets"] = asset.packets;
+  out["bytes"] = asset.bytes;
+  json::array properties;
+  for (const AssetProperty& property : asset.properties)
+    properties.emplace_back(json::object{{"attribute", to_text(property.attribute)},
+                                         {"value", property.value},
+                                         {"source", property.source},
+                                         {"last", format_time(property.last)}});
+  out["properties"] = std::move(properties);
+  return out;
+}
+
+json::object to_json(const NicFrames& nic) {
+  return {{"mac", nic.mac.text()},
+          {"vm", nic.vm},
+          {"port", nic.port},
+          {"in", nic.in},
+          {"out", nic.out},
+          {"in_group", nic.in_group},
+          {"out_group", nic.out_group}};
+}
+
+json::object to_json(const Limit& limit) {
+  return {{"name", limit.name},
+          {"unit", limit.unit},
+          {"limit", limit.limit},
+          {"used", limit.used},
+          {"overflow", limit.overflow}};
+}
+
+json::object to_json(const InputSnapshot& input) {
+  json::object out{{"name", input.name},
+                   {"workers", input.workers},
+                   {"frames", to_json(input.frames)},
+                   {"decapsulated", decapsulated(input.decapsulated)},
+                   {"sessions", all(input.sessions)},
+                   {"warnings", texts(input.warnings)}};
+  if (input.error) out["error"] = input.error->text();
+  return out;
+}
+
+json::object to_json(const EngineSnapshot& s) {
+  json::object protocols;
+  for (const ProtocolSnapshot& p : s.protocols)
+    protocols[p.name] = {{"records", p.records}, {"malformed", p.malformed}, {"cut", p.cut}};
+  json::object ended;
+  for (const FlowEnd end : {FlowEnd::closed, FlowEnd::idle, FlowEnd::evicted, FlowEnd::flushed})
+    ended[to_text(end)] = s.flows_ended[static_cast<std::size_t>(end)];
+  json::object out{{"time", format_time(s.time)}};
+  if (s.last_frame != 0) out["last_frame"] = format_time(s.last_frame);
+  out["frames"] = to_json(s.frames());
+  out["inputs"] = all(s.inputs);
+  out["flows"] = {{"active", s.flows_active},
+                  {"started", s.flows_started},
+                  {"ended", std::move(ended)},
+                  {"top", all(s.top_flows)}};
+  out["assets"] = all(s.assets);
+  out["protocols"] = std::move(protocols);
+  out["errors"] = counts(s.errors);
+  out["streams"] = counts(s.streams);
+  out["nics"] = all(s.nics);
+  out["duplicates"] = s.duplicates;
+  out["limits"] = all(s.limits);
+  return out;
+}
+
+json::object to_json(const AnalyzeReport& report) {
+  const InputSnapshot& input = report.snapshot.inputs.front();
+  json::object protocols, malformed;
+  for (const ProtocolSnapshot& p : report.snapshot.protocols) {
+    if (p.records > 0) protocols[p.name] = p.records;
+    if (p.malformed > 0) malformed[p.name] = p.malformed;
+  }
+  for (const NamedCount& count : report.snapshot.errors) malformed[count.name] = count.count;
+  json::object out{{"packets", report.packets},
+                   {"bytes", report.bytes},
+                   {"cpu_seconds", report.cpu_seconds},
+                   {"analysed", input.frames.analysed},
+                   {"decapsulated", decapsulated(input.decapsulated)},
+                   {"flows", report.flows},
+                   {"assets", report.snapshot.assets.size()},
+                   {"dropped", dropped(input.frames)},
+                   {"protocols", std::move(protocols)},
+                   {"malformed", std::move(malformed)}};
+  if (input.error) out["error"] = input.error->text();
+  out["warnings"] = texts(input.warnings);
+  return out;
+}
+
+}  // namespace vmirror

@@ -1,0 +1,534 @@
+// One batch, in groups of kGroup frames, each group in three stages:
+//
+//   take in   headers, decapsulation, the flow's key       every frame of the group
+//   locate    the flow's entry                             ...
+//   analyse   the flow's counters, then what is asked for: messages, coverage, re-injection
+//
+// What the first two stages ask the memory for is there when the next one comes.
+#include "agent/engine/pipeline.hpp"
+
+#include <algorithm>
+#include <new>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "agent/engine/streams.hpp"
+
+namespace vmirror {
+namespace {
+
+constexpr std::size_t kGroup = 32;
+constexpr std::size_t kHeaderErrors = static_cast<std::size_t>(HeaderError::udp_length) + 1;
+
+/// A frame on its way through the stages.
+struct Item {
+  const Frame* frame;  ///< The input's, or `inner`.
+  Packet packet;
+  FlowTable::Probe probe;
+  Origin origin;
+  Frame inner;
+};
+
+/// What a worker needs to read messages; not there when no protocol is selected.
+struct Reading {
+  Reading(const PipelineOptions& options)
+      : dissectors(options.dissectors),
+        dissection(*dissectors, options.buffers),
+        streams(dissection, options.reassembly, options.max_streams) {}
+
+  std::shared_ptr<const Dissectors> dissectors;
+  Dissection dissection;
+  Streams streams;
+  Facts facts;
+};
+
+bool selects_any(const PipelineOptions& options) {
+  return options.dissectors && options.dissectors->size() > 0;
+}
+
+}  // namespace
+
+struct Pipeline::State {
+  explicit State(PipelineOptions o)
+      : options(std::move(o)),
+        decap(options.decap),
+        flows(options.flows),
+        inventory(options.inventory, options.vendors),
+        eve(options.eve, options.input_name),
+        items(std::make_unique<Item[]>(kGroup)) {
+    if (selects_any(options)) reading.emplace(options);
+  }
+
+  PipelineOptions options;
+  Decapsulator decap;
+  FlowTable flows;
+  Inventory inventory;
+  CoverageCounter coverage;
+  EveWriter eve;
+  std::optional<Reading> reading;
+  std::unordered_map<Mac, std::string> vms;  ///< Of the mirror index.
+
+  FrameCounters counters;
+  std::array<std::uint64_t, kDropKinds> source_before{};  ///< Of sources that were closed.
+  std::array<std::uint64_t, kDropKinds> source_seen{};    ///< Counted so far.
+  std::array<std::uint64_t, kHeaderErrors> header_errors{};
+  std::vector<std::pair<const char*, std::uint64_t>> records;  ///< By the record's protocol.
+  Time last_frame = 0;
+  Time requests_expired = 0;
+
+  std::unique_ptr<Item[]> items;
+  std::size_t count = 0;  ///< Items that wait for the second stage.
+
+  void take_in(const Frame& frame);
+  bool unwrap(const Frame& frame, Item& item);
+  void run_group();
+  void analyse(Item& item);
+  void begin_flow(const Item& item, FlowTable::Entry& entry);
+  void read(const Item& item, FlowTable::Entry& entry);
+  Context context_of(const Item& item);
+  void read_segment(const Item& item, FlowTable::Entry& entry);
+  void fold(const EventHead& head);
+  void tell(const Item& item, const FlowTable::Entry& entry);
+  void fold_flow_reports();
+  void end_stream(const FlowReport& report);
+  void count_record(const char* protocol);
+  void housekeep(Time now, std::size_t frames);
+  std::string_view vm_of(const Mac& a, const Mac& b) const;
+
+  std::vector<ProtocolSnapshot> protocols() const;
+  std::vector<Limit> limits();
+  std::vector<NamedCount> stream_counts() const;
+  std::vector<NamedCount> errors() const;
+};
+
+// ---- Stage one
+// -----------------------------------------------------------------------------------
+
+inline void Pipeline::State::take_in(const Frame& frame) {
+  Item& item = items[count];
+  counters.received_bytes += frame.wire_size;
+  new (&item.packet) Packet(parse_packet(frame.bytes, frame.link, frame.stripped));
+  bool borrowed = false;
+  if (may_be_encapsulated(item.packet, options.decap.rspan_vlan) || !options.decap.accept_bare) {
+    if (!unwrap(frame, item)) return;
+    const std::uint8_t* at = item.inner.bytes.data();
+    borrowed = at < frame.bytes.data() || at >= frame.bytes.data() + frame.bytes.size();
+  } else if (item.packet.error == HeaderError::link_truncated) [[unlikely]] {
+    counters.drop(Drop::short_frame);
+    return;
+  } else {
+    ++counters.analysed;
+    item.frame = &frame;
+    if (item.origin.depth != 0) item.origin = {};
+  }
+  flows.prepare(item.probe, *item.frame, item.packet);
+  // A buffer of the decapsulator's is good until the next frame only.
+  if (++count == kGroup || borrowed) run_group();
+}
+
+/// The slow way: through the decapsulator. False: there is nothing to analyse.
+bool Pipeline::State::unwrap(const Frame& frame, Item& item) {
+  if (item.packet.error == HeaderError::link_truncated) {
+    counters.drop(Drop::short_frame);
+    return false;
+  }
+  const Decapsulated taken = decap.take(frame, item.packet);
+  if (taken.status == Decapsulated::Status::held) {
+    ++counters.held;
+    return false;
+  }
+  counters.held += 1;  // This one, until what it settles is taken away again.
+  counters.held -= taken.frames;
+  if (taken.status == Decapsulated::Status::drop) {
+    counters.drop(taken.drop, taken.frames);
+    return false;
+  }
+  counters.analysed += taken.frames;
+  item.inner = taken.frame;
+  item.frame = &item.inner;
+  item.packet = taken.packet;
+  item.origin = taken.origin;
+  return true;
+}
+
+// ---- Stages two and three
+// ------------------------------------------------------------------------
+
+void Pipeline::State::run_group() {
+  for (std::size_t i = 0; i < count; ++i) flows.locate(items[i].probe);
+  for (std::size_t i = 0; i < count; ++i) analyse(items[i]);
+  count = 0;
+  if (!flows.reports().empty()) fold_flow_reports();
+}
+
+inline void Pipeline::State::analyse(Item& item) {
+  FlowTable::Entry& entry = flows.update(item.probe, *item.frame, item.packet, item.origin.session);
+  if (item.probe.started) begin_flow(item, entry);
+  if (item.packet.error != HeaderError::none)
+    ++header_errors[static_cast<std::size_t>(item.packet.error)];
+  if (reading) read(item, entry);
+  if (coverage.watching()) coverage.count(*item.frame, item.packet);
+  if (options.reinject != nullptr && item.origin.depth > 0)
+    options.reinject->add(*item.frame, item.origin);
+}
+
+void Pipeline::State::begin_flow(const Item& item, FlowTable::Entry& entry) {
+  const Flow flow = flows.flow(item.probe.entry);
+  inventory.flow_started(flow, item.probe.side, item.packet.ttl);
+  if (!reading || flow.ip[0].empty()) return;
+  const Dissectors& dissectors = *reading->dissectors;
+  if (flow.protocol == ip_protocol::kUdp) {
+    entry.dissector = dissectors.for_datagram(flow.port[0], flow.port[1]);
+  } else if (flow.protocol == ip_protocol::kTcp) {
+    const DissectorId id = dissectors.for_stream(flow.port[0], flow.port[1]);
+    if (id != kNoDissector) entry.stream = reading->streams.open(id);
+    if (entry.stream != 0) entry.dissector = id;
+  }
+}
+
+/// Reads the frame's messages, where it can carry any that is selected.
+inline void Pipeline::State::read(const Item& item, FlowTable::Entry& entry) {
+  const Packet& p = item.packet;
+  const Bytes bytes = item.frame->bytes;
+  Dissection& dissection = reading->dissection;
+  if (p.ip_version == 0) {
+    const DissectorId id = reading->dissectors->for_link(p);
+    if (id == kNoDissector) return;
+    dissection.message(id, p.network_of(bytes), context_of(item), reading->facts);
+  } else if (p.fragment) {
+    return;  // Inner fragments are flows; their messages aren't joined.
+  } else if (p.protocol == ip_protocol::kTcp) {
+    if (entry.stream == 0 || p.error != HeaderError::none) return;
+    read_segment(item, entry);
+  } else if (p.protocol == ip_protocol::kUdp) {
+    if (entry.dissector == kNoDissector || p.error != HeaderError::none) return;
+    dissection.datagram(entry.dissector, p.payload_of(bytes), context_of(item), reading->facts);
+  } else {
+    const DissectorId id = reading->dissectors->for_network(p.protocol);
+    if (id == kNoDissector) return;
+    dissection.message(id, transport_of(p, bytes), context_of(item), reading->facts);
+  }
+  if (!reading->facts.empty()) tell(item, entry);
+}
+
+void Pipeline::State::read_segment(const Item& item, FlowTable::Entry& entry) {
+  const Packet& p = item.packet;
+  const Segment segment{p.sequence,
+                        p.acknowledgement,
+                        p.tcp_flags,
+                        p.payload_wire_size,
+                        p.payload_of(item.frame->bytes),
+                        item.frame->time};
+  entry.dissector = reading->streams.take(entry.stream, segment, context_of(item), reading->facts);
+  if (entry.dissector == kNoDissector) entry.stream = 0;
+}
+
+Context Pipeline::State::context_of(const Item& item) {
+  const Packet& p = item.packet;
+  const Frame& frame = *item.frame;
+  Context context;
+  context.time = frame.time;
+  if (p.has_macs) {
+    context.source.mac = p.source_mac(frame.bytes);
+    context.destination.mac = p.destination_mac(frame.bytes);
+  }
+  context.source.ip = p.source_ip(frame.bytes);
+  context.destination.ip = p.destination_ip(frame.bytes);
+  context.source_port = p.source_port;
+  context.destination_port = p.destination_port;
+  context.vlan = p.vlan();
+  context.ttl = p.ttl;
+  context.to_server = item.probe.side == 0;
+  context.cut = item.origin.truncated || frame.wire_size > frame.bytes.size();
+  context.flow = flows.id(item.probe.entry);
+  context.requests = &reading->dissection.requests();
+  return context;
+}
+
+/// Hands on what the frame told.
+void Pipeline::State::tell(const Item& item, const FlowTable::Entry& entry) {
+  EventHead head;
+  if (eve.records()) {
+    head = event_head(*item.frame, item.packet, item.origin);
+    head.flow_id = flows.id(item.probe.entry);
+    if (const char* name = reading->dissectors->name(entry.dissector)) head.app_proto = name;
+    head.vm = vm_of(head.src_mac, head.dest_mac);
+  }
+  head.time = item.frame->time;
+  fold(head);
+}
+
+void Pipeline::State::fold(const EventHead& head) {
+  Facts& facts = reading->facts;
+  for (const Record& record : facts.records()) count_record(record.protocol);
+  if (eve.records()) eve.write_records(head, facts);
+  for (const Fact& fact : facts.facts()) inventory.learn(fact, head.time);
+  facts.clear();
+  reading->dissection.settle();
+}
+
+void Pipeline::State::count_record(const char* protocol) {
+  for (auto& [name, number] : records) {
+    if (name != protocol) continue;
+    ++number;
+    return;
+  }
+  records.emplace_back(protocol, 1);
+}
+
+std::string_view Pipeline::State::vm_of(const Mac& a, const Mac& b) const {
+  if (vms.empty()) return {};
+  auto at = vms.find(a);
+  if (at == vms.end()) at = vms.find(b);
+  return at == vms.end() ? std::string_view() : std::string_view(at->second);
+}
+
+// ---- The end of flows, and what is done now and then
+// ---------------------------------------------
+
+void Pipeline::State::fold_flow_reports() {
+  for (const FlowReport& report : flows.reports()) {
+    const bool ended = report.flow.end != FlowEnd::none;
+    if (ended && report.stream != 0) end_stream(report);
+    inventory.flow_reported(report.flow, report.new_packets, report.new_bytes);
+    if (!eve.flows()) continue;
+    Flow flow = report.flow;
+    if (reading) flow.application = reading->dissectors->name(report.dissector);
+    Origin origin;
+    origin.session = flow.session;
+    eve.write_flow(flow, origin, vm_of(flow.mac[0], flow.mac[1]));
+  }
+  flows.clear_reports();
+}
+
+/// What the stream still holds is read as of the flow's last packet.
+void Pipeline::State::end_stream(const FlowReport& report) {
+  const Flow& flow = report.flow;
+  Context context;
+  context.time = flow.last;
+  context.source = {flow.mac[0], flow.ip[0]};
+  context.destination = {flow.mac[1], flow.ip[1]};
+  context.source_port = flow.port[0];
+  context.destination_port = flow.port[1];
+  context.vlan = flow.vlan;
+  context.flow = flow.id;
+  context.requests = &reading->dissection.requests();
+  reading->streams.close(report.stream, context, reading->facts);
+  if (reading->facts.empty()) return;
+  EventHead head;
+  head.time = flow.last;
+  head.flow_id = flow.id;
+  head.vlan_count = flow.vlan != 0 ? 1 : 0;
+  head.vlans[0] = flow.vlan;
+  head.src_mac = flow.mac[0];
+  head.dest_mac = flow.mac[1];
+  head.src_ip = flow.ip[0];
+  head.dest_ip = flow.ip[1];
+  head.src_port = flow.port[0];
+  head.dest_port = flow.port[1];
+  head.protocol = flow.protocol;
+  if (const char* name = reading->dissectors->name(report.dissector)) head.app_proto = name;
+  head.vm = vm_of(flow.mac[0], flow.mac[1]);
+  fold(head);
+}
+
+/// After `frames` frames, or after none for a while.
+void Pipeline::State::housekeep(Time now, std::size_t frames) {
+  flows.sweep(now, static_cast<std::uint32_t>(16 + frames / 4));
+  if (!flows.reports().empty()) fold_flow_reports();
+  if (counters.held > 0) {
+    const std::uint64_t given_up = decap.expire(now);
+    counters.held -= given_up;
+    counters.drop(Drop::fragment_incomplete, given_up);
+  }
+  if (reading && (now - requests_expired > kSecond || now < requests_expired)) {
+    reading->dissection.requests().expire(now);
+    requests_expired = now;
+  }
+  if (inventory.changed()) {
+    const std::vector<const Asset*> changed = inventory.take_changed();
+    if (eve.assets())
+      for (const Asset* asset : changed) eve.write_asset(*asset);
+  }
+  eve.settle(now);
+}
+
+Pipeline::Pipeline(PipelineOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+Pipeline::~Pipeline() = default;
+Pipeline::Pipeline(Pipeline&&) noexcept = default;
+Pipeline& Pipeline::operator=(Pipeline&&) noexcept = default;
+
+void Pipeline::process(std::span<const Frame> frames) {
+  if (frames.empty()) return;
+  State& s = *state_;
+  s.counters.received += frames.size();
+  for (const Frame& frame : frames) s.take_in(frame);
+  if (s.count > 0) s.run_group();
+  s.last_frame = frames.back().time;
+  s.housekeep(s.last_frame, frames.size());
+}
+
+void Pipeline::tick(Time now) {
+  State& s = *state_;
+  s.housekeep(now, 16384);
+  s.eve.flush();
+  if (s.options.reinject != nullptr) s.options.reinject->flush(now);
+}
+
+void Pipeline::flush() {
+  State& s = *state_;
+  const std::uint64_t given_up = s.decap.flush();
+  s.counters.held -= given_up;
+  s.counters.drop(Drop::fragment_incomplete, given_up);
+  for (bool more = true; more;) {
+    more = s.flows.flush(256);
+    s.fold_flow_reports();
+    s.eve.settle(s.last_frame);
+  }
+  tick(s.last_frame);
+}
+
+void Pipeline::source_dropped(std::span<const std::uint64_t, kDropKinds> dropped) {
+  State& s = *state_;
+  for (std::size_t i = 0; i < kDropKinds; ++i) {
+    const std::uint64_t sum = s.source_before[i] + dropped[i];
+    const std::uint64_t fresh = sum - std::exchange(s.source_seen[i], sum);
+    s.counters.received += fresh;
+    s.counters.dropped[i] += fresh;
+  }
+}
+
+void Pipeline::source_reopened() {
+  state_->source_before = state_->source_seen;
+}
+
+void Pipeline::watch(std::shared_ptr<const MirrorIndex> index) {
+  State& s = *state_;
+  s.vms.clear();
+  if (index)
+    for (const WatchedNic& nic : index->nics)
+      if (!nic.vm.empty()) s.vms.emplace(nic.mac, nic.vm);
+  s.coverage.watch(std::move(index));
+}
+
+const FrameCounters& Pipeline::counters() const {
+  return state_->counters;
+}
+
+// ---- What is known
+// -------------------------------------------------------------------------------
+
+std::vector<ProtocolSnapshot> Pipeline::State::protocols() const {
+  std::vector<ProtocolSnapshot> out;
+  if (!reading) return out;
+  const auto of = [&](std::string_view name) -> ProtocolSnapshot& {
+    for (ProtocolSnapshot& p : out)
+      if (p.name == name) return p;
+    out.push_back({std::string(name), 0, 0, 0});
+    return out.back();
+  };
+  for (std::size_t id = 1; id <= reading->dissectors->size(); ++id) {
+    const auto dissector = static_cast<DissectorId>(id);
+    const DissectorCounters& c = reading->dissection.counters(dissector);
+    ProtocolSnapshot& p = of(reading->dissectors->name(dissector));
+    for (const std::uint64_t n : c.malformed) p.malformed += n;
+    p.cut += c.cut;
+  }
+  for (const auto& [name, number] : records) of(name).records += number;
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return out;
+}
+
+std::vector<Limit> Pipeline::State::limits() {
+  const auto ended = [&](FlowEnd end) {
+    return flows.counters().ended[static_cast<std::size_t>(end)];
+  };
+  const auto dropped = [&](Drop kind) { return counters.dropped[static_cast<std::size_t>(kind)]; };
+  std::vector<Limit> out = {
+      {"flows", "flows", flows.capacity(), flows.active(), ended(FlowEnd::evicted)},
+      {"assets", "assets", options.inventory.max_assets, inventory.size(),
+       inventory.counters().evicted},
+      {"asset_details", "addresses, VLANs and properties of an asset",
+       options.inventory.max_ips + options.inventory.max_vlans + options.inventory.max_properties,
+       0, inventory.counters().overflow},
+      {"fragments", "outer datagrams", options.decap.max_datagrams, counters.held,
+       dropped(Drop::fragment_overflow)},
+      {"sessions", "mirroring sessions", Decapsulator::kMaxSessions, decap.sessions().size(), 0},
+  };
+  if (!reading) return out;
+  const Reassembler& reassembler = reading->streams.reassembler();
+  std::uint64_t buffer_overflow = 0;
+  for (std::size_t id = 1; id <= reading->dissectors->size(); ++id)
+    buffer_overflow += reading->dissection.counters(static_cast<DissectorId>(id)).buffer_overflow;
+  const Requests& requests = reading->dissection.requests();
+  out.push_back({"streams", "TCP flows", reading->streams.capacity(), reading->streams.used(),
+                 reading->streams.overflowed()});
+  out.push_back({"segments", "chunks", options.reassembly.chunks, reassembler.chunks_in_use(),
+                 reassembler.counters().limit_chunks});
+  out.push_back(
+      {"messages", "buffers", options.buffers.small + options.buffers.large, 0, buffer_overflow});
+  out.push_back({"requests", "requests", Requests::kCapacity, requests.pending(),
+                 requests.counters().unanswered});
+  out.push_back({"facts", "fields, records, facts and bytes of a frame",
+                 Facts::kMaxFields + Facts::kMaxRecords + Facts::kMaxFacts, 0,
+                 reading->facts.overflowed()});
+  return out;
+}
+
+std::vector<NamedCount> Pipeline::State::stream_counts() const {
+  if (!reading) return {};
+  const ReassemblyCounters& c = reading->streams.reassembler().counters();
+  return {{"segments", c.segments},
+          {"out_of_order", c.out_of_order},
+          {"retransmitted", c.retransmitted},
+          {"overlapped_bytes", c.overlapped_bytes},
+          {"gaps", c.gaps},
+          {"gap_bytes", c.gap_bytes},
+          {"truncated_bytes", c.truncated_bytes},
+          {"midstream", c.midstream},
+          {"out_of_window", c.out_of_window}};
+}
+
+std::vector<NamedCount> Pipeline::State::errors() const {
+  std::vector<NamedCount> out;
+  for (std::size_t i = 1; i < kHeaderErrors; ++i)
+    if (header_errors[i] > 0)
+      out.push_back({to_text(static_cast<HeaderError>(i)), header_errors[i]});
+  for (std::size_t i = 1; i < kDecapErrors; ++i)
+    if (decap.errors()[i] > 0)
+      out.push_back({to_text(static_cast<DecapError>(i)), decap.errors()[i]});
+  return out;
+}
+
+EngineSnapshot Pipeline::snapshot(Time time) const {
+  State& s = *state_;
+  EngineSnapshot out;
+  out.time = time;
+  out.last_frame = s.last_frame;
+  InputSnapshot& input = out.inputs.emplace_back();
+  input.name = s.options.input_name;
+  input.frames = s.counters;
+  input.decapsulated = s.decap.taken_off();
+  input.sessions = s.decap.sessions();
+  out.flows_active = s.flows.active();
+  out.flows_started = s.flows.counters().started;
+  out.flows_ended = s.flows.counters().ended;
+  out.top_flows = s.flows.top(s.options.top_flows);
+  for (Flow& flow : out.top_flows)
+    if (s.reading)
+      flow.application = s.reading->dissectors->name(
+          s.flows.entry(static_cast<std::uint32_t>(flow.id & (FlowTable::kMostFlows - 1)))
+              .dissector);
+  out.assets = s.inventory.assets();
+  for (Asset& asset : out.assets) asset.vm = s.vm_of(asset.mac, asset.mac);
+  out.protocols = s.protocols();
+  out.errors = s.errors();
+  out.streams = s.stream_counts();
+  out.nics = s.coverage.frames();
+  out.duplicates = s.coverage.duplicates();
+  out.limits = s.limits();
+  return out;
+}
+
+}  // namespace vmirror

@@ -1,0 +1,76 @@
+#include "agent/engine/streams.hpp"
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace vmirror {
+
+Streams::Streams(Dissection& dissection, ReassemblyLimits limits, std::uint32_t max_streams)
+    : dissection_(dissection), reassembler_(limits), max_(max_streams) {
+  static_assert(std::is_trivially_destructible_v<Stream>);
+  streams_ = std::allocator<Stream>().allocate(std::size_t{max_} + 1);
+}
+
+Streams::~Streams() {
+  std::allocator<Stream>().deallocate(streams_, std::size_t{max_} + 1);
+}
+
+std::uint32_t Streams::open(DissectorId dissector) {
+  std::uint32_t handle = free_;
+  if (handle != 0) {
+    free_ = streams_[handle].next_free;
+  } else if (fresh_ <= max_) {
+    handle = fresh_++;
+  } else {
+    ++overflowed_;
+    return 0;
+  }
+  ++used_;
+  Stream& stream = *std::construct_at(&streams_[handle]);
+  stream.conversation.dissector = dissector;
+  return handle;
+}
+
+DissectorId Streams::take(std::uint32_t handle, const Segment& segment, const Context& context,
+                          Facts& facts) {
+  Stream& stream = streams_[handle];
+  reassembler_.take(stream.tcp, context.to_server ? 0 : 1, segment);
+  read(stream, context, facts);
+  const DissectorId dissector = stream.conversation.dissector;
+  if (dissector == kNoDissector) release(handle);
+  return dissector;
+}
+
+void Streams::close(std::uint32_t handle, const Context& context, Facts& facts) {
+  Stream& stream = streams_[handle];
+  reassembler_.flush(stream.tcp);
+  read(stream, context, facts);
+  release(handle);
+}
+
+/// Passes on what the reassembler has in order. It may be the other side's.
+void Streams::read(Stream& stream, const Context& context, Facts& facts) {
+  Context mine = context;
+  while (const auto piece = reassembler_.next(stream.tcp)) {
+    if ((piece->side == 0) != mine.to_server) {
+      mine.to_server = piece->side == 0;
+      std::swap(mine.source, mine.destination);
+      std::swap(mine.source_port, mine.destination_port);
+    }
+    if (piece->restarted) dissection_.restart(stream.conversation, mine);
+    if (piece->gap > 0) dissection_.gap(stream.conversation, piece->gap, mine, facts);
+    if (!piece->bytes.empty()) dissection_.feed(stream.conversation, piece->bytes, mine, facts);
+  }
+}
+
+void Streams::release(std::uint32_t handle) {
+  Stream& stream = streams_[handle];
+  reassembler_.close(stream.tcp);
+  dissection_.close(stream.conversation);
+  stream.next_free = free_;
+  free_ = handle;
+  --used_;
+}
+
+}  // namespace vmirror

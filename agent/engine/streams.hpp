@@ -1,0 +1,55 @@
+// The TCP flows of one worker whose protocol is read: reassembly and dissecting of each, side by
+// side, in a bounded number. The flow table keeps a flow's handle here.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "agent/dissect/dissection.hpp"
+#include "agent/stream/reassembler.hpp"
+
+namespace vmirror {
+
+/// One thread. No allocation after construction.
+class Streams {
+ public:
+  /// `dissection` must outlive this.
+  Streams(Dissection& dissection, ReassemblyLimits limits, std::uint32_t max_streams);
+  ~Streams();
+  Streams(const Streams&) = delete;
+  Streams& operator=(const Streams&) = delete;
+
+  /// A stream for a flow of this dissector (or undecided). 0: none is free, counted.
+  std::uint32_t open(DissectorId dissector);
+  /// A segment that `context.source` sent; `context.to_server` says the side. Returns what became
+  /// of the flow's dissector: kNoDissector: the stream is closed and its handle void.
+  DissectorId take(std::uint32_t stream, const Segment& segment, const Context& context,
+                   Facts& facts);
+  /// The flow's end: what waits behind holes is still read. `context` is of the client.
+  void close(std::uint32_t stream, const Context& context, Facts& facts);
+
+  std::uint32_t used() const { return used_; }
+  std::uint32_t capacity() const { return max_; }
+  std::uint64_t overflowed() const { return overflowed_; }
+  const Reassembler& reassembler() const { return reassembler_; }
+
+ private:
+  struct Stream {
+    TcpStream tcp;
+    Conversation conversation;
+    std::uint32_t next_free = 0;
+  };
+  void read(Stream& stream, const Context& context, Facts& facts);
+  void release(std::uint32_t handle);
+
+  Dissection& dissection_;
+  Reassembler reassembler_;
+  Stream* streams_;  ///< Memory of max_ + 1, made as used; [0] is none.
+  std::uint32_t max_;
+  std::uint32_t fresh_ = 1;  ///< Those below were in use at least once.
+  std::uint32_t free_ = 0;
+  std::uint32_t used_ = 0;
+  std::uint64_t overflowed_ = 0;
+};
+
+}  // namespace vmirror
