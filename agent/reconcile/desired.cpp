@@ -41,7 +41,8 @@ Target resolve(Target target, const std::optional<Mac>& monitor_nic) {
 }
 
 /// The session of one want; policies that the first one contradicts are refused instead.
-void serve(const Want& want, const std::string& name, Wish& out) {
+void serve(const Want& want, const std::string& name, Wish& out,
+           std::map<std::string, std::size_t>& sessions) {
   const Policy& decides = *want.policies.front();
   SessionRequest session{.name = name,
                          .policy = {},
@@ -69,6 +70,7 @@ void serve(const Want& want, const std::string& name, Wish& out) {
     }
     session.policy += (session.policy.empty() ? "" : "+") + p->name;
     session.direction = session.direction | p->direction;
+    ++sessions[p->name];
   }
   out.where.emplace(name, *want.at);
   out.desired.sessions.push_back(std::move(session));
@@ -143,17 +145,14 @@ Wish desired(std::span<const Policy> policies, const Locations& locations, Time 
 
   Wish out;
   std::map<std::string, int> used;
+  std::map<std::string, std::size_t> sessions;  // Of each policy.
   for (const auto& [key, want] : collect(ordered, locations, monitor_nic)) {
     std::string name = want.at->port + "@" + to_text(want.target);
     if (switches_of_port[want.at->port].size() > 1) name = want.at->switch_name + "/" + name;
     if (const int n = ++used[name]; n > 1) name += "~" + std::to_string(n);
-    serve(want, name, out);
+    serve(want, name, out, sessions);
   }
 
-  std::map<std::string, std::size_t> sessions;
-  for (const SessionRequest& s : out.desired.sessions)
-    for (const Policy& p : policies)
-      if (("+" + s.policy + "+").find("+" + p.name + "+") != std::string::npos) sessions[p.name]++;
   for (const Policy& p : policies) out.policies.push_back(status_of(p, now, sessions[p.name], out));
   std::ranges::sort(out.policies, {}, &PolicyStatus::name);
   return out;

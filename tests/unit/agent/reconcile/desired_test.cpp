@@ -1,0 +1,186 @@
+// What policies ask of this host: a table of policies and the sessions that come of them.
+#include "agent/reconcile/desired.hpp"
+
+#include <gtest/gtest.h>
+
+namespace vmirror {
+namespace {
+
+Location nic(const std::string& port, const std::string& vm, const std::string& mac = {}) {
+  Location at;
+  at.host = "host-a";
+  at.switch_name = "br0";
+  at.port = port;
+  at.vm_name = vm;
+  if (!mac.empty()) at.mac = *Mac::parse(mac);
+  return at;
+}
+
+Policy policy(const std::string& name, Selector select, std::vector<Target> targets) {
+  Policy p;
+  p.name = name;
+  p.select = {std::move(select)};
+  p.targets = std::move(targets);
+  return p;
+}
+
+Selector by_port(const std::string& glob) {
+  Selector s;
+  s.port = glob;
+  return s;
+}
+Selector by_vm(const std::string& glob) {
+  Selector s;
+  s.vm = glob;
+  return s;
+}
+
+/// "vnet0@local a+b both" for each session.
+std::vector<std::string> lines(const Wish& wish) {
+  std::vector<std::string> out;
+  for (const SessionRequest& s : wish.desired.sessions)
+    out.push_back(s.name + " " + s.policy + " " + std::string(to_text(s.direction)) +
+                  (s.snaplen != 0 ? " " + std::to_string(s.snaplen) : "") +
+                  (s.filter.empty() ? "" : " `" + s.filter + "`"));
+  return out;
+}
+/// "a in force 1" for each policy.
+std::vector<std::string> states(const Wish& wish) {
+  std::vector<std::string> out;
+  for (const PolicyStatus& p : wish.policies)
+    out.push_back(p.name + ": " + to_text(p.state) + ": " + p.reason);
+  return out;
+}
+using Lines = std::vector<std::string>;
+
+const Locations kNics = {nic("vnet0", "dc-1", "52:54:00:00:00:01"), nic("vnet1", "web"),
+                         nic("eth0", "")};
+
+TEST(Selects, EveryPartMustMatch) {
+  Location at = nic("vnet0", "dc-1", "52:54:00:AA:00:01");
+  at.vm_uuid = "6f0c1d6e-8d7a-4f35-9a55-0a2f6b1c7d10";
+  at.labels = {{"role", "dc"}, {"site", "north"}};
+  const struct {
+    Selector selector;
+    bool expected;
+  } table[] = {
+      {{.vm = "dc-*", .uuid = "", .mac = "", .port = "", .labels = {}}, true},
+      {{.vm = "dc-?", .uuid = "", .mac = "", .port = "", .labels = {}}, true},
+      {{.vm = "DC-1", .uuid = "", .mac = "", .port = "", .labels = {}}, false},
+      {{.vm = "web", .uuid = "", .mac = "", .port = "", .labels = {}}, false},
+      {{.vm = "", .uuid = "6F0C*", .mac = "", .port = "", .labels = {}}, true},
+      {{.vm = "", .uuid = "7*", .mac = "", .port = "", .labels = {}}, false},
+      {{.vm = "", .uuid = "", .mac = "52:54:00:aa:*", .port = "", .labels = {}}, true},
+      {{.vm = "", .uuid = "", .mac = "52:54:00:bb:*", .port = "", .labels = {}}, false},
+      {{.vm = "", .uuid = "", .mac = "", .port = "vnet[0-3]", .labels = {}}, true},
+      {{.vm = "", .uuid = "", .mac = "", .port = "", .labels = {{"role", "dc"}}}, true},
+      {{.vm = "", .uuid = "", .mac = "", .port = "", .labels = {{"role", "d?"}}}, true},
+      {{.vm = "", .uuid = "", .mac = "", .port = "", .labels = {{"tier", "*"}}}, false},
+      {{.vm = "dc-*", .uuid = "", .mac = "", .port = "eth*", .labels = {}}, false},
+      {{.vm = "dc-*", .uuid = "", .mac = "", .port = "v*", .labels = {{"site", "*"}}}, true},
+  };
+  for (const auto& row : table)
+    EXPECT_EQ(selects(row.selector, at), row.expected)
+        << row.selector.vm << row.selector.uuid << row.selector.mac << row.selector.port;
+}
+
+TEST(Selects, AnyVmIsAVmAndAnUnknownMacIsNone) {
+  EXPECT_FALSE(selects(by_vm("*"), nic("eth0", "")));
+  Selector s;
+  s.mac = "*";
+  EXPECT_FALSE(selects(s, nic("eth0", "")));
+  EXPECT_TRUE(selects(by_port("*"), nic("eth0", "")));
+}
+
+TEST(Desired, OneSessionForEachNicAndTarget) {
+  const Wish wish = desired(
+      std::vector{policy("all", by_port("vnet*"), {LocalTarget{}, RspanTarget{100}})}, kNics, 0);
+  EXPECT_EQ(lines(wish), (Lines{"vnet0@local all both", "vnet0@rspan-100 all both",
+                                "vnet1@local all both", "vnet1@rspan-100 all both"}));
+  EXPECT_EQ(states(wish), Lines{"all: in force: 4 sessions"});
+  EXPECT_EQ(wish.where.at("vnet0@local").vm(), "dc-1");
+}
+
+TEST(Desired, ANicSelectedTwiceByOnePolicyHasOneSession) {
+  Policy p = policy("a", by_port("vnet0"), {LocalTarget{}});
+  p.select.push_back(by_vm("dc-*"));
+  EXPECT_EQ(lines(desired(std::vector{p}, kNics, 0)), Lines{"vnet0@local a both"});
+}
+
+TEST(Desired, SelectingNothingIsAState) {
+  const Wish wish = desired(std::vector{policy("a", by_vm("none"), {LocalTarget{}})}, kNics, 0);
+  EXPECT_TRUE(wish.desired.sessions.empty());
+  EXPECT_EQ(states(wish), Lines{"a: selects nothing: no NIC on this host matches its selectors"});
+}
+
+TEST(Desired, ExpiryIsTheFirstMomentWithout) {
+  Policy p = policy("a", by_port("vnet0"), {LocalTarget{}});
+  p.expires = 100 * kSecond;
+  EXPECT_EQ(lines(desired(std::vector{p}, kNics, 100 * kSecond - 1)), Lines{"vnet0@local a both"});
+  const Wish wish = desired(std::vector{p}, kNics, 100 * kSecond);
+  EXPECT_TRUE(wish.desired.sessions.empty());
+  EXPECT_EQ(states(wish), Lines{"a: expired: it expired at 1970-01-01T00:01:40Z"});
+}
+
+TEST(Desired, OverlappingPoliciesShareASession) {
+  Policy a = policy("a", by_port("vnet0"), {LocalTarget{}});
+  Policy b = policy("b", by_vm("dc-*"), {LocalTarget{}});
+  a.direction = Direction::in;
+  b.direction = Direction::out;
+  EXPECT_EQ(lines(desired(std::vector{b, a}, kNics, 0)), Lines{"vnet0@local a+b both"});
+  b.direction = Direction::in;
+  EXPECT_EQ(lines(desired(std::vector{b, a}, kNics, 0)), Lines{"vnet0@local a+b in"});
+}
+
+TEST(Desired, TheHighestPriorityDecidesSnaplenAndFilter) {
+  Policy a = policy("a", by_port("vnet0"), {LocalTarget{}});
+  Policy b = a;
+  b.name = "b";
+  a.snaplen = 64;
+  b.snaplen = 128;
+  b.filter = "tcp";
+  b.priority = 1;
+  const Wish wish = desired(std::vector{a, b}, kNics, 0);
+  EXPECT_EQ(lines(wish), Lines{"vnet0@local b+a both 128 `tcp`"});
+  EXPECT_EQ(states(wish), (Lines{"a: in force: 1 session", "b: in force: 1 session"}));
+}
+
+TEST(Desired, AContradictionAtOnePriorityRefusesTheLaterByName) {
+  Policy a = policy("a", by_port("vnet*"), {LocalTarget{}});
+  Policy b = policy("b", by_port("vnet0"), {LocalTarget{}});
+  b.snaplen = 128;
+  b.direction = Direction::in;
+  a.direction = Direction::out;
+  const Wish wish = desired(std::vector{b, a}, kNics, 0);
+  EXPECT_EQ(lines(wish), (Lines{"vnet0@local a out", "vnet1@local a out"}));
+  ASSERT_EQ(wish.refused.size(), 1U);
+  EXPECT_EQ(wish.refused[0].request.name, "vnet0@local/b");
+  EXPECT_EQ(states(wish), (Lines{"a: in force: 2 sessions",
+                                 "b: refused: vnet0@local: snaplen 128 contradicts policy `a` "
+                                 "(snaplen 0) at the same priority (give one of them a higher "
+                                 "priority)"}));
+}
+
+TEST(Desired, NamesStayApart) {
+  const IpAddress collector = *IpAddress::parse("192.0.2.9");
+  Locations two = {nic("vnet0", "a"), nic("vnet0", "b")};
+  two[1].switch_name = "br1";
+  EXPECT_EQ(lines(desired(std::vector{policy("p", by_port("*"), {LocalTarget{}})}, two, 0)),
+            (Lines{"br0/vnet0@local p both", "br1/vnet0@local p both"}));
+  EXPECT_EQ(lines(desired(
+                std::vector{policy("p", by_port("vnet1"),
+                                   {ErspanTarget{collector, 2, 5}, ErspanTarget{collector, 3, 6}})},
+                kNics, 0)),
+            (Lines{"vnet1@erspan-192.0.2.9 p both", "vnet1@erspan-192.0.2.9~2 p both"}));
+}
+
+TEST(Desired, LocalIsTheAppliancesMonitorNicThere) {
+  const Mac monitor = *Mac::parse("52:54:00:00:00:99");
+  const Wish wish =
+      desired(std::vector{policy("p", by_port("vnet1"), {LocalTarget{}})}, kNics, 0, monitor);
+  ASSERT_EQ(wish.desired.sessions.size(), 1U);
+  EXPECT_EQ(std::get<LocalTarget>(wish.desired.sessions[0].target).monitor_nic, monitor);
+}
+
+}  // namespace
+}  // namespace vmirror
