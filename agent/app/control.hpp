@@ -1,0 +1,59 @@
+// The control thread: does what the reconciler says, on the switch's driver. The one place where
+// the two meet a clock and a thread.
+//
+//   set_policies, set_evidence, the driver's hints --> mailbox --> [thread: next, observe, apply]
+//                                                                     |
+//                              snapshot() <--- immutable snapshots <--+--> on_round
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/reconcile/reconciler.hpp"
+#include "plugin/api/driver.hpp"
+
+namespace vmirror {
+
+struct ControlOptions {
+  std::string host;
+  ReconcilerOptions reconciler;
+  /// Called on the control thread after each reading and each apply, with what is known then.
+  std::function<void(const std::shared_ptr<const ControlSnapshot>&)> on_round;
+};
+
+/// All functions may be called by any thread.
+class Control {
+ public:
+  /// Starts the thread. Nothing is changed on the switch before the first `set_policies`.
+  Control(ControlOptions options, std::unique_ptr<Driver> driver);
+  /// Ends the thread; what is on the switch stays.
+  ~Control();
+  Control(const Control&) = delete;
+  Control& operator=(const Control&) = delete;
+
+  void set_policies(std::vector<Policy> policies);
+  void set_evidence(Evidence evidence);
+  /// Look again, now.
+  void hint();
+  std::shared_ptr<const ControlSnapshot> snapshot() const;
+  std::string_view driver_name() const;
+
+  /// Takes everything that is ours off the switch and ends the thread. Waits at most `patience`;
+  /// then Error::Kind::unreachable, or what the switch last said: things are left behind.
+  Result<void> remove_all(std::chrono::milliseconds patience);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Without a daemon: brings the switch to what `policies` ask for, once, on the caller's thread,
+/// and returns the steps; with `dry`, changes nothing. Error: as the driver says, or when it does
+/// not settle in a few rounds.
+Result<std::vector<Step>> reconcile_once(Driver& driver, const ControlOptions& options,
+                                         std::vector<Policy> policies, bool dry);
+
+}  // namespace vmirror
