@@ -16,7 +16,8 @@ GTEST = re.compile(r"^\[ *(RUN|OK|FAILED|SKIPPED) *\] ([\w./]+?)(?:,.*)?(?: \(\d
 GTEST_REASON = re.compile(r"Skipped\n(.*)")
 UNITTEST_RAN = re.compile(r"^Ran (\d+) tests? in", re.M)
 UNITTEST_BAD = re.compile(r"^(?:FAIL|ERROR): (\S+)", re.M)
-UNITTEST_SKIP = re.compile(r"^(\w+ \([\w.]+\)).*?\.\.\. skipped ['\"](.*)['\"]$", re.M | re.S)
+UNITTEST_CASE = re.compile(r"^\w+ \([\w.]+\)")
+UNITTEST_SKIP = re.compile(r"\.\.\. skipped ['\"](.*)['\"]$")
 
 
 class Counts:
@@ -41,8 +42,13 @@ def count_gtest(output, counts):
 
 
 def count_unittest(output, counts):
-    counts.failed += UNITTEST_BAD.findall(output)
-    counts.skipped += UNITTEST_SKIP.findall(output)
+    counts.failed += dict.fromkeys(UNITTEST_BAD.findall(output))  # Once, however many subtests failed.
+    case = ""
+    for line in output.splitlines():
+        if match := UNITTEST_CASE.match(line):
+            case = match[0]
+        if match := UNITTEST_SKIP.search(line):
+            counts.skipped.append((case, match[1]))
     ran = sum(int(n) for n in UNITTEST_RAN.findall(output))
     counts.passed += max(0, ran - len(counts.failed) - len(counts.skipped))
 

@@ -1,23 +1,25 @@
-"""Runs a command in namespaces of its own (mount, network, UTS, PID; a user namespace too without
-root), so that everything it starts is private and ends with it, however it ends.
+"""Runs a script in namespaces of its own (mount, network, UTS, PID; a user namespace too without root),
+so that everything it starts is private and ends with it, however it ends.
 
-    outside.run([...])  ->  unshare ... python3 SCRIPT --inside  ->  enter() mounts a private /run
+    outside: run(SCRIPT, ARGUMENTS)  ->  unshare ... python3 SCRIPT ARGUMENTS --inside
+    inside:  enter(HOSTNAME)             mounts a private /run; SCRIPT is PID 1 in there
 
-The script inside is PID 1 of its namespace: when it ends, the kernel ends all that it started. It ends
-when the process outside does (they share a pipe, the lifeline), unless it said `keep`.
+When PID 1 ends, the kernel ends all that it started and takes the namespaces down. It ends when the
+process outside does, for whatever reason: they share a socket, the lifeline. `stay` cuts it.
 """
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 
-LIFELINE = "VMIRROR_LIFELINE"
+_lifeline = None
 
 
 def unavailable():
-    """Why namespaces can't be had here, in words; empty when they can."""
+    """Why this can't be had here, in words; empty when it can."""
     probe = subprocess.run([*_unshare(), "true"], capture_output=True, text=True, check=False)
     if probe.returncode != 0:
         return f"no namespaces: {probe.stderr.strip() or 'unshare failed'} (run as root)"
@@ -34,44 +36,57 @@ def _unshare():
     return ["unshare", *user, "--mount", "--net", "--uts", "--pid", "--fork", "--kill-child"]
 
 
-def start(script, *arguments):
-    """Starts `script` inside. The caller holds the lifeline: the returned object's `stdin`."""
-    return subprocess.Popen([*_unshare(), sys.executable, script, *arguments, "--inside"],
-                            stdin=subprocess.PIPE, start_new_session=True,
-                            env={**os.environ, LIFELINE: "1"})
-
-
 def run(script, *arguments):
-    """Runs `script` inside and returns its exit status."""
-    process = start(script, *arguments)
+    """Runs `script` inside. Returns its exit status, or 0 as soon as it calls `stay`."""
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen([*_unshare(), sys.executable, script, *arguments, "--inside"],
+                               stdin=theirs, start_new_session=True)
+    theirs.close()
+    stays = False
     try:
-        return process.wait()
+        stays = ours.recv(1) == b"s"
+        return 0 if stays else process.wait()
     except KeyboardInterrupt:
         return 130
     finally:
-        process.kill()
-        process.wait()
+        if not stays:
+            process.kill()
+            process.wait()
 
 
 def enter(hostname):
     """Called first by the script inside. Returns its process ID as seen from outside."""
+    global _lifeline  # pylint: disable=global-statement
     outer_pid = int(os.readlink("/proc/self"))  # This /proc is still the one of outside.
     for command in (["mount", "--make-rprivate", "/"], ["mount", "-t", "proc", "proc", "/proc"],
                     ["mount", "-t", "tmpfs", "tmpfs", "/run"], ["ip", "link", "set", "lo", "up"],
                     ["hostname", hostname]):
         subprocess.run(command, check=True)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    if os.environ.pop(LIFELINE, ""):
-        threading.Thread(target=_watch_lifeline, daemon=True).start()
+    _lifeline = socket.socket(fileno=os.dup(0))
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    threading.Thread(target=_watch_lifeline, daemon=True).start()
     return outer_pid
 
 
 def _watch_lifeline():
-    if os.read(0, 1) == b"":
-        os._exit(1)  # Whoever started this is gone: so is everything here.
+    _lifeline.recv(1)  # Nothing is ever sent: this is the end of whoever started us.
+    if not _staying.is_set():
+        os._exit(1)
 
 
-def keep(process):
-    """Outside: lets what runs inside live on by itself."""
-    process.stdin.write(b"k")
-    process.stdin.flush()
+_staying = threading.Event()
+
+
+def stay():
+    """Inside: lets go of the process outside, which ends; then waits for SIGTERM for ever."""
+    _staying.set()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    _lifeline.send(b"s")
+    while True:
+        signal.pause()

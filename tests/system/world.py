@@ -73,7 +73,8 @@ class World:
     def __init__(self, directory):
         self.directory = directory
         self.processes = {}
-        os.makedirs("/run/openvswitch", exist_ok=True)
+        for folder in (directory, "/run/openvswitch"):
+            os.makedirs(folder, exist_ok=True)
 
     # ---- Processes ----
 

@@ -1,0 +1,192 @@
+"""./run demo: the whole chain on real parts, in namespaces.
+
+    guests --> Open vSwitch --mirror--> vmirrord on the host
+                    +--ERSPAN II, then III--> vmirrord in the collector's namespace
+
+    demo.py [--keep] [--json]
+
+Everything is private to the demo (tests/system/inside.py) and ends with it. Where namespaces aren't
+allowed it shows the offline half: a capture file through decapsulation to the tables.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+# pylint: disable=wrong-import-position
+import capture
+import inside
+import world as w
+from daemon import collector_daemon, host_daemon
+
+DIRECTORY = "/run/demo"  # Of the private /run: it goes with the demo.
+POLICY = """\
+policy: watch-plc
+select:
+  - vm: plc
+direction: both
+targets:
+  - local
+  - erspan: {{address: {collector}, version: {version}, session: {session}}}
+"""
+
+
+def say(text):
+    print(f"== {text}", file=sys.stderr, flush=True)
+
+
+def settled(daemon):
+    """True once every session is active: counters of the switch and of the mirror moved alike."""
+    sessions = daemon.ask("sessions")["sessions"]
+    return bool(sessions) and all(session["state"] == "active" for session in sessions)
+
+
+def covered(daemon):
+    """True once the engine's and the switch's counts of the guest were compared and agree. The switch
+    writes its counts every 5 s; the guests are silent meanwhile."""
+    coverage = daemon.ask("status")["coverage"]
+    return bool(coverage) and all(row["ratio"] is not None and row["ratio"] >= 0.999 for row in coverage)
+
+
+def received(daemon, encapsulation):
+    """Copies of that kind that the collector took in."""
+    return sum(session["received"] for one in daemon.ask("status")["inputs"]
+               for session in one["sessions"] if session["encapsulation"] == encapsulation)
+
+
+def show(world):
+    """The chain, step by step. Returns the two daemons."""
+    say("Open vSwitch (userspace datapath), guests web, plc and hmi, a collector")
+    world.start_switch()
+    world.add_collector()
+    world.start_guests()
+
+    say("vmirrord on the host and in the collector")
+    host = host_daemon(world).start()
+    collector = collector_daemon(world).start()
+
+    for version in (2, 3):
+        say(f"policy watch-plc: to the local engine, and to the collector as ERSPAN type {version}")
+        host.apply(POLICY.format(collector=w.COLLECTOR_ADDRESS, version=version, session=5))
+        w.wait_for("the mirrors", lambda: len(host.ask("sessions")["sessions"]) == 2 and
+                   host.in_sync())
+        say("ARP, ICMP, TCP, DNS, mDNS and Modbus/TCP between the guests")
+        kind = f"erspan{version}"
+        w.wait_for(f"ERSPAN type {version} at the collector",
+                   lambda k=kind: (world.talk(), received(collector, k) > 0)[1])
+    say("waiting for the switch's counters (every 5 s)")
+    w.wait_for("active sessions", lambda: settled(host), 30)
+    w.wait_for("full coverage", lambda: covered(host), 30)
+    return host, collector
+
+
+def summary(host, collector):
+    """The end as one object."""
+    status = host.ask("status")
+    far = collector.ask("status")
+
+    def frames(of):
+        return {key: of["frames"][key] for key in ("received", "analysed", "held", "dropped")}
+
+    return {
+        "sessions": [{key: s[key] for key in ("name", "state", "reason", "session_id")}
+                     for s in host.ask("sessions")["sessions"]],
+        "frames": frames(status),
+        "coverage": status["coverage"],
+        "assets": host.ask("assets")["assets"],
+        "flows": host.ask("flows")["flows"],
+        "collector": {"frames": frames(far), "inputs": far["inputs"],
+                      "assets": collector.ask("assets")["assets"]},
+    }
+
+
+def tables(host, collector):
+    for title, daemon, commands in (("On the host", host, ("status", "assets", "flows")),
+                                    ("In the collector", collector, ("status", "assets"))):
+        for command in commands:
+            print(f"\n--- {title}: vmirror {command}")
+            print(daemon.run(command).stdout.rstrip(), flush=True)
+
+
+LOOK_AROUND = """
+It stays up. To look around:
+  nsenter -t {pid} -a --wd=/        # a shell on the demo's host; there:
+    {bin}/vmirror status
+    {bin}/vmirror explain vnet-plc@local
+    ovs-vsctl list Mirror
+    ip netns exec hmi python3 {traffic} modbus {plc} 100
+    ip netns exec collector {bin}/vmirror status --socket {socket}
+  Logs, policies and the database are in there, too: {directory}
+To end it:
+  kill {pid}
+"""
+
+
+def main_inside(options):
+    pid = inside.enter("vmirror-demo")
+    began = time.monotonic()
+    world = w.World(DIRECTORY)
+    try:
+        host, collector = show(world)
+    except w.Failed as error:
+        logs = shutil.copytree(DIRECTORY, tempfile.mkdtemp(prefix="vmirror-demo-"), dirs_exist_ok=True)
+        say(f"failed: {error}")
+        say(f"the logs are in {logs}")
+        return 1
+    took = time.monotonic() - began
+    if options.json:
+        print(json.dumps({**summary(host, collector), "seconds": round(took, 1)}))
+    else:
+        tables(host, collector)
+        print(f"\nThe whole chain took {took:.1f} s.")
+    if options.keep:
+        sys.stderr.write(LOOK_AROUND.format(
+            pid=pid, bin=w.BIN, traffic=os.path.join(w.HERE, "traffic.py"), plc=w.GUESTS["plc"][0],
+            socket=collector.socket, directory=DIRECTORY))
+        inside.stay()
+    return 0
+
+
+def offline(options, reason):
+    """Without namespaces: a capture file, decapsulated and analysed by the same pipeline."""
+    say(f"{reason}; showing the offline half: a capture file of an ERSPAN II mirror")
+    with tempfile.TemporaryDirectory(prefix="vmirror-demo-") as directory:
+        path = os.path.join(directory, "erspan.pcap")
+        capture.write(path)
+        vmirror = os.path.join(w.BIN, "vmirror")
+        if options.json:
+            out = subprocess.run([vmirror, "analyze", "--json", path], check=True, capture_output=True)
+            report = json.loads(out.stdout)
+            dropped = report["dropped"]
+            frames = {"received": report["packets"], "dropped": dropped,
+                      "analysed": report["packets"] - sum(dropped.values())}
+            print(json.dumps({"offline": reason, "sessions": [], "frames": frames, "coverage": [],
+                              "assets": report["assets"], "analyze": report}))
+            return 0
+        for command in ("analyze", "dissect"):
+            print(f"\n--- vmirror {command} erspan.pcap", flush=True)
+            subprocess.run([vmirror, command, path], check=True)
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./run demo", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--keep", action="store_true", help="leave it up and print how to look around")
+    parser.add_argument("--json", action="store_true", help="print the end as one JSON object")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.inside:
+        return main_inside(options)
+    if reason := inside.unavailable():
+        return offline(options, reason)
+    return inside.run(os.path.abspath(__file__), *sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""What the system tests share: a world for each test class, inside namespaces, or a skip that says why.
+
+A file of tests ends with
+
+    if __name__ == "__main__":
+        system.main(__file__)
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import unittest
+
+import inside
+import world as w
+from daemon import collector_daemon, host_daemon
+
+DIRECTORY = "/run/test"
+
+
+class SystemTest(unittest.TestCase):
+    """One world for the class: its tests find it as the last one left it, and clean up after
+    themselves."""
+
+    with_collector = False
+    database_arguments = ()
+
+    @classmethod
+    def setUpClass(cls):
+        if reason := os.environ.get("VMIRROR_SKIP", ""):
+            raise unittest.SkipTest(reason)
+        cls.world = w.World(os.path.join(DIRECTORY, cls.__name__))
+        os.makedirs(cls.world.directory, exist_ok=True)
+        cls.world.start_switch(*cls.database_arguments)
+        cls.world.start_guests()
+        if cls.with_collector:
+            cls.world.add_collector()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.world.stop_all()
+        for name in [*w.GUESTS, "collector"]:
+            w.run("ip", "netns", "delete", name, check=False)
+        for link in ("br0", "br-wan"):
+            w.run("ip", "link", "delete", link, check=False)
+
+    def run(self, result=None):
+        """Keeps the logs of a test that failed."""
+        before = len(result.failures) + len(result.errors) if result else 0
+        out = super().run(result)
+        if result and len(result.failures) + len(result.errors) > before:
+            logs = tempfile.mkdtemp(prefix="vmirror-test-")
+            shutil.copytree(self.world.directory, logs, dirs_exist_ok=True,
+                            ignore=shutil.ignore_patterns("*.sock"))
+            print(f"the logs are in {logs}", file=sys.stderr)
+        return out
+
+    def eventually(self, what, condition, seconds=30.0):
+        try:
+            return w.wait_for(what, condition, seconds)
+        except w.Failed as error:
+            return self.fail(str(error))
+
+
+def main(path):
+    if "--inside" in sys.argv:
+        sys.argv.remove("--inside")
+        inside.enter("vmirror-test")
+        unittest.main(module="__main__", verbosity=2)
+    elif reason := inside.unavailable():
+        os.environ["VMIRROR_SKIP"] = reason
+        unittest.main(module="__main__", verbosity=2)
+    else:
+        sys.exit(inside.run(os.path.abspath(path), *sys.argv[1:]))
