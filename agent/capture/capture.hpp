@@ -37,13 +37,14 @@ Result<std::unique_ptr<FrameSource>> open_capture_file(const std::string& path,
 enum class Fanout : std::uint8_t { hash, load_balance, cpu, random, queue };
 
 struct RingOptions {
-  std::string interface;
+  std::string interface = {};
   std::uint16_t input = 0;           ///< Goes to Frame::input.
   std::size_t block_size = 1 << 20;  ///< Bytes, a multiple of the page size.
   unsigned block_count = 32;         ///< The ring's memory is block_size * block_count.
   unsigned block_timeout_ms = 20;    ///< A block that is not full is handed over after this.
   std::uint32_t snaplen = 0;         ///< Bytes kept of each frame; 0: all of it.
-  std::optional<std::uint16_t> fanout_group;  ///< Rings of one group share the interface's frames.
+  std::optional<std::uint16_t> fanout_group =
+      {};  ///< Rings of one group share the interface's frames.
   Fanout fanout = Fanout::hash;
   bool promiscuous = true;    ///< Ends with the ring, whatever ends the process.
   bool receive_only = true;   ///< Leave out what this host sends through the interface.

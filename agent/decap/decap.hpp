@@ -36,8 +36,9 @@ struct DecapOptions {
   bool accept_bare = true;  ///< False: a collector's interface; bare frames are not_mirrored.
   /// Session IDs (or keys, VNIs) to take; empty: any. What has none (ERSPAN I, GRE without a key)
   /// counts as 0. RSPAN copies are taken by `rspan_vlan` alone.
-  std::set<std::uint32_t> sessions;
-  std::optional<std::uint16_t> rspan_vlan;   ///< Frames with this outermost tag are RSPAN copies.
+  std::set<std::uint32_t> sessions = {};
+  std::optional<std::uint16_t> rspan_vlan =
+      {};                                    ///< Frames with this outermost tag are RSPAN copies.
   int max_depth = 4;                         ///< Encapsulations taken off one frame.
   std::size_t max_datagrams = 256;           ///< Outer fragmented datagrams held at once.
   std::size_t max_fragment_bytes = 4 << 20;  ///< Bytes of outer fragments held at once.

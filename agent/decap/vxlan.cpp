@@ -5,7 +5,7 @@ namespace vmirror {
 tl::expected<VxlanHeader, DecapError> parse_vxlan(Bytes payload) {
   Cursor c(payload);
   const std::uint8_t flags = c.u8();
-  if (c.ok() && (flags & 8) == 0) return tl::unexpected(DecapError::vxlan_flags);
+  if (c.ok() && (flags & 0x7f) != 0x08) return tl::unexpected(DecapError::vxlan_flags);
   c.skip(3);
   VxlanHeader h;
   h.vni = c.u24();
