@@ -1,0 +1,182 @@
+#include "agent/app/control.hpp"
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "agent/affinity/locate.hpp"
+
+namespace vmirror {
+namespace {
+
+Reconciler make_reconciler(const ControlOptions& options, const Driver& driver) {
+  return {options.reconciler,
+          [host = options.host](const Observed& world) { return locate(world, host); },
+          [&driver](const Desired& desired, const Observed& world) {
+            return driver.realise(desired, world);
+          }};
+}
+
+}  // namespace
+
+struct Control::State {
+  State(ControlOptions o, std::unique_ptr<Driver> d)
+      : options(std::move(o)),
+        driver(std::move(d)),
+        reconciler(make_reconciler(options, *driver)) {}
+
+  // What other threads put in; guarded by `mutex`.
+  mutable std::mutex mutex;
+  std::condition_variable wake;
+  std::optional<std::vector<Policy>> policies;
+  std::optional<Evidence> evidence;
+  bool hinted = false;
+  bool stopping = false;
+  std::shared_ptr<const ControlSnapshot> latest = std::make_shared<ControlSnapshot>();
+
+  const ControlOptions options;
+  std::unique_ptr<Driver> driver;
+  Reconciler reconciler;  ///< The thread's alone.
+  std::thread thread;
+
+  template <typename Change>
+  void put(Change change) {
+    {
+      const std::lock_guard lock(mutex);
+      change();
+    }
+    wake.notify_one();
+  }
+
+  /// Tells the reconciler what came in. Called with the lock.
+  void take_mail() {
+    if (policies) reconciler.set_policies(*std::exchange(policies, std::nullopt));
+    if (evidence) reconciler.set_evidence(*std::exchange(evidence, std::nullopt));
+    if (std::exchange(hinted, false)) reconciler.hint();
+  }
+
+  void publish() {
+    auto snapshot = std::make_shared<const ControlSnapshot>(reconciler.snapshot(wall_clock()));
+    {
+      const std::lock_guard lock(mutex);
+      latest = snapshot;
+    }
+    wake.notify_all();  // remove_all() waits for a snapshot.
+    if (options.on_round) options.on_round(snapshot);
+  }
+
+  void run() {
+    while (true) {
+      Reconciler::Action action;
+      {
+        std::unique_lock lock(mutex);
+        if (stopping) return;
+        take_mail();
+        action = reconciler.next(wall_clock());
+        if (const auto* wait = std::get_if<Reconciler::Wait>(&action)) {
+          const Time pause =
+              std::clamp<Time>(wait->until - wall_clock(), 0, options.reconciler.interval);
+          wake.wait_for(lock, std::chrono::nanoseconds(pause), [this] {
+            return stopping || hinted || policies.has_value() || evidence.has_value();
+          });
+          continue;
+        }
+      }
+      if (const auto* apply = std::get_if<Reconciler::Apply>(&action))
+        reconciler.applied(driver->apply(apply->steps), wall_clock());
+      else
+        reconciler.observed(driver->observe(), wall_clock());
+      publish();
+    }
+  }
+};
+
+Control::Control(ControlOptions options, std::unique_ptr<Driver> driver)
+    : state_(std::make_unique<State>(std::move(options), std::move(driver))) {
+  State& s = *state_;
+  s.driver->on_change([&s] { s.put([&s] { s.hinted = true; }); });
+  s.thread = std::thread([&s] { s.run(); });
+}
+
+Control::~Control() {
+  state_->put([this] { state_->stopping = true; });
+  if (state_->thread.joinable()) state_->thread.join();
+  // The driver's threads, which hint, end before what they hint to.
+  state_->driver.reset();
+}
+
+void Control::set_policies(std::vector<Policy> policies) {
+  state_->put([&] { state_->policies = std::move(policies); });
+}
+
+void Control::set_evidence(Evidence evidence) {
+  state_->put([&] { state_->evidence = std::move(evidence); });
+}
+
+void Control::hint() {
+  state_->put([&] { state_->hinted = true; });
+}
+
+std::shared_ptr<const ControlSnapshot> Control::snapshot() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->latest;
+}
+
+std::string_view Control::driver_name() const {
+  return state_->driver->name();
+}
+
+Result<void> Control::remove_all(std::chrono::milliseconds patience) {
+  State& s = *state_;
+  const Time asked = wall_clock();
+  std::unique_lock lock(s.mutex);
+  s.policies = std::vector<Policy>{};
+  s.wake.notify_all();
+  const auto clean = [&] {
+    return s.latest->time >= asked && s.latest->in_sync() && s.latest->policies.empty() &&
+           s.latest->observed_at >= asked;
+  };
+  const bool done = s.wake.wait_for(lock, patience, clean);
+  s.stopping = true;
+  s.wake.notify_all();
+  lock.unlock();
+  if (s.thread.joinable()) s.thread.join();
+  if (done) return {};
+  const auto& last = *s.latest;
+  if (last.observe_error) return tl::unexpected(*last.observe_error);
+  if (last.apply_error) return tl::unexpected(*last.apply_error);
+  return fail(Error::Kind::unreachable, "the switch did not let go of our mirrors in time",
+              "switch", "run `vmirror apply --prune --config FILE`");
+}
+
+Result<std::vector<Step>> reconcile_once(Driver& driver, const ControlOptions& options,
+                                         std::vector<Policy> policies, bool dry) {
+  constexpr int kRounds = 16;
+  Reconciler reconciler = make_reconciler(options, driver);
+  reconciler.set_policies(std::move(policies));
+  std::vector<Step> steps;
+  for (int round = 0; round < kRounds; ++round) {
+    const Reconciler::Action action = reconciler.next(wall_clock());
+    if (const auto* apply = std::get_if<Reconciler::Apply>(&action)) {
+      if (dry) return apply->steps;
+      const auto done = driver.apply(apply->steps);
+      if (!done) return tl::unexpected(done.error());
+      steps.insert(steps.end(), apply->steps.begin(), apply->steps.end());
+      reconciler.applied(done, wall_clock());
+    } else if (std::holds_alternative<Reconciler::Observe>(action)) {
+      const auto reading = driver.observe();
+      if (!reading) return tl::unexpected(reading.error());
+      reconciler.observed(reading, wall_clock());
+    } else {
+      break;
+    }
+  }
+  const ControlSnapshot end = reconciler.snapshot(wall_clock());
+  if (end.in_sync()) return steps;
+  if (end.apply_error) return tl::unexpected(*end.apply_error);
+  return fail(Error::Kind::internal, "the switch did not settle", "switch",
+              "see `vmirror plan` and the switch's own log");
+}
+
+}  // namespace vmirror
