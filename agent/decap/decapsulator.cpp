@@ -182,20 +182,23 @@ Decapsulator::State::Step Decapsulator::State::join(Decapsulated& out) {
   if (!gre && p.protocol != ip_protocol::kUdp && !extension) return Step::whole;
   const bool only_bare = options.accept_bare || out.origin.depth > 0;
   const bool begins_overlay = p.fragment_offset == 0 && is_overlay_port(p.destination_port);
-  const auto joined = fragments.take(out.frame, p, !gre && only_bare && !begins_overlay);
-  out.frames = joined.frames;
+  const auto joined =
+      fragments.take(out.frame, p, !gre && only_bare && !begins_overlay, out.frames);
   using Status = Fragments::Outcome::Status;
   switch (joined.status) {
     case Status::unwanted:
       return Step::whole;
     case Status::held:
+      out.frames = 1;
       out.status = Decapsulated::Status::held;
       return Step::settled;
     case Status::dropped:
+      out.frames = joined.frames;
       if (joined.error != DecapError::none) ++errors[static_cast<std::size_t>(joined.error)];
       drop(out, joined.drop, joined.error);
       return Step::settled;
     case Status::joined:
+      out.frames = joined.frames;
       break;
   }
   out.frame = joined.frame;

@@ -176,7 +176,8 @@ Fragments::Outcome Fragments::dropped(Drop drop, std::uint32_t frames, DecapErro
   return out;
 }
 
-Fragments::Outcome Fragments::take(const Frame& frame, const Packet& p, bool join_only) {
+Fragments::Outcome Fragments::take(const Frame& frame, const Packet& p, bool join_only,
+                                   std::uint32_t weight) {
   const Key key{p.source_ip(frame.bytes), p.destination_ip(frame.bytes), p.fragment_id,
                 // IPv6 numbers datagrams alone; its first fragment may name an extension header.
                 p.ip_version == 4 ? p.protocol : std::uint8_t{0}};
@@ -197,7 +198,7 @@ Fragments::Outcome Fragments::take(const Frame& frame, const Packet& p, bool joi
   const auto part = parse_fragment(frame, p);
   if (!part) {
     const std::uint32_t others = known ? give_up(index) : expired;
-    return dropped(drop_of(part.error()), others + 1, part.error());
+    return dropped(drop_of(part.error()), others + weight, part.error());
   }
   if (!known) {
     make_room(0, 1, nullptr);
@@ -207,7 +208,7 @@ Fragments::Outcome Fragments::take(const Frame& frame, const Packet& p, bool joi
     active_[index]->since = frame.time;
     active_[index]->buffer.resize(kHeaderRoom);
   }
-  Outcome out = add(index, frame, *part);
+  Outcome out = add(index, frame, *part, weight);
   if (out.status != Outcome::Status::held) {
     out.frames += expired;
   } else if (expired > 0) {
@@ -219,7 +220,8 @@ Fragments::Outcome Fragments::take(const Frame& frame, const Packet& p, bool joi
 }
 
 /// Adds one piece. Two ends, or one that others go past, and any overlap end the datagram.
-Fragments::Outcome Fragments::add(std::size_t index, const Frame& frame, const FragmentPart& part) {
+Fragments::Outcome Fragments::add(std::size_t index, const Frame& frame, const FragmentPart& part,
+                                  std::uint32_t weight) {
   Datagram* d = active_[index].get();
   const std::uint32_t begin = part.offset;
   const auto end = static_cast<std::uint32_t>(begin + part.data.size());
@@ -229,9 +231,9 @@ Fragments::Outcome Fragments::add(std::size_t index, const Frame& frame, const F
   if (fit == Datagram::Fit::overlaps || two_ends || past_end || d->ranges.size() >= kMaxRanges) {
     const auto error = fit == Datagram::Fit::overlaps ? DecapError::fragment_overlap
                                                       : DecapError::fragment_malformed;
-    return dropped(drop_of(error), give_up(index) + 1, error);
+    return dropped(drop_of(error), give_up(index) + weight, error);
   }
-  ++d->frames;
+  d->frames += weight;
   if (fit == Datagram::Fit::repeated) return {};
   if (!reserve(d, end)) {
     return dropped(Drop::fragment_overflow, give_up(index_of(d)) + std::exchange(overflowed_, 0));

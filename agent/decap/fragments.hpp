@@ -61,9 +61,10 @@ class Fragments {
     Frame frame = {};
   };
 
-  /// Takes one fragment. `join_only`: not to begin a new datagram with it. The joined frame's bytes
-  /// are good until `release`.
-  Outcome take(const Frame& frame, const Packet& packet, bool join_only);
+  /// Takes one fragment. `join_only`: not to begin a new datagram with it. `weight`: the frames of
+  /// the input that it stands for, more where it came out of a joined datagram itself. The joined
+  /// frame's bytes are good until `release`.
+  Outcome take(const Frame& frame, const Packet& packet, bool join_only, std::uint32_t weight = 1);
   /// Gives the joined frames' memory back, to be used again.
   void release();
 
@@ -84,7 +85,8 @@ class Fragments {
   std::size_t index_of(const Datagram* datagram) const;
   bool reserve(Datagram* datagram, std::size_t end);
   void make_room(std::size_t bytes, std::size_t datagrams, const Datagram* keep);
-  Outcome add(std::size_t index, const Frame& frame, const FragmentPart& part);
+  Outcome add(std::size_t index, const Frame& frame, const FragmentPart& part,
+              std::uint32_t weight);
   Outcome finish(std::size_t index, const Frame& last);
   static Outcome dropped(Drop drop, std::uint32_t frames, DecapError error = DecapError::none);
 

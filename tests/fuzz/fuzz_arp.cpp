@@ -1,0 +1,10 @@
+// Fuzzes the dissector of arp.
+#include "agent/dissect/arp.hpp"
+#include "tests/fuzz/fuzz_dissector.hpp"
+
+VMIRROR_FUZZ(bytes) {
+  vmirror::test::fuzz_dissector(vmirror::kArp, bytes);
+}
+VMIRROR_SEEDS() {
+  return seeds_of("arp");
+}

@@ -1,0 +1,10 @@
+// Fuzzes the dissector of dns.
+#include "agent/dissect/dns.hpp"
+#include "tests/fuzz/fuzz_dissector.hpp"
+
+VMIRROR_FUZZ(bytes) {
+  vmirror::test::fuzz_dissector(vmirror::kDns, bytes);
+}
+VMIRROR_SEEDS() {
+  return seeds_of("dns");
+}
