@@ -1,6 +1,8 @@
 #include "plugin/ovs/compose.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <variant>
 
 #include "plugin/ovs/observe.hpp"
@@ -118,7 +120,7 @@ class Composer {
         return fail(Error::Kind::refused,
                     "mirror `" + put.mirror.name + "` is there and isn't ours",
                     on[bridge::kName].text());
-      transaction_.push_back(Write{kMirror, found->second->id, std::move(*columns)});
+      change_mirror(*found->second, std::move(*columns));
       return {};
     }
     const Uuid id = fresh();
@@ -127,6 +129,25 @@ class Composer {
     transaction_.push_back(Insert{kMirror, id, std::move(*columns)});
     transaction_.push_back(Add{kBridge, on.id, bridge::kMirrors, reference(id)});
     return {};
+  }
+
+  /// Writes what differs. A selection may have a thousand ports: of it, what comes and what goes.
+  void change_mirror(const Row& is, ColumnValues columns) {
+    ColumnValues writes;
+    for (auto& [column, wanted] : columns) {
+      if (is[column] == wanted) continue;
+      if (column != mirror::kSelectSrcPort && column != mirror::kSelectDstPort) {
+        writes.emplace_back(column, std::move(wanted));
+        continue;
+      }
+      const std::set<Uuid> before = is[column].set<Uuid>(), after = wanted.set<Uuid>();
+      std::set<Uuid> gone, fresh;
+      std::ranges::set_difference(before, after, std::inserter(gone, gone.end()));
+      std::ranges::set_difference(after, before, std::inserter(fresh, fresh.end()));
+      if (!gone.empty()) transaction_.push_back(Remove{kMirror, is.id, column, gone});
+      if (!fresh.empty()) transaction_.push_back(Add{kMirror, is.id, column, fresh});
+    }
+    if (!writes.empty()) transaction_.push_back(Write{kMirror, is.id, std::move(writes)});
   }
 
   Result<void> add(const RemoveMirror& remove, const Row& on) {

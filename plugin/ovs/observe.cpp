@@ -40,27 +40,27 @@ bool is_uplink(const Row& interface) {
   if (!type.empty() && type != "system") return false;
   constexpr std::array<std::string_view, 7> kGuestDrivers = {
       "tun", "veth", "openvswitch", "macvlan", "macvtap", "dummy", "tap"};
-  const Labels status = interface[interface::kStatus].map();
-  const auto driver = status.find("driver_name");
-  return driver != status.end() && !driver->second.empty() &&
-         std::ranges::find(kGuestDrivers, driver->second) == kGuestDrivers.end();
+  const std::string* driver = interface[interface::kStatus].find("driver_name");
+  return driver && !driver->empty() &&
+         std::ranges::find(kGuestDrivers, *driver) == kGuestDrivers.end();
 }
 
 /// The guest's MAC: what libvirt wrote; for an internal port the guest is the port's own device.
-std::optional<Mac> guest_mac(const Labels& ids, const Row& interface) {
-  std::string text = label(ids, {"attached-mac"});
-  if (text.empty() && interface[interface::kType].text() == "internal")
-    text = interface[interface::kMacInUse].text();
+std::optional<Mac> guest_mac(const Row& interface, const std::string& type) {
+  const std::string* attached = interface[interface::kExternalIds].find("attached-mac");
+  std::string text = attached ? *attached : std::string();
+  if (!attached && type == "internal") text = interface[interface::kMacInUse].text();
+  if (text.empty()) return {};
   const auto mac = Mac::parse(text);
   return mac ? std::optional(*mac) : std::nullopt;
 }
 
 void add_counters(Port& port, const Row& interface) {
-  const auto statistics = interface[interface::kStatistics].map<std::int64_t>();
+  const Datum& statistics = interface[interface::kStatistics];
   if (statistics.empty()) return;
   const auto get = [&](const char* name) {
-    const auto it = statistics.find(name);
-    return it == statistics.end() || it->second < 0 ? 0 : static_cast<std::uint64_t>(it->second);
+    const std::int64_t* value = statistics.find<std::int64_t>(name);
+    return value && *value > 0 ? static_cast<std::uint64_t>(*value) : 0;
   };
   if (!port.counters) port.counters.emplace();
   port.counters->out_frames += get("rx_packets");
@@ -71,7 +71,6 @@ void add_counters(Port& port, const Row& interface) {
 }
 
 void add_interface(Port& port, const Row& interface) {
-  const Labels status = interface[interface::kStatus].map();
   port.type = interface[interface::kType].text();
   port.options = interface[interface::kOptions].map();
   // A bridge's own wish for an internal port is not an option in the database, but is one to us.
@@ -82,12 +81,13 @@ void add_interface(Port& port, const Row& interface) {
     port.mtu = std::max(port.mtu.value_or(0), static_cast<std::uint32_t>(*mtu));
   port.link_up = port.link_up || interface[interface::kLinkState].text() == "up";
   port.uplink = port.uplink || is_uplink(interface);
-  port.egress = label(status, {"tunnel_egress_iface"});
+  if (const std::string* egress = interface[interface::kStatus].find("tunnel_egress_iface"))
+    port.egress = *egress;
   if (const std::string error = interface[interface::kError].text(); !error.empty())
     port.error += (port.error.empty() ? "" : "; ") + error;
-  const Labels ids = interface[interface::kExternalIds].map();
-  port.labels.insert(ids.begin(), ids.end());
-  if (!port.mac) port.mac = guest_mac(ids, interface);
+  if (const Datum& ids = interface[interface::kExternalIds]; !ids.empty())
+    port.labels.merge(ids.map());
+  if (!port.mac) port.mac = guest_mac(interface, port.type);
   add_counters(port, interface);
 }
 
@@ -131,11 +131,10 @@ Mirror to_mirror(const Snapshot& db, const Row& row, const std::string& owner) {
       static_cast<std::uint32_t>(row[mirror::kSnaplen].get<std::int64_t>().value_or(0));
   mirror.filter = row[mirror::kFilter].text();
   mirror.owned = is_owned(row[mirror::kExternalIds], owner);
-  const auto statistics = row[mirror::kStatistics].map<std::int64_t>();
-  if (const auto it = statistics.find("tx_packets"); it != statistics.end())
-    mirror.copied_frames = static_cast<std::uint64_t>(it->second);
-  if (const auto it = statistics.find("tx_bytes"); it != statistics.end())
-    mirror.copied_bytes = static_cast<std::uint64_t>(it->second);
+  if (const auto* count = row[mirror::kStatistics].find<std::int64_t>("tx_packets"))
+    mirror.copied_frames = static_cast<std::uint64_t>(*count);
+  if (const auto* count = row[mirror::kStatistics].find<std::int64_t>("tx_bytes"))
+    mirror.copied_bytes = static_cast<std::uint64_t>(*count);
   return mirror;
 }
 
@@ -186,10 +185,8 @@ Capabilities capabilities(const Snapshot& db) {
 }  // namespace
 
 bool is_owned(const Datum& external_ids, const std::string& owner) {
-  for (std::size_t i = 0; i < external_ids.values.size(); i++)
-    if (external_ids.keys[i] == ovsdb::Atom(std::string(kOwnerKey)))
-      return external_ids.values[i] == ovsdb::Atom(owner);
-  return false;
+  const std::string* marked = external_ids.find(kOwnerKey);
+  return marked && *marked == owner;
 }
 
 std::map<std::string, const Row*> mirrors_by_name(const Snapshot& db, const Row& bridge,
@@ -209,10 +206,8 @@ std::map<std::string, const Row*> mirrors_by_name(const Snapshot& db, const Row&
 
 std::set<std::uint16_t> owned_vlans(const Row& bridge, const std::string& owner) {
   std::set<std::uint16_t> out;
-  const Labels ids = bridge[bridge::kExternalIds].map();
-  const auto it = ids.find(vlans_key(owner));
-  if (it == ids.end()) return out;
-  std::string_view rest = it->second;
+  const std::string* list = bridge[bridge::kExternalIds].find(vlans_key(owner));
+  std::string_view rest = list ? std::string_view(*list) : std::string_view();
   while (!rest.empty()) {
     const std::string_view one = rest.substr(0, rest.find(','));
     std::uint16_t vlan = 0;

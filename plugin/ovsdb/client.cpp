@@ -104,7 +104,10 @@ Error Client::not_connected(Milliseconds waited) const {
   const std::string why = error_.empty() ? "no answer" : error_;
   return {Error::Kind::unreachable,
           "no connection to ovsdb-server within " + std::to_string(waited.count()) + " ms: " + why,
-          remote_, "is ovsdb-server running and listening there?"};
+          remote_,
+          remote_.starts_with("ssl:")
+              ? "see that it listens there, and that the CA has signed both sides' certificates"
+              : "see that it is running and listens there"};
 }
 
 Result<std::shared_ptr<const Snapshot>> Client::read(Milliseconds timeout) {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -56,6 +57,14 @@ struct Datum {
     return one ? std::optional<T>(*one) : std::nullopt;
   }
   std::string text() const { return get<std::string>().value_or(std::string()); }
+  /// A map's value under a key; null when there is none, or of another type.
+  template <typename T = std::string>
+  const T* find(std::string_view key) const {
+    for (std::size_t i = 0; i < values.size(); i++)
+      if (const std::string* name = std::get_if<std::string>(&keys[i]); name && *name == key)
+        return std::get_if<T>(&values[i]);
+    return nullptr;
+  }
   /// The atoms of that type as a set.
   template <typename T>
   std::set<T> set() const {
