@@ -18,8 +18,8 @@ const Dissectors& all() {
 /// One TCP flow from port 40000 to `port`.
 class Flow {
  public:
-  explicit Flow(std::uint16_t port = 502, BufferLimits buffers = {})
-      : dissection(all(), buffers), port_(port) {
+  explicit Flow(std::uint16_t port = 502, BufferLimits buffers = {.small = 8, .large = 2})
+      : dissection(all(), buffers, 16), port_(port) {
     conversation.dissector = all().for_stream(40000, port);
   }
   void feed(int side, Bytes bytes) {
