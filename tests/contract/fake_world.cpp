@@ -62,7 +62,6 @@ class FakeSubject final : public World {
     for (const char* port : {"vnet0", "vnet1", "vnet2"}) add_port(port);
   }
   void set_reachable(bool reachable) override { world_->set_reachable(reachable); }
-  bool can(Fault) const override { return true; }
   void arm(std::size_t n, Fault fault) override {
     world_->arm(n, fault == Fault::fail ? FakeWorld::Fault::fail : FakeWorld::Fault::drop);
   }

@@ -57,7 +57,6 @@ class OvsSubject final : public World {
     else
       sandbox_.kill_server();
   }
-  bool can(Fault fault) const override { return fault == Fault::drop; }
   void arm(std::size_t n, Fault) override { proxy_.cut_after(n); }
   bool disarm() override {
     const bool cut = proxy_.has_cut();

@@ -33,9 +33,11 @@ class World {
   /// The switch's control connection is down, or up again.
   virtual void set_reachable(bool reachable) = 0;
 
+  enum class Fault {
+    fail,  ///< Refused; only where steps happen one by one.
+    drop,  ///< Done, but the connection goes before the answer comes.
+  };
   /// The nth operation from now of whoever is connected, as this driver counts them, has a fault.
-  enum class Fault { fail, drop };
-  virtual bool can(Fault fault) const = 0;
   virtual void arm(std::size_t n, Fault fault) = 0;
   /// Ends the fault. True when it has happened.
   virtual bool disarm() = 0;
