@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
@@ -189,6 +190,20 @@ Result<std::size_t> each_frame(const std::string& path, Take take) {
 }
 
 }  // namespace
+
+std::vector<std::string> shared_captures() {
+  namespace fs = std::filesystem;
+  std::vector<std::string> out;
+  const fs::path folder = fs::path(VMIRROR_SOURCE_DIR) / "../shared/captures";
+  if (!fs::is_directory(folder)) return out;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string kind = entry.path().extension();
+    if (kind == ".pcap" || kind == ".pcapng" || kind == ".cap" || kind == ".gz")
+      out.push_back(entry.path());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
 
 Result<std::vector<Captured>> read_capture(const std::string& path) {
   std::vector<Captured> out;

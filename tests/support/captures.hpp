@@ -89,6 +89,10 @@ class PcapFile {
   std::unique_ptr<std::FILE, Close> file_;
 };
 
+/// The pcap and pcapng files of ../shared/captures, beside the source tree; sorted, empty where it
+/// is not at hand. They are others' and not part of the project: tests that use them skip without.
+std::vector<std::string> shared_captures();
+
 /// All frames of a capture file. What open_capture_file and its source say, where they fail.
 Result<std::vector<Captured>> read_capture(const std::string& path);
 

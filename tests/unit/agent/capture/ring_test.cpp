@@ -1,0 +1,255 @@
+// The AF_PACKET ring on a real veth pair, in a network namespace of the test's own.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "agent/capture/capture.hpp"
+#include "agent/capture/offloads.hpp"
+#include "tests/support/encapsulate.hpp"
+
+namespace vmirror {
+namespace {
+
+using namespace test;
+
+int run(const std::string& command) {
+  return std::system((command + " 2>/dev/null").c_str());
+}
+
+/// A namespace with the veth pair `rx` and `tx`; the test's thread is in it while it lives.
+class Ring : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    before_ = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "needs root for a network namespace";
+    entered_ = true;
+    // No IPv6: its own neighbour discovery would be among the frames.
+    ASSERT_EQ(run("sysctl -qw net.ipv6.conf.default.disable_ipv6=1"), 0);
+    ASSERT_EQ(run("ip link add rx type veth peer name tx"), 0) << "needs iproute2";
+    ASSERT_EQ(run("ip link set dev rx up && ip link set dev tx up"), 0);
+    sender_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    ASSERT_GE(sender_, 0);
+  }
+  void TearDown() override {
+    if (sender_ >= 0) close(sender_);
+    if (entered_) setns(before_, CLONE_NEWNET);  // The namespace ends with its last user.
+    if (before_ >= 0) close(before_);
+  }
+
+  void send(Bytes frame, const char* interface = "tx") const {
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_ifindex = static_cast<int>(if_nametoindex(interface));
+    ASSERT_EQ(
+        sendto(sender_, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to),
+        static_cast<ssize_t>(frame.size()))
+        << std::strerror(errno);
+  }
+  static std::unique_ptr<FrameSource> ring(RingOptions options = {}) {
+    if (options.interface.empty()) options.interface = "rx";
+    options.block_timeout_ms = 1;
+    auto source = open_ring(options);
+    if (!source) ADD_FAILURE() << source.error().text();
+    return source ? std::move(*source) : nullptr;
+  }
+  /// Frames until none came for 200 ms.
+  struct Taken {
+    Buffer bytes;
+    Frame frame;
+  };
+  static std::vector<Taken> drain(FrameSource& source, std::size_t batch_size = 16) {
+    std::vector<Taken> out;
+    std::vector<Frame> batch(batch_size);
+    for (;;) {
+      const auto n = source.next(batch, 200);
+      if (!n) {
+        ADD_FAILURE() << n.error().text();
+        return out;
+      }
+      if (*n == 0) return out;
+      for (std::size_t i = 0; i < *n; ++i)
+        out.push_back({{batch[i].bytes.begin(), batch[i].bytes.end()}, batch[i]});
+    }
+  }
+  static unsigned promiscuity(const char* interface) {
+    const std::string file = "/tmp/vmirror-promiscuity-" + std::to_string(getpid());
+    run(std::string("ip -d link show ") + interface +
+        " | sed -n 's/.*promiscuity \\([0-9]*\\).*/\\1/p' >" + file);
+    unsigned out = 99;
+    std::ifstream(file) >> out;
+    unlink(file.c_str());
+    return out;
+  }
+
+ private:
+  int before_ = -1;
+  int sender_ = -1;
+  bool entered_ = false;
+};
+
+TEST_F(Ring, GivesFramesAsTheyWereSent) {
+  auto source = ring({.input = 4});
+  ASSERT_TRUE(source);
+  const Time before = wall_clock();
+  std::vector<Buffer> sent;
+  for (std::uint16_t i = 0; i < 100; ++i) {
+    sent.push_back(udp_frame({.destination_port = i}, counting(i * 10)));
+    send(sent.back());
+  }
+  const auto got = drain(*source, 7);
+  ASSERT_EQ(got.size(), sent.size());
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    EXPECT_EQ(got[i].bytes, sent[i]);
+    EXPECT_EQ(got[i].frame.wire_size, sent[i].size());
+    EXPECT_EQ(got[i].frame.input, 4);
+    EXPECT_GT(got[i].frame.time, before - kSecond);
+    EXPECT_LT(got[i].frame.time, before + 60 * kSecond);
+  }
+  EXPECT_FALSE(source->finished());
+}
+
+TEST_F(Ring, RestoresTheVlanTagsThatTheKernelTookOut) {
+  auto source = ring();
+  ASSERT_TRUE(source);
+  send(udp_frame({.tags = {{0x8100, 0x6007}}}, counting(10)));
+  send(udp_frame({.tags = {{0x88a8, 5}, {0x8100, 6}}}, counting(10)));
+  send(udp_frame({}, counting(10)));
+  const auto got = drain(*source);
+  ASSERT_EQ(got.size(), 3u);
+  const Buffer plain = udp_frame({}, counting(10));
+  EXPECT_EQ(got[0].frame.stripped, (VlanTag{0x8100, 0x6007}));
+  EXPECT_EQ(got[0].bytes, plain);
+  EXPECT_EQ(got[0].frame.wire_size, plain.size() + 4);
+  const Packet stacked = parse_packet(got[1].bytes, LinkType::ethernet, got[1].frame.stripped);
+  ASSERT_EQ(stacked.tag_count, 2);
+  EXPECT_EQ(stacked.tags[0], (VlanTag{0x88a8, 5}));
+  EXPECT_EQ(stacked.tags[1], (VlanTag{0x8100, 6}));
+  EXPECT_FALSE(got[2].frame.stripped.present());
+}
+
+TEST_F(Ring, CutsToTheSnaplen) {
+  auto source = ring({.snaplen = 60});
+  ASSERT_TRUE(source);
+  send(udp_frame({}, counting(500)));
+  const auto got = drain(*source);
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_EQ(got[0].bytes.size(), 60u);
+  EXPECT_EQ(got[0].frame.wire_size, 542u);
+}
+
+TEST_F(Ring, CountsWhatAFullRingLost) {
+  auto source = ring({.block_size = 4096, .block_count = 2});
+  ASSERT_TRUE(source);
+  constexpr std::size_t kSent = 500;
+  for (std::size_t i = 0; i < kSent; ++i) send(udp_frame({}, counting(1000)));
+  const auto got = drain(*source);
+  const std::uint64_t lost = source->dropped()[static_cast<std::size_t>(Drop::kernel)];
+  EXPECT_GT(lost, 0u);
+  EXPECT_EQ(got.size() + lost, kSent);
+  send(udp_frame({}, counting(100)));
+  EXPECT_EQ(drain(*source).size(), 1u) << "it goes on afterwards";
+  EXPECT_EQ(source->dropped()[static_cast<std::size_t>(Drop::kernel)], lost);
+}
+
+TEST_F(Ring, LeavesOutWhatTheHostSends) {
+  auto both = ring({.receive_only = false}), one_way = ring({.receive_only = true});
+  ASSERT_TRUE(both && one_way);
+  send(udp_frame({}, counting(10)), "rx");
+  send(udp_frame({}, counting(20)), "tx");
+  EXPECT_EQ(drain(*both).size(), 2u);
+  EXPECT_EQ(drain(*one_way).size(), 1u);
+}
+
+TEST_F(Ring, PromiscuityEndsWithIt) {
+  EXPECT_EQ(promiscuity("rx"), 0u);
+  {
+    auto source = ring({.promiscuous = true});
+    EXPECT_EQ(promiscuity("rx"), 1u);
+  }
+  EXPECT_EQ(promiscuity("rx"), 0u);
+  auto quiet = ring({.promiscuous = false});
+  EXPECT_EQ(promiscuity("rx"), 0u);
+}
+
+TEST_F(Ring, SharesFramesWithinAFanoutGroup) {
+  auto first = ring({.fanout_group = 7, .fanout = Fanout::load_balance});
+  auto second = ring({.fanout_group = 7, .fanout = Fanout::load_balance});
+  ASSERT_TRUE(first && second);
+  for (int i = 0; i < 20; ++i) send(udp_frame({}, counting(10)));
+  EXPECT_EQ(drain(*first).size(), 10u);
+  EXPECT_EQ(drain(*second).size(), 10u);
+}
+
+TEST_F(Ring, SaysThatTheInterfaceIsDownAndGoesOnOnceItIsUp) {
+  auto source = ring();
+  ASSERT_TRUE(source);
+  std::vector<Frame> batch(4);
+  ASSERT_EQ(run("ip link set dev rx down"), 0);
+  const auto down = source->next(batch, 1000);
+  ASSERT_FALSE(down);
+  EXPECT_EQ(down.error().kind, Error::Kind::unreachable);
+  EXPECT_EQ(down.error().where, "rx");
+  ASSERT_EQ(run("ip link set dev rx up"), 0);
+  send(udp_frame({}));
+  EXPECT_EQ(drain(*source).size(), 1u);
+}
+
+TEST_F(Ring, SaysThatTheInterfaceWasDeletedAfterGivingWhatCame) {
+  auto source = ring();
+  ASSERT_TRUE(source);
+  send(udp_frame({}));
+  ASSERT_EQ(run("ip link del rx"), 0);
+  std::vector<Frame> batch(4);
+  Result<std::size_t> got = source->next(batch, 1000);
+  ASSERT_TRUE(got) << got.error().text();
+  EXPECT_EQ(*got, 1u);
+  got = source->next(batch, 1000);
+  for (int i = 0; i < 5 && got; ++i) got = source->next(batch, 1000);
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().kind, Error::Kind::missing);
+}
+
+TEST_F(Ring, RefusesByName) {
+  const auto kind = [](const RingOptions& options) {
+    const auto source = open_ring(options);
+    return source ? std::string("opened") : source.error().text();
+  };
+  EXPECT_EQ(kind({.interface = "nowhere"}),
+            "nowhere: no such interface (see `ip link` in this network namespace)");
+  EXPECT_EQ(kind({.interface = "rx", .block_size = 1000}),
+            "rx: ring of this size: Invalid argument (see the ring's options, and dmesg(1))");
+}
+
+TEST_F(Ring, ReportsTheOffloadsThatMergeFrames) {
+  // Generic receive offload can be switched on and off on a veth.
+  ASSERT_TRUE(merging_offloads("rx", true).empty()) << "switched off";
+  EXPECT_TRUE(ring()->warnings().empty());
+  if (run("ethtool -K rx gro on") != 0) GTEST_SKIP() << "no ethtool";
+  const auto source = ring();
+  ASSERT_EQ(source->warnings().size(), 1u);
+  EXPECT_EQ(source->warnings()[0], "rx: generic-receive-offload is on, frames may arrive merged");
+  EXPECT_TRUE(ring({.offloads_off = true})->warnings().empty());
+  EXPECT_TRUE(merging_offloads("nowhere", false).empty());
+}
+
+TEST_F(Ring, WaitsNoLongerThanTold) {
+  auto source = ring();
+  ASSERT_TRUE(source);
+  std::vector<Frame> batch(4);
+  const auto got = source->next(batch, 0);
+  ASSERT_TRUE(got);
+  EXPECT_EQ(*got, 0u);
+}
+
+}  // namespace
+}  // namespace vmirror
