@@ -4,6 +4,7 @@
 #include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/split.hpp>
 
+#include "agent/cli/analyze_options.hpp"
 #include "agent/cli/command.hpp"
 #include "agent/cli/table.hpp"
 #include "agent/engine/json.hpp"
@@ -13,15 +14,6 @@ namespace vmirror {
 namespace json = boost::json;
 
 namespace {
-
-struct AnalyzeArguments {
-  std::vector<std::string> files;
-  std::string protocols = "all";
-  std::string eve;
-  std::vector<std::uint32_t> sessions;
-  int rspan_vlan = 0;
-  bool encapsulated_only = false;
-};
 
 Result<std::shared_ptr<const Dissectors>> select_dissectors(const std::string& list) {
   std::vector<std::string> names;
@@ -67,18 +59,9 @@ void print_report(const CommandContext& context, const AnalyzeReport& report) {
 }
 
 int analyze_files(const CommandContext& context, const AnalyzeArguments& arguments) {
-  PipelineOptions options;
-  options.input_name = arguments.files.front();
-  options.decap.accept_bare = !arguments.encapsulated_only;
-  options.decap.sessions.insert(arguments.sessions.begin(), arguments.sessions.end());
-  if (arguments.rspan_vlan != 0)
-    options.decap.rspan_vlan = static_cast<std::uint16_t>(arguments.rspan_vlan);
-  auto dissectors = select_dissectors(arguments.protocols);
-  if (!dissectors) return report(context, dissectors.error());
-  options.dissectors = *dissectors;
-  // Without the registry there are no vendors; nothing else is lost.
-  if (auto vendors = Vendors::load())
-    options.vendors = std::make_shared<const Vendors>(std::move(*vendors));
+  auto made = pipeline_options(arguments);
+  if (!made) return report(context, made.error());
+  PipelineOptions& options = *made;
   std::unique_ptr<LineSink> sink;
   if (!arguments.eve.empty()) {
     SinkOptions sink_options{FileOutput{arguments.eve, 0, 0}};
@@ -100,21 +83,41 @@ int analyze_files(const CommandContext& context, const AnalyzeArguments& argumen
 
 }  // namespace
 
+void add_analyze_options(CLI::App& command, AnalyzeArguments& arguments) {
+  command.add_option("FILE", arguments.files, "pcap or pcapng files, gzip or not, read in order")
+      ->required();
+  command.add_option("--protocols", arguments.protocols, "none, all, or names joined by commas")
+      ->capture_default_str();
+  command.add_option("--session", arguments.sessions, "Take only these mirroring sessions");
+  command.add_option("--rspan-vlan", arguments.rspan_vlan, "Frames of this VLAN are RSPAN copies")
+      ->check(CLI::Range(1, 4094));
+  command.add_flag("--encapsulated-only", arguments.encapsulated_only,
+                   "Count bare frames as not_mirrored instead of analysing them");
+}
+
+Result<PipelineOptions> pipeline_options(const AnalyzeArguments& arguments) {
+  PipelineOptions options;
+  options.input_name = arguments.files.front();
+  options.decap.accept_bare = !arguments.encapsulated_only;
+  options.decap.sessions.insert(arguments.sessions.begin(), arguments.sessions.end());
+  if (arguments.rspan_vlan != 0)
+    options.decap.rspan_vlan = static_cast<std::uint16_t>(arguments.rspan_vlan);
+  auto dissectors = select_dissectors(arguments.protocols);
+  if (!dissectors) return tl::unexpected(dissectors.error());
+  options.dissectors = *dissectors;
+  // Without the registry there are no vendors; nothing else is lost.
+  if (auto vendors = Vendors::load())
+    options.vendors = std::make_shared<const Vendors>(std::move(*vendors));
+  return options;
+}
+
 void add_analyze(CLI::App& app, CommandContext& context, int& exit) {
   CLI::App* command = app.add_subcommand(
       "analyze", "Run capture files through the production pipeline; show what it counted");
   auto arguments = std::make_shared<AnalyzeArguments>();
-  command->add_option("FILE", arguments->files, "pcap or pcapng files, gzip or not, read in order")
-      ->required();
+  add_analyze_options(*command, *arguments);
   command->add_flag("--json", context.json, "Print one JSON object");
-  command->add_option("--protocols", arguments->protocols, "none, all, or names joined by commas")
-      ->capture_default_str();
   command->add_option("--eve", arguments->eve, "Write events to this file as EVE JSON lines");
-  command->add_option("--session", arguments->sessions, "Take only these mirroring sessions");
-  command->add_option("--rspan-vlan", arguments->rspan_vlan, "Frames of this VLAN are RSPAN copies")
-      ->check(CLI::Range(1, 4094));
-  command->add_flag("--encapsulated-only", arguments->encapsulated_only,
-                    "Count bare frames as not_mirrored instead of analysing them");
   command->footer("Example: vmirror analyze --protocols dns,modbus --eve eve.json mirror.pcap");
   command->callback([&, arguments] { exit = analyze_files(context, *arguments); });
 }

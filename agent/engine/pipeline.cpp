@@ -168,6 +168,10 @@ inline void Pipeline::State::analyse(Item& item) {
   if (item.packet.error != HeaderError::none)
     ++header_errors[static_cast<std::size_t>(item.packet.error)];
   if (reading) read(item, entry);
+  if (options.observer != nullptr) [[unlikely]]
+    options.observer->analysed(*item.frame, item.packet, item.origin, flows.id(item.probe.entry),
+                               reading ? &reading->facts : nullptr);
+  if (reading && !reading->facts.empty()) tell(item, entry);
   if (coverage.watching()) coverage.count(*item.frame, item.packet);
   if (options.reinject != nullptr && item.origin.depth > 0)
     options.reinject->add(*item.frame, item.origin);
@@ -209,7 +213,6 @@ inline void Pipeline::State::read(const Item& item, FlowTable::Entry& entry) {
     if (id == kNoDissector) return;
     dissection.message(id, transport_of(p, bytes), context_of(item), reading->facts);
   }
-  if (!reading->facts.empty()) tell(item, entry);
 }
 
 void Pipeline::State::read_segment(const Item& item, FlowTable::Entry& entry) {

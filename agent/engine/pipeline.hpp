@@ -23,6 +23,7 @@
 #include "agent/flow/flow_table.hpp"
 #include "agent/inventory/inventory.hpp"
 #include "agent/model/mirror_index.hpp"
+#include "agent/model/observer.hpp"
 #include "agent/model/source.hpp"
 #include "agent/stream/reassembler.hpp"
 
@@ -41,8 +42,9 @@ struct PipelineOptions {
   /// Vendors by MAC prefix, shared by all workers; null: no vendors.
   std::shared_ptr<const Vendors> vendors;
   EveOptions eve;
-  Reinjector* reinject = nullptr;  ///< Of this pipeline's thread alone; null: none.
-  std::size_t top_flows = 100;     ///< In snapshots.
+  Reinjector* reinject = nullptr;     ///< Of this pipeline's thread alone; null: none.
+  FrameObserver* observer = nullptr;  ///< Of this pipeline's thread alone; null: none.
+  std::size_t top_flows = 100;        ///< In snapshots.
 };
 
 /// Used by one thread.

@@ -1,0 +1,183 @@
+// `vmirror dissect`: every frame of a capture file, with what was taken off it and what its
+// messages say.
+#include <boost/json.hpp>
+
+#include "agent/cli/analyze_options.hpp"
+#include "agent/cli/command.hpp"
+#include "agent/cli/table.hpp"
+#include "agent/engine/analyze.hpp"
+#include "agent/export/json.hpp"
+
+namespace vmirror {
+
+namespace json = boost::json;
+
+namespace {
+
+json::value to_json(const Value& value) {
+  switch (value.kind) {
+    case Value::Kind::boolean:
+      return value.number != 0;
+    case Value::Kind::number:
+      return value.number;
+    case Value::Kind::signed_number:
+      return value.signed_number;
+    case Value::Kind::real:
+      return value.real;
+    case Value::Kind::mac:
+      return json::string(value.mac().text());
+    case Value::Kind::ip:
+      return json::string(value.ip.text());
+    case Value::Kind::text: {
+      // Through the EVE writer, which makes any bytes valid UTF-8.
+      std::string quoted;
+      append_json_string(quoted, value.text);
+      return json::parse(quoted);
+    }
+    case Value::Kind::bytes:
+      break;
+  }
+  std::string hex;
+  for (const char c : value.text) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    hex += kDigits[static_cast<unsigned char>(c) >> 4];
+    hex += kDigits[c & 15];
+  }
+  return json::string(hex);
+}
+
+/// The fields from `at` on up to the end of what is open there, as an object or an array.
+json::value tree(std::span<const Field> fields, std::size_t& at, bool array) {
+  json::object object;
+  json::array elements;
+  while (at < fields.size()) {
+    const Field& field = fields[at++];
+    if (field.shape == Field::Shape::close) break;
+    json::value value = field.shape == Field::Shape::leaf
+                            ? to_json(field.value)
+                            : tree(fields, at, field.shape == Field::Shape::open_array);
+    if (array)
+      elements.push_back(std::move(value));
+    else
+      object[field.name] = std::move(value);
+  }
+  return array ? json::value(std::move(elements)) : json::value(std::move(object));
+}
+
+json::object origin_json(const Origin& o) {
+  json::object out{{"encapsulation", to_text(o.encapsulation)}, {"depth", o.depth}};
+  if (o.has_session) out["session"] = o.session;
+  if (!o.sender.empty()) out["sender"] = o.sender.text();
+  if (o.direction != Direction::none) out["direction"] = to_text(o.direction);
+  if (o.truncated) out["truncated"] = true;
+  if (o.port_index != 0) out["port_index"] = o.port_index;
+  if (o.hardware_time != 0) out["hardware_time"] = o.hardware_time;
+  return out;
+}
+
+bool has_ports(const Packet& p) {
+  return p.ip_version != 0 && (p.protocol == ip_protocol::kTcp || p.protocol == ip_protocol::kUdp ||
+                               p.protocol == ip_protocol::kSctp);
+}
+
+/// Prints what the pipeline shows of each frame.
+class Printer final : public FrameObserver {
+ public:
+  explicit Printer(const CommandContext& context) : context_(context) {}
+
+  void analysed(const Frame& frame, const Packet& packet, const Origin& origin,
+                std::uint64_t flow_id, const Facts* facts) override {
+    ++number_;
+    json::array records;
+    if (facts != nullptr)
+      for (const Record& record : facts->records()) {
+        std::size_t at = 0;
+        records.push_back(json::object{{record.protocol, tree(facts->fields(record), at, false)}});
+      }
+    if (context_.json)
+      print_json_line(frame, packet, origin, flow_id, std::move(records));
+    else
+      print_text(frame, packet, origin, records);
+  }
+
+ private:
+  static std::string endpoint(const Packet& p, Bytes bytes, bool source) {
+    if (p.ip_version == 0)
+      return !p.has_macs ? "?" : (source ? p.source_mac(bytes) : p.destination_mac(bytes)).text();
+    std::string out = (source ? p.source_ip(bytes) : p.destination_ip(bytes)).text();
+    if (!has_ports(p)) return out;
+    if (p.ip_version == 6) out = "[" + out + "]";
+    return out + ":" + std::to_string(source ? p.source_port : p.destination_port);
+  }
+
+  void print_json_line(const Frame& frame, const Packet& p, const Origin& origin,
+                       std::uint64_t flow_id, json::array records) {
+    json::object line{{"frame", number_},
+                      {"time", format_time(frame.time)},
+                      {"bytes", frame.wire_size},
+                      {"captured", frame.bytes.size()},
+                      {"flow_id", flow_id},
+                      {"source", endpoint(p, frame.bytes, true)},
+                      {"destination", endpoint(p, frame.bytes, false)},
+                      {"ethertype", p.ethertype}};
+    if (p.ip_version != 0) line["protocol"] = p.protocol;
+    json::array vlans;
+    for (int i = 0; i < p.tag_count; ++i) vlans.emplace_back(p.tags[i].id());
+    if (!vlans.empty()) line["vlans"] = std::move(vlans);
+    if (origin.depth > 0) line["origin"] = origin_json(origin);
+    if (p.error != HeaderError::none) line["error"] = to_text(p.error);
+    if (!records.empty()) line["records"] = std::move(records);
+    print_json(context_, line);
+  }
+
+  void print_text(const Frame& frame, const Packet& p, const Origin& origin,
+                  const json::array& records) {
+    std::ostream& out = context_.out;
+    out << number_ << "  " << format_time(frame.time) << "  " << endpoint(p, frame.bytes, true)
+        << " > " << endpoint(p, frame.bytes, false) << "  " << frame.wire_size << " bytes";
+    for (int i = 0; i < p.tag_count; ++i) out << "  vlan " << p.tags[i].id();
+    if (frame.bytes.size() < frame.wire_size) out << "  captured " << frame.bytes.size();
+    if (p.error != HeaderError::none) out << "  " << to_text(p.error);
+    out << "\n";
+    if (origin.depth > 0) out << "    out of " << json::serialize(origin_json(origin)) << "\n";
+    for (const json::value& record : records)
+      for (const auto& [protocol, fields] : record.get_object())
+        out << "    " << protocol << " " << json::serialize(fields) << "\n";
+  }
+
+  const CommandContext& context_;
+  std::uint64_t number_ = 0;
+};
+
+}  // namespace
+
+void add_dissect(CLI::App& app, CommandContext& context, int& exit) {
+  CLI::App* command = app.add_subcommand(
+      "dissect", "Show every frame of a capture file, what was taken off it and what it says");
+  auto arguments = std::make_shared<AnalyzeArguments>();
+  add_analyze_options(*command, *arguments);
+  command->add_flag("--json", context.json, "Print one JSON object for each frame");
+  command->footer("Example: vmirror dissect --json mirror.pcap | jq -c .records");
+  command->callback([&, arguments] {
+    auto options = pipeline_options(*arguments);
+    if (!options) {
+      exit = report(context, options.error());
+      return;
+    }
+    Printer printer(context);
+    options->observer = &printer;
+    const auto analysed = analyze(arguments->files, std::move(*options));
+    if (!analysed) {
+      exit = report(context, analysed.error());
+      return;
+    }
+    // Frames that are in no line: why, where a person looks.
+    for (std::size_t i = 0; i < kDropKinds; ++i)
+      if (const std::uint64_t n = analysed->snapshot.frames().dropped[i])
+        context.err << n << " frames not shown: " << to_text(static_cast<Drop>(i)) << "\n";
+    const std::optional<Error>& broken = analysed->snapshot.inputs.front().error;
+    exit = broken ? report(context, *broken) : kOk;
+  });
+}
+
+}  // namespace vmirror
