@@ -141,7 +141,13 @@ bool plausible(const DnsQuestion& question) {
          (question.cls == 1 || question.cls == 3 || question.cls == 255);
 }
 
-Probe probe(Bytes message, const Context&) {
+/// The ports of what looks like DNS and is not: NetBIOS names, mDNS, LLMNR.
+bool is_kin(std::uint16_t port) {
+  return port == 137 || port == 5353 || port == 5355;
+}
+
+Probe probe(Bytes message, const Context& context) {
+  if (is_kin(context.source_port) || is_kin(context.destination_port)) return Probe::no;
   DnsReader reader(message);
   const auto header = reader.header();
   if (!header || !plausible(*header)) return Probe::no;

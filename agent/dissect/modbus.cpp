@@ -239,10 +239,9 @@ Malformed tell_response(const ModbusMessage& modbus, Shape shape, const Context&
   }
   if (matched) facts.add("latency_us", context.latency_us(*request));
   if (modbus.exception) {
-    if (modbus.data.size() != 1)
-      return modbus.data.empty() ? Malformed::truncated : Malformed::bad_length;
+    if (modbus.data.empty()) return Malformed::truncated;
     tell_named(facts, "exception", kExceptions, modbus.data[0]);
-    return Malformed::none;
+    return modbus.data.size() == 1 ? Malformed::none : Malformed::bad_length;
   }
   if (!fits(shape, modbus.data)) return context.cut ? Malformed::truncated : Malformed::bad_length;
   const std::size_t size = modbus.data.empty() ? 0 : modbus.data.size() - 1;
