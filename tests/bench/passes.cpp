@@ -24,6 +24,12 @@ template <typename Function>
   return result;
 }
 
+std::uint64_t word_at(const std::uint8_t* at) {
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
 std::uint64_t walk(const std::uint8_t* at, const std::uint8_t* end, std::uint64_t& packets) {
   std::uint64_t sum = 0;
   at += 24;
@@ -33,11 +39,11 @@ std::uint64_t walk(const std::uint8_t* at, const std::uint8_t* end, std::uint64_
     at += 16;
     if (size > static_cast<std::size_t>(end - at)) break;
     if (size >= 64) {
-      std::uint64_t words[8];
-      std::memcpy(words, at, 64);
-      for (const std::uint64_t word : words) sum += word;
+      for (int i = 0; i < 64; i += 8) sum += word_at(at + i);
     } else {
-      for (std::uint32_t i = 0; i < size; ++i) sum += at[i];
+      std::uint32_t i = 0;
+      for (; i + 8 <= size; i += 8) sum += word_at(at + i);
+      for (; i < size; ++i) sum += at[i];
     }
     at += size;
     ++packets;
