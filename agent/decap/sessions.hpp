@@ -19,13 +19,17 @@ class Sessions {
   /// session is accepted. Allocates at a session's first frame only.
   bool count(const Origin& origin, const Frame& frame, const std::uint32_t* sequence);
 
-  std::vector<SessionCounters> counters() const;
-
- private:
+  /// One session's counters; stays where it is.
   struct Entry {
     SessionCounters counters;
     SequenceWindow window;
   };
+  /// The session that was counted last. Null: none yet.
+  Entry* last() { return last_; }
+
+  std::vector<SessionCounters> counters() const;
+
+ private:
   struct Key {
     Encapsulation encapsulation;
     std::uint32_t session;

@@ -108,19 +108,25 @@ struct Pipeline::State {
 inline void Pipeline::State::take_in(const Frame& frame) {
   Item& item = items[count];
   counters.received_bytes += frame.wire_size;
-  new (&item.packet) Packet(parse_packet(frame.bytes, frame.link, frame.stripped));
   bool borrowed = false;
-  if (may_be_encapsulated(item.packet, options.decap.rspan_vlan) || !options.decap.accept_bare) {
-    if (!unwrap(frame, item)) return;
-    const std::uint8_t* at = item.inner.bytes.data();
-    borrowed = at < frame.bytes.data() || at >= frame.bytes.data() + frame.bytes.size();
-  } else if (item.packet.error == HeaderError::link_truncated) [[unlikely]] {
-    counters.drop(Drop::short_frame);
-    return;
-  } else {
+  if (may_be_erspan2(frame) && decap.take_again(frame, item.inner, item.packet, item.origin)) {
     ++counters.analysed;
-    item.frame = &frame;
-    if (item.origin.depth != 0) item.origin = {};
+    item.frame = &item.inner;
+  } else {
+    new (&item.packet) Packet(parse_packet(frame.bytes, frame.link, frame.stripped));
+    if (item.packet.error == HeaderError::link_truncated) [[unlikely]] {
+      counters.drop(Drop::short_frame);
+      return;
+    }
+    if (may_be_encapsulated(item.packet, options.decap.rspan_vlan) || !options.decap.accept_bare) {
+      if (!unwrap(frame, item)) return;
+      const std::uint8_t* at = item.inner.bytes.data();
+      borrowed = at < frame.bytes.data() || at >= frame.bytes.data() + frame.bytes.size();
+    } else {
+      ++counters.analysed;
+      item.frame = &frame;
+      if (item.origin.depth != 0) item.origin = {};
+    }
   }
   flows.prepare(item.probe, *item.frame, item.packet);
   // A buffer of the decapsulator's is good until the next frame only.
@@ -129,10 +135,6 @@ inline void Pipeline::State::take_in(const Frame& frame) {
 
 /// The slow way: through the decapsulator. False: there is nothing to analyse.
 bool Pipeline::State::unwrap(const Frame& frame, Item& item) {
-  if (item.packet.error == HeaderError::link_truncated) {
-    counters.drop(Drop::short_frame);
-    return false;
-  }
   const Decapsulated taken = decap.take(frame, item.packet);
   if (taken.status == Decapsulated::Status::held) {
     ++counters.held;
