@@ -1,0 +1,78 @@
+// The envelope of ERSPAN II as switches send it, recognised from one frame to the next:
+//
+//   0        12     14                 20      23    26    30    34          38    42
+//   | MACs 12 | 0800 | 45 tos len id 6 | frag 2 ttl 47 | sum src dst | GRE 1000 88be | seq | ERSPAN
+//   8
+//
+// What tells sender and session is compared with an envelope that was read in full before; the rest
+// is taken from where it must be then.
+#pragma once
+
+#include <array>
+#include <cstring>
+
+#include "agent/decap/sessions.hpp"
+#include "agent/model/frame.hpp"
+
+namespace vmirror {
+
+/// The few envelopes that came last, by a hash of sender and session.
+class Envelopes {
+ public:
+  static constexpr std::size_t kSize = 50;  ///< Of an envelope: where the mirrored frame begins.
+
+  /// What is known of one: its session's counters, and its origin as far as it is always the same.
+  struct Known {
+    std::uint32_t sender = 0;   ///< As it stands in the frame.
+    std::uint32_t session = 0;  ///< ERSPAN's first word, masked; 0: nothing is known.
+    Sessions::Entry* entry = nullptr;
+    Origin origin;
+  };
+
+  /// The known envelope of this frame; null where it isn't one that can be taken this way.
+  const Known* find(const Frame& frame) const {
+    const std::uint8_t* at = frame.bytes.data();
+    if (!has_form(frame)) return nullptr;
+    const Known& known = known_[slot(at)];
+    const bool same = load(at + 26) == known.sender && session_word(at) == known.session;
+    return same ? &known : nullptr;
+  }
+  /// Remembers the envelope of a frame whose outermost layer is an accepted ERSPAN II session.
+  void remember(const Frame& frame, const Origin& origin, Sessions::Entry* entry) {
+    const std::uint8_t* at = frame.bytes.data();
+    if (has_form(frame)) known_[slot(at)] = {load(at + 26), session_word(at), entry, origin};
+  }
+
+ private:
+  static std::uint32_t load(const std::uint8_t* at) {
+    std::uint32_t v;
+    std::memcpy(&v, at, 4);
+    return v;
+  }
+  /// Version and session ID; never 0, for the version is 1.
+  static std::uint32_t session_word(const std::uint8_t* at) {
+    return load(at + 42) & word(0xf0, 0, 0x03, 0xff);
+  }
+  static std::size_t slot(const std::uint8_t* at) { return (at[29] ^ at[45]) % kKnown; }
+  /// Four bytes as `load` gives them.
+  static constexpr std::uint32_t word(std::uint8_t a, std::uint8_t b, std::uint8_t c,
+                                      std::uint8_t d) {
+    return a | std::uint32_t{b} << 8 | std::uint32_t{c} << 16 | std::uint32_t{d} << 24;
+  }
+  static bool has_form(const Frame& frame) {
+    const std::uint8_t* at = frame.bytes.data();
+    if (frame.bytes.size() < kSize + 14 || frame.link != LinkType::ethernet ||
+        frame.stripped.present())
+      return false;
+    const std::uint32_t type = (load(at + 12) ^ word(8, 0, 0x45, 0)) & word(255, 255, 255, 0);
+    const std::uint32_t protocol = (load(at + 20) ^ word(0, 0, 0, 47)) & word(0xbf, 255, 0, 255);
+    const std::uint32_t gre = load(at + 34) ^ word(0x10, 0, 0x88, 0xbe);
+    const std::uint32_t version = (at[42] ^ 0x10u) & 0xf0u;
+    return (type | protocol | gre | version) == 0;
+  }
+
+  static constexpr std::size_t kKnown = 16;
+  std::array<Known, kKnown> known_{};
+};
+
+}  // namespace vmirror
