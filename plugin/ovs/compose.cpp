@@ -162,25 +162,30 @@ class Composer {
     return {};
   }
 
+  /// A VLAN that is in force without us is somebody else's, and stays so: two owners that took it
+  /// for theirs would take it from each other. So the record and what is in force change together,
+  /// and only from what was seen.
   Result<void> add(const PutUnlearnedVlans& put, const Row& on) {
     const std::set<std::uint16_t> before = owned_vlans(on, owner_);
-    std::set<std::uint16_t> gone, fresh;
+    const auto in_force = on[bridge::kFloodVlans].set<std::int64_t>();
+    std::set<std::uint16_t> gone, fresh, owned;
     for (const std::uint16_t vlan : before)
       if (!put.vlans.contains(vlan)) gone.insert(vlan);
-    const auto in_force = on[bridge::kFloodVlans].set<std::int64_t>();
-    for (const std::uint16_t vlan : put.vlans)
+    for (const std::uint16_t vlan : put.vlans) {
       if (!in_force.contains(vlan)) fresh.insert(vlan);
+      if (!in_force.contains(vlan) || before.contains(vlan)) owned.insert(vlan);
+    }
+    transaction_.push_back(Verify{kBridge, on.id, bridge::kFloodVlans, on[bridge::kFloodVlans]});
     if (!gone.empty()) transaction_.push_back(Remove{kBridge, on.id, bridge::kFloodVlans, gone});
     if (!fresh.empty()) transaction_.push_back(Add{kBridge, on.id, bridge::kFloodVlans, fresh});
-    if (put.vlans == before) return {};
+    if (owned == before) return {};
     const std::string key = vlans_key(owner_);
-    if (put.vlans.empty()) {
+    if (owned.empty()) {
       transaction_.push_back(Remove{kBridge, on.id, bridge::kExternalIds, key.c_str()});
       return {};
     }
     std::string list;
-    for (const std::uint16_t vlan : put.vlans)
-      list += (list.empty() ? "" : ",") + std::to_string(vlan);
+    for (const std::uint16_t vlan : owned) list += (list.empty() ? "" : ",") + std::to_string(vlan);
     transaction_.push_back(
         Add{kBridge, on.id, bridge::kExternalIds, std::map<std::string, std::string>{{key, list}}});
     return {};

@@ -11,7 +11,8 @@
 namespace vmirror::ovs {
 
 /// The transaction that does all of `steps`; empty when nothing is left to do. It holds only if the
-/// bridges' mirrors are still those of `db` when the server executes it.
+/// bridges' mirrors and flood_vlans, where it changes them, are still those of `db` when the server
+/// executes it.
 ///
 /// What is already gone is left out of removals and selections: the next observation tells.
 /// Error::Kind::refused when a step would change what isn't owned; Error::Kind::missing for a
