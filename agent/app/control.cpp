@@ -62,7 +62,7 @@ struct Control::State {
       const std::lock_guard lock(mutex);
       latest = snapshot;
     }
-    wake.notify_all();  // remove_all() waits for a snapshot.
+    wake.notify_all();  // settle() and remove_all() wait for a snapshot.
     if (options.on_round) options.on_round(snapshot);
   }
 
@@ -121,6 +121,19 @@ void Control::hint() {
 std::shared_ptr<const ControlSnapshot> Control::snapshot() const {
   const std::lock_guard lock(state_->mutex);
   return state_->latest;
+}
+
+std::shared_ptr<const ControlSnapshot> Control::settle(std::chrono::milliseconds patience) {
+  State& s = *state_;
+  std::unique_lock lock(s.mutex);
+  const std::uint64_t rounds = s.latest->rounds + s.latest->failures;
+  s.hinted = true;
+  s.wake.notify_all();
+  s.wake.wait_for(lock, patience, [&] {
+    return s.stopping || (s.latest->rounds + s.latest->failures >= rounds + 1 && !s.hinted &&
+                          !s.policies && (s.latest->plan.empty() || s.latest->apply_error));
+  });
+  return s.latest;
 }
 
 std::string_view Control::driver_name() const {

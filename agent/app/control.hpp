@@ -39,6 +39,9 @@ class Control {
   /// Look again, now.
   void hint();
   std::shared_ptr<const ControlSnapshot> snapshot() const;
+  /// Waits until what was put in by now was acted on once, or until `patience` has passed; returns
+  /// what is known then.
+  std::shared_ptr<const ControlSnapshot> settle(std::chrono::milliseconds patience);
   std::string_view driver_name() const;
 
   /// Takes everything that is ours off the switch and ends the thread. Waits at most `patience`;

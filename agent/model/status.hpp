@@ -35,9 +35,10 @@ struct SessionStatus {
   std::string switch_name;
   std::string port;
   Direction direction = Direction::both;
-  std::string target;  ///< "erspan-192.0.2.9"
-  std::string mirror;  ///< Empty: none serves it.
-  std::string output;  ///< Port name, or "vlan 100".
+  std::string target;     ///< "erspan-192.0.2.9"
+  bool in_place = false;  ///< The switch shows the mirror as asked, whether anything moves or not.
+  std::string mirror;     ///< Empty: none serves it.
+  std::string output;     ///< Port name, or "vlan 100".
   std::optional<std::uint32_t> session_id;
   std::optional<std::uint64_t> copied_frames;  ///< By the mirror, for all ports it serves.
   std::optional<std::uint64_t> port_frames;    ///< By the port, in the session's directions.

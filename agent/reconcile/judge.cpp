@@ -157,6 +157,7 @@ Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const Judge
   const Mirror& mirror = sw->mirrors.at(v.mirror);
   const Track::Counts counts = read_counts(s, port, mirror, in.evidence, now);
   refresh_base(track, counts);
+  track.status.in_place = true;
   track.status.copied_frames = mirror.copied_frames;
   if (port.counters) track.status.port_frames = counts.port;
   return rule_traffic(track, s, counts, port.counters.has_value());
@@ -175,6 +176,7 @@ void describe(SessionStatus& status, const SessionRequest& s, const Wish& wish) 
   status.port = s.port;
   status.direction = s.direction;
   status.target = to_text(s.target);
+  status.in_place = false;
   status.mirror.clear();
   status.output.clear();
   status.session_id.reset();

@@ -157,6 +157,7 @@ void Reconciler::judge_and_tell(std::vector<Track> tracks, Time now) {
 void Reconciler::tell(Time now, const std::string& subject, const std::string& text) {
   if (history_.size() >= options_.history) history_.erase(history_.begin());
   history_.push_back({now, subject, text});
+  ++events_;
 }
 
 ControlSnapshot Reconciler::snapshot(Time now) const {
@@ -174,6 +175,7 @@ ControlSnapshot Reconciler::snapshot(Time now) const {
   out.failures = failures_;
   out.drifts = drifts_;
   out.history = history_;
+  out.events = events_;
   out.index = index_;
   out.observed = world_;
   return out;

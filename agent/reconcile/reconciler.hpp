@@ -57,7 +57,8 @@ struct ControlSnapshot {
   std::uint64_t steps_applied = 0;
   std::uint64_t failures = 0;                ///< Readings and applies that failed.
   std::uint64_t drifts = 0;                  ///< Times that somebody else changed what is ours.
-  std::vector<ReconcileEvent> history;       ///< Oldest first.
+  std::vector<ReconcileEvent> history;       ///< Oldest first; bounded.
+  std::uint64_t events = 0;                  ///< Ever told; the last of them are in `history`.
   std::shared_ptr<const MirrorIndex> index;  ///< NICs whose copies the engine here should see.
   std::shared_ptr<const Observed> observed;  ///< The latest reading; null: none yet.
   bool in_sync() const { return observed && !observe_error && policies_known && plan.empty(); }
@@ -128,6 +129,7 @@ class Reconciler {
   Time observed_at_ = 0;
   std::uint64_t rounds_ = 0, steps_applied_ = 0, failures_ = 0, drifts_ = 0;
   std::vector<ReconcileEvent> history_;
+  std::uint64_t events_ = 0;
 };
 
 /// The NICs of sessions to the local engine, one for each MAC; a NIC whose MAC nobody knows is left

@@ -1,0 +1,92 @@
+#include "agent/app/coverage_log.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace vmirror {
+namespace {
+
+/// A port whose counters did not change for this long was silent: two of Open vSwitch's intervals.
+constexpr Time kSilent = 6 * kSecond;
+
+const Port* find_port(const ControlSnapshot& control, const WatchedNic& nic) {
+  if (!control.observed || control.observe_error) return nullptr;
+  const std::size_t slash = nic.port.rfind('/');
+  const auto sw = control.observed->switches.find(nic.port.substr(0, slash));
+  if (sw == control.observed->switches.end()) return nullptr;
+  const auto port = sw->second.ports.find(nic.port.substr(slash + 1));
+  return port == sw->second.ports.end() ? nullptr : &port->second;
+}
+
+/// True once the switch shows the NIC's mirror to us as asked, moving or not.
+bool in_place(const ControlSnapshot& control, const WatchedNic& nic) {
+  return std::ranges::any_of(control.sessions, [&](const SessionStatus& s) {
+    return s.target == "local" && s.mac == nic.mac && s.in_place;
+  });
+}
+
+std::optional<CoverageSample> sample(const WatchedNic& nic, const Port* port,
+                                     const EngineSnapshot& engine) {
+  const auto frames = std::ranges::find(engine.nics, nic.mac, &NicFrames::mac);
+  if (frames == engine.nics.end() || port == nullptr || !port->counters) return std::nullopt;
+  return CoverageSample{engine.time, *frames, port->counters, port->id};
+}
+
+}  // namespace
+
+bool CoverageLog::due(const ControlSnapshot& control) const {
+  return std::ranges::any_of(control.index->nics, [&](const WatchedNic& nic) {
+    const Port* port = find_port(control, nic);
+    const auto log = logs_.find(nic.mac);
+    if (log == logs_.end()) return in_place(control, nic);
+    return port != nullptr && port->counters != log->second.latest.port;
+  });
+}
+
+void CoverageLog::take(const ControlSnapshot& control, const EngineSnapshot& engine) {
+  std::map<Mac, Log> kept;
+  for (const WatchedNic& nic : control.index->nics) {
+    if (!in_place(control, nic)) continue;
+    const auto now = sample(nic, find_port(control, nic), engine);
+    const auto before = logs_.find(nic.mac);
+    if (before == logs_.end()) {
+      if (now) kept[nic.mac] = {*now, *now, *now, false};
+      continue;
+    }
+    Log log = before->second;
+    if (now && needs_new_baseline(log.base, *now)) {
+      log = {*now, *now, *now, false};
+    } else if (now && now->port != log.latest.port) {
+      log.latest = *now;
+      if (!log.exact) log.base = *now;
+      log.exact = true;
+    }
+    kept[nic.mac] = log;
+  }
+  logs_ = std::move(kept);
+}
+
+std::vector<CoverageRow> CoverageLog::rows(const ControlSnapshot& control,
+                                           const EngineSnapshot& engine) const {
+  std::vector<CoverageRow> out;
+  for (const WatchedNic& nic : control.index->nics) {
+    const auto it = logs_.find(nic.mac);
+    if (it == logs_.end()) continue;
+    const Log& log = it->second;
+    CoverageSample now = log.latest;
+    if (const auto fresh = sample(nic, find_port(control, nic), engine);
+        fresh && fresh->port == log.latest.port && fresh->time - log.latest.time > kSilent)
+      now.received = fresh->received;
+    CoverageRow row{now.received, nic.direction, coverage(log.base, now, nic.direction), {}};
+    // Nothing moved since the exact base: then what came before it is all that can be told.
+    const bool early = !row.coverage.ratio;
+    if (early) row.coverage = coverage(log.first, now, nic.direction);
+    row.warnings = warnings(early ? log.first : log.base, now, nic.direction);
+    row.nic.vm = nic.vm;
+    row.nic.port = nic.port;
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+}  // namespace vmirror

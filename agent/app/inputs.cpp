@@ -1,0 +1,102 @@
+#include "agent/app/inputs.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "agent/app/link.hpp"
+
+namespace vmirror {
+namespace {
+
+using Source = Result<std::unique_ptr<FrameSource>>;
+
+/// Several workers of one input share its frames by a fanout group: a number that is unique in the
+/// network namespace.
+std::optional<std::uint16_t> fanout_group(const InputConfig& input, std::uint16_t place) {
+  if (input.workers <= 1) return std::nullopt;
+  return static_cast<std::uint16_t>(::getpid() * 31 + place);
+}
+
+InputOptions make_input(const Config& config, const InputConfig& input, std::uint16_t place,
+                        std::function<Result<std::string>()> interface) {
+  InputOptions out;
+  out.name = input.name;
+  out.workers = input.workers;
+  out.decap = input.decap;
+  RingOptions ring = input.ring;
+  ring.input = place;
+  ring.fanout_group = fanout_group(input, place);
+  out.open = [ring, interface = std::move(interface)](int) mutable -> Source {
+    const auto name = interface();
+    if (!name) return tl::unexpected(name.error());
+    ring.interface = *name;
+    return open_ring(ring);
+  };
+  if (input.reinject.empty()) return out;
+  std::vector<std::string> taken;
+  for (const InputConfig& other : config.inputs) taken.push_back(other.ring.interface);
+  out.open_reinjector = [to = input.reinject, taken]() -> Result<Reinjector> {
+    ReinjectOptions options;
+    options.interface = to;
+    options.inputs = taken;
+    return Reinjector::open(options);
+  };
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> local_outputs(const ControlSnapshot& control) {
+  std::vector<std::string> out;
+  for (const SessionStatus& s : control.sessions)
+    if (s.target == "local" && !s.output.empty()) out.push_back(s.output);
+  std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+void LocalPort::set(std::vector<std::string> ports) {
+  const std::lock_guard lock(mutex_);
+  ports_ = std::move(ports);
+}
+
+std::string LocalPort::get() const {
+  const std::lock_guard lock(mutex_);
+  return ports_.empty() ? std::string() : ports_.front();
+}
+
+std::vector<std::string> LocalPort::warnings() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (std::size_t i = 1; i < ports_.size(); ++i)
+    out.push_back("port " + ports_[i] + " gets copies for the local engine, but only " +
+                  ports_.front() + " is read: add `- interface: " + ports_[i] + "` to `inputs`");
+  return out;
+}
+
+std::vector<InputOptions> make_inputs(const Config& config, const LocalPort& port) {
+  std::vector<InputOptions> out;
+  std::uint16_t place = 0;
+  if (config.driver) {
+    out.push_back(make_input(
+        config, config.local, place++, [&port, nic = config.monitor_nic]() -> Result<std::string> {
+          if (nic) return find_interface(*nic);
+          const std::string name = port.get();
+          if (name.empty())
+            return fail(Error::Kind::missing, "no session has the target `local`", "local",
+                        "a policy with the target `local` makes one");
+          // Ours: nobody else brings it up.
+          if (const auto done = make_silent_receiver(name); !done)
+            return tl::unexpected(done.error());
+          return name;
+        }));
+  }
+  for (const InputConfig& input : config.inputs)
+    out.push_back(
+        make_input(config, input, place++,
+                   [name = input.ring.interface]() -> Result<std::string> { return name; }));
+  return out;
+}
+
+}  // namespace vmirror

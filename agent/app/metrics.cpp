@@ -1,0 +1,94 @@
+// The daemon's state as Prometheus's metrics; docs/OPERATING.md, "Metrics", lists them.
+#include <map>
+
+#include "agent/app/status.hpp"
+
+namespace vmirror {
+namespace {
+
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+class List {
+ public:
+  void count(const char* name, const char* help, std::uint64_t value, Labels labels = {}) {
+    out.push_back({name, help, MetricType::counter, std::move(labels), static_cast<double>(value)});
+  }
+  void gauge(const char* name, const char* help, double value, Labels labels = {}) {
+    out.push_back({name, help, MetricType::gauge, std::move(labels), value});
+  }
+  std::vector<Metric> out;
+};
+
+void add_inputs(List& list, const EngineSnapshot& engine) {
+  for (const InputSnapshot& input : engine.inputs) {
+    const Labels by{{"input", input.name}};
+    list.count("frames_received", "Frames received, lost ones included.", input.frames.received,
+               by);
+    list.count("frames_analysed", "Frames analysed.", input.frames.analysed, by);
+    list.gauge("frames_held", "Outer fragments that wait for the rest.",
+               static_cast<double>(input.frames.held), by);
+    list.gauge("input_up", "1 while frames can be taken from the input.", input.error ? 0 : 1, by);
+    for (std::size_t i = 0; i < kDropKinds; ++i)
+      list.count("frames_dropped", "Frames not analysed, by reason.", input.frames.dropped[i],
+                 {{"input", input.name}, {"kind", to_text(static_cast<Drop>(i))}});
+  }
+}
+
+void add_control(List& list, const ControlSnapshot& control) {
+  std::map<SessionState, int> states;
+  for (const SessionState s :
+       {SessionState::pending, SessionState::active, SessionState::failed, SessionState::refused,
+        SessionState::draining, SessionState::unknown})
+    states[s] = 0;
+  for (const SessionStatus& s : control.sessions) ++states[s.state];
+  for (const auto& [state, n] : states)
+    list.gauge("sessions", "Mirror sessions, by state.", n, {{"state", to_text(state)}});
+  list.gauge("switch_readable", "1 while the switch can be read.",
+             control.observed && !control.observe_error ? 1 : 0);
+  list.gauge("in_sync", "1 while the switch is as the policies say.", control.in_sync() ? 1 : 0);
+  list.count("steps_applied", "Changes made to the switch.", control.steps_applied);
+  list.count("drifts", "Times that somebody else changed what is ours.", control.drifts);
+  list.count("reconcile_failures", "Readings and changes of the switch that failed.",
+             control.failures);
+}
+
+void add_outputs(List& list, const std::vector<SinkStatus>& outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const Labels by{{"output", std::to_string(i)}};
+    list.count("eve_lines", "EVE lines written.", outputs[i].lines, by);
+    for (std::size_t k = 0; k < outputs[i].lost.size(); ++k)
+      list.count("eve_lines_lost", "EVE lines not written, by reason.", outputs[i].lost[k],
+                 {{"output", std::to_string(i)}, {"kind", to_text(static_cast<LineLoss>(k))}});
+  }
+}
+
+}  // namespace
+
+std::vector<Metric> metrics(const DaemonView& v) {
+  List list;
+  list.gauge("uptime_seconds", "Since the daemon started.",
+             static_cast<double>((v.now - v.started) / kSecond));
+  add_inputs(list, v.engine);
+  list.gauge("flows_active", "Flows in the table.", static_cast<double>(v.engine.flows_active));
+  list.count("flows_started", "Flows begun.", v.engine.flows_started);
+  list.gauge("assets", "Assets known.", static_cast<double>(v.engine.assets.size()));
+  for (const Limit& limit : v.engine.limits) {
+    list.gauge("limit_used", "How much of a bound is in use.", static_cast<double>(limit.used),
+               {{"limit", limit.name}});
+    list.count("limit_overflow", "Times that a bound was hit.", limit.overflow,
+               {{"limit", limit.name}});
+  }
+  for (const CoverageRow& row : v.coverage)
+    if (row.coverage.ratio)
+      list.gauge("coverage_ratio", "Frames received of a NIC, over those its switch counted.",
+                 *row.coverage.ratio, {{"port", row.nic.port}, {"mac", row.nic.mac.text()}});
+  if (v.config.driver) {
+    add_control(list, v.control);
+    list.gauge("policies_good", "1 while every policy file can be read.",
+               v.policies.first_error() ? 0 : 1);
+  }
+  add_outputs(list, v.outputs);
+  return list.out;
+}
+
+}  // namespace vmirror

@@ -1,0 +1,266 @@
+#include "agent/app/status.hpp"
+
+#include <algorithm>
+
+#include "agent/api/routes.hpp"
+#include "agent/engine/json.hpp"
+
+namespace vmirror {
+
+namespace json = boost::json;
+
+namespace {
+
+template <typename T>
+json::array all(const std::vector<T>& items) {
+  json::array out;
+  for (const T& item : items) out.emplace_back(to_json(item));
+  return out;
+}
+
+json::array texts(const std::vector<std::string>& items) {
+  return json::array(items.begin(), items.end());
+}
+
+json::value or_null(const std::optional<Error>& error) {
+  return error ? json::value(to_json(*error)) : json::value(nullptr);
+}
+
+std::string clock_text(Time time) {
+  return format_time(time).substr(0, 19) + "Z";
+}
+
+json::object switch_json(const DaemonView& v) {
+  const ControlSnapshot& c = v.control;
+  json::object out{
+      {"driver", v.config.driver ? json::value(v.config.driver->name) : json::value()},
+      {"version", c.observed ? c.observed->capabilities.version : "-"},
+      {"error", or_null(c.observe_error)},
+      {"read_at", c.observed_at == 0 ? json::value() : json::value(format_time(c.observed_at))}};
+  out["state"] = !v.config.driver  ? "none"
+                 : c.observe_error ? "unreachable"
+                 : c.observed      ? "connected"
+                                   : "connecting";
+  return out;
+}
+
+/// One row for each file: what it asks and what became of it, or what is wrong with it. Policies
+/// that stay in force although their file went bad keep their row.
+json::array policies_json(const DaemonView& v) {
+  json::array out;
+  std::vector<std::string> told;
+  const auto status_of = [&](const std::string& name) {
+    return std::ranges::find(v.control.policies, name, &PolicyStatus::name);
+  };
+  for (const PolicyFile& file : v.policies.files) {
+    json::object row{{"file", file.path}, {"error", or_null(file.error)}};
+    const std::string name = file.policy ? file.policy->name : "";
+    if (const auto is = status_of(name); file.policy && is != v.control.policies.end()) {
+      for (auto& [key, value] : to_json(*is)) row[key] = value;
+      told.push_back(name);
+    } else {
+      row["name"] = file.policy ? json::value(name) : json::value(nullptr);
+      row["state"] = file.error ? "bad" : "waiting";
+      row["sessions"] = 0;
+      row["reason"] = file.error ? file.error->text()
+                      : v.policies.first_error()
+                          ? "not in force: " + v.policies.first_error()->text()
+                      : v.config.driver ? "the switch was not read yet"
+                                        : "this daemon drives no switch";
+    }
+    out.push_back(std::move(row));
+  }
+  for (const PolicyStatus& p : v.control.policies) {
+    if (std::ranges::find(told, p.name) != told.end()) continue;
+    json::object row = to_json(p);
+    row["file"] = nullptr;
+    row["error"] = nullptr;
+    row["reason"] = p.reason + "; still in force as it was before its file went bad";
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+json::array coverage_json(const DaemonView& v) {
+  json::array out;
+  for (const CoverageRow& row : v.coverage) {
+    const Coverage& c = row.coverage;
+    out.push_back({{"port", row.nic.port},
+                   {"vm", row.nic.vm},
+                   {"mac", row.nic.mac.text()},
+                   {"direction", to_text(row.direction)},
+                   {"received", c.received_in + c.received_out},
+                   {"counted", c.counted_in + c.counted_out},
+                   {"ratio", c.ratio ? json::value(*c.ratio) : json::value(nullptr)},
+                   {"in", {{"received", c.received_in}, {"counted", c.counted_in}}},
+                   {"out", {{"received", c.received_out}, {"counted", c.counted_out}}},
+                   {"from", clock_text(c.from)},
+                   {"to", clock_text(c.to)},
+                   {"warnings", texts(row.warnings)}});
+  }
+  return out;
+}
+
+json::array outputs_json(const std::vector<SinkStatus>& outputs) {
+  json::array out;
+  for (const SinkStatus& s : outputs) {
+    json::object lost;
+    for (std::size_t i = 0; i < s.lost.size(); ++i)
+      if (s.lost[i] != 0) lost[to_text(static_cast<LineLoss>(i))] = s.lost[i];
+    out.push_back({{"lines", s.lines},
+                   {"bytes", s.bytes},
+                   {"lost", std::move(lost)},
+                   {"rotations", s.rotations},
+                   {"waiting_bytes", s.waiting_bytes},
+                   {"error", or_null(s.error)}});
+  }
+  return out;
+}
+
+/// What an asset calls itself, by the attribute `host_name`, for a table's column.
+json::object asset_json(const Asset& asset) {
+  json::object out = to_json(asset);
+  json::array names;
+  for (const AssetProperty& p : asset.properties)
+    if (p.attribute == Attribute::host_name &&
+        std::ranges::find(names, json::value(p.value)) == names.end())
+      names.emplace_back(p.value);
+  out["names"] = std::move(names);
+  return out;
+}
+
+json::array assets_array(const EngineSnapshot& engine) {
+  json::array out;
+  for (const Asset& asset : engine.assets) out.emplace_back(asset_json(asset));
+  return out;
+}
+
+std::string protocol_name(const Flow& flow) {
+  switch (flow.protocol) {
+    case ip_protocol::kTcp:
+      return "TCP";
+    case ip_protocol::kUdp:
+      return "UDP";
+    case ip_protocol::kIcmp:
+      return "ICMP";
+    case ip_protocol::kIcmpv6:
+      return "ICMPv6";
+    case ip_protocol::kNone:
+      return "ethernet";
+    default:
+      return "IP " + std::to_string(flow.protocol);
+  }
+}
+
+/// The flow with both sides summed, in EVE's words.
+json::object flow_json(const Flow& flow) {
+  json::object out = to_json(flow);
+  const bool ports = flow.protocol == ip_protocol::kTcp || flow.protocol == ip_protocol::kUdp;
+  for (const std::size_t i : {0U, 1U}) {
+    const std::string side = i == 0 ? "src" : "dest";
+    out[side + "_ip"] = flow.ip[i].empty() ? flow.mac[i].text() : flow.ip[i].text();
+    out[side + "_port"] = ports ? json::value(flow.port[i]) : json::value(nullptr);
+  }
+  out["proto"] = protocol_name(flow);
+  out["app_proto"] = flow.application != nullptr ? json::value(flow.application) : json::value();
+  out["packets"] = flow.packets[0] + flow.packets[1];
+  out["bytes"] = flow.bytes[0] + flow.bytes[1];
+  out["state"] =
+      flow.protocol == ip_protocol::kTcp ? json::value(to_text(flow.tcp)) : json::value();
+  return out;
+}
+
+}  // namespace
+
+json::object status_json(const DaemonView& v) {
+  const ControlSnapshot& c = v.control;
+  const auto failure = c.apply_error ? c.apply_error : c.observe_error;
+  json::object flows = to_json(v.engine)["flows"].as_object();
+  flows.erase("top");
+  return {{"host", v.config.host},
+          {"uptime_seconds", (v.now - v.started) / kSecond},
+          {"switch", switch_json(v)},
+          {"policy_error", or_null(v.config.driver ? v.policies.first_error() : std::nullopt)},
+          {"policies", policies_json(v)},
+          {"sessions", all(c.sessions)},
+          {"reconcile",
+           {{"in_sync", c.in_sync()},
+            {"rounds", c.rounds},
+            {"steps_applied", c.steps_applied},
+            {"drifts", c.drifts},
+            {"failures", c.failures},
+            {"error", or_null(failure)}}},
+          {"frames", to_json(v.engine.frames())},
+          {"inputs", all(v.engine.inputs)},
+          {"coverage", coverage_json(v)},
+          {"duplicates", v.engine.duplicates},
+          {"flows", std::move(flows)},
+          {"assets", v.engine.assets.size()},
+          {"limits", all(v.engine.limits)},
+          {"outputs", outputs_json(v.outputs)},
+          {"warnings", texts(v.warnings)}};
+}
+
+json::object plan_json(const ControlSnapshot& control) {
+  const auto failure = control.observe_error ? control.observe_error : control.apply_error;
+  return {
+      {"in_sync", control.in_sync()}, {"steps", all(control.plan)}, {"error", or_null(failure)}};
+}
+
+json::object sessions_json(const ControlSnapshot& control) {
+  return {{"sessions", all(control.sessions)}};
+}
+
+json::object assets_json(const EngineSnapshot& engine) {
+  return {{"assets", assets_array(engine)}};
+}
+
+json::object flows_json(const EngineSnapshot& engine) {
+  json::array flows;
+  for (const Flow& flow : engine.top_flows) flows.emplace_back(flow_json(flow));
+  return {{"flows", std::move(flows)}};
+}
+
+Result<json::object> explain_json(const DaemonView& v, const std::string& name) {
+  const ControlSnapshot& c = v.control;
+  const auto session = std::ranges::find(c.sessions, name, &SessionStatus::name);
+  if (session == c.sessions.end()) {
+    const auto policy = std::ranges::find(c.policies, name, &PolicyStatus::name);
+    return fail(Error::Kind::missing, "there is no session `" + name + "`", v.config.host,
+                policy == c.policies.end()
+                    ? "see `vmirror sessions`"
+                    : "that is a policy; it is " + std::string(to_text(policy->state)) + ": " +
+                          policy->reason);
+  }
+  const SessionStatus& s = *session;
+  std::vector<std::string> lines{
+      s.name + " is " + to_text(s.state) + " since " + clock_text(s.since) + ": " + s.reason,
+      "policy   " + s.policy + " asks for " + std::string(to_text(s.direction)) + " of port " +
+          s.switch_name + "/" + s.port + (s.vm.empty() ? "" : " (" + s.vm + ")") + ", to " +
+          s.target};
+  for (const PolicyFile& file : v.policies.files)
+    if (file.policy &&
+        ("+" + s.policy + "+").find("+" + file.policy->name + "+") != std::string::npos)
+      lines.push_back("file     " + file.path);
+  lines.push_back(s.mirror.empty() ? "mirror   none serves it"
+                                   : "mirror   " + s.mirror + " -> " + s.output +
+                                         (s.in_place ? ", on the switch as asked"
+                                                     : ", not on the switch as asked"));
+  if (s.port_frames)
+    lines.push_back("counted  port " + std::to_string(*s.port_frames) + ", mirror " +
+                    (s.copied_frames ? std::to_string(*s.copied_frames) : "unknown") + " frames");
+  for (const CoverageRow& row : v.coverage)
+    if (s.mac && row.nic.mac == *s.mac && s.target == "local")
+      lines.push_back("engine   received " +
+                      std::to_string(row.coverage.received_in + row.coverage.received_out) +
+                      " of " + std::to_string(row.coverage.counted_in + row.coverage.counted_out) +
+                      " frames that the switch counted");
+  for (const ReconcileEvent& e : c.history)
+    if (e.subject == s.name || (!s.mirror.empty() && e.text.find(s.mirror) != std::string::npos))
+      lines.push_back(clock_text(e.time) + "  " + e.text);
+  if (c.observe_error) lines.push_back("error    " + c.observe_error->text());
+  if (c.apply_error) lines.push_back("error    " + c.apply_error->text());
+  return json::object{{"session", to_json(s)}, {"lines", texts(lines)}};
+}
+
+}  // namespace vmirror

@@ -1,0 +1,53 @@
+// What the API answers, as JSON, from the snapshots of both flows. Pure.
+#pragma once
+
+#include <boost/json.hpp>
+#include <string>
+#include <vector>
+
+#include "agent/app/config.hpp"
+#include "agent/app/coverage_log.hpp"
+#include "agent/engine/snapshot.hpp"
+#include "agent/export/prometheus.hpp"
+#include "agent/export/sink.hpp"
+#include "agent/policy/policy_file.hpp"
+#include "agent/reconcile/reconciler.hpp"
+
+namespace vmirror {
+
+/// Everything that is known at one time.
+struct DaemonView {
+  const Config& config;
+  Time now = 0;
+  Time started = 0;
+  const ControlSnapshot& control;  ///< Of a daemon without a switch: as made.
+  const EngineSnapshot& engine;
+  const PolicyFolder& policies;  ///< As last read, good or not.
+  std::vector<CoverageRow> coverage;
+  std::vector<SinkStatus> outputs;
+  std::vector<std::string> warnings;  ///< Of the wiring itself.
+};
+
+/// {"host", "uptime_seconds", "switch": {"driver", "version", "state": connected | unreachable |
+/// none, "error", "read_at"}, "policy_error", "policies", "sessions", "reconcile": {"in_sync",
+/// "rounds", "steps_applied", "drifts", "failures", "error"}, "frames", "inputs", "coverage",
+/// "assets", "flows", "limits", "outputs", "warnings"}. An error that isn't is null.
+boost::json::object status_json(const DaemonView& view);
+
+/// {"session": {...}, "lines": [...]}: from the policy to the last error, in words; `lines` are for
+/// people. Error::Kind::missing: there is no such session (the remedy names a policy of that name,
+/// or where to look).
+Result<boost::json::object> explain_json(const DaemonView& view, const std::string& session);
+
+/// {"in_sync", "steps": [{"step", "why"}], "error"}
+boost::json::object plan_json(const ControlSnapshot& control);
+
+/// {"sessions": [...]}, {"assets": [...]}, {"flows": [...]}
+boost::json::object sessions_json(const ControlSnapshot& control);
+boost::json::object assets_json(const EngineSnapshot& engine);
+boost::json::object flows_json(const EngineSnapshot& engine);
+
+/// The same for Prometheus.
+std::vector<Metric> metrics(const DaemonView& view);
+
+}  // namespace vmirror

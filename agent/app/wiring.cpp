@@ -1,0 +1,361 @@
+// vmirrord's picture. Frames go from top to bottom through the workers, policies through the
+// control thread; the main thread serves, watches files, and carries snapshots between the two.
+//
+//   inputs -> Engine (workers) -> EVE sink, re-injection
+//                 | snapshot ^ mirror index
+//                 v          |
+//   main: API, metrics, policy folder, timers, signals
+//                 | policies, evidence ^ ControlSnapshot
+//                 v                    |
+//   Control (thread) -> driver -> switch
+#include "agent/app/wiring.hpp"
+
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <mutex>
+
+#include "agent/api/routes.hpp"
+#include "agent/app/control.hpp"
+#include "agent/app/inputs.hpp"
+#include "agent/app/policy_store.hpp"
+#include "agent/app/status.hpp"
+#include "agent/engine/worker.hpp"
+#include "agent/export/eve.hpp"
+
+namespace vmirror {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kSettle{500};    ///< For what a person applied to show its effect.
+constexpr milliseconds kRemoval{8000};  ///< For our mirrors to go when the daemon stops.
+constexpr milliseconds kTick{1000};
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0x2545f4914f6cdd1d;
+  return ::getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0 ? seed : seed;
+}
+
+/// What the engine received of each NIC: unicast, because a group's frame may be another NIC's.
+Evidence evidence_of(const EngineSnapshot& engine) {
+  Evidence out;
+  for (const NicFrames& nic : engine.nics)
+    out.received[nic.mac] = nic.out + nic.in - std::min(nic.in, nic.in_group);
+  return out;
+}
+
+}  // namespace
+
+struct Daemon::State {
+  explicit State(Config c) : config(std::move(c)) {}
+
+  const Config config;
+  const Time started = wall_clock();
+  asio::io_context io{1};
+
+  // The data side, in the frames' order.
+  LocalPort
+      local_port;  ///< Where copies for the local engine come out; control tells, input reads.
+  std::unique_ptr<LineSink> eve;
+  std::unique_ptr<Engine> engine;
+
+  // The control side, in the policies' order.
+  std::unique_ptr<PolicyStore> policies;
+  std::unique_ptr<Control> control;  ///< Null: this daemon drives no switch.
+  std::shared_ptr<const MirrorIndex> index;
+  CoverageLog coverage;
+  std::uint64_t logged = 0;              ///< Events of the control side that are in the log.
+  std::atomic<bool> round_waits{false};  ///< A round's news are on their way to the main thread.
+
+  // Outwards.
+  std::unique_ptr<HttpServer> api, metrics_server;
+  asio::signal_set signals{io};
+  asio::steady_timer tick{io}, stats{io};
+
+  // -- start --
+  Result<void> open_outputs();
+  Result<void> open_engine();
+  Result<void> open_control();
+  Result<void> open_servers();
+
+  // -- on the main thread --
+  ApiBackend backend();
+  HttpResponse metrics_answer();
+  template <typename Make>
+  auto view(Make make);
+  void on_round();
+  void on_tick();
+  void write_stats();
+  void wait_for_signal();
+  std::shared_ptr<const ControlSnapshot> control_now() const;
+};
+
+// ---- Start
+// ---------------------------------------------------------------------------------------
+
+Result<void> Daemon::State::open_outputs() {
+  if (config.eve.size() > 1)
+    return fail(Error::Kind::unsupported, "more than one EVE output", "export.eve",
+                "keep one; a socket's reader can write the file");
+  if (config.eve.empty()) return {};
+  auto sink = LineSink::open(config.eve.front());
+  if (!sink) return tl::unexpected(sink.error());
+  eve = std::move(*sink);
+  return {};
+}
+
+Result<void> Daemon::State::open_engine() {
+  const auto dissectors = Dissectors::select(config.protocols);
+  if (!dissectors) return tl::unexpected(dissectors.error());
+  EngineOptions options;
+  options.pipeline.dissectors = std::make_shared<const Dissectors>(*dissectors);
+  if (auto vendors = Vendors::load())
+    options.pipeline.vendors = std::make_shared<const Vendors>(std::move(*vendors));
+  else
+    spdlog::warn("no vendors of MACs: {}", vendors.error().text());
+  options.pipeline.flows.max_flows = config.max_flows;
+  options.pipeline.flows.seed = random_seed();
+  options.pipeline.max_streams = config.max_streams;
+  options.pipeline.inventory.max_assets = config.max_assets;
+  options.pipeline.top_flows = config.top_flows;
+  options.pipeline.eve.sink = eve.get();
+  options.retry_max = kTick;
+  options.inputs = make_inputs(config, local_port);
+  engine = std::make_unique<Engine>(std::move(options));
+  return {};
+}
+
+Result<void> Daemon::State::open_control() {
+  if (!config.driver) return {};
+  auto driver = make_driver(*config.driver);
+  if (!driver) return tl::unexpected(driver.error());
+  ControlOptions options;
+  options.host = config.host;
+  options.reconciler.monitor_nic = config.monitor_nic;
+  options.on_round = [this](const std::shared_ptr<const ControlSnapshot>& snapshot) {
+    // Here, so that the ring is opened without waiting for the main thread.
+    local_port.set(local_outputs(*snapshot));
+    if (!round_waits.exchange(true)) asio::post(io, [this] { on_round(); });
+  };
+  control = std::make_unique<Control>(std::move(options), std::move(*driver));
+  policies = std::make_unique<PolicyStore>(
+      io, config.policies, [this](std::vector<Policy> all) { control->set_policies(all); });
+  if (const auto error = policies->folder().first_error())
+    spdlog::error("policies: {}", error->text());
+  return {};
+}
+
+Result<void> Daemon::State::open_servers() {
+  auto server = HttpServer::on_unix_socket(io, config.socket, api_routes(backend()));
+  if (!server) return tl::unexpected(server.error());
+  api = std::move(*server);
+  if (!config.prometheus) return {};
+  server = HttpServer::on_loopback(
+      io, config.prometheus->address, config.prometheus->port, [this](const HttpRequest& request) {
+        return request.target == "/metrics" ? metrics_answer()
+                                            : HttpResponse{404, "text/plain", "see /metrics\n"};
+      });
+  if (!server) return tl::unexpected(server.error());
+  metrics_server = std::move(*server);
+  return {};
+}
+
+// ---- Questions
+// -----------------------------------------------------------------------------------
+
+std::shared_ptr<const ControlSnapshot> Daemon::State::control_now() const {
+  static const auto none = [] {
+    ControlSnapshot empty;
+    empty.index = std::make_shared<const MirrorIndex>();
+    return std::make_shared<const ControlSnapshot>(std::move(empty));
+  }();
+  return control ? control->snapshot() : none;
+}
+
+/// Calls `make` with everything that is known now.
+template <typename Make>
+auto Daemon::State::view(Make make) {
+  const auto known = control_now();
+  const auto seen = engine->snapshot();
+  static const PolicyFolder no_folder;
+  std::vector<SinkStatus> outputs;
+  if (eve) outputs.push_back(eve->status());
+  return make(DaemonView{config, wall_clock(), started, *known, *seen,
+                         policies ? policies->folder() : no_folder, coverage.rows(*known, *seen),
+                         std::move(outputs), local_port.warnings()});
+}
+
+ApiBackend Daemon::State::backend() {
+  using Answer = ApiBackend::Answer;
+  const auto needs_switch = [this]() -> Result<void> {
+    if (control) return {};
+    return fail(Error::Kind::unsupported, "this daemon drives no switch", config.host,
+                "add `switch` to its configuration");
+  };
+  ApiBackend b;
+  b.status = [this]() -> Answer { return view(status_json); };
+  b.sessions = [this]() -> Answer { return sessions_json(*control_now()); };
+  b.assets = [this]() -> Answer { return assets_json(*engine->snapshot()); };
+  b.flows = [this]() -> Answer { return flows_json(*engine->snapshot()); };
+  b.explain = [this](const std::string& name) -> Answer {
+    return view([&](const DaemonView& v) { return explain_json(v, name); });
+  };
+  b.plan = [=, this]() -> Answer {
+    if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
+    return plan_json(*control->snapshot());
+  };
+  b.put_policy = [=, this](const std::string& yaml) -> Answer {
+    if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
+    const auto kept = policies->keep(yaml);
+    if (!kept) return tl::unexpected(kept.error());
+    control->settle(kSettle);
+    return json::object{{"policy", kept->first}, {"file", kept->second}};
+  };
+  b.drop_policy = [=, this](const std::string& name) -> Answer {
+    if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
+    if (const auto done = policies->drop(name); !done) return tl::unexpected(done.error());
+    control->settle(kSettle);
+    return json::object{{"policy", name}};
+  };
+  b.prune = [=, this]() -> Answer {
+    if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
+    // The daemon does so all the time: look once more, and tell what is left to do.
+    return plan_json(*control->settle(kSettle));
+  };
+  return b;
+}
+
+HttpResponse Daemon::State::metrics_answer() {
+  return {200, kPrometheusContentType,
+          view([](const DaemonView& v) { return prometheus_text(metrics(v)); })};
+}
+
+// ---- What happens
+// --------------------------------------------------------------------------------
+
+/// News of the control side: the log, the engine's mirror index, coverage, evidence.
+void Daemon::State::on_round() {
+  round_waits = false;
+  const auto known = control->snapshot();
+  const std::uint64_t fresh =
+      std::min<std::uint64_t>(known->events - logged, known->history.size());
+  for (auto e = known->history.end() - static_cast<std::ptrdiff_t>(fresh);
+       e != known->history.end(); ++e)
+    spdlog::info("{}: {}", e->subject, e->text);
+  logged = known->events;
+  if (known->index && known->index != index) {
+    index = known->index;
+    engine->watch(index);
+  }
+  if (!known->index || !coverage.due(*known)) return;
+  const auto seen = engine->snapshot();
+  coverage.take(*known, *seen);
+  control->set_evidence(evidence_of(*seen));
+}
+
+/// Once a second: while a session waits for its proof, what the engine received of it.
+void Daemon::State::on_tick() {
+  if (policies && policies->folder().error) policies->reload();
+  if (control) {
+    const auto known = control->snapshot();
+    const bool waiting = std::ranges::any_of(known->sessions, [](const SessionStatus& s) {
+      return s.target == "local" && s.state == SessionState::pending && s.in_place;
+    });
+    if (waiting) control->set_evidence(evidence_of(*engine->snapshot()));
+  }
+  tick.expires_after(kTick);
+  tick.async_wait([this](boost::system::error_code error) {
+    if (!error) on_tick();
+  });
+}
+
+void Daemon::State::write_stats() {
+  const auto seen = engine->snapshot();
+  std::vector<InputStats> inputs;
+  for (const InputSnapshot& input : seen->inputs) inputs.push_back({input.name, input.frames});
+  std::string line;
+  const Time now = wall_clock();
+  append_stats_event(line, now, static_cast<std::uint64_t>((now - started) / kSecond), inputs);
+  eve->submit(line);
+  stats.expires_after(config.eve_stats_interval);
+  stats.async_wait([this](boost::system::error_code error) {
+    if (!error) write_stats();
+  });
+}
+
+void Daemon::State::wait_for_signal() {
+  signals.async_wait([this](boost::system::error_code error, int signal) {
+    if (error) return;
+    if (signal != SIGHUP) {
+      spdlog::info("ends by signal {}", signal);
+      io.stop();
+      return;
+    }
+    spdlog::info("SIGHUP: reads the policies anew");
+    if (eve) eve->reopen();
+    if (policies) {
+      policies->reload();
+      if (const auto bad = policies->folder().first_error())
+        spdlog::error("policies, what was in force stays: {}", bad->text());
+    }
+    wait_for_signal();
+  });
+}
+
+// ---- The daemon
+// ----------------------------------------------------------------------------------
+
+Daemon::Daemon(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Daemon::~Daemon() {
+  State& s = *state_;
+  s.api.reset();
+  s.metrics_server.reset();
+  s.policies.reset();
+  s.control.reset();  // It posts to `io` and reads `local_port`: before both.
+  if (s.engine) s.engine->stop();
+  if (s.eve) s.eve->stop();
+}
+
+Result<std::unique_ptr<Daemon>> Daemon::start(Config config) {
+  std::unique_ptr<Daemon> daemon(new Daemon(std::make_unique<State>(std::move(config))));
+  State& s = *daemon->state_;
+  for (const auto open :
+       {&State::open_outputs, &State::open_engine, &State::open_control, &State::open_servers})
+    if (const auto done = (s.*open)(); !done) return tl::unexpected(done.error());
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) s.signals.add(signal);
+  s.wait_for_signal();
+  s.on_tick();
+  if (s.eve && s.config.eve_stats_interval.count() > 0) s.write_stats();
+  return daemon;
+}
+
+Result<void> Daemon::run() {
+  State& s = *state_;
+  s.io.run();
+  s.api.reset();
+  s.metrics_server.reset();
+  Result<void> end;
+  if (s.control && s.config.on_stop == OnStop::remove) end = s.control->remove_all(kRemoval);
+  s.engine->stop();
+  return end;
+}
+
+void Daemon::stop() {
+  state_->io.stop();
+}
+
+std::uint16_t Daemon::metrics_port() const {
+  return state_->metrics_server ? state_->metrics_server->port() : 0;
+}
+
+}  // namespace vmirror
