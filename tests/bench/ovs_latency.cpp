@@ -1,0 +1,171 @@
+// How long from a port's insertion into OVSDB to its mirror in OVSDB, on a real ovsdb-server and
+// ovs-vswitchd, with the shortest reconciler that there is.
+//
+//   another client: --insert port--> ovsdb-server --update--> IDL thread --hint--> reconciler
+//   another client: <--sees it selected-- ovsdb-server <--one transaction-- observe, realise, diff
+//
+// With three ports on the bridge and ovs-vswitchd, and with a thousand and without it, for it would
+// make as many taps. The reference is what OVN's ovn-controller needs on such a machine: 25 ms.
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <thread>
+
+#include "plugin/api/plan.hpp"
+#include "plugin/ovs/driver.hpp"
+#include "plugin/ovs/schema.hpp"
+#include "plugin/ovsdb/client.hpp"
+#include "tests/bench/benches.hpp"
+#include "tests/support/ovs_sandbox.hpp"
+
+namespace vmirror::bench {
+namespace {
+
+using test::OvsSandbox;
+using Clock = std::chrono::steady_clock;
+using ovsdb::Atom;
+using ovsdb::Uuid;
+
+/// Wakes on a hint and reconciles: every port but our own is mirrored to the local target.
+class Reconciler {
+ public:
+  explicit Reconciler(const std::string& remote) {
+    OvsOptions options;
+    options.remote = remote;
+    driver_ = std::move(*make_ovs_driver(options));
+    driver_->on_change([this] {
+      const std::lock_guard lock(mutex_);
+      hinted_ = true;
+      wake_.notify_one();
+    });
+    thread_ = std::thread([this] { run(); });
+  }
+  ~Reconciler() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = hinted_ = true;
+      wake_.notify_one();
+    }
+    thread_.join();
+  }
+
+ private:
+  void run() {
+    for (;;) {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return hinted_; });
+      hinted_ = false;
+      if (stop_) return;
+      lock.unlock();
+      const auto observed = driver_->observe();
+      if (!observed) continue;
+      Desired desired;
+      for (const auto& [name, port] : (*observed)->switches.at("br0").ports) {
+        if (port.owned || name == "br0") continue;
+        SessionRequest session;
+        session.name = name;
+        session.switch_name = "br0";
+        session.port = name;
+        session.direction = Direction::both;
+        desired.sessions.push_back(std::move(session));
+      }
+      const std::vector<Step> steps = diff(driver_->realise(desired, **observed), **observed);
+      if (!steps.empty()) (void)driver_->apply(steps);
+    }
+  }
+
+  std::unique_ptr<Driver> driver_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool hinted_ = true, stop_ = false;
+  std::thread thread_;
+};
+
+/// Somebody else who adds ports and watches the mirrors.
+class Other {
+ public:
+  explicit Other(const std::string& remote) {
+    client_ = std::move(*ovsdb::Client::start({remote, {}, {}, {}}, ovs::schema()));
+    client_->on_change([this] { changes_++, changes_.notify_all(); });
+  }
+  void add(const std::vector<std::string>& names) {
+    const auto snapshot = *client_->read(std::chrono::seconds(5));
+    const Uuid bridge = (*snapshot)[ovs::kBridge].rows.begin()->first;
+    ovsdb::Transaction transaction;
+    for (const std::string& name : names) {
+      const Uuid port{{1, ++rows_, 0, 0}}, interface {
+        { 2, rows_, 0, 0 }
+      };
+      transaction.push_back(ovsdb::Insert{
+          ovs::kInterface,
+          interface,
+          {{ovs::interface::kName, name.c_str()}, {ovs::interface::kType, "internal"}}});
+      transaction.push_back(ovsdb::Insert{
+          ovs::kPort,
+          port,
+          {{ovs::port::kName, name.c_str()}, {ovs::port::kInterfaces, Atom(interface)}}});
+      transaction.push_back(ovsdb::Add{ovs::kBridge, bridge, ovs::bridge::kPorts, Atom(port)});
+    }
+    (void)client_->commit(transaction, std::chrono::seconds(10));
+  }
+  /// Waits until as many ports are selected.
+  void wait_for_selected(std::size_t count) {
+    for (;;) {
+      const int before = changes_;
+      const auto snapshot = *client_->read(std::chrono::seconds(5));
+      const auto& mirrors = (*snapshot)[ovs::kMirror].rows;
+      if (!mirrors.empty() &&
+          (*mirrors.begin()->second)[ovs::mirror::kSelectSrcPort].keys.size() == count)
+        return;
+      changes_.wait(before);
+    }
+  }
+
+ private:
+  std::atomic<int> changes_ = 0;
+  std::uint32_t rows_ = 0;
+  std::unique_ptr<ovsdb::Client> client_;
+};
+
+/// A port after the other, each as it is seen selected.
+void measure(Report& report, const std::string& name, std::size_t ports, bool vswitchd) {
+  constexpr std::size_t kRepetitions = 101;
+  constexpr double kOvnMilliseconds = 25;
+  OvsSandbox::Options options;
+  options.vswitchd = vswitchd;
+  OvsSandbox sandbox(options);
+  sandbox.vsctl("add-br br0 -- set bridge br0 datapath_type=netdev");
+  Other other(sandbox.remote());
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < ports; i++) names.push_back("old" + std::to_string(i));
+  other.add(names);
+  const Reconciler reconciler(sandbox.remote());
+  other.wait_for_selected(ports);
+
+  std::vector<double> milliseconds;
+  for (std::size_t i = 0; i < kRepetitions; i++) {
+    const auto start = Clock::now();
+    other.add({"new" + std::to_string(i)});
+    other.wait_for_selected(ports + i + 1);
+    milliseconds.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  std::sort(milliseconds.begin(), milliseconds.end());
+  report.add(
+      {name + ".median", milliseconds[kRepetitions / 2], "ms", kOvnMilliseconds, value_at_most(5)});
+  report.add({name + ".p99", milliseconds[kRepetitions * 99 / 100], "ms"});
+}
+
+}  // namespace
+
+/// From a port's insertion into OVSDB to its mirror in OVSDB.
+void bench_mirror_latency(Report& report) {
+  if (const std::string why = OvsSandbox::unavailable(); !why.empty()) {
+    report.note("mirror_latency: left out, " + why);
+    return;
+  }
+  measure(report, "mirror_latency.3_ports", 3, true);
+  measure(report, "mirror_latency.1000_ports", 1000, false);
+}
+
+}  // namespace vmirror::bench
