@@ -88,6 +88,20 @@ TEST_F(OvsDriverTest, MakesAWorkingMirrorWhoseCountersMove) {
       20));
 }
 
+TEST_F(OvsDriverTest, SurvivesTheSwitchsRestart) {
+  start();
+  const Desired desired = {{session(LocalTarget{})}};
+  ASSERT_TRUE(converge(*driver_, desired));
+  sandbox_->kill_vswitchd();
+  sandbox_->kill_server();
+  sandbox_->start_server();
+  sandbox_->start_vswitchd();
+  const auto reached = converge(*driver_, desired);
+  ASSERT_TRUE(reached) << reached.error().text();
+  EXPECT_TRUE(reached->steps.empty()) << "the database kept what we own";
+  EXPECT_TRUE(eventually([&] { return port("vmr-br0").link_up || port("vmr-br0").mac; }));
+}
+
 TEST_F(OvsDriverTest, RefusesAFilterThatTheSchemaLacksAndSetsOneThatItHas) {
   start();
   SessionRequest filtered = session(LocalTarget{});
