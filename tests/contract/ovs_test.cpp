@@ -74,11 +74,7 @@ TEST_F(OvsDriverTest, MakesAWorkingMirrorWhoseCountersMove) {
   // Each try asks for a neighbour that isn't there, by broadcast; counters come every five seconds.
   EXPECT_TRUE(eventually(
       [&] {
-        try {
-          sandbox_->run("ping -c 1 -W 1 198.51.100.2");
-        } catch (const std::runtime_error&) {
-          // Nobody answers.
-        }
+        sandbox_->run("bash -c 'echo > /dev/udp/198.51.100.2/9'");
         const auto observed = driver_->observe();
         const auto& sw = (*observed)->switches.at("br0");
         const Mirror& mirror = sw.mirrors.at("vmirror-local");
