@@ -1,7 +1,7 @@
 // Composes the parsers of the encapsulations: takes one layer off after the other until the frame
 // is bare, then checks and counts the session.
 #include <algorithm>
-#include <memory>
+#include <new>
 
 #include "agent/decap/decap.hpp"
 #include "agent/decap/envelope.hpp"
@@ -283,7 +283,7 @@ bool Decapsulator::take_again(const Frame& frame, Frame& inner, Packet& packet, 
   const auto tag = static_cast<ErspanHeader::Tag>(at[44] >> 3 & 3);
   if (tag == ErspanHeader::Tag::isl || tag == ErspanHeader::Tag::taken_out)
     inner.stripped = {ethertype::kVlan, static_cast<std::uint16_t>((at[44] & 0xe0) << 8 | vlan)};
-  std::construct_at(&packet, parse_packet(inner.bytes, LinkType::ethernet, inner.stripped));
+  new (&packet) Packet(parse_packet(inner.bytes, LinkType::ethernet, inner.stripped));  // No copy.
   if (may_be_encapsulated(packet, std::nullopt)) return false;  // More to take off.
 
   origin = known->origin;

@@ -23,24 +23,26 @@ class Envelopes {
 
   /// What is known of one: its session's counters, and its origin as far as it is always the same.
   struct Known {
-    std::uint32_t sender = 0;   ///< As it stands in the frame.
-    std::uint32_t session = 0;  ///< ERSPAN's first word, masked; 0: nothing is known.
+    std::uint32_t sender = 0;            ///< As it stands in the frame.
+    std::uint32_t session = 0xffffffff;  ///< ERSPAN's first word, masked: else it is none.
     Sessions::Entry* entry = nullptr;
     Origin origin;
   };
 
-  /// The known envelope of this frame; null where it isn't one that can be taken this way.
+  /// The known envelope of this frame; null where it isn't one that can be taken this way. The
+  /// frame is one of may_be_erspan2.
   const Known* find(const Frame& frame) const {
     const std::uint8_t* at = frame.bytes.data();
-    if (!has_form(frame)) return nullptr;
     const Known& known = known_[slot(at)];
-    const bool same = load(at + 26) == known.sender && session_word(at) == known.session;
-    return same ? &known : nullptr;
+    const std::uint32_t session = load(at + 42) & kSessionMask;
+    const bool same = ((load(at + 26) ^ known.sender) | (session ^ known.session) | form(at)) == 0;
+    return same && has_place(frame) ? &known : nullptr;
   }
   /// Remembers the envelope of a frame whose outermost layer is an accepted ERSPAN II session.
   void remember(const Frame& frame, const Origin& origin, Sessions::Entry* entry) {
     const std::uint8_t* at = frame.bytes.data();
-    if (has_form(frame)) known_[slot(at)] = {load(at + 26), session_word(at), entry, origin};
+    if (may_be_erspan2(frame) && has_place(frame) && form(at) == 0)
+      known_[slot(at)] = {load(at + 26), load(at + 42) & kSessionMask, entry, origin};
   }
 
  private:
@@ -49,26 +51,20 @@ class Envelopes {
     std::memcpy(&v, at, 4);
     return v;
   }
-  /// Version and session ID; never 0, for the version is 1.
-  static std::uint32_t session_word(const std::uint8_t* at) {
-    return load(at + 42) & word(0xf0, 0, 0x03, 0xff);
-  }
-  static std::size_t slot(const std::uint8_t* at) { return (at[29] ^ at[45]) % kKnown; }
   /// Four bytes as `load` gives them.
   static constexpr std::uint32_t word(std::uint8_t a, std::uint8_t b, std::uint8_t c,
                                       std::uint8_t d) {
     return a | std::uint32_t{b} << 8 | std::uint32_t{c} << 16 | std::uint32_t{d} << 24;
   }
-  static bool has_form(const Frame& frame) {
-    const std::uint8_t* at = frame.bytes.data();
-    if (frame.bytes.size() < kSize + 14 || frame.link != LinkType::ethernet ||
-        frame.stripped.present())
-      return false;
-    const std::uint32_t type = (load(at + 12) ^ word(8, 0, 0x45, 0)) & word(255, 255, 255, 0);
-    const std::uint32_t protocol = (load(at + 20) ^ word(0, 0, 0, 47)) & word(0xbf, 255, 0, 255);
-    const std::uint32_t gre = load(at + 34) ^ word(0x10, 0, 0x88, 0xbe);
-    const std::uint32_t version = (at[42] ^ 0x10u) & 0xf0u;
-    return (type | protocol | gre | version) == 0;
+  static constexpr std::uint32_t kSessionMask = 0xff0300f0;  ///< Version and session ID.
+  static std::size_t slot(const std::uint8_t* at) { return (at[29] ^ at[45]) % kKnown; }
+  static bool has_place(const Frame& frame) {
+    return frame.link == LinkType::ethernet && !frame.stripped.present();
+  }
+  /// 0: IPv4 without options, no fragment, GRE.
+  static std::uint32_t form(const std::uint8_t* at) {
+    return ((load(at + 12) ^ word(8, 0, 0x45, 0)) & word(255, 255, 255, 0)) |
+           ((load(at + 20) ^ word(0, 0, 0, 47)) & word(0xbf, 255, 0, 255));
   }
 
   static constexpr std::size_t kKnown = 16;
