@@ -48,6 +48,19 @@ TEST(JsonString, Table) {
   }
 }
 
+TEST(JsonString, EveryByteAtEveryPlaceOfAWord) {
+  for (int byte = 0; byte < 256; ++byte)
+    for (std::size_t place = 0; place < 17; ++place) {
+      std::string text(17, 'x');
+      text[place] = static_cast<char>(byte);
+      std::string alone, out;
+      append_json_string(alone, std::string_view(text).substr(place, 1));
+      append_json_string(out, text);
+      const std::string middle = alone.substr(1, alone.size() - 2);
+      ASSERT_EQ(out, '"' + std::string(place, 'x') + middle + std::string(16 - place, 'x') + '"');
+    }
+}
+
 TEST(Json, PutsCommasAndNestsValues) {
   std::string out;
   Json json(out);
