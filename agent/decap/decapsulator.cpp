@@ -281,8 +281,10 @@ bool Decapsulator::take_again(const Frame& frame, Frame& inner, Packet& packet, 
   inner.wire_size = static_cast<std::uint32_t>(wire_end - Envelopes::kSize);
   const std::uint16_t vlan = load_be16(at + 42) & 0xfff;
   const auto tag = static_cast<ErspanHeader::Tag>(at[44] >> 3 & 3);
-  if (tag == ErspanHeader::Tag::isl || tag == ErspanHeader::Tag::taken_out)
+  if (tag == ErspanHeader::Tag::isl || tag == ErspanHeader::Tag::taken_out) {
     inner.stripped = {ethertype::kVlan, static_cast<std::uint16_t>((at[44] & 0xe0) << 8 | vlan)};
+    inner.wire_size += 4;
+  }
   new (&packet) Packet(parse_packet(inner.bytes, LinkType::ethernet, inner.stripped));  // No copy.
   if (may_be_encapsulated(packet, std::nullopt)) return false;  // More to take off.
 
