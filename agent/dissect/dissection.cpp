@@ -103,17 +103,22 @@ bool Dissection::decide(Call& call, Bytes& stream) {
   return false;
 }
 
+/// After a loss: is the front of this segment the front of a message? One that ends with the
+/// segment is; else the probe has to say so, where there is one.
+bool Dissection::is_way_back(const Dissector& dissector, const Framing& framing, Bytes stream,
+                             const Context& context) const {
+  if (framing.status == Framing::Status::message && framing.size == stream.size()) return true;
+  return !dissector.probe || dissector.probe(stream, context) != Probe::no;
+}
+
 /// A message begins at `stream`'s front. Returns the bytes used.
 std::size_t Dissection::begin_message(Call& call, Bytes stream) {
   auto& [conversation, side, context, facts] = call;
   const Dissector& dissector = dissectors_[conversation.dissector];
-  if (side.searching && dissector.probe && dissector.probe(stream, context) == Probe::no) {
-    lose(call, stream.size());
-    return stream.size();
-  }
   const Framing framing = dissector.frame(stream, context);
   const bool known = framing.status == Framing::Status::message;
-  if (framing.status == Framing::Status::lost || (known && framing.size == 0)) {
+  if (framing.status == Framing::Status::lost || (known && framing.size == 0) ||
+      (side.searching && !is_way_back(dissector, framing, stream, context))) {
     lose(call, stream.size());
     return stream.size();
   }

@@ -101,6 +101,8 @@ class Dissection {
   void datagram_of(DissectorId& id, Bytes payload, const Context& context, Facts& facts);
   Context oriented(DissectorId id, const Context& context) const;
   bool decide(Call& call, Bytes& stream);
+  bool is_way_back(const Dissector& dissector, const Framing& framing, Bytes stream,
+                   const Context& context) const;
   std::size_t begin_message(Call& call, Bytes stream);
   std::size_t continue_message(Call& call, Bytes bytes);
   bool hold(Side& side, Bytes bytes, std::uint32_t capacity);

@@ -18,10 +18,20 @@ namespace {
 
 /// Every protocol. The order is the probes' order: the surest first.
 constexpr const Dissector* kAll[] = {
-    &kArp,    &kLldp,            // link
-    &kIcmp,   &kIcmp6,  &kIgmp,  // network
-    &kDhcp,   &kMdns,   &kDns,   // datagram
-    &kDnsTcp, &kModbus,          // stream
+    // link
+    &kArp,
+    &kLldp,
+    // network
+    &kIcmp,
+    &kIcmp6,
+    &kIgmp,
+    // datagram
+    &kDhcp,
+    &kMdns,
+    &kDns,
+    // stream
+    &kDnsTcp,
+    &kModbus,
 };
 static_assert(std::size(kAll) < kUndecided);
 

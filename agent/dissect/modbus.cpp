@@ -12,8 +12,17 @@
 namespace vmirror {
 namespace {
 
-constexpr std::size_t kMbap = 6;  ///< Bytes that the length does not count.
+constexpr std::size_t kMbap = 6;      ///< Bytes that the length does not count.
+constexpr std::size_t kFunction = 7;  ///< Where the function code stands.
 constexpr std::uint16_t kMinLength = 2, kMaxLength = 254;
+/// Schneider's programming protocol (UMAS) goes under this function, in longer messages too.
+constexpr std::uint8_t kUnity = 90;
+constexpr std::uint16_t kMaxUnityLength = 4096;
+
+bool length_fits(std::uint16_t length, std::uint8_t function) {
+  return length >= kMinLength &&
+         length <= ((function & 0x7f) == kUnity ? kMaxUnityLength : kMaxLength);
+}
 
 /// How a function's data is laid out.
 enum class Shape : std::uint8_t {
@@ -62,7 +71,7 @@ constexpr Function kFunctions[] = {
     {23, "READ_WRITE_MULTIPLE_REGISTERS", Shape::read_write, Shape::words},
     {24, "READ_FIFO_QUEUE", Shape::fifo, Shape::opaque},
     {43, "ENCAP_INTERFACE_TRANSPORT", Shape::device_query, Shape::device_answer},
-    {90, "PROGRAM_UNITY", Shape::opaque, Shape::opaque},
+    {kUnity, "PROGRAM_UNITY", Shape::opaque, Shape::opaque},
 };
 constexpr Named kExceptions[] = {{1, "ILLEGAL_FUNCTION"},
                                  {2, "ILLEGAL_DATA_ADDRESS"},
@@ -276,7 +285,9 @@ Framing frame(Bytes stream, const Context&) {
   if (stream.size() >= 4 && load_be16(&stream[2]) != 0) return Framing::lost();
   if (stream.size() < kMbap) return Framing::more();
   const std::uint16_t length = load_be16(&stream[4]);
-  if (length < kMinLength || length > kMaxLength) return Framing::lost();
+  if (length > kMaxLength && stream.size() <= kFunction) return Framing::more();
+  if (!length_fits(length, stream.size() > kFunction ? stream[kFunction] : 0))
+    return Framing::lost();
   return Framing::message(kMbap + length);
 }
 
@@ -285,7 +296,8 @@ Probe probe(Bytes stream, const Context& context) {
   const Framing framing = frame(stream, context);
   if (framing.status == Framing::Status::lost) return Probe::no;
   if (framing.status == Framing::Status::more) return Probe::maybe;
-  const Function* function = stream.size() > 7 ? function_of(stream[7] & 0x7f) : &kFunctions[0];
+  const Function* function =
+      stream.size() > kFunction ? function_of(stream[kFunction] & 0x7f) : &kFunctions[0];
   const bool telling = function && function->request != Shape::opaque &&
                        function->request != Shape::empty;  // Eight bytes alone say too little.
   if (!telling) return Probe::no;
@@ -317,7 +329,7 @@ Parsed<ModbusMessage> parse_modbus(Bytes bytes) {
   const std::uint8_t function = cursor.u8();
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (protocol != 0) return bad(Malformed::bad_value);
-  if (length < kMinLength || length > kMaxLength) return bad(Malformed::bad_length);
+  if (!length_fits(length, function)) return bad(Malformed::bad_length);
   out.function = function & 0x7f;
   out.exception = (function & 0x80) != 0;
   out.data = cursor.take(length - kMinLength);

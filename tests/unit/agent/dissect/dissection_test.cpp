@@ -157,6 +157,16 @@ TEST(Stream, AfterAGapTheProbeFindsTheWayBack) {
   EXPECT_EQ(flow.counters().skipped_bytes, 8u);
 }
 
+TEST(Stream, AMessageThatEndsWithItsSegmentIsTheWayBackToo) {
+  Flow flow;  // Of function 90 the probe knows nothing.
+  const Buffer unity = hex("0007 0000 0005 00 5a 00 02 00");
+  flow.gap(0, 100);
+  flow.feed(0, concat({unity, hex("00")}));
+  EXPECT_EQ(flow.counters().messages, 0u);
+  flow.feed(0, unity);
+  EXPECT_EQ(flow.counters().messages, 1u);
+}
+
 /// A DNS message over TCP of `size` bytes: a query with bytes behind it that no one reads.
 Buffer long_query(std::size_t size) {
   Buffer out = concat({Writer().u16(size).take(), payload("dns", "query")});

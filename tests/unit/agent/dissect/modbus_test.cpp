@@ -95,6 +95,15 @@ TEST(Modbus, Malformed) {
   }
 }
 
+TEST(Modbus, OnlySchneidersProgrammingGoesPastTheBoundOfALength) {
+  const auto frame = [](std::string_view head) {
+    return kModbus.frame(concat({hex(head), Buffer(255 - 2)}), context_of());
+  };
+  EXPECT_EQ(frame("0001 0000 00ff 00 5a").size, 6u + 255);
+  EXPECT_EQ(frame("0001 0000 00ff 00 03").status, Framing::Status::lost);
+  EXPECT_EQ(kModbus.frame(hex("0001 0000 00ff 00"), context_of()).status, Framing::Status::more);
+}
+
 TEST(Modbus, CutAtEveryByte) {
   for (const Payload& each : payloads_of("modbus")) {
     EXPECT_EQ(accepted_cuts(kModbus, each.bytes, context_of(each.to_server),
