@@ -102,8 +102,11 @@ Outputs::Tunnel Outputs::tunnel_of(const SessionRequest& s) const {
     t.asked = gre->key;
     t.type = t.remote.version == 6 ? "ip6gre" : "gre";
   }
-  if (t.asked) t.key += "-" + std::to_string(*t.asked);
-  t.port = port_name(s.switch_name, t.key);
+  // Of two tunnels with one remote and key ovs-vswitchd takes the first, and forgets one that goes
+  // too late for its successor: where the version changes, the port stays and only its options do.
+  const std::string id = t.asked ? "-" + std::to_string(*t.asked) : "";
+  t.key += id;
+  t.port = port_name(s.switch_name, t.asked ? to_text(s.target) + id : t.key);
   return t;
 }
 
