@@ -29,7 +29,7 @@ void Dissection::dissect(DissectorId id, Bytes message, const Context& context, 
   if (malformed != Malformed::none) ++counters.malformed[static_cast<std::size_t>(malformed)];
 }
 
-/// The context as the dissector needs it: with the sides right and the requests at hand.
+/// The context with its sides right.
 Context Dissection::oriented(DissectorId id, const Context& context) const {
   Context out = context;
   if (is_decided(id)) out.to_server = dissectors_.to_server(id, context, context.to_server);
@@ -55,11 +55,12 @@ void Dissection::feed(Conversation& conversation, Bytes bytes, const Context& co
   if (conversation.dissector == kNoDissector || bytes.empty()) return;
   Side& side = conversation.side[context.to_server ? 0 : 1];
   Context mine = oriented(conversation.dissector, context);
+  mine.cut = false;  // Of the segment; what it cost a message, `gap` tells.
   Call call{conversation, side, mine, facts};
   std::uint32_t probed = 0;
   if (is_undecided(conversation.dissector)) {
     if (!decide(call, bytes)) return;
-    mine = oriented(conversation.dissector, context);
+    mine.to_server = dissectors_.to_server(conversation.dissector, mine, mine.to_server);
     probed = std::exchange(side.buffer, 0);  // `bytes` is in there now.
     side.held = 0;
   }

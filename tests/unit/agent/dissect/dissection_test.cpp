@@ -144,6 +144,20 @@ TEST(Stream, AGapInsideAMessageCostsThatMessageOnly) {
   EXPECT_NE(flow.out.find("READ_WRITE_MULTIPLE"), std::string::npos);
 }
 
+TEST(Stream, MessagesInFrontOfACutAreWhole) {
+  Flow flow;
+  Context context = context_of();
+  context.source_port = 40000;
+  context.destination_port = 502;
+  context.cut = true;  // Of the segment, which had a third message.
+  Facts facts;
+  flow.dissection.feed(flow.conversation, Bytes(three()).first(12 + 17 + 5), context, facts);
+  EXPECT_EQ(flow.counters().messages, 2u);
+  EXPECT_EQ(flow.counters().cut, 0u);
+  flow.dissection.gap(flow.conversation, 18, context, facts);
+  EXPECT_EQ(flow.counters().cut + flow.counters().lost, 1u);
+}
+
 TEST(Stream, AfterAGapTheProbeFindsTheWayBack) {
   const Buffer bytes = three();
   const Bytes whole(bytes);
