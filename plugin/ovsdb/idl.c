@@ -165,6 +165,10 @@ bool vm_idl_has_column(const struct vm_idl* db, size_t table, size_t column) {
   return ovsdb_idl_server_has_column(db->idl, &db->tables[table].columns[column]);
 }
 
+unsigned vm_idl_seqno(const struct vm_idl* db) {
+  return ovsdb_idl_get_seqno(db->idl);
+}
+
 static const struct vm_row* ours(const struct ovsdb_idl_row* row) {
   return (const struct vm_row*)row;
 }

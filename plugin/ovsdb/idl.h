@@ -78,6 +78,9 @@ const char* vm_idl_error(const struct vm_idl*);
 /* Has the server's schema this column? Known once synced. */
 bool vm_idl_has_column(const struct vm_idl*, size_t table, size_t column);
 
+/* Grows with every change of the replica. */
+unsigned vm_idl_seqno(const struct vm_idl*);
+
 /* The changes since the last vm_idl_clear_changes(): rows inserted, changed or deleted. */
 const struct vm_row* vm_idl_first_change(const struct vm_idl*, size_t table);
 const struct vm_row* vm_idl_next_change(const struct vm_row*);

@@ -114,6 +114,10 @@ Replica::Replica(const std::string& remote, const Schema& schema)
 Replica::Changes Replica::run() {
   vm_idl_run(idl_.get());
   Changes changes;
+  if (const unsigned seqno = vm_idl_seqno(idl_.get()); seqno != seqno_)
+    seqno_ = seqno;
+  else
+    return changes;
   for (std::size_t table = 0; table < tables_.size(); table++) take_changes(table, changes);
   vm_idl_clear_changes(idl_.get());
   return changes;

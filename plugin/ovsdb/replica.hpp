@@ -64,6 +64,7 @@ class Replica {
   std::vector<std::shared_ptr<Table>> tables_;  ///< Those in shared_ are copied before a change.
   std::vector<bool> shared_;
   std::uint64_t revision_ = 0;
+  unsigned seqno_ = 0;  ///< Of the changes taken so far.
 };
 
 }  // namespace vmirror::ovsdb

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <thread>
 
 #include "tests/support/ovs_sandbox.hpp"
 
@@ -105,6 +106,32 @@ TEST_F(ClientTest, ReadsItsOwnWrites) {
     ASSERT_EQ(only(*done->snapshot, kBridge)[kMirrors].keys.size(),
               static_cast<std::size_t>(i + 1));
   }
+}
+
+TEST_F(ClientTest, ServesSeveralThreads) {
+  start();
+  sandbox_->vsctl("add-br br0");
+  ASSERT_TRUE(eventually([&] { return read()->tables[kBridge]->rows.size() == 1; }));
+  const Uuid bridge = only(*read(), kBridge).id;
+  std::atomic<int> seen = 0;
+  std::vector<std::thread> threads;
+  for (std::uint16_t t = 0; t < 4; t++)
+    threads.emplace_back([&, t] {
+      for (std::uint16_t i = 0; i < 20; i++) {
+        const std::uint16_t vlan = t * 20 + i;
+        const auto done = client_->commit(
+            {Add{kBridge, bridge, kFloodVlans, std::set<std::uint16_t>{vlan}}}, 10s);
+        seen += done && done->done &&
+                (*done->snapshot)[kBridge]
+                    .find(bridge)
+                    ->columns[kFloodVlans]
+                    .set<std::int64_t>()
+                    .contains(vlan);
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(seen, 80);
+  EXPECT_EQ(only(*read(), kBridge)[kFloodVlans].keys.size(), 80u);
 }
 
 TEST_F(ClientTest, AddsAndRemovesWithoutTouchingWhatOthersWrote) {
