@@ -17,18 +17,18 @@ struct FileOptions {
 
 /// Opens a pcap file (microseconds, nanoseconds, either byte order, and the "modified" format with
 /// 24-byte record headers) or a pcapng file (either byte order, several sections and interfaces),
-/// told by their first bytes; either may be gzip-compressed. A plain file is mapped and its pages
-/// are given back behind the reader, so memory stays flat; a compressed one is unpacked through a
-/// buffer of bounded size.
+/// told by their first bytes; either may be gzip-compressed, and come through a pipe. Read and
+/// unpacked through a buffer of bounded size (256 KiB, more where one record is longer), so memory
+/// stays flat.
 ///
 /// Link types read: Ethernet, raw IP, LINUX_SLL, LINUX_SLL2, NULL and LOOP; frames of others are
 /// counted as Drop::unsupported_link. A record that the file's end cuts off is counted as
 /// Drop::capture_truncated, with a warning; the frames before it stand.
 ///
 /// Errors. missing: no such file; refused: no permission; invalid: empty, or not a capture; from
-/// `next`: invalid, where a record contradicts itself (file and offset are named), and unreachable,
-/// where the file is shortened or can't be read while it is open. After an error there are no more
-/// frames; what came before stands.
+/// `next`: invalid, where a record contradicts itself or the compressed data is broken (file and
+/// offset are named), and unreachable, where the file can't be read further. After an error there
+/// are no more frames; what came before stands.
 /// Formats: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng, RFC 1952.
 Result<std::unique_ptr<FrameSource>> open_capture_file(const std::string& path,
                                                        FileOptions options = {});

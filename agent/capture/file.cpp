@@ -1,6 +1,7 @@
 // A capture file as a FrameSource: bytes from byte_source, records from pcap and pcapng.
 #include <array>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "agent/capture/byte_source.hpp"
@@ -83,7 +84,7 @@ class FileSource : public FrameSource {
 Result<std::unique_ptr<FrameSource>> open_capture_file(const std::string& path,
                                                        FileOptions options) {
   constexpr std::size_t kSmallest = 24;  // A pcap header; the smallest pcapng section has 28.
-  auto bytes = open_bytes(path);
+  auto bytes = ByteSource::open(path);
   if (!bytes) return tl::unexpected(bytes.error());
   const auto first = (*bytes)->window(kSmallest);
   if (!first) return tl::unexpected(first.error());
