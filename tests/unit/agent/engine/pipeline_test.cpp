@@ -1,0 +1,182 @@
+// The pipeline: what becomes of each kind of frame, and that none is unaccounted for.
+#include "agent/engine/pipeline.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/support/encapsulate.hpp"
+#include "tests/unit/agent/engine/scene.hpp"
+
+namespace vmirror {
+namespace {
+
+using namespace test;
+
+Buffer erspan(std::uint16_t session, Bytes frame) {
+  return outer_frame(
+      {}, ip_protocol::kGre,
+      gre({.protocol = 0x88be, .sequence = 1}, erspan2({.session = session}, frame)));
+}
+
+TEST(Pipeline, CountsEveryFrameOnce) {
+  const Buffer good = udp_frame({}, counting(2000));
+  const Buffer wrapped = erspan(5, good);
+  struct Row {
+    const char* name;
+    std::vector<Buffer> frames;
+    DecapOptions decap;
+    std::uint64_t analysed;
+    std::vector<std::pair<Drop, std::uint64_t>> drops;
+  };
+  const std::vector<Buffer> parts = fragments(wrapped, 800);
+  const std::vector<Row> table = {
+      {"bare", {good, good}, {}, 2, {}},
+      {"cut off within the MACs", {Buffer(13)}, {}, 0, {{Drop::short_frame, 1}}},
+      {"nothing at all", {Buffer()}, {}, 0, {{Drop::short_frame, 1}}},
+      {"headers that make no sense", {ethernet(hex("45"), ethertype::kIpv4)}, {}, 1, {}},
+      {"wrapped", {wrapped, wrapped, wrapped}, {}, 3, {}},
+      {"a collector's input",
+       {good, wrapped},
+       {.accept_bare = false},
+       1,
+       {{Drop::not_mirrored, 1}}},
+      {"a session that is not ours",
+       {wrapped, erspan(6, good)},
+       {.sessions = {6}},
+       1,
+       {{Drop::unknown_session, 1}}},
+      {"fragments of a copy are settled together", parts, {}, parts.size(), {}},
+      {"the last fragment never comes",
+       {parts[0], parts[1]},
+       {},
+       0,
+       {{Drop::fragment_incomplete, 2}}},
+      {"nested past the bound",
+       {erspan(1, erspan(2, erspan(3, good)))},
+       {.max_depth = 2},
+       0,
+       {{Drop::nesting_too_deep, 1}}},
+  };
+  for (const Row& row : table) {
+    for (const std::size_t batch : {1u, 64u}) {
+      SCOPED_TRACE(row.name);
+      PipelineOptions options;
+      options.decap = row.decap;
+      const FrameCounters frames = run(row.frames, options, batch).snapshot.frames();
+      FrameCounters expected;
+      expected.received = row.frames.size();
+      for (const Buffer& frame : row.frames) expected.received_bytes += frame.size();
+      expected.analysed = row.analysed;
+      for (const auto& [kind, count] : row.drops) expected.drop(kind, count);
+      EXPECT_EQ(frames.received, expected.received);
+      EXPECT_EQ(frames.received_bytes, expected.received_bytes);
+      EXPECT_EQ(frames.analysed, expected.analysed);
+      EXPECT_EQ(frames.dropped, expected.dropped);
+    }
+  }
+}
+
+TEST(Pipeline, IsBalancedAtEveryCutOfEveryWrapping) {
+  const Buffer frame = udp_frame({.destination_port = 53}, counting(64));
+  for (const Wrapping& way : wrappings()) {
+    SCOPED_TRACE(way.name);
+    std::vector<Buffer> cuts;
+    for (const Buffer& bytes : way.wrap(frame, 3))
+      for (std::size_t size = 0; size <= bytes.size(); ++size)
+        cuts.emplace_back(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+    PipelineOptions options;
+    options.dissectors = all_dissectors();
+    options.decap.rspan_vlan = kRspanVlan;
+    EXPECT_EQ(run(cuts, options, 16).snapshot.frames().received, cuts.size());
+  }
+}
+
+TEST(Pipeline, FoldsWhatMessagesSay) {
+  PipelineOptions options;
+  options.dissectors = all_dissectors();
+  const EngineSnapshot snapshot = run(scene(), options).snapshot;
+  const auto records = [&](std::string_view name) {
+    for (const ProtocolSnapshot& p : snapshot.protocols)
+      if (p.name == name) return p.records;
+    return std::uint64_t{0};
+  };
+  EXPECT_EQ(records("arp"), 2u);
+  EXPECT_EQ(records("dns"), 4u);
+  EXPECT_EQ(records("modbus"), 2u) << "one over two segments that came in disorder, one sent twice";
+  EXPECT_EQ(records("lldp"), 1u);
+  const auto asset = std::find_if(snapshot.assets.begin(), snapshot.assets.end(),
+                                  [](const Asset& a) { return a.mac == mac("52:54:00:00:00:01"); });
+  ASSERT_NE(asset, snapshot.assets.end());
+  EXPECT_EQ(asset->ips.front(), ip("10.0.0.1"));
+}
+
+TEST(Pipeline, NoProtocolsMeansNoRecords) {
+  const std::string none[] = {"none"};
+  PipelineOptions options;
+  options.dissectors = std::make_shared<const Dissectors>(Dissectors::select(none).value());
+  const Outcome outcome = run(scene(), options);
+  EXPECT_TRUE(outcome.snapshot.protocols.empty());
+  for (const std::string& line : outcome.eve)
+    EXPECT_TRUE(line.find("\"event_type\":\"flow\"") != std::string::npos ||
+                line.find("\"event_type\":\"asset\"") != std::string::npos)
+        << line;
+  PipelineOptions all;
+  all.dissectors = all_dissectors();
+  EXPECT_EQ(outcome.snapshot.flows_started, run(scene(), all).snapshot.flows_started);
+}
+
+TEST(Pipeline, CountsWhatTheSourceLost) {
+  Pipeline pipeline({});
+  std::array<std::uint64_t, kDropKinds> dropped{};
+  dropped[0] = 3;
+  pipeline.source_dropped(dropped);
+  pipeline.source_dropped(dropped);
+  EXPECT_EQ(pipeline.counters().received, 3u) << "a sum, not news";
+  pipeline.source_reopened();
+  dropped[0] = 2;
+  pipeline.source_dropped(dropped);
+  EXPECT_EQ(pipeline.counters().dropped[0], 5u);
+  EXPECT_TRUE(pipeline.counters().balanced());
+}
+
+TEST(Pipeline, CountsWatchedNicsAndNamesTheirGuests) {
+  Pipeline pipeline({});
+  auto index = std::make_shared<MirrorIndex>();
+  index->nics.push_back({.mac = mac("52:54:00:00:00:01"), .vm = "dc"});
+  pipeline.watch(index);
+  std::vector<Frame> frames;
+  const std::vector<Buffer> buffers = scene();
+  for (const Buffer& bytes : buffers) frames.push_back(frame_of(bytes, kSecond));
+  pipeline.process(frames);
+  const EngineSnapshot snapshot = pipeline.snapshot(0);
+  ASSERT_EQ(snapshot.nics.size(), 1u);
+  EXPECT_GT(snapshot.nics[0].in, 5u);
+  EXPECT_GT(snapshot.nics[0].out, 5u);
+  EXPECT_EQ(snapshot.assets[0].vm, "dc");
+  EXPECT_EQ(snapshot.duplicates, 1u) << "the segment that was sent twice, byte for byte";
+}
+
+TEST(Pipeline, NamesItsLimitsAndTheirUse) {
+  PipelineOptions options;
+  options.dissectors = all_dissectors();
+  options.flows.max_flows = 2;
+  options.inventory.max_assets = 2;
+  options.max_streams = 1;
+  const EngineSnapshot snapshot = run(scene(), options).snapshot;
+  const auto limit = [&](std::string_view name) {
+    for (const Limit& l : snapshot.limits)
+      if (l.name == name) return l;
+    ADD_FAILURE() << "no limit " << name;
+    return Limit{};
+  };
+  EXPECT_EQ(limit("flows").limit, 2u);
+  EXPECT_GT(limit("flows").overflow, 0u);
+  EXPECT_EQ(limit("assets").used, 2u);
+  EXPECT_GT(limit("assets").overflow, 0u);
+  for (const char* name : {"streams", "segments", "messages", "requests", "fragments", "sessions"})
+    EXPECT_GT(limit(name).limit, 0u) << name;
+}
+
+}  // namespace
+}  // namespace vmirror

@@ -1,0 +1,152 @@
+// Merging the snapshots of workers; capture files through analyze; the JSON of both.
+#include "agent/engine/snapshot.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "agent/engine/json.hpp"
+#include "tests/support/captures.hpp"
+#include "tests/unit/agent/engine/scene.hpp"
+
+namespace vmirror {
+namespace {
+
+using namespace test;
+
+std::shared_ptr<const EngineSnapshot> part(const char* input, std::uint64_t bytes) {
+  EngineSnapshot s;
+  InputSnapshot& in = s.inputs.emplace_back();
+  in.name = input;
+  in.frames.received = in.frames.analysed = bytes;
+  SessionCounters session;
+  session.session = 5;
+  session.received = bytes;
+  in.sessions.push_back(session);
+  s.flows_started = 1;
+  Flow flow;
+  flow.bytes[0] = bytes;
+  s.top_flows.push_back(flow);
+  Asset asset;
+  asset.mac = mac("52:54:00:00:00:01");
+  asset.first = asset.last = static_cast<Time>(bytes);
+  asset.ips = {ip("10.0.0.1")};
+  asset.vlans = {static_cast<std::uint16_t>(bytes)};
+  asset.packets = bytes;
+  s.assets.push_back(asset);
+  s.protocols.push_back({"dns", bytes, 1, 0});
+  s.errors.push_back({"ip_version", bytes});
+  s.limits.push_back({"flows", "flows", 100, bytes, 0});
+  return std::make_shared<const EngineSnapshot>(std::move(s));
+}
+
+TEST(Snapshot, MergesWorkersByInput) {
+  const std::shared_ptr<const EngineSnapshot> parts[] = {part("mon0", 10), part("mon1", 30),
+                                                         part("mon0", 20)};
+  const EngineSnapshot all = merge(parts, 2);
+  ASSERT_EQ(all.inputs.size(), 2u);
+  EXPECT_EQ(all.inputs[0].frames.received, 30u);
+  EXPECT_EQ(all.inputs[0].workers, 2);
+  ASSERT_EQ(all.inputs[0].sessions.size(), 1u);
+  EXPECT_EQ(all.inputs[0].sessions[0].received, 30u);
+  EXPECT_EQ(all.frames().received, 60u);
+  EXPECT_EQ(all.flows_started, 3u);
+  ASSERT_EQ(all.top_flows.size(), 2u);
+  EXPECT_EQ(all.top_flows[0].bytes[0], 30u);
+  EXPECT_EQ(all.top_flows[1].bytes[0], 20u);
+  ASSERT_EQ(all.assets.size(), 1u);
+  EXPECT_EQ(all.assets[0].packets, 60u);
+  EXPECT_EQ(all.assets[0].ips.size(), 1u);
+  EXPECT_EQ(all.assets[0].vlans, (std::vector<std::uint16_t>{10, 20, 30}));
+  EXPECT_EQ(all.assets[0].first, 10);
+  EXPECT_EQ(all.assets[0].last, 30);
+  EXPECT_EQ(all.protocols, (std::vector<ProtocolSnapshot>{{"dns", 60, 3, 0}}));
+  EXPECT_EQ(all.errors, (std::vector<NamedCount>{{"ip_version", 60}}));
+  EXPECT_EQ(all.limits[0].limit, 300u);
+}
+
+/// A capture file that goes with the test.
+struct File {
+  std::string path;
+  explicit File(Bytes bytes, const char* name = "a")
+      : path((std::filesystem::temp_directory_path() /
+              ("vmirror-analyze-" + std::to_string(getpid()) + name))
+                 .string()) {
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+  }
+  ~File() { std::filesystem::remove(path); }
+};
+
+std::vector<Captured> captured(Time start) {
+  std::vector<Captured> out;
+  for (const Buffer& bytes : scene()) out.push_back({start += kMillisecond, bytes, 0});
+  return out;
+}
+
+TEST(Analyze, ReadsFilesInOrderAsOne) {
+  const File first(pcap(captured(kSecond)), "a"), second(pcap(captured(2 * kSecond)), "b");
+  PipelineOptions options;
+  options.dissectors = all_dissectors();
+  const std::string one[] = {first.path}, two[] = {first.path, second.path};
+  const auto single = analyze(one, options), both = analyze(two, options);
+  ASSERT_TRUE(single && both);
+  EXPECT_EQ(single->packets, scene().size());
+  EXPECT_EQ(both->packets, 2 * scene().size());
+  EXPECT_LT(both->flows, 2 * single->flows) << "flows go on over the files";
+  EXPECT_EQ(both->snapshot.flows_active, 0u);
+
+  const boost::json::object json = to_json(*both);
+  EXPECT_EQ(json.at("packets"), both->packets);
+  EXPECT_EQ(json.at("bytes"), both->bytes);
+  EXPECT_EQ(json.at("flows"), both->flows);
+  EXPECT_EQ(json.at("assets"), both->snapshot.assets.size());
+  EXPECT_EQ(json.at("protocols").at("modbus"), 4u);
+  EXPECT_EQ(json.at("dropped"), boost::json::object{});
+  EXPECT_EQ(json.at("decapsulated"),
+            (boost::json::object{
+                {"erspan", 0u}, {"gre", 0u}, {"vxlan", 0u}, {"geneve", 0u}, {"rspan", 0u}}));
+  EXPECT_GT(json.at("cpu_seconds").as_double(), 0);
+}
+
+TEST(Analyze, TellsOfAFileThatBreaksOff) {
+  Buffer bytes = pcap(captured(kSecond));
+  bytes.resize(bytes.size() - 5);
+  const File file(bytes);
+  const std::string files[] = {file.path};
+  const auto report = analyze(files, {});
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->packets, scene().size());
+  const FrameCounters frames = report->snapshot.frames();
+  EXPECT_EQ(frames.dropped[static_cast<std::size_t>(Drop::capture_truncated)], 1u);
+  EXPECT_TRUE(frames.balanced());
+  EXPECT_EQ(to_json(*report).at("dropped"), (boost::json::object{{"capture_truncated", 1u}}));
+}
+
+TEST(Analyze, RefusesWhatIsNoCapture) {
+  const File text(test::text("this is no capture, whatever its name"));
+  for (const std::string& path : {text.path, std::string("/nonexistent.pcap")}) {
+    const std::string files[] = {path};
+    const auto report = analyze(files, {});
+    ASSERT_FALSE(report);
+    EXPECT_NE(report.error().text().find(path), std::string::npos) << "the file is named";
+  }
+}
+
+TEST(Json, SnapshotHasEveryPart) {
+  PipelineOptions options;
+  options.dissectors = all_dissectors();
+  const boost::json::object json = to_json(run(scene(), options).snapshot);
+  for (const char* key : {"time", "last_frame", "frames", "inputs", "flows", "assets", "protocols",
+                          "errors", "streams", "nics", "duplicates", "limits"})
+    EXPECT_TRUE(json.contains(key)) << key;
+  EXPECT_EQ(json.at("inputs").at(0).at("name"), "input");
+  EXPECT_EQ(json.at("assets").at(0).at("mac"), "52:54:00:00:00:01");
+  EXPECT_EQ(json.at("protocols").at("arp").at("records"), 2u);
+}
+
+}  // namespace
+}  // namespace vmirror

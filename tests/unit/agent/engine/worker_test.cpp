@@ -1,0 +1,178 @@
+// The threads: all frames of all workers are counted, snapshots come while frames flow, a source
+// that fails is opened again, and the end comes when asked.
+#include "agent/engine/worker.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/support/encapsulate.hpp"
+#include "tests/unit/agent/engine/scene.hpp"
+
+namespace vmirror {
+namespace {
+
+using namespace test;
+
+/// Gives the scene's frames `rounds` times, then ends, waits for ever, or fails.
+class SceneSource : public FrameSource {
+ public:
+  enum class End { finished, waits, fails };
+  SceneSource(int rounds, End end) : frames_(scene()), rounds_(rounds), end_(end) {}
+
+  Result<std::size_t> next(std::span<Frame> batch, int timeout_ms) override {
+    if (rounds_ == 0) {
+      if (end_ == End::fails) return fail(Error::Kind::unreachable, "the link is down", "mon0");
+      if (end_ == End::waits) std::this_thread::sleep_for(std::chrono::milliseconds(timeout_ms));
+      return 0;
+    }
+    std::size_t n = 0;
+    for (; n < batch.size() && at_ < frames_.size(); ++n) batch[n] = frame_of(frames_[at_++], 1);
+    if (at_ == frames_.size()) {
+      at_ = 0;
+      --rounds_;
+    }
+    return n;
+  }
+  bool finished() const override { return rounds_ == 0 && end_ == End::finished; }
+  std::span<const std::uint64_t, kDropKinds> dropped() const override { return dropped_; }
+  std::span<const std::string> warnings() const override { return warnings_; }
+
+ private:
+  std::vector<Buffer> frames_;
+  std::size_t at_ = 0;
+  int rounds_;
+  End end_;
+  std::array<std::uint64_t, kDropKinds> dropped_{1};
+  std::vector<std::string> warnings_{"mon0: offloads are on"};
+};
+
+InputOptions input(std::string name, int workers, int rounds, SceneSource::End end) {
+  InputOptions options;
+  options.name = std::move(name);
+  options.workers = workers;
+  options.open = [=](int) -> Result<std::unique_ptr<FrameSource>> {
+    return std::make_unique<SceneSource>(rounds, end);
+  };
+  return options;
+}
+
+EngineOptions engine_options(std::vector<InputOptions> inputs) {
+  EngineOptions options;
+  options.inputs = std::move(inputs);
+  options.pipeline.dissectors = all_dissectors();
+  options.retry_min = options.retry_max = std::chrono::milliseconds(1);
+  return options;
+}
+
+/// Asks until `done` says yes, at most for a while.
+std::shared_ptr<const EngineSnapshot> until(
+    Engine& engine, const std::function<bool(const EngineSnapshot&)>& done) {
+  std::shared_ptr<const EngineSnapshot> snapshot;
+  for (int i = 0; i < 3000; ++i) {
+    snapshot = engine.snapshot();
+    if (done(*snapshot)) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return snapshot;
+}
+
+TEST(Engine, CountsTheFramesOfAllWorkers) {
+  Engine engine(engine_options({input("mon0", 3, 20, SceneSource::End::finished),
+                                input("mon1", 1, 10, SceneSource::End::finished)}));
+  const auto snapshot = until(engine, [&](const auto&) { return engine.finished(); });
+  engine.stop();
+  const auto end = engine.snapshot();
+  const std::uint64_t size = scene().size();
+  ASSERT_EQ(end->inputs.size(), 2u);
+  EXPECT_EQ(end->inputs[0].workers, 3);
+  EXPECT_EQ(end->inputs[0].frames.analysed, 3 * 20 * size);
+  EXPECT_EQ(end->inputs[0].frames.received, 3 * (20 * size + 1)) << "and one lost by each source";
+  EXPECT_EQ(end->inputs[1].frames.analysed, 10 * size);
+  EXPECT_EQ(end->inputs[0].warnings, std::vector<std::string>{"mon0: offloads are on"});
+  EXPECT_TRUE(end->inputs[0].frames.balanced());
+  EXPECT_EQ(end->flows_active, 0u);
+}
+
+TEST(Engine, AnswersWhileFramesFlow) {
+  Engine engine(engine_options({input("mon0", 2, 1 << 30, SceneSource::End::waits)}));
+  auto index = std::make_shared<MirrorIndex>();
+  index->nics.push_back({.mac = mac("52:54:00:00:00:01")});
+  std::vector<std::thread> askers;
+  std::atomic<int> answers = 0;
+  for (int i = 0; i < 3; ++i)
+    askers.emplace_back([&] {
+      std::uint64_t before = 0;
+      for (int n = 0; n < 20; ++n) {
+        engine.watch(n % 2 == 0 ? index : nullptr);
+        const auto snapshot = engine.snapshot();
+        EXPECT_GE(snapshot->frames().received, before);
+        EXPECT_TRUE(snapshot->frames().balanced());
+        before = snapshot->frames().received;
+        ++answers;
+      }
+    });
+  for (std::thread& asker : askers) asker.join();
+  EXPECT_EQ(answers, 60);
+  engine.watch(index);
+  const auto watched =
+      until(engine, [](const EngineSnapshot& s) { return !s.nics.empty() && s.nics[0].out > 0; });
+  EXPECT_GT(watched->nics.at(0).out, 0u);
+  engine.stop();
+  EXPECT_GT(engine.snapshot()->frames().received, 0u) << "the end stays";
+}
+
+TEST(Engine, OpensAFailedSourceAgain) {
+  std::atomic<int> opened = 0;
+  InputOptions flapping = input("mon0", 1, 1, SceneSource::End::fails);
+  flapping.open = [&](int) -> Result<std::unique_ptr<FrameSource>> {
+    const int n = ++opened;
+    if (n == 2) return fail(Error::Kind::missing, "no such interface", "mon0");
+    return std::make_unique<SceneSource>(
+        1, n < 4 ? SceneSource::End::fails : SceneSource::End::finished);
+  };
+  Engine engine(engine_options({flapping}));
+  until(engine, [&](const auto&) { return engine.finished(); });
+  const auto end = engine.snapshot();
+  EXPECT_EQ(opened, 4);
+  EXPECT_EQ(end->frames().analysed, 3 * scene().size());
+  EXPECT_EQ(end->frames().dropped_total(), 3u) << "each source's own losses";
+  EXPECT_FALSE(end->inputs[0].error);
+}
+
+TEST(Engine, SaysWhatIsWrongMeanwhile) {
+  InputOptions missing = input("mon0", 1, 1, SceneSource::End::fails);
+  missing.open = [](int) -> Result<std::unique_ptr<FrameSource>> {
+    return fail(Error::Kind::missing, "no such interface", "mon0");
+  };
+  Engine engine(engine_options({missing}));
+  const auto snapshot =
+      until(engine, [](const EngineSnapshot& s) { return s.inputs[0].error.has_value(); });
+  ASSERT_TRUE(snapshot->inputs[0].error);
+  EXPECT_EQ(snapshot->inputs[0].error->text(), "mon0: no such interface");
+  EXPECT_FALSE(engine.finished());
+}
+
+TEST(Engine, GivesUpWhatCanNeverWork) {
+  InputOptions wrong = input("mon0", 1, 1, SceneSource::End::fails);
+  int opened = 0;
+  wrong.open = [&](int) -> Result<std::unique_ptr<FrameSource>> {
+    ++opened;
+    return fail(Error::Kind::invalid, "block size 7", "mon0");
+  };
+  Engine engine(engine_options({wrong}));
+  until(engine, [&](const auto&) { return engine.finished(); });
+  EXPECT_TRUE(engine.finished());
+  EXPECT_EQ(opened, 1);
+  EXPECT_TRUE(engine.snapshot()->inputs[0].error);
+}
+
+TEST(Engine, WithoutInputsIsQuiet) {
+  Engine engine(engine_options({}));
+  EXPECT_TRUE(engine.snapshot()->inputs.empty());
+  EXPECT_TRUE(engine.finished());
+}
+
+}  // namespace
+}  // namespace vmirror
