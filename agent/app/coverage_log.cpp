@@ -6,7 +6,10 @@
 namespace vmirror {
 namespace {
 
-/// A port whose counters did not change for this long was silent: two of Open vSwitch's intervals.
+/// A NIC of which nothing came for this long is quiet.
+constexpr Time kQuiet = 250 * kMillisecond;
+/// A port whose counters did not change for this long has been silent: more than Open vSwitch's
+/// interval.
 constexpr Time kSilent = 6 * kSecond;
 
 const Port* find_port(const ControlSnapshot& control, const WatchedNic& nic) {
@@ -49,19 +52,19 @@ void CoverageLog::take(const ControlSnapshot& control, const EngineSnapshot& eng
     if (!in_place(control, nic)) continue;
     const auto now = sample(nic, find_port(control, nic), engine);
     const auto before = logs_.find(nic.mac);
-    if (before == logs_.end()) {
-      if (now) kept[nic.mac] = {*now, *now, *now, false};
-      continue;
-    }
-    Log log = before->second;
-    if (now && needs_new_baseline(log.base, *now)) {
-      log = {*now, *now, *now, false};
+    Log log = before == logs_.end() ? Log{} : before->second;
+    const bool anew = now && (before == logs_.end() || needs_new_baseline(log.latest, *now));
+    if (anew) {
+      log = {Base::none, *now, *now};
     } else if (now && now->port != log.latest.port) {
+      const bool quiet = engine.time - now->received.last > kQuiet;
       log.latest = *now;
-      if (!log.exact) log.base = *now;
-      log.exact = true;
+      if (log.quality == Base::none || (log.quality == Base::rough && quiet)) {
+        log.base = *now;
+        log.quality = quiet ? Base::quiet : Base::rough;
+      }
     }
-    kept[nic.mac] = log;
+    if (now || before != logs_.end()) kept[nic.mac] = log;
   }
   logs_ = std::move(kept);
 }
@@ -73,15 +76,13 @@ std::vector<CoverageRow> CoverageLog::rows(const ControlSnapshot& control,
     const auto it = logs_.find(nic.mac);
     if (it == logs_.end()) continue;
     const Log& log = it->second;
-    CoverageSample now = log.latest;
+    CoverageSample now = log.quality == Base::none ? log.base : log.latest;
     if (const auto fresh = sample(nic, find_port(control, nic), engine);
-        fresh && fresh->port == log.latest.port && fresh->time - log.latest.time > kSilent)
+        fresh && log.quality != Base::none && fresh->port == now.port &&
+        fresh->time - now.time > kSilent)
       now.received = fresh->received;
-    CoverageRow row{now.received, nic.direction, coverage(log.base, now, nic.direction), {}};
-    // Nothing moved since the exact base: then what came before it is all that can be told.
-    const bool early = !row.coverage.ratio;
-    if (early) row.coverage = coverage(log.first, now, nic.direction);
-    row.warnings = warnings(early ? log.first : log.base, now, nic.direction);
+    CoverageRow row{now.received, nic.direction, coverage(log.base, now, nic.direction),
+                    warnings(log.base, now, nic.direction)};
     row.nic.vm = nic.vm;
     row.nic.port = nic.port;
     out.push_back(std::move(row));

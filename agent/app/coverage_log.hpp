@@ -1,5 +1,8 @@
 // Pairs what the engine received of each NIC with what its switch counted on the port. A switch
-// writes its counters now and then (Open vSwitch: every 5 s), so a pair is taken when they change.
+// writes its counters now and then (Open vSwitch: every 5 s), so a pair is taken a moment after
+// they change. It is exact when the NIC was quiet around then; else it may be off by the frames of
+// that moment. What the switch counted before its first writing since the mirror is in place is not
+// told apart from what the mirror copied: that first writing is where coverage begins.
 // One thread.
 #pragma once
 
@@ -22,20 +25,22 @@ struct CoverageRow {
 
 class CoverageLog {
  public:
-  /// True when `control` has counters of a NIC that were not paired yet: an engine snapshot is due.
+  /// True when `control` has counters of a NIC that were not paired yet: `take` is due, kPause
+  /// later.
   bool due(const ControlSnapshot& control) const;
   /// Pairs. `engine` was made after `control`.
   void take(const ControlSnapshot& control, const EngineSnapshot& engine);
-  /// One for each NIC of the mirror index whose mirror is in place, in its order. `now`: pairs of
-  /// ports that fell silent are completed with the frames that were still on their way.
+  /// One for each NIC of the mirror index whose mirror is in place, in its order.
   std::vector<CoverageRow> rows(const ControlSnapshot& control, const EngineSnapshot& engine) const;
 
+  /// For the frames that the switch counted and that are on their way to the engine's count.
+  static constexpr Time kPause = 50 * kMillisecond;
+
  private:
+  enum class Base { none, rough, quiet };  ///< What is known of where coverage begins.
   struct Log {
-    CoverageSample first;  ///< When the mirror was first seen in place.
-    CoverageSample base;   ///< At the switch's next writing: from here on the pairs are exact.
-    CoverageSample latest;
-    bool exact = false;  ///< `base` is set.
+    Base quality = Base::none;
+    CoverageSample base, latest;
   };
   std::map<Mac, Log> logs_;
 };

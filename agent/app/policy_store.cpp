@@ -1,5 +1,6 @@
 #include "agent/app/policy_store.hpp"
 
+#include <spdlog/spdlog.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -32,8 +33,11 @@ struct PolicyStore::State : std::enable_shared_from_this<State> {
 
   void reload() {
     if (!watching) watch();
+    const auto before = folder.first_error();
     folder = read_policies(folder.path);
-    if (folder.first_error()) return;
+    const auto bad = folder.first_error();
+    if (bad && bad != before) spdlog::error("policies, what was in force stays: {}", bad->text());
+    if (bad) return;
     std::vector<Policy> policies = folder.policies();
     if (in_force == policies) return;
     in_force = policies;

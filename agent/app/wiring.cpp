@@ -79,7 +79,8 @@ struct Daemon::State {
   // Outwards.
   std::unique_ptr<HttpServer> api, metrics_server;
   asio::signal_set signals{io};
-  asio::steady_timer tick{io}, stats{io};
+  asio::steady_timer tick{io}, stats{io}, pair{io};
+  bool pairing = false;  ///< `pair` is set.
 
   // -- start --
   Result<void> open_outputs();
@@ -93,6 +94,7 @@ struct Daemon::State {
   template <typename Make>
   auto view(Make make);
   void on_round();
+  void pair_counters();
   void on_tick();
   void write_stats();
   void wait_for_signal();
@@ -149,8 +151,6 @@ Result<void> Daemon::State::open_control() {
   control = std::make_unique<Control>(std::move(options), std::move(*driver));
   policies = std::make_unique<PolicyStore>(
       io, config.policies, [this](std::vector<Policy> all) { control->set_policies(all); });
-  if (const auto error = policies->folder().first_error())
-    spdlog::error("policies: {}", error->text());
   return {};
 }
 
@@ -256,7 +256,17 @@ void Daemon::State::on_round() {
     index = known->index;
     engine->watch(index);
   }
-  if (!known->index || !coverage.due(*known)) return;
+  if (!known->index || !coverage.due(*known) || pairing) return;
+  pairing = true;
+  pair.expires_after(std::chrono::nanoseconds(CoverageLog::kPause));
+  pair.async_wait([this](boost::system::error_code error) {
+    if (!error) pair_counters();
+  });
+}
+
+void Daemon::State::pair_counters() {
+  pairing = false;
+  const auto known = control->snapshot();
   const auto seen = engine->snapshot();
   coverage.take(*known, *seen);
   control->set_evidence(evidence_of(*seen));
@@ -302,11 +312,7 @@ void Daemon::State::wait_for_signal() {
     }
     spdlog::info("SIGHUP: reads the policies anew");
     if (eve) eve->reopen();
-    if (policies) {
-      policies->reload();
-      if (const auto bad = policies->folder().first_error())
-        spdlog::error("policies, what was in force stays: {}", bad->text());
-    }
+    if (policies) policies->reload();
     wait_for_signal();
   });
 }
