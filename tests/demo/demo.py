@@ -12,7 +12,6 @@ allowed it shows the offline half: a capture file through decapsulation to the t
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -48,8 +47,7 @@ def settled(daemon):
 
 
 def covered(daemon):
-    """True once the engine's and the switch's counts of the guest were compared and agree. The switch
-    writes its counts every 5 s; the guests are silent meanwhile."""
+    """True once the engine's and the switch's counts of the guest were compared and agree."""
     coverage = daemon.ask("status")["coverage"]
     return bool(coverage) and all(row["ratio"] is not None and row["ratio"] >= 0.999 for row in coverage)
 
@@ -80,9 +78,8 @@ def show(world):
         kind = f"erspan{version}"
         w.wait_for(f"ERSPAN type {version} at the collector",
                    lambda k=kind: (world.talk(), received(collector, k) > 0)[1])
-    say("waiting for the switch's counters (every 5 s)")
-    w.wait_for("active sessions", lambda: settled(host), 30)
-    w.wait_for("full coverage", lambda: covered(host), 30)
+    say("more of it, until the switch's own counters (every 5 s) prove the mirrors complete")
+    world.talk_until("full coverage and active sessions", lambda: covered(host) and settled(host))
     return host, collector
 
 
@@ -135,9 +132,8 @@ def main_inside(options):
     try:
         host, collector = show(world)
     except w.Failed as error:
-        logs = shutil.copytree(DIRECTORY, tempfile.mkdtemp(prefix="vmirror-demo-"), dirs_exist_ok=True)
         say(f"failed: {error}")
-        say(f"the logs are in {logs}")
+        say(f"the logs are in {world.save_logs('vmirror-demo-')}")
         return 1
     took = time.monotonic() - began
     if options.json:

@@ -86,7 +86,8 @@ class Daemon:
 
 def host_daemon(world, **settings):
     """The one that drives the switch, on the host."""
-    return Daemon(world, "host", {"switch": {"driver": "ovs", "remote": w.OVSDB}, **settings})
+    return Daemon(world, "host", {"switch": {"driver": "ovs", "remote": w.OVSDB},
+                                  "local": {"offloads_off": True}, **settings})
 
 
 def collector_daemon(world):

@@ -7,9 +7,7 @@ A file of tests ends with
 """
 
 import os
-import shutil
 import sys
-import tempfile
 import unittest
 
 import inside
@@ -50,10 +48,7 @@ class SystemTest(unittest.TestCase):
         before = len(result.failures) + len(result.errors) if result else 0
         out = super().run(result)
         if result and len(result.failures) + len(result.errors) > before:
-            logs = tempfile.mkdtemp(prefix="vmirror-test-")
-            shutil.copytree(self.world.directory, logs, dirs_exist_ok=True,
-                            ignore=shutil.ignore_patterns("*.sock"))
-            print(f"the logs are in {logs}", file=sys.stderr)
+            print(f"the logs are in {self.world.save_logs('vmirror-test-')}", file=sys.stderr)
         return out
 
     def eventually(self, what, condition, seconds=30.0):

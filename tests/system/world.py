@@ -11,9 +11,11 @@ Used by the demo and by the system tests, always inside the namespaces that insi
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -112,6 +114,13 @@ class World:
         for name in list(self.processes):
             self.kill(name)
 
+    def save_logs(self, prefix):
+        """Copies the logs out of the private /run; returns the folder."""
+        folder = tempfile.mkdtemp(prefix=prefix)
+        shutil.copytree(self.directory, folder, dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns("*.sock"))
+        return folder
+
     # ---- The switch ----
 
     def start_database(self, *arguments):
@@ -139,7 +148,9 @@ class World:
         self.start_database(*database_arguments)
         self.start_vswitchd()
         run("sysctl", "-qw", QUIET, check=False)
-        self.vsctl("set", "Open_vSwitch", ".", "other_config:stats-update-interval=5000")
+        version = run("ovs-vswitchd", "--version").split()[3]  # ovs-ctl says it so on a real host.
+        self.vsctl("set", "Open_vSwitch", ".", f"ovs_version={version}",
+                   "other_config:stats-update-interval=5000")
         for bridge in ("br0", "br-wan"):
             self.vsctl("--may-exist", "add-br", bridge, "--", "set", "bridge", bridge,
                        "datapath_type=netdev")
@@ -205,6 +216,16 @@ class World:
         self.traffic("web", "http", address["plc"], rounds)
         self.traffic("plc", "dns", address["web"], rounds)
         self.traffic("plc", "mdns", address["plc"], "pump-7")
+
+    def talk_until(self, what, condition, seconds=40.0):
+        """Talks, is silent for longer than the switch takes to write its counters (5 s), and again."""
+        def burst():
+            self.talk()
+            try:
+                return wait_for(what, condition, 7)
+            except Failed:
+                return None
+        return wait_for(what, burst, seconds)
 
     def start_guests(self):
         for name in GUESTS:
