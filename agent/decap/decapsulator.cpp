@@ -258,8 +258,9 @@ Decapsulated Decapsulator::take(const Frame& frame, const Packet& packet) {
           s.sessions.count(out.origin, out.frame, has_sequence ? &sequence : nullptr);
       if (!accepted && out.status == Decapsulated::Status::frame)
         s.drop(out, Drop::unknown_session);
+      // Sessions past the bound share an entry, which has no sequence: they go the long way.
       if (out.status == Decapsulated::Status::frame && out.origin.depth == 1 &&
-          out.origin.encapsulation == Encapsulation::erspan2)
+          s.sessions.last()->counters.encapsulation == Encapsulation::erspan2)
         s.envelopes.remember(frame, out.origin, s.sessions.last());
     }
   }
