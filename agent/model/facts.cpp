@@ -5,61 +5,6 @@
 
 namespace vmirror {
 
-Value Value::of(bool v) {
-  Value out;
-  out.kind = Kind::boolean;
-  out.number = v;
-  return out;
-}
-
-Value Value::of(std::uint64_t v) {
-  Value out;
-  out.number = v;
-  return out;
-}
-
-Value Value::of(std::int64_t v) {
-  Value out;
-  out.kind = Kind::signed_number;
-  out.signed_number = v;
-  return out;
-}
-
-Value Value::of(double v) {
-  Value out;
-  out.kind = Kind::real;
-  out.real = v;
-  return out;
-}
-
-Value Value::of(std::string_view v) {
-  Value out;
-  out.kind = Kind::text;
-  out.text = v;
-  return out;
-}
-
-Value Value::of(Bytes v) {
-  Value out;
-  out.kind = Kind::bytes;
-  out.text = as_text(v);
-  return out;
-}
-
-Value Value::of(const Mac& v) {
-  Value out;
-  out.kind = Kind::mac;
-  std::memcpy(out.ip.octets.data(), v.octets.data(), v.octets.size());
-  return out;
-}
-
-Value Value::of(const IpAddress& v) {
-  Value out;
-  out.kind = Kind::ip;
-  out.ip = v;
-  return out;
-}
-
 const char* to_text(Attribute attribute) {
   switch (attribute) {
     case Attribute::ip_address:
@@ -93,37 +38,35 @@ Facts::Facts() : arena_(new char[kKeepBytes]) {
 }
 
 void Facts::record(const char* protocol) {
-  while (!records_.empty() && open_ > 0) close();
+  while (open_ > 0) close();
   refused_ = 0;
-  full_ = records_.size() == kMaxRecords;
-  if (full_) {
+  in_record_ = records_.size() < kMaxRecords;
+  if (!in_record_) {
     ++overflowed_;
     return;
   }
   records_.push_back({protocol, static_cast<std::uint32_t>(fields_.size()), 0});
 }
 
-void Facts::push(const Field& field) {
-  const bool opens =
-      field.shape == Field::Shape::open_object || field.shape == Field::Shape::open_array;
-  const bool closes = field.shape == Field::Shape::close;
-  // What closes a thing goes the way of what opened it, so that a record is always well nested:
-  // room for it is kept.
-  if (closes && refused_ > 0) {
-    --refused_;
+void Facts::open(Field::Shape shape, const char* name) {
+  if (!has_room(2)) {
+    ++refused_;
     return;
   }
-  if (closes && open_ == 0) return;
-  const std::size_t room = fields_.size() + open_ + (opens ? 2 : 1);
-  if (records_.empty() || full_ || refused_ > 0 || (!closes && room > kMaxFields)) {
-    if (opens) ++refused_;
-    ++overflowed_;
-    return;
-  }
-  if (opens) ++open_;
-  if (closes) --open_;
-  fields_.push_back(field);
+  ++open_;
+  fields_.push_back({shape, name, {}});
   ++records_.back().count;
+}
+
+void Facts::close() {
+  // What closes a thing goes the way of what opened it: a record is always well nested.
+  if (refused_ > 0) {
+    --refused_;
+  } else if (open_ > 0) {
+    --open_;
+    fields_.push_back({Field::Shape::close, "", {}});
+    ++records_.back().count;
+  }
 }
 
 void Facts::push(const Fact& fact) {
@@ -149,7 +92,7 @@ void Facts::clear() {
   facts_.clear();
   arena_used_ = 0;
   open_ = refused_ = 0;
-  full_ = false;
+  in_record_ = false;
 }
 
 }  // namespace vmirror

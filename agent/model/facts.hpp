@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -32,14 +33,54 @@ struct Value {
   std::string_view text;  ///< text: UTF-8 is not promised; bytes: raw
   IpAddress ip;           ///< ip; a MAC in the first six octets
 
-  static Value of(bool v);
-  static Value of(std::uint64_t v);
-  static Value of(std::int64_t v);
-  static Value of(double v);
-  static Value of(std::string_view v);
-  static Value of(Bytes v);
-  static Value of(const Mac& v);
-  static Value of(const IpAddress& v);
+  // Inline: with millions of fields a second, what is made in place counts.
+  static Value of(bool v) {
+    Value out;
+    out.kind = Kind::boolean;
+    out.number = v;
+    return out;
+  }
+  static Value of(std::uint64_t v) {
+    Value out;
+    out.number = v;
+    return out;
+  }
+  static Value of(std::int64_t v) {
+    Value out;
+    out.kind = Kind::signed_number;
+    out.signed_number = v;
+    return out;
+  }
+  static Value of(double v) {
+    Value out;
+    out.kind = Kind::real;
+    out.real = v;
+    return out;
+  }
+  static Value of(std::string_view v) {
+    Value out;
+    out.kind = Kind::text;
+    out.text = v;
+    return out;
+  }
+  static Value of(Bytes v) {
+    Value out;
+    out.kind = Kind::bytes;
+    out.text = as_text(v);
+    return out;
+  }
+  static Value of(const Mac& v) {
+    Value out;
+    out.kind = Kind::mac;
+    std::memcpy(out.ip.octets.data(), v.octets.data(), v.octets.size());
+    return out;
+  }
+  static Value of(const IpAddress& v) {
+    Value out;
+    out.kind = Kind::ip;
+    out.ip = v;
+    return out;
+  }
   Mac mac() const { return Mac::from(ip.octets.data()); }
 };
 
@@ -103,11 +144,13 @@ class Facts {
   /// literal.
   template <typename T>
   void add(const char* name, T value) {
-    push({Field::Shape::leaf, name, Value::of(widen(value))});
+    if (!has_room(1)) return;
+    fields_.push_back({Field::Shape::leaf, name, Value::of(widen(value))});
+    ++records_.back().count;
   }
-  void open_object(const char* name) { push({Field::Shape::open_object, name, {}}); }
-  void open_array(const char* name) { push({Field::Shape::open_array, name, {}}); }
-  void close() { push({Field::Shape::close, "", {}}); }
+  void open_object(const char* name) { open(Field::Shape::open_object, name); }
+  void open_array(const char* name) { open(Field::Shape::open_array, name); }
+  void close();
   /// A statement on an asset. `source` must be a literal.
   template <typename T>
   void learn(const Subject& subject, Attribute attribute, T value, const char* source) {
@@ -147,7 +190,14 @@ class Facts {
       return v;  // Bytes, Mac, IpAddress
     }
   }
-  void push(const Field& field);
+  /// Room for a field is such that all that is open can still be closed. Counts where there is
+  /// none.
+  bool has_room(std::size_t fields) {
+    if (in_record_ && refused_ == 0 && fields_.size() + open_ + fields <= kMaxFields) return true;
+    ++overflowed_;
+    return false;
+  }
+  void open(Field::Shape shape, const char* name);
   void push(const Fact& fact);
 
   std::vector<Field> fields_;
@@ -157,7 +207,7 @@ class Facts {
   std::size_t arena_used_ = 0;
   std::size_t open_ = 0;     ///< Objects and arrays of the current record that are open.
   std::size_t refused_ = 0;  ///< The same, of those that found no room.
-  bool full_ = false;        ///< The current record found no room.
+  bool in_record_ = false;   ///< A record was begun and found room.
   std::uint64_t overflowed_ = 0;
 };
 
