@@ -120,8 +120,8 @@ struct Framing {
 
 /// A protocol on one carrier. One that has two (DNS) is two of these with the same name.
 struct Dissector {
-  const char* name;           ///< "modbus": in records, flows, options and counters. A literal.
-  Carrier carrier;            //
+  const char* name;  ///< "modbus": in records, flows, options and counters. A literal.
+  Carrier carrier;
   std::span<const Place> at;  ///< Two of one carrier may share a port when both have a probe.
   /// Looks at a datagram, or at the first bytes of one direction of a stream. The way to be found
   /// on an odd port and to find the way back into a stream after a gap. Null: only at its own

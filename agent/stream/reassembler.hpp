@@ -101,8 +101,8 @@ class Reassembler {
  private:
   using Side = TcpStream::Side;
   struct Chunk {
-    std::uint32_t next;       ///< In the side's chain, or in the chain of free ones.
-    std::uint32_t sequence;   //
+    std::uint32_t next;  ///< In the side's chain, or in the chain of free ones.
+    std::uint32_t sequence;
     std::uint32_t size;       ///< Bytes here.
     std::uint32_t wire_size;  ///< Bytes that the wire had from `sequence` on.
     std::uint8_t bytes[kChunk];
@@ -135,8 +135,8 @@ class Reassembler {
 
   // What the last `take` left for `next`.
   Time now_ = 0;
-  Run direct_;                 ///< What of the segment is not held.
-  int direct_side_ = 0;        //
+  Run direct_;  ///< What of the segment is not held.
+  int direct_side_ = 0;
   std::uint32_t missing_ = 0;  ///< Cut off the piece that was given last ...
   int missing_side_ = 0;       ///< ... of this side.
   std::array<bool, 2> restarted_{};
