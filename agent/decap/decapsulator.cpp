@@ -113,7 +113,7 @@ Found take_overlay(const Frame& frame, const Packet& p, Layer& out) {
   }
   const auto h = parse_vxlan(payload);
   if (!h) return fail(out, h.error());
-  set_inner(frame, p, h->size, LinkType::ethernet, out);
+  set_inner(frame, p, h->size, h->bare_ip ? LinkType::ip : LinkType::ethernet, out);
   set_session(out.origin, Encapsulation::vxlan, h->vni);
   return Found::layer;
 }

@@ -1,6 +1,7 @@
 // VXLAN: an Ethernet frame behind UDP port 4789 (8472 by old Linux).
 //
-//   | G R R R I R R R | reserved 24, with G: group policy | VNI 24 | reserved 8 |
+//   | G R R R I P R R | reserved 16, with G: group policy | reserved 8, with P: next protocol |
+//   | VNI 24 | reserved 8 |
 #pragma once
 
 #include <tl/expected.hpp>
@@ -13,11 +14,13 @@ namespace vmirror {
 struct VxlanHeader {
   static constexpr std::uint8_t size = 8;  ///< Bytes to the frame.
   std::uint32_t vni = 0;
+  bool bare_ip = false;  ///< P, and the next protocol is IPv4 or IPv6.
 };
 
 /// Reads the header at the front of a UDP payload. vxlan_truncated; vxlan_flags where I is not set,
-/// or any bit of the first byte but I and G is: a datagram of something else. RFC 7348, section 5;
-/// draft-smith-vxlan-group-policy for G.
+/// any bit but I, G and P is, or the next protocol is neither Ethernet nor IP: a datagram of
+/// something else. RFC 7348, section 5; draft-smith-vxlan-group-policy for G,
+/// draft-ietf-nvo3-vxlan-gpe for P.
 tl::expected<VxlanHeader, DecapError> parse_vxlan(Bytes payload);
 
 }  // namespace vmirror

@@ -18,6 +18,13 @@ TEST(Vxlan, ReadsTheNetworkIdentifier) {
   EXPECT_TRUE(parse_vxlan(hex("88 00 1234 000001 00"))) << "group policy uses reserved fields";
 }
 
+TEST(Vxlan, ReadsTheNextProtocol) {
+  EXPECT_FALSE(parse_vxlan(hex("0c 0000 03 000001 00"))->bare_ip);
+  EXPECT_TRUE(parse_vxlan(hex("0c 0000 01 000001 00"))->bare_ip);
+  EXPECT_TRUE(parse_vxlan(hex("0c 0000 02 000001 00"))->bare_ip);
+  EXPECT_EQ(parse_vxlan(hex("0c 0000 04 000001 00")).error(), DecapError::vxlan_flags) << "NSH";
+}
+
 TEST(Vxlan, RefusesByName) {
   EXPECT_EQ(parse_vxlan(hex("00 000000 abcdef 00")).error(), DecapError::vxlan_flags);
   EXPECT_EQ(parse_vxlan(hex("08 000000 abcdef")).error(), DecapError::vxlan_truncated);
