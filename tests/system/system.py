@@ -57,6 +57,13 @@ class SystemTest(unittest.TestCase):
         except w.Failed as error:
             return self.fail(str(error))
 
+    def talk_until(self, what, condition):
+        """World.talk_until, as an assertion."""
+        try:
+            return self.world.talk_until(what, condition)
+        except w.Failed as error:
+            return self.fail(f"{error}; the daemon says {self.host.ask('status')['coverage']}")
+
 
 def main(path):
     if "--inside" in sys.argv:

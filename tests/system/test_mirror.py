@@ -48,18 +48,11 @@ class Mirror(system.SystemTest):
         self.host.write_policy("watch", LOCAL.format(name="watch", vm="plc"))
         self.one_mirror()
 
-        def active():
-            self.world.talk()
-            return self.host.sessions() == {f"{PLC}@local": "active"}
-        self.eventually("an active session", active)
-
-        def covered():
-            [row] = self.host.ask("status")["coverage"]
-            if row["counted"] < 50:
-                self.world.talk()
-            return (row["ratio"] is not None and 0.999 <= row["ratio"] <= 1.001 and
-                    row["counted"] > 50)
-        self.eventually("full coverage", covered)
+        def complete():
+            rows = self.host.ask("status")["coverage"]
+            return ([row["ratio"] for row in rows] == [1.0] and rows[0]["counted"] > 50 and
+                    self.host.sessions() == {f"{PLC}@local": "active"})
+        self.talk_until("an active session and full coverage", complete)
 
         frames = self.host.ask("status")["frames"]
         self.assertEqual(frames["received"],

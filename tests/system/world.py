@@ -203,6 +203,7 @@ class World:
                              "serve", kind, netns=machine, stdout=subprocess.PIPE)
         if process.stdout.readline() != b"ready\n":
             raise Failed(f"no {kind} server in {machine}; see {self.log_of(f'{machine}-{kind}')}")
+        process.stdout.close()
 
     def traffic(self, machine, *words):
         self.in_machine(machine, sys.executable, os.path.join(HERE, "traffic.py"), *words)
@@ -243,10 +244,11 @@ class World:
 
     def mirrors(self):
         """All mirrors by name: selected and output ports by their names, in words one can compare."""
+        rows = self.rows("Mirror", "name", "select_src_port", "select_dst_port", "output_port",
+                         "output_vlan", "snaplen", "external_ids")
         ports = {row["_uuid"]: row["name"] for row in self.rows("Port", "_uuid", "name")}
         out = {}
-        for row in self.rows("Mirror", "name", "select_src_port", "select_dst_port", "output_port",
-                             "output_vlan", "snaplen", "external_ids"):
+        for row in rows:
             names = {key: sorted(ports.get(uuid, uuid) for uuid in _many(row[key]))
                      for key in ("select_src_port", "select_dst_port", "output_port")}
             out.setdefault(row["name"], []).append({**row, **names})
