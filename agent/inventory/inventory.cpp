@@ -1,7 +1,9 @@
 #include "agent/inventory/inventory.hpp"
 
 #include <algorithm>
-#include <list>
+#include <bit>
+#include <deque>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -27,148 +29,229 @@ bool is_initial_ttl(std::uint8_t ttl) {
   return ttl == 64 || ttl == 128 || ttl == 255;
 }
 
-/// What a fact says, as text without control characters.
-std::string text_of(const Value& value, std::size_t max) {
+/// What a fact says, as text without control characters. Text is put into `room`, which is cut off
+/// at its end.
+std::string_view text_of(const Value& value, std::string& room, std::size_t max) {
   switch (value.kind) {
     case Value::Kind::boolean:
       return value.number != 0 ? "true" : "false";
     case Value::Kind::number:
-      return std::to_string(value.number);
+      return room = std::to_string(value.number);
     case Value::Kind::signed_number:
-      return std::to_string(value.signed_number);
+      return room = std::to_string(value.signed_number);
     case Value::Kind::real:
-      return std::to_string(value.real);
+      return room = std::to_string(value.real);
     case Value::Kind::mac:
-      return value.mac().text();
+      return room = value.mac().text();
     case Value::Kind::ip:
-      return value.ip.text();
+      return room = value.ip.text();
     case Value::Kind::text:
     case Value::Kind::bytes:
       break;
   }
-  std::string out(value.text.substr(0, max));
-  while (!out.empty() && (out.back() == '\0' || out.back() == ' ')) out.pop_back();
-  for (char& c : out)
+  room.assign(value.text.substr(0, max));
+  while (!room.empty() && (room.back() == '\0' || room.back() == ' ')) room.pop_back();
+  for (char& c : room)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '.';
-  return out;
+  return room;
 }
 
 }  // namespace
 
+// An asset is in two parts: what every flow touches, in one cache line, and what is said of it.
 struct Inventory::State {
-  struct Record {
-    Asset asset;
-    std::vector<std::size_t> unbound;  ///< Hashes of sender addresses that are not its own.
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  static constexpr std::uint32_t kEvictionSample = 8;
+
+  struct alignas(64) Seen {
+    Mac mac;
+    std::uint16_t vlan = 0;  ///< The last one, which is among the asset's.
+    Time first = 0, last = 0;
+    std::uint64_t packets = 0, bytes = 0;
+    std::size_t address = 0;  ///< Hash of the last sender address, when it is bound to this MAC.
     bool changed = false;
   };
-  using Records = std::list<Record>;
+  struct Said {
+    Asset asset;                       ///< Times and counters are those of Seen: see `whole`.
+    std::vector<std::size_t> unbound;  ///< Hashes of sender addresses that are not its own.
+  };
   struct Holder {
-    Record* record;
+    std::uint32_t place;
     bool by_fact;
   };
 
   InventoryOptions options;
   std::shared_ptr<const Vendors> vendors;
   InventoryCounters counters;
-  Records records;  ///< Seen last in front.
-  std::unordered_map<Mac, Records::iterator> by_mac;
+  std::deque<Seen> seen;
+  std::deque<Said> said;             ///< In the same places.
+  std::vector<std::uint32_t> index;  ///< Open addressing by MAC: one more than the place.
   std::unordered_map<IpAddress, Holder> by_ip;
-  std::vector<Mac> changed;
+  std::vector<std::uint32_t> changed;
+  std::uint32_t hand = 0;  ///< Where the search for what gives way goes on.
+  std::string room;        ///< For a fact's text.
 
-  void mark(Record& record) {
-    if (std::exchange(record.changed, true)) return;
-    changed.push_back(record.asset.mac);
+  std::size_t home(const Mac& mac) const {
+    return (std::hash<Mac>()(mac) * 0x9e3779b97f4a7c15ULL >> 32) & (index.size() - 1);
+  }
+  std::size_t after(std::size_t slot) const { return (slot + 1) & (index.size() - 1); }
+
+  std::uint32_t find(const Mac& mac) const {
+    for (std::size_t slot = home(mac); index[slot] != 0; slot = after(slot))
+      if (seen[index[slot] - 1].mac == mac) return index[slot] - 1;
+    return kNone;
   }
 
-  Record* touch(const Mac& mac, Time time) {
-    if (!is_host(mac)) return nullptr;
-    const auto [at, is_new] = by_mac.try_emplace(mac);
-    if (!is_new) {
-      if (at->second != records.begin()) records.splice(records.begin(), records, at->second);
+  Asset& whole(std::uint32_t place) {
+    Asset& asset = said[place].asset;
+    const Seen& s = seen[place];
+    asset.first = s.first;
+    asset.last = s.last;
+    asset.packets = s.packets;
+    asset.bytes = s.bytes;
+    return asset;
+  }
+
+  void mark(std::uint32_t place) {
+    if (!std::exchange(seen[place].changed, true)) changed.push_back(place);
+  }
+
+  std::uint32_t touch(const Mac& mac, Time time) {
+    if (!is_host(mac)) return kNone;
+    std::uint32_t place = find(mac);
+    if (place == kNone) place = add(mac, time);
+    Seen& s = seen[place];
+    s.first = std::min(s.first, time);
+    s.last = std::max(s.last, time);
+    return place;
+  }
+
+  std::uint32_t add(const Mac& mac, Time time) {
+    std::uint32_t place;
+    if (seen.size() < options.max_assets) {
+      place = static_cast<std::uint32_t>(seen.size());
+      seen.emplace_back();
+      said.emplace_back();
     } else {
-      records.emplace_front();
-      at->second = records.begin();
-      Asset& asset = records.front().asset;
-      asset.mac = mac;
-      asset.first = asset.last = time;
-      if (vendors) asset.vendor = vendors->find(mac);
-      mark(records.front());
-      if (records.size() > options.max_assets) evict();
+      place = evict();
     }
-    Record& record = records.front();
-    record.asset.first = std::min(record.asset.first, time);
-    record.asset.last = std::max(record.asset.last, time);
-    return &record;
+    std::size_t slot = home(mac);
+    while (index[slot] != 0) slot = after(slot);
+    index[slot] = place + 1;
+    Seen& s = seen[place];
+    s.mac = mac;
+    s.first = s.last = time;
+    said[place].asset.mac = mac;
+    if (vendors) said[place].asset.vendor = vendors->find(mac);
+    mark(place);
+    return place;
   }
 
-  void evict() {
-    const Asset& asset = records.back().asset;
-    for (const IpAddress& ip : asset.ips) by_ip.erase(ip);
-    by_mac.erase(asset.mac);
-    records.pop_back();
+  /// The longest unseen of the next few gives its place.
+  std::uint32_t evict() {
+    std::uint32_t oldest = kNone;
+    for (std::uint32_t i = 0; i < std::min<std::size_t>(kEvictionSample, seen.size()); ++i) {
+      hand = hand + 1 < seen.size() ? hand + 1 : 0;
+      if (oldest == kNone || seen[hand].last < seen[oldest].last) oldest = hand;
+    }
+    for (const IpAddress& ip : said[oldest].asset.ips) by_ip.erase(ip);
+    unlink(oldest);
+    if (seen[oldest].changed) std::erase(changed, oldest);
+    seen[oldest] = {};
+    said[oldest] = {};
     ++counters.evicted;
+    return oldest;
   }
 
-  void add_vlan(Record& record, std::uint16_t vlan) {
-    std::vector<std::uint16_t>& vlans = record.asset.vlans;
-    if (vlan == 0 || std::find(vlans.begin(), vlans.end(), vlan) != vlans.end()) return;
-    if (vlans.size() >= options.max_vlans) {
-      ++counters.overflow;
-      return;
+  /// Takes an asset out of the index and closes the hole, so that no probe sequence is broken.
+  void unlink(std::uint32_t place) {
+    std::size_t hole = home(seen[place].mac);
+    while (index[hole] != place + 1) hole = after(hole);
+    const std::size_t mask = index.size() - 1;
+    for (std::size_t slot = after(hole); index[slot] != 0; slot = after(slot)) {
+      const std::size_t from = home(seen[index[slot] - 1].mac);
+      if (((slot - from) & mask) < ((slot - hole) & mask)) continue;
+      index[hole] = index[slot];
+      hole = slot;
     }
-    vlans.insert(std::upper_bound(vlans.begin(), vlans.end(), vlan), vlan);
-    mark(record);
+    index[hole] = 0;
   }
 
-  void bind(Record& record, const IpAddress& ip, bool by_fact) {
+  void add_vlan(std::uint32_t place, std::uint16_t vlan) {
+    if (vlan == seen[place].vlan || vlan == 0) return;
+    std::vector<std::uint16_t>& vlans = said[place].asset.vlans;
+    const auto at = std::lower_bound(vlans.begin(), vlans.end(), vlan);
+    if (at == vlans.end() || *at != vlan) {
+      if (vlans.size() >= options.max_vlans) {
+        ++counters.overflow;
+        return;
+      }
+      vlans.insert(at, vlan);
+      mark(place);
+    }
+    seen[place].vlan = vlan;
+  }
+
+  void bind(std::uint32_t place, const IpAddress& ip, bool by_fact) {
     if (!is_host(ip)) return;
-    const auto [at, is_new] = by_ip.try_emplace(ip, Holder{&record, by_fact});
+    const auto [at, is_new] = by_ip.try_emplace(ip, Holder{place, by_fact});
     if (!is_new) {
       Holder& holder = at->second;
-      if (holder.record == &record) {
+      if (holder.place == place) {
         holder.by_fact |= by_fact;
         return;
       }
       if (holder.by_fact && !by_fact) return;
-      std::erase(holder.record->asset.ips, ip);
-      mark(*holder.record);
-      holder = {&record, by_fact};
+      std::erase(said[holder.place].asset.ips, ip);
+      seen[holder.place].address = 0;
+      mark(holder.place);
+      holder = {place, by_fact};
     }
-    std::vector<IpAddress>& ips = record.asset.ips;
+    std::vector<IpAddress>& ips = said[place].asset.ips;
     if (ips.size() >= options.max_ips) {
       by_ip.erase(ips.front());
       ips.erase(ips.begin());
+      seen[place].address = 0;
       ++counters.overflow;
     }
     ips.push_back(ip);
-    std::erase(record.unbound, std::hash<IpAddress>()(ip));
-    mark(record);
+    std::erase(said[place].unbound, std::hash<IpAddress>()(ip));
+    mark(place);
   }
 
-  /// A frame that `record` sent with this source address.
-  void sent_from(Record& record, const IpAddress& ip, std::uint8_t ttl) {
+  /// A frame that the asset sent with this source address.
+  void sent_from(std::uint32_t place, const IpAddress& ip, std::uint8_t ttl) {
     if (!is_host(ip)) return;
-    const auto holder = by_ip.find(ip);
-    if (holder != by_ip.end() && holder->second.record == &record) return;
-    if (is_initial_ttl(ttl)) return bind(record, ip, false);
-    if (record.asset.router) return;
     const std::size_t hash = std::hash<IpAddress>()(ip);
-    if (std::find(record.unbound.begin(), record.unbound.end(), hash) != record.unbound.end())
-      return;
-    record.unbound.push_back(hash);
-    if (record.unbound.size() > options.router_sources) make_router(record);
+    if (seen[place].address == hash) return;
+    const bool on_link = is_initial_ttl(ttl);
+    if (!on_link && said[place].asset.router) return;
+    if (on_link) bind(place, ip, false);
+    const auto holder = by_ip.find(ip);
+    if (holder != by_ip.end() && holder->second.place == place) {
+      seen[place].address = hash;
+    } else if (!on_link) {
+      remember_unbound(place, hash);
+    }
   }
 
-  void make_router(Record& record) {
-    if (std::exchange(record.asset.router, true)) return;
-    record.unbound = {};
-    mark(record);
+  void remember_unbound(std::uint32_t place, std::size_t hash) {
+    std::vector<std::size_t>& unbound = said[place].unbound;
+    if (std::find(unbound.begin(), unbound.end(), hash) != unbound.end()) return;
+    unbound.push_back(hash);
+    if (unbound.size() > options.router_sources) make_router(place);
   }
 
-  void add_property(Record& record, const Fact& fact, Time time) {
-    std::string value = text_of(fact.value, options.max_text);
+  void make_router(std::uint32_t place) {
+    if (std::exchange(said[place].asset.router, true)) return;
+    said[place].unbound = {};
+    mark(place);
+  }
+
+  void add_property(std::uint32_t place, const Fact& fact, Time time) {
+    const std::string_view value = text_of(fact.value, room, options.max_text);
     if (value.empty()) return;
-    std::vector<AssetProperty>& properties = record.asset.properties;
+    std::vector<AssetProperty>& properties = said[place].asset.properties;
     for (AssetProperty& property : properties) {
       if (property.attribute != fact.attribute || property.value != value) continue;
       property.last = time;
@@ -182,8 +265,8 @@ struct Inventory::State {
       if (oldest == properties.end()) return;
       properties.erase(oldest);
     }
-    properties.push_back({fact.attribute, std::move(value), fact.source, time});
-    mark(record);
+    properties.push_back({fact.attribute, std::string(value), fact.source, time});
+    mark(place);
   }
 };
 
@@ -193,6 +276,7 @@ Inventory::Inventory(InventoryOptions options, std::shared_ptr<const Vendors> ve
   options.max_ips = std::max<std::size_t>(options.max_ips, 1);
   state_->options = options;
   state_->vendors = std::move(vendors);
+  state_->index.resize(std::bit_ceil(options.max_assets * 2));
 }
 Inventory::~Inventory() = default;
 Inventory::Inventory(Inventory&&) noexcept = default;
@@ -200,10 +284,10 @@ Inventory& Inventory::operator=(Inventory&&) noexcept = default;
 
 void Inventory::flow_started(const Flow& flow, std::size_t side, std::uint8_t ttl) {
   for (std::size_t i = 0; i < 2; ++i) {
-    State::Record* record = state_->touch(flow.mac[i], flow.first);
-    if (record == nullptr) continue;
-    state_->add_vlan(*record, flow.vlan);
-    if (i == side) state_->sent_from(*record, flow.ip[i], ttl);
+    const std::uint32_t place = state_->touch(flow.mac[i], flow.first);
+    if (place == State::kNone) continue;
+    state_->add_vlan(place, flow.vlan);
+    if (i == side) state_->sent_from(place, flow.ip[i], ttl);
   }
 }
 
@@ -211,34 +295,34 @@ void Inventory::flow_reported(const Flow& flow, const std::array<std::uint64_t, 
                               const std::array<std::uint64_t, 2>& new_bytes) {
   for (std::size_t i = 0; i < 2; ++i) {
     if (new_packets[i] == 0) continue;
-    State::Record* record = state_->touch(flow.mac[i], flow.last);
-    if (record == nullptr) continue;
-    record->asset.packets += new_packets[i];
-    record->asset.bytes += new_bytes[i];
+    const std::uint32_t place = state_->touch(flow.mac[i], flow.last);
+    if (place == State::kNone) continue;
+    state_->seen[place].packets += new_packets[i];
+    state_->seen[place].bytes += new_bytes[i];
   }
 }
 
 void Inventory::learn(const Fact& fact, Time time) {
-  State::Record* record = nullptr;
+  std::uint32_t place = State::kNone;
   if (!fact.subject.mac.is_zero()) {
-    record = state_->touch(fact.subject.mac, time);
-    if (record != nullptr) state_->bind(*record, fact.subject.ip, true);
+    place = state_->touch(fact.subject.mac, time);
+    if (place != State::kNone) state_->bind(place, fact.subject.ip, true);
   } else if (const auto at = state_->by_ip.find(fact.subject.ip); at != state_->by_ip.end()) {
-    record = at->second.record;
+    place = at->second.place;
   }
-  if (record == nullptr) {
+  if (place == State::kNone) {
     ++state_->counters.unplaced;
   } else if (fact.attribute == Attribute::ip_address) {
-    if (fact.value.kind == Value::Kind::ip) state_->bind(*record, fact.value.ip, true);
+    if (fact.value.kind == Value::Kind::ip) state_->bind(place, fact.value.ip, true);
   } else if (fact.attribute == Attribute::router) {
-    if (fact.value.number != 0) state_->make_router(*record);
+    if (fact.value.number != 0) state_->make_router(place);
   } else {
-    state_->add_property(*record, fact, time);
+    state_->add_property(place, fact, time);
   }
 }
 
 std::size_t Inventory::size() const {
-  return state_->records.size();
+  return state_->seen.size();
 }
 
 const InventoryCounters& Inventory::counters() const {
@@ -247,15 +331,15 @@ const InventoryCounters& Inventory::counters() const {
 
 std::vector<Asset> Inventory::assets() const {
   std::vector<Asset> out;
-  out.reserve(state_->records.size());
-  for (const State::Record& record : state_->records) out.push_back(record.asset);
+  out.reserve(size());
+  for (std::uint32_t place = 0; place < size(); ++place) out.push_back(state_->whole(place));
   std::sort(out.begin(), out.end(), [](const Asset& a, const Asset& b) { return a.mac < b.mac; });
   return out;
 }
 
 const Asset* Inventory::find(const Mac& mac) const {
-  const auto at = state_->by_mac.find(mac);
-  return at == state_->by_mac.end() ? nullptr : &at->second->asset;
+  const std::uint32_t place = state_->find(mac);
+  return place == State::kNone ? nullptr : &state_->whole(place);
 }
 
 bool Inventory::changed() const {
@@ -264,11 +348,10 @@ bool Inventory::changed() const {
 
 std::vector<const Asset*> Inventory::take_changed() {
   std::vector<const Asset*> out;
-  for (const Mac& mac : state_->changed) {
-    const auto at = state_->by_mac.find(mac);
-    if (at == state_->by_mac.end() || !at->second->changed) continue;
-    at->second->changed = false;
-    out.push_back(&at->second->asset);
+  out.reserve(state_->changed.size());
+  for (const std::uint32_t place : state_->changed) {
+    state_->seen[place].changed = false;
+    out.push_back(&state_->whole(place));
   }
   state_->changed.clear();
   return out;
