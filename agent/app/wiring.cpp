@@ -39,6 +39,8 @@ namespace {
 constexpr milliseconds kSettle{500};    ///< For what a person applied to show its effect.
 constexpr milliseconds kRemoval{8000};  ///< For our mirrors to go when the daemon stops.
 constexpr milliseconds kTick{1000};
+/// Between attempts to open an input: a mirror port's first frames come at once.
+constexpr milliseconds kRetryMin{20}, kRetryMax{100};
 
 std::uint64_t random_seed() {
   std::uint64_t seed = 0x2545f4914f6cdd1d;
@@ -130,7 +132,8 @@ Result<void> Daemon::State::open_engine() {
   options.pipeline.inventory.max_assets = config.max_assets;
   options.pipeline.top_flows = config.top_flows;
   options.pipeline.eve.sink = eve.get();
-  options.retry_max = kTick;
+  options.retry_min = kRetryMin;
+  options.retry_max = kRetryMax;
   options.inputs = make_inputs(config, local_port);
   engine = std::make_unique<Engine>(std::move(options));
   return {};
@@ -173,11 +176,7 @@ Result<void> Daemon::State::open_servers() {
 // -----------------------------------------------------------------------------------
 
 std::shared_ptr<const ControlSnapshot> Daemon::State::control_now() const {
-  static const auto none = [] {
-    ControlSnapshot empty;
-    empty.index = std::make_shared<const MirrorIndex>();
-    return std::make_shared<const ControlSnapshot>(std::move(empty));
-  }();
+  static const auto none = std::make_shared<const ControlSnapshot>();
   return control ? control->snapshot() : none;
 }
 
@@ -252,11 +251,11 @@ void Daemon::State::on_round() {
        e != known->history.end(); ++e)
     spdlog::info("{}: {}", e->subject, e->text);
   logged = known->events;
-  if (known->index && known->index != index) {
+  if (known->index != index) {
     index = known->index;
     engine->watch(index);
   }
-  if (!known->index || !coverage.due(*known) || pairing) return;
+  if (!coverage.due(*known) || pairing) return;
   pairing = true;
   pair.expires_after(std::chrono::nanoseconds(CoverageLog::kPause));
   pair.async_wait([this](boost::system::error_code error) {

@@ -55,11 +55,12 @@ struct ControlSnapshot {
   Time observed_at = 0;      ///< Of the latest reading that succeeded; 0: none yet.
   std::uint64_t rounds = 0;  ///< Readings that succeeded.
   std::uint64_t steps_applied = 0;
-  std::uint64_t failures = 0;                ///< Readings and applies that failed.
-  std::uint64_t drifts = 0;                  ///< Times that somebody else changed what is ours.
-  std::vector<ReconcileEvent> history;       ///< Oldest first; bounded.
-  std::uint64_t events = 0;                  ///< Ever told; the last of them are in `history`.
-  std::shared_ptr<const MirrorIndex> index;  ///< NICs whose copies the engine here should see.
+  std::uint64_t failures = 0;           ///< Readings and applies that failed.
+  std::uint64_t drifts = 0;             ///< Times that somebody else changed what is ours.
+  std::vector<ReconcileEvent> history;  ///< Oldest first; bounded.
+  std::uint64_t events = 0;             ///< Ever told; the last of them are in `history`.
+  /// NICs whose copies the engine here should see; never null.
+  std::shared_ptr<const MirrorIndex> index = std::make_shared<const MirrorIndex>();
   std::shared_ptr<const Observed> observed;  ///< The latest reading; null: none yet.
   bool in_sync() const { return observed && !observe_error && policies_known && plan.empty(); }
 };
