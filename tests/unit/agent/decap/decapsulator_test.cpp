@@ -149,7 +149,8 @@ TEST(Decapsulator, TellsTypeOneFromTypeTwoByTheSequenceNumber) {
   // A type I frame whose first byte looks like a type II version.
   Buffer frame = kGuest;
   frame[0] = 0x10;
-  const auto out = Bench().take(over_gre({.protocol = 0x88be}, frame));
+  const Buffer copy = over_gre({.protocol = 0x88be}, frame);
+  const auto out = Bench().take(copy);
   EXPECT_EQ(out.origin.encapsulation, Encapsulation::erspan1);
   EXPECT_FALSE(out.origin.has_session);
   EXPECT_EQ(bytes_of(out), frame);
@@ -216,7 +217,8 @@ TEST(Decapsulator, PassesTheGuestsOwnTunnelInsideAMirror) {
   // What is no mirror is the guest's traffic once a mirror was taken off, also for a collector.
   const Buffer inner = over_gre({.protocol = 0x0800}, ip_part(udp_frame({})));
   Bench bench({.accept_bare = false});
-  const auto out = bench.take(wrapping("erspan2").wrap(inner, 1).front());
+  const Buffer copy = wrapping("erspan2").wrap(inner, 1).front();
+  const auto out = bench.take(copy);
   EXPECT_EQ(ending(out), "frame");
   EXPECT_EQ(bytes_of(out), inner);
 }
@@ -244,7 +246,8 @@ TEST(Decapsulator, ToldOfByTheOutermostErspanElseTheOutermostLayer) {
   EXPECT_EQ(Bench().take(in_vxlan).origin.session, 22u);
   EXPECT_EQ(Bench().take(in_vxlan).origin.depth, 2);
   const Buffer guests_vxlan = wrapping("vxlan").wrap(kGuest, 1).front();
-  const auto mirrored = Bench().take(wrapping("erspan3").wrap(guests_vxlan, 1).front());
+  const Buffer copy = wrapping("erspan3").wrap(guests_vxlan, 1).front();
+  const auto mirrored = Bench().take(copy);
   EXPECT_EQ(mirrored.origin.encapsulation, Encapsulation::erspan3);
   EXPECT_EQ(bytes_of(mirrored), kGuest);
   const auto twice = Bench().take(over_udp(6081, geneve(43, guests_vxlan)));
