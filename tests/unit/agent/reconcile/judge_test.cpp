@@ -1,0 +1,278 @@
+// The state of a session and its reason: each test is the story of one session, told by what the
+// switch shows and counts, second by second.
+#include "agent/reconcile/judge.hpp"
+
+#include <gtest/gtest.h>
+
+namespace vmirror {
+namespace {
+
+const Mac kMac = *Mac::parse("52:54:00:00:00:01");
+
+/// One session, vnet0@local, served by mirror m on br0 to port out; all in place.
+struct Story {
+  Story() {
+    SessionRequest s;
+    s.name = "vnet0@local";
+    s.policy = "p";
+    s.switch_name = "br0";
+    s.port = "vnet0";
+    wish.desired.sessions = {s};
+    Location at;
+    at.vm_name = "dc-1";
+    at.mac = kMac;
+    wish.where = {{s.name, at}};
+
+    Mirror m;
+    m.name = "m";
+    m.switch_name = "br0";
+    m.in_ports = m.out_ports = {"vnet0"};
+    m.output_port = "out";
+    realisation.mirrors = {m};
+    realisation.verdicts = {{s.name, "br0", "m", "out", std::nullopt, std::nullopt}};
+
+    m.owned = true;
+    m.copied_frames = 0;
+    Switch& sw = observed.switches["br0"];
+    sw.name = "br0";
+    sw.mirrors["m"] = m;
+    Port port;
+    port.name = "vnet0";
+    port.id = "1";
+    port.mac = kMac;
+    port.counters = PortCounters{};
+    sw.ports["vnet0"] = port;
+    Port out;
+    out.name = "out";
+    out.owned = true;
+    sw.ports["out"] = out;
+  }
+
+  Port& port() { return observed.switches["br0"].ports.at("vnet0"); }
+  Mirror& mirror() { return observed.switches["br0"].mirrors.at("m"); }
+  void moves(std::uint64_t out, std::uint64_t in = 0) {
+    port().counters->out_frames += out;
+    port().counters->in_frames += in;
+  }
+  void copies(std::uint64_t frames) { *mirror().copied_frames += frames; }
+  /// Judges at this second; "state: reason".
+  std::string at(int second) {
+    tracks = judge(tracks, {wish, realisation, observed, evidence, apply_error}, second * kSecond);
+    return told();
+  }
+  std::string unreadable(int second, const Error& error) {
+    tracks = judge_unreadable(tracks, error, second * kSecond);
+    return told();
+  }
+  std::string told() const {
+    std::string out;
+    for (const Track& t : tracks)
+      out +=
+          (out.empty() ? "" : "; ") + std::string(to_text(t.status.state)) + ": " + t.status.reason;
+    return out;
+  }
+
+  Wish wish;
+  Realisation realisation;
+  Observed observed;
+  Evidence evidence;
+  std::optional<Error> apply_error;
+  std::vector<Track> tracks;
+};
+
+const std::string kActive =
+    "active: the switch shows it as asked, and copies move with port vnet0's traffic";
+const std::string kSilent =
+    "pending: port vnet0 has been silent since 1970-01-01T00:00:01Z: nothing to copy yet";
+
+TEST(Judge, ActiveOnlyOnceCopiesMoveWithThePort) {
+  Story s;
+  EXPECT_EQ(s.at(1), kSilent);
+  EXPECT_TRUE(s.tracks[0].status.in_place);
+  EXPECT_EQ(s.tracks[0].status.vm, "dc-1");
+  s.copies(5);  // Of another port that shares the mirror.
+  EXPECT_EQ(s.at(2), kSilent);
+  s.moves(3);
+  EXPECT_EQ(s.at(3), kActive);
+  EXPECT_EQ(s.tracks[0].status.since, 3 * kSecond);
+}
+
+TEST(Judge, AnActiveSessionMayFallSilent) {
+  Story s;
+  s.at(1);
+  s.moves(1);
+  s.copies(1);
+  EXPECT_EQ(s.at(2), kActive);
+  EXPECT_EQ(s.at(1000), kActive);
+  EXPECT_EQ(s.tracks[0].status.since, 2 * kSecond);
+}
+
+TEST(Judge, WhatTheEngineReceivedIsProof) {
+  Story s;
+  s.evidence.received[kMac] = 7;
+  EXPECT_EQ(s.at(1), kSilent);
+  s.evidence.received[kMac] = 8;
+  EXPECT_EQ(s.at(2), kActive);
+}
+
+TEST(Judge, EvidenceIsOnlyOfTheLocalTarget) {
+  Story s;
+  s.wish.desired.sessions[0].target = ErspanTarget{*IpAddress::parse("192.0.2.9"), 2, 1};
+  s.at(1);
+  s.evidence.received[kMac] = 8;
+  EXPECT_EQ(s.at(2), kSilent);
+}
+
+TEST(Judge, OnlyTheMirroredDirectionCounts) {
+  Story s;
+  s.wish.desired.sessions[0].direction = Direction::in;
+  s.at(1);
+  s.moves(10, 0);
+  s.copies(10);
+  EXPECT_EQ(s.at(2), kSilent);
+  s.moves(0, 1);
+  EXPECT_EQ(s.at(3), kActive);
+}
+
+TEST(Judge, APortThatMovesWithoutCopiesFailsInTheEnd) {
+  Story s;
+  s.at(1);
+  s.moves(4);
+  const std::string fact =
+      "port vnet0 moved 4 frames since 1970-01-01T00:00:01Z, its mirror copied none";
+  EXPECT_EQ(s.at(2), "pending: " + fact + " yet");
+  EXPECT_EQ(s.at(17), "pending: " + fact + " yet");
+  EXPECT_EQ(s.at(18), "failed: " + fact);
+  s.copies(1);
+  EXPECT_EQ(s.at(19), kActive);
+}
+
+TEST(Judge, AnActiveSessionWhoseCopiesStopFails) {
+  Story s;
+  s.at(1);
+  s.moves(1);
+  s.copies(1);
+  EXPECT_EQ(s.at(2), kActive);
+  s.moves(1);
+  EXPECT_EQ(s.at(3), kActive);
+  EXPECT_EQ(s.at(19),
+            "failed: port vnet0 moved 1 frame since 1970-01-01T00:00:02Z, its mirror copied none");
+}
+
+TEST(Judge, AFilterMayMatchNothing) {
+  Story s;
+  s.wish.desired.sessions[0].filter = "tcp";
+  s.at(1);
+  s.moves(4);
+  EXPECT_EQ(s.at(100), "pending: no frame of port vnet0 matched the filter yet");
+}
+
+TEST(Judge, WhatIsNotThereYetIsPendingAndWhatTheSwitchRefusedFailed) {
+  const struct {
+    void (*spoil)(Story&);
+    std::string reason;
+  } table[] = {
+      {[](Story& s) { s.observed.switches["br0"].mirrors.clear(); },
+       "mirror m is not on the switch yet"},
+      {[](Story& s) { s.mirror().out_ports.clear(); }, "mirror m does not select port vnet0"},
+      {[](Story& s) { s.mirror().output_port.clear(); }, "mirror m has lost its output out"},
+      {[](Story& s) { s.mirror().snaplen = 64; }, "mirror m is not as it was asked for yet"},
+      {[](Story& s) { s.mirror().output_port = "vnet0"; },
+       "mirror m is not as it was asked for yet"},
+  };
+  for (const auto& row : table) {
+    Story s;
+    row.spoil(s);
+    EXPECT_EQ(s.at(1), "pending: " + row.reason);
+    EXPECT_FALSE(s.tracks[0].status.in_place);
+    s.apply_error = Error{Error::Kind::refused, "no", "br0", ""};
+    EXPECT_EQ(s.at(2), "failed: " + row.reason + ": br0: no");
+  }
+}
+
+TEST(Judge, OtherPortsOfTheMirrorAreOtherSessionsBusiness) {
+  Story s;
+  s.realisation.mirrors[0].in_ports.insert("vnet1");
+  EXPECT_EQ(s.at(1), kSilent);
+}
+
+TEST(Judge, WhatTheSwitchSaysIsTheReason) {
+  Story s;
+  s.port().error = "could not open network device vnet0 (No such device)";
+  EXPECT_EQ(s.at(1),
+            "failed: the switch says of port vnet0: could not open network device vnet0 (No such "
+            "device)");
+  s.port().error.clear();
+  s.observed.switches["br0"].ports.at("out").error = "broken";
+  EXPECT_EQ(s.at(2), "failed: the switch says of port out: broken");
+  s.observed.switches["br0"].ports.erase("out");
+  EXPECT_EQ(s.at(3), "failed: its output port out is gone");
+  s.observed.switches.clear();
+  EXPECT_EQ(s.at(4), "pending: switch br0 is gone");
+}
+
+TEST(Judge, APortThatWasAddedAgainIsProvenAnew) {
+  Story s;
+  s.at(1);
+  s.moves(1);
+  s.copies(1);
+  EXPECT_EQ(s.at(2), kActive);
+  s.port().id = "2";
+  EXPECT_EQ(s.at(3),
+            "pending: port vnet0 has been silent since 1970-01-01T00:00:03Z: nothing to copy yet");
+}
+
+TEST(Judge, CountersThatGoBackAreCountedAnew) {
+  Story s;
+  s.moves(100);
+  s.copies(100);
+  s.at(1);
+  s.port().counters = PortCounters{};
+  s.mirror().copied_frames = 0;
+  EXPECT_EQ(s.at(2),
+            "pending: port vnet0 has been silent since 1970-01-01T00:00:02Z: nothing to copy yet");
+  s.moves(1);
+  s.copies(1);
+  EXPECT_EQ(s.at(3), kActive);
+}
+
+TEST(Judge, ARefusalIsTheDriversWord) {
+  Story s;
+  s.realisation.verdicts[0].refused =
+      Error{Error::Kind::refused, "the port is its own target: a loop", "br0/vnet0", ""};
+  EXPECT_EQ(s.at(1), "refused: br0/vnet0: the port is its own target: a loop");
+  s.realisation.verdicts.clear();
+  EXPECT_EQ(s.at(2), "failed: the driver says nothing of it");
+}
+
+TEST(Judge, WhatNobodyAsksForDrainsUntilItIsGone) {
+  Story s;
+  s.at(1);
+  s.wish = {};
+  s.realisation = {};
+  EXPECT_EQ(s.at(2), "draining: no policy asks for it; mirror m is still there");
+  s.apply_error = Error{Error::Kind::refused, "busy", "", ""};
+  EXPECT_EQ(s.at(3), "draining: no policy asks for it; mirror m is still there: busy");
+  s.mirror().in_ports.clear();
+  s.mirror().out_ports.clear();
+  EXPECT_EQ(s.at(4), "");
+}
+
+TEST(Judge, AnUnreadableSwitchMakesUnknownAndKeepsTheProof) {
+  Story s;
+  s.at(1);
+  s.moves(1);
+  s.copies(1);
+  s.at(2);
+  const Error error{Error::Kind::unreachable, "no answer", "unix:x", ""};
+  const std::string unknown =
+      "unknown: it was active until the switch could not be read (unix:x: no answer); it was left "
+      "as it is";
+  EXPECT_EQ(s.unreadable(3, error), unknown);
+  EXPECT_EQ(s.unreadable(4, error), unknown);
+  EXPECT_EQ(s.tracks[0].status.since, 3 * kSecond);
+  EXPECT_EQ(s.at(5), kActive);
+}
+
+}  // namespace
+}  // namespace vmirror

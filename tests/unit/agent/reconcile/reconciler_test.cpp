@@ -1,0 +1,308 @@
+// The reconciler driven against the fake switch, with a clock that the test turns: what it does
+// when, and that it ends in the same state whatever fails on the way.
+#include "agent/reconcile/reconciler.hpp"
+
+#include <gtest/gtest.h>
+
+#include "agent/affinity/locate.hpp"
+#include "plugin/fake/driver.hpp"
+#include "tests/support/converge.hpp"
+
+namespace vmirror {
+namespace {
+
+Policy policy(const std::string& name, const std::string& port, std::vector<Target> targets) {
+  Policy p;
+  p.name = name;
+  Selector s;
+  s.port = port;
+  p.select = {s};
+  p.targets = std::move(targets);
+  return p;
+}
+
+/// A switch with three guests and a mirror of somebody else's, and a reconciler.
+class Shell {
+ public:
+  Shell() {
+    world->edit([](FakeWorld::Switches& switches) {
+      auto& on = switches["br0"];
+      on.sw.name = "br0";
+      for (const char* name : {"vnet0", "vnet1", "vnet2"}) {
+        Port port;
+        port.name = name;
+        port.counters = PortCounters{};
+        on.sw.ports[name] = port;
+      }
+      Mirror foreign;
+      foreign.name = "theirs";
+      foreign.switch_name = "br0";
+      foreign.out_ports = {"vnet2"};
+      foreign.output_vlan = 77;
+      on.sw.mirrors["theirs"] = foreign;
+    });
+    driver->on_change([this] { reconciler.hint(); });
+  }
+
+  /// Does what the reconciler says for so long; returns the actions, one letter each: o, a.
+  std::string run(Time span) {
+    std::string did;
+    const Time end = now + span;
+    while (true) {
+      const auto action = reconciler.next(now);
+      if (const auto* wait = std::get_if<Reconciler::Wait>(&action)) {
+        EXPECT_GT(wait->until, now);
+        if (wait->until > end) break;
+        now = wait->until;
+      } else if (const auto* apply = std::get_if<Reconciler::Apply>(&action)) {
+        did += 'a';
+        reconciler.applied(driver->apply(apply->steps), now);
+      } else {
+        did += 'o';
+        reconciler.observed(driver->observe(), now);
+      }
+      if (did.size() > 100000) {
+        ADD_FAILURE() << "it does not rest";
+        break;
+      }
+    }
+    now = end;
+    return did;
+  }
+  ControlSnapshot snapshot() const { return reconciler.snapshot(now); }
+  std::string switch_text() { return test::to_text(**driver->observe()); }
+
+  Time now = 1000 * kSecond;
+  std::shared_ptr<FakeWorld> world = std::make_shared<FakeWorld>();
+  std::unique_ptr<Driver> driver = make_fake_driver(world, "vmirror");
+  Reconciler reconciler{{},
+                        [](const Observed& observed) { return locate(observed, "host"); },
+                        [this](const Desired& desired, const Observed& observed) {
+                          return driver->realise(desired, observed);
+                        }};
+};
+
+const std::vector<Policy> kPolicies = {policy("a", "vnet[01]", {LocalTarget{}, RspanTarget{100}}),
+                                       policy("b", "vnet2", {LocalTarget{}})};
+
+TEST(Reconciler, NothingIsChangedBeforeAPolicyIsKnown) {
+  Shell shell;
+  shell.reconciler.set_policies(kPolicies);
+  shell.run(kSecond);
+  const std::string mirrored = shell.switch_text();
+  Shell after;  // A daemon that starts with its predecessor's mirrors there and a bad folder.
+  after.world = shell.world;
+  after.driver = make_fake_driver(shell.world, "vmirror");
+  EXPECT_EQ(after.run(5 * kSecond), "oooooo");
+  EXPECT_EQ(after.switch_text(), mirrored);
+  EXPECT_FALSE(after.snapshot().in_sync());
+}
+
+TEST(Reconciler, ObserveApplyReadBackThenOnceASecond) {
+  Shell shell;
+  shell.reconciler.set_policies(kPolicies);
+  // The read-back; then its own changes hint once more; then the timer.
+  EXPECT_EQ(shell.run(10 * kMillisecond), "oao");
+  EXPECT_TRUE(shell.snapshot().in_sync());
+  EXPECT_EQ(shell.run(3 * kSecond), "ooo");
+  EXPECT_EQ(shell.snapshot().sessions.size(), 5U);
+  EXPECT_EQ(shell.snapshot().drifts, 0U);
+}
+
+TEST(Reconciler, APortThatAppearsIsMirroredAtOnce) {
+  Shell shell;
+  shell.reconciler.set_policies({policy("a", "vnet*", {LocalTarget{}})});
+  shell.run(1500 * kMillisecond);
+  shell.world->edit([](auto& switches) { switches["br0"].sw.ports["vnet9"].name = "vnet9"; });
+  EXPECT_EQ(shell.run(0), "oao");
+  EXPECT_EQ(shell.snapshot().sessions.back().name, "vnet9@local");
+  EXPECT_TRUE(shell.snapshot().sessions.back().in_place);
+  EXPECT_EQ(shell.snapshot().drifts, 0U);
+}
+
+TEST(Reconciler, PoliciesThatGoTakeTheirMirrorsWithThem) {
+  Shell shell;
+  const std::string before = shell.switch_text();
+  shell.reconciler.set_policies(kPolicies);
+  shell.run(kSecond);
+  EXPECT_NE(shell.switch_text(), before);
+  shell.reconciler.set_policies({});
+  EXPECT_EQ(shell.run(100 * kMillisecond), "oao");
+  EXPECT_EQ(shell.switch_text(), before);
+  EXPECT_TRUE(shell.snapshot().sessions.empty());
+}
+
+TEST(Reconciler, APolicyExpiresByItself) {
+  Shell shell;
+  const std::string before = shell.switch_text();
+  Policy p = policy("a", "vnet0", {LocalTarget{}});
+  p.expires = shell.now + 5 * kSecond;
+  shell.reconciler.set_policies({p});
+  shell.run(4 * kSecond);
+  EXPECT_NE(shell.switch_text(), before);
+  shell.run(2 * kSecond);
+  EXPECT_EQ(shell.switch_text(), before);
+}
+
+TEST(Reconciler, HandEditsAreDriftAndMended) {
+  Shell shell;
+  shell.reconciler.set_policies(kPolicies);
+  shell.run(kSecond);
+  const std::string wanted = shell.switch_text();
+  shell.world->edit([](auto& switches) {
+    for (auto& [name, mirror] : switches["br0"].sw.mirrors)
+      if (name != "theirs") mirror.snaplen = 64;
+  });
+  shell.run(kSecond);
+  EXPECT_EQ(shell.switch_text(), wanted);
+  EXPECT_EQ(shell.snapshot().drifts, 1U);
+}
+
+TEST(Reconciler, AFightIsSlowedDownAndTold) {
+  Shell shell;
+  shell.reconciler.set_policies(kPolicies);
+  shell.run(kSecond);
+  for (int i = 0; i < 20; ++i) {
+    shell.world->edit([](auto& switches) {
+      for (auto& [name, mirror] : switches["br0"].sw.mirrors)
+        if (name != "theirs") mirror.snaplen = 64;
+    });
+    shell.run(10 * kMillisecond);
+  }
+  const auto error = shell.snapshot().apply_error;
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->remedy, "does another vmirrord run with the same owner?");
+  shell.run(kSecond);
+  EXPECT_TRUE(shell.snapshot().in_sync());
+}
+
+TEST(Reconciler, AnUnreadableSwitchIsLeftAsItIs) {
+  Shell shell;
+  shell.reconciler.set_policies(kPolicies);
+  shell.run(kSecond);
+  const std::string mirrored = shell.switch_text();
+  shell.world->set_reachable(false);
+  shell.reconciler.set_policies({});  // Even what a person asks for waits.
+  shell.run(10 * kSecond);
+  EXPECT_TRUE(shell.snapshot().observe_error);
+  for (const SessionStatus& s : shell.snapshot().sessions)
+    EXPECT_EQ(s.state, SessionState::unknown);
+  shell.world->set_reachable(true);
+  EXPECT_EQ(shell.switch_text(), mirrored);
+  shell.run(2 * kSecond);
+  EXPECT_FALSE(shell.snapshot().observe_error);
+  EXPECT_TRUE(shell.snapshot().sessions.empty());
+}
+
+TEST(Reconciler, StepsThatFailAreTriedEverMoreRarely) {
+  Shell shell;
+  int applies = 0;
+  std::vector<Time> at;
+  Reconciler reconciler(
+      {}, [](const Observed& o) { return locate(o, "host"); },
+      [&](const Desired& d, const Observed& o) { return shell.driver->realise(d, o); });
+  reconciler.set_policies(kPolicies);
+  for (Time now = shell.now; now < shell.now + 120 * kSecond;) {
+    const auto action = reconciler.next(now);
+    if (const auto* wait = std::get_if<Reconciler::Wait>(&action)) {
+      now = wait->until;
+    } else if (std::holds_alternative<Reconciler::Apply>(action)) {
+      ++applies;
+      at.push_back(now - shell.now);
+      reconciler.applied(fail(Error::Kind::refused, "no"), now);
+    } else {
+      reconciler.observed(shell.driver->observe(), now);
+    }
+  }
+  // 0, 0.1, 0.3, 0.7, 1.5, 3.1, 6.3, 12.7, 25.5, 51.1, then every 30 s.
+  ASSERT_GE(at.size(), 11U);
+  EXPECT_EQ(at[1], 100 * kMillisecond);
+  EXPECT_EQ(at[4], 1500 * kMillisecond);
+  EXPECT_LE(applies, 13);
+  EXPECT_EQ(reconciler.snapshot(0).sessions[0].state, SessionState::failed);
+}
+
+TEST(Reconciler, AChangeThatDoesNotTakeIsAFailureNotALoop) {
+  Shell shell;
+  std::string did;
+  shell.reconciler.set_policies(kPolicies);
+  for (Time end = shell.now + 10 * kSecond; shell.now < end;) {
+    const auto action = shell.reconciler.next(shell.now);
+    if (const auto* wait = std::get_if<Reconciler::Wait>(&action)) {
+      shell.now = wait->until;
+    } else if (std::holds_alternative<Reconciler::Apply>(action)) {
+      did += 'a';
+      shell.reconciler.applied({}, shell.now);  // Yes, says the switch, and does nothing.
+    } else {
+      shell.reconciler.observed(shell.driver->observe(), shell.now);
+    }
+    ASSERT_LT(did.size(), 20U);
+  }
+  ASSERT_TRUE(shell.snapshot().apply_error);
+  EXPECT_NE(shell.snapshot().apply_error->what.find("does not show it"), std::string::npos);
+}
+
+TEST(Reconciler, HistoryIsBounded) {
+  Shell shell;
+  for (int i = 0; i < 300; ++i) {
+    shell.reconciler.set_policies(i % 2 == 0 ? kPolicies : std::vector<Policy>{});
+    shell.run(10 * kMillisecond);
+  }
+  EXPECT_EQ(shell.snapshot().history.size(), 256U);
+  EXPECT_GT(shell.snapshot().events, 256U);
+}
+
+/// For every n: the nth operation fails, or is done and its answer lost. Afterwards the switch is
+/// as it is without faults, nothing foreign was touched, and the status says in sync.
+class FaultSweep : public testing::TestWithParam<FakeWorld::Fault> {};
+
+TEST_P(FaultSweep, EveryFaultConvergesToTheSameState) {
+  const std::vector<Policy> later = {policy("a", "vnet1", {LocalTarget{}, RspanTarget{101}})};
+  const auto play = [&](std::size_t n, bool& tripped) {
+    Shell shell;
+    if (n > 0) shell.world->arm(n, GetParam());
+    const std::string foreign = test::foreign_text(**make_fake_driver(shell.world, "x")->observe());
+    for (const auto& policies : {kPolicies, later}) {
+      shell.reconciler.set_policies(policies);
+      shell.run(kSecond);
+    }
+    tripped = shell.world->disarm();
+    shell.run(2 * kSecond);
+    EXPECT_TRUE(shell.snapshot().in_sync()) << n;
+    const std::string end = shell.switch_text();
+    EXPECT_EQ(test::foreign_text(**shell.driver->observe()), foreign) << n;
+    return end;
+  };
+  bool tripped = false;
+  const std::string expected = play(0, tripped);
+  std::size_t n = 2;  // The first operation is the test's own look.
+  for (tripped = true; tripped && n < 1000; ++n) EXPECT_EQ(play(n, tripped), expected) << n;
+  EXPECT_GT(n, 15U) << "the sweep ended early";
+}
+INSTANTIATE_TEST_SUITE_P(Faults, FaultSweep,
+                         testing::Values(FakeWorld::Fault::fail, FakeWorld::Fault::drop));
+
+TEST(MirrorIndex, TheLocalSessionsNics) {
+  Shell shell;
+  shell.world->edit([](auto& switches) {
+    switches["br0"].sw.ports["vnet0"].mac = *Mac::parse("52:54:00:00:00:01");
+    switches["br0"].sw.ports["vnet0"].vm = "dc-1";
+    switches["br0"].sw.ports["vnet0"].vlan = 5;
+    switches["br0"].sw.ports["vnet1"].mac = *Mac::parse("52:54:00:00:00:02");
+  });
+  Policy p = policy("a", "vnet0", {LocalTarget{}});
+  p.direction = Direction::out;
+  shell.reconciler.set_policies({p, policy("b", "vnet1", {RspanTarget{100}})});
+  shell.run(kSecond);
+  const auto index = shell.snapshot().index;
+  ASSERT_EQ(index->nics.size(), 1U);
+  EXPECT_EQ(index->nics[0].port, "br0/vnet0");
+  EXPECT_EQ(index->nics[0].vm, "dc-1");
+  EXPECT_EQ(index->nics[0].direction, Direction::out);
+  EXPECT_EQ(index->nics[0].vlan, 5);
+  shell.run(5 * kSecond);
+  EXPECT_EQ(shell.snapshot().index, index);  // The same value while nothing changes.
+}
+
+}  // namespace
+}  // namespace vmirror
