@@ -35,7 +35,7 @@ class Daemon:
     def _answers(self):
         if not self.world.alive(self.name):
             with open(self.world.log_of(self.name), encoding="utf-8", errors="replace") as log:
-                raise RuntimeError(f"vmirrord of {self.name} ended: {log.read()[-2000:]}")
+                raise RuntimeError(f"vmirrord of {self.name} ended with {self.world.processes[self.name].poll()}: {log.read()[-2000:]}")
         return self.ask("status")
 
     def kill(self):

@@ -48,6 +48,9 @@ class SystemTest(unittest.TestCase):
         before = len(result.failures) + len(result.errors) if result else 0
         out = super().run(result)
         if result and len(result.failures) + len(result.errors) > before:
+            for name, process in self.world.processes.items():
+                if process.poll() is not None:
+                    print(f"{name} had ended with {process.returncode}", file=sys.stderr)
             print(f"the logs are in {self.world.save_logs('vmirror-test-')}", file=sys.stderr)
         return out
 
