@@ -79,6 +79,8 @@ struct Decapsulated {
   Origin origin;
 };
 
+class Envelopes;
+
 class Decapsulator {
  public:
   explicit Decapsulator(DecapOptions options);
@@ -92,11 +94,8 @@ class Decapsulator {
   /// counted).
   Decapsulated take(const Frame& frame, const Packet& packet);
 
-  /// The common case, at a small part of the cost: ERSPAN II in GRE in untagged IPv4 without
-  /// options, of a session and sender that `take` has accepted lately. True: the same as `take`
-  /// would give is in `inner` (which borrows from `frame`), `packet` and `origin`, and is counted.
-  /// False: nothing was done; it is for parse_packet and `take`.
-  bool take_again(const Frame& frame, Frame& inner, Packet& packet, Origin& origin);
+  /// For `take_again` (envelope.hpp): the common case, at a small part of the cost.
+  Envelopes& envelopes();
 
   /// Gives up fragments older than the timeout: the number of frames, all fragment_incomplete.
   std::uint64_t expire(Time now);
@@ -123,8 +122,9 @@ inline bool is_overlay_port(std::uint16_t port) {
   return port == udp_port::kVxlan || port == udp_port::kVxlanLinux || port == udp_port::kGeneve;
 }
 
-/// True when `take_again` may know the frame: GRE with a sequence number and ERSPAN's protocol,
-/// where it stands behind plain Ethernet and IPv4. One look, for the many that are bare.
+/// True when `take_again` (envelope.hpp) may know the frame: GRE with a sequence number and
+/// ERSPAN's protocol, where it stands behind plain Ethernet and IPv4. One look, for the many that
+/// are bare.
 inline bool may_be_erspan2(const Frame& frame) {
   return frame.bytes.size() >= 64 && load_be32(frame.bytes.data() + 34) == 0x100088be;
 }

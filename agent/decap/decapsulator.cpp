@@ -1,8 +1,5 @@
 // Composes the parsers of the encapsulations: takes one layer off after the other until the frame
 // is bare, then checks and counts the session.
-#include <algorithm>
-#include <new>
-
 #include "agent/decap/decap.hpp"
 #include "agent/decap/envelope.hpp"
 #include "agent/decap/erspan.hpp"
@@ -138,8 +135,8 @@ struct Decapsulator::State {
   DecapOptions options;
   Fragments fragments;
   Sessions sessions;
-  Envelopes envelopes;
   std::array<std::uint64_t, 8> taken_off{};
+  Envelopes envelopes{taken_off[static_cast<std::size_t>(Encapsulation::erspan2)]};
   std::array<std::uint64_t, kDecapErrors> errors{};
   std::unique_ptr<std::uint8_t[]> rspan_buffer;  ///< Made at the first RSPAN copy.
   static constexpr std::size_t kRspanBuffer = 65536;
@@ -269,40 +266,9 @@ Decapsulated Decapsulator::take(const Frame& frame, const Packet& packet) {
   return out;
 }
 
-bool Decapsulator::take_again(const Frame& frame, Frame& inner, Packet& packet, Origin& origin) {
-  State& s = *state_;
-  const Envelopes::Known* known = s.envelopes.find(frame);
-  if (known == nullptr) return false;
-  const std::uint8_t* at = frame.bytes.data();
-  const std::size_t wire_end = std::size_t{14} + load_be16(at + 16);
-  const std::size_t end = std::min(wire_end, frame.bytes.size());
-  if (end < Envelopes::kSize + 14 || wire_end > 0xffff) return false;
-  inner = frame;
-  inner.bytes = {at + Envelopes::kSize, end - Envelopes::kSize};
-  inner.wire_size = static_cast<std::uint32_t>(wire_end - Envelopes::kSize);
-  const std::uint16_t vlan = load_be16(at + 42) & 0xfff;
-  const auto tag = static_cast<ErspanHeader::Tag>(at[44] >> 3 & 3);
-  if (tag == ErspanHeader::Tag::isl || tag == ErspanHeader::Tag::taken_out) {
-    inner.stripped = {ethertype::kVlan, static_cast<std::uint16_t>((at[44] & 0xe0) << 8 | vlan)};
-    inner.wire_size += 4;
-  }
-  new (&packet) Packet(parse_packet(inner.bytes, LinkType::ethernet, inner.stripped));  // No copy.
-  if (may_be_encapsulated(packet, std::nullopt)) return false;  // More to take off.
-
-  origin = known->origin;
-  origin.truncated = (at[44] & 4) != 0;
-  origin.vlan = vlan;
-  origin.port_index = load_be32(at + 46) & 0xfffff;
-  SessionCounters& c = known->entry->counters;
-  ++c.received;
-  c.last = frame.time;
-  c.bytes += inner.wire_size;
-  c.truncated += origin.truncated ? 1 : 0;
-  known->entry->window.see(load_be32(at + 38));
-  ++s.taken_off[static_cast<std::size_t>(Encapsulation::erspan2)];
-  return true;
+Envelopes& Decapsulator::envelopes() {
+  return state_->envelopes;
 }
-
 std::uint64_t Decapsulator::expire(Time now) {
   return state_->fragments.expire(now);
 }

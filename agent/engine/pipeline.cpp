@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "agent/decap/envelope.hpp"
 #include "agent/engine/streams.hpp"
 
 namespace vmirror {
@@ -62,6 +63,7 @@ struct Pipeline::State {
 
   PipelineOptions options;
   Decapsulator decap;
+  Envelopes& envelopes = decap.envelopes();
   FlowTable flows;
   Inventory inventory;
   CoverageCounter coverage;
@@ -109,7 +111,7 @@ inline void Pipeline::State::take_in(const Frame& frame) {
   Item& item = items[count];
   counters.received_bytes += frame.wire_size;
   bool borrowed = false;
-  if (may_be_erspan2(frame) && decap.take_again(frame, item.inner, item.packet, item.origin)) {
+  if (may_be_erspan2(frame) && take_again(envelopes, frame, item.inner, item.packet, item.origin)) {
     ++counters.analysed;
     item.frame = &item.inner;
   } else {
@@ -352,7 +354,7 @@ void Pipeline::State::housekeep(Time now, std::size_t frames) {
     requests_expired = now;
   }
   if (inventory.changed()) {
-    const std::vector<const Asset*> changed = inventory.take_changed();
+    const std::span<const Asset* const> changed = inventory.take_changed();
     if (eve.assets())
       for (const Asset* asset : changed) eve.write_asset(*asset);
   }

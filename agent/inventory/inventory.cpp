@@ -88,8 +88,9 @@ struct Inventory::State {
   std::vector<std::uint32_t> index;  ///< Open addressing by MAC: one more than the place.
   std::unordered_map<IpAddress, Holder> by_ip;
   std::vector<std::uint32_t> changed;
-  std::uint32_t hand = 0;  ///< Where the search for what gives way goes on.
-  std::string room;        ///< For a fact's text.
+  std::vector<const Asset*> told;  ///< What take_changed gave.
+  std::uint32_t hand = 0;          ///< Where the search for what gives way goes on.
+  std::string room;                ///< For a fact's text.
 
   std::size_t home(const Mac& mac) const {
     return (std::hash<Mac>()(mac) * 0x9e3779b97f4a7c15ULL >> 32) & (index.size() - 1);
@@ -192,28 +193,37 @@ struct Inventory::State {
     seen[place].vlan = vlan;
   }
 
+  /// Unbinds the oldest address where there are as many as may be; empty where there is room.
+  std::unordered_map<IpAddress, Holder>::node_type make_room(std::uint32_t place) {
+    std::vector<IpAddress>& ips = said[place].asset.ips;
+    if (ips.size() < options.max_ips) return {};
+    auto node = by_ip.extract(ips.front());
+    ips.erase(ips.begin());
+    seen[place].address = 0;
+    ++counters.overflow;
+    return node;
+  }
+
   void bind(std::uint32_t place, const IpAddress& ip, bool by_fact) {
     if (!is_host(ip)) return;
-    const auto [at, is_new] = by_ip.try_emplace(ip, Holder{place, by_fact});
-    if (!is_new) {
+    const auto at = by_ip.find(ip);
+    if (at != by_ip.end()) {
       Holder& holder = at->second;
-      if (holder.place == place) {
-        holder.by_fact |= by_fact;
-        return;
-      }
-      if (holder.by_fact && !by_fact) return;
+      if (holder.place == place) holder.by_fact |= by_fact;
+      if (holder.place == place || (holder.by_fact && !by_fact)) return;
       std::erase(said[holder.place].asset.ips, ip);
       seen[holder.place].address = 0;
       mark(holder.place);
       holder = {place, by_fact};
+      make_room(place);
+    } else if (auto node = make_room(place)) {  // The oldest one's node is used again.
+      node.key() = ip;
+      node.mapped() = {place, by_fact};
+      by_ip.insert(std::move(node));
+    } else {
+      by_ip.emplace(ip, Holder{place, by_fact});
     }
     std::vector<IpAddress>& ips = said[place].asset.ips;
-    if (ips.size() >= options.max_ips) {
-      by_ip.erase(ips.front());
-      ips.erase(ips.begin());
-      seen[place].address = 0;
-      ++counters.overflow;
-    }
     ips.push_back(ip);
     std::erase(said[place].unbound, std::hash<IpAddress>()(ip));
     mark(place);
@@ -263,9 +273,15 @@ struct Inventory::State {
           std::min_element(properties.begin(), properties.end(),
                            [](const auto& a, const auto& b) { return a.last < b.last; });
       if (oldest == properties.end()) return;
-      properties.erase(oldest);
+      std::rotate(oldest, oldest + 1, properties.end());
+      AssetProperty& again = properties.back();  // With its memory.
+      again.attribute = fact.attribute;
+      again.value = value;
+      again.source = fact.source;
+      again.last = time;
+    } else {
+      properties.push_back({fact.attribute, std::string(value), fact.source, time});
     }
-    properties.push_back({fact.attribute, std::string(value), fact.source, time});
     mark(place);
   }
 };
@@ -346,9 +362,9 @@ bool Inventory::changed() const {
   return !state_->changed.empty();
 }
 
-std::vector<const Asset*> Inventory::take_changed() {
-  std::vector<const Asset*> out;
-  out.reserve(state_->changed.size());
+std::span<const Asset* const> Inventory::take_changed() {
+  std::vector<const Asset*>& out = state_->told;
+  out.clear();
   for (const std::uint32_t place : state_->changed) {
     state_->seen[place].changed = false;
     out.push_back(&state_->whole(place));

@@ -19,6 +19,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -67,8 +68,8 @@ class Inventory {
   /// True when `take_changed` has something.
   bool changed() const;
   /// Assets that are new or say something new since the last call (not: counters, times). Good
-  /// until the next call that is not const.
-  std::vector<const Asset*> take_changed();
+  /// until the next call that is not const. To be called now and then, or the list grows.
+  std::span<const Asset* const> take_changed();
 
  private:
   struct State;

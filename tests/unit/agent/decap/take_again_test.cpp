@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/decap/decap.hpp"
+#include "agent/decap/envelope.hpp"
 #include "tests/support/encapsulate.hpp"
 
 namespace vmirror {
@@ -52,7 +52,8 @@ struct Pair {
     Frame inner;
     Packet inner_packet;
     Origin origin;
-    if (may_be_erspan2(frame) && quick.take_again(frame, inner, inner_packet, origin)) {
+    if (may_be_erspan2(frame) &&
+        take_again(quick.envelopes(), frame, inner, inner_packet, origin)) {
       ++taken_quickly;
       ASSERT_EQ(expected.status, Decapsulated::Status::frame);
       EXPECT_EQ(text_of(inner, inner_packet, origin),
@@ -134,7 +135,8 @@ TEST(TakeAgain, NeverTakesARefusedSession) {
     Frame inner;
     Packet packet;
     Origin origin;
-    EXPECT_FALSE(decap.take_again(frame, inner, packet, origin));
+    EXPECT_TRUE(may_be_erspan2(frame));
+    EXPECT_FALSE(take_again(decap.envelopes(), frame, inner, packet, origin));
     EXPECT_EQ(decap.take(frame, parse_packet(frame.bytes, frame.link)).drop, Drop::unknown_session);
   }
 }

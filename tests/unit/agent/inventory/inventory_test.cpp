@@ -179,7 +179,7 @@ TEST(Inventory, TellsChangesOnce) {
   inventory.flow_started(flow(kA, "10.0.0.1", kB, "10.0.0.2"), 0, 64);
   EXPECT_FALSE(inventory.changed()) << "nothing new was said";
   learn_ip(inventory, kB, "10.0.0.2");
-  const std::vector<const Asset*> changed = inventory.take_changed();
+  const std::span<const Asset* const> changed = inventory.take_changed();
   ASSERT_EQ(changed.size(), 1u);
   EXPECT_EQ(changed[0]->mac, kB);
 }
