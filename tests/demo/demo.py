@@ -114,6 +114,7 @@ def tables(host, collector):
 LOOK_AROUND = """
 It stays up. To look around:
   nsenter -t {pid} -a --wd=/        # a shell on the demo's host; there:
+    export VMIRROR_SOCKET={host}
     {bin}/vmirror status
     {bin}/vmirror explain vnet-plc@local
     ovs-vsctl list Mirror
@@ -144,7 +145,7 @@ def main_inside(options):
     if options.keep:
         sys.stderr.write(LOOK_AROUND.format(
             pid=pid, bin=w.BIN, traffic=os.path.join(w.HERE, "traffic.py"), plc=w.GUESTS["plc"][0],
-            socket=collector.socket, directory=DIRECTORY))
+            host=host.socket, socket=collector.socket, directory=DIRECTORY))
         inside.stay()
     return 0
 
