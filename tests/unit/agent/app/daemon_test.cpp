@@ -1,0 +1,200 @@
+// The whole daemon, asked through its control socket: against a real Open vSwitch where one can run
+// here, and without a switch.
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "agent/api/http.hpp"
+#include "agent/app/wiring.hpp"
+#include "tests/support/ovs_sandbox.hpp"
+
+namespace vmirror {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+std::string text(const json::value& value) {
+  return std::string(value.as_string());
+}
+
+class DaemonTest : public testing::Test {
+ protected:
+  DaemonTest() {
+    char name[] = "/tmp/vmirror-daemon-XXXXXX";
+    folder = ::mkdtemp(name);
+    config.host = "test";
+    config.policies = folder + "/policies.d";
+    config.socket = folder + "/control.sock";
+    config.local.name = "local";
+    fs::create_directory(config.policies);
+  }
+  ~DaemonTest() override {
+    stop();
+    fs::remove_all(folder);
+  }
+  void start() {
+    auto made = Daemon::start(config);
+    ASSERT_TRUE(made) << made.error().text();
+    daemon = std::move(*made);
+    thread = std::thread([this] { ended = daemon->run(); });
+  }
+  void stop() {
+    if (!thread.joinable()) return;
+    daemon->stop();
+    thread.join();
+    daemon.reset();
+  }
+  json::object ask(const std::string& target, const std::string& method = "GET",
+                   const std::string& body = {}) {
+    const auto answer = http_call(config.socket, {method, target, body});
+    EXPECT_TRUE(answer) << answer.error().text();
+    return answer ? json::parse(answer->body).as_object() : json::object();
+  }
+  /// The value at a path of keys, "a.b", in the answer once `good` holds for it; else the last one.
+  json::value eventually(const std::string& target, const char* key,
+                         const std::function<bool(const json::value&)>& good) {
+    json::value value;
+    for (int i = 0; i < 1000; ++i) {
+      value = ask(target).at(key);
+      if (good(value)) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return value;
+  }
+  void put(const std::string& name, const std::string& text) {
+    std::ofstream(config.policies + "/" + name) << text;
+  }
+  static std::string policy(const std::string& name, const std::string& more = "") {
+    return "policy: " + name + "\nselect: [{port: \"p*\"}]\ntargets: [local]\n" + more;
+  }
+
+  Config config;
+  std::string folder;
+  std::unique_ptr<Daemon> daemon;
+  std::thread thread;
+  Result<void> ended;
+};
+
+TEST_F(DaemonTest, ACollectorDrivesNoSwitch) {
+  config.prometheus = PrometheusConfig{"127.0.0.1", 0};
+  InputConfig missing;
+  missing.name = missing.ring.interface = "no-such-nic";
+  config.inputs = {missing};
+  start();
+  EXPECT_GT(daemon->metrics_port(), 0);
+  const json::object status = ask("/v1/status");
+  EXPECT_EQ(status.at("host"), "test");
+  EXPECT_EQ(status.at("switch").at("state"), "none");
+  EXPECT_TRUE(status.at("sessions").as_array().empty());
+  EXPECT_TRUE(status.at("policy_error").is_null());
+  const auto error = eventually("/v1/status", "inputs", [](const json::value& inputs) {
+    return inputs.at(0).as_object().if_contains("error") != nullptr;
+  });
+  EXPECT_EQ(error.at(0).at("name"), "no-such-nic");
+  EXPECT_EQ(ask("/v1/policies", "PUT", policy("a")).at("error").at("kind"), "unsupported");
+  stop();
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(http_call(config.socket, {}).error().kind, Error::Kind::unreachable);
+}
+
+TEST_F(DaemonTest, AnUnreachableSwitchIsAState) {
+  config.driver = DriverConfig{};
+  config.driver->ovs.remote = "unix:" + folder + "/nobody.sock";
+  config.driver->ovs.timeout = std::chrono::milliseconds(100);
+  config.on_stop = OnStop::keep;
+  start();
+  const auto sw = eventually("/v1/status", "switch",
+                             [](const json::value& s) { return s.at("state") == "unreachable"; });
+  EXPECT_EQ(sw.at("error").at("kind"), "unreachable");
+  EXPECT_FALSE(ask("/v1/plan").at("in_sync").as_bool());
+}
+
+TEST_F(DaemonTest, OneEveOutput) {
+  config.eve = {SinkOptions{}, SinkOptions{}};
+  EXPECT_EQ(Daemon::start(config).error().kind, Error::Kind::unsupported);
+}
+
+class DaemonOnOvs : public DaemonTest {
+ protected:
+  void SetUp() override {
+    if (const std::string why = test::OvsSandbox::unavailable(); !why.empty()) GTEST_SKIP() << why;
+    test::OvsSandbox::Options options;
+    options.vswitchd = false;  // The database is enough: mirrors are put, nothing moves.
+    ovs = std::make_unique<test::OvsSandbox>(options);
+    ovs->vsctl("add-br br0 -- add-port br0 p1 -- add-port br0 p2");
+    config.driver = DriverConfig{};
+    config.driver->ovs.remote = ovs->remote();
+  }
+  std::string mirrors() { return ovs->vsctl("get Bridge br0 mirrors"); }
+
+  std::unique_ptr<test::OvsSandbox> ovs;
+};
+
+TEST_F(DaemonOnOvs, AppliedKeptExplainedForgotten) {
+  start();
+  const json::object kept = ask("/v1/policies", "PUT", policy("a"));
+  EXPECT_EQ(text(kept.at("file")), config.policies + "/a.yaml");
+  const json::object sessions = ask("/v1/sessions");
+  ASSERT_EQ(sessions.at("sessions").as_array().size(), 2U);
+  EXPECT_EQ(sessions.at("sessions").at(0).at("name"), "p1@local");
+  EXPECT_EQ(sessions.at("sessions").at(0).at("state"), "pending");
+  EXPECT_TRUE(ask("/v1/plan").at("in_sync").as_bool());
+  EXPECT_NE(mirrors(), "[]");
+
+  const json::object explained = ask("/v1/explain/p1%40local");
+  const auto& lines = explained.at("lines").as_array();
+  EXPECT_EQ(lines.at(1), "policy   a asks for both of port br0/p1, to local");
+  EXPECT_EQ(text(lines.at(2)), "file     " + config.policies + "/a.yaml");
+  EXPECT_EQ(ask("/v1/explain/nobody").at("error").at("kind"), "missing");
+
+  ask("/v1/policies/a", "DELETE");
+  EXPECT_EQ(mirrors(), "[]");
+  EXPECT_EQ(ask("/v1/policies/a", "DELETE").at("error").at("kind"), "missing");
+}
+
+TEST_F(DaemonOnOvs, AFileThatAppearsActsAndABadOneLeavesItInForce) {
+  start();
+  put("a.yaml", policy("a"));
+  eventually("/v1/sessions", "sessions",
+             [](const json::value& s) { return s.as_array().size() == 2; });
+  const std::string before = mirrors();
+  EXPECT_NE(before, "[]");
+  put("a.yaml", policy("a", "snapln: 5\n"));
+  const auto error =
+      eventually("/v1/status", "policy_error", [](const json::value& e) { return !e.is_null(); });
+  EXPECT_EQ(text(error.at("where")), config.policies + "/a.yaml:4");
+  EXPECT_EQ(error.at("what"), "unknown key `snapln`");
+  EXPECT_EQ(error.at("remedy"), "write `snaplen`");
+  EXPECT_EQ(mirrors(), before);
+  EXPECT_EQ(ask("/v1/policies", "PUT", policy("b")).at("error").at("kind"), "refused");
+}
+
+TEST_F(DaemonOnOvs, MirrorsGoOrStayWhenItStops) {
+  put("a.yaml", policy("a"));
+  for (const OnStop on_stop : {OnStop::keep, OnStop::remove}) {
+    config.on_stop = on_stop;
+    start();
+    eventually("/v1/plan", "in_sync", [](const json::value& v) { return v.as_bool(); });
+    EXPECT_NE(mirrors(), "[]");
+    stop();
+    EXPECT_TRUE(ended);
+    EXPECT_EQ(mirrors() == "[]", on_stop == OnStop::remove);
+  }
+}
+
+TEST_F(DaemonOnOvs, WhatSomebodyTakesAwayComesBack) {
+  put("a.yaml", policy("a"));
+  start();
+  eventually("/v1/plan", "in_sync", [](const json::value& v) { return v.as_bool(); });
+  ovs->vsctl("clear Bridge br0 mirrors");
+  eventually("/v1/status", "reconcile",
+             [](const json::value& r) { return r.at("drifts") == 1 && r.at("in_sync") == true; });
+  EXPECT_NE(mirrors(), "[]");
+}
+
+}  // namespace
+}  // namespace vmirror
