@@ -19,6 +19,7 @@ constexpr Bench kBenches[] = {
     {"live", "a veth at top speed, against a bare TPACKET_V3 loop (root)", bench_live},
     {"mirror_latency", "from a port's insertion into OVSDB to its mirror there (root)",
      bench_mirror_latency},
+    {"idle", "vmirrord with a mirror and no traffic (root)", bench_idle},
 };
 
 constexpr Part kParts[] = {

@@ -10,6 +10,7 @@ void bench_erspan(Report& report);
 void bench_memory(Report& report);
 void bench_protocols(Report& report);
 void bench_live(Report& report);
+void bench_idle(Report& report);
 void bench_mirror_latency(Report& report);
 
 int part_pass(const std::vector<std::string>& arguments);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <optional>
 #include <thread>
 
 #include "plugin/api/plan.hpp"
@@ -16,6 +17,7 @@
 #include "plugin/ovs/schema.hpp"
 #include "plugin/ovsdb/client.hpp"
 #include "tests/bench/benches.hpp"
+#include "tests/bench/daemon.hpp"
 #include "tests/support/ovs_sandbox.hpp"
 
 namespace vmirror::bench {
@@ -127,8 +129,11 @@ class Other {
   std::unique_ptr<ovsdb::Client> client_;
 };
 
+/// Who mirrors the ports: the shortest loop that there is, or vmirrord.
+enum class By { reconciler, daemon };
+
 /// A port after the other, each as it is seen selected.
-void measure(Report& report, const std::string& name, std::size_t ports, bool vswitchd) {
+void measure(Report& report, const std::string& name, std::size_t ports, bool vswitchd, By by) {
   constexpr std::size_t kRepetitions = 101;
   constexpr double kOvnMilliseconds = 25;
   OvsSandbox::Options options;
@@ -139,7 +144,13 @@ void measure(Report& report, const std::string& name, std::size_t ports, bool vs
   std::vector<std::string> names;
   for (std::size_t i = 0; i < ports; i++) names.push_back("old" + std::to_string(i));
   other.add(names);
-  const Reconciler reconciler(sandbox.remote());
+  std::optional<Reconciler> reconciler;
+  std::optional<Daemon> daemon;
+  if (by == By::daemon) {
+    daemon.emplace(sandbox);
+  } else {
+    reconciler.emplace(sandbox.remote());
+  }
   other.wait_for_selected(ports);
 
   std::vector<double> milliseconds;
@@ -164,8 +175,9 @@ void bench_mirror_latency(Report& report) {
     report.note("mirror_latency: left out, " + why);
     return;
   }
-  measure(report, "mirror_latency.3_ports", 3, true);
-  measure(report, "mirror_latency.1000_ports", 1000, false);
+  measure(report, "mirror_latency.3_ports", 3, true, By::reconciler);
+  measure(report, "mirror_latency.1000_ports", 1000, false, By::reconciler);
+  if (Daemon::is_built()) measure(report, "mirror_latency.vmirrord", 3, true, By::daemon);
 }
 
 }  // namespace vmirror::bench

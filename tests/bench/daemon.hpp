@@ -1,0 +1,28 @@
+// A vmirrord of its own against a sandbox's Open vSwitch, mirroring the ports old* and new* to the
+// local engine: for what is measured of the daemon as a whole.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "tests/support/ovs_sandbox.hpp"
+
+namespace vmirror::bench {
+
+class Daemon {
+ public:
+  /// The program next to this one. Throws std::runtime_error when it can't be started.
+  explicit Daemon(test::OvsSandbox& sandbox);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  static bool is_built();
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_ = 0;
+};
+
+}  // namespace vmirror::bench
