@@ -154,21 +154,28 @@ def offline(options, reason):
     """Without namespaces: a capture file, decapsulated and analysed by the same pipeline."""
     say(f"{reason}; showing the offline half: a capture file of an ERSPAN II mirror")
     with tempfile.TemporaryDirectory(prefix="vmirror-demo-") as directory:
-        path = os.path.join(directory, "erspan.pcap")
+        path, eve = os.path.join(directory, "erspan.pcap"), os.path.join(directory, "eve.json")
         capture.write(path)
         vmirror = os.path.join(w.BIN, "vmirror")
+        out = subprocess.run([vmirror, "analyze", "--json", "--eve", eve, path], check=True,
+                             capture_output=True)
+        report = json.loads(out.stdout)
+        with open(eve, encoding="utf-8") as lines:
+            events = [json.loads(line) for line in lines]
+        assets = list({event["asset"]["mac"]: event["asset"]  # The latest of each.
+                       for event in events if event["event_type"] == "asset"}.values())
         if options.json:
-            out = subprocess.run([vmirror, "analyze", "--json", path], check=True, capture_output=True)
-            report = json.loads(out.stdout)
-            dropped = report["dropped"]
-            frames = {"received": report["packets"], "dropped": dropped,
-                      "analysed": report["packets"] - sum(dropped.values())}
+            frames = {"received": report["packets"], "analysed": report["analysed"],
+                      "dropped": report["dropped"]}
             print(json.dumps({"offline": reason, "sessions": [], "frames": frames, "coverage": [],
-                              "assets": report["assets"], "analyze": report}))
+                              "assets": assets, "analyze": report}))
             return 0
-        for command in ("analyze", "dissect"):
+        for command in ("dissect", "analyze"):
             print(f"\n--- vmirror {command} erspan.pcap", flush=True)
             subprocess.run([vmirror, command, path], check=True)
+        print("\n--- assets of its EVE events")
+        for asset in assets:
+            print(f"{asset['mac']}  {asset.get('vendor', '-'):26}{' '.join(asset['ips'])}")
     return 0
 
 
