@@ -96,6 +96,9 @@ class Decapsulator {
 
   /// For `take_again` (envelope.hpp): the common case, at a small part of the cost.
   Envelopes& envelopes();
+  /// Goes on where `take_again` said Again::more: what it gave of `outer`. The same as `take`.
+  Decapsulated take_inner(const Frame& outer, const Frame& inner, const Packet& packet,
+                          const Origin& origin);
 
   /// Gives up fragments older than the timeout: the number of frames, all fragment_incomplete.
   std::uint64_t expire(Time now);

@@ -150,6 +150,7 @@ struct Decapsulator::State {
   void drop(Decapsulated& out, Drop kind, DecapError error = DecapError::none);
   void refuse(Decapsulated& out, DecapError error);
   void peel(Decapsulated& out, std::uint32_t& sequence, bool& has_sequence);
+  void settle(Decapsulated& out, const std::uint32_t* sequence);
 };
 
 void Decapsulator::State::drop(Decapsulated& out, Drop kind, DecapError error) {
@@ -233,6 +234,12 @@ void Decapsulator::State::peel(Decapsulated& out, std::uint32_t& sequence, bool&
   }
 }
 
+/// Counts the session of what was taken off, and refuses it where it isn't accepted.
+void Decapsulator::State::settle(Decapsulated& out, const std::uint32_t* sequence) {
+  const bool accepted = sessions.count(out.origin, out.frame, sequence);
+  if (!accepted && out.status == Decapsulated::Status::frame) drop(out, Drop::unknown_session);
+}
+
 Decapsulator::Decapsulator(DecapOptions options)
     : state_(std::make_unique<State>(std::move(options))) {}
 Decapsulator::~Decapsulator() = default;
@@ -250,19 +257,30 @@ Decapsulated Decapsulator::take(const Frame& frame, const Packet& packet) {
     std::uint32_t sequence = 0;
     bool has_sequence = false;
     s.peel(out, sequence, has_sequence);
-    if (out.origin.depth > 0) {
-      const bool accepted =
-          s.sessions.count(out.origin, out.frame, has_sequence ? &sequence : nullptr);
-      if (!accepted && out.status == Decapsulated::Status::frame)
-        s.drop(out, Drop::unknown_session);
-      // Sessions past the bound share an entry, which has no sequence: they go the long way.
-      if (out.status == Decapsulated::Status::frame && out.origin.depth == 1 &&
-          s.sessions.last()->counters.encapsulation == Encapsulation::erspan2)
-        s.envelopes.remember(frame, out.origin, s.sessions.last());
-    }
+    if (out.origin.depth > 0) s.settle(out, has_sequence ? &sequence : nullptr);
+    // Sessions past the bound share an entry, which has no sequence: they go the long way.
+    if (out.status == Decapsulated::Status::frame && out.origin.depth == 1 &&
+        s.sessions.last()->counters.encapsulation == Encapsulation::erspan2)
+      s.envelopes.remember(frame, out.origin, s.sessions.last());
   }
   if (out.origin.depth == 0 && !s.options.accept_bare && out.status == Decapsulated::Status::frame)
     s.drop(out, Drop::not_mirrored);
+  return out;
+}
+
+Decapsulated Decapsulator::take_inner(const Frame& outer, const Frame& inner, const Packet& packet,
+                                      const Origin& origin) {
+  State& s = *state_;
+  Decapsulated out;
+  out.frame = inner;
+  out.packet = packet;
+  out.origin = origin;
+  ++s.taken_off[static_cast<std::size_t>(Encapsulation::erspan2)];
+  s.fragments.release();
+  std::uint32_t sequence = load_be32(outer.bytes.data() + 38);
+  bool has_sequence = true;
+  s.peel(out, sequence, has_sequence);
+  s.settle(out, has_sequence ? &sequence : nullptr);
   return out;
 }
 

@@ -19,6 +19,8 @@
 
 namespace vmirror {
 
+enum class Again : std::uint8_t;
+
 /// The few envelopes that came last, by a hash of sender and session.
 class Envelopes {
  public:
@@ -73,26 +75,32 @@ class Envelopes {
            ((load(at + 20) ^ word(0, 0, 0, 47)) & word(0xbf, 255, 0, 255));
   }
 
-  friend bool take_again(Envelopes&, const Frame&, Frame&, Packet&, Origin&);
+  friend Again take_again(Envelopes&, const Frame&, Frame&, Packet&, Origin&);
 
   std::uint64_t& taken_off_;
   static constexpr std::size_t kKnown = 16;
   std::array<Known, kKnown> known_{};
 };
 
+/// What `take_again` made of a frame.
+enum class Again : std::uint8_t {
+  no,    ///< Nothing: it is for parse_packet and `take`.
+  done,  ///< What `take` would give; it is counted.
+  more,  ///< What is inside may be encapsulated again: it is for Decapsulator::take_inner.
+};
+
 /// The common case, at a small part of the cost: ERSPAN II in GRE in untagged IPv4 without options,
 /// of a session and sender that Decapsulator::take has accepted lately. The frame is one of
-/// may_be_erspan2. True: the same as `take` would give is in `inner` (which borrows from `frame`),
-/// `packet` and `origin`, and is counted. False: nothing was done; it is for parse_packet and
-/// `take`.
-inline bool take_again(Envelopes& envelopes, const Frame& frame, Frame& inner, Packet& packet,
-                       Origin& origin) {
+/// may_be_erspan2. What was taken off is in `inner` (which borrows from `frame`), `packet` and
+/// `origin`.
+inline Again take_again(Envelopes& envelopes, const Frame& frame, Frame& inner, Packet& packet,
+                        Origin& origin) {
   const Envelopes::Known* known = envelopes.find(frame);
-  if (known == nullptr) return false;
+  if (known == nullptr) return Again::no;
   const std::uint8_t* at = frame.bytes.data();
   const std::size_t wire_end = std::size_t{14} + load_be16(at + 16);
   const std::size_t end = std::min(wire_end, frame.bytes.size());
-  if (end < Envelopes::kSize + 14 || wire_end > 0xffff) return false;
+  if (end < Envelopes::kSize + 14 || wire_end > 0xffff) return Again::no;
   inner = frame;
   inner.bytes = {at + Envelopes::kSize, end - Envelopes::kSize};
   inner.wire_size = static_cast<std::uint32_t>(wire_end - Envelopes::kSize);
@@ -103,12 +111,11 @@ inline bool take_again(Envelopes& envelopes, const Frame& frame, Frame& inner, P
     inner.wire_size += 4;
   }
   new (&packet) Packet(parse_packet(inner.bytes, LinkType::ethernet, inner.stripped));  // No copy.
-  if (may_be_encapsulated(packet, std::nullopt)) return false;  // More to take off.
-
   origin = known->origin;
   origin.truncated = (at[44] & 4) != 0;
   origin.vlan = vlan;
   origin.port_index = load_be32(at + 46) & 0xfffff;
+  if (may_be_encapsulated(packet, std::nullopt)) return Again::more;
   SessionCounters& c = known->entry->counters;
   ++c.received;
   c.last = frame.time;
@@ -116,7 +123,7 @@ inline bool take_again(Envelopes& envelopes, const Frame& frame, Frame& inner, P
   c.truncated += origin.truncated ? 1 : 0;
   known->entry->window.see(load_be32(at + 38));
   ++envelopes.taken_off_;
-  return true;
+  return Again::done;
 }
 
 }  // namespace vmirror

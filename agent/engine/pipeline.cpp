@@ -83,7 +83,7 @@ struct Pipeline::State {
   std::size_t count = 0;  ///< Items that wait for the second stage.
 
   void take_in(const Frame& frame);
-  bool unwrap(const Frame& frame, Item& item);
+  bool unwrap(const Decapsulated& taken, Item& item);
   void run_group();
   void analyse(Item& item);
   void begin_flow(const Item& item, FlowTable::Entry& entry);
@@ -111,17 +111,26 @@ inline void Pipeline::State::take_in(const Frame& frame) {
   Item& item = items[count];
   counters.received_bytes += frame.wire_size;
   bool borrowed = false;
-  if (may_be_erspan2(frame) && take_again(envelopes, frame, item.inner, item.packet, item.origin)) {
+  Again again = Again::no;
+  if (may_be_erspan2(frame))
+    again = take_again(envelopes, frame, item.inner, item.packet, item.origin);
+  if (again == Again::done) {
     ++counters.analysed;
     item.frame = &item.inner;
   } else {
-    new (&item.packet) Packet(parse_packet(frame.bytes, frame.link, frame.stripped));
+    if (again == Again::no)
+      new (&item.packet) Packet(parse_packet(frame.bytes, frame.link, frame.stripped));
     if (item.packet.error == HeaderError::link_truncated) [[unlikely]] {
       counters.drop(Drop::short_frame);
       return;
     }
-    if (may_be_encapsulated(item.packet, options.decap.rspan_vlan) || !options.decap.accept_bare) {
-      if (!unwrap(frame, item)) return;
+    if (again == Again::more || may_be_encapsulated(item.packet, options.decap.rspan_vlan) ||
+        !options.decap.accept_bare) {
+      if (!unwrap(again == Again::more
+                      ? decap.take_inner(frame, item.inner, item.packet, item.origin)
+                      : decap.take(frame, item.packet),
+                  item))
+        return;
       const std::uint8_t* at = item.inner.bytes.data();
       borrowed = at < frame.bytes.data() || at >= frame.bytes.data() + frame.bytes.size();
     } else {
@@ -135,9 +144,8 @@ inline void Pipeline::State::take_in(const Frame& frame) {
   if (++count == kGroup || borrowed) run_group();
 }
 
-/// The slow way: through the decapsulator. False: there is nothing to analyse.
-bool Pipeline::State::unwrap(const Frame& frame, Item& item) {
-  const Decapsulated taken = decap.take(frame, item.packet);
+/// What the decapsulator made of a frame. False: there is nothing to analyse.
+bool Pipeline::State::unwrap(const Decapsulated& taken, Item& item) {
   if (taken.status == Decapsulated::Status::held) {
     ++counters.held;
     return false;

@@ -43,7 +43,7 @@ std::string counts_of(const Decapsulator& decap) {
 /// Both ways, each with a decapsulator of its own that has seen the same before.
 struct Pair {
   Decapsulator quick{{}}, slow{{}};
-  int taken_quickly = 0;
+  int taken_quickly = 0, gone_on = 0;
 
   void take(const Buffer& bytes, Time time) {
     const Frame frame = frame_of(bytes, time);
@@ -52,14 +52,23 @@ struct Pair {
     Frame inner;
     Packet inner_packet;
     Origin origin;
-    if (may_be_erspan2(frame) &&
-        take_again(quick.envelopes(), frame, inner, inner_packet, origin)) {
-      ++taken_quickly;
-      ASSERT_EQ(expected.status, Decapsulated::Status::frame);
-      EXPECT_EQ(text_of(inner, inner_packet, origin),
+    const Again again = may_be_erspan2(frame)
+                            ? take_again(quick.envelopes(), frame, inner, inner_packet, origin)
+                            : Again::no;
+    Decapsulated result;
+    result.frame = inner;
+    result.packet = inner_packet;
+    result.origin = origin;
+    if (again == Again::no) result = quick.take(frame, packet);
+    if (again == Again::more) result = quick.take_inner(frame, inner, inner_packet, origin);
+    taken_quickly += again == Again::done ? 1 : 0;
+    gone_on += again == Again::more ? 1 : 0;
+    ASSERT_EQ(result.status, expected.status);
+    EXPECT_EQ(result.frames, expected.frames);
+    EXPECT_EQ(result.drop, expected.drop);
+    if (expected.status == Decapsulated::Status::frame) {
+      EXPECT_EQ(text_of(result.frame, result.packet, result.origin),
                 text_of(expected.frame, expected.packet, expected.origin));
-    } else {
-      quick.take(frame, packet);
     }
     EXPECT_EQ(counts_of(quick), counts_of(slow));
   }
@@ -101,12 +110,22 @@ TEST(TakeAgain, ReadsWhatChangesFromFrameToFrame) {
   EXPECT_EQ(pair.taken_quickly, 19);
 }
 
-TEST(TakeAgain, LeavesFurtherEncapsulationsToTake) {
-  const Buffer nested = copy({.session = 9}, 1, kFrame);
+TEST(TakeAgain, GoesOnWithFurtherEncapsulations) {
+  const std::vector<Buffer> halves =
+      fragments(wrapping("erspan3").wrap(udp_frame({}, counting(900)), 1)[0], 600);
+  const std::vector<Buffer> inside = {
+      kFrame,
+      copy({.session = 9}, 1, kFrame),
+      wrapping("vxlan").wrap(kFrame, 1)[0],
+      fragments(udp_frame({}, counting(2000)), 800)[1],
+      halves[0],
+      halves[1],
+  };
   Pair pair;
-  for (std::uint32_t i = 0; i < 4; ++i)
-    pair.take(copy({.session = 5}, i, i == 0 ? kFrame : nested), i);
+  for (std::uint32_t i = 0; i < inside.size(); ++i)
+    pair.take(copy({.session = 5}, i, inside[i]), i);
   EXPECT_EQ(pair.taken_quickly, 0);
+  EXPECT_EQ(pair.gone_on, 5);
 }
 
 TEST(TakeAgain, IsTheSameAtEveryCutAndForEveryBit) {
@@ -136,7 +155,7 @@ TEST(TakeAgain, NeverTakesARefusedSession) {
     Packet packet;
     Origin origin;
     EXPECT_TRUE(may_be_erspan2(frame));
-    EXPECT_FALSE(take_again(decap.envelopes(), frame, inner, packet, origin));
+    EXPECT_EQ(take_again(decap.envelopes(), frame, inner, packet, origin), Again::no);
     EXPECT_EQ(decap.take(frame, parse_packet(frame.bytes, frame.link)).drop, Drop::unknown_session);
   }
 }
