@@ -89,6 +89,7 @@ struct Pipeline::State {
   void begin_flow(const Item& item, FlowTable::Entry& entry);
   void read(const Item& item, FlowTable::Entry& entry);
   Context context_of(const Item& item);
+  bool open_stream(const Item& item, FlowTable::Entry& entry);
   void read_segment(const Item& item, FlowTable::Entry& entry);
   void fold(const EventHead& head);
   void tell(const Item& item, const FlowTable::Entry& entry);
@@ -197,9 +198,7 @@ void Pipeline::State::begin_flow(const Item& item, FlowTable::Entry& entry) {
   if (flow.protocol == ip_protocol::kUdp) {
     entry.dissector = dissectors.for_datagram(flow.port[0], flow.port[1]);
   } else if (flow.protocol == ip_protocol::kTcp) {
-    const DissectorId id = dissectors.for_stream(flow.port[0], flow.port[1]);
-    if (id != kNoDissector) entry.stream = reading->streams.open(id);
-    if (entry.stream != 0) entry.dissector = id;
+    entry.dissector = dissectors.for_stream(flow.port[0], flow.port[1]);
   }
 }
 
@@ -215,7 +214,7 @@ inline void Pipeline::State::read(const Item& item, FlowTable::Entry& entry) {
   } else if (p.fragment) {
     return;  // Inner fragments are flows; their messages aren't joined.
   } else if (p.protocol == ip_protocol::kTcp) {
-    if (entry.stream == 0 || p.error != HeaderError::none) return;
+    if (entry.dissector == kNoDissector || p.error != HeaderError::none) return;
     read_segment(item, entry);
   } else if (p.protocol == ip_protocol::kUdp) {
     if (entry.dissector == kNoDissector || p.error != HeaderError::none) return;
@@ -227,7 +226,28 @@ inline void Pipeline::State::read(const Item& item, FlowTable::Entry& entry) {
   }
 }
 
+/// Opens the flow's stream once somebody answers or says something: the SYNs of a scan take none.
+/// False: nothing is to be read yet, or no stream is free.
+bool Pipeline::State::open_stream(const Item& item, FlowTable::Entry& entry) {
+  const Packet& p = item.packet;
+  constexpr std::uint8_t kAnswer = tcp_flag::kSyn | tcp_flag::kAck;
+  const bool answers = (p.tcp_flags & kAnswer) == kAnswer;
+  if (!answers && p.payload_size == 0) return false;
+  entry.stream = reading->streams.open(entry.dissector);
+  if (entry.stream == 0) entry.dissector = kNoDissector;
+  if (entry.stream == 0 || !answers) return entry.stream != 0;
+  // The SYN that it answers passed without a stream: the acknowledgement tells its number.
+  Context context = context_of(item);
+  context.to_server = !context.to_server;
+  std::swap(context.source, context.destination);
+  std::swap(context.source_port, context.destination_port);
+  const Segment syn{p.acknowledgement - 1, 0, tcp_flag::kSyn, 0, {}, item.frame->time};
+  reading->streams.take(entry.stream, syn, context, reading->facts);
+  return true;
+}
+
 void Pipeline::State::read_segment(const Item& item, FlowTable::Entry& entry) {
+  if (entry.stream == 0 && !open_stream(item, entry)) return;
   const Packet& p = item.packet;
   const Segment segment{p.sequence,
                         p.acknowledgement,

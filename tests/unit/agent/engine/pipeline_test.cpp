@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tests/support/encapsulate.hpp"
+#include "tests/support/payloads.hpp"
 #include "tests/unit/agent/engine/scene.hpp"
 
 namespace vmirror {
@@ -176,6 +177,37 @@ TEST(Pipeline, NamesItsLimitsAndTheirUse) {
   EXPECT_GT(limit("assets").overflow, 0u);
   for (const char* name : {"streams", "segments", "messages", "requests", "fragments", "sessions"})
     EXPECT_GT(limit(name).limit, 0u) << name;
+}
+
+TEST(Pipeline, AScanTakesNoStreams) {
+  constexpr std::uint8_t kSyn = tcp_flag::kSyn, kAck = tcp_flag::kAck;
+  std::vector<Buffer> frames;
+  for (std::uint16_t port = 1; port <= 100; ++port)
+    frames.push_back(tcp_frame({.destination_port = port}, {.sequence = 9, .flags = kSyn}));
+  const Ends up{.source_port = 40123, .destination_port = 502};
+  const Buffer& request = payload("modbus", "read holding registers");
+  const auto half = static_cast<std::uint16_t>(request.size() / 2);
+  frames.push_back(tcp_frame(up, {.sequence = 99, .flags = kSyn}));
+  frames.push_back(tcp_frame(up.reversed(), {499, 100, kSyn | kAck}));
+  // The second half first: that it isn't the beginning is known from the answer to the SYN.
+  frames.push_back(tcp_frame(up, {100u + half, 500}, Bytes(request).subspan(half)));
+  frames.push_back(tcp_frame(up, {100, 500}, Bytes(request).first(half)));
+  PipelineOptions options;
+  options.dissectors = all_dissectors();
+  options.max_streams = 1;
+  const EngineSnapshot snapshot = run(frames, options).snapshot;
+  for (const Limit& limit : snapshot.limits)
+    if (limit.name == "streams") {
+      EXPECT_EQ(limit.overflow, 0u);
+    }
+  for (const NamedCount& count : snapshot.streams)
+    if (count.name == "midstream") {
+      EXPECT_EQ(count.count, 0u);
+    }
+  for (const ProtocolSnapshot& p : snapshot.protocols)
+    if (p.name == "modbus") {
+      EXPECT_EQ(p.records, 1u);
+    }
 }
 
 }  // namespace
