@@ -32,10 +32,8 @@ class DaemonTest : public testing::Test {
     config.local.name = "local";
     fs::create_directory(config.policies);
   }
-  ~DaemonTest() override {
-    stop();
-    fs::remove_all(folder);
-  }
+  ~DaemonTest() override { fs::remove_all(folder); }
+  void TearDown() override { stop(); }
   void start() {
     auto made = Daemon::start(config);
     ASSERT_TRUE(made) << made.error().text();
