@@ -40,7 +40,7 @@ struct RingOptions {
   std::string interface = {};
   std::uint16_t input = 0;           ///< Goes to Frame::input.
   std::size_t block_size = 1 << 20;  ///< Bytes, a multiple of the page size.
-  unsigned block_count = 32;         ///< The ring's memory is block_size * block_count.
+  unsigned block_count = 16;         ///< The ring's memory, all of it resident: size * count.
   unsigned block_timeout_ms = 20;    ///< A block that is not full is handed over after this.
   std::uint32_t snaplen = 0;         ///< Bytes kept of each frame; 0: all of it.
   std::optional<std::uint16_t> fanout_group =
