@@ -2,6 +2,9 @@
 #include <fstream>
 #include <iterator>
 
+#include "agent/api/routes.hpp"
+#include "agent/app/config.hpp"
+#include "agent/app/direct.hpp"
 #include "agent/cli/command.hpp"
 #include "agent/cli/table.hpp"
 #include "agent/policy/policy_file.hpp"
@@ -47,8 +50,20 @@ int remove_policy(const CommandContext& context, const std::string& name) {
   return kOk;
 }
 
-int prune(const CommandContext& context) {
-  const auto answer = ask_daemon(context, "/v1/prune", "POST");
+/// Without a daemon, by its configuration: {"steps": [...]}.
+Result<json::object> prune_by_config(const std::string& path) {
+  const auto config = load_config(path);
+  if (!config) return tl::unexpected(config.error());
+  const auto steps = prune_directly(*config);
+  if (!steps) return tl::unexpected(steps.error());
+  json::array told;
+  for (const Step& step : *steps) told.push_back(to_json(step));
+  return json::object{{"steps", std::move(told)}};
+}
+
+int prune(const CommandContext& context, const std::string& config) {
+  const auto answer =
+      config.empty() ? ask_daemon(context, "/v1/prune", "POST") : prune_by_config(config);
   if (!answer) return report(context, answer.error());
   if (context.json) {
     print_json(context, *answer);
@@ -69,7 +84,7 @@ int apply(const CommandContext& context, const ApplyArguments& arguments) {
   if (!arguments.file.empty())
     if (const int code = apply_file(context, arguments.file); code != kOk || !arguments.prune)
       return code;
-  if (arguments.prune) return prune(context);
+  if (arguments.prune) return prune(context, arguments.config);
   context.err << "vmirror apply: name a policy's FILE, --remove NAME, or --prune\n";
   return kUsage;
 }

@@ -113,51 +113,17 @@ void print_status(const CommandContext& context, const json::object& status) {
   print_table(context.out, rows(status, "limits"), kLimits, context.colour);
 }
 
-/// A command that prints one table of the answer, each row made of an object by `row`.
+/// A command that prints one table of the answer.
 void add_listing(CLI::App& app, CommandContext& context, int& exit, const char* name,
-                 const char* description, std::span<const Column> columns,
-                 json::object (*row)(const json::object&)) {
+                 const char* description, std::span<const Column> columns) {
   const std::string example = std::string("vmirror ") + name + " --json";
   CLI::App* command = declare(app, context, name, description, example.c_str());
-  command->callback([&context, &exit, name, columns, row] {
+  command->callback([&context, &exit, name, columns] {
     exit = show(context, std::string("/v1/") + name, [&](const json::object& answer) -> int {
-      if (context.json) return kOk;
-      json::array table;
-      for (const json::value& object : rows(answer, name)) table.push_back(row(object.as_object()));
-      print_table(context.out, table, columns, context.colour);
+      if (!context.json) print_table(context.out, rows(answer, name), columns, context.colour);
       return kOk;
     });
   });
-}
-
-/// An asset with its names, however they were learned.
-json::object asset_row(const json::object& asset) {
-  json::object out = asset;
-  json::array names;
-  for (const json::value& property : rows(asset, "properties"))
-    if (text(property.as_object(), "attribute") == "host_name")
-      names.push_back(property.as_object().at("value"));
-  out["names"] = std::move(names);
-  return out;
-}
-
-/// A flow with both ends as one text each, and its sums.
-json::object flow_row(const json::object& flow) {
-  const auto end = [&](const char* side) {
-    const json::object& o = flow.at(side).as_object();
-    const bool ip = o.contains("ip");
-    return text(o, ip ? "ip" : "mac") + (o.contains("port") ? " " + text(o, "port") : "");
-  };
-  const auto sum = [&](const char* key) {
-    return flow.at("client").at(key).to_number<std::uint64_t>() +
-           flow.at("server").at(key).to_number<std::uint64_t>();
-  };
-  json::object out = flow;
-  out["from"] = end("client");
-  out["to"] = end("server");
-  out["packets"] = sum("packets");
-  out["bytes"] = sum("bytes");
-  return out;
 }
 
 }  // namespace
@@ -193,14 +159,15 @@ void add_assets(CLI::App& app, CommandContext& context, int& exit) {
       {"mac", "MAC"},     {"vendor", "VENDOR"},   {"ips", "IPS"},
       {"names", "NAMES"}, {"vm", "VM"},           {"vlans", "VLANS"},
       {"role", "ROLE"},   {"packets", "PACKETS"}, {"last", "LAST SEEN"}};
-  add_listing(app, context, exit, "assets", "Show the assets that were seen", kColumns, asset_row);
+  add_listing(app, context, exit, "assets", "Show the assets that were seen", kColumns);
 }
 
 void add_flows(CLI::App& app, CommandContext& context, int& exit) {
   static constexpr Column kColumns[] = {
-      {"from", "CLIENT"}, {"to", "SERVER"},       {"protocol", "PROTOCOL"}, {"application", "APP"},
-      {"vlan", "VLAN"},   {"packets", "PACKETS"}, {"bytes", "BYTES"},       {"tcp", "STATE"}};
-  add_listing(app, context, exit, "flows", "Show the greatest active flows", kColumns, flow_row);
+      {"src_ip", "CLIENT"}, {"src_port", "PORT"}, {"dest_ip", "SERVER"}, {"dest_port", "PORT"},
+      {"proto", "PROTO"},   {"app_proto", "APP"}, {"vlan", "VLAN"},      {"packets", "PACKETS"},
+      {"bytes", "BYTES"},   {"state", "STATE"}};
+  add_listing(app, context, exit, "flows", "Show the greatest active flows", kColumns);
 }
 
 void add_explain(CLI::App& app, CommandContext& context, int& exit) {
