@@ -163,33 +163,4 @@ Result<void> Control::remove_all(std::chrono::milliseconds patience) {
               "switch", "run `vmirror apply --prune --config FILE`");
 }
 
-Result<std::vector<Step>> reconcile_once(Driver& driver, const ControlOptions& options,
-                                         std::vector<Policy> policies, bool dry) {
-  constexpr int kRounds = 16;
-  Reconciler reconciler = make_reconciler(options, driver);
-  reconciler.set_policies(std::move(policies));
-  std::vector<Step> steps;
-  for (int round = 0; round < kRounds; ++round) {
-    const Reconciler::Action action = reconciler.next(wall_clock());
-    if (const auto* apply = std::get_if<Reconciler::Apply>(&action)) {
-      if (dry) return apply->steps;
-      const auto done = driver.apply(apply->steps);
-      if (!done) return tl::unexpected(done.error());
-      steps.insert(steps.end(), apply->steps.begin(), apply->steps.end());
-      reconciler.applied(done, wall_clock());
-    } else if (std::holds_alternative<Reconciler::Observe>(action)) {
-      const auto reading = driver.observe();
-      if (!reading) return tl::unexpected(reading.error());
-      reconciler.observed(reading, wall_clock());
-    } else {
-      break;
-    }
-  }
-  const ControlSnapshot end = reconciler.snapshot(wall_clock());
-  if (end.in_sync()) return steps;
-  if (end.apply_error) return tl::unexpected(*end.apply_error);
-  return fail(Error::Kind::internal, "the switch did not settle", "switch",
-              "see `vmirror plan` and the switch's own log");
-}
-
 }  // namespace vmirror

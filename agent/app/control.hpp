@@ -53,10 +53,4 @@ class Control {
   std::unique_ptr<State> state_;
 };
 
-/// Without a daemon: brings the switch to what `policies` ask for, once, on the caller's thread,
-/// and returns the steps; with `dry`, changes nothing. Error: as the driver says, or when it does
-/// not settle in a few rounds.
-Result<std::vector<Step>> reconcile_once(Driver& driver, const ControlOptions& options,
-                                         std::vector<Policy> policies, bool dry);
-
 }  // namespace vmirror
