@@ -24,6 +24,8 @@ Pass bare_pass(const std::string& path);
 Result<Pass> engine_pass(const std::string& path, const PipelineOptions& options);
 /// The file source alone: frames are asked for and not looked at.
 Result<Pass> source_pass(const std::string& path);
+/// The pipeline alone, on frames in memory that it has seen twice before.
+Result<Pass> warm_pass(const std::string& path);
 /// What `vmirror analyze` has on: `protocols` is "none", "all" or a name; vendors where this
 /// machine knows them.
 Result<PipelineOptions> pipeline_options(const std::string& protocols);
