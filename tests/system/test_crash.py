@@ -52,6 +52,9 @@ class Crash(system.SystemTest):
     def check(self, policies):
         """The switch is as the policies say, to the last object."""
         self.eventually("the daemon in sync", lambda: self.host.ask("status") and self.host.in_sync(), 60)
+        self.check_switch(policies)
+
+    def check_switch(self, policies):
         mirrors = list(self.owned().values())
         self.assertEqual(len(mirrors), len(policies), mirrors)
         self.assertEqual(sorted(m["select_dst_port"] for m in mirrors),
@@ -95,6 +98,18 @@ class Crash(system.SystemTest):
         self.host.start()
         self.host.run("apply", "--prune")
         self.check([])
+
+    def test_prune_works_without_a_daemon(self):
+        self.set_policies(["all", "plc"])
+        self.host.start()
+        self.check(["all", "plc"])
+        self.host.kill()
+        self.set_policies(["plc"])
+        self.host.run("apply", "--prune", "--config", self.host.config)
+        self.check_switch(["plc"])
+        self.set_policies([])
+        self.host.run("apply", "--prune", "--config", self.host.config)
+        self.check_switch([])
 
     def test_the_switch_is_killed_and_comes_back(self):
         self.set_policies(["all", "plc"])
