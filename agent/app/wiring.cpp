@@ -210,7 +210,13 @@ ApiBackend Daemon::State::backend() {
   };
   b.plan = [=, this]() -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
-    return plan_json(*control->snapshot());
+    auto known = control->snapshot();
+    if (!known->observed && !known->observe_error) known = control->settle(kSettle);
+    // Without a reading, or without policies, nobody can tell whether there is drift.
+    if (known->observe_error) return tl::unexpected(*known->observe_error);
+    if (const auto bad = policies->folder().first_error(); bad && !known->policies_known)
+      return tl::unexpected(*bad);
+    return plan_json(*known);
   };
   b.put_policy = [=, this](const std::string& yaml) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());

@@ -108,7 +108,7 @@ TEST_F(DaemonTest, AnUnreachableSwitchIsAState) {
   const auto sw = eventually("/v1/status", "switch",
                              [](const json::value& s) { return s.at("state") == "unreachable"; });
   EXPECT_EQ(sw.at("error").at("kind"), "unreachable");
-  EXPECT_FALSE(ask("/v1/plan").at("in_sync").as_bool());
+  EXPECT_EQ(ask("/v1/plan").at("error").at("kind"), "unreachable");
 }
 
 TEST_F(DaemonTest, OneEveOutput) {
@@ -169,6 +169,19 @@ TEST_F(DaemonOnOvs, AFileThatAppearsActsAndABadOneLeavesItInForce) {
   EXPECT_EQ(error.at("remedy"), "write `snaplen`");
   EXPECT_EQ(mirrors(), before);
   EXPECT_EQ(ask("/v1/policies", "PUT", policy("b")).at("error").at("kind"), "refused");
+}
+
+TEST_F(DaemonOnOvs, WithABadFolderFromTheStartNothingIsTouched) {
+  put("a.yaml", policy("a"));
+  config.on_stop = OnStop::keep;
+  start();
+  eventually("/v1/plan", "in_sync", [](const json::value& v) { return v.as_bool(); });
+  stop();
+  const std::string before = mirrors();
+  put("a.yaml", "policy: [\n");
+  start();
+  EXPECT_EQ(ask("/v1/plan").at("error").at("kind"), "invalid");
+  EXPECT_EQ(mirrors(), before);
 }
 
 TEST_F(DaemonOnOvs, MirrorsGoOrStayWhenItStops) {
