@@ -26,7 +26,7 @@ add_custom_command(
   VERBATIM)
 add_custom_target(openvswitch_build DEPENDS ${openvswitch_root}/lib/libopenvswitch.a)
 
-file(MAKE_DIRECTORY ${openvswitch_root}/include)  # CMake wants to see an imported target's folders.
+file(MAKE_DIRECTORY ${openvswitch_root}/include/lib)  # CMake wants to see an imported target's folders.
 add_library(openvswitch::openvswitch STATIC IMPORTED GLOBAL)
 add_dependencies(openvswitch::openvswitch openvswitch_build)
 set_target_properties(openvswitch::openvswitch PROPERTIES
