@@ -93,20 +93,21 @@ enum class Again : std::uint8_t {
 /// of a session and sender that Decapsulator::take has accepted lately. The frame is one of
 /// may_be_erspan2. What was taken off is in `inner` (which borrows from `frame`), `packet` and
 /// `origin`.
-inline Again take_again(Envelopes& envelopes, const Frame& frame, Frame& inner, Packet& packet,
-                        Origin& origin) {
+[[gnu::always_inline]] inline Again take_again(Envelopes& envelopes, const Frame& frame,
+                                               Frame& inner, Packet& packet, Origin& origin) {
   const Envelopes::Known* known = envelopes.find(frame);
   if (known == nullptr) return Again::no;
   const std::uint8_t* at = frame.bytes.data();
-  const std::size_t wire_end = std::size_t{14} + load_be16(at + 16);
-  const std::size_t end = std::min(wire_end, frame.bytes.size());
-  if (end < Envelopes::kSize + 14 || wire_end > 0xffff) return Again::no;
+  const std::size_t captured = frame.bytes.size() - Envelopes::kSize;
+  const std::size_t wire_size = load_be16(at + 16) + std::size_t{14} - Envelopes::kSize;
+  // Too short for a link header; past 65,535 `take` looks at less.
+  if (wire_size - 14 > 0xffff - Envelopes::kSize - 14) return Again::no;
   inner = frame;
-  inner.bytes = {at + Envelopes::kSize, end - Envelopes::kSize};
-  inner.wire_size = static_cast<std::uint32_t>(wire_end - Envelopes::kSize);
+  inner.bytes = {at + Envelopes::kSize, std::min(wire_size, captured)};
+  inner.wire_size = static_cast<std::uint32_t>(wire_size);
   const std::uint16_t vlan = load_be16(at + 42) & 0xfff;
-  const auto tag = static_cast<ErspanHeader::Tag>(at[44] >> 3 & 3);
-  if (tag == ErspanHeader::Tag::isl || tag == ErspanHeader::Tag::taken_out) {
+  // En is 1 or 2: ErspanHeader::Tag::isl or taken_out.
+  if (((at[44] + 8) & 16) != 0) {
     inner.stripped = {ethertype::kVlan, static_cast<std::uint16_t>((at[44] & 0xe0) << 8 | vlan)};
     inner.wire_size += 4;
   }
