@@ -1,0 +1,122 @@
+// What the API and the metrics say of given snapshots.
+#include "agent/app/status.hpp"
+
+#include <gtest/gtest.h>
+
+namespace vmirror {
+namespace {
+
+struct View {
+  View() {
+    config.host = "kvm7";
+    config.driver = DriverConfig{};
+    SessionStatus s;
+    s.name = "vnet0@local";
+    s.state = SessionState::active;
+    s.reason = "copies move";
+    s.since = 60 * kSecond;
+    s.policy = "a+b";
+    s.switch_name = "br0";
+    s.port = "vnet0";
+    s.vm = "dc-1";
+    s.target = "local";
+    s.mirror = "vmirror-local";
+    s.output = "vmr-br0";
+    s.in_place = true;
+    s.copied_frames = 7;
+    s.port_frames = 9;
+    control.sessions = {s};
+    control.policies_known = true;
+    control.observed = std::make_shared<const Observed>();
+    control.policies = {{"a", PolicyState::in_force, "1 session", 1},
+                        {"b", PolicyState::in_force, "1 session", 1}};
+    control.history = {{61 * kSecond, "vnet0@local", "pending -> active: copies move"},
+                       {62 * kSecond, "vnet1@local", "somebody else's"},
+                       {63 * kSecond, "switch", "put mirror br0/vmirror-local"}};
+    for (const char* name : {"a", "b"}) {
+      Policy p;
+      p.name = name;
+      folder.files.push_back({std::string("/p/") + name + ".yaml", p, {}});
+    }
+    InputSnapshot input;
+    input.name = "local";
+    input.frames.received = 12;
+    input.frames.analysed = 10;
+    input.frames.drop(Drop::kernel, 2);
+    engine.inputs = {input};
+  }
+  DaemonView view() const {
+    return {config, 100 * kSecond, 40 * kSecond, control, engine, folder, {}, {}, {}};
+  }
+  Config config;
+  ControlSnapshot control;
+  EngineSnapshot engine;
+  PolicyFolder folder;
+};
+
+TEST(Status, HoldsBothFlows) {
+  const auto status = status_json(View().view());
+  EXPECT_EQ(status.at("host"), "kvm7");
+  EXPECT_EQ(status.at("uptime_seconds"), 60);
+  EXPECT_EQ(status.at("switch").at("state"), "connected");
+  EXPECT_EQ(status.at("sessions").at(0).at("state"), "active");
+  EXPECT_EQ(status.at("reconcile").at("in_sync"), true);
+  EXPECT_EQ(status.at("frames").at("received"), 12);
+  EXPECT_EQ(status.at("frames").at("dropped").at("kernel"), 2);
+  EXPECT_TRUE(status.at("policy_error").is_null());
+}
+
+TEST(Status, AFileThatWentBadIsShownBesideThePolicyThatStaysInForce) {
+  View v;
+  v.folder.files[0].policy.reset();
+  v.folder.files[0].error = Error{Error::Kind::invalid, "unknown key `x`", "/p/a.yaml:4", ""};
+  const auto status = status_json(v.view());
+  const auto& rows = status.at("policies").as_array();
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_EQ(rows[0].at("state"), "bad");
+  EXPECT_EQ(rows[0].at("reason"), "/p/a.yaml:4: unknown key `x`");
+  EXPECT_EQ(rows[1].at("name"), "b");
+  EXPECT_EQ(rows[1].at("state"), "in force");
+  EXPECT_EQ(rows[2].at("name"), "a");
+  EXPECT_EQ(rows[2].at("reason"), "1 session; still in force as it was before its file went bad");
+  EXPECT_EQ(status.at("policy_error").at("where"), "/p/a.yaml:4");
+}
+
+TEST(Explain, FromThePolicyToTheLastEvent) {
+  View v;
+  v.control.apply_error = Error{Error::Kind::refused, "no", "br0", ""};
+  const auto answer = explain_json(v.view(), "vnet0@local");
+  ASSERT_TRUE(answer);
+  std::vector<std::string> lines;
+  for (const auto& line : answer->at("lines").as_array()) lines.emplace_back(line.as_string());
+  EXPECT_EQ(lines, (std::vector<std::string>{
+                       "vnet0@local is active since 1970-01-01T00:01:00Z: copies move",
+                       "policy   a+b asks for both of port br0/vnet0 (dc-1), to local",
+                       "file     /p/a.yaml",
+                       "file     /p/b.yaml",
+                       "mirror   vmirror-local -> vmr-br0, on the switch as asked",
+                       "counted  port 9, mirror 7 frames",
+                       "1970-01-01T00:01:01Z  pending -> active: copies move",
+                       "1970-01-01T00:01:03Z  put mirror br0/vmirror-local",
+                       "error    br0: no",
+                   }));
+}
+
+TEST(Explain, ANameThatIsAPolicysIsSaid) {
+  EXPECT_EQ(explain_json(View().view(), "a").error().remedy,
+            "that is a policy; it is in force: 1 session");
+  EXPECT_EQ(explain_json(View().view(), "x").error().remedy, "see `vmirror sessions`");
+}
+
+TEST(Metrics, FramesSessionsAndHealth) {
+  const std::string text = prometheus_text(metrics(View().view()));
+  for (const char* line :
+       {"vmirror_frames_received_total{input=\"local\"} 12\n",
+        "vmirror_frames_dropped_total{input=\"local\",kind=\"kernel\"} 2\n",
+        "vmirror_sessions{state=\"active\"} 1\n", "vmirror_sessions{state=\"failed\"} 0\n",
+        "vmirror_in_sync 1\n", "vmirror_policies_good 1\n", "vmirror_uptime_seconds 60\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
+}
+
+}  // namespace
+}  // namespace vmirror
