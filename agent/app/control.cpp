@@ -33,11 +33,15 @@ struct Control::State {
   std::optional<Evidence> evidence;
   bool hinted = false;
   bool stopping = false;
+  std::uint64_t put_in = 0;    ///< Times that something was put in.
+  std::uint64_t acted_on = 0;  ///< Up to which of these `latest`, a reading, has all.
   std::shared_ptr<const ControlSnapshot> latest = std::make_shared<ControlSnapshot>();
 
   const ControlOptions options;
   std::unique_ptr<Driver> driver;
   Reconciler reconciler;  ///< The thread's alone.
+  std::uint64_t taken =
+      0;  ///< Of what was put in, what the reconciler was told. The thread's alone.
   std::thread thread;
 
   template <typename Change>
@@ -45,8 +49,9 @@ struct Control::State {
     {
       const std::lock_guard lock(mutex);
       change();
+      ++put_in;
     }
-    wake.notify_one();
+    wake.notify_all();  // The thread and who waits for a snapshot share it.
   }
 
   /// Tells the reconciler what came in. Called with the lock.
@@ -54,13 +59,15 @@ struct Control::State {
     if (policies) reconciler.set_policies(*std::exchange(policies, std::nullopt));
     if (evidence) reconciler.set_evidence(*std::exchange(evidence, std::nullopt));
     if (std::exchange(hinted, false)) reconciler.hint();
+    taken = put_in;
   }
 
-  void publish() {
+  void publish(bool read) {
     auto snapshot = std::make_shared<const ControlSnapshot>(reconciler.snapshot(wall_clock()));
     {
       const std::lock_guard lock(mutex);
       latest = snapshot;
+      acted_on = read ? taken : 0;  // After an apply, until it is read back: of nothing.
     }
     wake.notify_all();  // settle() and remove_all() wait for a snapshot.
     if (options.on_round) options.on_round(snapshot);
@@ -83,11 +90,12 @@ struct Control::State {
           continue;
         }
       }
-      if (const auto* apply = std::get_if<Reconciler::Apply>(&action))
+      const auto* apply = std::get_if<Reconciler::Apply>(&action);
+      if (apply != nullptr)
         reconciler.applied(driver->apply(apply->steps), wall_clock());
       else
         reconciler.observed(driver->observe(), wall_clock());
-      publish();
+      publish(apply == nullptr);
     }
   }
 };
@@ -126,12 +134,11 @@ std::shared_ptr<const ControlSnapshot> Control::snapshot() const {
 std::shared_ptr<const ControlSnapshot> Control::settle(std::chrono::milliseconds patience) {
   State& s = *state_;
   std::unique_lock lock(s.mutex);
-  const std::uint64_t rounds = s.latest->rounds + s.latest->failures;
   s.hinted = true;
+  const std::uint64_t mine = ++s.put_in;
   s.wake.notify_all();
   s.wake.wait_for(lock, patience, [&] {
-    return s.stopping || (s.latest->rounds + s.latest->failures >= rounds + 1 && !s.hinted &&
-                          !s.policies && (s.latest->plan.empty() || s.latest->apply_error));
+    return s.stopping || (s.acted_on >= mine && (s.latest->plan.empty() || s.latest->apply_error));
   });
   return s.latest;
 }

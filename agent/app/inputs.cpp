@@ -56,47 +56,47 @@ std::vector<std::string> local_outputs(const ControlSnapshot& control) {
   return out;
 }
 
-void LocalPort::set(std::vector<std::string> ports) {
+std::vector<std::string> LocalPorts::set(std::vector<std::string> ports) {
   const std::lock_guard lock(mutex_);
-  ports_ = std::move(ports);
+  now_ = std::move(ports);
+  std::vector<std::string> fresh;
+  for (const std::string& port : now_)
+    if (ever_.insert(port).second) fresh.push_back(port);
+  return fresh;
 }
 
-std::string LocalPort::get() const {
+bool LocalPorts::has(const std::string& port) const {
   const std::lock_guard lock(mutex_);
-  return ports_.empty() ? std::string() : ports_.front();
+  return std::ranges::find(now_, port) != now_.end();
 }
 
-std::vector<std::string> LocalPort::warnings() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<std::string> out;
-  for (std::size_t i = 1; i < ports_.size(); ++i)
-    out.push_back("port " + ports_[i] + " gets copies for the local engine, but only " +
-                  ports_.front() + " is read: add `- interface: " + ports_[i] + "` to `inputs`");
-  return out;
-}
-
-std::vector<InputOptions> make_inputs(const Config& config, const LocalPort& port) {
+std::vector<InputOptions> make_inputs(const Config& config) {
   std::vector<InputOptions> out;
   std::uint16_t place = 0;
-  if (config.driver) {
-    out.push_back(make_input(
-        config, config.local, place++, [&port, nic = config.monitor_nic]() -> Result<std::string> {
-          if (nic) return find_interface(*nic);
-          const std::string name = port.get();
-          if (name.empty())
-            return fail(Error::Kind::missing, "no session has the target `local`", "local",
-                        "a policy with the target `local` makes one");
-          // Ours: nobody else brings it up.
-          if (const auto done = make_silent_receiver(name); !done)
-            return tl::unexpected(done.error());
-          return name;
-        }));
-  }
+  if (config.driver && config.monitor_nic)
+    out.push_back(make_input(config, config.local, place++,
+                             [nic = *config.monitor_nic] { return find_interface(nic); }));
   for (const InputConfig& input : config.inputs)
     out.push_back(
         make_input(config, input, place++,
                    [name = input.ring.interface]() -> Result<std::string> { return name; }));
   return out;
+}
+
+InputOptions make_local_input(const Config& config, const LocalPorts& ports,
+                              const std::string& port, std::size_t place) {
+  InputConfig input = config.local;
+  input.name = port;
+  return make_input(config, input, static_cast<std::uint16_t>(config.inputs.size() + place),
+                    [&ports, port]() -> Result<std::string> {
+                      if (!ports.has(port))
+                        return fail(Error::Kind::missing, "no session's copies go here now", port,
+                                    "a policy with the target `local` makes one");
+                      // Ours: nobody else brings it up.
+                      if (const auto done = make_silent_receiver(port); !done)
+                        return tl::unexpected(done.error());
+                      return port;
+                    });
 }
 
 }  // namespace vmirror

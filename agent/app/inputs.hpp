@@ -1,8 +1,9 @@
-// The engine's inputs by the configuration, and the one that is found while the daemon runs: the
-// port where copies for the local engine come out.
+// The engine's inputs by the configuration, and those that are found while the daemon runs: the
+// ports where copies for the local engine come out.
 #pragma once
 
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,22 +16,26 @@ namespace vmirror {
 /// The output ports of sessions to the local engine, by name, each once.
 std::vector<std::string> local_outputs(const ControlSnapshot& control);
 
-/// Where the input `local` reads. Told by the control thread, read by the input's.
-class LocalPort {
+/// The ports where copies for the local engine come out now, one a switch. Told by the control
+/// thread, read by the inputs'.
+class LocalPorts {
  public:
-  void set(std::vector<std::string> ports);
-  /// The first; empty: no session has the target `local` now.
-  std::string get() const;
-  /// One for each port that gets copies but isn't read: the input reads one.
-  std::vector<std::string> warnings() const;
+  /// Returns those that were never told before: each is to become an input.
+  std::vector<std::string> set(std::vector<std::string> ports);
+  bool has(const std::string& port) const;
 
  private:
   mutable std::mutex mutex_;
-  std::vector<std::string> ports_;
+  std::vector<std::string> now_;
+  std::set<std::string> ever_;
 };
 
-/// Those of the configuration, and `local` where the daemon drives a switch. `port` must outlive
-/// the engine.
-std::vector<InputOptions> make_inputs(const Config& config, const LocalPort& port);
+/// Those of the configuration; in an appliance `local` too, which reads its monitor NIC.
+std::vector<InputOptions> make_inputs(const Config& config);
+
+/// The input of a port of ours on this host's switch, named like it: it brings the port up and
+/// reads it while `ports` has it. `place` counts these from 0. `ports` must outlive the engine.
+InputOptions make_local_input(const Config& config, const LocalPorts& ports,
+                              const std::string& port, std::size_t place);
 
 }  // namespace vmirror

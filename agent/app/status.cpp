@@ -197,8 +197,7 @@ json::object status_json(const DaemonView& v) {
           {"flows", std::move(flows)},
           {"assets", v.engine.assets.size()},
           {"limits", all(v.engine.limits)},
-          {"outputs", outputs_json(v.outputs)},
-          {"warnings", texts(v.warnings)}};
+          {"outputs", outputs_json(v.outputs)}};
 }
 
 json::object plan_json(const ControlSnapshot& control) {

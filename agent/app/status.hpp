@@ -25,13 +25,12 @@ struct DaemonView {
   const PolicyFolder& policies;  ///< As last read, good or not.
   std::vector<CoverageRow> coverage;
   std::vector<SinkStatus> outputs;
-  std::vector<std::string> warnings;  ///< Of the wiring itself.
 };
 
 /// {"host", "uptime_seconds", "switch": {"driver", "version", "state": connected | unreachable |
 /// none, "error", "read_at"}, "policy_error", "policies", "sessions", "reconcile": {"in_sync",
 /// "rounds", "steps_applied", "drifts", "failures", "error"}, "frames", "inputs", "coverage",
-/// "assets", "flows", "limits", "outputs", "warnings"}. An error that isn't is null.
+/// "assets", "flows", "limits", "outputs"}. An error that isn't is null.
 boost::json::object status_json(const DaemonView& view);
 
 /// {"session": {...}, "lines": [...]}: from the policy to the last error, in words; `lines` are for

@@ -65,8 +65,8 @@ struct Daemon::State {
   asio::io_context io{1};
 
   // The data side, in the frames' order.
-  LocalPort
-      local_port;  ///< Where copies for the local engine come out; control tells, input reads.
+  LocalPorts local_ports;        ///< Where copies for the local engine come out; control tells.
+  std::size_t local_inputs = 0;  ///< Of those, that became inputs. The control thread's.
   std::unique_ptr<LineSink> eve;
   std::unique_ptr<Engine> engine;
 
@@ -134,7 +134,7 @@ Result<void> Daemon::State::open_engine() {
   options.pipeline.eve.sink = eve.get();
   options.retry_min = kRetryMin;
   options.retry_max = kRetryMax;
-  options.inputs = make_inputs(config, local_port);
+  options.inputs = make_inputs(config);
   engine = std::make_unique<Engine>(std::move(options));
   return {};
 }
@@ -148,7 +148,9 @@ Result<void> Daemon::State::open_control() {
   options.reconciler.monitor_nic = config.monitor_nic;
   options.on_round = [this](const std::shared_ptr<const ControlSnapshot>& snapshot) {
     // Here, so that the ring is opened without waiting for the main thread.
-    local_port.set(local_outputs(*snapshot));
+    if (!config.monitor_nic)
+      for (const std::string& port : local_ports.set(local_outputs(*snapshot)))
+        engine->add(make_local_input(config, local_ports, port, local_inputs++));
     if (!round_waits.exchange(true)) asio::post(io, [this] { on_round(); });
   };
   control = std::make_unique<Control>(std::move(options), std::move(*driver));
@@ -190,7 +192,7 @@ auto Daemon::State::view(Make make) {
   if (eve) outputs.push_back(eve->status());
   return make(DaemonView{config, wall_clock(), started, *known, *seen,
                          policies ? policies->folder() : no_folder, coverage.rows(*known, *seen),
-                         std::move(outputs), local_port.warnings()});
+                         std::move(outputs)});
 }
 
 ApiBackend Daemon::State::backend() {

@@ -74,6 +74,37 @@ void print_errors(const CommandContext& context, const json::object& status) {
     }
 }
 
+/// Each input's frames by the equation, and the mirroring sessions that it takes copies of.
+void print_inputs(const CommandContext& context, const json::object& status) {
+  heading(context, "Inputs");
+  json::array sessions;
+  for (const json::value& input : rows(status, "inputs")) {
+    const json::object& o = input.as_object();
+    const auto* frames = find(o, "frames");
+    context.out << text(o, "name") << ": "
+                << (frames != nullptr && frames->is_object() ? equation(frames->get_object()) : "-")
+                << "\n";
+    for (const json::value& warning : rows(o, "warnings"))
+      context.out << "  warning: " << cell(&warning) << "\n";
+    if (const auto* error = find(o, "error")) context.out << "  error: " << cell(error) << "\n";
+    for (const json::value& session : rows(o, "sessions")) {
+      json::object row = session.as_object();
+      row["input"] = o.at("name");
+      sessions.push_back(std::move(row));
+    }
+  }
+  if (const auto* frames = find(status, "frames"); frames != nullptr && frames->is_object())
+    context.out << "all: " << equation(frames->get_object()) << "\n";
+  if (sessions.empty()) return;
+  heading(context, "Copies taken in");
+  constexpr Column kColumns[] = {{"input", "INPUT"},         {"encapsulation", "ENCAPSULATION"},
+                                 {"session", "ID"},          {"sender", "SENDER"},
+                                 {"received", "RECEIVED"},   {"lost", "LOST"},
+                                 {"reordered", "REORDERED"}, {"duplicate", "DUPLICATE"},
+                                 {"truncated", "TRUNCATED"}, {"accepted", "ACCEPTED"}};
+  print_table(context.out, sessions, kColumns, context.colour);
+}
+
 void print_status(const CommandContext& context, const json::object& status) {
   context.out << "host " << text(status, "host") << ", up " << text(status, "uptime_seconds")
               << " s, " << text(status, "switch.version") << " " << text(status, "switch.state")
@@ -90,20 +121,7 @@ void print_status(const CommandContext& context, const json::object& status) {
       {"port", "PORT"},       {"vm", "VM"},       {"mac", "MAC"},          {"received", "RECEIVED"},
       {"counted", "COUNTED"}, {"ratio", "RATIO"}, {"warnings", "WARNINGS"}};
   print_table(context.out, rows(status, "coverage"), kCoverage, context.colour);
-  heading(context, "Inputs");
-  for (const json::value& input : rows(status, "inputs")) {
-    const json::object& o = input.as_object();
-    const auto* frames = find(o, "frames");
-    context.out << text(o, "name") << ": "
-                << (frames != nullptr && frames->is_object() ? equation(frames->get_object()) : "-")
-                << "\n";
-    for (const json::value& warning : rows(o, "warnings"))
-      context.out << "  warning: " << cell(&warning) << "\n";
-    if (const auto* error = find(o, "error"); error != nullptr && error->is_object())
-      context.out << "  " << text(error->get_object(), "what") << "\n";
-  }
-  if (const auto* frames = find(status, "frames"); frames != nullptr && frames->is_object())
-    context.out << "all: " << equation(frames->get_object()) << "\n";
+  print_inputs(context, status);
   heading(context, "Limits");
   constexpr Column kLimits[] = {{"name", "LIMIT"},
                                 {"used", "USED"},
@@ -112,7 +130,6 @@ void print_status(const CommandContext& context, const json::object& status) {
                                 {"overflow", "OVERFLOWS"}};
   print_table(context.out, rows(status, "limits"), kLimits, context.colour);
 }
-
 /// A command that prints one table of the answer.
 void add_listing(CLI::App& app, CommandContext& context, int& exit, const char* name,
                  const char* description, std::span<const Column> columns) {

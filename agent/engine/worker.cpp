@@ -86,9 +86,9 @@ class Slot {
 /// One worker: a source, a pipeline, a thread.
 class Worker {
  public:
-  Worker(const InputOptions& input, PipelineOptions pipeline, int number, milliseconds retry_min,
+  Worker(InputOptions input, PipelineOptions pipeline, int number, milliseconds retry_min,
          milliseconds retry_max)
-      : input_(input),
+      : input_(std::move(input)),
         options_(std::move(pipeline)),
         number_(number),
         retry_min_(retry_min),
@@ -110,7 +110,7 @@ class Worker {
   EngineSnapshot snapshot(const Pipeline& pipeline) const;
   void lost(Error error);
 
-  const InputOptions& input_;
+  const InputOptions input_;
   PipelineOptions options_;
   int number_;
   milliseconds retry_min_, retry_max_;
@@ -207,24 +207,41 @@ void Worker::answer(Pipeline& pipeline) {
 
 struct Engine::State {
   EngineOptions options;
+  mutable std::mutex
+      mutex;  ///< Guards the rest, not the workers themselves: they are never removed.
   std::vector<std::unique_ptr<Worker>> workers;
+  std::shared_ptr<const MirrorIndex> index;
+  bool stopped = false;
+
+  std::vector<Worker*> all() const {
+    const std::lock_guard lock(mutex);
+    std::vector<Worker*> out;
+    for (const auto& worker : workers) out.push_back(worker.get());
+    return out;
+  }
 };
 
 Engine::Engine(EngineOptions options) : state_(std::make_unique<State>()) {
+  const std::vector<InputOptions> inputs = std::exchange(options.inputs, {});
   state_->options = std::move(options);
+  for (const InputOptions& input : inputs) add(input);
+}
+
+void Engine::add(InputOptions input) {
   const EngineOptions& o = state_->options;
-  for (const InputOptions& input : o.inputs) {
-    for (int number = 0; number < std::max(input.workers, 1); ++number) {
-      PipelineOptions pipeline = o.pipeline;
-      pipeline.input_name = input.name;
-      pipeline.decap = input.decap;
-      pipeline.reinject = nullptr;
-      pipeline.flows.worker = static_cast<std::uint8_t>(state_->workers.size());
-      state_->workers.push_back(
-          std::make_unique<Worker>(input, std::move(pipeline), number, o.retry_min, o.retry_max));
-    }
+  const std::lock_guard lock(state_->mutex);
+  if (state_->stopped) return;
+  for (int number = 0; number < std::max(input.workers, 1); ++number) {
+    PipelineOptions pipeline = o.pipeline;
+    pipeline.input_name = input.name;
+    pipeline.decap = input.decap;
+    pipeline.reinject = nullptr;
+    pipeline.flows.worker = static_cast<std::uint8_t>(state_->workers.size());
+    auto& worker = state_->workers.emplace_back(
+        std::make_unique<Worker>(input, std::move(pipeline), number, o.retry_min, o.retry_max));
+    if (state_->index) worker->slot().watch(state_->index);
+    worker->start();
   }
-  for (const auto& worker : state_->workers) worker->start();
 }
 
 Engine::~Engine() {
@@ -233,29 +250,36 @@ Engine::~Engine() {
 
 std::shared_ptr<const EngineSnapshot> Engine::snapshot(milliseconds wait) {
   const auto until = steady_clock::now() + wait;
+  const std::vector<Worker*> workers = state_->all();
   std::vector<std::uint64_t> numbers;
-  for (const auto& worker : state_->workers) numbers.push_back(worker->slot().request());
+  for (Worker* worker : workers) numbers.push_back(worker->slot().request());
   std::vector<std::shared_ptr<const EngineSnapshot>> parts;
   for (std::size_t i = 0; i < numbers.size(); ++i)
-    if (auto part = state_->workers[i]->slot().wait(numbers[i], until))
-      parts.push_back(std::move(part));
+    if (auto part = workers[i]->slot().wait(numbers[i], until)) parts.push_back(std::move(part));
   auto merged = merge(parts, state_->options.pipeline.top_flows);
   merged.time = wall_clock();
   return std::make_shared<const EngineSnapshot>(std::move(merged));
 }
 
 void Engine::watch(std::shared_ptr<const MirrorIndex> index) {
+  const std::lock_guard lock(state_->mutex);
+  state_->index = index;
   for (const auto& worker : state_->workers) worker->slot().watch(index);
 }
 
 bool Engine::finished() const {
-  return std::all_of(state_->workers.begin(), state_->workers.end(),
-                     [](const auto& worker) { return worker->slot().finished.load(); });
+  const std::vector<Worker*> workers = state_->all();
+  return std::all_of(workers.begin(), workers.end(),
+                     [](Worker* worker) { return worker->slot().finished.load(); });
 }
 
 void Engine::stop() {
-  for (const auto& worker : state_->workers) worker->slot().wake();
-  for (const auto& worker : state_->workers) worker->join();
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopped = true;
+  }
+  for (Worker* worker : state_->all()) worker->slot().wake();
+  for (Worker* worker : state_->all()) worker->join();
 }
 
 }  // namespace vmirror

@@ -47,6 +47,8 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
+  /// One more input, from now on; it watches what the others do.
+  void add(InputOptions input);
   /// Everything that is known now, of all workers. Waits for each worker to finish its batch; a
   /// worker that does not answer within `wait` is represented by its last snapshot.
   std::shared_ptr<const EngineSnapshot> snapshot(

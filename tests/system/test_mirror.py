@@ -118,6 +118,22 @@ class Mirror(system.SystemTest):
         self.assertIn("snaplen", error["remedy"])
         self.assertEqual(self.one_mirror(), before)
 
+    def test_every_bridge_has_an_input_of_its_own(self):
+        self.host.write_policy("watch", "policy: watch\nselect: [{vm: plc}, {port: wan-collector}]\n"
+                               "targets: [local]\n")
+        # Names are unique on a bridge, so that both are called alike.
+        self.eventually("a mirror on each bridge",
+                        lambda: [len(rows) for rows in self.world.mirrors().values()] == [2])
+
+        def both():
+            self.world.talk(1)
+            self.world.traffic("collector", "ping", w.HOST_ADDRESS, 3)
+            inputs = {i["name"]: i for i in self.host.ask("status")["inputs"]}
+            return set(inputs) >= {"vmr-br0", "vmr-br-wan"} and all(
+                inputs[name]["frames"]["analysed"] > 0 and "error" not in inputs[name]
+                for name in ("vmr-br0", "vmr-br-wan"))
+        self.eventually("frames of both bridges", both)
+
     def test_a_policy_that_selects_nothing_is_a_state(self):
         self.host.apply(LOCAL.format(name="nobody", vm="no-such-vm"))
         [policy] = [p for p in self.host.ask("status")["policies"] if p["name"] == "nobody"]

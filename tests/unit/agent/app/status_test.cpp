@@ -46,7 +46,7 @@ struct View {
     engine.inputs = {input};
   }
   DaemonView view() const {
-    return {config, 100 * kSecond, 40 * kSecond, control, engine, folder, {}, {}, {}};
+    return {config, 100 * kSecond, 40 * kSecond, control, engine, folder, {}, {}};
   }
   Config config;
   ControlSnapshot control;
