@@ -1,0 +1,73 @@
+// The captures that the engine is held to, made from the builders of tests/support: the same bytes
+// at every run. README.md says how to add one.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/support/captures.hpp"
+#include "tests/support/frames.hpp"
+
+namespace vmirror::test {
+
+/// cases/NAME.pcap
+struct Capture {
+  std::string name;
+  Buffer file;  ///< The bytes of a pcap file.
+};
+
+/// Frames in the order of their times: the first at 2026-01-02 03:04:05 UTC, each a millisecond
+/// after the one before.
+class Story {
+ public:
+  Story& add(Buffer frame, std::uint32_t wire_size = 0) {
+    frames_.push_back({now_, std::move(frame), wire_size});
+    now_ += kSecond / 1000;
+    return *this;
+  }
+  Story& add(std::vector<Buffer> frames) {
+    for (Buffer& frame : frames) add(std::move(frame));
+    return *this;
+  }
+  /// The first `size` bytes of a frame, as a mirror or a snap length cuts it.
+  Story& add_cut(Bytes frame, std::size_t size) {
+    const Bytes front = frame.first(size);
+    return add({front.begin(), front.end()}, static_cast<std::uint32_t>(frame.size()));
+  }
+  Capture named(std::string name) const { return {std::move(name), pcap(frames_)}; }
+
+ private:
+  std::vector<Captured> frames_;
+  Time now_ = Time{1767323045} * kSecond;
+};
+
+/// One TCP connection: keeps the numbers of both sides.
+class Connection {
+ public:
+  /// With its three segments of opening.
+  Connection(Story& story, const Ends& client);
+  void up(Bytes payload) { send(true, payload); }
+  void down(Bytes payload) { send(false, payload); }
+  /// The segments of a message in an order of their own, or none of them: passes `size` bytes, and
+  /// gives the frame of any part of them.
+  std::uint32_t pass(bool from_client, std::size_t size);
+  void segment(bool from_client, std::uint32_t sequence, Bytes payload);
+  /// Both sides' FIN.
+  void close();
+
+ private:
+  void send(bool from_client, Bytes payload);
+  void add(bool from_client, std::uint32_t sequence, std::uint8_t flags, Bytes payload = {});
+  Story& story_;
+  Ends client_;
+  std::uint32_t next_[2] = {1000, 5000};  ///< Client's, server's.
+};
+
+/// One capture and more for each protocol.
+std::vector<Capture> protocol_captures();
+/// One and more for each encapsulation, and what comes damaged.
+std::vector<Capture> encapsulation_captures();
+/// All of them.
+std::vector<Capture> golden_captures();
+
+}  // namespace vmirror::test
