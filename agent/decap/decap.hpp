@@ -109,6 +109,7 @@ class Decapsulator {
   const std::array<std::uint64_t, 8>& taken_off() const;
   /// Encapsulations that were refused, by reason, indexed by DecapError.
   const std::array<std::uint64_t, kDecapErrors>& errors() const;
+  /// By encapsulation, session and sender.
   std::vector<SessionCounters> sessions() const;
 
   static constexpr std::size_t kMaxSessions = 1024;

@@ -1,5 +1,8 @@
 #include "agent/decap/sessions.hpp"
 
+#include <algorithm>
+#include <tuple>
+
 namespace vmirror {
 
 bool Sessions::accepts(const Origin& origin) const {
@@ -55,6 +58,10 @@ std::vector<SessionCounters> Sessions::counters() const {
     out.back().duplicate = counts.duplicate;
     out.back().restarts = counts.restarts;
   }
+  std::sort(out.begin(), out.end(), [](const SessionCounters& a, const SessionCounters& b) {
+    return std::tie(a.encapsulation, a.session, a.sender) <
+           std::tie(b.encapsulation, b.session, b.sender);
+  });
   return out;
 }
 

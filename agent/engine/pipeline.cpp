@@ -177,7 +177,10 @@ void Pipeline::State::run_group() {
 
 inline void Pipeline::State::analyse(Item& item) {
   FlowTable::Entry& entry = flows.update(item.probe, *item.frame, item.packet, item.origin.session);
-  if (item.probe.started) begin_flow(item, entry);
+  if (item.probe.started)
+    begin_flow(item, entry);
+  else if (entry.packets[item.probe.side] == 1)
+    inventory.flow_answered(flows.flow(item.probe.entry), item.probe.side, item.packet.ttl);
   if (item.packet.error != HeaderError::none)
     ++header_errors[static_cast<std::size_t>(item.packet.error)];
   if (reading) read(item, entry);

@@ -9,7 +9,7 @@ bool is_icmp(std::uint8_t protocol) {
   return protocol == ip_protocol::kIcmp || protocol == ip_protocol::kIcmpv6;
 }
 
-/// Suricata's `proto`: a name, or the number in three digits where it has no name for it.
+/// Suricata's `proto`: its name for those that we tell apart, else the number in three digits.
 void append_protocol(Json& json, const EventHead& head) {
   if (head.src_ip.empty()) return;
   switch (head.protocol) {
@@ -23,6 +23,14 @@ void append_protocol(Json& json, const EventHead& head) {
       return json.field("proto", "IPv6-ICMP");
     case ip_protocol::kSctp:
       return json.field("proto", "SCTP");
+    case ip_protocol::kIgmp:
+      return json.field("proto", "IGMP");
+    case ip_protocol::kGre:
+      return json.field("proto", "GRE");
+    case ip_protocol::kIpv4:
+      return json.field("proto", "IP-in-IP");
+    case ip_protocol::kIpv6:
+      return json.field("proto", "IPv6");
     case ip_protocol::kNone:
       return;
     default:

@@ -307,6 +307,13 @@ void Inventory::flow_started(const Flow& flow, std::size_t side, std::uint8_t tt
   }
 }
 
+void Inventory::flow_answered(const Flow& flow, std::size_t side, std::uint8_t ttl) {
+  const std::uint32_t place = state_->touch(flow.mac[side], flow.last);
+  if (place == State::kNone) return;
+  state_->add_vlan(place, flow.vlan);
+  state_->sent_from(place, flow.ip[side], ttl);
+}
+
 void Inventory::flow_reported(const Flow& flow, const std::array<std::uint64_t, 2>& new_packets,
                               const std::array<std::uint64_t, 2>& new_bytes) {
   for (std::size_t i = 0; i < 2; ++i) {

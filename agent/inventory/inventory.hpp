@@ -1,6 +1,7 @@
 // The inventory: folds flows and facts into assets, one for each unicast MAC that sent or received.
 //
 //   a flow begins     its MACs exist: first seen, VLAN, vendor; the sender's address, see below
+//   its answer        the first frame of its other side: the sender's address
 //   a flow's report   packets and bytes by sender, last seen
 //   a fact            an address, a name, a model... of a MAC, or of the asset that holds an
 //   address
@@ -54,6 +55,9 @@ class Inventory {
 
   /// A flow begins. `side` sent its first frame, whose TTL or hop limit was `ttl` (0: not IP).
   void flow_started(const Flow& flow, std::size_t side, std::uint8_t ttl);
+  /// The flow's other side sent its first frame, `side`, with this TTL: who only ever answers (a
+  /// controller, a server) is known by that alone.
+  void flow_answered(const Flow& flow, std::size_t side, std::uint8_t ttl);
   /// A report of a flow, with what it counted since the last one.
   void flow_reported(const Flow& flow, const std::array<std::uint64_t, 2>& new_packets,
                      const std::array<std::uint64_t, 2>& new_bytes);

@@ -100,7 +100,8 @@ Lines told(const fs::path& capture) {
   return out;
 }
 
-/// The first line that differs, with the two before it; empty where all are the same.
+/// The first line that differs, with the two before it, and where the two begin to part; empty
+/// where all are the same.
 std::string difference(const Lines& expected, const Lines& actual) {
   const auto at = static_cast<std::size_t>(
       std::mismatch(expected.begin(), expected.end(), actual.begin(), actual.end()).first -
@@ -108,9 +109,13 @@ std::string difference(const Lines& expected, const Lines& actual) {
   if (at == expected.size() && at == actual.size()) return {};
   std::string out = "line " + std::to_string(at + 1) + ":\n";
   for (std::size_t i = at < 2 ? 0 : at - 2; i < at; ++i) out += "  " + expected[i] + "\n";
-  out += "- " + (at < expected.size() ? expected[at] : "(the end)") + "\n";
-  out += "+ " + (at < actual.size() ? actual[at] : "(the end)") + "\n";
-  return out;
+  const std::string before = at < expected.size() ? expected[at] : "(the end)";
+  const std::string now = at < actual.size() ? actual[at] : "(the end)";
+  out += "- " + before + "\n+ " + now + "\n";
+  const auto part = static_cast<std::size_t>(
+      std::mismatch(before.begin(), before.end(), now.begin(), now.end()).first - before.begin());
+  return out + "from there on: `" + before.substr(part, 60) + "`, now `" + now.substr(part, 60) +
+         "`\n";
 }
 
 class Golden : public testing::TestWithParam<std::string> {};
@@ -125,8 +130,9 @@ TEST_P(Golden, SaysTheSame) {
     return;
   }
   ASSERT_TRUE(fs::exists(golden)) << "no " << golden << " (VMIRROR_UPDATE_GOLDEN=1 writes it)";
-  EXPECT_EQ(difference(lines_of(golden), actual), "")
-      << GetParam() << ".golden (VMIRROR_UPDATE_GOLDEN=1 writes what the engine says now)";
+  const std::string found = difference(lines_of(golden), actual);
+  EXPECT_TRUE(found.empty()) << GetParam() << ".golden, " << found
+                             << "(VMIRROR_UPDATE_GOLDEN=1 writes what the engine says now)";
 }
 
 INSTANTIATE_TEST_SUITE_P(Captures, Golden, testing::ValuesIn(names()),
@@ -146,10 +152,12 @@ TEST(Captures, AreThoseThatTheBuildersMake) {
 
 TEST(Difference, ShowsTheFirstLineThatDiffers) {
   EXPECT_EQ(difference({"a", "b"}, {"a", "b"}), "");
-  EXPECT_EQ(difference({"a", "b", "c", "d"}, {"a", "b", "c", "x"}),
-            "line 4:\n  b\n  c\n- d\n+ x\n");
-  EXPECT_EQ(difference({"a"}, {"a", "b"}), "line 2:\n  a\n- (the end)\n+ b\n");
-  EXPECT_EQ(difference({"a"}, {}), "line 1:\n- a\n+ (the end)\n");
+  EXPECT_EQ(difference({"a", "b", "c", "d 1"}, {"a", "b", "c", "d 2", "e"}),
+            "line 4:\n  b\n  c\n- d 1\n+ d 2\nfrom there on: `1`, now `2`\n");
+  EXPECT_EQ(difference({"a"}, {"a", "b"}),
+            "line 2:\n  a\n- (the end)\n+ b\nfrom there on: `(the end)`, now `b`\n");
+  EXPECT_EQ(difference({"a"}, {}),
+            "line 1:\n- a\n+ (the end)\nfrom there on: `a`, now `(the end)`\n");
 }
 
 }  // namespace

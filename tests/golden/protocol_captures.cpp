@@ -77,19 +77,20 @@ Capture icmp6() {
 }
 
 Capture igmp() {
-  const auto sent = [](const char* from, const char* group, const char* what) {
+  const auto sent = [](const char* from_mac, const char* from, const char* group,
+                       const char* what) {
     Ip header{
         .source = ip(from), .destination = ip(group), .protocol = ip_protocol::kIgmp, .ttl = 1};
     header.options = hex("94 04 00 00");  // Router alert, RFC 2113.
     Mac to = mac("01:00:5e:00:00:00");    // RFC 1112, section 6.4
     for (int i = 3; i < 6; ++i) to.octets[i] = header.destination.bytes()[i - 2];
     return ethernet(ip_packet(header, payload("igmp", what)), ethertype::kIpv4,
-                    {to, mac("52:54:00:00:00:01"), {}});
+                    {to, mac(from_mac), {}});
   };
   Story story;
-  story.add(sent("10.0.0.254", "224.0.0.1", "query"));
-  story.add(sent("10.0.0.1", "224.0.0.251", "report v2"));
-  story.add(sent("10.0.0.1", "224.0.0.22", "report v3"));
+  story.add(sent("52:54:00:00:00:fe", "10.0.0.254", "224.0.0.1", "query"));
+  story.add(sent("52:54:00:00:00:01", "10.0.0.1", "224.0.0.251", "report v2"));
+  story.add(sent("52:54:00:00:00:01", "10.0.0.1", "224.0.0.22", "report v3"));
   return story.named("igmp");
 }
 

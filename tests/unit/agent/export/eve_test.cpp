@@ -121,7 +121,11 @@ TEST(EveRecord, NamesTheProtocolAsSuricataDoes) {
       {58, R"("dest_ip":"10.0.0.2","proto":"IPv6-ICMP","icmp_type":8,"icmp_code":3,"x")"},
       {6, R"("dest_ip":"10.0.0.2","dest_port":1,"proto":"TCP","x")"},
       {132, R"("dest_ip":"10.0.0.2","dest_port":1,"proto":"SCTP","x")"},
-      {89, R"("dest_ip":"10.0.0.2","proto":"089","x")"},
+      {2, R"("dest_ip":"10.0.0.2","proto":"IGMP","x")"},
+      {4, R"("dest_ip":"10.0.0.2","proto":"IP-in-IP","x")"},
+      {41, R"("dest_ip":"10.0.0.2","proto":"IPv6","x")"},
+      {47, R"("dest_ip":"10.0.0.2","proto":"GRE","x")"},
+      {144, R"("dest_ip":"10.0.0.2","proto":"144","x")"},
       {0xff, R"("dest_ip":"10.0.0.2","x")"},
   };
   Facts facts;

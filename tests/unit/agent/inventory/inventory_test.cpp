@@ -61,6 +61,18 @@ TEST(Inventory, BindsAddressesToTheirMac) {
       {"the flow's other side sent it",
        [](Inventory& i) { i.flow_started(flow(kA, "10.0.0.1", kB, "10.0.0.2"), 1, 64); }, "",
        "10.0.0.2"},
+      {"who only answers",
+       [](Inventory& i) {
+         i.flow_started(flow(kA, "10.0.0.1", kB, "10.0.0.2"), 0, 64);
+         i.flow_answered(flow(kA, "10.0.0.1", kB, "10.0.0.2"), 1, 128);
+       },
+       "10.0.0.1", "10.0.0.2"},
+      {"an answer that a router forwarded",
+       [](Inventory& i) {
+         i.flow_started(flow(kA, "10.0.0.1", kB, "192.0.2.7"), 0, 64);
+         i.flow_answered(flow(kA, "10.0.0.1", kB, "192.0.2.7"), 1, 57);
+       },
+       "10.0.0.1", ""},
       {"a fact moves an address",
        [](Inventory& i) {
          learn_ip(i, kA, "10.0.0.1");
