@@ -21,10 +21,10 @@ const Port* find_port(const ControlSnapshot& control, const WatchedNic& nic) {
   return port == sw->second.ports.end() ? nullptr : &port->second;
 }
 
-/// True once the switch shows the NIC's mirror to us as asked, moving or not.
+/// True once the switch shows the NIC's mirror of all its frames to us as asked, moving or not.
 bool in_place(const ControlSnapshot& control, const WatchedNic& nic) {
   return std::ranges::any_of(control.sessions, [&](const SessionStatus& s) {
-    return s.target == "local" && s.mac == nic.mac && s.in_place;
+    return s.target == "local" && s.mac == nic.mac && s.in_place && !s.selective;
   });
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,9 @@ struct Policy {
   std::vector<Selector> select;  ///< Any one that matches selects the NIC.
   Direction direction = Direction::both;
   std::uint32_t snaplen = 0;  ///< Bytes kept of each copy; 0: whole frames.
-  std::string filter;         ///< In the switch's own words; empty: every frame.
+  /// Only frames of these VLANs, as the switch sees them; 0: untagged ones. Empty: every frame.
+  std::set<std::uint16_t> vlans;
+  std::string filter;  ///< In the switch's own words; empty: every frame.
   std::vector<Target> targets;
   int priority = 0;             ///< Of two policies on a NIC and target the higher decides.
   std::optional<Time> expires;  ///< From then on it selects nothing.

@@ -35,6 +35,8 @@ struct SessionStatus {
   std::string switch_name;
   std::string port;
   Direction direction = Direction::both;
+  /// It copies only some of the port's frames (filter, VLANs): coverage can't be told.
+  bool selective = false;
   std::string target;     ///< "erspan-192.0.2.9"
   bool in_place = false;  ///< The switch shows the mirror as asked, whether anything moves or not.
   std::string mirror;     ///< Empty: none serves it.

@@ -134,6 +134,13 @@ Result<void> read_snaplen(const Node& node, std::uint32_t& out) {
   return done;
 }
 
+Reader read_vlans(std::set<std::uint16_t>& out) {
+  return yaml::list([&out](const Node& node) {
+    return yaml::integer([&out](auto v) { out.insert(static_cast<std::uint16_t>(v)); }, 0,
+                         4094)(node);
+  });
+}
+
 /// The path of the file that holds the policy; "" when none does.
 std::string path_of(const PolicyFolder& folder, const std::string& name) {
   for (const PolicyFile& file : folder.files)
@@ -196,6 +203,7 @@ Result<Policy> parse_policy(std::string_view text, const std::string& file) {
                                                               {"out", Direction::out},
                                                               {"both", Direction::both}})},
           {"snaplen", [&](const Node& at) { return read_snaplen(at, p.snaplen); }},
+          {"vlans", read_vlans(p.vlans)},
           {"filter", yaml::text(p.filter)},
           {"targets", yaml::list([&](const Node& at) { return read_target(at, p.targets); }), true},
           {"priority", yaml::number(p.priority, -1000, 1000)},

@@ -27,11 +27,13 @@ struct Want {
 using Key = std::tuple<std::string, std::string, Target>;  // Switch, port, target.
 
 bool agree(const Policy& a, const Policy& b) {
-  return a.snaplen == b.snaplen && a.filter == b.filter;
+  return a.snaplen == b.snaplen && a.vlans == b.vlans && a.filter == b.filter;
 }
 
 std::string words(const Policy& p) {
-  return "snaplen " + std::to_string(p.snaplen) +
+  std::string vlans;
+  for (const std::uint16_t vlan : p.vlans) vlans += " " + std::to_string(vlan);
+  return "snaplen " + std::to_string(p.snaplen) + (vlans.empty() ? "" : ", vlans" + vlans) +
          (p.filter.empty() ? "" : ", filter `" + p.filter + "`");
 }
 
@@ -50,6 +52,7 @@ void serve(const Want& want, const std::string& name, Wish& out,
                          .port = want.at->port,
                          .direction = Direction::none,
                          .snaplen = decides.snaplen,
+                         .vlans = decides.vlans,
                          .filter = decides.filter,
                          .target = want.target};
   for (const Policy* p : want.policies) {
@@ -59,6 +62,7 @@ void serve(const Want& want, const std::string& name, Wish& out,
       refused.policy = p->name;
       refused.direction = p->direction;
       refused.snaplen = p->snaplen;
+      refused.vlans = p->vlans;
       refused.filter = p->filter;
       out.where.emplace(refused.name, *want.at);
       out.refused.push_back({std::move(refused),

@@ -3,8 +3,8 @@
 //   policies, locations -> one session for each NIC and target, whoever asked for it
 //
 // Policies that want the same NIC at the same target share one session: directions are joined;
-// snaplen and filter are those of the highest priority. Where two of that priority disagree, the
-// one whose name sorts first decides and the other is refused there.
+// snaplen, VLANs and filter are those of the highest priority. Where two of that priority disagree,
+// the one whose name sorts first decides and the other is refused there.
 #pragma once
 
 #include <map>

@@ -96,9 +96,10 @@ Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& 
                     : "the switch has not counted port " + s.port + "'s frames yet"};
   }
   if (track.moved_at == 0) track.moved_at = now.at;
-  if (!s.filter.empty()) {
+  if (!s.filter.empty() || !s.vlans.empty()) {
     if (track.proven) return active();
-    return {SessionState::pending, "no frame of port " + s.port + " matched the filter yet"};
+    return {SessionState::pending,
+            "no frame of port " + s.port + " matched the filter and VLANs yet"};
   }
   const Time waited = now.at - track.moved_at;
   const std::string fact = "port " + s.port + " moved " + count(moved, "frame") + " since " +
@@ -175,6 +176,7 @@ void describe(SessionStatus& status, const SessionRequest& s, const Wish& wish) 
   status.switch_name = s.switch_name;
   status.port = s.port;
   status.direction = s.direction;
+  status.selective = !s.filter.empty() || !s.vlans.empty();
   status.target = to_text(s.target);
   status.in_place = false;
   status.mirror.clear();

@@ -70,8 +70,9 @@ struct SessionRequest {
   std::string switch_name;  ///< Where the NIC's port is.
   std::string port;         ///< The port's name on that switch.
   Direction direction = Direction::both;
-  std::uint32_t snaplen = 0;  ///< Bytes kept of each copy; 0: whole frames.
-  std::string filter;         ///< In the switch's own words; empty: every frame.
+  std::uint32_t snaplen = 0;      ///< Bytes kept of each copy; 0: whole frames.
+  std::set<std::uint16_t> vlans;  ///< Only frames of these; 0: untagged; empty: every frame.
+  std::string filter;             ///< In the switch's own words; empty: every frame.
   Target target;
   bool operator==(const SessionRequest&) const = default;
 };

@@ -50,9 +50,18 @@ Result<const Switch*> check_source(const SessionRequest& s, const Observed& obse
   return &sw->second;
 }
 
+/// The VLANs as a part of a name: themselves while they are few.
+std::string vlan_text(const std::set<std::uint16_t>& vlans) {
+  constexpr std::size_t kFew = 4;
+  std::string out;
+  for (const std::uint16_t vlan : vlans) out += (out.empty() ? "" : ".") + std::to_string(vlan);
+  return vlans.size() <= kFew ? out : short_hash(out, 8);
+}
+
 std::string mirror_name(std::string_view owner, const std::string& key, const SessionRequest& s) {
   std::string name = std::string(owner) + "-" + key;
   if (s.snaplen != 0) name += "-s" + std::to_string(s.snaplen);
+  if (!s.vlans.empty()) name += "-v" + vlan_text(s.vlans);
   if (!s.filter.empty()) name += "-f" + short_hash(s.filter, 8);
   return name;
 }
@@ -110,13 +119,14 @@ class Packing {
       if (foreign_[s.switch_name] + count_[s.switch_name] >= limit_) {
         mirrors_.erase(it);
         return refuse(Error::Kind::exhausted, s, full(s.switch_name),
-                      "use fewer targets, snaplens and filters on this switch");
+                      "use fewer targets, snaplens, VLAN sets and filters on this switch");
       }
       count_[s.switch_name]++;
       mirror.name = c.mirror;
       mirror.switch_name = s.switch_name;
       mirror.output_port = c.output.port;
       mirror.output_vlan = c.output.vlan;
+      mirror.vlans = s.vlans;
       mirror.snaplen = s.snaplen;
       mirror.filter = s.filter;
     }

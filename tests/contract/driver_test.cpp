@@ -103,6 +103,18 @@ TEST_P(DriverContract, MakesWhatIsAskedForAndThenHasNothingToDo) {
   EXPECT_TRUE(converge(*world_->connect(), everything())->steps.empty()) << "also after a restart";
 }
 
+TEST_P(DriverContract, SelectsVlans) {
+  SessionRequest some = session("vnet0", LocalTarget{}), more = session("vnet1", LocalTarget{});
+  some.vlans = {0, 10};
+  more.vlans = {10, 20, 30, 40, 50};
+  const Converged reached = reach({{some, more, session("vnet2", LocalTarget{})}});
+  std::vector<std::string> names;
+  for (const Mirror& mirror : reached.wanted.mirrors) names.push_back(mirror.name);
+  EXPECT_EQ(names.size(), 3u) << "each selection of VLANs is a mirror";
+  EXPECT_TRUE(names[1].ends_with("-v0.10") || names[2].ends_with("-v0.10")) << names[1];
+  EXPECT_TRUE(reach({{some, more, session("vnet2", LocalTarget{})}}).steps.empty());
+}
+
 TEST_P(DriverContract, TakesAwayWhatIsNoLongerAskedFor) {
   const std::string before = to_text(*observed());
   reach(everything());

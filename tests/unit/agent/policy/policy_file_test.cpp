@@ -26,6 +26,7 @@ select:
     uuid: "6F*"
 direction: in
 snaplen: 128
+vlans: [0, 10]
 filter: "tcp port 88"
 targets:
   - local
@@ -45,6 +46,7 @@ expires: 2026-12-31T00:00:00+01:00
                  {.vm = "", .uuid = "6F*", .mac = "", .port = "vnet*", .labels = {}}},
       .direction = Direction::in,
       .snaplen = 128,
+      .vlans = {0, 10},
       .filter = "tcp port 88",
       .targets = {LocalTarget{}, ErspanTarget{ip("192.0.2.9"), 3, 17},
                   ErspanTarget{ip("2001:db8::9"), 2, std::nullopt}, GreTarget{ip("192.0.2.9"), 7},
@@ -74,11 +76,11 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
       {"", "f.yaml: the file is empty (write it, or remove it)"},
       {"just text",
        "f.yaml:1: the file is not a mapping (write `KEY: VALUE` with `policy`, `select`, "
-       "`direction`, `snaplen`, `filter`, `targets`, `priority` or `expires`)"},
+       "`direction`, `snaplen`, `vlans`, `filter`, `targets`, `priority` or `expires`)"},
       {full + "snapln: 5\n", "f.yaml:4: unknown key `snapln` (write `snaplen`)"},
       {full + "colour: red\n",
        "f.yaml:4: unknown key `colour` (write one of `policy`, `select`, `direction`, `snaplen`, "
-       "`filter`, `targets`, `priority` or `expires`)"},
+       "`vlans`, `filter`, `targets`, `priority` or `expires`)"},
       {full + "targets: [local]\n", "f.yaml:4: key `targets` is given twice (keep one of them)"},
       {head, "f.yaml:1: key `targets` is missing (add `targets: ...`)"},
       {"policy: a b\n",
@@ -99,6 +101,7 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
       {full + "direction: ingress\n",
        "f.yaml:4: `direction` is `ingress` (write `in`, `out` or `both`)"},
       {full + "snaplen: -1\n", "f.yaml:4: `snaplen` is `-1` (write a number from 0 to 65535)"},
+      {full + "vlans: [4095]\n", "f.yaml:4: `vlans` is `4095` (write a number from 0 to 4094)"},
       {full + "snaplen: 13\n",
        "f.yaml:4: `snaplen` is `13` (write 0 for whole frames, or 14 to 65535 bytes)"},
       {full + "snaplen: 99999999999999999999\n",

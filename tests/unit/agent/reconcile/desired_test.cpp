@@ -41,6 +41,7 @@ std::vector<std::string> lines(const Wish& wish) {
   for (const SessionRequest& s : wish.desired.sessions)
     out.push_back(s.name + " " + s.policy + " " + std::string(to_text(s.direction)) +
                   (s.snaplen != 0 ? " " + std::to_string(s.snaplen) : "") +
+                  (s.vlans.empty() ? "" : " " + std::to_string(s.vlans.size()) + " vlans") +
                   (s.filter.empty() ? "" : " `" + s.filter + "`"));
   return out;
 }
@@ -132,16 +133,17 @@ TEST(Desired, OverlappingPoliciesShareASession) {
   EXPECT_EQ(lines(desired(std::vector{b, a}, kNics, 0)), Lines{"vnet0@local a+b in"});
 }
 
-TEST(Desired, TheHighestPriorityDecidesSnaplenAndFilter) {
+TEST(Desired, TheHighestPriorityDecidesSnaplenVlansAndFilter) {
   Policy a = policy("a", by_port("vnet0"), {LocalTarget{}});
   Policy b = a;
   b.name = "b";
   a.snaplen = 64;
   b.snaplen = 128;
+  b.vlans = {10, 20};
   b.filter = "tcp";
   b.priority = 1;
   const Wish wish = desired(std::vector{a, b}, kNics, 0);
-  EXPECT_EQ(lines(wish), Lines{"vnet0@local b+a both 128 `tcp`"});
+  EXPECT_EQ(lines(wish), Lines{"vnet0@local b+a both 128 2 vlans `tcp`"});
   EXPECT_EQ(states(wish), (Lines{"a: in force: 1 session", "b: in force: 1 session"}));
 }
 

@@ -164,7 +164,7 @@ TEST(Judge, AFilterMayMatchNothing) {
   s.wish.desired.sessions[0].filter = "tcp";
   s.at(1);
   s.moves(4);
-  EXPECT_EQ(s.at(100), "pending: no frame of port vnet0 matched the filter yet");
+  EXPECT_EQ(s.at(100), "pending: no frame of port vnet0 matched the filter and VLANs yet");
 }
 
 TEST(Judge, WhatIsNotThereYetIsPendingAndWhatTheSwitchRefusedFailed) {
