@@ -1,5 +1,5 @@
-// The form of a protocol. A protocol is one source pair, one line in dissectors.cpp, one test, one
-// golden payload and one fuzz target; docs/adding-a-protocol.md walks through one.
+// The form of a protocol. A protocol is one source pair, one line in dissectors.cpp, payloads, one
+// test, one fuzz target and one golden capture; docs/adding-a-protocol.md walks through one.
 //
 //   carrier    what carries it   how it is found              what `dissect` is given
 //   link       Ethernet, LLC     EtherType, LLC SAP, SNAP     the frame behind them

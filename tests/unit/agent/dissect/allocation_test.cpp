@@ -28,7 +28,7 @@ namespace {
 
 using namespace test;
 
-TEST(Allocation, NoneForAnyGoldenPayload) {
+TEST(Allocation, NoneForAnyPayload) {
   const Dissectors all = *Dissectors::select(std::vector<std::string>{"all"});
   Dissection dissection(all);
   Facts facts;

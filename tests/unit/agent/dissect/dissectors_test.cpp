@@ -37,7 +37,7 @@ TEST(Table, IsConsistent) {
   }
 }
 
-TEST(Table, EveryProtocolHasGoldenPayloads) {
+TEST(Table, EveryProtocolHasPayloads) {
   for (const Dissector* d : Dissectors::all())
     EXPECT_FALSE(payloads_of(d->name).empty()) << d->name;
 }
