@@ -34,15 +34,6 @@ constexpr Named kTypes[] = {{kEchoReply, "echo_reply"},
                             {13, "timestamp_request"},
                             {14, "timestamp_reply"}};
 
-void tell_echo(const IcmpMessage& icmp, const Context& context, Facts& facts) {
-  facts.add("id", icmp.rest >> 16);
-  facts.add("seq", icmp.rest & 0xffff);
-  facts.add("size", icmp.body.size());
-  if (icmp.type == kEcho) return context.ask(icmp.rest);
-  if (const auto request = context.answer(icmp.rest))
-    facts.add("latency_us", context.latency_us(*request));
-}
-
 Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
   const auto icmp = parse_icmp(bytes, context.cut);
   if (!icmp) return icmp.error();
@@ -53,7 +44,7 @@ Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
   switch (icmp->type) {
     case kEcho:
     case kEchoReply:
-      tell_echo(*icmp, context, facts);
+      tell_echo(icmp->rest, icmp->body.size(), icmp->type == kEcho, context, facts);
       break;
     case kUnreachable:
       if (icmp->code == kFragmentationNeeded) facts.add("mtu", icmp->rest & 0xffff);
@@ -108,6 +99,15 @@ void tell_original(Bytes datagram, Facts& facts) {
     facts.add("dest_port", packet.destination_port);
   }
   facts.close();
+}
+
+void tell_echo(std::uint32_t rest, std::size_t size, bool request, const Context& context,
+               Facts& facts) {
+  facts.add("id", rest >> 16);
+  facts.add("seq", rest & 0xffff);
+  facts.add("size", size);
+  if (request) return context.ask(rest);
+  if (const auto asked = context.answer(rest)) facts.add("latency_us", context.latency_us(*asked));
 }
 
 const Dissector kIcmp{.name = "icmp", .carrier = Carrier::network, .at = kAt, .dissect = dissect};

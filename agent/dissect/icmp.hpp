@@ -18,6 +18,12 @@ Parsed<IcmpMessage> parse_icmp(Bytes bytes, bool cut);
 /// dest_ip, proto, and src_port and dest_port as far as they are there.
 void tell_original(Bytes datagram, Facts& facts);
 
+/// Tells of an echo, or its reply, whose identifier and sequence number are `rest`: id, seq, size
+/// of the data, and of a reply latency_us where its request was seen. The same in ICMPv6 (RFC 4443,
+/// section 4).
+void tell_echo(std::uint32_t rest, std::size_t size, bool request, const Context& context,
+               Facts& facts);
+
 /// Record `icmp`: icmp_type, icmp_code, name, and id, seq, size of an echo (its reply also
 /// latency_us), gateway of a redirect, mtu, and `original` of an error.
 /// Facts: router (icmp.redirect) of who sends redirects or time exceeded in transit.

@@ -153,15 +153,6 @@ Malformed tell_listener(const Icmp6Message& icmp, Facts& facts) {
   return cursor.ok() ? Malformed::none : Malformed::truncated;
 }
 
-void tell_echo(const Icmp6Message& icmp, const Context& context, Facts& facts) {
-  facts.add("id", icmp.rest >> 16);
-  facts.add("seq", icmp.rest & 0xffff);
-  facts.add("size", icmp.body.size());
-  if (icmp.type == kEcho) return context.ask(icmp.rest);
-  if (const auto request = context.answer(icmp.rest))
-    facts.add("latency_us", context.latency_us(*request));
-}
-
 Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
   const auto icmp = parse_icmp6(bytes, context.source.ip, context.destination.ip, context.cut);
   if (!icmp) return icmp.error();
@@ -182,7 +173,7 @@ Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
       return Malformed::none;
     case kEcho:
     case kEchoReply:
-      tell_echo(*icmp, context, facts);
+      tell_echo(icmp->rest, icmp->body.size(), icmp->type == kEcho, context, facts);
       return Malformed::none;
     case kListenerQuery:
     case kListenerReport:

@@ -228,12 +228,10 @@ void append_record_event(std::string& out, const EventHead& head, const Record& 
   end_line(out, json);
 }
 
-void append_flow_event(std::string& out, const Flow& flow, std::string_view in_iface,
-                       const Origin& origin, std::string_view vm) {
+EventHead event_head(const Flow& flow) {
   EventHead head;
   head.time = flow.last;
   head.flow_id = flow.id;
-  head.in_iface = in_iface;
   head.vlan_count = flow.vlan != 0 ? 1 : 0;
   head.vlans[0] = flow.vlan;
   head.src_mac = flow.mac[0];
@@ -244,6 +242,13 @@ void append_flow_event(std::string& out, const Flow& flow, std::string_view in_i
   head.dest_port = flow.port[1];
   head.protocol = flow.protocol;
   if (flow.application != nullptr) head.app_proto = flow.application;
+  return head;
+}
+
+void append_flow_event(std::string& out, const Flow& flow, std::string_view in_iface,
+                       const Origin& origin, std::string_view vm) {
+  EventHead head = event_head(flow);
+  head.in_iface = in_iface;
   head.origin = origin;
   head.vm = vm;
   Json json = begin_line(out, head, "flow");

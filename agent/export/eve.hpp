@@ -44,6 +44,8 @@ struct EventHead {
 
 /// What a frame itself says: all but flow_id, in_iface, app_proto and vm.
 EventHead event_head(const Frame& frame, const Packet& packet, const Origin& origin);
+/// The same of a flow, as of its last frame, seen from the client: all but in_iface, origin and vm.
+EventHead event_head(const Flow& flow);
 
 /// One line: `event_type` is the record's protocol, with an object of that name that holds its
 /// fields. Objects and arrays that the record left open are closed.
