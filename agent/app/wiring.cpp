@@ -104,7 +104,6 @@ struct Daemon::State {
 };
 
 // ---- Start
-// ---------------------------------------------------------------------------------------
 
 Result<void> Daemon::State::open_outputs() {
   if (config.eve.size() > 1)
@@ -175,7 +174,6 @@ Result<void> Daemon::State::open_servers() {
 }
 
 // ---- Questions
-// -----------------------------------------------------------------------------------
 
 std::shared_ptr<const ControlSnapshot> Daemon::State::control_now() const {
   static const auto none = std::make_shared<const ControlSnapshot>();
@@ -247,7 +245,6 @@ HttpResponse Daemon::State::metrics_answer() {
 }
 
 // ---- What happens
-// --------------------------------------------------------------------------------
 
 /// News of the control side: the log, the engine's mirror index, coverage, evidence.
 void Daemon::State::on_round() {
@@ -325,7 +322,6 @@ void Daemon::State::wait_for_signal() {
 }
 
 // ---- The daemon
-// ----------------------------------------------------------------------------------
 
 Daemon::Daemon(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
@@ -334,7 +330,7 @@ Daemon::~Daemon() {
   s.api.reset();
   s.metrics_server.reset();
   s.policies.reset();
-  s.control.reset();  // It posts to `io` and reads `local_port`: before both.
+  s.control.reset();  // It posts to `io` and adds to the engine: before both.
   if (s.engine) s.engine->stop();
   if (s.eve) s.eve->stop();
 }

@@ -106,7 +106,6 @@ struct Pipeline::State {
 };
 
 // ---- Stage one
-// -----------------------------------------------------------------------------------
 
 inline void Pipeline::State::take_in(const Frame& frame) {
   Item& item = items[count];
@@ -166,7 +165,6 @@ bool Pipeline::State::unwrap(const Decapsulated& taken, Item& item) {
 }
 
 // ---- Stages two and three
-// ------------------------------------------------------------------------
 
 void Pipeline::State::run_group() {
   for (std::size_t i = 0; i < count; ++i) flows.locate(items[i].probe);
@@ -323,7 +321,6 @@ std::string_view Pipeline::State::vm_of(const Mac& a, const Mac& b) const {
 }
 
 // ---- The end of flows, and what is done now and then
-// ---------------------------------------------
 
 void Pipeline::State::fold_flow_reports() {
   for (const FlowReport& report : flows.reports()) {
@@ -444,7 +441,6 @@ const FrameCounters& Pipeline::counters() const {
 }
 
 // ---- What is known
-// -------------------------------------------------------------------------------
 
 std::vector<ProtocolSnapshot> Pipeline::State::protocols() const {
   std::vector<ProtocolSnapshot> out;

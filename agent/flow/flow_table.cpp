@@ -145,7 +145,6 @@ std::size_t FlowTable::bytes_per_flow(std::uint32_t max_flows) {
 }
 
 // ---- Step one: the key
-// ---------------------------------------------------------------------------
 
 void FlowTable::prepare(Probe& probe, const Frame& frame, const Packet& packet) {
   std::uint16_t from = packet.source_port, to = packet.destination_port;
@@ -253,7 +252,6 @@ bool FlowTable::match_fragment(const Frame& frame, const Packet& packet, std::ui
 }
 
 // ---- Step two: the entry
-// -------------------------------------------------------------------------
 
 void FlowTable::locate(Probe& probe) const {
   for (std::uint32_t i = probe.hash & mask_;; i = (i + 1) & mask_) {
@@ -277,7 +275,6 @@ std::uint32_t FlowTable::find(const FlowKey& key, std::uint32_t hash) const {
 }
 
 // ---- Step three: the count
-// -----------------------------------------------------------------------
 
 FlowTable::Entry& FlowTable::update(Probe& probe, const Frame& frame, const Packet& packet,
                                     std::uint32_t session) {
@@ -357,7 +354,6 @@ std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Pac
 }
 
 // ---- The end of flows
-// ----------------------------------------------------------------------------
 
 void FlowTable::sweep(Time now, std::uint32_t entries) {
   for (entries = std::min(entries, fresh_); entries > 0; --entries) {

@@ -65,7 +65,6 @@ NicFrames& NicFrames::operator+=(const NicFrames& other) {
 }
 
 // ---- Counting
-// ------------------------------------------------------------------------------------
 
 void CoverageCounter::watch(std::shared_ptr<const MirrorIndex> index) {
   std::vector<Nic> nics;
@@ -151,7 +150,6 @@ std::vector<NicFrames> CoverageCounter::frames() const {
 }
 
 // ---- Judging
-// -------------------------------------------------------------------------------------
 
 bool needs_new_baseline(const CoverageSample& baseline, const CoverageSample& now) {
   if (!now.port) return false;

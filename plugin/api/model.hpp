@@ -61,7 +61,6 @@ using Target = std::variant<LocalTarget, ErspanTarget, GreTarget, RspanTarget>;
 std::string to_text(const Target& target);
 
 // ---- Desired
-// -------------------------------------------------------------------------------------
 
 /// One mirror that is wanted: one NIC on this host to one target.
 struct SessionRequest {
@@ -82,7 +81,6 @@ struct Desired {
 };
 
 // ---- Observed
-// ------------------------------------------------------------------------------------
 
 /// What the switch itself counted on a port. Absent where the switch has not said yet.
 struct PortCounters {
@@ -165,7 +163,6 @@ struct Observed {
 };
 
 // ---- Realisation and steps
-// -----------------------------------------------------------------------
 
 /// What is to become of one session: the mirror that serves it, or why none can.
 struct Verdict {

@@ -137,7 +137,6 @@ Result<Commit> Client::commit(Transaction transaction, Milliseconds timeout) {
 }
 
 // ---- The client's thread
-// -------------------------------------------------------------------------
 
 void Client::run(const std::string& remote, const Schema& schema) {
   block_signals();

@@ -85,7 +85,6 @@ struct Datum {
 };
 
 // ---- Schema
-// --------------------------------------------------------------------------------------
 
 enum class Type { integer, real, boolean, string, uuid };
 
@@ -124,7 +123,6 @@ struct Schema {
 };
 
 // ---- Contents
-// ------------------------------------------------------------------------------------
 
 struct Row {
   Uuid id;
@@ -150,7 +148,6 @@ struct Snapshot {
 };
 
 // ---- Transactions
-// --------------------------------------------------------------------------------
 
 using ColumnValues = std::vector<std::pair<std::size_t, Datum>>;
 

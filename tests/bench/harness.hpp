@@ -71,7 +71,6 @@ struct Bench {
 };
 
 // ---- Measuring in this process
-// -------------------------------------------------------------------
 
 /// CPU seconds of the calling thread.
 double thread_cpu_seconds();
@@ -99,7 +98,6 @@ inline void keep(const T& value) {
 }
 
 // ---- Child processes
-// -----------------------------------------------------------------------------
 
 /// How a child ended.
 struct Finished {
