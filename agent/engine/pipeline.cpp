@@ -178,7 +178,8 @@ inline void Pipeline::State::analyse(Item& item) {
   if (item.probe.started)
     begin_flow(item, entry);
   else if (entry.packets[item.probe.side] == 1)
-    inventory.flow_answered(flows.flow(item.probe.entry), item.probe.side, item.packet.ttl);
+    inventory.flow_answered({entry.mac[item.probe.side], item.packet.source_ip(item.frame->bytes)},
+                            entry.key.vlan, item.packet.ttl, item.frame->time);
   if (item.packet.error != HeaderError::none)
     ++header_errors[static_cast<std::size_t>(item.packet.error)];
   if (reading) read(item, entry);

@@ -307,11 +307,12 @@ void Inventory::flow_started(const Flow& flow, std::size_t side, std::uint8_t tt
   }
 }
 
-void Inventory::flow_answered(const Flow& flow, std::size_t side, std::uint8_t ttl) {
-  const std::uint32_t place = state_->touch(flow.mac[side], flow.last);
+void Inventory::flow_answered(const Subject& sender, std::uint16_t vlan, std::uint8_t ttl,
+                              Time time) {
+  const std::uint32_t place = state_->touch(sender.mac, time);
   if (place == State::kNone) return;
-  state_->add_vlan(place, flow.vlan);
-  state_->sent_from(place, flow.ip[side], ttl);
+  state_->add_vlan(place, vlan);
+  state_->sent_from(place, sender.ip, ttl);
 }
 
 void Inventory::flow_reported(const Flow& flow, const std::array<std::uint64_t, 2>& new_packets,

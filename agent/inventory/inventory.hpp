@@ -55,9 +55,9 @@ class Inventory {
 
   /// A flow begins. `side` sent its first frame, whose TTL or hop limit was `ttl` (0: not IP).
   void flow_started(const Flow& flow, std::size_t side, std::uint8_t ttl);
-  /// The flow's other side sent its first frame, `side`, with this TTL: who only ever answers (a
-  /// controller, a server) is known by that alone.
-  void flow_answered(const Flow& flow, std::size_t side, std::uint8_t ttl);
+  /// A flow's other side sent its first frame, with this TTL and the flow's VLAN: who only ever
+  /// answers (a controller, a server) is known by that alone.
+  void flow_answered(const Subject& sender, std::uint16_t vlan, std::uint8_t ttl, Time time);
   /// A report of a flow, with what it counted since the last one.
   void flow_reported(const Flow& flow, const std::array<std::uint64_t, 2>& new_packets,
                      const std::array<std::uint64_t, 2>& new_bytes);

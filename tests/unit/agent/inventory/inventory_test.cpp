@@ -64,13 +64,13 @@ TEST(Inventory, BindsAddressesToTheirMac) {
       {"who only answers",
        [](Inventory& i) {
          i.flow_started(flow(kA, "10.0.0.1", kB, "10.0.0.2"), 0, 64);
-         i.flow_answered(flow(kA, "10.0.0.1", kB, "10.0.0.2"), 1, 128);
+         i.flow_answered({kB, ip("10.0.0.2")}, 0, 128, kSecond);
        },
        "10.0.0.1", "10.0.0.2"},
       {"an answer that a router forwarded",
        [](Inventory& i) {
          i.flow_started(flow(kA, "10.0.0.1", kB, "192.0.2.7"), 0, 64);
-         i.flow_answered(flow(kA, "10.0.0.1", kB, "192.0.2.7"), 1, 57);
+         i.flow_answered({kB, ip("192.0.2.7")}, 0, 57, kSecond);
        },
        "10.0.0.1", ""},
       {"a fact moves an address",
