@@ -411,6 +411,7 @@ void Pipeline::flush() {
     s.fold_flow_reports();
     s.eve.settle(s.last_frame);
   }
+  s.inventory.change_all();
   tick(s.last_frame);
 }
 

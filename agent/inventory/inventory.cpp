@@ -381,4 +381,8 @@ std::span<const Asset* const> Inventory::take_changed() {
   return out;
 }
 
+void Inventory::change_all() {
+  for (std::uint32_t place = 0; place < state_->seen.size(); ++place) state_->mark(place);
+}
+
 }  // namespace vmirror

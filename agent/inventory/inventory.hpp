@@ -74,6 +74,8 @@ class Inventory {
   /// Assets that are new or say something new since the last call (not: counters, times). Good
   /// until the next call that is not const. To be called now and then, or the list grows.
   std::span<const Asset* const> take_changed();
+  /// At the end: `take_changed` gives every asset once more, with its final counters.
+  void change_all();
 
  private:
   struct State;

@@ -116,7 +116,7 @@ TEST(CommandLine, AnalyzeWritesEvents) {
     ++types[std::string(json::parse(line).at("event_type").as_string())];
   EXPECT_EQ(types["icmp"], 3);
   EXPECT_EQ(types["flow"], 1);
-  EXPECT_EQ(types["asset"], 2);
+  EXPECT_EQ(types["asset"], 4) << "when it is first seen, and at the end";
 }
 
 TEST(CommandLine, AnalyzeRefusesWhatIsNoCapture) {
