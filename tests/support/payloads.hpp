@@ -1,6 +1,6 @@
-// For each protocol some valid messages, as its dissector is given them. The tests of the probes run
-// every one through all others' probes; the fuzz targets begin at them, and the golden captures carry
-// them.
+// For each protocol some valid messages, as its dissector is given them. The tests of the probes
+// run every one through all others' probes; the fuzz targets begin at them, and the golden captures
+// carry them.
 #pragma once
 
 #include <string_view>

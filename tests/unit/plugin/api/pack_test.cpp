@@ -9,7 +9,7 @@ namespace {
 SessionRequest session(const std::string& port, Direction direction = Direction::both,
                        std::uint32_t snaplen = 0, const std::string& filter = "",
                        const Target& target = LocalTarget{}) {
-  return {port + "@" + to_text(target), "p", "br0", port, direction, snaplen, filter, target};
+  return {port + "@" + to_text(target), "p", "br0", port, direction, snaplen, {}, filter, target};
 }
 
 Observed world() {
