@@ -71,7 +71,13 @@ int analyze_files(const CommandContext& context, const AnalyzeArguments& argumen
     sink = std::move(*opened);
     options.eve.sink = sink.get();
   }
-  const auto analysed = analyze(arguments.files, std::move(options));
+  std::function<void(std::uint64_t)> progress;
+  if (context.progress)
+    progress = [&](std::uint64_t frames) {
+      context.err << "\r" << frames / 1'000'000 << " million packets" << std::flush;
+    };
+  const auto analysed = analyze(arguments.files, std::move(options), progress);
+  if (context.progress) context.err << "\r\033[K";
   if (!analysed) return report(context, analysed.error());
   if (context.json)
     print_json(context, to_json(*analysed));

@@ -11,6 +11,7 @@ namespace vmirror {
 namespace {
 
 constexpr std::size_t kBatch = 256;
+constexpr std::uint64_t kProgress = 1'000'000;  ///< Frames between two tellings.
 
 double thread_cpu_seconds() {
   timespec time{};
@@ -19,14 +20,18 @@ double thread_cpu_seconds() {
 }
 
 /// Reads one file to its end, or to where it breaks off: that is the answer.
-std::optional<Error> read_file(FrameSource& source, Pipeline& pipeline, std::span<Frame> batch) {
+std::optional<Error> read_file(FrameSource& source, Pipeline& pipeline, std::span<Frame> batch,
+                               const std::function<void(std::uint64_t)>& progress) {
   std::optional<Error> broken;
+  std::uint64_t told = pipeline.counters().received;
   while (!broken && !source.finished()) {
     const auto taken = source.next(batch, 0);
     if (!taken) {
       broken = taken.error();
     } else {
       pipeline.process(batch.first(*taken));
+      const std::uint64_t received = pipeline.counters().received;
+      if (progress && received - told >= kProgress) progress(told = received);
     }
   }
   pipeline.source_dropped(source.dropped());
@@ -36,7 +41,8 @@ std::optional<Error> read_file(FrameSource& source, Pipeline& pipeline, std::spa
 
 }  // namespace
 
-Result<AnalyzeReport> analyze(std::span<const std::string> files, PipelineOptions options) {
+Result<AnalyzeReport> analyze(std::span<const std::string> files, PipelineOptions options,
+                              const std::function<void(std::uint64_t)>& progress) {
   const double begin = thread_cpu_seconds();
   std::vector<std::unique_ptr<FrameSource>> sources;
   for (const std::string& file : files) {
@@ -49,7 +55,7 @@ Result<AnalyzeReport> analyze(std::span<const std::string> files, PipelineOption
   std::optional<Error> error;
   std::vector<std::string> warnings;
   for (std::unique_ptr<FrameSource>& source : sources) {
-    if (auto broken = read_file(*source, pipeline, batch)) {
+    if (auto broken = read_file(*source, pipeline, batch, progress)) {
       if (error) warnings.push_back(error->text());
       error = std::move(broken);
     }

@@ -2,6 +2,7 @@
 // thread.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 
@@ -20,6 +21,8 @@ struct AnalyzeReport {
 /// Reads `files` in order as one input: flows go on from one file to the next. Error: a file that
 /// can't be opened, or is no capture; nothing is analysed then. A file that breaks off is analysed
 /// as far as it goes: see Drop::capture_truncated and the snapshot's `error` and `warnings`.
-Result<AnalyzeReport> analyze(std::span<const std::string> files, PipelineOptions options);
+/// `progress`, where given, is told the frames received so far, about every million.
+Result<AnalyzeReport> analyze(std::span<const std::string> files, PipelineOptions options,
+                              const std::function<void(std::uint64_t)>& progress = {});
 
 }  // namespace vmirror
