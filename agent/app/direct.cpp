@@ -72,10 +72,6 @@ Result<Steps> prune_directly(Driver& driver, const Config& config,
   return steps;
 }
 
-Result<Steps> plan_directly(const Config& config) {
-  return with(config, [](auto&&... arguments) { return plan_directly(arguments...); });
-}
-
 Result<Steps> prune_directly(const Config& config) {
   return with(config, [](auto&&... arguments) { return prune_directly(arguments...); });
 }

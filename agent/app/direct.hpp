@@ -20,7 +20,6 @@ Result<std::vector<Step>> prune_directly(Driver& driver, const Config& config,
 
 /// The same by the configuration's driver and folder. A folder that is missing, or has a bad file,
 /// is an error: unknown is not empty.
-Result<std::vector<Step>> plan_directly(const Config& config);
 Result<std::vector<Step>> prune_directly(const Config& config);
 
 }  // namespace vmirror
