@@ -36,16 +36,20 @@ vmirror_layer(agent/stream USES agent_model)
 vmirror_layer(agent/flow USES agent_model)
 vmirror_layer(agent/inventory USES agent_model)
 vmirror_layer(agent/health USES agent_model)
-vmirror_layer(agent/export USES agent_model Boost::json spdlog::spdlog Threads::Threads)
+vmirror_layer(agent/export USES agent_model Boost::json Threads::Threads)
 vmirror_layer(agent/policy USES agent_model yaml-cpp)
 vmirror_layer(agent/affinity USES agent_model)
-vmirror_layer(agent/reconcile USES agent_model spdlog::spdlog Threads::Threads)
+vmirror_layer(agent/reconcile USES agent_model)
+# libvirt's connection; the only place that sees libvirt.h.
+vmirror_layer(agent/libvirt USES agent_model PRIVATE PkgConfig::libvirt pugixml::pugixml Threads::Threads)
+# The link between agents.
+vmirror_layer(agent/peers USES agent_model PRIVATE OpenSSL::SSL Boost::json Threads::Threads)
 vmirror_layer(agent/engine USES agent_capture agent_decap agent_dissect agent_stream agent_flow agent_inventory agent_health agent_export Threads::Threads)
 # agent/api has the HTTP server and client (http.hpp); its routes go there too. The command line is
 # agent/cli, above agent/app.
 vmirror_layer(agent/api USES agent_engine agent_policy agent_reconcile Boost::json Boost::url Threads::Threads)
 # The daemon: configuration (config.hpp), wiring, and vmirrord_main.cpp.
-vmirror_layer(agent/app USES agent_api agent_affinity agent_reconcile agent_policy agent_engine plugin spdlog::spdlog)
+vmirror_layer(agent/app USES agent_api agent_affinity agent_libvirt agent_peers agent_reconcile agent_policy agent_engine plugin spdlog::spdlog)
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/app/vmirrord_main.cpp)
   add_executable(vmirrord agent/app/vmirrord_main.cpp)
   target_link_libraries(vmirrord PRIVATE agent_app CLI11::CLI11)

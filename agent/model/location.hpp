@@ -14,8 +14,9 @@ namespace vmirror {
 enum class Presence : std::uint8_t {
   incoming,  ///< The port is there, the guest does not run on this host yet.
   active,
+  gone,  ///< It was here; kept for a while, for people. Nothing is mirrored for it.
 };
-/// "incoming", "active"
+/// "incoming", "active", "gone"
 const char* to_text(Presence presence);
 
 struct Location {
@@ -27,6 +28,9 @@ struct Location {
   std::string vm_uuid;       ///< Empty where nobody told it.
   std::string interface_id;  ///< The NIC's identity, the same on both hosts of a migration.
   std::optional<Mac> mac;
+  std::string title = {};    ///< The VM's, from its hypervisor; empty where nobody told it.
+  std::string network = {};  ///< The hypervisor's network that the NIC is on; may be empty.
+  /// The switch's (external_ids) and the hypervisor's (its metadata); of one key the latter.
   std::map<std::string, std::string> labels;
   /// The name, else the UUID: what a person sees in the column "vm".
   const std::string& vm() const { return vm_name.empty() ? vm_uuid : vm_name; }

@@ -17,11 +17,14 @@ namespace vmirror {
 /// Which NICs. Every part that isn't empty must match; all are globs as in fnmatch(3), so `*` is
 /// any text and `?` any character. At least one part is given.
 struct Selector {
-  std::string vm;    ///< The VM's name; also its UUID where the switch knows no name.
-  std::string uuid;  ///< The VM's UUID, in either case.
-  std::string mac;   ///< The NIC's MAC, lower case with colons: "52:54:00:*".
-  std::string port;  ///< The port's name on its switch.
-  std::map<std::string, std::string> labels;  ///< Open vSwitch: external_ids. Key -> glob.
+  std::string vm;            ///< The VM's name; also its UUID where the switch knows no name.
+  std::string uuid;          ///< The VM's UUID, in either case.
+  std::string mac;           ///< The NIC's MAC, lower case with colons: "52:54:00:*".
+  std::string port;          ///< The port's name on its switch.
+  std::string title = {};    ///< The VM's title.
+  std::string network = {};  ///< The hypervisor's network that the NIC is on.
+  /// Open vSwitch's external_ids and the guest's metadata (agent/model/location.hpp). Key -> glob.
+  std::map<std::string, std::string> labels;
   bool operator==(const Selector&) const = default;
 };
 
@@ -36,6 +39,15 @@ struct Policy {
   std::vector<Target> targets;
   int priority = 0;             ///< Of two policies on a NIC and target the higher decides.
   std::optional<Time> expires;  ///< From then on it selects nothing.
+  /// A guest that it selects must not start, or come here, where it can't be mirrored: the
+  /// hypervisor's hook refuses it.
+  bool require = false;
+  /// What becomes of the sensor VM when a guest that it selects migrates.
+  enum class Sensor : std::uint8_t {
+    stay,    ///< Nothing: every host has an agent.
+    follow,  ///< It migrates after its sources.
+  };
+  Sensor sensor = Sensor::stay;
   bool operator==(const Policy&) const = default;
 };
 

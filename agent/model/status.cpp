@@ -5,7 +5,15 @@
 namespace vmirror {
 
 const char* to_text(Presence presence) {
-  return presence == Presence::active ? "active" : "incoming";
+  switch (presence) {
+    case Presence::incoming:
+      return "incoming";
+    case Presence::active:
+      return "active";
+    case Presence::gone:
+      break;
+  }
+  return "gone";
 }
 
 const char* to_text(SessionState state) {

@@ -1,0 +1,85 @@
+// A guest as its hypervisor describes it: what the virtual switch does not know. A value: libvirt
+// tells it today (agent/libvirt); vCenter and failover clusters tell the same.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/base/address.hpp"
+#include "plugin/base/clock.hpp"
+#include "plugin/base/result.hpp"
+
+namespace vmirror {
+
+enum class GuestState : std::uint8_t {
+  incoming,   ///< It is being migrated here; its CPUs do not run on this host yet.
+  running,    ///< Also after the switch-over of a post-copy migration.
+  suspended,  ///< Paused by a person, an I/O error, or before a start.
+  leaving,    ///< Its CPUs were stopped here by a migration; the other side has it, or will.
+  off,        ///< Defined, not running.
+};
+/// "incoming", "running", "suspended", "leaving", "off"
+const char* to_text(GuestState state);
+
+struct GuestNic {
+  std::optional<Mac> mac;
+  std::string device;        ///< The port on the host: "vnet3"; empty while the guest is off.
+  std::string alias;         ///< The hypervisor's name of the device: "net0".
+  std::string interface_id;  ///< virtualport's interfaceid; empty where there is none.
+  std::string bridge;        ///< The switch, where it is named.
+  std::string network;       ///< The hypervisor's network, where the NIC is on one.
+  bool operator==(const GuestNic&) const = default;
+};
+
+struct Guest {
+  std::string uuid;  ///< Lower case. Its identity: the same on both hosts of a migration.
+  std::string name;
+  std::string title;
+  GuestState state = GuestState::off;
+  std::map<std::string, std::string> labels;  ///< From the vmirror element of its metadata.
+  std::vector<GuestNic> nics;
+  bool operator==(const Guest&) const = default;
+};
+
+/// All guests of this host as one reading shows them. Never changed once made: a guest that did not
+/// change is the same object in the next one.
+struct Guests {
+  std::uint64_t revision = 0;  ///< Grows with each change.
+  std::map<std::string, std::shared_ptr<const Guest>> by_uuid;
+  /// Why what is here may be stale; none: it is up to date. Unknown is not empty.
+  std::optional<Error> error;
+};
+
+/// Something that happened to a guest, in the order in which the hypervisor told it. Unlike
+/// `Guests`, which is the truth, it is a hint; yet only it has the moment, for a migration's
+/// record.
+struct GuestEvent {
+  enum class Kind : std::uint8_t {
+    started,             ///< Booted here.
+    incoming,            ///< Began to come here; paused.
+    suspended_leaving,   ///< Its CPUs were stopped here for the switch-over of a migration.
+    suspended_postcopy,  ///< The same, and its memory follows later.
+    resumed_arrived,     ///< Its CPUs run here since now: it has migrated to this host.
+    resumed_postcopy,    ///< The same, while part of its memory is still on the other host.
+    resumed_here,        ///< Its CPUs run again where they were: a migration failed or was aborted.
+    left,                ///< It is gone from here: it has migrated.
+    suspended,
+    resumed,    ///< By a person, or an I/O error.
+    stopped,    ///< Shut down, destroyed, crashed; or an incoming migration that failed.
+    changed,    ///< Its NICs, name or labels.
+    iteration,  ///< Pre-copy goes through the guest's memory once more.
+  };
+  Time time = 0;  ///< Wall clock of this host, when it was told.
+  Kind kind = Kind::changed;
+  std::string uuid, name;
+  std::string detail;  ///< The hypervisor's words: "failed", "iteration 3"; may be empty.
+  bool operator==(const GuestEvent&) const = default;
+};
+/// "started", "incoming", "suspended for migration", ...
+const char* to_text(GuestEvent::Kind kind);
+
+}  // namespace vmirror

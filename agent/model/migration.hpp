@@ -1,0 +1,80 @@
+// The record of one guest's migration: that monitoring went with it, or what was lost. Both hosts
+// keep one; each knows its own half at first, and they exchange halves (agent/peers).
+//
+//   source:       ------------------- suspended ---------- last frame -- mirror removed --> time
+//   destination:  port added -- mirror active ---- resumed -- first frame ----------------> time
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/base/clock.hpp"
+
+namespace vmirror {
+
+enum class MigrationState : std::uint8_t {
+  running,  ///< It goes on.
+  done,     ///< The guest runs on the destination and the source let go of it.
+  aborted,  ///< It failed or was aborted: the guest runs on the source as before.
+  lost,     ///< It did not end in an hour, or the guest ended with it: `notes` say what is known.
+};
+/// "running", "done", "aborted", "lost"
+const char* to_text(MigrationState state);
+
+/// What the source's engine handed to the destination's.
+struct HandoverResult {
+  enum class State : std::uint8_t { none, sent, taken, failed };
+  State state = State::none;
+  std::uint64_t flows = 0, streams = 0, assets = 0, bytes = 0;
+  std::string reason;  ///< Why not, or not all of it, in words; empty: all.
+  bool operator==(const HandoverResult&) const = default;
+};
+/// "none", "sent", "taken", "failed"
+const char* to_text(HandoverResult::State state);
+
+/// One host's half: what its agent saw itself, by its own clock. A step that was not seen is none.
+struct MigrationHalf {
+  std::string host;
+  std::optional<Time> port_added;      ///< Destination: the guest's first port was there.
+  std::optional<Time> mirror_active;   ///< Destination: all its mirrors were read back as in place.
+  std::optional<Time> suspended;       ///< Source: its CPUs stopped.
+  std::optional<Time> resumed;         ///< Destination, or source after an abort: they run.
+  std::optional<Time> first_frame;     ///< Destination: first frame that it sent from there.
+  std::optional<Time> last_frame;      ///< Source: last frame from it.
+  std::optional<Time> mirror_removed;  ///< Source: its last mirror is off the switch.
+  std::optional<Time> port_removed;    ///< Source: its last port is.
+  bool mirrored = false;               ///< A policy wanted its NICs here.
+  bool postcopy = false;
+  /// Of the guest's frames in this half's share of the migration: what its port counted, what the
+  /// engine received. None where the port's counters can't be read at once (an appliance VM).
+  std::optional<std::uint64_t> port_frames, copied_frames;
+  /// Copies received here while the guest ran on the other host.
+  std::uint64_t duplicates = 0;
+  std::vector<std::string> notes;  ///< What was lost or is not known, in words.
+  bool operator==(const MigrationHalf&) const = default;
+};
+
+struct MigrationRecord {
+  std::string id;  ///< "UUID@TIME": made by who began it, the same on both hosts.
+  std::string vm_name, vm_uuid;
+  MigrationState state = MigrationState::running;
+  MigrationHalf source, destination;  ///< A half's `host` is empty while nobody told it.
+  /// The source's clock less the destination's, as the agents' link estimates it.
+  std::optional<Time> clock_offset;
+  HandoverResult handover;
+  bool operator==(const MigrationRecord&) const = default;
+};
+
+/// Frames of the guest that no mirror copied: what the ports counted, less what the engines
+/// received. None while a half is not known. Pure.
+std::optional<std::uint64_t> gap_frames(const MigrationRecord& record);
+/// For how long the guest ran without its mirror: on the source from the mirror's removal to its
+/// suspension, on the destination from its resumption to the mirror. 0: never. None while a half is
+/// not known. Pure.
+std::optional<Time> gap(const MigrationRecord& record);
+/// From suspended to resumed, clocks brought together: the guest's own pause. Pure.
+std::optional<Time> downtime(const MigrationRecord& record);
+
+}  // namespace vmirror
