@@ -43,7 +43,7 @@ vmirror_layer(agent/reconcile USES agent_model)
 # libvirt's connection; the only place that sees libvirt.h.
 vmirror_layer(agent/libvirt USES agent_model PRIVATE PkgConfig::libvirt pugixml::pugixml Threads::Threads)
 # The link between agents.
-vmirror_layer(agent/peers USES agent_model PRIVATE OpenSSL::SSL Boost::json Threads::Threads)
+vmirror_layer(agent/peers USES agent_model PRIVATE OpenSSL::SSL Threads::Threads)
 vmirror_layer(agent/engine USES agent_capture agent_decap agent_dissect agent_stream agent_flow agent_inventory agent_health agent_export Threads::Threads)
 # agent/api has the HTTP server and client (http.hpp); its routes go there too. The command line is
 # agent/cli, above agent/app.
