@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/model/location.hpp"
 #include "plugin/api/model.hpp"
 #include "plugin/base/clock.hpp"
 
@@ -50,5 +51,9 @@ struct Policy {
   Sensor sensor = Sensor::stay;
   bool operator==(const Policy&) const = default;
 };
+
+/// True when the selector has the NIC. What a location does not know (a VM, a MAC, a title, a
+/// network) is matched by no glob, not even by `*`. Pure.
+bool selects(const Selector& selector, const Location& location);
 
 }  // namespace vmirror

@@ -1,22 +1,11 @@
 #include "agent/reconcile/desired.hpp"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <set>
 #include <tuple>
 
 namespace vmirror {
 namespace {
-
-bool matches(const std::string& glob, const std::string& text) {
-  return ::fnmatch(glob.c_str(), text.c_str(), 0) == 0;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 /// One NIC and target, and the policies that want it, the one that decides first.
 struct Want {
@@ -120,20 +109,6 @@ std::map<Key, Want> collect(const std::vector<const Policy*>& ordered, const Loc
 }
 
 }  // namespace
-
-bool selects(const Selector& s, const Location& at) {
-  if (!s.vm.empty() && !matches(s.vm, at.vm())) return false;
-  if (!s.uuid.empty() && !matches(lower(s.uuid), lower(at.vm_uuid))) return false;
-  if (!s.mac.empty() && !(at.mac && matches(s.mac, at.mac->text()))) return false;
-  if (!s.port.empty() && !matches(s.port, at.port)) return false;
-  // A NIC without a VM is not "any VM".
-  if (!s.vm.empty() && at.vm().empty()) return false;
-  if (!s.uuid.empty() && at.vm_uuid.empty()) return false;
-  return std::ranges::all_of(s.labels, [&](const auto& label) {
-    const auto it = at.labels.find(label.first);
-    return it != at.labels.end() && matches(label.second, it->second);
-  });
-}
 
 Wish desired(std::span<const Policy> policies, const Locations& locations, Time now,
              const std::optional<Mac>& monitor_nic) {

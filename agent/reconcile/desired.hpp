@@ -39,7 +39,4 @@ struct Wish {
 Wish desired(std::span<const Policy> policies, const Locations& locations, Time now,
              const std::optional<Mac>& monitor_nic = std::nullopt);
 
-/// True when the selector has the NIC.
-bool selects(const Selector& selector, const Location& location);
-
 }  // namespace vmirror
