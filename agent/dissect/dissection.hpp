@@ -53,6 +53,14 @@ struct Conversation {
   std::array<Side, 2> side;   ///< 0: the client's bytes
 };
 
+/// One side of a Conversation as a value of its own.
+struct SavedMessages {
+  std::vector<std::uint8_t> held;  ///< The message, or the payload to probe, that waits for more.
+  std::uint32_t need = 0, skip = 0;
+  bool searching = false;
+  bool operator==(const SavedMessages&) const = default;
+};
+
 class Dissection {
  public:
   /// Segments without a message after which a flow is given up.
@@ -80,6 +88,12 @@ class Dissection {
   void restart(Conversation& conversation, const Context& context);
   /// Gives back what the conversation holds. A message that is not complete is dropped.
   void close(Conversation& conversation);
+
+  /// What waits on one side (0: the client's).
+  SavedMessages save(const Conversation& conversation, int side);
+  /// That side goes on where `saved` was, in place of what it holds. Its dissector must be set. Of
+  /// a message that contradicts its own size, or finds no buffer, the rest is passed over.
+  void restore(Conversation& conversation, int side, const SavedMessages& saved);
   /// Ends the life of what Facts borrowed: with every Facts::clear.
   void settle() { buffers_.settle(); }
 

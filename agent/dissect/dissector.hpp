@@ -64,6 +64,7 @@ constexpr Place snap(std::uint32_t oui, std::uint16_t pid) {
 struct Request {
   Time time = 0;
   std::uint32_t a = 0, b = 0;  ///< The dissector's own: what it needs when the answer comes.
+  bool operator==(const Request&) const = default;
 };
 
 /// The pending requests of all flows of a worker (requests.hpp).

@@ -58,6 +58,8 @@ class Dissectors {
 
   /// `id` must be decided.
   const Dissector& operator[](DissectorId id) const { return *selected_[id]; }
+  /// The dissector of this name on this carrier; kNoDissector: it is not selected.
+  DissectorId find(std::string_view name, Carrier carrier) const;
   /// The protocol's name, or null for one that is not decided: Flow::application.
   const char* name(DissectorId id) const { return is_decided(id) ? selected_[id]->name : nullptr; }
   /// Ids are 1..size().

@@ -15,6 +15,7 @@ struct RequestCounters {
   std::uint64_t answered = 0;
   std::uint64_t unanswered = 0;  ///< Expired, replaced by one with the same key, or gave way.
   std::uint64_t unmatched = 0;   ///< Answers whose request was not seen.
+  std::uint64_t moved = 0;       ///< Given away with their flow.
 };
 
 class Requests {
@@ -30,7 +31,34 @@ class Requests {
   /// Forgets what was asked before `now - timeout`, oldest first.
   void expire(Time now, Time timeout = kTimeout);
 
-  /// asked = answered + unanswered + pending()
+  /// A request as it waits.
+  struct Pending {
+    std::uint64_t flow = 0, key = 0;
+    Request request;
+  };
+  /// Those of the flows that `wanted` says yes to (a function of Flow::id), oldest first. Looks at
+  /// all.
+  template <typename Wanted>
+  std::vector<Pending> of(const Wanted& wanted) const {
+    std::vector<Pending> out;
+    for (std::uint64_t at = begin_; at != end_; ++at)
+      if (const Entry& entry = ring_[at & (ring_.size() - 1)]; entry.used && wanted(entry.flow))
+        out.push_back({entry.flow, entry.key, entry.request});
+    return out;
+  }
+  /// Forgets the requests of these flows: they wait elsewhere.
+  template <typename Wanted>
+  void give_away(const Wanted& wanted) {
+    for (std::uint64_t at = begin_; at != end_; ++at) {
+      const auto index = static_cast<std::uint32_t>(at & (ring_.size() - 1));
+      if (!ring_[index].used || !wanted(ring_[index].flow)) continue;
+      forget(index);
+      --counters_.unanswered;
+      ++counters_.moved;
+    }
+  }
+
+  /// asked = answered + unanswered + moved + pending()
   const RequestCounters& counters() const { return counters_; }
   std::size_t pending() const { return pending_; }
 

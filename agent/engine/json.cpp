@@ -161,7 +161,8 @@ json::object to_json(const EngineSnapshot& s) {
   for (const ProtocolSnapshot& p : s.protocols)
     protocols[p.name] = {{"records", p.records}, {"malformed", p.malformed}, {"cut", p.cut}};
   json::object ended;
-  for (const FlowEnd end : {FlowEnd::closed, FlowEnd::idle, FlowEnd::evicted, FlowEnd::flushed})
+  for (const FlowEnd end :
+       {FlowEnd::closed, FlowEnd::idle, FlowEnd::evicted, FlowEnd::flushed, FlowEnd::moved})
     ended[to_text(end)] = s.flows_ended[static_cast<std::size_t>(end)];
   json::object out{{"time", format_time(s.time)}};
   if (s.last_frame != 0) out["last_frame"] = format_time(s.last_frame);

@@ -55,6 +55,12 @@ struct NamedCount {
   bool operator==(const NamedCount&) const = default;
 };
 
+/// What was received of the watched NICs, and what the inputs lost; cheaper than a snapshot.
+struct NicReadings {
+  std::vector<NicFrames> nics;  ///< In the mirror index's order.
+  std::uint64_t lost = 0;       ///< Drop::kernel of all inputs.
+};
+
 struct EngineSnapshot {
   Time time = 0;        ///< Wall clock, when it was asked for.
   Time last_frame = 0;  ///< Time of the latest frame analysed; 0: none yet.
@@ -62,14 +68,16 @@ struct EngineSnapshot {
 
   std::uint64_t flows_active = 0;
   std::uint64_t flows_started = 0;
-  std::array<std::uint64_t, 5> flows_ended{};  ///< Indexed by FlowEnd.
-  std::vector<Flow> top_flows;                 ///< Active ones, most bytes first.
-  std::vector<Asset> assets;                   ///< By MAC.
-  std::vector<ProtocolSnapshot> protocols;     ///< By name; those of the selection.
-  std::vector<NamedCount> errors;              ///< HeaderError and DecapError that occurred.
-  std::vector<NamedCount> streams;             ///< Reassembly: segments, gaps, gap_bytes, ...
-  std::vector<NicFrames> nics;                 ///< Watched NICs, in the mirror index's order.
-  std::uint64_t duplicates = 0;  ///< Frames that came twice; looked for while NICs are watched.
+  std::array<std::uint64_t, kFlowEnds> flows_ended{};  ///< Indexed by FlowEnd.
+  std::vector<Flow> top_flows;                         ///< Active ones, most bytes first.
+  std::vector<Asset> assets;                           ///< By MAC.
+  std::vector<ProtocolSnapshot> protocols;             ///< By name; those of the selection.
+  std::vector<NamedCount> errors;   ///< HeaderError and DecapError that occurred.
+  std::vector<NamedCount> streams;  ///< Reassembly: segments, gaps, gap_bytes, ...
+  std::vector<NicFrames> nics;      ///< Watched NICs, in the mirror index's order.
+  std::uint64_t duplicates = 0;     ///< Frames that came twice; looked for while NICs are watched.
+  std::vector<NamedCount> adopted;  ///< Flows of guests that came: given, claimed, both, over,
+                                    ///< expired, forgotten; streams.
   std::vector<Limit> limits;
 
   /// All inputs together.

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/engine/handover.hpp"
 #include "agent/engine/pipeline.hpp"
 
 namespace vmirror {
@@ -34,6 +35,7 @@ struct EngineOptions {
   /// are the input's.
   PipelineOptions pipeline;
   std::chrono::milliseconds retry_min{100}, retry_max{5000};  ///< Backoff of a failed source.
+  std::size_t max_adopted = 4 * 65536;  ///< Flows that were given and wait to go on, of all guests.
 };
 
 /// All functions may be called by any thread.
@@ -55,6 +57,29 @@ class Engine {
       std::chrono::milliseconds wait = std::chrono::milliseconds(1000));
   /// From each worker's next batch on.
   void watch(std::shared_ptr<const MirrorIndex> index);
+  /// Only what was counted of the watched NICs, and lost by the inputs: at once and at little cost,
+  /// whatever the workers do. Of counters that move meanwhile each is right for itself.
+  NicReadings nics() const;
+  /// NicFrames::first_out of this NIC is the next frame's. At once.
+  void restart_first_out(const Mac& mac);
+
+  // -- guests that move: source take, let_go; destination give; see handover.hpp --
+  /// What is known of the guest with these MACs, latest flows first, within the limits. Changes
+  /// nothing: should the migration be aborted, all goes on. To be called once the guest is
+  /// suspended. Each worker answers when it has read all frames that were there at the call (that
+  /// takes 30 ms where none comes after them), or half of `wait` has passed. Those that do not
+  /// answer within `wait` are counted in the handover.
+  Handover take(std::vector<Mac> macs, const HandoverLimits& limits = {},
+                std::chrono::milliseconds wait = std::chrono::milliseconds(200));
+  /// The guest has left: its flows end as FlowEnd::moved, all but those whose other end is watched
+  /// here, which are still seen. On the destination of an aborted migration: what was given of it
+  /// and did not go on is forgotten. Does not wait.
+  void let_go(std::vector<Mac> macs);
+  /// The guest's flows go on here: each where its next packet comes (or came already), as one flow
+  /// with the source's id, start and counters. What goes on nowhere within kAdoptionTime is
+  /// reported as idle. Past max_adopted flows the handover is not taken: see the result's reason.
+  /// Does not wait.
+  HandoverResult give(Handover handover, std::uint64_t encoded_bytes = 0);
   /// True once every worker has ended: its capture file is read to the end and all was flushed.
   bool finished() const;
   /// Reports all flows as flushed, ends the threads. Snapshots keep working: they show the end.

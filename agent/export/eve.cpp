@@ -151,6 +151,8 @@ const char* flow_reason(FlowEnd end) {
       return "evicted";
     case FlowEnd::flushed:
       return "shutdown";
+    case FlowEnd::moved:
+      return "moved";  // Ours: it goes on on another host under the same flow_id.
   }
   return nullptr;
 }

@@ -23,6 +23,7 @@
 #include "agent/model/facts.hpp"
 #include "agent/model/flow.hpp"
 #include "agent/model/frame.hpp"
+#include "agent/model/migration.hpp"
 
 namespace vmirror {
 
@@ -53,13 +54,19 @@ void append_record_event(std::string& out, const EventHead& head, const Record& 
                          std::span<const Field> fields);
 
 /// One line of `event_type` "flow": its counters toserver and toclient, start, end, age in seconds,
-/// state (new, established, closed) and reason (timeout, forced, shutdown, evicted; none while it
-/// goes on). TCP flows have `tcp` with both sides' flags. `origin` and `vm` as in EventHead.
+/// state (new, established, closed) and reason (timeout, shutdown, evicted, moved; none while it
+/// goes on). "moved": its guest was migrated; the event that counts comes from the destination's
+/// agent, with the same flow_id and these counters included. TCP flows have `tcp` with both sides'
+/// flags. `origin` and `vm` as in EventHead.
 void append_flow_event(std::string& out, const Flow& flow, std::string_view in_iface,
                        const Origin& origin = {}, std::string_view vm = {});
 
 /// One line of `event_type` "asset". `timestamp` is when it was last seen.
 void append_asset_event(std::string& out, const Asset& asset);
+
+/// One line of `event_type` "migration": a migration's record as it stands. `timestamp` is the
+/// latest time in it.
+void append_migration_event(std::string& out, const MigrationRecord& record);
 
 /// One input's counters, by its name.
 struct InputStats {

@@ -120,6 +120,7 @@ FlowTable::PagesOf<T> FlowTable::map(std::size_t count) {
 FlowTable::FlowTable(FlowTableOptions options) : options_(options) {
   options_.max_flows = std::clamp<std::uint32_t>(options_.max_flows, 1, kMostFlows);
   if (options_.report_interval <= 0) options_.report_interval = std::int64_t{1} << 61;
+  generation_ = options_.first_number;
   std::uint64_t seed = options_.seed;
   for (std::uint64_t& s : seeds_) {  // splitmix64 (Steele, Lea, Flood 2014)
     seed += 0x9e3779b97f4a7c15ULL;
@@ -337,7 +338,8 @@ std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Pac
   entry.lesser_side = probe.from_greater != from_server ? 1 : 0;
   entry.last = entry.first = frame.time;
   entry.next_report = frame.time + options_.report_interval;
-  entry.generation = ++generation_;
+  if (generation_ == 0) ++generation_;  // Says of an entry that its id was given.
+  entry.generation = generation_++;
   entry.session = session;
   entry.input = frame.input;
   if (tcp) {

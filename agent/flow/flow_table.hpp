@@ -45,6 +45,9 @@ struct FlowTableOptions {
   Time other = 120 * kSecond;            ///< Other IP protocols, and frames below IP.
   Time report_interval = 300 * kSecond;  ///< A flow that goes on is reported this often; 0: never.
   std::uint64_t seed = 0x2545f4914f6cdd1d;  ///< Of the hash: a daemon draws it at random.
+  /// Number of the first flow, in the middle bits of its id. A daemon draws it at random, so that
+  /// flows that come from other hosts with their ids meet none of its own.
+  std::uint32_t first_number = 1;
 };
 
 /// What tells flows apart. The lesser endpoint comes first, so that both directions have one key.
@@ -74,10 +77,21 @@ struct FlowReport {
   std::uint8_t dissector = 0;
 };
 
+/// A flow as a value of its own: what another table needs to go on with it.
+struct SavedFlow {
+  FlowKey key;
+  std::uint8_t lesser_side = 0;  ///< As in FlowTable::Entry.
+  Flow flow;                     ///< Without application and input.
+  std::array<std::uint64_t, 2> reported_packets{}, reported_bytes{};
+  bool operator==(const SavedFlow&) const = default;
+};
+/// Fills in what the key says of the flow: addresses, ports, protocol, EtherType, VLAN. Pure.
+void complete(SavedFlow& saved);
+
 struct FlowCounters {
   std::uint64_t started = 0;
-  std::array<std::uint64_t, 5> ended{};   ///< Indexed by FlowEnd.
-  std::uint64_t fragments_unmatched = 0;  ///< Later fragments whose first wasn't known.
+  std::array<std::uint64_t, kFlowEnds> ended{};  ///< Indexed by FlowEnd.
+  std::uint64_t fragments_unmatched = 0;         ///< Later fragments whose first wasn't known.
 };
 
 class FlowTable {
@@ -107,6 +121,7 @@ class FlowTable {
     // Written when the flow begins and when it is reported.
     std::array<Mac, 2> mac;
     std::array<std::uint64_t, 2> reported_packets, reported_bytes;
+    std::uint64_t given_id;  ///< Its id where `generation` is 0: it began on another host.
   };
 
   /// One packet's way through the three steps.
@@ -134,6 +149,24 @@ class FlowTable {
   /// Ends the next `count` flows. True while some are left: a million at once were a long list.
   bool flush(std::uint32_t count);
 
+  // -- for guests that move --
+  /// The flows of which one end has one of these MACs, latest first, `most` at most: their places.
+  /// Looks at all.
+  std::vector<std::uint32_t> of(std::span<const Mac> macs, std::size_t most) const;
+  SavedFlow save(std::uint32_t place) const;
+  /// The active flow of this key; kNone: there is none.
+  std::uint32_t find(const FlowKey& key) const { return find(key, hash_of(key)); }
+  enum class Join : std::uint8_t {
+    joined,  ///< The flow here is the one that began there: counters summed, its id, its start.
+    both,    ///< Both saw the same packets (the other end is mirrored, too): the greater stand.
+    over,    ///< The saved flow had ended before this one began: nothing was changed.
+  };
+  /// Joins a flow here with `saved`, of the same key. `turned`: client and server of the flow here
+  /// changed places, because `saved` knows better.
+  Join join(std::uint32_t place, const SavedFlow& saved, bool& turned);
+  /// Ends the flow at this place as moved.
+  void move_away(std::uint32_t place) { end(place, FlowEnd::moved); }
+
   /// What ended or is due since `clear_reports`. `update` and `sweep` add one at most for each
   /// packet or entry, so that a caller that clears after each batch has a bounded list.
   std::span<const FlowReport> reports() const { return reports_; }
@@ -145,8 +178,9 @@ class FlowTable {
   const FlowCounters& counters() const { return counters_; }
   /// Flow::id of the active flow at this place.
   std::uint64_t id(std::uint32_t place) const {
-    return std::uint64_t{options_.worker} << 56 | std::uint64_t{entries_[place].generation} << 24 |
-           place;
+    const Entry& entry = entries_[place];
+    if (entry.generation == 0) return entry.given_id;
+    return std::uint64_t{options_.worker} << 56 | std::uint64_t{entry.generation} << 24 | place;
   }
   /// The active flow at this place, as it stands.
   Flow flow(std::uint32_t place) const { return flow_of(place, FlowEnd::none); }
@@ -185,6 +219,7 @@ class FlowTable {
   void prepare_link(Probe& probe, Bytes bytes, const Packet& packet) const;
   bool match_fragment(const Frame& frame, const Packet& packet, std::uint16_t& from,
                       std::uint16_t& to);
+  std::uint32_t hash_of(const FlowKey& key) const;
   std::uint32_t find(const FlowKey& key, std::uint32_t hash) const;
   std::uint32_t begin(const Probe& probe, const Frame& frame, const Packet& packet,
                       std::uint32_t session);
@@ -204,7 +239,7 @@ class FlowTable {
   std::uint32_t free_ = kNone;  ///< Chain of those given back, through `stream`.
   std::uint32_t active_ = 0;
   std::uint32_t sweep_hand_ = 0, eviction_hand_ = 0;
-  std::uint32_t generation_ = 0;
+  std::uint32_t generation_ = 0;  ///< Of the next flow.
   FlowCounters counters_;
   std::vector<FlowReport> reports_;
   std::unique_ptr<FirstFragment[]> fragments_;

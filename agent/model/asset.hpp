@@ -17,6 +17,7 @@ struct AssetProperty {
   std::string value;
   std::string source;  ///< "dhcp.host_name"
   Time last = 0;
+  bool operator==(const AssetProperty&) const = default;
 };
 
 struct Asset {
@@ -29,6 +30,7 @@ struct Asset {
   Time first = 0, last = 0;
   std::uint64_t packets = 0, bytes = 0;  ///< Sent by it, of flows reported so far.
   std::string vm;                        ///< From the locations, when it is a guest of ours.
+  bool operator==(const Asset&) const = default;
 };
 
 }  // namespace vmirror

@@ -34,6 +34,8 @@ const char* to_text(FlowEnd end) {
       return "evicted";
     case FlowEnd::flushed:
       return "flushed";
+    case FlowEnd::moved:
+      return "moved";
   }
   return "unknown";
 }

@@ -21,12 +21,15 @@ enum class FlowEnd : std::uint8_t {
   idle,     ///< No packet for the protocol's timeout.
   evicted,  ///< The table was full (counted).
   flushed,  ///< The end of a capture file, or the daemon stopped.
+  moved,    ///< The guest was migrated: the flow, with all that it counted, goes on on the
+            ///< destination's host under the same id. Not to be added up.
 };
+constexpr std::size_t kFlowEnds = static_cast<std::size_t>(FlowEnd::moved) + 1;
 const char* to_text(FlowEnd end);
 
 /// Side 0 is the client: who sent the SYN, or the first frame seen. Side 1 is the server.
 struct Flow {
-  std::uint64_t id = 0;         ///< Unique within a worker's life.
+  std::uint64_t id = 0;  ///< Unique within a daemon's life; a migrated guest's flow keeps it.
   std::array<IpAddress, 2> ip;  ///< Empty for a flow below IP.
   std::array<Mac, 2> mac;       ///< As first seen from that side; side 1's from the first reply, or
                                 ///< the first frame's destination until then.
@@ -43,6 +46,7 @@ struct Flow {
   const char* application = nullptr;  ///< The dissector's name, when one took it.
   std::uint32_t session = 0;          ///< Origin::session of the first frame.
   std::uint16_t input = 0;
+  bool operator==(const Flow&) const = default;
 };
 
 }  // namespace vmirror

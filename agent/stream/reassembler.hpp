@@ -67,6 +67,23 @@ struct TcpStream {
   std::array<Side, 2> side;
 };
 
+/// One direction of a TcpStream as a value of its own: what another reassembler needs to go on.
+struct SavedSide {
+  /// Bytes held ahead of a hole.
+  struct Run {
+    std::uint32_t sequence = 0;
+    std::uint32_t wire_size = 0;  ///< Bytes that the wire had; at least `bytes`.
+    std::vector<std::uint8_t> bytes;
+    bool operator==(const Run&) const = default;
+  };
+  bool open = false;  ///< False: nothing of it was seen, and the rest says nothing.
+  std::uint32_t next = 0;
+  std::optional<std::uint32_t> passable;
+  Time since = 0;
+  std::vector<Run> held;  ///< In order of sequence, none before `next`, none overlapping.
+  bool operator==(const SavedSide&) const = default;
+};
+
 /// The next of a stream: bytes in order, or a hole.
 struct Piece {
   int side = 0;
@@ -93,6 +110,13 @@ class Reassembler {
   void flush(TcpStream& stream);
   /// Drops what the stream holds.
   void close(TcpStream& stream);
+
+  /// One direction as a value.
+  SavedSide save(const TcpStream& stream, int side) const;
+  /// Goes on where `saved` was, in place of what this direction holds: the next segment fits
+  /// without a gap where it is the next of `saved`. A run that contradicts its order or finds no
+  /// room is left out: a hole, as any other.
+  void restore(TcpStream& stream, int side, const SavedSide& saved);
 
   const ReassemblyCounters& counters() const { return counters_; }
   /// Chunks that hold bytes now.
