@@ -1,0 +1,41 @@
+// The kernel's counters of a device: they move with its traffic, in the guest's directions.
+#include "agent/app/device_counters.hpp"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace vmirror {
+namespace {
+
+/// Sends datagrams to a closed port of loopback, where what is sent is received too.
+void send_to_loopback(int count) {
+  const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(9);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  for (int i = 0; i < count; ++i)
+    ::sendto(socket, "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  ::close(socket);
+}
+
+TEST(DeviceCounters, MoveWithTheTraffic) {
+  const auto before = device_counters("lo");
+  ASSERT_TRUE(before);
+  send_to_loopback(10);
+  const auto after = device_counters("lo");
+  ASSERT_TRUE(after);
+  EXPECT_GE(after->out_frames, before->out_frames + 10);
+  EXPECT_GE(after->in_frames, before->in_frames + 10);
+  EXPECT_GE(after->out_bytes, before->out_bytes + 10 * 29);
+}
+
+TEST(DeviceCounters, AreNoneWhereThereIsNoSuchDevice) {
+  EXPECT_FALSE(device_counters("vmr-no-such-dev"));
+  EXPECT_FALSE(device_counters(""));
+}
+
+}  // namespace
+}  // namespace vmirror
