@@ -78,6 +78,11 @@ struct PeersOptions {
   PeerLimits limits;
 };
 
+/// What `start` asks of options before it touches anything; Error::Kind::invalid: names that are
+/// empty, too long or given twice, nobody to dial and nowhere to listen, an address other than
+/// loopback without TLS and without `insecure`. Pure: files are not opened.
+Result<void> check(const PeersOptions& options);
+
 /// What happens. Called on the link's thread, never at once for two peers, and for each peer in the
 /// order: on_up, on_message..., on_down, on_up... They may call `send` and `status`. While one
 /// runs, nothing is read and nobody pinged: hand longer work to another thread.

@@ -1,0 +1,54 @@
+// What may be asked of the link, and the words for what may not.
+#include <set>
+
+#include "agent/peers/peers.hpp"
+
+namespace vmirror {
+namespace {
+
+constexpr std::size_t kMaxHost = 255;
+
+Result<void> check_name(const std::string& host) {
+  if (!host.empty() && host.size() <= kMaxHost) return {};
+  return fail(Error::Kind::invalid, "a host's name has 1 to 255 characters", "peers",
+              "write the name that the agent there calls itself");
+}
+
+/// What goes over a network in the clear was asked for by name.
+Result<void> check_secrecy(const PeersOptions& options, const PeerEndpoint& endpoint,
+                           const std::string& use) {
+  if (options.tls || options.insecure || endpoint.is_loopback()) return {};
+  return fail(Error::Kind::invalid,
+              use + " " + endpoint.text() +
+                  " without TLS would be neither encrypted nor "
+                  "authenticated",
+              "peers", "set `tls`, or `insecure: true` on a network where nobody else is");
+}
+
+}  // namespace
+
+Result<void> check(const PeersOptions& options) {
+  if (const auto ok = check_name(options.host); !ok) return ok;
+  if (options.listen)
+    if (const auto ok = check_secrecy(options, *options.listen, "listening on"); !ok) return ok;
+  std::set<std::string> seen;
+  for (const Peer& peer : options.peers) {
+    if (const auto ok = check_name(peer.host); !ok) return ok;
+    if (!seen.insert(peer.host).second)
+      return fail(Error::Kind::invalid, "host `" + peer.host + "` is given twice", "peers",
+                  "keep one of them");
+    if (peer.host < options.host && !options.listen)
+      return fail(Error::Kind::invalid,
+                  "`" + peer.host + "` dials `" + options.host + "`, which listens nowhere",
+                  "peers",
+                  "set `listen: IP:PORT`; of two hosts the one whose name sorts first dials");
+    if (peer.host == options.host) continue;
+    if (peer.endpoint.port == 0 || peer.endpoint.address.empty())
+      return fail(Error::Kind::invalid, "host `" + peer.host + "` has no address and port", "peers",
+                  "write its IP address, and a port of 1 to 65535");
+    if (const auto ok = check_secrecy(options, peer.endpoint, "dialing"); !ok) return ok;
+  }
+  return {};
+}
+
+}  // namespace vmirror
