@@ -171,6 +171,71 @@ Result<void> read_export(const Node& node, Config& config) {
   })(node);
 }
 
+Result<void> read_libvirt(const Node& node, Config& config) {
+  LibvirtConfig out;
+  const auto done = yaml::map({
+      {"uri", yaml::text(out.uri)},
+      {"sensor", yaml::text(out.sensor)},
+  })(node);
+  if (done) config.libvirt = out;
+  return done;
+}
+
+Result<void> read_peer(const Node& node, PeersConfig& peers) {
+  Peer peer;
+  std::string libvirt;
+  const auto done = yaml::map({
+      {"host", yaml::text(peer.host), true},
+      {"address", yaml::parsed(peer.endpoint.address, IpAddress::parse, "write its IP address"),
+       true},
+      {"port", yaml::number(peer.endpoint.port, 1, 65535)},
+      {"libvirt", yaml::text(libvirt)},
+  })(node);
+  if (!done) return done;
+  if (!libvirt.empty()) peers.libvirt[peer.host] = libvirt;
+  peers.link.peers.push_back(std::move(peer));
+  return {};
+}
+
+Result<void> read_peers(const Node& node, Config& config) {
+  PeersConfig peers;
+  PeerEndpoint listen;
+  const auto read_listen = [&](const Node& at) -> Result<void> {
+    const auto done =
+        yaml::parsed(listen, PeerEndpoint::parse, "write IP:PORT, or [IPv6]:PORT")(at);
+    if (done) peers.link.listen = listen;
+    return done;
+  };
+  const auto read_tls = [&](const Node& at) -> Result<void> {
+    PeerTls tls;
+    const auto done = yaml::map({
+        {"certificate", yaml::text(tls.certificate), true},
+        {"private_key", yaml::text(tls.private_key), true},
+        {"ca", yaml::text(tls.ca_certificate), true},
+    })(at);
+    if (done) peers.link.tls = tls;
+    return done;
+  };
+  const auto done = yaml::map({
+      {"listen", read_listen},
+      {"insecure", yaml::boolean(peers.link.insecure)},
+      {"tls", read_tls},
+      {"hosts", yaml::list([&](const Node& at) { return read_peer(at, peers); }), true},
+  })(node);
+  if (done) config.peers = std::move(peers);
+  return done;
+}
+
+/// The name by which a host's agent is known is `host` at the top, wherever that stands in the
+/// file.
+Result<void> finish_peers(Config& config, const std::string& file) {
+  if (!config.peers) return {};
+  config.peers->link.host = config.host;
+  auto ok = check(config.peers->link);
+  if (!ok) ok.error().where = file + ": " + ok.error().where;
+  return ok;
+}
+
 }  // namespace
 
 Result<Config> parse_config(std::string_view text, const std::string& file) {
@@ -187,6 +252,9 @@ Result<Config> parse_config(std::string_view text, const std::string& file) {
                {{"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}})},
           {"on_stop", yaml::one_of<OnStop>(config.on_stop,
                                            {{"remove", OnStop::remove}, {"keep", OnStop::keep}})},
+          {"state", yaml::text(config.state)},
+          {"libvirt", [&](const Node& at) { return read_libvirt(at, config); }},
+          {"peers", [&](const Node& at) { return read_peers(at, config); }},
           {"switch", [&](const Node& at) { return read_switch(at, config); }},
           {"local", [&](const Node& at) { return read_local(at, config); }},
           {"inputs", yaml::list([&](const Node& at) { return read_input(at, config); })},
@@ -196,6 +264,7 @@ Result<Config> parse_config(std::string_view text, const std::string& file) {
   if (!done) return tl::unexpected(done.error());
   if (config.host.empty()) config.host = host_name();
   config.local.name = "local";
+  if (const auto ok = finish_peers(config, file); !ok) return tl::unexpected(ok.error());
   return config;
 }
 

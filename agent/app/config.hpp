@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +14,7 @@
 #include "agent/capture/capture.hpp"
 #include "agent/decap/decap.hpp"
 #include "agent/export/sink.hpp"
+#include "agent/peers/peers.hpp"
 #include "plugin/registry.hpp"
 
 namespace vmirror {
@@ -34,17 +36,33 @@ struct PrometheusConfig {
   std::uint16_t port = 9477;
 };
 
+/// The hypervisor of this host.
+struct LibvirtConfig {
+  std::string uri = "qemu:///system";
+  std::string sensor;  ///< The VM that analyses; migrated after its sources. Empty: none.
+};
+
+/// The agents of other hosts.
+struct PeersConfig {
+  PeersOptions link;
+  /// Host name -> URI under which that host's libvirt is reached from this one; only where given.
+  std::map<std::string, std::string> libvirt;
+};
+
 struct Config {
   std::string host;  ///< Default: this host's name.
   std::string policies = "/etc/vmirror/policies.d";
   std::string socket = "/run/vmirror/control.sock";
   std::string log_level = "info";
   OnStop on_stop = OnStop::remove;
+  std::string state = "/var/lib/vmirror";  ///< Folder for what outlives the daemon.
 
   /// None: this daemon drives no switch; it only collects.
   std::optional<DriverConfig> driver;
   /// The appliance's monitor NIC; none: the agent runs on the host and has a port of its own there.
   std::optional<Mac> monitor_nic;
+  std::optional<LibvirtConfig> libvirt;  ///< None: this daemon asks no hypervisor.
+  std::optional<PeersConfig> peers;      ///< None: this daemon knows no other.
   /// How the target `local` is captured; its interface is found by the daemon.
   InputConfig local;
   std::vector<InputConfig> inputs;

@@ -105,6 +105,47 @@ TEST(Config, ProtocolsMayBeOneWord) {
             std::vector<std::string>{"none"});
 }
 
+TEST(Config, OtherHostsAndTheHypervisor) {
+  const auto config = parse_config(R"(
+host: hostb
+state: /state
+libvirt: {uri: "qemu+unix:///system?socket=/s", sensor: sensor1}
+peers:
+  listen: "192.0.2.2:9999"
+  tls: {certificate: /c.pem, private_key: /k.pem, ca: /ca.pem}
+  hosts:
+    - {host: hosta, address: 192.0.2.1, libvirt: "qemu+tcp://192.0.2.1/system"}
+    - {host: hostc, address: "2001:db8::3", port: 9000}
+)",
+                                   "c.yaml");
+  ASSERT_TRUE(config) << config.error().text();
+  EXPECT_EQ(config->state, "/state");
+  EXPECT_EQ(config->libvirt->uri, "qemu+unix:///system?socket=/s");
+  EXPECT_EQ(config->libvirt->sensor, "sensor1");
+  const PeersOptions& link = config->peers->link;
+  EXPECT_EQ(link.host, "hostb");
+  EXPECT_EQ(link.listen->text(), "192.0.2.2:9999");
+  EXPECT_FALSE(link.insecure);
+  EXPECT_EQ(link.tls->certificate, "/c.pem");
+  EXPECT_EQ(link.tls->private_key, "/k.pem");
+  EXPECT_EQ(link.tls->ca_certificate, "/ca.pem");
+  ASSERT_EQ(link.peers.size(), 2u);
+  EXPECT_EQ(link.peers[0].host, "hosta");
+  EXPECT_EQ(link.peers[0].endpoint.text(), "192.0.2.1:9478");
+  EXPECT_EQ(link.peers[1].endpoint.text(), "[2001:db8::3]:9000");
+  EXPECT_EQ(config->peers->libvirt,
+            (std::map<std::string, std::string>{{"hosta", "qemu+tcp://192.0.2.1/system"}}));
+}
+
+TEST(Config, AHostAloneHasNeitherPeersNorAHypervisor) {
+  const auto config = parse_config("switch: {}", "c.yaml");
+  ASSERT_TRUE(config) << config.error().text();
+  EXPECT_FALSE(config->peers);
+  EXPECT_FALSE(config->libvirt);
+  EXPECT_EQ(config->state, "/var/lib/vmirror");
+  EXPECT_EQ(parse_config("libvirt: {}", "c.yaml")->libvirt->uri, "qemu:///system");
+}
+
 TEST(Config, WrongOnesAreRefusedByLineKeyAndRemedy) {
   struct Case {
     const char *yaml, *error;
@@ -124,6 +165,26 @@ TEST(Config, WrongOnesAreRefusedByLineKeyAndRemedy) {
                 "c.yaml:1: an EVE output is either a `file` or a `socket` (name exactly one)"},
            Case{"inputs: [{interface: a, workers: 0}]",
                 "c.yaml:1: `workers` is `0` (write a number from 1 to 64)"},
+           Case{"peers: {listen: here, hosts: []}",
+                "c.yaml:1: `listen`: `here` is no address and port (write IP:PORT, or "
+                "[IPv6]:PORT)"},
+           Case{"peers: {hosts: [{host: a}]}",
+                "c.yaml:1: key `address` is missing (add `address: ...`)"},
+           Case{"peers: {hosts: [{host: a, address: hosta}]}",
+                "c.yaml:1: `address`: `hosta` is no IP address (write its IP address)"},
+           Case{"peers: {tls: {certificate: /c, ca: /a}, hosts: []}",
+                "c.yaml:1: key `private_key` is missing (add `private_key: ...`)"},
+           Case{"peers: {listen: 0.0.0.0, hosts: []}",
+                "c.yaml: peers: listening on 0.0.0.0:9478 without TLS would be neither encrypted "
+                "nor authenticated (set `tls`, or `insecure: true` on a network where nobody else "
+                "is)"},
+           Case{"host: a\npeers: {hosts: [{host: b, address: 192.0.2.1}]}",
+                "c.yaml: peers: dialing 192.0.2.1:9478 without TLS would be neither encrypted nor "
+                "authenticated (set `tls`, or `insecure: true` on a network where nobody else is)"},
+           Case{
+               "host: b\npeers: {insecure: true, hosts: [{host: a, address: 192.0.2.1}]}",
+               "c.yaml: peers: `a` dials `b`, which listens nowhere (set `listen: IP:PORT`; of two "
+               "hosts the one whose name sorts first dials)"},
            Case{"", "c.yaml: the file is empty (write it, or remove it)"},
        }) {
     const auto config = parse_config(c.yaml, "c.yaml");

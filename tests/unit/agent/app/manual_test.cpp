@@ -33,6 +33,10 @@ TEST(Manual, TheConfigurationIsGoodAndTellsTheDefaults) {
   EXPECT_EQ(config->policies, plain->policies);
   EXPECT_EQ(config->socket, plain->socket);
   EXPECT_EQ(config->on_stop, plain->on_stop);
+  EXPECT_EQ(config->state, plain->state);
+  EXPECT_EQ(config->libvirt->uri, LibvirtConfig{}.uri);
+  EXPECT_EQ(config->peers->link.listen->port, PeerEndpoint::kDefaultPort);
+  EXPECT_EQ(config->peers->link.insecure, PeersOptions{}.insecure);
   EXPECT_EQ(config->driver->ovs.remote, OvsOptions{}.remote);
   EXPECT_EQ(config->driver->ovs.owner, OvsOptions{}.owner);
   EXPECT_EQ(config->driver->ovs.timeout, OvsOptions{}.timeout);
