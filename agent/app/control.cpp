@@ -31,6 +31,7 @@ struct Control::State {
   std::condition_variable wake;
   std::optional<std::vector<Policy>> policies;
   std::optional<Evidence> evidence;
+  std::optional<std::shared_ptr<const Guests>> guests;
   bool hinted = false;
   bool stopping = false;
   std::uint64_t put_in = 0;    ///< Times that something was put in.
@@ -57,6 +58,7 @@ struct Control::State {
   /// Tells the reconciler what came in. Called with the lock.
   void take_mail() {
     if (policies) reconciler.set_policies(*std::exchange(policies, std::nullopt));
+    if (guests) reconciler.set_guests(*std::exchange(guests, std::nullopt));
     if (evidence) reconciler.set_evidence(*std::exchange(evidence, std::nullopt));
     if (std::exchange(hinted, false)) reconciler.hint();
     taken = put_in;
@@ -84,9 +86,8 @@ struct Control::State {
         if (const auto* wait = std::get_if<Reconciler::Wait>(&action)) {
           const Time pause =
               std::clamp<Time>(wait->until - wall_clock(), 0, options.reconciler.interval);
-          wake.wait_for(lock, std::chrono::nanoseconds(pause), [this] {
-            return stopping || hinted || policies.has_value() || evidence.has_value();
-          });
+          wake.wait_for(lock, std::chrono::nanoseconds(pause),
+                        [this] { return stopping || hinted || policies || guests || evidence; });
           continue;
         }
       }
@@ -95,6 +96,9 @@ struct Control::State {
         reconciler.applied(driver->apply(apply->steps), wall_clock());
       else
         reconciler.observed(driver->observe(), wall_clock());
+      if (const RoundChanges changes = reconciler.take_changes();
+          options.on_change && !changes.empty())
+        options.on_change(changes);
       publish(apply == nullptr);
     }
   }
@@ -120,6 +124,10 @@ void Control::set_policies(std::vector<Policy> policies) {
 
 void Control::set_evidence(Evidence evidence) {
   state_->put([&] { state_->evidence = std::move(evidence); });
+}
+
+void Control::set_guests(std::shared_ptr<const Guests> guests) {
+  state_->put([&] { state_->guests = std::move(guests); });
 }
 
 void Control::hint() {

@@ -1,7 +1,7 @@
 // The control thread: does what the reconciler says, on the switch's driver. The one place where
 // the two meet a clock and a thread.
 //
-//   set_policies, set_evidence, the driver's hints --> mailbox --> [thread: next, observe, apply]
+//   set_policies, set_guests, set_evidence, hints --> mailbox --> [thread: next, observe, apply]
 //                                                                     |
 //                              snapshot() <--- immutable snapshots <--+--> on_round
 #pragma once
@@ -22,6 +22,9 @@ struct ControlOptions {
   ReconcilerOptions reconciler;
   /// Called on the control thread after each reading and each apply, with what is known then.
   std::function<void(const std::shared_ptr<const ControlSnapshot>&)> on_round;
+  /// Called on the control thread after a reading that changed something of the ports or of what is
+  /// in place, before `on_round` of that reading. It must not wait for the main thread.
+  std::function<void(const RoundChanges&)> on_change;
 };
 
 /// All functions may be called by any thread.
@@ -36,6 +39,9 @@ class Control {
 
   void set_policies(std::vector<Policy> policies);
   void set_evidence(Evidence evidence);
+  /// What the hypervisor says of the guests from now on. A guest that is the same object as in the
+  /// call before costs nothing. Null: nobody tells.
+  void set_guests(std::shared_ptr<const Guests> guests);
   /// Look again, now.
   void hint();
   std::shared_ptr<const ControlSnapshot> snapshot() const;

@@ -23,7 +23,8 @@ const Port* find_port(const ControlSnapshot& control, const WatchedNic& nic) {
 
 /// True once the switch shows the NIC's mirror of all its frames to us as asked, moving or not.
 bool in_place(const ControlSnapshot& control, const WatchedNic& nic) {
-  return std::ranges::any_of(control.sessions, [&](const SessionStatus& s) {
+  return std::ranges::any_of(control.sessions, [&](const auto& entry) {
+    const SessionStatus& s = entry.second;
     return s.target == "local" && s.mac == nic.mac && s.in_place && !s.selective;
   });
 }

@@ -40,7 +40,7 @@ void add_control(List& list, const ControlSnapshot& control) {
        {SessionState::pending, SessionState::active, SessionState::failed, SessionState::refused,
         SessionState::draining, SessionState::unknown})
     states[s] = 0;
-  for (const SessionStatus& s : control.sessions) ++states[s.state];
+  for (const auto& [name, s] : control.sessions) ++states[s.state];
   for (const auto& [state, n] : states)
     list.gauge("sessions", "Mirror sessions, by state.", n, {{"state", to_text(state)}});
   list.gauge("switch_readable", "1 while the switch can be read.",

@@ -18,6 +18,12 @@ json::array all(const std::vector<T>& items) {
   return out;
 }
 
+json::array all(const PersistentMap<std::string, SessionStatus>& sessions) {
+  json::array out;
+  for (const auto& [name, session] : sessions) out.emplace_back(to_json(session));
+  return out;
+}
+
 json::array texts(const std::vector<std::string>& items) {
   return json::array(items.begin(), items.end());
 }
@@ -222,8 +228,8 @@ json::object flows_json(const EngineSnapshot& engine) {
 
 Result<json::object> explain_json(const DaemonView& v, const std::string& name) {
   const ControlSnapshot& c = v.control;
-  const auto session = std::ranges::find(c.sessions, name, &SessionStatus::name);
-  if (session == c.sessions.end()) {
+  const SessionStatus* session = c.sessions.get(name);
+  if (session == nullptr) {
     const auto policy = std::ranges::find(c.policies, name, &PolicyStatus::name);
     return fail(Error::Kind::missing, "there is no session `" + name + "`", v.config.host,
                 policy == c.policies.end()
@@ -254,7 +260,7 @@ Result<json::object> explain_json(const DaemonView& v, const std::string& name) 
                       std::to_string(row.coverage.received_in + row.coverage.received_out) +
                       " of " + std::to_string(row.coverage.counted_in + row.coverage.counted_out) +
                       " frames that the switch counted");
-  for (const ReconcileEvent& e : c.history)
+  for (const auto& [number, e] : c.history)
     if (e.subject == s.name || (!s.mirror.empty() && e.text.find(s.mirror) != std::string::npos))
       lines.push_back(clock_text(e.time) + "  " + e.text);
   if (c.observe_error) lines.push_back("error    " + c.observe_error->text());

@@ -250,11 +250,8 @@ HttpResponse Daemon::State::metrics_answer() {
 void Daemon::State::on_round() {
   round_waits = false;
   const auto known = control->snapshot();
-  const std::uint64_t fresh =
-      std::min<std::uint64_t>(known->events - logged, known->history.size());
-  for (auto e = known->history.end() - static_cast<std::ptrdiff_t>(fresh);
-       e != known->history.end(); ++e)
-    spdlog::info("{}: {}", e->subject, e->text);
+  for (auto at = known->history.lower_bound(logged); at != known->history.end(); ++at)
+    spdlog::info("{}: {}", at->second.subject, at->second.text);
   logged = known->events;
   if (known->index != index) {
     index = known->index;
@@ -281,7 +278,8 @@ void Daemon::State::on_tick() {
   if (policies && policies->folder().error) policies->reload();
   if (control) {
     const auto known = control->snapshot();
-    const bool waiting = std::ranges::any_of(known->sessions, [](const SessionStatus& s) {
+    const bool waiting = std::ranges::any_of(known->sessions, [](const auto& entry) {
+      const SessionStatus& s = entry.second;
       return s.target == "local" && s.state == SessionState::pending && s.in_place;
     });
     if (waiting) control->set_evidence(evidence_of(*engine->snapshot()));

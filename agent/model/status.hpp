@@ -30,7 +30,8 @@ struct SessionStatus {
   std::string reason;
   Time since = 0;  ///< When it came into this state.
   std::string policy;
-  std::string vm;
+  std::string vm;       ///< Its name, else its UUID.
+  std::string vm_uuid;  ///< Empty where nobody told it.
   std::optional<Mac> mac;
   std::string switch_name;
   std::string port;
@@ -39,8 +40,9 @@ struct SessionStatus {
   bool selective = false;
   std::string target;     ///< "erspan-192.0.2.9"
   bool in_place = false;  ///< The switch shows the mirror as asked, whether anything moves or not.
-  std::string mirror;     ///< Empty: none serves it.
-  std::string output;     ///< Port name, or "vlan 100".
+  Time in_place_since = 0;  ///< The reading that first showed it so; 0: it isn't.
+  std::string mirror;       ///< Empty: none serves it.
+  std::string output;       ///< Port name, or "vlan 100".
   std::optional<std::uint32_t> session_id;
   std::optional<std::uint64_t> copied_frames;  ///< By the mirror, for all ports it serves.
   std::optional<std::uint64_t> port_frames;    ///< By the port, in the session's directions.

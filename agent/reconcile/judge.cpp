@@ -168,6 +168,10 @@ void settle(SessionStatus& status, Ruling ruling, Time now) {
   if (status.since == 0 || status.state != ruling.state) status.since = now;
   status.state = ruling.state;
   status.reason = std::move(ruling.reason);
+  if (!status.in_place)
+    status.in_place_since = 0;
+  else if (status.in_place_since == 0)
+    status.in_place_since = now;
 }
 
 void describe(SessionStatus& status, const SessionRequest& s, const Wish& wish) {
@@ -186,6 +190,7 @@ void describe(SessionStatus& status, const SessionRequest& s, const Wish& wish) 
   status.port_frames.reset();
   if (const Location* at = find(wish.where, s.name)) {
     status.vm = at->vm();
+    status.vm_uuid = at->vm_uuid;
     status.mac = at->mac;
   }
 }

@@ -48,6 +48,7 @@ Reconciler::Action Reconciler::next(Time now) {
 
 void Reconciler::observed(const Result<std::shared_ptr<const Observed>>& reading, Time now) {
   last_look_ = now;
+  changes_.time = now;
   look_ = false;
   read_back_ = false;
   if (!reading) {
@@ -70,7 +71,8 @@ void Reconciler::plan(Time now) {
   fresh_ = false;
   steps_.clear();
   if (!policies_) return;
-  wish_ = desired(*policies_, locate_(*world_), now, options_.monitor_nic);
+  const Locations locations = locate_(*world_);
+  wish_ = desired(*policies_, locations, now, options_.monitor_nic);
   realisation_ = realise_(wish_.desired, *world_);
   steps_ = diff(realisation_, *world_);
   fresh_ = true;
@@ -90,6 +92,36 @@ void Reconciler::plan(Time now) {
   MirrorIndex index = mirror_index(wish_, realisation_, *world_);
   if (index != *index_) index_ = std::make_shared<const MirrorIndex>(std::move(index));
   judge_and_tell(judge(tracks_, {wish_, realisation_, *world_, evidence_, apply_error_}, now), now);
+  note_locations(locations);
+}
+
+void Reconciler::set_guests(std::shared_ptr<const Guests> guests) {
+  guests_ = std::move(guests);
+  look_ = true;
+  last_look_ = 0;
+}
+
+void Reconciler::note_locations(const Locations& now) {
+  std::map<PortKey, LocationStatus> is;
+  for (const Location& at : now) is[{at.switch_name, at.port}].at = at;
+  for (const Track& track : tracks_) {
+    const auto it = is.find({track.status.switch_name, track.status.port});
+    if (it == is.end() || track.status.state == SessionState::draining) continue;
+    LocationStatus& status = it->second;
+    const Time since = track.status.in_place_since;
+    status.mirrored_since = since != 0 && (status.sessions == 0 || status.mirrored_since != 0)
+                                ? std::max(status.mirrored_since, since)
+                                : 0;
+    ++status.sessions;
+  }
+  PersistentMap<PortKey, LocationStatus> fresh;
+  for (const auto& [key, status] : is) fresh.set(key, status);
+  diff(locations_, fresh, [&](const PortKey&, const LocationStatus* was, const LocationStatus* is) {
+    if (was && is && was->at == is->at) return;
+    changes_.ports.push_back(
+        {was ? std::optional(was->at) : std::nullopt, is ? std::optional(is->at) : std::nullopt});
+  });
+  locations_ = std::move(fresh);
 }
 
 void Reconciler::note_drift(Time now) {
@@ -143,28 +175,33 @@ void Reconciler::judge_and_tell(std::vector<Track> tracks, Time now) {
   for (const Track& track : tracks) {
     const SessionStatus& is = track.status;
     const Track* before = find(tracks_, is.name);
+    if (before == nullptr || before->status.in_place != is.in_place)
+      changes_.sessions.push_back(
+          {before ? std::optional(before->status) : std::nullopt, track.status});
     std::string was;
     if (before != nullptr && before->status.state == is.state) continue;
     if (before != nullptr) was = std::string(to_text(before->status.state)) + " -> ";
     tell(now, is.name, was + to_text(is.state) + ": " + is.reason);
   }
   for (const Track& track : tracks_)
-    if (find(tracks, track.status.name) == nullptr)
+    if (find(tracks, track.status.name) == nullptr) {
       tell(now, track.status.name, "gone: no policy asks for it");
+      changes_.sessions.push_back({track.status, std::nullopt});
+    }
   tracks_ = std::move(tracks);
 }
 
 void Reconciler::tell(Time now, const std::string& subject, const std::string& text) {
-  if (history_.size() >= options_.history) history_.erase(history_.begin());
-  history_.push_back({now, subject, text});
-  ++events_;
+  history_.set(events_++, {now, subject, text});
+  if (history_.size() > options_.history) history_.erase(history_.begin()->first);
 }
 
 ControlSnapshot Reconciler::snapshot(Time now) const {
   ControlSnapshot out;
   out.time = now;
   out.policies_known = policies_.has_value();
-  for (const Track& track : tracks_) out.sessions.push_back(track.status);
+  for (const Track& track : tracks_) out.sessions.set(track.status.name, track.status);
+  out.locations = locations_;
   out.policies = wish_.policies;
   out.plan = steps_;
   out.observe_error = observe_error_;

@@ -136,6 +136,12 @@ struct Mirror {
   bool operator==(const Mirror&) const = default;
 };
 
+/// Names a port of a host.
+struct PortKey {
+  std::string switch_name, port;
+  auto operator<=>(const PortKey&) const = default;
+};
+
 struct Switch {
   std::string name;
   std::map<std::string, Port> ports;        ///< By name.

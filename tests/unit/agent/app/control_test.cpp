@@ -54,7 +54,7 @@ TEST_F(ControlTest, WhatWasAppliedIsSettled) {
   control->set_policies(mirror_all());
   const auto known = control->settle(seconds(10));
   ASSERT_EQ(known->sessions.size(), 1U);
-  EXPECT_TRUE(known->sessions[0].in_place);
+  EXPECT_TRUE(known->sessions.begin()->second.in_place);
   EXPECT_TRUE(known->in_sync());
   EXPECT_EQ(known->policies[0].state, PolicyState::in_force);
   EXPECT_GT(rounds, 0U);

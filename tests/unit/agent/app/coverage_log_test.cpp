@@ -22,7 +22,7 @@ struct Story {
     s.target = "local";
     s.mac = kMac;
     s.in_place = true;
-    control.sessions = {s};
+    control.sessions = {{s.name, s}};
     port.name = "vnet0";
     port.id = "1";
     port.counters = PortCounters{};
@@ -145,7 +145,9 @@ TEST(CoverageLog, APortThatWasAddedAgainBeginsAnew) {
 TEST(CoverageLog, WithoutItsMirrorThereIsNoRow) {
   Story s;
   s.take();
-  s.control.sessions[0].in_place = false;
+  SessionStatus lost = s.control.sessions.at("vnet0@local");
+  lost.in_place = false;
+  s.control.sessions.set(lost.name, lost);
   s.take();
   EXPECT_EQ(s.told(), "");
   EXPECT_FALSE(s.due());

@@ -25,14 +25,14 @@ struct View {
     s.in_place = true;
     s.copied_frames = 7;
     s.port_frames = 9;
-    control.sessions = {s};
+    control.sessions = {{s.name, s}};
     control.policies_known = true;
     control.observed = std::make_shared<const Observed>();
     control.policies = {{"a", PolicyState::in_force, "1 session", 1},
                         {"b", PolicyState::in_force, "1 session", 1}};
-    control.history = {{61 * kSecond, "vnet0@local", "pending -> active: copies move"},
-                       {62 * kSecond, "vnet1@local", "somebody else's"},
-                       {63 * kSecond, "switch", "put mirror br0/vmirror-local"}};
+    control.history = {{0, {61 * kSecond, "vnet0@local", "pending -> active: copies move"}},
+                       {1, {62 * kSecond, "vnet1@local", "somebody else's"}},
+                       {2, {63 * kSecond, "switch", "put mirror br0/vmirror-local"}}};
     for (const char* name : {"a", "b"}) {
       Policy p;
       p.name = name;

@@ -115,8 +115,7 @@ TEST(Reconciler, APortThatAppearsIsMirroredAtOnce) {
   shell.run(1500 * kMillisecond);
   shell.world->edit([](auto& switches) { switches["br0"].sw.ports["vnet9"].name = "vnet9"; });
   EXPECT_EQ(shell.run(0), "oao");
-  EXPECT_EQ(shell.snapshot().sessions.back().name, "vnet9@local");
-  EXPECT_TRUE(shell.snapshot().sessions.back().in_place);
+  EXPECT_TRUE(shell.snapshot().sessions.at("vnet9@local").in_place);
   EXPECT_EQ(shell.snapshot().drifts, 0U);
 }
 
@@ -185,8 +184,8 @@ TEST(Reconciler, AnUnreadableSwitchIsLeftAsItIs) {
   shell.reconciler.set_policies({});  // Even what a person asks for waits.
   shell.run(10 * kSecond);
   EXPECT_TRUE(shell.snapshot().observe_error);
-  for (const SessionStatus& s : shell.snapshot().sessions)
-    EXPECT_EQ(s.state, SessionState::unknown);
+  const ControlSnapshot known = shell.snapshot();
+  for (const auto& [name, s] : known.sessions) EXPECT_EQ(s.state, SessionState::unknown);
   shell.world->set_reachable(true);
   EXPECT_EQ(shell.switch_text(), mirrored);
   shell.run(2 * kSecond);
@@ -219,7 +218,7 @@ TEST(Reconciler, StepsThatFailAreTriedEverMoreRarely) {
   EXPECT_EQ(at[1], 100 * kMillisecond);
   EXPECT_EQ(at[4], 1500 * kMillisecond);
   EXPECT_LE(applies, 13);
-  EXPECT_EQ(reconciler.snapshot(0).sessions[0].state, SessionState::failed);
+  EXPECT_EQ(reconciler.snapshot(0).sessions.begin()->second.state, SessionState::failed);
 }
 
 TEST(Reconciler, AChangeThatDoesNotTakeIsAFailureNotALoop) {
