@@ -72,6 +72,11 @@ HttpHandler api_routes(ApiBackend backend) {
   std::vector<Route> routes;
   routes.push_back({"GET", "/v1/status", plain(backend.status)});
   routes.push_back({"GET", "/v1/sessions", plain(backend.sessions)});
+  routes.push_back({"GET", "/v1/locations", plain(backend.locations)});
+  routes.push_back(
+      {"GET", "/v1/migrations",
+       [all = backend.migrations](const HttpRequest&, const std::string&) { return all({}); }});
+  routes.push_back({"GET", "/v1/migrations/", named(backend.migrations)});
   routes.push_back({"GET", "/v1/assets", plain(backend.assets)});
   routes.push_back({"GET", "/v1/flows", plain(backend.flows)});
   routes.push_back({"GET", "/v1/explain/", named(backend.explain)});

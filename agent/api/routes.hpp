@@ -1,13 +1,18 @@
 // The paths of the control API, version 1. Bodies are JSON; policies are sent as the YAML of their
 // file.
 //
-//   GET    /v1/status            state of the daemon, its policies, sessions, inputs, coverage,
-//   limits GET    /v1/sessions          {"sessions": [...]} GET    /v1/assets            {"assets":
-//   [...]} GET    /v1/flows             {"flows": [...]}: the greatest active ones GET
-//   /v1/explain/NAME      why the session is in its state, from the policy to the last error GET
-//   /v1/plan              {"in_sync": bool, "steps": [...]}: a dry run PUT    /v1/policies keeps
-//   the policy in the body; {"policy", "file"} DELETE /v1/policies/NAME     forgets it POST
-//   /v1/prune             removes what is owned and no policy asks for; {"steps": [...]}
+//   GET    /v1/status           state of the daemon: policies, sessions, inputs, coverage, limits
+//   GET    /v1/sessions         {"sessions": [...]}
+//   GET    /v1/locations        {"locations": [...]}: where each NIC is, and was
+//   GET    /v1/migrations       {"migrations": [...]}: a record each, oldest first
+//   GET    /v1/migrations/VM    those of one VM, by its name or UUID
+//   GET    /v1/assets           {"assets": [...]}
+//   GET    /v1/flows            {"flows": [...]}: the greatest active ones
+//   GET    /v1/explain/NAME     why the session is in its state
+//   GET    /v1/plan             {"in_sync": bool, "steps": [...]}: a dry run
+//   PUT    /v1/policies         keeps the policy in the body; {"policy", "file"}
+//   DELETE /v1/policies/NAME    forgets it
+//   POST   /v1/prune            removes what is owned but not asked for; {"steps": [...]}
 //
 // A failure is {"error": {"kind", "what", "where", "remedy"}} with a status that suits the kind.
 #pragma once
@@ -26,7 +31,9 @@ namespace vmirror {
 struct ApiBackend {
   using Answer = Result<boost::json::object>;
   std::function<Answer()> status;
-  std::function<Answer()> sessions, assets, flows;
+  std::function<Answer()> sessions, locations, assets, flows;
+  /// `vm`: a name or UUID; empty: all of them.
+  std::function<Answer(const std::string& vm)> migrations;
   std::function<Answer(const std::string& session)> explain;
   std::function<Answer()> plan;
   std::function<Answer(const std::string& yaml)> put_policy;

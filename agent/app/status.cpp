@@ -50,6 +50,44 @@ json::object switch_json(const DaemonView& v) {
   return out;
 }
 
+json::value text_or_null(const std::string& text) {
+  return text.empty() ? json::value() : json::value(text);
+}
+
+json::object libvirt_json(const DaemonView& v) {
+  if (!v.libvirt) return {{"state", "none"}};
+  const LibvirtStatus& l = *v.libvirt;
+  return {{"state", l.connected ? "connected" : "unreachable"},
+          {"uri", l.uri},
+          {"since", l.since == 0 ? json::value() : json::value(format_time(l.since))},
+          {"version", text_or_null(l.version)},
+          {"guests", l.guests},
+          {"connections", l.connections},
+          {"events", l.events},
+          {"events_lost", l.events_lost},
+          {"error", text_or_null(l.error)}};
+}
+
+json::object location_json(const LocationStatus& is) {
+  const Location& at = is.at;
+  json::object labels;
+  for (const auto& [key, value] : at.labels) labels[key] = value;
+  return {{"host", at.host},
+          {"switch", at.switch_name},
+          {"port", at.port},
+          {"presence", to_text(at.presence)},
+          {"vm", at.vm()},
+          {"vm_uuid", text_or_null(at.vm_uuid)},
+          {"title", text_or_null(at.title)},
+          {"network", text_or_null(at.network)},
+          {"interface_id", text_or_null(at.interface_id)},
+          {"mac", at.mac ? json::value(at.mac->text()) : json::value()},
+          {"labels", std::move(labels)},
+          {"sessions", is.sessions},
+          {"mirrored_since",
+           is.mirrored_since == 0 ? json::value() : json::value(format_time(is.mirrored_since))}};
+}
+
 /// One row for each file: what it asks and what became of it, or what is wrong with it. Policies
 /// that stay in force although their file went bad keep their row.
 json::array policies_json(const DaemonView& v) {
@@ -186,6 +224,7 @@ json::object status_json(const DaemonView& v) {
   return {{"host", v.config.host},
           {"uptime_seconds", (v.now - v.started) / kSecond},
           {"switch", switch_json(v)},
+          {"libvirt", libvirt_json(v)},
           {"policy_error", or_null(v.config.driver ? v.policies.first_error() : std::nullopt)},
           {"policies", policies_json(v)},
           {"sessions", all(c.sessions)},
@@ -214,6 +253,12 @@ json::object plan_json(const ControlSnapshot& control) {
 
 json::object sessions_json(const ControlSnapshot& control) {
   return {{"sessions", all(control.sessions)}};
+}
+
+json::object locations_json(const ControlSnapshot& control) {
+  json::array rows;
+  for (const auto& [key, location] : control.locations) rows.emplace_back(location_json(location));
+  return {{"locations", std::move(rows)}};
 }
 
 json::object assets_json(const EngineSnapshot& engine) {

@@ -10,6 +10,7 @@
 #include "agent/engine/snapshot.hpp"
 #include "agent/export/prometheus.hpp"
 #include "agent/export/sink.hpp"
+#include "agent/libvirt/connection.hpp"
 #include "agent/policy/policy_file.hpp"
 #include "agent/reconcile/reconciler.hpp"
 
@@ -25,10 +26,12 @@ struct DaemonView {
   const PolicyFolder& policies;  ///< As last read, good or not.
   std::vector<CoverageRow> coverage;
   std::vector<SinkStatus> outputs;
+  std::optional<LibvirtStatus> libvirt = {};  ///< None: this daemon asks no hypervisor.
 };
 
 /// {"host", "uptime_seconds", "switch": {"driver", "version", "state": connected | unreachable |
-/// none, "error", "read_at"}, "policy_error", "policies", "sessions", "reconcile": {"in_sync",
+/// none, "error", "read_at"}, "libvirt": {"uri", "state": connected | unreachable | none,
+/// "version", "guests", "error"}, "policy_error", "policies", "sessions", "reconcile": {"in_sync",
 /// "rounds", "steps_applied", "drifts", "failures", "error"}, "frames", "inputs", "coverage",
 /// "assets", "flows", "limits", "outputs"}. An error that isn't is null.
 boost::json::object status_json(const DaemonView& view);
@@ -41,8 +44,9 @@ Result<boost::json::object> explain_json(const DaemonView& view, const std::stri
 /// {"in_sync", "steps": [{"step", "why"}], "error"}
 boost::json::object plan_json(const ControlSnapshot& control);
 
-/// {"sessions": [...]}, {"assets": [...]}, {"flows": [...]}
+/// {"sessions": [...]}, {"locations": [...]}, {"assets": [...]}, {"flows": [...]}
 boost::json::object sessions_json(const ControlSnapshot& control);
+boost::json::object locations_json(const ControlSnapshot& control);
 boost::json::object assets_json(const EngineSnapshot& engine);
 boost::json::object flows_json(const EngineSnapshot& engine);
 

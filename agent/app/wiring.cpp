@@ -27,6 +27,7 @@
 #include "agent/app/status.hpp"
 #include "agent/engine/worker.hpp"
 #include "agent/export/eve.hpp"
+#include "agent/libvirt/connection.hpp"
 
 namespace vmirror {
 
@@ -73,6 +74,7 @@ struct Daemon::State {
   // The control side, in the policies' order.
   std::unique_ptr<PolicyStore> policies;
   std::unique_ptr<Control> control;  ///< Null: this daemon drives no switch.
+  std::unique_ptr<Libvirt> libvirt;  ///< Null: this daemon asks no hypervisor.
   std::shared_ptr<const MirrorIndex> index;
   CoverageLog coverage;
   std::uint64_t logged = 0;              ///< Events of the control side that are in the log.
@@ -96,6 +98,7 @@ struct Daemon::State {
   template <typename Make>
   auto view(Make make);
   void on_round();
+  void on_change(const RoundChanges& changes);
   void pair_counters();
   void on_tick();
   void write_stats();
@@ -152,7 +155,16 @@ Result<void> Daemon::State::open_control() {
         engine->add(make_local_input(config, local_ports, port, local_inputs++));
     if (!round_waits.exchange(true)) asio::post(io, [this] { on_round(); });
   };
+  options.on_change = [this](const RoundChanges& changes) {
+    asio::post(io, [this, changes] { on_change(changes); });
+  };
   control = std::make_unique<Control>(std::move(options), std::move(*driver));
+  if (config.libvirt)
+    libvirt = Libvirt::start(
+        {.uri = config.libvirt->uri,
+         .on_guests =
+             [this](std::shared_ptr<const Guests> g) { control->set_guests(std::move(g)); },
+         .on_event = {}});
   policies = std::make_unique<PolicyStore>(
       io, config.policies, [this](std::vector<Policy> all) { control->set_policies(all); });
   return {};
@@ -190,7 +202,8 @@ auto Daemon::State::view(Make make) {
   if (eve) outputs.push_back(eve->status());
   return make(DaemonView{config, wall_clock(), started, *known, *seen,
                          policies ? policies->folder() : no_folder, coverage.rows(*known, *seen),
-                         std::move(outputs)});
+                         std::move(outputs),
+                         libvirt ? std::optional(libvirt->status()) : std::nullopt});
 }
 
 ApiBackend Daemon::State::backend() {
@@ -203,6 +216,11 @@ ApiBackend Daemon::State::backend() {
   ApiBackend b;
   b.status = [this]() -> Answer { return view(status_json); };
   b.sessions = [this]() -> Answer { return sessions_json(*control_now()); };
+  b.locations = [this]() -> Answer { return locations_json(*control_now()); };
+  b.migrations = [this](const std::string&) -> Answer {
+    return fail(Error::Kind::unsupported, "this daemon keeps no records of migrations",
+                config.host, "");
+  };
   b.assets = [this]() -> Answer { return assets_json(*engine->snapshot()); };
   b.flows = [this]() -> Answer { return flows_json(*engine->snapshot()); };
   b.explain = [this](const std::string& name) -> Answer {
@@ -263,6 +281,12 @@ void Daemon::State::on_round() {
   pair.async_wait([this](boost::system::error_code error) {
     if (!error) pair_counters();
   });
+}
+
+void Daemon::State::on_change(const RoundChanges& changes) {
+  for (const auto& port : changes.ports)  // A guest that nobody told of: is it known by now?
+    if (libvirt && port.after && port.after->vm_name.empty() && !port.after->vm_uuid.empty())
+      libvirt->hint(port.after->vm_uuid);
 }
 
 void Daemon::State::pair_counters() {
@@ -328,6 +352,7 @@ Daemon::~Daemon() {
   s.api.reset();
   s.metrics_server.reset();
   s.policies.reset();
+  s.libvirt.reset();  // It tells control.
   s.control.reset();  // It posts to `io` and adds to the engine: before both.
   if (s.engine) s.engine->stop();
   if (s.eve) s.eve->stop();

@@ -52,6 +52,8 @@ void print_json(const CommandContext& context, const boost::json::object& object
 // The commands by file.
 void add_status(CLI::App& app, CommandContext& context, int& exit);
 void add_sessions(CLI::App& app, CommandContext& context, int& exit);
+void add_locations(CLI::App& app, CommandContext& context, int& exit);
+void add_migrations(CLI::App& app, CommandContext& context, int& exit);
 void add_assets(CLI::App& app, CommandContext& context, int& exit);
 void add_flows(CLI::App& app, CommandContext& context, int& exit);
 void add_explain(CLI::App& app, CommandContext& context, int& exit);

@@ -1,4 +1,6 @@
-// The commands that show what the daemon knows: status, sessions, assets, flows, explain, plan.
+// The commands that show what the daemon knows: status, sessions, locations, migrations, assets,
+// flows, explain, plan.
+#include <algorithm>
 #include <boost/url/encode.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
 
@@ -130,6 +132,44 @@ void print_status(const CommandContext& context, const json::object& status) {
                                 {"overflow", "OVERFLOWS"}};
   print_table(context.out, rows(status, "limits"), kLimits, context.colour);
 }
+
+constexpr Column kMigrationColumns[] = {{"vm", "VM"},
+                                        {"from", "FROM"},
+                                        {"to", "TO"},
+                                        {"state", "STATE"},
+                                        {"started", "STARTED"},
+                                        {"downtime_ms", "DOWNTIME MS"},
+                                        {"gap_frames", "GAP FRAMES"},
+                                        {"gap_ms", "GAP MS"},
+                                        {"duplicates", "DUPLICATES"},
+                                        {"handover.state", "HANDOVER"},
+                                        {"notes", "NOTES"}};
+
+/// One migration's steps in the order of their times, each by the clock of the host that saw it.
+void print_steps(const CommandContext& context, const json::object& migration) {
+  heading(context, text(migration, "id").c_str());
+  struct Step {
+    const char *key, *host, *words;
+  };
+  constexpr Step kSteps[] = {
+      {"port_added", "to", "port added"},          {"mirror_active", "to", "mirror active"},
+      {"suspended", "from", "guest suspended"},    {"last_frame", "from", "last frame there"},
+      {"resumed", "to", "guest resumed"},          {"first_frame", "to", "first frame here"},
+      {"mirror_removed", "from", "mirror removed"}};
+  std::vector<std::pair<std::string, const Step*>> seen;
+  for (const Step& step : kSteps)
+    if (const auto* at = migration.if_contains(step.key); at != nullptr && at->is_string())
+      seen.emplace_back(std::string(at->get_string()), &step);
+  std::ranges::stable_sort(seen, {}, [](const auto& step) { return step.first; });
+  json::array lines;
+  for (const auto& [at, step] : seen)
+    lines.push_back({{"at", at}, {"host", text(migration, step->host)}, {"step", step->words}});
+  constexpr Column kColumns[] = {{"at", "AT"}, {"host", "HOST"}, {"step", "STEP"}};
+  print_table(context.out, lines, kColumns, context.colour);
+  for (const json::value& note : rows(migration, "notes"))
+    context.out << "note: " << cell(&note) << "\n";
+}
+
 /// A command that prints one table of the answer.
 void add_listing(CLI::App& app, CommandContext& context, int& exit, const char* name,
                  const char* description, std::span<const Column> columns) {
@@ -169,6 +209,42 @@ void add_sessions(CLI::App& app, CommandContext& context, int& exit) {
           return kOk;
         });
       });
+}
+
+void add_locations(CLI::App& app, CommandContext& context, int& exit) {
+  static constexpr Column kColumns[] = {{"vm", "VM"},
+                                        {"mac", "MAC"},
+                                        {"host", "HOST"},
+                                        {"switch", "SWITCH"},
+                                        {"port", "PORT"},
+                                        {"network", "NETWORK"},
+                                        {"presence", "PRESENCE"},
+                                        {"sessions", "SESSIONS"},
+                                        {"mirrored_since", "MIRRORED SINCE"},
+                                        {"labels", "LABELS"}};
+  add_listing(app, context, exit, "locations", "Show where each guest's NICs are, and were",
+              kColumns);
+}
+
+void add_migrations(CLI::App& app, CommandContext& context, int& exit) {
+  CLI::App* command = declare(app, context, "migrations",
+                              "Show the record of each guest's migrations; of one VM: step by step",
+                              "vmirror migrations dc1");
+  auto vm = std::make_shared<std::string>();
+  command->add_option("VM", *vm, "The VM's name or UUID");
+  command->callback([&, vm] {
+    const std::string target =
+        "/v1/migrations" +
+        (vm->empty() ? "" : "/" + boost::urls::encode(*vm, boost::urls::unreserved_chars));
+    exit = show(context, target, [&](const json::object& answer) -> int {
+      const json::array& migrations = rows(answer, "migrations");
+      if (context.json) return kOk;
+      print_table(context.out, migrations, kMigrationColumns, context.colour);
+      if (!vm->empty())
+        for (const json::value& migration : migrations) print_steps(context, migration.as_object());
+      return kOk;
+    });
+  });
 }
 
 void add_assets(CLI::App& app, CommandContext& context, int& exit) {

@@ -24,11 +24,14 @@ std::size_t width(const std::string& text) {
 }
 
 const char* colour_of(const std::string& text) {
-  if (text == "active" || text == "in force" || text == "connected" || text == "in sync")
+  if (text == "active" || text == "in force" || text == "connected" || text == "in sync" ||
+      text == "done" || text == "taken")
     return "\033[32m";
-  if (text == "pending" || text == "draining" || text == "selects nothing" || text == "expired")
+  if (text == "pending" || text == "draining" || text == "selects nothing" || text == "expired" ||
+      text == "running" || text == "incoming")
     return "\033[33m";
-  if (text == "failed" || text == "refused" || text == "unknown" || text == "unreachable")
+  if (text == "failed" || text == "refused" || text == "unknown" || text == "unreachable" ||
+      text == "lost")
     return "\033[31m";
   return nullptr;
 }
@@ -51,6 +54,12 @@ std::string cell(const json::value* value) {
     char text[64];
     std::snprintf(text, sizeof text, "%.3f", *real);
     return text;
+  }
+  if (const auto* object = value->if_object()) {  // {"role": "dc"} is role=dc
+    std::string out;
+    for (const auto& [key, member] : *object)
+      out += (out.empty() ? "" : ",") + printable(key) + "=" + cell(&member);
+    return out.empty() ? "-" : out;
   }
   return json::serialize(*value);
 }

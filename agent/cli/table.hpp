@@ -15,8 +15,9 @@ struct Column {
   const char* title;
 };
 
-/// One value as a cell: text as it is, arrays joined by commas, fractions with three digits, absent
-/// and null as `-`. Control characters become `?`, so that no name can write to the terminal.
+/// One value as a cell: text as it is, arrays joined by commas, objects as key=value, fractions
+/// with three digits, absent and null as `-`. Control characters become `?`, so that no name can
+/// write to the terminal.
 std::string cell(const boost::json::value* value);
 /// The value at `key`, with dots; null when there is none.
 const boost::json::value* find(const boost::json::object& row, std::string_view key);

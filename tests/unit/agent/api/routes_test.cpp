@@ -18,8 +18,9 @@ ApiBackend echo() {
       return ApiBackend::Answer(json::object{{"called", what + " " + argument}});
     };
   };
-  return {said("status"), said("sessions"), said("assets"), said("flows"), named("explain"),
-          said("plan"),   named("put"),     named("drop"),  said("prune")};
+  return {said("status"), said("sessions"),    said("locations"), said("assets"),
+          said("flows"),  named("migrations"), named("explain"),  said("plan"),
+          named("put"),   named("drop"),       said("prune")};
 }
 
 TEST(Routes, ReachTheirFunctions) {
@@ -31,6 +32,9 @@ TEST(Routes, ReachTheirFunctions) {
            Case{"GET", "/v1/status", "", "status"},
            Case{"GET", "/v1/status?pretty=1", "", "status"},
            Case{"GET", "/v1/sessions", "", "sessions"},
+           Case{"GET", "/v1/locations", "", "locations"},
+           Case{"GET", "/v1/migrations", "", "migrations "},
+           Case{"GET", "/v1/migrations/dc1", "", "migrations dc1"},
            Case{"GET", "/v1/assets", "", "assets"},
            Case{"GET", "/v1/flows", "", "flows"},
            Case{"GET", "/v1/explain/vnet0@local", "", "explain vnet0@local"},

@@ -43,8 +43,8 @@ std::string capture(const TempDir& folder) {
 }
 
 TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
-  for (const char* name : {"status", "sessions", "assets", "flows", "explain", "plan", "apply",
-                           "dissect", "analyze", "drivers"}) {
+  for (const char* name : {"status", "sessions", "locations", "migrations", "assets", "flows",
+                           "explain", "plan", "apply", "dissect", "analyze", "drivers"}) {
     const Outcome o = run({name, "--help"});
     EXPECT_EQ(o.exit, kOk) << name;
     EXPECT_NE(o.out.find("Example: vmirror " + std::string(name)), std::string::npos) << o.out;
