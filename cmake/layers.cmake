@@ -42,6 +42,9 @@ vmirror_layer(agent/affinity USES agent_model)
 vmirror_layer(agent/reconcile USES agent_model)
 # libvirt's connection; the only place that sees libvirt.h.
 vmirror_layer(agent/libvirt USES agent_model PRIVATE PkgConfig::libvirt pugixml::pugixml Threads::Threads)
+# vmirror-hook, which libvirtd starts for each guest: static, with nothing but domain_xml of libvirt's
+# layer, because loading libraries would take longer than its work.
+vmirror_layer(agent/hook USES agent_libvirt)
 # The link between agents.
 vmirror_layer(agent/peers USES agent_model PRIVATE OpenSSL::SSL Threads::Threads)
 vmirror_layer(agent/engine USES agent_capture agent_decap agent_dissect agent_stream agent_flow agent_inventory agent_health agent_export Threads::Threads)
@@ -49,7 +52,7 @@ vmirror_layer(agent/engine USES agent_capture agent_decap agent_dissect agent_st
 # agent/cli, above agent/app.
 vmirror_layer(agent/api USES agent_engine agent_policy agent_reconcile Boost::json Boost::url Threads::Threads)
 # The daemon: configuration (config.hpp), wiring, and vmirrord_main.cpp.
-vmirror_layer(agent/app USES agent_api agent_affinity agent_libvirt agent_peers agent_reconcile agent_policy agent_engine plugin spdlog::spdlog)
+vmirror_layer(agent/app USES agent_api agent_hook agent_affinity agent_libvirt agent_peers agent_reconcile agent_policy agent_engine plugin spdlog::spdlog)
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/app/vmirrord_main.cpp)
   add_executable(vmirrord agent/app/vmirrord_main.cpp)
   target_link_libraries(vmirrord PRIVATE agent_app CLI11::CLI11)
