@@ -30,14 +30,17 @@ std::string mac_glob(std::string text) {
 
 Result<void> read_selector(const Node& node, std::vector<Selector>& out) {
   Selector s;
+  const Reader labels = yaml::dictionary(
+      [&s](std::string key, std::string value) { s.labels[std::move(key)] = std::move(value); });
   const auto done = yaml::map({
       {"vm", yaml::text(s.vm)},
       {"uuid", yaml::text(s.uuid)},
       {"mac", yaml::text(s.mac)},
       {"port", yaml::text(s.port)},
-      {"external_ids", yaml::dictionary([&s](std::string key, std::string value) {
-         s.labels[std::move(key)] = std::move(value);
-       })},
+      {"title", yaml::text(s.title)},
+      {"network", yaml::text(s.network)},
+      {"labels", labels},
+      {"external_ids", labels},  // Open vSwitch's word.
   })(node);
   if (!done) return done;
   s.mac = mac_glob(s.mac);
@@ -214,6 +217,9 @@ Result<Policy> parse_policy(std::string_view text, const std::string& file) {
              if (read) p.expires = expires;
              return read;
            }},
+          {"require", yaml::boolean(p.require)},
+          {"sensor", yaml::one_of<Policy::Sensor>(p.sensor, {{"stay", Policy::Sensor::stay},
+                                                             {"follow", Policy::Sensor::follow}})},
       }));
   if (!done) return tl::unexpected<Error>(done.error());
   const auto needs_one = [&](const char* key, const char* remedy) {

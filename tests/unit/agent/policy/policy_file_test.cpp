@@ -24,6 +24,9 @@ select:
   - mac: "52-54-00-AA:*"
   - port: "vnet*"
     uuid: "6F*"
+  - title: "* controller"
+    network: ot
+    labels: {zone: cell-3}
 direction: in
 snaplen: 128
 vlans: [0, 10]
@@ -36,6 +39,8 @@ targets:
   - rspan: {vlan: 100}
 priority: -5
 expires: 2026-12-31T00:00:00+01:00
+require: true
+sensor: follow
 )",
                                    "dc.yaml");
   ASSERT_TRUE(policy) << policy.error().text();
@@ -43,7 +48,14 @@ expires: 2026-12-31T00:00:00+01:00
       .name = "domain-controllers",
       .select = {{.vm = "dc-*", .uuid = "", .mac = "", .port = "", .labels = {{"role", "dc"}}},
                  {.vm = "", .uuid = "", .mac = "52:54:00:aa:*", .port = "", .labels = {}},
-                 {.vm = "", .uuid = "6F*", .mac = "", .port = "vnet*", .labels = {}}},
+                 {.vm = "", .uuid = "6F*", .mac = "", .port = "vnet*", .labels = {}},
+                 {.vm = "",
+                  .uuid = "",
+                  .mac = "",
+                  .port = "",
+                  .title = "* controller",
+                  .network = "ot",
+                  .labels = {{"zone", "cell-3"}}}},
       .direction = Direction::in,
       .snaplen = 128,
       .vlans = {0, 10},
@@ -53,6 +65,8 @@ expires: 2026-12-31T00:00:00+01:00
                   RspanTarget{100}},
       .priority = -5,
       .expires = *parse_time("2026-12-30T23:00:00Z"),
+      .require = true,
+      .sensor = Policy::Sensor::follow,
   };
   EXPECT_EQ(*policy, expected);
 }
@@ -65,6 +79,8 @@ TEST(PolicyFile, WhatIsNotSaidHasADefault) {
   EXPECT_EQ(policy->filter, "");
   EXPECT_EQ(policy->priority, 0);
   EXPECT_FALSE(policy->expires);
+  EXPECT_FALSE(policy->require);
+  EXPECT_EQ(policy->sensor, Policy::Sensor::stay);
 }
 
 TEST(PolicyFile, RefusalsNameLineAndRemedy) {
@@ -76,11 +92,13 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
       {"", "f.yaml: the file is empty (write it, or remove it)"},
       {"just text",
        "f.yaml:1: the file is not a mapping (write `KEY: VALUE` with `policy`, `select`, "
-       "`direction`, `snaplen`, `vlans`, `filter`, `targets`, `priority` or `expires`)"},
+       "`direction`, `snaplen`, `vlans`, `filter`, `targets`, `priority`, `expires`, `require` or "
+       "`sensor`)"},
       {full + "snapln: 5\n", "f.yaml:4: unknown key `snapln` (write `snaplen`)"},
       {full + "colour: red\n",
        "f.yaml:4: unknown key `colour` (write one of `policy`, `select`, `direction`, `snaplen`, "
-       "`vlans`, `filter`, `targets`, `priority` or `expires`)"},
+       "`vlans`, `filter`, `targets`, `priority`, `expires`, `require` or "
+       "`sensor`)"},
       {full + "targets: [local]\n", "f.yaml:4: key `targets` is given twice (keep one of them)"},
       {head, "f.yaml:1: key `targets` is missing (add `targets: ...`)"},
       {"policy: a b\n",
