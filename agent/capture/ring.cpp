@@ -39,6 +39,7 @@ class RingSource : public FrameSource {
 
   Result<void> open();
   Result<std::size_t> next(std::span<Frame> batch, int timeout_ms) override;
+  void wake_on(int fd) override { wake_fd_ = fd; }
   bool finished() const override { return false; }
   std::span<const std::uint64_t, kDropKinds> dropped() const override { return dropped_; }
   std::span<const std::string> warnings() const override { return warnings_; }
@@ -63,6 +64,7 @@ class RingSource : public FrameSource {
 
   RingOptions options_;
   int fd_ = -1;
+  int wake_fd_ = -1;
   std::uint8_t* ring_ = nullptr;
   std::size_t current_ = 0;     ///< The block that is read, or is the next to be.
   std::uint32_t left_ = 0;      ///< Frames of it that were not handed out yet.
@@ -176,9 +178,9 @@ Result<void> RingSource::bind_to(unsigned index) {
 Result<std::size_t> RingSource::next(std::span<Frame> batch, int timeout_ms) {
   if (held_ && left_ == 0) hand_back();
   if (!held_ && !ready()) {
-    pollfd waiting{fd_, POLLIN | POLLERR, 0};
-    const int n = poll(&waiting, 1, timeout_ms);
-    if (n > 0 && (waiting.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && !ready())
+    pollfd waiting[] = {{fd_, POLLIN | POLLERR, 0}, {wake_fd_, POLLIN, 0}};
+    const int n = poll(waiting, 2, timeout_ms);
+    if (n > 0 && (waiting[0].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && !ready())
       return interface_error();
     if (!ready()) {
       read_drops();

@@ -209,6 +209,38 @@ void Dissection::close(Conversation& conversation) {
   conversation = Conversation{};
 }
 
+SavedMessages Dissection::save(const Conversation& conversation, int index) {
+  const Side& side = conversation.side[static_cast<std::size_t>(index)];
+  SavedMessages out{{}, side.need, side.skip, side.searching};
+  if (side.held == 0) return out;
+  const Bytes held = Bytes(buffers_.bytes(side.buffer)).first(side.held);
+  out.held.assign(held.begin(), held.end());
+  return out;
+}
+
+void Dissection::restore(Conversation& conversation, int index, const SavedMessages& saved) {
+  Side& side = conversation.side[static_cast<std::size_t>(index)];
+  unhold(side);
+  side = Side{};
+  if (conversation.dissector == kNoDissector) return;
+  const bool decided = is_decided(conversation.dissector);
+  side.searching = saved.searching;
+  side.skip = saved.held.empty() && decided ? saved.skip : 0;
+  if (saved.held.empty()) return;
+  const std::uint32_t whole = std::min(saved.need, kMaxMessage);
+  const bool complete = saved.held.size() >= (whole != 0 ? whole : kMaxMessage);
+  if (complete || (!decided && saved.need != 0)) {
+    side.searching = true;
+  } else if (!hold(side, saved.held, whole)) {
+    const auto size = static_cast<std::uint32_t>(saved.held.size());
+    if (decided) ++counters_[conversation.dissector].buffer_overflow;
+    side.skip = whole != 0 ? saved.need - size : 0;
+    side.searching |= whole == 0;
+  } else {
+    side.need = saved.need;
+  }
+}
+
 /// Appends to what the side holds, in a buffer of at least `capacity` bytes.
 bool Dissection::hold(Side& side, Bytes bytes, std::uint32_t capacity) {
   const std::uint32_t total = side.held + static_cast<std::uint32_t>(bytes.size());

@@ -49,6 +49,13 @@ std::string known_names() {
 
 }  // namespace
 
+DissectorId Dissectors::find(std::string_view name, Carrier carrier) const {
+  for (std::size_t id = 1; id < selected_.size(); ++id)
+    if (selected_[id]->name == name && selected_[id]->carrier == carrier)
+      return static_cast<DissectorId>(id);
+  return kNoDissector;
+}
+
 std::span<const Dissector* const> Dissectors::all() {
   return kAll;
 }

@@ -70,10 +70,29 @@ struct Handover {
   bool operator==(const Handover&) const = default;
 };
 
-/// Leaves out what is past the limits: the flows that were quiet for longest, and of a flow that
-/// would fit without it, its stream. Counts them. `encode` gives at most `limits.bytes` then.
-void fit(Handover& handover, const HandoverLimits& limits);
-/// The bytes for the link (layout: handover.cpp).
+/// Decides what of a handover goes within its limits, flow by flow.
+class HandoverBudget {
+ public:
+  explicit HandoverBudget(const HandoverLimits& limits) : limits_(limits) {}
+  /// True: the flow goes, without its stream and requests where it would not fit with them. What
+  /// does not is counted in `left_out`.
+  bool admit(HandedFlow& flow, LeftOut& left_out);
+  bool admit(const Asset& asset, LeftOut& left_out);
+
+ private:
+  HandoverLimits limits_;
+  std::size_t bytes_ = 0;
+  std::uint32_t flows_ = 0;
+};
+
+/// One guest's handover of what several workers had of it: latest flows first, within the limits.
+/// Assets of one MAC, and the halves of a flow whose directions came to two workers, are joined.
+Handover merge(std::vector<Handover> parts, const HandoverLimits& limits);
+
+/// Bytes that these take in `encode`.
+std::size_t encoded_size(const HandedFlow& flow);
+std::size_t encoded_size(const Asset& asset);
+/// The bytes for the link (layout: handover_bytes.cpp).
 std::string encode(const Handover& handover);
 /// Reads what another agent sent. Errors. invalid: it contradicts itself or is cut off; exhausted:
 /// past the limits; unsupported: of a version that is not read here (its remedy says so).

@@ -9,101 +9,11 @@
 
 #include <algorithm>
 #include <new>
-#include <optional>
-#include <unordered_map>
 #include <utility>
 
-#include "agent/decap/envelope.hpp"
-#include "agent/engine/streams.hpp"
+#include "agent/engine/pipeline_state.hpp"
 
 namespace vmirror {
-namespace {
-
-constexpr std::size_t kGroup = 32;
-constexpr std::size_t kHeaderErrors = static_cast<std::size_t>(HeaderError::udp_length) + 1;
-
-/// A frame on its way through the stages.
-struct Item {
-  const Frame* frame;  ///< The input's, or `inner`.
-  Packet packet;
-  FlowTable::Probe probe;
-  Origin origin;
-  Frame inner;
-};
-
-/// What a worker needs to read messages; not there when no protocol is selected.
-struct Reading {
-  Reading(const PipelineOptions& options)
-      : dissectors(options.dissectors),
-        dissection(*dissectors, options.buffers),
-        streams(dissection, options.reassembly, options.max_streams) {}
-
-  std::shared_ptr<const Dissectors> dissectors;
-  Dissection dissection;
-  Streams streams;
-  Facts facts;
-};
-
-bool selects_any(const PipelineOptions& options) {
-  return options.dissectors && options.dissectors->size() > 0;
-}
-
-}  // namespace
-
-struct Pipeline::State {
-  explicit State(PipelineOptions o)
-      : options(std::move(o)),
-        decap(options.decap),
-        flows(options.flows),
-        inventory(options.inventory, options.vendors),
-        eve(options.eve, options.input_name),
-        items(std::make_unique<Item[]>(kGroup)) {
-    if (selects_any(options)) reading.emplace(options);
-  }
-
-  PipelineOptions options;
-  Decapsulator decap;
-  Envelopes& envelopes = decap.envelopes();
-  FlowTable flows;
-  Inventory inventory;
-  CoverageCounter coverage;
-  EveWriter eve;
-  std::optional<Reading> reading;
-  std::unordered_map<Mac, std::string> vms;  ///< Of the mirror index.
-
-  FrameCounters counters;
-  std::array<std::uint64_t, kDropKinds> source_before{};  ///< Of sources that were closed.
-  std::array<std::uint64_t, kDropKinds> source_seen{};    ///< Counted so far.
-  std::array<std::uint64_t, kHeaderErrors> header_errors{};
-  std::vector<std::pair<const char*, std::uint64_t>> records;  ///< By the record's protocol.
-  Time last_frame = 0;
-  Time requests_expired = 0;
-
-  std::unique_ptr<Item[]> items;
-  std::size_t count = 0;  ///< Items that wait for the second stage.
-
-  void take_in(const Frame& frame);
-  bool unwrap(const Decapsulated& taken, Item& item);
-  void run_group();
-  void analyse(Item& item);
-  void begin_flow(const Item& item, FlowTable::Entry& entry);
-  void read(const Item& item, FlowTable::Entry& entry);
-  Context context_of(const Item& item);
-  bool open_stream(const Item& item, FlowTable::Entry& entry);
-  void read_segment(const Item& item, FlowTable::Entry& entry);
-  void fold(const EventHead& head);
-  void tell(const Item& item, const FlowTable::Entry& entry);
-  void fold_flow_reports();
-  void end_stream(const FlowReport& report);
-  void count_record(const char* protocol);
-  void housekeep(Time now, std::size_t frames);
-  std::string_view vm_of(const Mac& a, const Mac& b) const;
-
-  std::vector<ProtocolSnapshot> protocols() const;
-  std::vector<Limit> limits();
-  std::vector<NamedCount> stream_counts() const;
-  std::vector<NamedCount> errors() const;
-};
 
 // ---- Stage one
 
@@ -192,16 +102,18 @@ inline void Pipeline::State::analyse(Item& item) {
     options.reinject->add(*item.frame, item.origin);
 }
 
-void Pipeline::State::begin_flow(const Item& item, FlowTable::Entry& entry) {
+void Pipeline::State::begin_flow(Item& item, FlowTable::Entry& entry) {
   const Flow flow = flows.flow(item.probe.entry);
   inventory.flow_started(flow, item.probe.side, item.packet.ttl);
-  if (!reading || flow.ip[0].empty()) return;
-  const Dissectors& dissectors = *reading->dissectors;
-  if (flow.protocol == ip_protocol::kUdp) {
-    entry.dissector = dissectors.for_datagram(flow.port[0], flow.port[1]);
-  } else if (flow.protocol == ip_protocol::kTcp) {
-    entry.dissector = dissectors.for_stream(flow.port[0], flow.port[1]);
+  if (reading && !flow.ip[0].empty()) {
+    const Dissectors& dissectors = *reading->dissectors;
+    if (flow.protocol == ip_protocol::kUdp) {
+      entry.dissector = dissectors.for_datagram(flow.port[0], flow.port[1]);
+    } else if (flow.protocol == ip_protocol::kTcp) {
+      entry.dissector = dissectors.for_stream(flow.port[0], flow.port[1]);
+    }
   }
+  if (!adoptions.empty() && go_on(item.probe.entry)) item.probe.side ^= 1;
 }
 
 /// Reads the frame's messages, where it can carry any that is selected.
@@ -326,16 +238,24 @@ std::string_view Pipeline::State::vm_of(const Mac& a, const Mac& b) const {
 void Pipeline::State::fold_flow_reports() {
   for (const FlowReport& report : flows.reports()) {
     const bool ended = report.flow.end != FlowEnd::none;
-    if (ended && report.stream != 0) end_stream(report);
+    if (report.flow.end == FlowEnd::moved && report.stream != 0) {
+      reading->streams.forget(report.stream);
+    } else if (ended && report.stream != 0) {
+      end_stream(report);
+    }
     inventory.flow_reported(report.flow, report.new_packets, report.new_bytes);
     if (!eve.flows()) continue;
     Flow flow = report.flow;
     if (reading) flow.application = reading->dissectors->name(report.dissector);
-    Origin origin;
-    origin.session = flow.session;
-    eve.write_flow(flow, origin, vm_of(flow.mac[0], flow.mac[1]));
+    write(flow);
   }
   flows.clear_reports();
+}
+
+void Pipeline::State::write(const Flow& flow) {
+  Origin origin;
+  origin.session = flow.session;
+  eve.write_flow(flow, origin, vm_of(flow.mac[0], flow.mac[1]));
 }
 
 /// What the stream still holds is read as of the flow's last packet.
@@ -376,6 +296,7 @@ void Pipeline::State::housekeep(Time now, std::size_t frames) {
     if (eve.assets())
       for (const Asset* asset : changed) eve.write_asset(*asset);
   }
+  if (!adoptions.empty()) expire_adoptions(now);
   eve.settle(now);
 }
 
@@ -411,6 +332,7 @@ void Pipeline::flush() {
     s.fold_flow_reports();
     s.eve.settle(s.last_frame);
   }
+  s.leave_adoptions();
   s.inventory.change_all();
   tick(s.last_frame);
 }
@@ -438,122 +360,16 @@ void Pipeline::watch(std::shared_ptr<const MirrorIndex> index) {
   s.coverage.watch(std::move(index));
 }
 
+std::shared_ptr<const NicCounts> Pipeline::nic_counts() const {
+  return state_->coverage.counts();
+}
+
+Time Pipeline::last_frame() const {
+  return state_->last_frame;
+}
+
 const FrameCounters& Pipeline::counters() const {
   return state_->counters;
-}
-
-// ---- What is known
-
-std::vector<ProtocolSnapshot> Pipeline::State::protocols() const {
-  std::vector<ProtocolSnapshot> out;
-  if (!reading) return out;
-  const auto of = [&](std::string_view name) -> ProtocolSnapshot& {
-    for (ProtocolSnapshot& p : out)
-      if (p.name == name) return p;
-    out.push_back({std::string(name), 0, 0, 0});
-    return out.back();
-  };
-  for (std::size_t id = 1; id <= reading->dissectors->size(); ++id) {
-    const auto dissector = static_cast<DissectorId>(id);
-    const DissectorCounters& c = reading->dissection.counters(dissector);
-    ProtocolSnapshot& p = of(reading->dissectors->name(dissector));
-    for (const std::uint64_t n : c.malformed) p.malformed += n;
-    p.cut += c.cut;
-  }
-  for (const auto& [name, number] : records) of(name).records += number;
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  return out;
-}
-
-std::vector<Limit> Pipeline::State::limits() {
-  const auto ended = [&](FlowEnd end) {
-    return flows.counters().ended[static_cast<std::size_t>(end)];
-  };
-  const auto dropped = [&](Drop kind) { return counters.dropped[static_cast<std::size_t>(kind)]; };
-  std::vector<Limit> out = {
-      {"flows", "flows", flows.capacity(), flows.active(), ended(FlowEnd::evicted)},
-      {"assets", "assets", options.inventory.max_assets, inventory.size(),
-       inventory.counters().evicted},
-      {"asset_details", "addresses, VLANs and properties of an asset",
-       options.inventory.max_ips + options.inventory.max_vlans + options.inventory.max_properties,
-       0, inventory.counters().overflow},
-      {"fragments", "outer datagrams", options.decap.max_datagrams, counters.held,
-       dropped(Drop::fragment_overflow)},
-      {"sessions", "mirroring sessions", Decapsulator::kMaxSessions, decap.sessions().size(), 0},
-  };
-  if (!reading) return out;
-  const Reassembler& reassembler = reading->streams.reassembler();
-  std::uint64_t buffer_overflow = 0;
-  for (std::size_t id = 1; id <= reading->dissectors->size(); ++id)
-    buffer_overflow += reading->dissection.counters(static_cast<DissectorId>(id)).buffer_overflow;
-  const Requests& requests = reading->dissection.requests();
-  out.push_back({"streams", "TCP flows", reading->streams.capacity(), reading->streams.used(),
-                 reading->streams.overflowed()});
-  out.push_back({"segments", "chunks", options.reassembly.chunks, reassembler.chunks_in_use(),
-                 reassembler.counters().limit_chunks});
-  out.push_back(
-      {"messages", "buffers", options.buffers.small + options.buffers.large, 0, buffer_overflow});
-  out.push_back({"requests", "requests", Requests::kCapacity, requests.pending(),
-                 requests.counters().unanswered});
-  out.push_back({"facts", "fields, records, facts and bytes of a frame",
-                 Facts::kMaxFields + Facts::kMaxRecords + Facts::kMaxFacts, 0,
-                 reading->facts.overflowed()});
-  return out;
-}
-
-std::vector<NamedCount> Pipeline::State::stream_counts() const {
-  if (!reading) return {};
-  const ReassemblyCounters& c = reading->streams.reassembler().counters();
-  return {{"segments", c.segments},
-          {"out_of_order", c.out_of_order},
-          {"retransmitted", c.retransmitted},
-          {"overlapped_bytes", c.overlapped_bytes},
-          {"gaps", c.gaps},
-          {"gap_bytes", c.gap_bytes},
-          {"truncated_bytes", c.truncated_bytes},
-          {"midstream", c.midstream},
-          {"out_of_window", c.out_of_window}};
-}
-
-std::vector<NamedCount> Pipeline::State::errors() const {
-  std::vector<NamedCount> out;
-  for (std::size_t i = 1; i < kHeaderErrors; ++i)
-    if (header_errors[i] > 0)
-      out.push_back({to_text(static_cast<HeaderError>(i)), header_errors[i]});
-  for (std::size_t i = 1; i < kDecapErrors; ++i)
-    if (decap.errors()[i] > 0)
-      out.push_back({to_text(static_cast<DecapError>(i)), decap.errors()[i]});
-  return out;
-}
-
-EngineSnapshot Pipeline::snapshot(Time time) const {
-  State& s = *state_;
-  EngineSnapshot out;
-  out.time = time;
-  out.last_frame = s.last_frame;
-  InputSnapshot& input = out.inputs.emplace_back();
-  input.name = s.options.input_name;
-  input.frames = s.counters;
-  input.decapsulated = s.decap.taken_off();
-  input.sessions = s.decap.sessions();
-  out.flows_active = s.flows.active();
-  out.flows_started = s.flows.counters().started;
-  out.flows_ended = s.flows.counters().ended;
-  out.top_flows = s.flows.top(s.options.top_flows);
-  for (Flow& flow : out.top_flows)
-    if (s.reading)
-      flow.application = s.reading->dissectors->name(
-          s.flows.entry(static_cast<std::uint32_t>(flow.id & (FlowTable::kMostFlows - 1)))
-              .dissector);
-  out.assets = s.inventory.assets();
-  for (Asset& asset : out.assets) asset.vm = s.vm_of(asset.mac, asset.mac);
-  out.protocols = s.protocols();
-  out.errors = s.errors();
-  out.streams = s.stream_counts();
-  out.nics = s.coverage.frames();
-  out.duplicates = s.coverage.duplicates();
-  out.limits = s.limits();
-  return out;
 }
 
 }  // namespace vmirror

@@ -17,7 +17,9 @@
 
 #include "agent/decap/decap.hpp"
 #include "agent/dissect/dissection.hpp"
+#include "agent/engine/adoption.hpp"
 #include "agent/engine/eve_writer.hpp"
+#include "agent/engine/handover.hpp"
 #include "agent/engine/snapshot.hpp"
 #include "agent/export/reinject.hpp"
 #include "agent/flow/flow_table.hpp"
@@ -70,7 +72,21 @@ class Pipeline {
   /// kept.
   void watch(std::shared_ptr<const MirrorIndex> index);
 
+  // -- guests that move; see Engine --
+  /// What is known of the guest with these MACs. Changes nothing. Handover::time and macs are left.
+  Handover take(std::span<const Mac> macs, const HandoverLimits& limits);
+  /// Their flows end as moved, all but those whose other end is watched; what was adopted of them
+  /// and waits is forgotten.
+  void let_go(std::span<const Mac> macs);
+  /// Flows that may go on here, from now on; those that began here already do at once. Its flows'
+  /// timeouts are the flow table's. The caller called `enter` for this pipeline.
+  void adopt(std::shared_ptr<Adoption> adoption);
+
   const FrameCounters& counters() const;
+  /// What is counted of the watched NICs, for other threads to read; until the next `watch`. Null:
+  /// none is watched.
+  std::shared_ptr<const NicCounts> nic_counts() const;
+  Time last_frame() const;  ///< Time of the latest frame; 0: none yet.
   /// All that is known now. `time` is what the caller's clock says.
   EngineSnapshot snapshot(Time time) const;
 

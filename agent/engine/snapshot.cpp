@@ -7,6 +7,46 @@
 #include <utility>
 
 namespace vmirror {
+
+void merge_into(Asset& to, const Asset& from) {
+  if (to.vendor.empty()) to.vendor = from.vendor;
+  if (to.vm.empty()) to.vm = from.vm;
+  for (const IpAddress& ip : from.ips)
+    if (std::find(to.ips.begin(), to.ips.end(), ip) == to.ips.end()) to.ips.push_back(ip);
+  std::vector<std::uint16_t> vlans;
+  std::set_union(to.vlans.begin(), to.vlans.end(), from.vlans.begin(), from.vlans.end(),
+                 std::back_inserter(vlans));
+  to.vlans = std::move(vlans);
+  for (const AssetProperty& property : from.properties) {
+    const auto at =
+        std::find_if(to.properties.begin(), to.properties.end(), [&](const AssetProperty& p) {
+          return p.attribute == property.attribute && p.value == property.value;
+        });
+    if (at == to.properties.end()) {
+      to.properties.push_back(property);
+    } else {
+      at->last = std::max(at->last, property.last);
+    }
+  }
+  to.router |= from.router;
+  to.first = std::min(to.first, from.first);
+  to.last = std::max(to.last, from.last);
+  to.packets += from.packets;
+  to.bytes += from.bytes;
+}
+
+void merge_into(std::vector<NicFrames>& to, const std::vector<NicFrames>& from) {
+  for (const NicFrames& nic : from) {
+    const auto at =
+        std::find_if(to.begin(), to.end(), [&](const NicFrames& t) { return t.mac == nic.mac; });
+    if (at == to.end()) {
+      to.push_back(nic);
+    } else {
+      *at += nic;
+    }
+  }
+}
+
 namespace {
 
 void add(std::vector<NamedCount>& to, const std::vector<NamedCount>& from) {
@@ -62,34 +102,6 @@ void add(std::vector<InputSnapshot>& to, const InputSnapshot& from) {
   at->workers += from.workers;
 }
 
-/// What two workers learned of one MAC. An address or property that both have is there once.
-void add(Asset& to, const Asset& from) {
-  if (to.vendor.empty()) to.vendor = from.vendor;
-  if (to.vm.empty()) to.vm = from.vm;
-  for (const IpAddress& ip : from.ips)
-    if (std::find(to.ips.begin(), to.ips.end(), ip) == to.ips.end()) to.ips.push_back(ip);
-  std::vector<std::uint16_t> vlans;
-  std::set_union(to.vlans.begin(), to.vlans.end(), from.vlans.begin(), from.vlans.end(),
-                 std::back_inserter(vlans));
-  to.vlans = std::move(vlans);
-  for (const AssetProperty& property : from.properties) {
-    const auto at =
-        std::find_if(to.properties.begin(), to.properties.end(), [&](const AssetProperty& p) {
-          return p.attribute == property.attribute && p.value == property.value;
-        });
-    if (at == to.properties.end()) {
-      to.properties.push_back(property);
-    } else {
-      at->last = std::max(at->last, property.last);
-    }
-  }
-  to.router |= from.router;
-  to.first = std::min(to.first, from.first);
-  to.last = std::max(to.last, from.last);
-  to.packets += from.packets;
-  to.bytes += from.bytes;
-}
-
 void add(std::vector<ProtocolSnapshot>& to, const std::vector<ProtocolSnapshot>& from) {
   for (const ProtocolSnapshot& p : from) {
     const auto at = std::find_if(to.begin(), to.end(),
@@ -101,18 +113,6 @@ void add(std::vector<ProtocolSnapshot>& to, const std::vector<ProtocolSnapshot>&
     at->records += p.records;
     at->malformed += p.malformed;
     at->cut += p.cut;
-  }
-}
-
-void add(std::vector<NicFrames>& to, const std::vector<NicFrames>& from) {
-  for (const NicFrames& nic : from) {
-    const auto at =
-        std::find_if(to.begin(), to.end(), [&](const NicFrames& t) { return t.mac == nic.mac; });
-    if (at == to.end()) {
-      to.push_back(nic);
-    } else {
-      *at += nic;
-    }
   }
 }
 
@@ -135,7 +135,7 @@ std::vector<Asset> by_mac(std::span<const std::shared_ptr<const EngineSnapshot>>
   for (const auto& part : parts)
     for (const Asset& asset : part->assets) {
       const auto [at, is_new] = assets.try_emplace(asset.mac, asset);
-      if (!is_new) add(at->second, asset);
+      if (!is_new) merge_into(at->second, asset);
     }
   std::vector<Asset> out;
   out.reserve(assets.size());
@@ -167,8 +167,9 @@ EngineSnapshot merge(std::span<const std::shared_ptr<const EngineSnapshot>> part
     add(out.protocols, part->protocols);
     add(out.errors, part->errors);
     add(out.streams, part->streams);
-    add(out.nics, part->nics);
+    merge_into(out.nics, part->nics);
     out.duplicates += part->duplicates;
+    add(out.adopted, part->adopted);
     add(out.limits, part->limits);
   }
   const auto bytes = [](const Flow& flow) { return flow.bytes[0] + flow.bytes[1]; };

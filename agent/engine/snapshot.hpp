@@ -76,13 +76,19 @@ struct EngineSnapshot {
   std::vector<NamedCount> streams;  ///< Reassembly: segments, gaps, gap_bytes, ...
   std::vector<NicFrames> nics;      ///< Watched NICs, in the mirror index's order.
   std::uint64_t duplicates = 0;     ///< Frames that came twice; looked for while NICs are watched.
-  std::vector<NamedCount> adopted;  ///< Flows of guests that came: given, claimed, both, over,
-                                    ///< expired, forgotten; streams.
+  std::vector<NamedCount> adopted;  ///< AdoptionCounters of guests that came.
   std::vector<Limit> limits;
 
   /// All inputs together.
   FrameCounters frames() const;
 };
+
+/// What two workers learned of one MAC, in `to`: counters summed; an address or property that both
+/// have is there once.
+void merge_into(Asset& to, const Asset& from);
+
+/// What two workers counted of NICs, by MAC, in `to`.
+void merge_into(std::vector<NicFrames>& to, const std::vector<NicFrames>& from);
 
 /// One snapshot of several workers': counters summed, inputs and protocols joined by name, assets
 /// by MAC, the `top_flows` greatest flows kept. Limits of one name are summed. Pure.

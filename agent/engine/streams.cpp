@@ -1,5 +1,6 @@
 #include "agent/engine/streams.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -62,6 +63,42 @@ void Streams::read(Stream& stream, const Context& context, Facts& facts) {
     if (piece->gap > 0) dissection_.gap(stream.conversation, piece->gap, mine, facts);
     if (!piece->bytes.empty()) dissection_.feed(stream.conversation, piece->bytes, mine, facts);
   }
+}
+
+HandedStream Streams::save(std::uint32_t handle) {
+  const Stream& stream = streams_[handle];
+  HandedStream out;
+  for (const int side : {0, 1}) {
+    const auto i = static_cast<std::size_t>(side);
+    out.tcp[i] = reassembler_.save(stream.tcp, side);
+    out.messages[i] = dissection_.save(stream.conversation, side);
+  }
+  out.failures = stream.conversation.failures;
+  return out;
+}
+
+void Streams::adopt(std::uint32_t handle, DissectorId dissector, const HandedStream& given) {
+  Stream& stream = streams_[handle];
+  Conversation& conversation = stream.conversation;
+  const bool found = is_undecided(conversation.dissector) && is_decided(dissector);
+  if (found) conversation.dissector = dissector;
+  for (const int side : {0, 1}) {
+    const auto i = static_cast<std::size_t>(side);
+    if (!stream.tcp.side[i].open) {
+      reassembler_.restore(stream.tcp, side, given.tcp[i]);
+      dissection_.restore(conversation, side, given.messages[i]);
+    } else if (found) {  // What was kept to be probed lies somewhere in a message.
+      dissection_.restore(conversation, side, {{}, 0, 0, true});
+    }
+  }
+  conversation.failures =
+      std::clamp<std::uint8_t>(given.failures, conversation.failures, Dissection::kMaxFailures - 1);
+}
+
+void Streams::turn(std::uint32_t handle) {
+  Stream& stream = streams_[handle];
+  std::swap(stream.tcp.side[0], stream.tcp.side[1]);
+  std::swap(stream.conversation.side[0], stream.conversation.side[1]);
 }
 
 void Streams::release(std::uint32_t handle) {

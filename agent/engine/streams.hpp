@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "agent/dissect/dissection.hpp"
+#include "agent/engine/handover.hpp"
 #include "agent/stream/reassembler.hpp"
 
 namespace vmirror {
@@ -27,6 +28,20 @@ class Streams {
                    Facts& facts);
   /// The flow's end: what waits behind holes is still read. `context` is of the client.
   void close(std::uint32_t stream, const Context& context, Facts& facts);
+
+  // -- for guests that move --
+  /// The stream as a value; its dissector apart.
+  HandedStream save(std::uint32_t stream);
+  DissectorId dissector(std::uint32_t stream) const {
+    return streams_[stream].conversation.dissector;
+  }
+  /// Goes on where `given` was. A side of which bytes were read here already stays as it is. The
+  /// stream's dissector becomes `dissector` where it was not found here yet.
+  void adopt(std::uint32_t stream, DissectorId dissector, const HandedStream& given);
+  /// Client and server change places.
+  void turn(std::uint32_t stream);
+  /// The flow goes on elsewhere: what waits here is not read.
+  void forget(std::uint32_t stream) { release(stream); }
 
   std::uint32_t used() const { return used_; }
   std::uint32_t capacity() const { return max_; }

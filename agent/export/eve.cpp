@@ -1,5 +1,8 @@
 #include "agent/export/eve.hpp"
 
+#include <algorithm>
+#include <optional>
+
 #include "agent/export/json.hpp"
 
 namespace vmirror {
@@ -186,6 +189,38 @@ void append_frames(Json& json, const FrameCounters& frames) {
   json.close();
 }
 
+/// A migration's steps, in the order in which they come.
+struct Moment {
+  const char* name;
+  std::optional<Time> MigrationHalf::*time;
+};
+constexpr Moment kMoments[] = {{"port_added", &MigrationHalf::port_added},
+                               {"mirror_active", &MigrationHalf::mirror_active},
+                               {"suspended", &MigrationHalf::suspended},
+                               {"resumed", &MigrationHalf::resumed},
+                               {"first_frame", &MigrationHalf::first_frame},
+                               {"last_frame", &MigrationHalf::last_frame},
+                               {"mirror_removed", &MigrationHalf::mirror_removed},
+                               {"port_removed", &MigrationHalf::port_removed}};
+
+/// One host's half. One that nobody told is left out.
+void append_half(Json& json, const char* name, const MigrationHalf& half) {
+  if (half.host.empty()) return;
+  json.open_object(name);
+  json.field("host", half.host);
+  json.field("mirrored", half.mirrored);
+  if (half.postcopy) json.field("postcopy", true);
+  for (const Moment& step : kMoments)
+    if (const std::optional<Time>& time = half.*step.time) json.time(step.name, *time);
+  if (half.port_frames) json.field("port_frames", *half.port_frames);
+  if (half.copied_frames) json.field("copied_frames", *half.copied_frames);
+  json.field("duplicates", half.duplicates);
+  json.open_array("notes");
+  for (const std::string& note : half.notes) json.value(note);
+  json.close();
+  json.close();
+}
+
 }  // namespace
 
 EventHead event_head(const Frame& frame, const Packet& packet, const Origin& origin) {
@@ -329,6 +364,39 @@ void append_stats_event(std::string& out, Time now, std::uint64_t uptime_seconds
   json.close();
   json.open_object("counters");
   for (const auto& [name, value] : counters) json.field(name, value);
+  end_line(out, json);
+}
+
+void append_migration_event(std::string& out, const MigrationRecord& record) {
+  EventHead head;
+  for (const MigrationHalf* half : {&record.source, &record.destination})
+    for (const Moment& step : kMoments)
+      head.time = std::max(head.time, (half->*step.time).value_or(0));
+  head.vm = record.vm_name;
+  Json json = begin_line(out, head, "migration");
+  json.open_object("migration");
+  json.field("id", record.id);
+  json.field("vm", record.vm_name);
+  json.field("uuid", record.vm_uuid);
+  json.field("state", to_text(record.state));
+  append_half(json, "source", record.source);
+  append_half(json, "destination", record.destination);
+  const auto milliseconds = [&](const char* name, std::optional<Time> time) {
+    if (time) json.field(name, static_cast<double>(*time) / kMillisecond);
+  };
+  if (const auto frames = gap_frames(record)) json.field("gap_frames", *frames);
+  milliseconds("gap_ms", gap(record));
+  milliseconds("downtime_ms", downtime(record));
+  milliseconds("clock_offset_ms", record.clock_offset);
+  json.field("duplicates", record.source.duplicates + record.destination.duplicates);
+  const HandoverResult& handover = record.handover;
+  json.open_object("handover");
+  json.field("state", to_text(handover.state));
+  json.field("flows", handover.flows);
+  json.field("streams", handover.streams);
+  json.field("assets", handover.assets);
+  json.field("bytes", handover.bytes);
+  if (!handover.reason.empty()) json.field("reason", handover.reason);
   end_line(out, json);
 }
 

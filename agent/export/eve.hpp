@@ -64,8 +64,9 @@ void append_flow_event(std::string& out, const Flow& flow, std::string_view in_i
 /// One line of `event_type` "asset". `timestamp` is when it was last seen.
 void append_asset_event(std::string& out, const Asset& asset);
 
-/// One line of `event_type` "migration": a migration's record as it stands. `timestamp` is the
-/// latest time in it.
+/// One line of `event_type` "migration": a migration's record as it stands, with both halves (each
+/// by its own clock), gap_frames and gap_ms where they are known, duplicates and the handover.
+/// `timestamp` is the latest time in it.
 void append_migration_event(std::string& out, const MigrationRecord& record);
 
 /// One input's counters, by its name.

@@ -13,8 +13,6 @@ namespace {
 // Entry::timeout: which of the options' idle times holds.
 enum : std::uint8_t { kUdp, kIcmp, kOther, kOpening, kEstablished, kClosing, kClosed };
 
-constexpr std::uint8_t kFreeVersion = 0xff;  ///< FlowKey::version of an entry that is not in use.
-
 /// Both halves of a 128-bit product, folded.
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   const auto product = static_cast<unsigned __int128>(a) * b;
@@ -33,6 +31,27 @@ T load(const std::uint8_t* p) {
 
 bool is_icmp(std::uint8_t protocol) {
   return protocol == ip_protocol::kIcmp || protocol == ip_protocol::kIcmpv6;
+}
+
+using Seeds = std::array<std::uint64_t, 4>;
+
+/// `low` and `high` are address << 16 | port, in the key's order. `icmp_ports`: 0 for others.
+std::uint32_t hash_ip4(const Seeds& seeds, std::uint64_t low, std::uint64_t high,
+                       const FlowKey& key, std::uint64_t icmp_ports) {
+  const std::uint64_t rest = std::uint64_t{key.vlan} << 48;
+  return fold(
+      mix(low ^ rest ^ seeds[0], high ^ std::uint64_t{key.protocol} << 48 ^ icmp_ports ^ seeds[1]));
+}
+std::uint32_t hash_ip6(const Seeds& seeds, const FlowKey& key) {
+  const std::array<std::uint64_t, 4>& a = key.address;
+  const std::uint64_t rest = std::uint64_t{key.vlan} << 16 | key.protocol;
+  return fold(mix(a[0] ^ seeds[0], a[2] ^ seeds[1]) ^
+              mix(a[1] ^ key.ports ^ seeds[2], a[3] ^ rest ^ seeds[3]));
+}
+std::uint32_t hash_link(const Seeds& seeds, const FlowKey& key) {
+  const std::uint64_t rest = std::uint64_t{key.ethertype} << 48;
+  return fold(mix(key.address[0] ^ rest ^ seeds[0],
+                  key.address[2] ^ std::uint64_t{key.vlan} << 48 ^ key.ports ^ seeds[2]));
 }
 
 /// The key's ports of an ICMP message: the same for a question and its answer, whose sender is the
@@ -64,25 +83,6 @@ TcpState next_state(TcpState state, std::uint8_t segment, const std::array<std::
   return state;
 }
 
-std::uint8_t timeout_of(TcpState state) {
-  switch (state) {
-    case TcpState::syn:
-      return kOpening;
-    case TcpState::closing:
-      return kClosing;
-    case TcpState::closed:
-    case TcpState::reset:
-      return kClosed;
-    default:
-      return kEstablished;
-  }
-}
-
-std::uint8_t timeout_of(const FlowKey& key) {
-  if (key.protocol == ip_protocol::kUdp && key.version != 0) return kUdp;
-  return is_icmp(key.protocol) ? kIcmp : kOther;
-}
-
 /// A SYN on a connection that was over: another connection with the same ports.
 bool begins_anew(const FlowTable::Entry& entry, const Packet& packet) {
   return (packet.tcp_flags & (tcp_flag::kSyn | tcp_flag::kAck)) == tcp_flag::kSyn &&
@@ -102,6 +102,25 @@ std::uint32_t slots_for(std::uint32_t flows) {
 }
 
 }  // namespace
+
+std::uint8_t FlowTable::timeout_of(TcpState state) {
+  switch (state) {
+    case TcpState::syn:
+      return kOpening;
+    case TcpState::closing:
+      return kClosing;
+    case TcpState::closed:
+    case TcpState::reset:
+      return kClosed;
+    default:
+      return kEstablished;
+  }
+}
+
+std::uint8_t FlowTable::timeout_of(const FlowKey& key) {
+  if (key.protocol == ip_protocol::kUdp && key.version != 0) return kUdp;
+  return is_icmp(key.protocol) ? kIcmp : kOther;
+}
 
 void FlowTable::Pages::operator()(void* at) const {
   munmap(at, size);
@@ -182,10 +201,7 @@ void FlowTable::prepare_ip4(Probe& probe, Bytes bytes, const Packet& packet, std
   probe.key.address[2] = high >> 16;
   if (!icmp) ports = static_cast<std::uint32_t>(low << 16 | (high & 0xffff));
   probe.key.ports = ports;
-  const std::uint64_t rest = std::uint64_t{probe.key.vlan} << 48;
-  const std::uint64_t icmp_part = icmp ? ports : 0;
-  probe.hash = fold(mix(low ^ rest ^ seeds_[0],
-                        high ^ std::uint64_t{probe.key.protocol} << 48 ^ icmp_part ^ seeds_[1]));
+  probe.hash = hash_ip4(seeds_, low, high, probe.key, icmp ? ports : 0);
 }
 
 void FlowTable::prepare_ip6(Probe& probe, Bytes bytes, const Packet& packet, std::uint16_t from,
@@ -209,9 +225,7 @@ void FlowTable::prepare_ip6(Probe& probe, Bytes bytes, const Packet& packet, std
   probe.key.address = {low.a, low.b, high.a, high.b};
   if (!icmp) ports = std::uint32_t{low.port} << 16 | high.port;
   probe.key.ports = ports;
-  const std::uint64_t rest = std::uint64_t{probe.key.vlan} << 16 | probe.key.protocol;
-  probe.hash = fold(mix(low.a ^ seeds_[0], high.a ^ seeds_[1]) ^
-                    mix(low.b ^ ports ^ seeds_[2], high.b ^ rest ^ seeds_[3]));
+  probe.hash = hash_ip6(seeds_, probe.key);
 }
 
 void FlowTable::prepare_link(Probe& probe, Bytes bytes, const Packet& packet) const {
@@ -225,9 +239,7 @@ void FlowTable::prepare_link(Probe& probe, Bytes bytes, const Packet& packet) co
   probe.key.address[0] = low;
   probe.key.address[2] = high;
   if (packet.llc) probe.key.ports = packet.snap_oui << 8 | (packet.llc_dsap & 0xfeu);
-  const std::uint64_t rest = std::uint64_t{probe.key.ethertype} << 48;
-  probe.hash = fold(mix(low ^ rest ^ seeds_[0],
-                        high ^ std::uint64_t{probe.key.vlan} << 48 ^ probe.key.ports ^ seeds_[2]));
+  probe.hash = hash_link(seeds_, probe.key);
 }
 
 /// Keeps the first fragment's ports; gives them to the later ones. False: they aren't known.
@@ -265,6 +277,16 @@ void FlowTable::locate(Probe& probe) const {
     __builtin_prefetch(entry + 64, 1);
     return;
   }
+}
+
+/// What `prepare` gives this key.
+std::uint32_t FlowTable::hash_of(const FlowKey& key) const {
+  if (key.version == 6) return hash_ip6(seeds_, key);
+  if (key.version != 4) return hash_link(seeds_, key);
+  const bool icmp = is_icmp(key.protocol);
+  const std::uint32_t ports = icmp ? 0 : key.ports;
+  return hash_ip4(seeds_, key.address[0] << 16 | ports >> 16,
+                  key.address[2] << 16 | (ports & 0xffff), key, icmp ? key.ports : 0);
 }
 
 std::uint32_t FlowTable::find(const FlowKey& key, std::uint32_t hash) const {
@@ -433,15 +455,10 @@ void FlowTable::report(std::uint32_t place, FlowEnd reason) {
   entry.next_report = entry.last + options_.report_interval;
 }
 
-Flow FlowTable::flow_of(std::uint32_t place, FlowEnd reason) const {
-  const Entry& entry = entries_[place];
-  const FlowKey& key = entry.key;
-  const std::size_t lesser = entry.lesser_side, greater = 1 - lesser;
-  Flow flow;
-  flow.id = id(place);
+void describe(const FlowKey& key, std::uint8_t lesser_side, Flow& flow) {
+  const std::size_t lesser = lesser_side, greater = 1 - lesser;
   flow.ip[lesser] = address_of(key, false);
   flow.ip[greater] = address_of(key, true);
-  flow.mac = entry.mac;
   if (is_icmp(key.protocol)) {
     flow.port = {static_cast<std::uint16_t>(key.ports >> 16),
                  static_cast<std::uint16_t>(key.ports)};
@@ -452,6 +469,14 @@ Flow FlowTable::flow_of(std::uint32_t place, FlowEnd reason) const {
   flow.protocol = key.version == 0 ? ip_protocol::kNone : key.protocol;
   flow.ethertype = key.ethertype;
   flow.vlan = key.vlan;
+}
+
+Flow FlowTable::flow_of(std::uint32_t place, FlowEnd reason) const {
+  const Entry& entry = entries_[place];
+  Flow flow;
+  describe(entry.key, entry.lesser_side, flow);
+  flow.id = id(place);
+  flow.mac = entry.mac;
   flow.packets = entry.packets;
   flow.bytes = entry.bytes;
   flow.first = entry.first;
@@ -464,7 +489,7 @@ Flow FlowTable::flow_of(std::uint32_t place, FlowEnd reason) const {
   return flow;
 }
 
-std::vector<Flow> FlowTable::top(std::size_t count) const {
+std::vector<std::uint32_t> FlowTable::top(std::size_t count) const {
   using Sized = std::pair<std::uint64_t, std::uint32_t>;  // Bytes, place.
   std::vector<Sized> heap;                                // The least of those kept is in front.
   const auto greater = std::greater<Sized>();
@@ -481,8 +506,8 @@ std::vector<Flow> FlowTable::top(std::size_t count) const {
     std::push_heap(heap.begin(), heap.end(), greater);
   }
   std::sort_heap(heap.begin(), heap.end(), greater);
-  std::vector<Flow> out;
-  for (const Sized& sized : heap) out.push_back(flow_of(sized.second, FlowEnd::none));
+  std::vector<std::uint32_t> out;
+  for (const Sized& sized : heap) out.push_back(sized.second);
   return out;
 }
 

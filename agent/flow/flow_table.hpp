@@ -26,6 +26,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "agent/model/flow.hpp"
@@ -86,7 +87,7 @@ struct SavedFlow {
   bool operator==(const SavedFlow&) const = default;
 };
 /// Fills in what the key says of the flow: addresses, ports, protocol, EtherType, VLAN. Pure.
-void complete(SavedFlow& saved);
+void describe(const FlowKey& key, std::uint8_t lesser_side, Flow& flow);
 
 struct FlowCounters {
   std::uint64_t started = 0;
@@ -149,21 +150,24 @@ class FlowTable {
   /// Ends the next `count` flows. True while some are left: a million at once were a long list.
   bool flush(std::uint32_t count);
 
-  // -- for guests that move --
-  /// The flows of which one end has one of these MACs, latest first, `most` at most: their places.
-  /// Looks at all.
-  std::vector<std::uint32_t> of(std::span<const Mac> macs, std::size_t most) const;
+  // -- for guests that move (moving.cpp) --
+  /// The flows of which one end has one of these MACs: the places of the `most` latest, latest
+  /// first, and how many there are in all. Looks at the whole table.
+  std::pair<std::vector<std::uint32_t>, std::size_t> of(std::span<const Mac> macs,
+                                                        std::size_t most) const;
   SavedFlow save(std::uint32_t place) const;
   /// The active flow of this key; kNone: there is none.
   std::uint32_t find(const FlowKey& key) const { return find(key, hash_of(key)); }
   enum class Join : std::uint8_t {
-    joined,  ///< The flow here is the one that began there: counters summed, its id, its start.
-    both,    ///< Both saw the same packets (the other end is mirrored, too): the greater stand.
-    over,    ///< The saved flow had ended before this one began: nothing was changed.
+    one,   ///< It is the one that began there: counters summed, that id, that start.
+    both,  ///< Both saw the same packets (its other end is mirrored here): the greater ones stand.
+    over,  ///< The saved flow had ended before this one began: nothing was changed.
   };
-  /// Joins a flow here with `saved`, of the same key. `turned`: client and server of the flow here
-  /// changed places, because `saved` knows better.
+  /// Joins the flow at this place with `saved`, of the same key. `turned`: client and server here
+  /// changed places, because it is `saved` that saw the beginning.
   Join join(std::uint32_t place, const SavedFlow& saved, bool& turned);
+  /// Idle time after which such a flow ends.
+  Time timeout(const SavedFlow& saved) const;
   /// Ends the flow at this place as moved.
   void move_away(std::uint32_t place) { end(place, FlowEnd::moved); }
 
@@ -175,6 +179,8 @@ class FlowTable {
   std::uint32_t active() const { return active_; }
   std::uint32_t capacity() const { return options_.max_flows; }
   const Entry& entry(std::uint32_t place) const { return entries_[place]; }
+  /// Of which the engine's part may be changed.
+  Entry& entry(std::uint32_t place) { return entries_[place]; }
   const FlowCounters& counters() const { return counters_; }
   /// Flow::id of the active flow at this place.
   std::uint64_t id(std::uint32_t place) const {
@@ -184,8 +190,8 @@ class FlowTable {
   }
   /// The active flow at this place, as it stands.
   Flow flow(std::uint32_t place) const { return flow_of(place, FlowEnd::none); }
-  /// The active flows with most bytes, greatest first. Looks at all of them.
-  std::vector<Flow> top(std::size_t count) const;
+  /// The places of the active flows with most bytes, greatest first. Looks at all of them.
+  std::vector<std::uint32_t> top(std::size_t count) const;
   /// Bytes of address space for each flow, the index included.
   static std::size_t bytes_per_flow(std::uint32_t max_flows);
 
@@ -211,6 +217,10 @@ class FlowTable {
   static constexpr std::size_t kFragments = 1024;
   static constexpr Time kFragmentTime = 30 * kSecond;
   static constexpr std::uint32_t kEvictionSample = 8;
+  static constexpr std::uint8_t kFreeVersion = 0xff;  ///< Of the key of an entry not in use.
+  /// How much later than its start here a flow may have been seen elsewhere and still have moved:
+  /// what is on its way when a guest changes hosts, and clocks that differ.
+  static constexpr Time kOverlap = kSecond;
 
   void prepare_ip4(Probe& probe, Bytes bytes, const Packet& packet, std::uint16_t from,
                    std::uint16_t to) const;
@@ -219,6 +229,8 @@ class FlowTable {
   void prepare_link(Probe& probe, Bytes bytes, const Packet& packet) const;
   bool match_fragment(const Frame& frame, const Packet& packet, std::uint16_t& from,
                       std::uint16_t& to);
+  static std::uint8_t timeout_of(TcpState state);
+  static std::uint8_t timeout_of(const FlowKey& key);
   std::uint32_t hash_of(const FlowKey& key) const;
   std::uint32_t find(const FlowKey& key, std::uint32_t hash) const;
   std::uint32_t begin(const Probe& probe, const Frame& frame, const Packet& packet,

@@ -61,54 +61,96 @@ NicFrames& NicFrames::operator+=(const NicFrames& other) {
   out_group += other.out_group;
   in_group += other.in_group;
   last = std::max(last, other.last);
+  if (first_out == 0 || (other.first_out != 0 && other.first_out < first_out))
+    first_out = other.first_out;
+  last_out = std::max(last_out, other.last_out);
   return *this;
 }
 
 // ---- Counting
 
+std::uint64_t NicCounts::groups(std::optional<std::uint16_t> vlan) const {
+  return (*groups_)[vlan ? *vlan & 0xfff : kAllVlans].get();
+}
+
+std::vector<NicFrames> NicCounts::read() const {
+  std::vector<NicFrames> out;
+  out.reserve(nics_.size());
+  for (std::size_t i = 0; i < nics_.size(); ++i) {
+    const Frames& f = frames_[i];
+    NicFrames& frames = out.emplace_back();
+    frames.mac = nics_[i].mac;
+    frames.vm = nics_[i].vm;
+    frames.port = nics_[i].port;
+    frames.out = f.out.get();
+    frames.out_group = f.out_group.get();
+    const std::uint64_t before = f.groups_before.get();
+    frames.in_group = std::max(groups(nics_[i].vlan), before) - before;  // Read in the middle.
+    frames.in = f.in.get() + frames.in_group;
+    frames.last = f.last.get();
+    frames.first_out = f.first_out.get();
+    frames.last_out = f.last_out.get();
+  }
+  return out;
+}
+
+void NicCounts::restart_first_out(const Mac& mac) const {
+  for (std::size_t i = 0; i < nics_.size(); ++i)
+    if (nics_[i].mac == mac) frames_[i].first_out.set(0);
+}
+
 void CoverageCounter::watch(std::shared_ptr<const MirrorIndex> index) {
-  std::vector<Nic> nics;
+  const std::shared_ptr<const NicCounts> before = counts_;
+  counts_ = nullptr;
   if (index && !index->nics.empty()) {
-    if (groups_by_vlan_.empty()) groups_by_vlan_.resize(kAllVlans + 1);
+    if (!groups_) groups_ = std::make_shared<NicCounts::Groups>();
     if (recent_.empty()) recent_.resize(kRecent);
-    nics.reserve(index->nics.size());
+    counts_ = std::make_shared<NicCounts>();
+    counts_->groups_ = groups_;
+    counts_->frames_ = std::make_unique<NicCounts::Frames[]>(index->nics.size());
+    counts_->nics_.reserve(index->nics.size());
     for (const WatchedNic& wanted : index->nics) {
-      Nic nic;
-      if (const Nic* old = find(load_mac(wanted.mac.octets.data()));
-          old != nullptr && old->vlan == wanted.vlan) {
-        nic = *old;
+      NicCounts::Frames& frames = counts_->frames_[counts_->nics_.size()];
+      const std::uint32_t old = find(load_mac(wanted.mac.octets.data()));
+      if (old != kNone && before->nics_[old].vlan == wanted.vlan) {
+        const NicCounts::Frames& f = before->frames_[old];
+        frames.out.add(f.out.get());
+        frames.in.add(f.in.get());
+        frames.out_group.add(f.out_group.get());
+        frames.groups_before.add(f.groups_before.get());
+        frames.last.set(f.last.get());
+        if (before->nics_[old].port == wanted.port) {
+          frames.first_out.set(f.first_out.get());
+          frames.last_out.set(f.last_out.get());
+        }
       } else {
-        nic.vlan = wanted.vlan;
-        nic.groups_before = groups(wanted.vlan);
+        frames.groups_before.add(counts_->groups(wanted.vlan));
       }
-      nic.frames.mac = wanted.mac;
-      nic.frames.vm = wanted.vm;
-      nic.frames.port = wanted.port;
-      nics.push_back(std::move(nic));
+      counts_->nics_.push_back({wanted.mac, wanted.vm, wanted.port, wanted.vlan});
     }
   }
-  nics_ = std::move(nics);
-  index_.assign(nics_.empty() ? 0 : std::bit_ceil(nics_.size() * 4), 0);
-  for (std::size_t i = 0; i < nics_.size(); ++i) {
+  const std::size_t size = counts_ ? counts_->nics_.size() : 0;
+  macs_.resize(size);
+  index_.assign(size == 0 ? 0 : std::bit_ceil(size * 4), 0);
+  for (std::size_t i = 0; i < size; ++i) {
     const std::size_t mask = index_.size() - 1;
-    std::size_t at = home_of(load_mac(nics_[i].frames.mac.octets.data()), mask);
+    macs_[i] = load_mac(counts_->nics_[i].mac.octets.data());
+    std::size_t at = home_of(macs_[i], mask);
     while (index_[at] != 0) at = (at + 1) & mask;
     index_[at] = static_cast<std::uint32_t>(i + 1);
   }
 }
 
-CoverageCounter::Nic* CoverageCounter::find(std::uint64_t mac) {
-  if (index_.empty()) return nullptr;
+std::uint32_t CoverageCounter::find(std::uint64_t mac) const {
+  if (index_.empty()) return kNone;
   const std::size_t mask = index_.size() - 1;
-  for (std::size_t at = home_of(mac, mask); index_[at] != 0; at = (at + 1) & mask) {
-    Nic& nic = nics_[index_[at] - 1];
-    if (load_mac(nic.frames.mac.octets.data()) == mac) return &nic;
-  }
-  return nullptr;
+  for (std::size_t at = home_of(mac, mask); index_[at] != 0; at = (at + 1) & mask)
+    if (macs_[index_[at] - 1] == mac) return index_[at] - 1;
+  return kNone;
 }
 
-std::uint64_t CoverageCounter::groups(std::optional<std::uint16_t> vlan) const {
-  return groups_by_vlan_.empty() ? 0 : groups_by_vlan_[vlan ? *vlan & 0xfff : kAllVlans];
+bool CoverageCounter::watches(const Mac& mac) const {
+  return find(load_mac(mac.octets.data())) != kNone;
 }
 
 void CoverageCounter::count(const Frame& frame, const Packet& packet) {
@@ -116,21 +158,25 @@ void CoverageCounter::count(const Frame& frame, const Packet& packet) {
   const std::uint8_t* bytes = frame.bytes.data();
   const bool to_group = (bytes[0] & 1) != 0;
   const std::uint16_t vlan = packet.vlan();
-  if (Nic* nic = find(load_mac(bytes + 6))) {
-    ++nic->frames.out;
-    nic->frames.last = frame.time;
+  if (const std::uint32_t nic = find(load_mac(bytes + 6)); nic != kNone) {
+    NicCounts::Frames& frames = counts_->frames_[nic];
+    frames.out.add(1);
+    frames.last.set(frame.time);
+    if (frames.first_out.get() == 0) frames.first_out.set(frame.time);
+    frames.last_out.set(frame.time);
     if (to_group) {
-      ++nic->frames.out_group;
+      frames.out_group.add(1);
       // Its own groups are no `in`, as far as they are among those that it would have received.
-      if (!nic->vlan || *nic->vlan == vlan) ++nic->groups_before;
+      const std::optional<std::uint16_t>& own = counts_->nics_[nic].vlan;
+      if (!own || *own == vlan) frames.groups_before.add(1);
     }
   }
   if (to_group) {
-    ++groups_by_vlan_[vlan];
-    ++groups_by_vlan_[kAllVlans];
-  } else if (Nic* nic = find(load_mac(bytes))) {
-    ++nic->frames.in;
-    nic->frames.last = frame.time;
+    (*groups_)[vlan].add(1);
+    (*groups_)[kAllVlans].add(1);
+  } else if (const std::uint32_t nic = find(load_mac(bytes)); nic != kNone) {
+    counts_->frames_[nic].in.add(1);
+    counts_->frames_[nic].last.set(frame.time);
   }
   const std::uint64_t hash = frame_hash(frame, vlan);
   Recent& recent = recent_[hash % kRecent];
@@ -139,14 +185,7 @@ void CoverageCounter::count(const Frame& frame, const Packet& packet) {
 }
 
 std::vector<NicFrames> CoverageCounter::frames() const {
-  std::vector<NicFrames> out;
-  out.reserve(nics_.size());
-  for (const Nic& nic : nics_) {
-    NicFrames& frames = out.emplace_back(nic.frames);
-    frames.in_group = groups(nic.vlan) - nic.groups_before;
-    frames.in += frames.in_group;
-  }
-  return out;
+  return counts_ ? counts_->read() : std::vector<NicFrames>();
 }
 
 // ---- Judging

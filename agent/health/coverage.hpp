@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -36,6 +37,45 @@ struct NicFrames {
   NicFrames& operator+=(const NicFrames& other);
 };
 
+/// A worker's counts of the NICs that it watches. The worker's thread counts, any other may read
+/// meanwhile: each number is right for itself.
+class NicCounts {
+ public:
+  /// In the mirror index's order.
+  std::vector<NicFrames> read() const;
+  /// The next `out` of this NIC is its first.
+  void restart_first_out(const Mac& mac) const;
+
+ private:
+  friend class CoverageCounter;
+  /// Only the worker adds, so that no addition needs to be atomic.
+  struct Count : std::atomic<std::uint64_t> {
+    void add(std::uint64_t n) { store(get() + n, std::memory_order_relaxed); }
+    std::uint64_t get() const { return load(std::memory_order_relaxed); }
+  };
+  struct When : std::atomic<Time> {
+    void set(Time time) { store(time, std::memory_order_relaxed); }
+    Time get() const { return load(std::memory_order_relaxed); }
+  };
+  struct alignas(64) Frames {
+    Count out, in, out_group;  ///< `in` without groups.
+    Count groups_before;       ///< Group frames when it began to be watched.
+    When last, first_out, last_out;
+  };
+  struct Nic {
+    Mac mac;
+    std::string vm, port;
+    std::optional<std::uint16_t> vlan;
+  };
+  using Groups = std::array<Count, 4097>;  ///< By VLAN and, last, all.
+
+  std::uint64_t groups(std::optional<std::uint16_t> vlan) const;
+
+  std::vector<Nic> nics_;
+  std::unique_ptr<Frames[]> frames_;  ///< In the same places.
+  std::shared_ptr<Groups> groups_;
+};
+
 /// Counts frames of watched NICs, and frames that come twice. One thread.
 class CoverageCounter {
  public:
@@ -44,33 +84,32 @@ class CoverageCounter {
   /// Watches these NICs from now on. Counts of NICs that stay are kept. Null or empty: none.
   void watch(std::shared_ptr<const MirrorIndex> index);
   /// False: `count` need not be called.
-  bool watching() const { return !nics_.empty(); }
+  bool watching() const { return counts_ != nullptr; }
+  bool watches(const Mac& mac) const;
   void count(const Frame& frame, const Packet& packet);
 
   std::vector<NicFrames> frames() const;
+  /// What is counted now, for other threads; until the next `watch`. Null: none is watched.
+  std::shared_ptr<const NicCounts> counts() const { return counts_; }
   /// Frames equal to one seen at most 50 ms before: a mirror that copies twice, or both ends of a
   /// conversation mirrored.
   std::uint64_t duplicates() const { return duplicates_; }
 
  private:
-  struct Nic {
-    NicFrames frames;  ///< `in` without groups.
-    std::optional<std::uint16_t> vlan;
-    std::uint64_t groups_before = 0;  ///< Group frames when it began to be watched.
-  };
   struct Recent {
     std::uint64_t hash = 0;
     Time time = 0;
   };
   static constexpr std::size_t kRecent = 8192;
   static constexpr Time kWindow = 50 * kMillisecond;
+  static constexpr std::uint32_t kNone = 0xffffffff;
 
-  Nic* find(std::uint64_t mac);
-  std::uint64_t groups(std::optional<std::uint16_t> vlan) const;
+  std::uint32_t find(std::uint64_t mac) const;
 
-  std::vector<Nic> nics_;
-  std::vector<std::uint32_t> index_;  ///< Open addressing by MAC; one more than the place in nics_.
-  std::vector<std::uint64_t> groups_by_vlan_;  ///< 4,096 and, last, all.
+  std::shared_ptr<NicCounts> counts_;
+  std::vector<std::uint64_t> macs_;   ///< Of counts_' NICs.
+  std::vector<std::uint32_t> index_;  ///< Open addressing by MAC; one more than the place.
+  std::shared_ptr<NicCounts::Groups> groups_;
   std::vector<Recent> recent_;
   std::uint64_t duplicates_ = 0;
 };

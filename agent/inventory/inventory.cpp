@@ -264,7 +264,7 @@ struct Inventory::State {
     std::vector<AssetProperty>& properties = said[place].asset.properties;
     for (AssetProperty& property : properties) {
       if (property.attribute != fact.attribute || property.value != value) continue;
-      property.last = time;
+      property.last = std::max(property.last, time);
       return;
     }
     if (properties.size() >= options.max_properties) {
@@ -343,6 +343,25 @@ void Inventory::learn(const Fact& fact, Time time) {
   } else {
     state_->add_property(place, fact, time);
   }
+}
+
+void Inventory::adopt(const Asset& asset) {
+  const bool known = state_->find(asset.mac) != State::kNone;
+  const Time before = known ? state_->seen[state_->find(asset.mac)].first : asset.first;
+  const std::uint32_t place = state_->touch(asset.mac, asset.last);
+  if (place == State::kNone) return;
+  State::Seen& seen = state_->seen[place];
+  const bool both = known && asset.last - before > kSecond;
+  seen.first = std::min(seen.first, asset.first);
+  seen.packets = both ? std::max(seen.packets, asset.packets) : seen.packets + asset.packets;
+  seen.bytes = both ? std::max(seen.bytes, asset.bytes) : seen.bytes + asset.bytes;
+  for (const std::uint16_t vlan : asset.vlans) state_->add_vlan(place, vlan);
+  for (const IpAddress& ip : asset.ips) state_->bind(place, ip, false);
+  for (const AssetProperty& p : asset.properties)
+    state_->add_property(
+        place, {{}, p.attribute, Value::of(std::string_view(p.value)), p.source.c_str()}, p.last);
+  if (asset.router) state_->make_router(place);
+  state_->mark(place);
 }
 
 std::size_t Inventory::size() const {

@@ -63,6 +63,10 @@ class Inventory {
                      const std::array<std::uint64_t, 2>& new_bytes);
   void learn(const Fact& fact, Time time);
 
+  /// What another host's inventory knew of a MAC that came here. Joined with what is known of it:
+  /// counters are summed, unless it was seen here while it was seen there; then the greater stand.
+  void adopt(const Asset& asset);
+
   std::size_t size() const;
   const InventoryCounters& counters() const;
   /// All assets, by MAC.

@@ -21,6 +21,10 @@ class FrameSource {
   /// stands).
   virtual Result<std::size_t> next(std::span<Frame> batch, int timeout_ms) = 0;
 
+  /// While this file descriptor is readable (an eventfd, borrowed), `next` does not wait. What does
+  /// not wait for long may ignore it.
+  virtual void wake_on(int /*fd*/) {}
+
   /// True when there will never be another frame: the file's end.
   virtual bool finished() const = 0;
 

@@ -70,6 +70,49 @@ void Reassembler::close(TcpStream& stream) {
   }
 }
 
+SavedSide Reassembler::save(const TcpStream& stream, int index) const {
+  const Side& side = stream.side[static_cast<std::size_t>(index)];
+  SavedSide out;
+  if (!side.open) return out;
+  out.open = true;
+  out.next = side.next;
+  if (side.has_passable) out.passable = side.passable;
+  out.since = side.since;
+  for (std::uint32_t at = side.head; at != 0; at = chunks_[at].next) {
+    const Chunk& chunk = chunks_[at];
+    out.held.push_back({chunk.sequence, chunk.wire_size, {chunk.bytes, chunk.bytes + chunk.size}});
+  }
+  return out;
+}
+
+void Reassembler::restore(TcpStream& stream, int index, const SavedSide& saved) {
+  Side& side = stream.side[static_cast<std::size_t>(index)];
+  drop(side);
+  side = Side{};
+  if (!saved.open) return;
+  side.open = true;
+  side.next = saved.next;
+  side.passable = saved.passable.value_or(0);
+  side.has_passable = saved.passable.has_value();
+  side.since = saved.since;
+  std::uint32_t* link = &side.head;
+  std::uint32_t end = side.next;
+  for (const SavedSide::Run& run : saved.held) {
+    const bool in_order = distance(run.sequence, end) >= 0 && run.wire_size >= run.bytes.size() &&
+                          run.wire_size < kWindow &&
+                          distance(run.sequence, side.next) < static_cast<std::int32_t>(kWindow);
+    if (!in_order || run.wire_size == 0) continue;
+    direct_ = {run.sequence, run.wire_size, run.bytes};
+    while (direct_.wire_size > 0) {
+      const std::uint32_t most = direct_.bytes.empty() ? direct_.wire_size : kChunk;
+      if (!store(side, link, std::min(direct_.wire_size, most))) break;
+      link = &chunks_[*link].next;
+    }
+    end = direct_.sequence;
+  }
+  direct_ = {};
+}
+
 void Reassembler::flush(TcpStream& stream) {
   for (Side& side : stream.side) {
     for (std::uint32_t at = side.head; at != 0; at = chunks_[at].next)

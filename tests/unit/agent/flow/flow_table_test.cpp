@@ -316,7 +316,7 @@ TEST(FlowTable, TopIsByBytes) {
   for (std::uint32_t n = 0; n < 20; ++n)
     for (std::uint32_t i = 0; i <= n; ++i) take(flows, numbered(n), 1);
   std::vector<std::uint64_t> packets;
-  for (const Flow& flow : flows.top(3)) packets.push_back(flow.packets[0]);
+  for (const std::uint32_t place : flows.top(3)) packets.push_back(flows.flow(place).packets[0]);
   EXPECT_EQ(packets, (std::vector<std::uint64_t>{20, 19, 18}));
   EXPECT_TRUE(flows.top(0).empty());
 }

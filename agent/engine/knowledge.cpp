@@ -1,0 +1,126 @@
+// What a pipeline tells of itself: its snapshot.
+#include <algorithm>
+
+#include "agent/engine/pipeline_state.hpp"
+
+namespace vmirror {
+
+std::vector<ProtocolSnapshot> Pipeline::State::protocols() const {
+  std::vector<ProtocolSnapshot> out;
+  if (!reading) return out;
+  const auto of = [&](std::string_view name) -> ProtocolSnapshot& {
+    for (ProtocolSnapshot& p : out)
+      if (p.name == name) return p;
+    out.push_back({std::string(name), 0, 0, 0});
+    return out.back();
+  };
+  for (std::size_t id = 1; id <= reading->dissectors->size(); ++id) {
+    const auto dissector = static_cast<DissectorId>(id);
+    const DissectorCounters& c = reading->dissection.counters(dissector);
+    ProtocolSnapshot& p = of(reading->dissectors->name(dissector));
+    for (const std::uint64_t n : c.malformed) p.malformed += n;
+    p.cut += c.cut;
+  }
+  for (const auto& [name, number] : records) of(name).records += number;
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  return out;
+}
+
+std::vector<Limit> Pipeline::State::limits() {
+  const auto ended = [&](FlowEnd end) {
+    return flows.counters().ended[static_cast<std::size_t>(end)];
+  };
+  const auto dropped = [&](Drop kind) { return counters.dropped[static_cast<std::size_t>(kind)]; };
+  std::vector<Limit> out = {
+      {"flows", "flows", flows.capacity(), flows.active(), ended(FlowEnd::evicted)},
+      {"assets", "assets", options.inventory.max_assets, inventory.size(),
+       inventory.counters().evicted},
+      {"asset_details", "addresses, VLANs and properties of an asset",
+       options.inventory.max_ips + options.inventory.max_vlans + options.inventory.max_properties,
+       0, inventory.counters().overflow},
+      {"fragments", "outer datagrams", options.decap.max_datagrams, counters.held,
+       dropped(Drop::fragment_overflow)},
+      {"sessions", "mirroring sessions", Decapsulator::kMaxSessions, decap.sessions().size(), 0},
+  };
+  if (!reading) return out;
+  const Reassembler& reassembler = reading->streams.reassembler();
+  std::uint64_t buffer_overflow = 0;
+  for (std::size_t id = 1; id <= reading->dissectors->size(); ++id)
+    buffer_overflow += reading->dissection.counters(static_cast<DissectorId>(id)).buffer_overflow;
+  const Requests& requests = reading->dissection.requests();
+  out.push_back({"streams", "TCP flows", reading->streams.capacity(), reading->streams.used(),
+                 reading->streams.overflowed()});
+  out.push_back({"segments", "chunks", options.reassembly.chunks, reassembler.chunks_in_use(),
+                 reassembler.counters().limit_chunks});
+  out.push_back(
+      {"messages", "buffers", options.buffers.small + options.buffers.large, 0, buffer_overflow});
+  out.push_back({"requests", "requests", Requests::kCapacity, requests.pending(),
+                 requests.counters().unanswered});
+  out.push_back({"facts", "fields, records, facts and bytes of a frame",
+                 Facts::kMaxFields + Facts::kMaxRecords + Facts::kMaxFacts, 0,
+                 reading->facts.overflowed()});
+  return out;
+}
+
+std::vector<NamedCount> Pipeline::State::stream_counts() const {
+  if (!reading) return {};
+  const ReassemblyCounters& c = reading->streams.reassembler().counters();
+  return {{"segments", c.segments},
+          {"out_of_order", c.out_of_order},
+          {"retransmitted", c.retransmitted},
+          {"overlapped_bytes", c.overlapped_bytes},
+          {"gaps", c.gaps},
+          {"gap_bytes", c.gap_bytes},
+          {"truncated_bytes", c.truncated_bytes},
+          {"midstream", c.midstream},
+          {"out_of_window", c.out_of_window}};
+}
+
+std::vector<NamedCount> Pipeline::State::adopted_counts() const {
+  const AdoptionCounters& c = adopted;
+  return {{"continued", c.continued}, {"both", c.both},       {"over", c.over},
+          {"idle", c.idle},           {"flushed", c.flushed}, {"forgotten", c.forgotten},
+          {"streams", c.streams}};
+}
+
+std::vector<NamedCount> Pipeline::State::errors() const {
+  std::vector<NamedCount> out;
+  for (std::size_t i = 1; i < kHeaderErrors; ++i)
+    if (header_errors[i] > 0)
+      out.push_back({to_text(static_cast<HeaderError>(i)), header_errors[i]});
+  for (std::size_t i = 1; i < kDecapErrors; ++i)
+    if (decap.errors()[i] > 0)
+      out.push_back({to_text(static_cast<DecapError>(i)), decap.errors()[i]});
+  return out;
+}
+
+EngineSnapshot Pipeline::snapshot(Time time) const {
+  State& s = *state_;
+  EngineSnapshot out;
+  out.time = time;
+  out.last_frame = s.last_frame;
+  InputSnapshot& input = out.inputs.emplace_back();
+  input.name = s.options.input_name;
+  input.frames = s.counters;
+  input.decapsulated = s.decap.taken_off();
+  input.sessions = s.decap.sessions();
+  out.flows_active = s.flows.active();
+  out.flows_started = s.flows.counters().started;
+  out.flows_ended = s.flows.counters().ended;
+  for (const std::uint32_t place : s.flows.top(s.options.top_flows)) {
+    Flow& flow = out.top_flows.emplace_back(s.flows.flow(place));
+    if (s.reading) flow.application = s.reading->dissectors->name(s.flows.entry(place).dissector);
+  }
+  out.assets = s.inventory.assets();
+  for (Asset& asset : out.assets) asset.vm = s.vm_of(asset.mac, asset.mac);
+  out.protocols = s.protocols();
+  out.errors = s.errors();
+  out.streams = s.stream_counts();
+  out.nics = s.coverage.frames();
+  out.duplicates = s.coverage.duplicates();
+  out.adopted = s.adopted_counts();
+  out.limits = s.limits();
+  return out;
+}
+
+}  // namespace vmirror

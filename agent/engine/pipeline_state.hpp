@@ -1,0 +1,119 @@
+// A pipeline's state: what the parts of its implementation share. Not for others.
+//
+//   pipeline.cpp   frames through the stages, the end of flows
+//   moving.cpp     guests that come and go
+//   knowledge.cpp  the snapshot
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "agent/decap/envelope.hpp"
+#include "agent/engine/adoption.hpp"
+#include "agent/engine/pipeline.hpp"
+#include "agent/engine/streams.hpp"
+
+namespace vmirror {
+
+constexpr std::size_t kGroup = 32;
+constexpr std::size_t kHeaderErrors = static_cast<std::size_t>(HeaderError::udp_length) + 1;
+
+/// A frame on its way through the stages.
+struct PipelineItem {
+  const Frame* frame;  ///< The input's, or `inner`.
+  Packet packet;
+  FlowTable::Probe probe;
+  Origin origin;
+  Frame inner;
+};
+
+/// What a worker needs to read messages; not there when no protocol is selected.
+struct Reading {
+  explicit Reading(const PipelineOptions& options)
+      : dissectors(options.dissectors),
+        dissection(*dissectors, options.buffers),
+        streams(dissection, options.reassembly, options.max_streams) {}
+
+  std::shared_ptr<const Dissectors> dissectors;
+  Dissection dissection;
+  Streams streams;
+  Facts facts;
+};
+
+struct Pipeline::State {
+  using Item = PipelineItem;
+
+  explicit State(PipelineOptions o)
+      : options(std::move(o)),
+        decap(options.decap),
+        flows(options.flows),
+        inventory(options.inventory, options.vendors),
+        eve(options.eve, options.input_name),
+        items(std::make_unique<Item[]>(kGroup)) {
+    if (options.dissectors && options.dissectors->size() > 0) reading.emplace(options);
+  }
+
+  PipelineOptions options;
+  Decapsulator decap;
+  Envelopes& envelopes = decap.envelopes();
+  FlowTable flows;
+  Inventory inventory;
+  CoverageCounter coverage;
+  EveWriter eve;
+  std::optional<Reading> reading;
+  std::unordered_map<Mac, std::string> vms;  ///< Of the mirror index.
+
+  FrameCounters counters;
+  std::array<std::uint64_t, kDropKinds> source_before{};  ///< Of sources that were closed.
+  std::array<std::uint64_t, kDropKinds> source_seen{};    ///< Counted so far.
+  std::array<std::uint64_t, kHeaderErrors> header_errors{};
+  std::vector<std::pair<const char*, std::uint64_t>> records;  ///< By the record's protocol.
+  Time last_frame = 0;
+  Time requests_expired = 0;
+  std::vector<std::shared_ptr<Adoption>> adoptions;  ///< Flows that may go on here.
+  AdoptionCounters adopted;
+  Time adoptions_expired = 0;
+
+  std::unique_ptr<Item[]> items;
+  std::size_t count = 0;  ///< Items that wait for the second stage.
+
+  void take_in(const Frame& frame);
+  bool unwrap(const Decapsulated& taken, Item& item);
+  void run_group();
+  void analyse(Item& item);
+  void begin_flow(Item& item, FlowTable::Entry& entry);
+  void read(const Item& item, FlowTable::Entry& entry);
+  Context context_of(const Item& item);
+  bool open_stream(const Item& item, FlowTable::Entry& entry);
+  void read_segment(const Item& item, FlowTable::Entry& entry);
+  void fold(const EventHead& head);
+  void tell(const Item& item, const FlowTable::Entry& entry);
+  void fold_flow_reports();
+  void end_stream(const FlowReport& report);
+  void count_record(const char* protocol);
+  void housekeep(Time now, std::size_t frames);
+  void write(const Flow& flow);
+  std::string_view vm_of(const Mac& a, const Mac& b) const;
+
+  bool go_on(std::uint32_t place);
+  bool go_on(std::uint32_t place, const HandedFlow& given);
+  void adopt_reading(FlowTable::Entry& entry, std::uint64_t id, const HandedFlow& given);
+  void end_adopted(const HandedFlow& given, FlowEnd end);
+  void expire_adoptions(Time now);
+  void leave_adoptions();
+  HandedFlow hand(std::uint32_t place);
+
+  std::vector<ProtocolSnapshot> protocols() const;
+  std::vector<Limit> limits();
+  std::vector<NamedCount> stream_counts() const;
+  std::vector<NamedCount> adopted_counts() const;
+  std::vector<NamedCount> errors() const;
+};
+
+}  // namespace vmirror
