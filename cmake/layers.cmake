@@ -45,6 +45,16 @@ vmirror_layer(agent/libvirt USES agent_model PRIVATE PkgConfig::libvirt pugixml:
 # vmirror-hook, which libvirtd starts for each guest: static, with nothing but domain_xml of libvirt's
 # layer, because loading libraries would take longer than its work.
 vmirror_layer(agent/hook USES agent_libvirt)
+add_executable(vmirror-hook agent/hook/hook_main.cpp)
+if(VMIRROR_SANITIZE)  # Which can't be static.
+  target_link_libraries(vmirror-hook PRIVATE agent_hook)
+else()
+  set(hook_libraries agent_hook agent_libvirt agent_model plugin_api plugin_base)
+  add_dependencies(vmirror-hook ${hook_libraries})
+  target_include_directories(vmirror-hook PRIVATE ${CMAKE_SOURCE_DIR})
+  list(TRANSFORM hook_libraries REPLACE "(.+)" "$<TARGET_FILE:\\1>")
+  target_link_libraries(vmirror-hook PRIVATE tl::expected ${hook_libraries} pugixml::static -static)
+endif()
 # The link between agents.
 vmirror_layer(agent/peers USES agent_model PRIVATE OpenSSL::SSL Threads::Threads)
 vmirror_layer(agent/engine USES agent_capture agent_decap agent_dissect agent_stream agent_flow agent_inventory agent_health agent_export Threads::Threads)

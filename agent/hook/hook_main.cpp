@@ -1,0 +1,45 @@
+// vmirror-hook SETTINGS GUEST OPERATION SUBOPERATION EXTRA: libvirt's hook for QEMU guests.
+// SETTINGS is the hook's own file (settings.hpp), whose interpreter this is. See hook.hpp.
+#include <unistd.h>
+
+#include <csignal>
+#include <string_view>
+
+#include "agent/hook/hook.hpp"
+
+namespace {
+
+constexpr char kUsage[] =
+    "vmirror-hook is started by libvirtd, through the file that `vmirror hook install` writes:\n"
+    "  vmirror-hook SETTINGS GUEST OPERATION SUBOPERATION EXTRA\n"
+    "Exit codes: 0 go on; 1 the guest is refused, standard error says why; 64 wrong call\n";
+
+void print_error(std::string_view text) {
+  (void)!::write(STDERR_FILENO, text.data(), text.size());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace vmirror;
+  const auto started = HookClock::now();
+  if (argc != 5 && argc != 6) {
+    print_error(kUsage);
+    return 64;
+  }
+  const HookInvocation call{argv[2], argv[3], argv[4]};
+  if (!hook_matters(call.operation, call.suboperation)) return 0;
+  std::signal(SIGPIPE, SIG_IGN);
+  HookSettings settings;
+  const auto text = read_file(argv[1], kMaxHookFile);
+  const auto read = text ? parse_hook_file(*text) : tl::unexpected(text.error());
+  if (read) settings = *read;
+  const HookOutcome outcome = run_hook(call, settings, STDIN_FILENO, started, wall_clock());
+  if (outcome.refused) {
+    print_error("vmirror: " + outcome.message + "\n");
+    return 1;
+  }
+  if (!read) log_warning(std::string(argv[1]) + ": " + read.error().text());
+  if (!outcome.message.empty()) log_warning(outcome.message);
+  return 0;
+}
