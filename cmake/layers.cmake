@@ -38,7 +38,7 @@ vmirror_layer(agent/inventory USES agent_model)
 vmirror_layer(agent/health USES agent_model)
 vmirror_layer(agent/export USES agent_model Boost::json Threads::Threads)
 vmirror_layer(agent/policy USES agent_model yaml-cpp)
-vmirror_layer(agent/affinity USES agent_model)
+vmirror_layer(agent/affinity USES agent_model Boost::json)
 vmirror_layer(agent/reconcile USES agent_model)
 # libvirt's connection; the only place that sees libvirt.h.
 vmirror_layer(agent/libvirt USES agent_model PRIVATE PkgConfig::libvirt pugixml::pugixml Threads::Threads)

@@ -1,0 +1,33 @@
+// A migration's record as one JSON object: what the journal keeps, what the agents of the two hosts
+// send each other, and what the API shows. Pure. Reading is strict and bounded, for it comes from
+// the network.
+//
+//   {"id": "UUID@TIME", "vm": "dc1", "vm_uuid": "...", "state": "done", "from": "hosta", "to":
+//   "hostb",
+//    "started": TIME, "port_added": TIME, "mirror_active": TIME, "suspended": TIME, ...  for people
+//    "gap_frames": 0, "gap_ms": 0.0, "downtime_ms": 41.2, "duplicates": 2, "notes": [...]
+//    "handover": {"state", "flows", "streams", "assets", "bytes", "reason"},
+//    "source": {"host", ..., "notes"}, "destination": {...}}    the halves: times in nanoseconds
+#pragma once
+
+#include <boost/json.hpp>
+#include <string_view>
+
+#include "agent/model/migration.hpp"
+#include "plugin/base/result.hpp"
+
+namespace vmirror {
+
+/// Times are ISO 8601 with nanoseconds in the part for people, integers of nanoseconds since 1970
+/// in the halves. What is not known is null.
+boost::json::object to_json(const MigrationRecord& record);
+
+constexpr std::size_t kMaxRecordJson = 64 << 10;  ///< Bytes.
+constexpr std::size_t kMaxRecordNotes = 16;       ///< Of one half; more are not read.
+constexpr std::size_t kMaxRecordText = 512;       ///< Bytes of a name or note.
+
+/// Reads what to_json wrote: the part for people is computed anew from the halves.
+/// Error::Kind::invalid: not such an object; exhausted: past a bound.
+Result<MigrationRecord> record_from_json(std::string_view text);
+
+}  // namespace vmirror
