@@ -12,7 +12,7 @@ namespace {
 
 Reconciler make_reconciler(const ControlOptions& options, const Driver& driver) {
   return {options.reconciler,
-          [host = options.host](const Observed& world) { return locate(world, host); },
+          [host = options.host](const Observed& world) { return locate(world, nullptr, host); },
           [&driver](const Desired& desired, const Observed& world) {
             return driver.realise(desired, world);
           }};

@@ -14,11 +14,12 @@ using Steps = std::vector<Step>;
 
 Steps plan(const Driver& driver, const Config& config, const std::vector<Policy>& policies,
            const Observed& world) {
-  const Wish wish = desired(policies, locate(world, config.host), wall_clock(), config.monitor_nic);
+  const Wish wish =
+      desired(policies, locate(world, nullptr, config.host), wall_clock(), config.monitor_nic);
   return diff(driver.realise(wish.desired, world), world);
 }
 
-bool has_all(const std::set<std::string>& of, const std::set<std::string>& ports) {
+bool has_all(const PersistentSet<std::string>& of, const PersistentSet<std::string>& ports) {
   return std::ranges::includes(of, ports);
 }
 

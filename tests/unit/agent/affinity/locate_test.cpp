@@ -35,7 +35,7 @@ TEST(Locate, NamesUuidsAndPresence) {
                              .mirrors = {},
                              .unlearned_vlans = {},
                              .owned_unlearned_vlans = {}};
-    const Locations at = locate(world, "host-a");
+    const Locations at = locate(world, nullptr, "host-a");
     ASSERT_EQ(at.size(), 1U);
     EXPECT_EQ(at[0].host, "host-a");
     EXPECT_EQ(at[0].switch_name, "br0");
@@ -54,7 +54,7 @@ TEST(Locate, PortsOfOurOwnAreNoNics) {
   ours.name = "vmr-br0";
   ours.owned = true;
   world.switches["br0"].ports["vmr-br0"] = ours;
-  EXPECT_TRUE(locate(world, "host-a").empty());
+  EXPECT_TRUE(locate(world, nullptr, "host-a").empty());
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ class Shell {
   std::shared_ptr<FakeWorld> world = std::make_shared<FakeWorld>();
   std::unique_ptr<Driver> driver = make_fake_driver(world, "vmirror");
   Reconciler reconciler{{},
-                        [](const Observed& observed) { return locate(observed, "host"); },
+                        [](const Observed& observed) { return locate(observed, nullptr, "host"); },
                         [this](const Desired& desired, const Observed& observed) {
                           return driver->realise(desired, observed);
                         }};
@@ -198,7 +198,7 @@ TEST(Reconciler, StepsThatFailAreTriedEverMoreRarely) {
   int applies = 0;
   std::vector<Time> at;
   Reconciler reconciler(
-      {}, [](const Observed& o) { return locate(o, "host"); },
+      {}, [](const Observed& o) { return locate(o, nullptr, "host"); },
       [&](const Desired& d, const Observed& o) { return shell.driver->realise(d, o); });
   reconciler.set_policies(kPolicies);
   for (Time now = shell.now; now < shell.now + 120 * kSecond;) {
