@@ -178,7 +178,8 @@ void Pipeline::State::adopt_reading(FlowTable::Entry& entry, std::uint64_t id,
 /// A flow that was given and does not go on here.
 void Pipeline::State::end_adopted(const HandedFlow& given, FlowEnd end) {
   Flow flow = given.flow.flow;
-  flow.end = end;
+  const bool closed = flow.tcp == TcpState::closed || flow.tcp == TcpState::reset;
+  flow.end = closed ? FlowEnd::closed : end;
   std::array<std::uint64_t, 2> packets, bytes;
   for (std::size_t side = 0; side < 2; ++side) {
     packets[side] = flow.packets[side] - given.flow.reported_packets[side];

@@ -94,7 +94,8 @@ Time FlowTable::timeout(const SavedFlow& saved) const {
 FlowTable::Join FlowTable::join(std::uint32_t place, const SavedFlow& saved, bool& turned) {
   Entry& entry = entries_[place];
   const Flow& from = saved.flow;
-  const bool begun_anew = entry.tcp != TcpState::midstream && is_over(from.tcp);
+  const bool begun_anew =
+      is_over(from.tcp) && ((entry.flags[0] | entry.flags[1]) & tcp_flag::kSyn) != 0;
   turned = false;
   if (entry.first - from.last > timeout(saved) || begun_anew) return Join::over;
   turned = entry.lesser_side != saved.lesser_side;

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <filesystem>
+#include <atomic>
 #include <fstream>
 
 #include "tests/support/encapsulate.hpp"
@@ -76,37 +76,29 @@ std::shared_ptr<const Dissectors> all_dissectors() {
   return std::make_shared<const Dissectors>(Dissectors::select(names).value());
 }
 
-namespace {
+EveFile::EveFile() {
+  static std::atomic<int> number = 0;
+  path_ = std::filesystem::temp_directory_path() /
+          ("vmirror-engine-" + std::to_string(getpid()) + "-" + std::to_string(++number) + ".json");
+  std::filesystem::remove(path_);
+  sink_ = LineSink::open({.output = FileOutput{.path = path_.string(), .max_bytes = 0}}).value();
+}
 
-/// A file for EVE lines that goes with the test.
-class EveFile {
- public:
-  EveFile()
-      : path_(std::filesystem::temp_directory_path() /
-              ("vmirror-engine-" + std::to_string(getpid()) + ".json")) {
-    std::filesystem::remove(path_);
-    sink_ = LineSink::open({.output = FileOutput{.path = path_.string(), .max_bytes = 0}}).value();
+EveFile::~EveFile() {
+  std::filesystem::remove(path_);
+}
+
+std::vector<std::string> EveFile::lines() {
+  sink_.reset();  // Writes what waits.
+  std::ifstream file(path_);
+  std::vector<std::string> out;
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t from = line.find(",\"vmirror\":{");
+    if (from != std::string::npos) line.erase(from, line.find('}', from) + 1 - from);
+    out.push_back(line);
   }
-  ~EveFile() { std::filesystem::remove(path_); }
-  LineSink* sink() { return sink_.get(); }
-  std::vector<std::string> lines() {
-    sink_.reset();  // Writes what waits.
-    std::ifstream file(path_);
-    std::vector<std::string> out;
-    for (std::string line; std::getline(file, line);) {
-      const std::size_t from = line.find(",\"vmirror\":{");
-      if (from != std::string::npos) line.erase(from, line.find('}', from) + 1 - from);
-      out.push_back(line);
-    }
-    return out;
-  }
-
- private:
-  std::filesystem::path path_;
-  std::unique_ptr<LineSink> sink_;
-};
-
-}  // namespace
+  return out;
+}
 
 Outcome run(const std::vector<Buffer>& frames, PipelineOptions options, std::size_t batch) {
   EveFile eve;

@@ -1,6 +1,8 @@
 // A small network's traffic for the engine's tests, and how the tests run and print it.
 #pragma once
 
+#include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,22 @@ std::vector<Buffer> scene(bool only_ip = false);
 
 /// All protocols.
 std::shared_ptr<const Dissectors> all_dissectors();
+
+/// A file for EVE lines that goes with the test.
+class EveFile {
+ public:
+  EveFile();
+  ~EveFile();
+  EveFile(const EveFile&) = delete;
+  EveFile& operator=(const EveFile&) = delete;
+  LineSink* sink() { return sink_.get(); }
+  /// Closes the sink. Without "vmirror":{...}
+  std::vector<std::string> lines();
+
+ private:
+  std::filesystem::path path_;
+  std::unique_ptr<LineSink> sink_;
+};
 
 /// What a pipeline made of frames: its end, and the EVE lines that it wrote.
 struct Outcome {
