@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-#include "plugin/api/model.hpp"
+#include "plugin/api/pack.hpp"
 
 namespace vmirror {
 
@@ -25,10 +25,15 @@ class Driver {
   /// can't be read this is Error::Kind::unreachable, never an Observed without switches.
   virtual Result<std::shared_ptr<const Observed>> observe() = 0;
 
-  /// Pure: packs `desired` into the fewest mirrors that `observed` can hold. Gives a verdict for
-  /// every session; names depend on `desired` alone, so that the same wish finds its own objects
-  /// again. Refuses a session whose output could be its own source.
-  virtual Realisation realise(const Desired& desired, const Observed& observed) const = 0;
+  /// Packs what is desired into the fewest mirrors that the observed switches can hold, again and
+  /// again, for what changed. Gives a verdict for every session; names depend on the sessions
+  /// alone, so that the same wish finds its own objects again. Refuses a session whose output could
+  /// be its own source. Doesn't touch the switch, and may outlive the driver.
+  virtual std::unique_ptr<Realiser> realiser() const = 0;
+  /// Pure: the same, once.
+  Realisation realise(const Desired& desired, const Observed& observed) const {
+    return pack(desired, observed, *realiser());
+  }
 
   /// Changes the world by `steps`, in order. Where the switch has transactions: all or nothing.
   /// Returns once the switch's database took it, not when it works: observe again to know. Never

@@ -3,9 +3,15 @@
 namespace vmirror {
 namespace {
 
-std::string join(const std::set<std::string>& names) {
+std::string join(const PersistentSet<std::string>& names) {
+  constexpr std::size_t kFew = 8;
   std::string out = "{";
-  for (const std::string& name : names) out += (out.size() > 1 ? " " : "") + name;
+  std::size_t count = 0;
+  for (const std::string& name : names) {
+    if (names.size() > kFew && ++count == kFew)
+      return out + " and " + std::to_string(names.size() - kFew + 1) + " more}";
+    out += (out.size() > 1 ? " " : "") + name;
+  }
   return out + "}";
 }
 
@@ -68,8 +74,11 @@ std::string to_text(const Target& target) {
 }
 
 bool Mirror::same_as(const Mirror& o) const {
-  return name == o.name && switch_name == o.switch_name && in_ports == o.in_ports &&
-         out_ports == o.out_ports && all == o.all && vlans == o.vlans &&
+  return same_but_ports(o) && in_ports == o.in_ports && out_ports == o.out_ports;
+}
+
+bool Mirror::same_but_ports(const Mirror& o) const {
+  return name == o.name && switch_name == o.switch_name && all == o.all && vlans == o.vlans &&
          output_port == o.output_port && output_vlan == o.output_vlan && snaplen == o.snaplen &&
          filter == o.filter;
 }

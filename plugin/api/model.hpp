@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "plugin/base/address.hpp"
+#include "plugin/base/persistent_map.hpp"
+#include "plugin/base/result.hpp"
 
 namespace vmirror {
 
@@ -80,6 +82,9 @@ struct Desired {
   std::vector<SessionRequest> sessions;
 };
 
+/// The same as a value that is cheap to copy and compare, by the sessions' names.
+using SessionMap = PersistentMap<std::string, SessionRequest>;
+
 // ---- Observed
 
 /// What the switch itself counted on a port. Absent where the switch has not said yet.
@@ -117,11 +122,11 @@ struct Port {
 struct Mirror {
   std::string name;  ///< Unique on its switch.
   std::string switch_name;
-  std::set<std::string> in_ports;   ///< Copies what these ports' guests receive.
-  std::set<std::string> out_ports;  ///< Copies what these ports' guests send.
-  bool all = false;                 ///< Copies every frame of the switch.
-  std::set<std::uint16_t> vlans;    ///< Only frames of these; empty: every VLAN.
-  std::string output_port;          ///< Where copies go; empty when by VLAN, or when it is gone.
+  PersistentSet<std::string> in_ports;   ///< Copies what these ports' guests receive.
+  PersistentSet<std::string> out_ports;  ///< Copies what these ports' guests send.
+  bool all = false;                      ///< Copies every frame of the switch.
+  std::set<std::uint16_t> vlans;         ///< Only frames of these; empty: every VLAN.
+  std::string output_port;  ///< Where copies go; empty when by VLAN, or when it is gone.
   std::optional<std::uint16_t> output_vlan;
   std::uint32_t snaplen = 0;
   std::string filter;
@@ -131,6 +136,8 @@ struct Mirror {
   std::optional<std::uint64_t> copied_frames;
   std::optional<std::uint64_t> copied_bytes;
 
+  /// True when both ask the switch for the same but the selected ports, whatever was counted.
+  bool same_but_ports(const Mirror& other) const;
   /// True when both ask the switch for the same, whatever was counted.
   bool same_as(const Mirror& other) const;
   bool operator==(const Mirror&) const = default;
@@ -144,7 +151,7 @@ struct PortKey {
 
 struct Switch {
   std::string name;
-  std::map<std::string, Port> ports;        ///< By name.
+  PersistentMap<std::string, Port> ports;   ///< By name.
   std::map<std::string, Mirror> mirrors;    ///< By name.
   std::set<std::uint16_t> unlearned_vlans;  ///< VLANs in which the switch learns no addresses.
   std::set<std::uint16_t> owned_unlearned_vlans;  ///< Those of them that we set.
@@ -159,6 +166,7 @@ struct Capabilities {
   bool erspan = false;
   bool gre = false;
   bool rspan = false;
+  bool operator==(const Capabilities&) const = default;
 };
 
 /// The world as one reading shows it. Names are unique among a driver's switches.
@@ -179,6 +187,7 @@ struct Verdict {
   std::optional<std::uint32_t>
       session_id;  ///< ERSPAN session ID or GRE key, when the target has one.
   std::optional<Error> refused;
+  bool operator==(const Verdict&) const = default;
 };
 
 /// A port of our own that a mirror needs.
@@ -190,31 +199,46 @@ struct OutputPort {
   bool operator==(const OutputPort&) const = default;
 };
 
-/// All that a driver wants to own on its switches for a Desired; what it owns and isn't here goes.
-struct Realisation {
+/// All that a driver wants to own on its switches; what it owns and isn't here goes.
+struct Wanted {
   std::vector<OutputPort> ports;
   std::vector<Mirror> mirrors;
   std::map<std::string, std::set<std::uint16_t>> unlearned_vlans;  ///< By switch.
-  std::vector<Verdict> verdicts;                                   ///< One for each session asked.
+};
+/// What is wanted for a Desired.
+struct Realisation : Wanted {
+  std::vector<Verdict> verdicts;  ///< One for each session asked.
 };
 
 struct PutPort {
   OutputPort port;
+  bool operator==(const PutPort&) const = default;
 };
 struct RemovePort {
   std::string switch_name, name;
+  bool operator==(const RemovePort&) const = default;
 };
 /// Creates the mirror, or makes the owned one of that name be so.
 struct PutMirror {
   Mirror mirror;
+  /// Where it was observed: the ports that it selected then. What changed since then needs no look
+  /// at a thousand others; what else was changed meanwhile is for the next observation to tell.
+  struct Selected {
+    PersistentSet<std::string> in, out;
+    bool operator==(const Selected&) const = default;
+  };
+  std::optional<Selected> was = {};
+  bool operator==(const PutMirror&) const = default;
 };
 struct RemoveMirror {
   std::string switch_name, name;
+  bool operator==(const RemoveMirror&) const = default;
 };
 /// The VLANs in which we ask the switch not to learn; replaces those that we asked for before.
 struct PutUnlearnedVlans {
   std::string switch_name;
   std::set<std::uint16_t> vlans;
+  bool operator==(const PutUnlearnedVlans&) const = default;
 };
 
 /// One change to one owned object, with the reason in words.
@@ -224,8 +248,9 @@ struct Step {
 
   /// The switch that it changes.
   const std::string& switch_name() const;
-  /// "put mirror br0/vmirror-local: in {vnet0}, out {vnet0} -> port vmr-br0"
+  /// "put mirror br0/vmirror-local: in {vnet0} out {vnet0} -> port vmr-br0"; of many ports a few.
   std::string text() const;
+  bool operator==(const Step&) const = default;
 };
 
 }  // namespace vmirror

@@ -1,6 +1,7 @@
 #include "plugin/api/pack.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace vmirror {
@@ -66,107 +67,401 @@ std::string mirror_name(std::string_view owner, const std::string& key, const Se
   return name;
 }
 
-/// One session on its way: refused, or with the output and the mirror that serve it.
-struct Candidate {
-  const SessionRequest* session = nullptr;
-  const Switch* sw = nullptr;
-  Output output;
-  std::string mirror;
-  std::optional<Error> refused;
-};
-
-Result<Candidate> consider(const SessionRequest& s, const Observed& observed,
-                           std::string_view owner, const FindOutput& find_output) {
-  const auto sw = check_source(s, observed);
-  if (!sw) return tl::unexpected(sw.error());
-  if (const auto able = check_abilities(s, observed.capabilities); !able)
-    return tl::unexpected(able.error());
-  auto output = find_output(s, **sw);
-  if (!output) return tl::unexpected(output.error());
-  if (output->port == s.port)
-    return refuse(Error::Kind::refused, s, "the port is its own target: a loop");
-  Candidate out{&s, *sw, std::move(*output), {}, {}};
-  out.mirror = mirror_name(owner, out.output.key, s);
-  out.refused = out.output.refused;
-  if (const auto held = out.sw->mirrors.find(out.mirror);
-      held != out.sw->mirrors.end() && !held->second.owned)
-    return refuse(Error::Kind::refused, s,
-                  "mirror `" + out.mirror + "` is there already and isn't ours", "rename that one");
-  if (out.output.ours)
-    for (const auto& [name, other] : observed.switches)
-      if (const auto held = other.ports.find(out.output.port);
-          held != other.ports.end() && !held->second.owned)
-        return refuse(Error::Kind::refused, s,
-                      "port `" + out.output.port + "` of " + name + " isn't ours",
-                      "rename that one");
-  return out;
+/// What the other parts of a switch say to all sessions: who copies where, under which names.
+void add_basis(std::string& to, const Observed& observed) {
+  const Capabilities& can = observed.capabilities;
+  to += can.version + " " + std::to_string(can.mirrors_per_switch);
+  for (const bool has : {can.snaplen, can.filter, can.erspan, can.gre, can.rspan})
+    to += has ? '+' : '-';
+  for (const auto& [name, sw] : observed.switches) {
+    to += "\n" + name + ":";
+    for (const auto& [mirror_name, mirror] : sw.mirrors)
+      to += "\n" + mirror_name + (mirror.owned ? " ours " : " ") + mirror.output_port;
+  }
 }
 
-/// The mirrors of one run, while sessions are added to them.
-class Packing {
- public:
-  explicit Packing(const Observed& observed) : limit_(observed.capabilities.mirrors_per_switch) {
-    for (const auto& [name, sw] : observed.switches)
-      foreign_[name] = static_cast<std::size_t>(
-          std::ranges::count_if(sw.mirrors, [](const auto& m) { return !m.second.owned; }));
-  }
+/// True where the two differ in nothing that a realisation looks at: of counters and link states it
+/// takes no notice.
+bool alike(const Port& a, const Port& b) {
+  return a.owned == b.owned && a.type == b.type && a.mac == b.mac && a.vlan == b.vlan &&
+         a.mtu == b.mtu && a.uplink == b.uplink && a.egress == b.egress && a.options == b.options &&
+         a.labels == b.labels;
+}
 
-  Result<void> add(const Candidate& c) {
-    const SessionRequest& s = *c.session;
-    const auto [it, fresh] = mirrors_.try_emplace({s.switch_name, c.mirror});
-    Mirror& mirror = it->second;
-    if (fresh) {
-      if (foreign_[s.switch_name] + count_[s.switch_name] >= limit_) {
-        mirrors_.erase(it);
-        return refuse(Error::Kind::exhausted, s, full(s.switch_name),
-                      "use fewer targets, snaplens, VLAN sets and filters on this switch");
-      }
-      count_[s.switch_name]++;
-      mirror.name = c.mirror;
-      mirror.switch_name = s.switch_name;
-      mirror.output_port = c.output.port;
-      mirror.output_vlan = c.output.vlan;
-      mirror.vlans = s.vlans;
-      mirror.snaplen = s.snaplen;
-      mirror.filter = s.filter;
-    }
-    if (includes(s.direction, Direction::in)) mirror.in_ports.insert(s.port);
-    if (includes(s.direction, Direction::out)) mirror.out_ports.insert(s.port);
-    return {};
-  }
+const Switch kNoSwitch;
 
-  void move_to(Realisation& out) {
-    for (auto& [key, mirror] : mirrors_) {
-      if (mirror.output_vlan) out.unlearned_vlans[key.first].insert(*mirror.output_vlan);
-      out.mirrors.push_back(std::move(mirror));
-    }
-  }
+const Switch& switch_of(const Observed* world, const std::string& name) {
+  if (world == nullptr) return kNoSwitch;
+  const auto it = world->switches.find(name);
+  return it == world->switches.end() ? kNoSwitch : it->second;
+}
 
- private:
-  std::string full(const std::string& name) {
-    std::string out = "the switch holds " + std::to_string(limit_) + " mirrors at most";
-    if (foreign_[name] != 0) out += ", and " + std::to_string(foreign_[name]) + " aren't ours";
-    return out;
-  }
-
-  const std::size_t limit_;
-  std::map<std::string, std::size_t> foreign_, count_;
-  std::map<std::pair<std::string, std::string>, Mirror> mirrors_;
-};
-
-/// A port that one session's copies go to can't be the source of another.
-void refuse_outputs(std::vector<Candidate>& candidates) {
-  std::set<std::pair<std::string, std::string>> outputs;
-  for (const Candidate& c : candidates)
-    if (c.sw && !c.output.port.empty()) outputs.emplace(c.sw->name, c.output.port);
-  for (Candidate& c : candidates)
-    if (!c.refused && outputs.contains({c.sw->name, c.session->port}))
-      c.refused = refuse(Error::Kind::refused, *c.session,
-                         "another session's copies go to this port: they would be copied again")
-                      .value();
+/// Calls visit(switch's name, port's name, before, after) for each port that differs.
+template <typename Visit>
+void diff_ports(const Observed* before, const Observed& after, Visit visit) {
+  std::set<std::string> names;
+  if (before != nullptr)
+    for (const auto& [name, sw] : before->switches) names.insert(name);
+  for (const auto& [name, sw] : after.switches) names.insert(name);
+  for (const std::string& name : names)
+    diff(switch_of(before, name).ports, switch_of(&after, name).ports,
+         [&](const std::string& port, const Port* was, const Port* is) {
+           visit(name, port, was, is);
+         });
 }
 
 }  // namespace
+
+/// Names in it are the keys of `sessions`.
+struct Realiser::State {
+  using Names = std::set<std::string>;
+
+  /// What one session adds to the demand.
+  struct Contribution {
+    std::pair<std::string, Target> key;
+    Direction direction = Direction::none;
+    std::uint32_t mtu = 0;
+  };
+  struct Entry {
+    SessionRequest session;
+    std::optional<Contribution> contribution;
+    std::optional<Error> refused;  ///< Else `output` and `mirror` are what it could have.
+    Output output;
+    PortKey mirror;
+    bool member = false;  ///< It is among `mirror`'s group.
+  };
+  struct Count {
+    std::array<std::size_t, 4> of_direction{};
+    std::map<std::uint32_t, std::size_t> mtus;
+  };
+  /// The sessions that one mirror serves, or would.
+  struct Group {
+    Mirror mirror;
+    Names members;
+    bool served = false;
+  };
+
+  State(std::string o, MakeRules m) : owner(std::move(o)), make_rules(std::move(m)) {}
+
+  const std::string owner;
+  const MakeRules make_rules;
+
+  SessionMap sessions;
+  std::shared_ptr<const Observed> world;
+  std::string basis;
+  Landmarks landmarks;
+  std::map<PortKey, Names> on_port;
+  std::map<std::pair<std::string, Target>, Count> counts;
+  std::map<std::string, Entry> entries;
+  std::map<PortKey, std::size_t> outputs;  ///< Ports that copies go to, and for how many sessions.
+  std::set<std::string> our_names;         ///< Of ports that we would make.
+  std::map<PortKey, Group> groups;         ///< By switch and mirror.
+  std::map<PortKey, Names> port_users;     ///< Of each port of ours: who needs it.
+  PersistentMap<std::string, Verdict> verdicts;
+  Wanted wanted;
+
+  // ---- The world and the demand
+
+  /// Takes note of a port that came, went or changed. True when that may concern any session.
+  bool note_port(const PortKey& at, const Port* was, const Port* is) {
+    if (was != nullptr) {
+      landmarks.owned.erase(at);
+      landmarks.tunnels.erase(at);
+      if (was->mac) {
+        const auto it = landmarks.by_mac.find(*was->mac);
+        it->second.erase(at);
+        if (it->second.empty()) landmarks.by_mac.erase(it);
+      }
+    }
+    if (is != nullptr) {
+      if (is->owned) landmarks.owned.insert(at);
+      if (is->options.contains("remote_ip")) landmarks.tunnels.insert(at);
+      if (is->mac) landmarks.by_mac[*is->mac].insert(at);
+    }
+    return our_names.contains(at.port) && (!was || !is || was->owned != is->owned);
+  }
+
+  void count(const Contribution& c, bool add) {
+    const auto it = counts.try_emplace(c.key).first;
+    std::size_t& direction = it->second.of_direction[static_cast<std::size_t>(c.direction)];
+    std::size_t& mtu = it->second.mtus[c.mtu];
+    direction += add ? 1 : -1;
+    mtu += add ? 1 : -1;
+    if (mtu == 0) it->second.mtus.erase(c.mtu);
+    if (it->second.mtus.empty()) counts.erase(it);
+  }
+
+  Demand demand() const {
+    Demand out;
+    for (const auto& [key, count] : counts) {
+      Share& share = out[key];
+      for (const Direction d : {Direction::in, Direction::out, Direction::both})
+        if (count.of_direction[static_cast<std::size_t>(d)] != 0)
+          share.direction = share.direction | d;
+      share.mtu = count.mtus.rbegin()->first;
+    }
+    return out;
+  }
+
+  void enter(const std::string& name, const SessionRequest& s) {
+    Entry& entry = entries[name];
+    entry.session = s;
+    on_port[{s.switch_name, s.port}].insert(name);
+    if (const Port* port = switch_of(world.get(), s.switch_name).ports.get(s.port)) {
+      entry.contribution = {{s.switch_name, s.target}, s.direction, port->mtu.value_or(0)};
+      count(*entry.contribution, true);
+    }
+  }
+
+  /// Takes the session out of everything but the verdicts.
+  void leave(const std::string& name, Names& affected) {
+    const auto it = entries.find(name);
+    if (it == entries.end()) return;
+    Entry& entry = it->second;
+    withdraw(name, entry, affected);
+    if (entry.contribution) count(*entry.contribution, false);
+    const auto on = on_port.find({entry.session.switch_name, entry.session.port});
+    on->second.erase(name);
+    if (on->second.empty()) on_port.erase(on);
+    entries.erase(it);
+  }
+
+  // ---- One session
+
+  Result<void> consider(Entry& entry, const OutputRules& rules) {
+    const SessionRequest& s = entry.session;
+    const auto sw = check_source(s, *world);
+    if (!sw) return tl::unexpected(sw.error());
+    if (const auto able = check_abilities(s, world->capabilities); !able) return able;
+    auto output = rules.find(s, **sw);
+    if (!output) return tl::unexpected(output.error());
+    if (output->ours) our_names.insert(output->port);
+    if (output->port == s.port)
+      return refuse(Error::Kind::refused, s, "the port is its own target: a loop");
+    const std::string mirror = mirror_name(owner, output->key, s);
+    if (const auto held = (*sw)->mirrors.find(mirror);
+        held != (*sw)->mirrors.end() && !held->second.owned)
+      return refuse(Error::Kind::refused, s,
+                    "mirror `" + mirror + "` is there already and isn't ours", "rename that one");
+    if (output->ours)
+      for (const auto& [name, other] : world->switches)
+        if (const Port* held = other.ports.get(output->port); held && !held->owned)
+          return refuse(Error::Kind::refused, s,
+                        "port `" + output->port + "` of " + name + " isn't ours",
+                        "rename that one");
+    entry.mirror = {s.switch_name, mirror};
+    entry.output = std::move(*output);
+    return {};
+  }
+
+  /// A port that one session's copies go to can't be the source of another: who is on it is
+  /// affected.
+  void count_output(const Entry& entry, bool add, Names& affected) {
+    if (entry.refused || entry.output.port.empty()) return;
+    const PortKey key{entry.session.switch_name, entry.output.port};
+    const auto it = outputs.try_emplace(key).first;
+    it->second += add ? 1 : -1;
+    if (it->second != (add ? 1U : 0U)) return;
+    if (!add) outputs.erase(it);
+    if (const auto on = on_port.find(key); on != on_port.end())
+      affected.insert(on->second.begin(), on->second.end());
+  }
+
+  void withdraw(const std::string& name, Entry& entry, Names& affected) {
+    count_output(entry, false, affected);
+    set_member(name, entry, false);
+    use_port(name, entry, false);
+    entry.refused = Error{};
+    entry.output = {};
+  }
+
+  void reconsider(const std::string& name, Entry& entry, const OutputRules& rules,
+                  Names& affected) {
+    withdraw(name, entry, affected);
+    const auto possible = consider(entry, rules);
+    entry.refused = possible ? std::nullopt : std::optional(possible.error());
+    count_output(entry, true, affected);
+  }
+
+  // ---- Mirrors
+
+  /// Does another member of the group on the same port want this direction?
+  bool another_wants(const std::string& name, const Entry& entry, Direction part) const {
+    const auto& on = on_port.at({entry.session.switch_name, entry.session.port});
+    return std::ranges::any_of(on, [&](const std::string& other) {
+      const Entry& o = entries.at(other);
+      return other != name && o.member && o.mirror == entry.mirror &&
+             includes(o.session.direction, part);
+    });
+  }
+
+  void set_member(const std::string& name, Entry& entry, bool member) {
+    if (entry.member == member) return;
+    entry.member = member;
+    const SessionRequest& s = entry.session;
+    Group& group = groups[entry.mirror];
+    if (member && group.members.empty()) {
+      Mirror& m = group.mirror;
+      m.name = entry.mirror.port;
+      m.switch_name = s.switch_name;
+      m.output_port = entry.output.port;
+      m.output_vlan = entry.output.vlan;
+      m.vlans = s.vlans;
+      m.snaplen = s.snaplen;
+      m.filter = s.filter;
+    }
+    const auto select = [&](Direction part, PersistentSet<std::string>& ports) {
+      if (!includes(s.direction, part)) return;
+      if (member)
+        ports.insert(s.port);
+      else if (!another_wants(name, entry, part))
+        ports.erase(s.port);
+    };
+    select(Direction::in, group.mirror.in_ports);
+    select(Direction::out, group.mirror.out_ports);
+    if (member) {
+      group.members.insert(name);
+    } else {
+      group.members.erase(name);
+      if (group.members.empty()) groups.erase(entry.mirror);
+    }
+  }
+
+  void use_port(const std::string& name, const Entry& entry, bool use) {
+    if (!entry.output.ours) return;
+    const PortKey key{entry.output.ours->switch_name, entry.output.ours->name};
+    if (use) {
+      port_users[key].insert(name);
+    } else if (const auto it = port_users.find(key); it != port_users.end()) {
+      it->second.erase(name);
+      if (it->second.empty()) port_users.erase(it);
+    }
+  }
+
+  std::size_t foreign_mirrors(const std::string& switch_name) const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(switch_of(world.get(), switch_name).mirrors,
+                              [](const auto& m) { return !m.second.owned; }));
+  }
+
+  /// The switch holds so many mirrors: the first sessions' are served. Those of a mirror for which
+  /// that changes are affected.
+  void serve_first(Names& affected) {
+    std::map<std::string, std::map<std::string, Group*>> by_first;  // By switch, then first member.
+    for (auto& [key, group] : groups) by_first[key.switch_name][*group.members.begin()] = &group;
+    for (auto& [switch_name, of_switch] : by_first) {
+      std::size_t used = foreign_mirrors(switch_name);
+      for (auto& [name, group] : of_switch) {
+        const bool served = used++ < world->capabilities.mirrors_per_switch;
+        if (served != group->served) affected.insert(group->members.begin(), group->members.end());
+        group->served = served;
+      }
+    }
+  }
+
+  // ---- Verdicts
+
+  std::optional<Error> refusal(const Entry& entry) const {
+    const SessionRequest& s = entry.session;
+    if (entry.refused) return entry.refused;
+    if (entry.output.refused) return entry.output.refused;
+    if (outputs.contains({s.switch_name, s.port}))
+      return refuse(Error::Kind::refused, s,
+                    "another session's copies go to this port: they would be copied again")
+          .value();
+    return std::nullopt;
+  }
+
+  void judge(const std::string& name, Entry& entry) {
+    const SessionRequest& s = entry.session;
+    Verdict v{s.name, s.switch_name, {}, {}, {}, refusal(entry)};
+    if (!v.refused && !groups.at(entry.mirror).served) {
+      std::string full = "the switch holds " +
+                         std::to_string(world->capabilities.mirrors_per_switch) +
+                         " mirrors at most";
+      if (const std::size_t foreign = foreign_mirrors(s.switch_name); foreign != 0)
+        full += ", and " + std::to_string(foreign) + " aren't ours";
+      v.refused = refuse(Error::Kind::exhausted, s, full,
+                         "use fewer targets, snaplens, VLAN sets and filters on this switch")
+                      .value();
+    }
+    if (!v.refused) {
+      v.mirror = entry.mirror.port;
+      v.output =
+          entry.output.vlan ? "vlan " + std::to_string(*entry.output.vlan) : entry.output.port;
+      v.session_id = entry.output.session_id;
+    }
+    use_port(name, entry, !v.refused || entry.output.refused);
+    verdicts.set(name, std::move(v));
+  }
+
+  void collect() {
+    wanted = {};
+    for (const auto& [key, users] : port_users)
+      wanted.ports.push_back(*entries.at(*users.begin()).output.ours);
+    for (auto& [key, group] : groups) {
+      if (!group.served) continue;
+      if (group.mirror.output_vlan)
+        wanted.unlearned_vlans[key.switch_name].insert(*group.mirror.output_vlan);
+      // Equal selections become one, so that comparing the next ones costs what changes until then.
+      const auto& mirrors = switch_of(world.get(), key.switch_name).mirrors;
+      if (const auto is = mirrors.find(key.port); is != mirrors.end()) {
+        Mirror& m = group.mirror;
+        if (m.in_ports == is->second.in_ports) m.in_ports = is->second.in_ports;
+        if (m.out_ports == is->second.out_ports) m.out_ports = is->second.out_ports;
+      }
+      wanted.mirrors.push_back(group.mirror);
+    }
+  }
+
+  void update(const SessionMap& now, std::shared_ptr<const Observed> observed) {
+    Names touched, affected;
+    bool all = false;
+    diff_ports(
+        world.get(), *observed,
+        [&](const std::string& sw, const std::string& name, const Port* was, const Port* is) {
+          if (was && is && alike(*was, *is)) return;
+          const PortKey at{sw, name};
+          all = note_port(at, was, is) || all;
+          if (const auto on = on_port.find(at); on != on_port.end())
+            touched.insert(on->second.begin(), on->second.end());
+        });
+    world = std::move(observed);
+    diff(sessions, now, [&](const std::string& name, const SessionRequest*, const SessionRequest*) {
+      touched.insert(name);
+    });
+    sessions = now;
+    for (const std::string& name : touched) {
+      leave(name, affected);
+      if (const SessionRequest* s = sessions.get(name)) enter(name, *s);
+    }
+
+    OutputRules rules = make_rules(demand(), landmarks, *world);
+    add_basis(rules.basis, *world);
+    if (all || rules.basis != basis) {
+      our_names.clear();
+      for (auto& [name, entry] : entries) touched.insert(name);
+    }
+    basis = std::move(rules.basis);
+
+    for (const std::string& name : touched)
+      if (const auto it = entries.find(name); it != entries.end())
+        reconsider(name, it->second, rules, affected);
+    touched.merge(affected);
+    for (const std::string& name : touched)
+      if (const auto it = entries.find(name); it != entries.end())
+        set_member(name, it->second, !refusal(it->second));
+    serve_first(touched);
+    for (const std::string& name : touched) {
+      const auto it = entries.find(name);
+      if (it != entries.end())
+        judge(name, it->second);
+      else
+        verdicts.erase(name);
+    }
+    collect();
+  }
+};
 
 std::string short_hash(std::string_view text, std::size_t digits) {
   std::uint64_t hash = 0xcbf29ce484222325;
@@ -176,36 +471,45 @@ std::string short_hash(std::string_view text, std::size_t digits) {
   return out;
 }
 
+Realiser::Realiser(std::string owner, MakeRules make_rules)
+    : state_(std::make_unique<State>(std::move(owner), std::move(make_rules))) {}
+Realiser::~Realiser() = default;
+
+void Realiser::update(const SessionMap& sessions, std::shared_ptr<const Observed> world) {
+  state_->update(sessions, std::move(world));
+}
+const Wanted& Realiser::wanted() const {
+  return state_->wanted;
+}
+const PersistentMap<std::string, Verdict>& Realiser::verdicts() const {
+  return state_->verdicts;
+}
+const std::set<PortKey>& Realiser::owned_ports() const {
+  return state_->landmarks.owned;
+}
+
+Realisation pack(const Desired& desired, const Observed& observed, Realiser& fresh) {
+  // By place, so that the first are served first and two of one name are two.
+  SessionMap sessions;
+  std::vector<std::string> places;
+  for (const SessionRequest& s : desired.sessions) {
+    std::string place = std::to_string(places.size());
+    places.push_back(std::string(20 - place.size(), '0') + place);
+    sessions.set(places.back(), s);
+  }
+  fresh.update(sessions, std::make_shared<const Observed>(observed));
+  Realisation out;
+  static_cast<Wanted&>(out) = fresh.wanted();
+  for (const std::string& place : places) out.verdicts.push_back(fresh.verdicts().at(place));
+  return out;
+}
+
 Realisation pack(const Desired& desired, const Observed& observed, std::string_view owner,
                  const FindOutput& find_output) {
-  std::vector<Candidate> candidates;
-  candidates.reserve(desired.sessions.size());
-  for (const SessionRequest& s : desired.sessions) {
-    auto candidate = consider(s, observed, owner, find_output);
-    candidates.push_back(candidate ? std::move(*candidate)
-                                   : Candidate{&s, nullptr, {}, {}, candidate.error()});
-  }
-  refuse_outputs(candidates);
-
-  Realisation out;
-  Packing packing(observed);
-  std::map<std::pair<std::string, std::string>, OutputPort> ports;
-  for (const Candidate& c : candidates) {
-    Verdict verdict{c.session->name, c.session->switch_name, {}, {}, {}, c.refused};
-    if (!verdict.refused)
-      if (const auto added = packing.add(c); !added) verdict.refused = added.error();
-    if (!verdict.refused) {
-      verdict.mirror = c.mirror;
-      verdict.output = c.output.vlan ? "vlan " + std::to_string(*c.output.vlan) : c.output.port;
-      verdict.session_id = c.output.session_id;
-    }
-    if (c.output.ours && (!verdict.refused || c.output.refused))
-      ports.try_emplace({c.output.ours->switch_name, c.output.ours->name}, *c.output.ours);
-    out.verdicts.push_back(std::move(verdict));
-  }
-  packing.move_to(out);
-  for (auto& [key, port] : ports) out.ports.push_back(std::move(port));
-  return out;
+  Realiser fresh(std::string(owner), [&](const Demand&, const Landmarks&, const Observed&) {
+    return OutputRules{find_output, {}};
+  });
+  return pack(desired, observed, fresh);
 }
 
 }  // namespace vmirror

@@ -1,12 +1,25 @@
 // pack: from sessions to the fewest mirrors that serve them. Pure, and the same for every switch
 // that has ports, mirrors and a bound on their number; what a target becomes on the switch is the
-// driver's.
+// driver's (OutputRules).
+//
+//   sessions, world --> what all ask for together (Demand), the few ports that concern all
+//                       (Landmarks) --> OutputRules --> each session's output
+//                   --> mirrors, ports, verdicts
+//
+// The Realiser does it for what changed since it was last asked. What concerns one session is
+// looked at when the session or its port changed; what concerns all of them is worked out each time
+// from a few numbers, and when it comes out different all are looked at anew. pack() is the
+// Realiser asked once, so that there is one set of rules.
 #pragma once
 
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "plugin/api/model.hpp"
 
@@ -27,12 +40,59 @@ struct Output {
 /// port is on that switch.
 using FindOutput = std::function<Result<Output>(const SessionRequest&, const Switch&)>;
 
-/// One mirror for each (switch, output, snaplen, filter), named "OWNER-KEY[-sSNAPLEN][-fHASH]", so
-/// that names depend on what is desired alone. Gives one verdict for each session, in their order.
-/// Refused are, each with its reason: what names no switch, port or direction; a snaplen or filter
-/// that the switch hasn't got; a source that is a port of ours, or that any mirror's copies go to;
-/// a name that somebody else's object holds; and the mirrors past
-/// `capabilities.mirrors_per_switch`, those of others counted, the first sessions served first.
+/// What the sessions ask for together, of those whose port is there: by switch and target.
+struct Share {
+  Direction direction = Direction::none;  ///< All of theirs.
+  std::uint32_t mtu = 0;                  ///< The largest of their ports'; 0: none is known.
+};
+using Demand = std::map<std::pair<std::string, Target>, Share>;
+
+/// The ports that may concern sessions of other ports.
+struct Landmarks {
+  std::set<PortKey> owned;
+  std::set<PortKey> tunnels;  ///< With `remote_ip`, owned or not.
+  std::map<Mac, std::set<PortKey>> by_mac;
+};
+
+/// What a driver makes of them, for one state of the world.
+struct OutputRules {
+  FindOutput find;
+  /// All that `find` reads besides the session, its port and the switch's name: where this is the
+  /// same, so are the outputs of sessions that did not change.
+  std::string basis;
+};
+using MakeRules = std::function<OutputRules(const Demand&, const Landmarks&, const Observed&)>;
+
+class Realiser {
+ public:
+  /// `owner` begins the mirrors' names.
+  Realiser(std::string owner, MakeRules make_rules);
+  ~Realiser();
+  Realiser(const Realiser&) = delete;
+  Realiser& operator=(const Realiser&) = delete;
+
+  /// Brings everything below up to date. Costs what differs from the last call's arguments, where
+  /// these are their ancestors; what it leads to depends on the arguments alone.
+  void update(const SessionMap& sessions, std::shared_ptr<const Observed> world);
+
+  /// Good until the next update(). Selections descend from those of the world where they are equal.
+  const Wanted& wanted() const;
+  const PersistentMap<std::string, Verdict>& verdicts() const;  ///< By the names in `sessions`.
+  const std::set<PortKey>& owned_ports() const;                 ///< Of the world.
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// One mirror for each (switch, output, snaplen, VLANs, filter), named
+/// "OWNER-KEY[-sSNAPLEN][-vVLANS][-fHASH]", so that names depend on what is desired alone. Gives
+/// one verdict for each session, in their order. Refused are, each with its reason: what names no
+/// switch, port or direction; a snaplen or filter that the switch hasn't got; a source that is a
+/// port of ours, or that any mirror's copies go to; a name that somebody else's object holds; and
+/// the mirrors past `capabilities.mirrors_per_switch`, those of others counted, the first sessions
+/// served first.
+Realisation pack(const Desired& desired, const Observed& observed, Realiser& fresh);
 Realisation pack(const Desired& desired, const Observed& observed, std::string_view owner,
                  const FindOutput& find_output);
 

@@ -17,7 +17,7 @@ const T* find_named(const std::vector<T>& items, const std::string& switch_name,
 /// Names the first difference that a person would look for.
 std::string why_changed(const Mirror& is, const Mirror& wanted) {
   const auto differs = [](const char* what) { return std::string(what) + " differs"; };
-  if (is.in_ports != wanted.in_ports || is.out_ports != wanted.out_ports)
+  if (!(is.in_ports == wanted.in_ports && is.out_ports == wanted.out_ports))
     return differs("selected ports");
   if (is.output_port != wanted.output_port || is.output_vlan != wanted.output_vlan)
     return differs("output");
@@ -27,16 +27,18 @@ std::string why_changed(const Mirror& is, const Mirror& wanted) {
   return differs("all");
 }
 
-void remove_unwanted(const Realisation& wanted, const Switch& sw, std::vector<Step>& steps) {
+void remove_unwanted(const Wanted& wanted, const Switch& sw, const std::set<PortKey>& owned_ports,
+                     std::vector<Step>& steps) {
   for (const auto& [name, mirror] : sw.mirrors)
     if (mirror.owned && !find_named(wanted.mirrors, sw.name, name))
       steps.push_back({RemoveMirror{sw.name, name}, "no policy asks for it"});
-  for (const auto& [name, port] : sw.ports)
-    if (port.owned && !find_named(wanted.ports, sw.name, name))
-      steps.push_back({RemovePort{sw.name, name}, "no mirror needs it"});
+  for (auto it = owned_ports.lower_bound({sw.name, {}});
+       it != owned_ports.end() && it->switch_name == sw.name; ++it)
+    if (!find_named(wanted.ports, sw.name, it->port))
+      steps.push_back({RemovePort{sw.name, it->port}, "no mirror needs it"});
 }
 
-void put_vlans(const Realisation& wanted, const Switch& sw, std::vector<Step>& steps) {
+void put_vlans(const Wanted& wanted, const Switch& sw, std::vector<Step>& steps) {
   const auto it = wanted.unlearned_vlans.find(sw.name);
   const std::set<std::uint16_t> vlans =
       it == wanted.unlearned_vlans.end() ? std::set<std::uint16_t>{} : it->second;
@@ -52,7 +54,7 @@ void put_vlans(const Realisation& wanted, const Switch& sw, std::vector<Step>& s
     steps.push_back({PutUnlearnedVlans{sw.name, ours}, "RSPAN VLANs differ"});
 }
 
-void put_ports(const Realisation& wanted, const Switch& sw, std::vector<Step>& steps) {
+void put_ports(const Wanted& wanted, const Switch& sw, std::vector<Step>& steps) {
   for (const OutputPort& port : wanted.ports) {
     if (port.switch_name != sw.name) continue;
     const auto it = sw.ports.find(port.name);
@@ -67,7 +69,7 @@ void put_ports(const Realisation& wanted, const Switch& sw, std::vector<Step>& s
   }
 }
 
-void put_mirrors(const Realisation& wanted, const Switch& sw, std::vector<Step>& steps) {
+void put_mirrors(const Wanted& wanted, const Switch& sw, std::vector<Step>& steps) {
   for (const Mirror& mirror : wanted.mirrors) {
     if (mirror.switch_name != sw.name) continue;
     const auto it = sw.mirrors.find(mirror.name);
@@ -76,15 +78,26 @@ void put_mirrors(const Realisation& wanted, const Switch& sw, std::vector<Step>&
     else if (!it->second.owned)
       steps.push_back({PutMirror{mirror}, "the mirror of that name isn't ours"});
     else if (!it->second.same_as(mirror))
-      steps.push_back({PutMirror{mirror}, why_changed(it->second, mirror)});
+      steps.push_back(
+          {PutMirror{mirror, PutMirror::Selected{it->second.in_ports, it->second.out_ports}},
+           why_changed(it->second, mirror)});
   }
 }
 
 }  // namespace
 
-std::vector<Step> diff(const Realisation& wanted, const Observed& observed) {
+std::vector<Step> diff(const Wanted& wanted, const Observed& observed) {
+  std::set<PortKey> owned;
+  for (const auto& [name, sw] : observed.switches)
+    for (const auto& [port_name, port] : sw.ports)
+      if (port.owned) owned.insert({name, port_name});
+  return diff(wanted, observed, owned);
+}
+
+std::vector<Step> diff(const Wanted& wanted, const Observed& observed,
+                       const std::set<PortKey>& owned_ports) {
   std::vector<Step> steps;
-  for (const auto& [name, sw] : observed.switches) remove_unwanted(wanted, sw, steps);
+  for (const auto& [name, sw] : observed.switches) remove_unwanted(wanted, sw, owned_ports, steps);
   for (const auto& [name, sw] : observed.switches) put_vlans(wanted, sw, steps);
   for (const auto& [name, sw] : observed.switches) put_ports(wanted, sw, steps);
   for (const auto& [name, sw] : observed.switches) put_mirrors(wanted, sw, steps);

@@ -276,6 +276,15 @@ class PersistentMap {
     throw std::out_of_range("PersistentMap::at");
   }
 
+  /// The key's value, made where there is none, to be filled in at once: the reference is good
+  /// until the map is copied or changed.
+  V& operator[](const K& key) {
+    const V* is = get(key);
+    auto entry = is ? std::make_shared<Entry>(key, *is) : std::make_shared<Entry>(key, V());
+    V& value = entry->second;
+    root_ = Tree::put(root_, std::move(entry));
+    return value;
+  }
   /// False: it has that value already, and nothing was changed.
   bool set(const K& key, V value) {
     if (const V* is = get(key); is && *is == value) return false;
@@ -291,6 +300,8 @@ class PersistentMap {
   void clear() { root_.reset(); }
 
   bool operator==(const PersistentMap& o) const { return Tree::equal(root_, o.root_); }
+  /// One is a copy of the other, unchanged.
+  bool is_same(const PersistentMap& o) const { return root_ == o.root_; }
 
   /// Calls visit(key, before, after) for each key whose value differs, in order; a null pointer:
   /// there was, or is, none. Costs O(d log n) where d entries were changed since a common ancestor.

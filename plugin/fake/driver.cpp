@@ -44,14 +44,17 @@ void FakeWorld::edit(const std::function<void(Switches&)>& change) {
 void FakeWorld::changed(std::unique_lock<std::mutex>& lock) {
   revision_++;
   for (auto& [name, owned] : switches_) {
-    for (auto& [port_name, port] : owned.sw.ports)
-      if (port.id.empty()) port.id = "port-" + std::to_string(++ports_made_);
+    for (const auto& [port_name, port] : PersistentMap(owned.sw.ports))
+      if (port.id.empty()) owned.sw.ports[port_name].id = "port-" + std::to_string(++ports_made_);
     const auto& ports = owned.sw.ports;
-    const auto gone = [&](const std::string& port) { return !ports.contains(port); };
+    const auto forget_gone = [&](PersistentSet<std::string>& selected) {
+      for (const std::string& port : PersistentSet(selected))
+        if (!ports.contains(port)) selected.erase(port);
+    };
     for (auto& [mirror_name, mirror] : owned.sw.mirrors) {
-      std::erase_if(mirror.in_ports, gone);
-      std::erase_if(mirror.out_ports, gone);
-      if (gone(mirror.output_port)) mirror.output_port.clear();
+      forget_gone(mirror.in_ports);
+      forget_gone(mirror.out_ports);
+      if (!ports.contains(mirror.output_port)) mirror.output_port.clear();
     }
   }
   const auto hints = hints_;
@@ -112,8 +115,8 @@ class FakeDriver final : public Driver {
     out->capabilities = world_->capabilities_;
     for (const auto& [name, owned] : world_->switches_) {
       Switch sw = owned.sw;
-      for (auto& [port_name, port] : sw.ports)
-        port.owned = owner_of(owned.port_owner, port_name) == owner_;
+      for (const auto& [port_name, port] : owned.sw.ports)
+        if (owner_of(owned.port_owner, port_name) == owner_) sw.ports[port_name].owned = true;
       for (auto& [mirror_name, mirror] : sw.mirrors)
         mirror.owned = owner_of(owned.mirror_owner, mirror_name) == owner_;
       if (const auto it = owned.vlan_owner.find(owner_); it != owned.vlan_owner.end())
@@ -123,9 +126,29 @@ class FakeDriver final : public Driver {
     return out;
   }
 
-  Realisation realise(const Desired& desired, const Observed& observed) const override {
-    return pack(desired, observed, owner_,
-                [&](const SessionRequest& s, const Switch& sw) { return find_output(s, sw); });
+  std::unique_ptr<Realiser> realiser() const override {
+    return std::make_unique<Realiser>(
+        owner_,
+        [owner = owner_](const Demand& demand, const Landmarks& landmarks, const Observed&) {
+          // Of each monitor NIC asked for: the port that has it.
+          std::map<PortKey, std::string> monitors;
+          OutputRules rules;
+          for (const auto& [key, share] : demand) {
+            const auto* local = std::get_if<LocalTarget>(&key.second);
+            if (!local || !local->monitor_nic) continue;
+            const auto at = landmarks.by_mac.find(*local->monitor_nic);
+            if (at == landmarks.by_mac.end()) continue;
+            for (const PortKey& port : at->second)
+              if (port.switch_name == key.first)
+                monitors[{key.first, local->monitor_nic->text()}] = port.port;
+          }
+          for (const auto& [key, port] : monitors)
+            rules.basis += key.switch_name + " " + key.port + " " + port + "\n";
+          rules.find = [owner, monitors](const SessionRequest& s, const Switch& sw) {
+            return find_output(owner, monitors, s, sw);
+          };
+          return rules;
+        });
   }
 
   Result<void> apply(std::span<const Step> steps) override {
@@ -155,15 +178,17 @@ class FakeDriver final : public Driver {
  private:
   using OwnedSwitch = FakeWorld::OwnedSwitch;
 
-  Result<Output> find_output(const SessionRequest& s, const Switch& sw) const {
+  static Result<Output> find_output(const std::string& owner,
+                                    const std::map<PortKey, std::string>& monitors,
+                                    const SessionRequest& s, const Switch& sw) {
     if (const auto* erspan = std::get_if<ErspanTarget>(&s.target)) {
       const std::uint32_t id = erspan->session.value_or(
           std::stoul(short_hash(sw.name + erspan->address.text(), 4), nullptr, 16) % 1023 + 1);
-      return tunnel(owner_, sw, to_text(s.target) + "-" + std::to_string(id), "erspan",
+      return tunnel(owner, sw, to_text(s.target) + "-" + std::to_string(id), "erspan",
                     erspan->address, id);
     }
     if (const auto* gre = std::get_if<GreTarget>(&s.target))
-      return tunnel(owner_, sw, to_text(s.target), "gre", gre->address, gre->key);
+      return tunnel(owner, sw, to_text(s.target), "gre", gre->address, gre->key);
     Output out;
     out.key = to_text(s.target);
     if (const auto* rspan = std::get_if<RspanTarget>(&s.target)) {
@@ -171,14 +196,14 @@ class FakeDriver final : public Driver {
       return out;
     }
     if (const auto nic = std::get<LocalTarget>(s.target).monitor_nic) {
-      for (const auto& [name, port] : sw.ports)
-        if (port.mac == nic) out.port = name;
+      if (const auto at = monitors.find({sw.name, nic->text()}); at != monitors.end())
+        out.port = at->second;
       if (out.port.empty())
         return fail(Error::Kind::missing, "no port has the monitor NIC's MAC " + nic->text(),
                     sw.name);
       return out;
     }
-    out.port = owner_ + "-local";
+    out.port = owner + "-local";
     out.ours = OutputPort{out.port, sw.name, "internal", {}};
     return out;
   }

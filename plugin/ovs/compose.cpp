@@ -31,21 +31,19 @@ Datum reference(const Uuid& id) {
   return Atom(id);
 }
 
+bool is_on(const Row& bridge, const Uuid& port) {
+  return std::ranges::binary_search(bridge[bridge::kPorts].keys, Atom(port));
+}
+
 /// One composition: the snapshot, what earlier steps changed of it, and the transaction so far.
 class Composer {
  public:
-  Composer(const Snapshot& db, const std::string& owner) : db_(db), owner_(owner) {
-    for (const auto& [id, row] : db[kBridge].rows)
-      bridges_[(*row)[bridge::kName].text()] = row.get();
-    for (const auto& [id, row] : db[kPort].rows)
-      ports_[(*row)[port::kName].text()] = {id, row.get()};
-  }
+  Composer(const Snapshot& db, const std::string& owner) : db_(db), owner_(owner) {}
 
   Result<void> add(const Step& step) {
-    const auto found = bridges_.find(step.switch_name());
-    if (found == bridges_.end())
-      return fail(Error::Kind::missing, "there is no such bridge", step.switch_name());
-    return std::visit([&](const auto& change) { return add(change, *found->second); }, step.change);
+    const Row* bridge = db_[kBridge].named(step.switch_name());
+    if (!bridge) return fail(Error::Kind::missing, "there is no such bridge", step.switch_name());
+    return std::visit([&](const auto& change) { return add(change, *bridge); }, step.change);
   }
 
   Transaction take() { return std::move(transaction_); }
@@ -56,6 +54,13 @@ class Composer {
     Uuid id;
     const Row* row = nullptr;
   };
+
+  /// None: there is no such port, or no longer.
+  std::optional<PortState> find_port(const std::string& name) const {
+    if (const auto it = changed_ports_.find(name); it != changed_ports_.end()) return it->second;
+    const Row* row = db_[kPort].named(name);
+    return row ? std::optional(PortState{row->id, row}) : std::nullopt;
+  }
 
   Result<void> add(const PutPort& put, const Row& on) {
     const OutputPort& wanted = put.port;
@@ -70,11 +75,10 @@ class Composer {
     ColumnValues columns = {{interface::kType, wanted.type.c_str()},
                             {interface::kOptions, options},
                             {interface::kMtuRequest, mtu}};
-    const auto found = ports_.find(wanted.name);
-    if (found == ports_.end()) return make_port(wanted.name, std::move(columns), on);
-    const PortState& is = found->second;
-    const bool here = on[bridge::kPorts].set<Uuid>().contains(is.id);
-    if (!is.row || !is_owned((*is.row)[port::kExternalIds], owner_) || !here)
+    const auto found = find_port(wanted.name);
+    if (!found) return make_port(wanted.name, std::move(columns), on);
+    const PortState& is = *found;
+    if (!is.row || !is_owned((*is.row)[port::kExternalIds], owner_) || !is_on(on, is.id))
       return fail(Error::Kind::refused, "port `" + wanted.name + "` is there and isn't ours",
                   on[bridge::kName].text());
     for (const Uuid& interface : (*is.row)[port::kInterfaces].set<Uuid>())
@@ -94,19 +98,18 @@ class Composer {
                                    {port::kInterfaces, reference(interface)},
                                    {port::kExternalIds, mark}}});
     transaction_.push_back(Add{kBridge, on.id, bridge::kPorts, reference(port)});
-    ports_[name] = {port, nullptr};
+    changed_ports_[name] = PortState{port, nullptr};
     return {};
   }
 
   Result<void> add(const RemovePort& remove, const Row& on) {
-    const auto found = ports_.find(remove.name);
-    if (found == ports_.end() || !on[bridge::kPorts].set<Uuid>().contains(found->second.id))
-      return {};
-    if (!is_owned((*found->second.row)[port::kExternalIds], owner_))
+    const auto found = find_port(remove.name);
+    if (!found || !found->row || !is_on(on, found->id)) return {};
+    if (!is_owned((*found->row)[port::kExternalIds], owner_))
       return fail(Error::Kind::refused, "port `" + remove.name + "` isn't ours",
                   on[bridge::kName].text());
-    transaction_.push_back(Remove{kBridge, on.id, bridge::kPorts, reference(found->second.id)});
-    ports_.erase(found);
+    transaction_.push_back(Remove{kBridge, on.id, bridge::kPorts, reference(found->id)});
+    changed_ports_[remove.name] = std::nullopt;
     return {};
   }
 
@@ -120,10 +123,12 @@ class Composer {
         return fail(Error::Kind::refused,
                     "mirror `" + put.mirror.name + "` is there and isn't ours",
                     on[bridge::kName].text());
-      change_mirror(*found->second, std::move(*columns));
+      change_mirror(*found->second, std::move(*columns), put);
       return {};
     }
     const Uuid id = fresh();
+    columns->emplace_back(mirror::kSelectSrcPort, ids(put.mirror.out_ports));
+    columns->emplace_back(mirror::kSelectDstPort, ids(put.mirror.in_ports));
     columns->emplace_back(mirror::kExternalIds,
                           std::map<std::string, std::string>{{kOwnerKey, owner_}});
     transaction_.push_back(Insert{kMirror, id, std::move(*columns)});
@@ -132,22 +137,31 @@ class Composer {
   }
 
   /// Writes what differs. A selection may have a thousand ports: of it, what comes and what goes.
-  void change_mirror(const Row& is, ColumnValues columns) {
+  void change_mirror(const Row& is, ColumnValues columns, const PutMirror& put) {
     ColumnValues writes;
-    for (auto& [column, wanted] : columns) {
-      if (is[column] == wanted) continue;
-      if (column != mirror::kSelectSrcPort && column != mirror::kSelectDstPort) {
-        writes.emplace_back(column, std::move(wanted));
-        continue;
-      }
-      const std::set<Uuid> before = is[column].set<Uuid>(), after = wanted.set<Uuid>();
-      std::set<Uuid> gone, fresh;
+    for (auto& [column, wanted] : columns)
+      if (is[column] != wanted) writes.emplace_back(column, std::move(wanted));
+    if (!writes.empty()) transaction_.push_back(Write{kMirror, is.id, std::move(writes)});
+    const std::optional<PutMirror::Selected>& was = put.was;
+    change_selection(is, mirror::kSelectSrcPort, was ? &was->out : nullptr, put.mirror.out_ports);
+    change_selection(is, mirror::kSelectDstPort, was ? &was->in : nullptr, put.mirror.in_ports);
+  }
+
+  /// From what was observed, or, where nothing was, from what is there now.
+  void change_selection(const Row& is, std::size_t column, const PersistentSet<std::string>* was,
+                        const PersistentSet<std::string>& wanted) {
+    std::set<Uuid> gone, fresh;
+    if (was) {
+      diff(*was, wanted, [&](const std::string& name, bool is_new) {
+        if (const auto port = find_port(name)) (is_new ? fresh : gone).insert(port->id);
+      });
+    } else {
+      const std::set<Uuid> before = is[column].set<Uuid>(), after = ids(wanted);
       std::ranges::set_difference(before, after, std::inserter(gone, gone.end()));
       std::ranges::set_difference(after, before, std::inserter(fresh, fresh.end()));
-      if (!gone.empty()) transaction_.push_back(Remove{kMirror, is.id, column, gone});
-      if (!fresh.empty()) transaction_.push_back(Add{kMirror, is.id, column, fresh});
     }
-    if (!writes.empty()) transaction_.push_back(Write{kMirror, is.id, std::move(writes)});
+    if (!gone.empty()) transaction_.push_back(Remove{kMirror, is.id, column, gone});
+    if (!fresh.empty()) transaction_.push_back(Add{kMirror, is.id, column, fresh});
   }
 
   Result<void> add(const RemoveMirror& remove, const Row& on) {
@@ -191,26 +205,26 @@ class Composer {
     return {};
   }
 
+  std::set<Uuid> ids(const PersistentSet<std::string>& names) const {
+    std::set<Uuid> out;
+    for (const std::string& name : names)
+      if (const auto port = find_port(name)) out.insert(port->id);
+    return out;
+  }
+
+  /// All but the selected ports.
   Result<ColumnValues> columns_of(const Mirror& m, const Row& on) const {
-    const auto ids = [&](const std::set<std::string>& names) {
-      std::set<Uuid> out;
-      for (const std::string& name : names)
-        if (const auto it = ports_.find(name); it != ports_.end()) out.insert(it->second.id);
-      return Datum(out);
-    };
     Datum output;
     if (!m.output_port.empty()) {
-      const auto found = ports_.find(m.output_port);
-      if (found == ports_.end())
+      const auto found = find_port(m.output_port);
+      if (!found)
         return fail(Error::Kind::missing, "output port `" + m.output_port + "` is not there",
                     on[bridge::kName].text());
-      output = reference(found->second.id);
+      output = reference(found->id);
     }
     ColumnValues columns = {
         {mirror::kName, m.name.c_str()},
         {mirror::kSelectAll, Atom(m.all)},
-        {mirror::kSelectSrcPort, ids(m.out_ports)},
-        {mirror::kSelectDstPort, ids(m.in_ports)},
         {mirror::kSelectVlan, m.vlans},
         {mirror::kOutputPort, output},
         {mirror::kOutputVlan, m.output_vlan ? number(*m.output_vlan) : Datum()}};
@@ -241,8 +255,7 @@ class Composer {
 
   const Snapshot& db_;
   const std::string& owner_;
-  std::map<std::string, const Row*> bridges_;
-  std::map<std::string, PortState> ports_;
+  std::map<std::string, std::optional<PortState>> changed_ports_;  ///< By the steps; none: gone.
   std::map<Uuid, std::map<std::string, const Row*>> mirrors_;
   std::uint32_t rows_made_ = 0;
   Transaction transaction_;

@@ -20,7 +20,10 @@ milliseconds left(Clock::time_point deadline) {
 class OvsDriver final : public Driver {
  public:
   OvsDriver(const OvsOptions& options, std::unique_ptr<ovsdb::Client> client)
-      : owner_(options.owner), timeout_(options.timeout), client_(std::move(client)) {}
+      : owner_(options.owner),
+        timeout_(options.timeout),
+        observer_(options.owner),
+        client_(std::move(client)) {}
 
   std::string_view name() const override { return "ovs"; }
 
@@ -28,13 +31,11 @@ class OvsDriver final : public Driver {
     const auto snapshot = client_->read(timeout_);
     if (!snapshot) return tl::unexpected(snapshot.error());
     if (!observed_ || observed_->revision != (*snapshot)->revision)
-      observed_ = std::make_shared<const Observed>(ovs::to_observed(**snapshot, owner_));
+      observed_ = observer_.update(*snapshot);
     return observed_;
   }
 
-  Realisation realise(const Desired& desired, const Observed& observed) const override {
-    return ovs::realise(desired, observed, owner_);
-  }
+  std::unique_ptr<Realiser> realiser() const override { return ovs::make_realiser(owner_); }
 
   Result<void> apply(std::span<const Step> steps) override {
     const auto deadline = Clock::now() + timeout_;
@@ -60,6 +61,7 @@ class OvsDriver final : public Driver {
  private:
   const std::string owner_;
   const milliseconds timeout_;
+  ovs::Observer observer_;
   std::shared_ptr<const Observed> observed_;
   const std::unique_ptr<ovsdb::Client> client_;
 };

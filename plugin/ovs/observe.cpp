@@ -109,22 +109,13 @@ Port to_port(const Snapshot& db, const Row& row, const std::string& owner) {
   return port;
 }
 
-std::set<std::string> port_names(const Snapshot& db, const Datum& ids) {
-  std::set<std::string> out;
-  for (const auto& key : ids.keys)
-    if (const Uuid* id = std::get_if<Uuid>(&key))
-      if (const Row* row = db[kPort].find(*id)) out.insert((*row)[port::kName].text());
-  return out;
-}
-
+/// All but its selections.
 Mirror to_mirror(const Snapshot& db, const Row& row, const std::string& owner) {
   Mirror mirror;
   mirror.all = row[mirror::kSelectAll].get<bool>().value_or(false);
-  mirror.out_ports = port_names(db, row[mirror::kSelectSrcPort]);
-  mirror.in_ports = port_names(db, row[mirror::kSelectDstPort]);
   mirror.vlans = vlans(row[mirror::kSelectVlan]);
-  if (const auto out = port_names(db, row[mirror::kOutputPort]); !out.empty())
-    mirror.output_port = *out.begin();
+  if (const auto id = row[mirror::kOutputPort].get<Uuid>())
+    if (const Row* output = db[kPort].find(*id)) mirror.output_port = (*output)[port::kName].text();
   if (const auto vlan = row[mirror::kOutputVlan].get<std::int64_t>())
     mirror.output_vlan = static_cast<std::uint16_t>(*vlan);
   mirror.snaplen =
@@ -138,25 +129,36 @@ Mirror to_mirror(const Snapshot& db, const Row& row, const std::string& owner) {
   return mirror;
 }
 
-Switch to_switch(const Snapshot& db, const Row& row, const std::string& owner) {
-  Switch sw;
-  sw.name = row[bridge::kName].text();
-  for (const auto& key : row[bridge::kPorts].keys)
-    if (const Uuid* id = std::get_if<Uuid>(&key))
-      if (const Row* found = db[kPort].find(*id)) {
-        Port port = to_port(db, *found, owner);
-        std::string name = port.name;
-        sw.ports.emplace(std::move(name), std::move(port));
-      }
-  for (const auto& [name, found] : mirrors_by_name(db, row, owner)) {
-    Mirror mirror = to_mirror(db, *found, owner);
-    mirror.name = name;
-    mirror.switch_name = sw.name;
-    sw.mirrors.emplace(name, std::move(mirror));
+/// Calls visit(id, is new) for each reference that only one of two sets has.
+template <typename Visit>
+void diff_ids(const Datum& before, const Datum& after, Visit visit) {
+  auto was = before.keys.begin();
+  auto is = after.keys.begin();
+  while (was != before.keys.end() || is != after.keys.end()) {
+    const Uuid* a = was == before.keys.end() ? nullptr : std::get_if<Uuid>(&*was);
+    const Uuid* b = is == after.keys.end() ? nullptr : std::get_if<Uuid>(&*is);
+    if (a && b && *a == *b) {
+      ++was, ++is;
+    } else if (a && (!b || *a < *b)) {
+      visit(*a, false);
+      ++was;
+    } else if (b) {
+      visit(*b, true);
+      ++is;
+    } else {
+      return;  // No references.
+    }
   }
-  sw.unlearned_vlans = vlans(row[bridge::kFloodVlans]);
-  sw.owned_unlearned_vlans = owned_vlans(row, owner);
-  return sw;
+}
+
+bool is_in(const Datum& set, const Uuid& id) {
+  return std::ranges::binary_search(set.keys, ovsdb::Atom(id));
+}
+
+const Datum kNone;
+
+const Datum& column_of(const Row* row, std::size_t column) {
+  return row ? (*row)[column] : kNone;
 }
 
 Capabilities capabilities(const Snapshot& db) {
@@ -218,16 +220,135 @@ std::set<std::uint16_t> owned_vlans(const Row& bridge, const std::string& owner)
   return out;
 }
 
-Observed to_observed(const Snapshot& db, const std::string& owner) {
-  Observed out;
-  out.revision = db.revision;
-  out.capabilities = capabilities(db);
-  for (const auto& [id, row] : db[kBridge].rows) {
-    Switch sw = to_switch(db, *row, owner);
-    std::string name = sw.name;
-    out.switches.emplace(std::move(name), std::move(sw));
-  }
+// ---- The observer
+
+bool Observer::changed(std::size_t table) const {
+  return !before_ || before_->tables[table] != now_->tables[table];
+}
+
+/// Calls visit(id, before, after) for each row that differs; null: there was, or is, none.
+template <typename Visit>
+void Observer::diff_rows(std::size_t table, Visit visit) const {
+  if (!changed(table)) return;
+  using Rows = decltype(ovsdb::Table::rows);
+  const auto each = [&](const Uuid& id, const std::shared_ptr<const Row>* was,
+                        const std::shared_ptr<const Row>* is) {
+    visit(id, was ? was->get() : nullptr, is ? is->get() : nullptr);
+  };
+  diff(before_ ? (*before_)[table].rows : Rows(), (*now_)[table].rows, each);
+}
+
+/// The ports of which a row changed, the port's or an interface's.
+Observer::Ids Observer::changed_ports() {
+  Ids out;
+  diff_rows(kPort, [&](const Uuid& id, const Row* was, const Row* is) {
+    out.insert(id);
+    diff_ids(column_of(was, port::kInterfaces), column_of(is, port::kInterfaces),
+             [&](const Uuid& interface, bool is_new) {
+               if (is_new)
+                 port_of_interface_[interface] = id;
+               else if (const auto it = port_of_interface_.find(interface);
+                        it != port_of_interface_.end() && it->second == id)
+                 port_of_interface_.erase(it);
+             });
+  });
+  diff_rows(kInterface, [&](const Uuid& id, const Row*, const Row*) {
+    if (const auto it = port_of_interface_.find(id); it != port_of_interface_.end())
+      out.insert(it->second);
+  });
   return out;
+}
+
+/// Takes the ports off their bridges that are no longer there, and notes where the new ones are.
+/// What goes goes first: of a name there may be a new bridge already, or a port on another one.
+void Observer::place_ports(Ids& changed) {
+  std::map<std::string, const Row*> bridges;
+  std::vector<std::pair<Uuid, std::string>> placed;
+  diff_rows(kBridge, [&](const Uuid&, const Row* was, const Row* is) {
+    const std::string name = column_of(is ? is : was, bridge::kName).text();
+    if (is) bridges[name] = is;
+    diff_ids(column_of(was, bridge::kPorts), column_of(is, bridge::kPorts),
+             [&](const Uuid& id, bool is_new) {
+               changed.insert(id);
+               if (is_new) {
+                 placed.emplace_back(id, name);
+                 return;
+               }
+               switch_of_port_.erase(id);
+               if (const Row* row = (*before_)[kPort].find(id))
+                 out_.switches[name].ports.erase((*row)[port::kName].text());
+             });
+    if (!is) out_.switches.erase(name);
+  });
+  for (const auto& [name, row] : bridges) {
+    Switch& sw = out_.switches[name];
+    sw.name = name;
+    sw.unlearned_vlans = vlans((*row)[bridge::kFloodVlans]);
+    sw.owned_unlearned_vlans = owned_vlans(*row, owner_);
+  }
+  for (auto& [id, name] : placed) switch_of_port_[id] = std::move(name);
+}
+
+/// Brings a selection of ports up to date with its column.
+void Observer::select(PersistentSet<std::string>& names, const Datum& was, const Datum& is) const {
+  diff_ids(was, is, [&](const Uuid& id, bool is_new) {
+    const ovsdb::Snapshot* db = is_new ? now_.get() : before_.get();
+    const Row* row = db ? (*db)[kPort].find(id) : nullptr;
+    if (!row) return;
+    const std::string name = (*row)[port::kName].text();
+    if (is_new)
+      names.insert(name);
+    else if (const Row* again = (*now_)[kPort].named(name);
+             !again || !is_in(is, again->id))  // A port of that name may have come for it.
+      names.erase(name);
+  });
+}
+
+void Observer::read_mirrors() {
+  diff_rows(kMirror, [&](const Uuid& id, const Row* was, const Row* is) {
+    if (!is) {
+      selected_.erase(id);
+      return;
+    }
+    Selected& selected = selected_[id];
+    select(selected.out, column_of(was, mirror::kSelectSrcPort), (*is)[mirror::kSelectSrcPort]);
+    select(selected.in, column_of(was, mirror::kSelectDstPort), (*is)[mirror::kSelectDstPort]);
+  });
+  for (const auto& [bridge_id, bridge] : (*now_)[kBridge].rows) {
+    Switch& sw = out_.switches[(*bridge)[bridge::kName].text()];
+    sw.mirrors.clear();
+    for (const auto& [name, row] : mirrors_by_name(*now_, *bridge, owner_)) {
+      Mirror& mirror = sw.mirrors[name] = to_mirror(*now_, *row, owner_);
+      mirror.name = name;
+      mirror.switch_name = sw.name;
+      mirror.in_ports = selected_[row->id].in;
+      mirror.out_ports = selected_[row->id].out;
+    }
+  }
+}
+
+std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot> db) {
+  now_ = std::move(db);
+  Ids ports = changed_ports();
+  place_ports(ports);
+  for (const Uuid& id : ports) {
+    const auto at = switch_of_port_.find(id);
+    const Row* row = (*now_)[kPort].find(id);
+    if (at == switch_of_port_.end() || !row) continue;
+    Port port = to_port(*now_, *row, owner_);
+    const std::string name = port.name;
+    out_.switches[at->second].ports.set(name, std::move(port));
+  }
+  // A mirror's output is named by its port.
+  if (changed(kMirror) || changed(kBridge) || changed(kPort)) read_mirrors();
+  if (changed(kOpenVswitch) || changed(kMirror)) out_.capabilities = capabilities(*now_);
+  out_.revision = now_->revision;
+  before_ = now_;
+  return std::make_shared<const Observed>(out_);
+}
+
+Observed to_observed(const Snapshot& db, const std::string& owner) {
+  return *Observer(owner).update(std::make_shared<const Snapshot>(db));
 }
 
 }  // namespace vmirror::ovs

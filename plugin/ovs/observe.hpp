@@ -1,7 +1,9 @@
-// From a snapshot of the Open_vSwitch database to the driver's Observed. Pure.
+// From a snapshot of the Open_vSwitch database to the driver's Observed.
 #pragma once
 
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 
 #include "plugin/api/model.hpp"
@@ -9,10 +11,43 @@
 
 namespace vmirror::ovs {
 
-/// Owned is what carries `external_ids:vmirror-owner=owner`. Time is linear in the rows.
+/// Owned is what carries `external_ids:vmirror-owner=owner`.
 ///
 /// Interface.statistics are the switch's view, counters the guest's: rx_packets is what the guest
 /// sent.
+class Observer {
+ public:
+  explicit Observer(std::string owner) : owner_(std::move(owner)) {}
+
+  /// What `db` shows. Costs what differs from the snapshot of the last call, where that is its
+  /// ancestor, and a comparison of the sets that differ (a bridge's ports, a mirror's selections);
+  /// what comes of it depends on `db` alone.
+  std::shared_ptr<const Observed> update(std::shared_ptr<const ovsdb::Snapshot> db);
+
+ private:
+  struct Selected {
+    PersistentSet<std::string> in, out;
+  };
+  using Ids = std::set<ovsdb::Uuid>;
+
+  bool changed(std::size_t table) const;
+  template <typename Visit>
+  void diff_rows(std::size_t table, Visit visit) const;
+  Ids changed_ports();
+  void place_ports(Ids& changed);
+  void select(PersistentSet<std::string>& names, const ovsdb::Datum& was,
+              const ovsdb::Datum& is) const;
+  void read_mirrors();
+
+  const std::string owner_;
+  std::shared_ptr<const ovsdb::Snapshot> before_, now_;
+  Observed out_;
+  std::map<ovsdb::Uuid, ovsdb::Uuid> port_of_interface_;
+  std::map<ovsdb::Uuid, std::string> switch_of_port_;
+  std::map<ovsdb::Uuid, Selected> selected_;  ///< By mirror.
+};
+
+/// Pure: the same, once. Time is linear in the rows.
 Observed to_observed(const ovsdb::Snapshot& db, const std::string& owner);
 
 /// True for a row's external_ids that say so.

@@ -56,22 +56,26 @@ bool names_address(const std::string& value, const std::string& address) {
 
 }  // namespace
 
-Outputs::Outputs(const Desired& desired, const Observed& observed, std::string owner)
-    : observed_(observed), owner_(std::move(owner)) {
-  for (const SessionRequest& s : desired.sessions) {
-    const auto sw = observed.switches.find(s.switch_name);
-    if (sw == observed.switches.end() || !sw->second.ports.contains(s.port)) continue;
-    if (std::holds_alternative<LocalTarget>(s.target)) {
-      std::uint32_t& mtu = mtu_.try_emplace(s.switch_name, kUsualMtu).first->second;
-      mtu = std::max(mtu, sw->second.ports.at(s.port).mtu.value_or(0));
-    } else if (!std::holds_alternative<RspanTarget>(s.target)) {
-      const Tunnel wanted = tunnel_of(s);
-      Tunnel& tunnel = tunnels_.try_emplace({s.switch_name, wanted.key}, wanted).first->second;
-      tunnel.direction = tunnel.direction | s.direction;
+Outputs::Outputs(const Demand& demand, const Landmarks& landmarks, const Observed& observed,
+                 std::string owner)
+    : owner_(std::move(owner)), capabilities_(observed.capabilities) {
+  for (const auto& [key, share] : demand) {
+    const auto& [switch_name, target] = key;
+    if (const auto* to = std::get_if<LocalTarget>(&target)) {
+      std::uint32_t& mtu = mtu_.try_emplace(switch_name, kUsualMtu).first->second;
+      mtu = std::max(mtu, share.mtu);
+      if (!to->monitor_nic || !landmarks.by_mac.contains(*to->monitor_nic)) continue;
+      for (const PortKey& at : landmarks.by_mac.at(*to->monitor_nic))
+        if (!landmarks.owned.contains(at)) monitors_.try_emplace(*to->monitor_nic, at);
+    } else if (!std::holds_alternative<RspanTarget>(target)) {
+      const Tunnel wanted = tunnel_of(switch_name, target);
+      Tunnel& tunnel = tunnels_.try_emplace({switch_name, wanted.key}, wanted).first->second;
+      tunnel.direction = tunnel.direction | share.direction;
     }
   }
+  Taken taken;
+  note_tunnels(landmarks, observed, taken);
   // First the IDs that are asked for, then those that our ports have, then the free choices.
-  Taken taken = foreign_tunnels(observed);
   const auto assign_all = [&](bool asked, bool sticky) {
     for (auto& [key, tunnel] : tunnels_)
       if ((tunnel.asked || tunnel.version == 0) == asked) assign(tunnel, observed, taken, sticky);
@@ -87,17 +91,17 @@ std::string Outputs::port_name(const std::string& switch_name, const std::string
   return "vmr-" + short_hash(owner_ + "\n" + switch_name + "\n" + key, 11);
 }
 
-Outputs::Tunnel Outputs::tunnel_of(const SessionRequest& s) const {
+Outputs::Tunnel Outputs::tunnel_of(const std::string& switch_name, const Target& target) const {
   Tunnel t;
-  t.switch_name = s.switch_name;
-  t.key = to_text(s.target);
-  if (const auto* erspan = std::get_if<ErspanTarget>(&s.target)) {
+  t.switch_name = switch_name;
+  t.key = to_text(target);
+  if (const auto* erspan = std::get_if<ErspanTarget>(&target)) {
     t.remote = erspan->address;
     t.version = erspan->version;
     if (erspan->session) t.asked = *erspan->session;
     if (t.version != 2) t.key += "-v" + std::to_string(t.version);
     t.type = t.remote.version == 6 ? "ip6erspan" : "erspan";
-  } else if (const auto* gre = std::get_if<GreTarget>(&s.target)) {
+  } else if (const auto* gre = std::get_if<GreTarget>(&target)) {
     t.remote = gre->address;
     t.asked = gre->key;
     t.type = t.remote.version == 6 ? "ip6gre" : "gre";
@@ -106,19 +110,34 @@ Outputs::Tunnel Outputs::tunnel_of(const SessionRequest& s) const {
   // too late for its successor: where the version changes, the port stays and only its options do.
   const std::string id = t.asked ? "-" + std::to_string(*t.asked) : "";
   t.key += id;
-  t.port = port_name(s.switch_name, t.asked ? to_text(s.target) + id : t.key);
+  t.port = port_name(switch_name, t.asked ? to_text(target) + id : t.key);
   return t;
 }
 
-Outputs::Taken Outputs::foreign_tunnels(const Observed& observed) const {
-  Taken taken;
-  for (const auto& [switch_name, sw] : observed.switches)
-    for (const auto& [name, port] : sw.ports)
-      if (const auto remote = port.options.find("remote_ip");
-          !port.owned && is_tunnel(port.type) && remote != port.options.end())
-        taken.try_emplace(clash(port.type, remote->second, number(port.options, "key")),
-                          switch_name + "/" + name);
-  return taken;
+/// Those of others, whose keys are taken, and ours, which leave through some port.
+void Outputs::note_tunnels(const Landmarks& landmarks, const Observed& observed, Taken& taken) {
+  for (const PortKey& at : landmarks.tunnels) {
+    const Port& port = observed.switches.at(at.switch_name).ports.at(at.port);
+    const std::string& remote = port.options.at("remote_ip");
+    if (port.owned)
+      egress_.emplace(port.egress, remote);
+    else if (is_tunnel(port.type))
+      taken.try_emplace(clash(port.type, remote, number(port.options, "key")),
+                        at.switch_name + "/" + at.port);
+  }
+}
+
+std::string Outputs::basis() const {
+  std::string out;
+  for (const auto& [name, mtu] : mtu_) out += name + " mtu " + std::to_string(mtu) + "\n";
+  for (const auto& [mac, at] : monitors_)
+    out += mac.text() + " on " + at.switch_name + "/" + at.port + "\n";
+  for (const auto& [key, t] : tunnels_) {
+    out += t.switch_name + " " + t.key + " " + std::string(to_text(t.direction)) + " " + t.taken_by;
+    out += (t.id ? " " + std::to_string(*t.id) : "") + "\n";
+  }
+  for (const auto& [port, remote] : egress_) out += remote + " through " + port + "\n";
+  return out;
 }
 
 void Outputs::assign(Tunnel& t, const Observed& observed, Taken& taken, bool sticky) const {
@@ -171,22 +190,21 @@ Result<Output> Outputs::local(const SessionRequest&, const Switch& sw) const {
 
 Result<Output> Outputs::monitor_nic(const SessionRequest& s, const Switch& sw,
                                     const Mac& mac) const {
-  for (const auto& [name, other] : observed_.switches)
-    for (const auto& [port_name, port] : other.ports)
-      if (port.mac == mac && !port.owned) {
-        if (name != sw.name)
-          return refuse(missing, s, "the monitor NIC " + mac.text() + " is on " + name,
-                        "give the appliance a monitor NIC on " + sw.name);
-        std::string key = "local-" + mac.text();
-        std::erase(key, ':');
-        return Output{.key = std::move(key), .port = port_name};
-      }
+  if (const auto at = monitors_.find(mac); at != monitors_.end()) {
+    const PortKey& nic = at->second;
+    if (nic.switch_name != sw.name)
+      return refuse(missing, s, "the monitor NIC " + mac.text() + " is on " + nic.switch_name,
+                    "give the appliance a monitor NIC on " + sw.name);
+    std::string key = "local-" + mac.text();
+    std::erase(key, ':');
+    return Output{.key = std::move(key), .port = nic.port};
+  }
   return refuse(missing, s, "no port of the switch has the monitor NIC's MAC " + mac.text(),
                 "see that external_ids:attached-mac of its interface says so");
 }
 
 Result<Output> Outputs::tunnel(const SessionRequest& s, const Switch& sw) const {
-  const Tunnel& t = tunnels_.at({s.switch_name, tunnel_of(s).key});
+  const Tunnel& t = tunnels_.at({s.switch_name, tunnel_of(s.switch_name, s.target).key});
   const bool erspan = t.version != 0;
   if (t.remote.empty() || t.remote.is_group() || t.remote.is_unspecified())
     return refuse(invalid, s, "`" + t.remote.text() + "` is no collector's address");
@@ -196,7 +214,7 @@ Result<Output> Outputs::tunnel(const SessionRequest& s, const Switch& sw) const 
   if (erspan && t.asked.value_or(0) > kLargestSessionId)
     return refuse(invalid, s, "ERSPAN session ID " + std::to_string(*t.asked) + " is out of range",
                   "choose 0 to 1023");
-  const Capabilities& can = observed_.capabilities;
+  const Capabilities& can = capabilities_;
   if (!(erspan ? can.erspan : can.gre))
     return refuse(unsupported, s, can.version + " has no " + t.type + " ports here");
   if (!t.taken_by.empty())
@@ -227,12 +245,8 @@ Result<void> Outputs::check_underlay(const SessionRequest& s, const Switch& sw,
     return refuse(refused, s, "the port leads out of the host, and " + to + " may leave there");
   if (source.name == sw.name)
     return refuse(refused, s, "the port is the host's own, and " + to + " may leave there");
-  for (const auto& [name, other] : observed_.switches)
-    for (const auto& [port_name, port] : other.ports)
-      if (const auto remote = port.options.find("remote_ip"); port.owned && port.egress == s.port &&
-                                                              remote != port.options.end() &&
-                                                              remote->second == t.remote.text())
-        return refuse(refused, s, to + " leave through this port");
+  if (egress_.contains({s.port, t.remote.text()}))
+    return refuse(refused, s, to + " leave through this port");
   for (const auto& [key, value] : source.labels)
     if (names_address(value, t.remote.text()))
       return refuse(refused, s,
@@ -249,11 +263,19 @@ Result<Output> Outputs::rspan(const SessionRequest& s, const Switch& sw, std::ui
   return Output{.key = "rspan-" + std::to_string(vlan), .port = {}, .vlan = vlan};
 }
 
+std::unique_ptr<Realiser> make_realiser(const std::string& owner) {
+  return std::make_unique<Realiser>(
+      owner, [owner](const Demand& demand, const Landmarks& landmarks, const Observed& observed) {
+        const auto outputs = std::make_shared<const Outputs>(demand, landmarks, observed, owner);
+        const auto find = [outputs](const SessionRequest& session, const Switch& sw) {
+          return outputs->find(session, sw);
+        };
+        return OutputRules{find, outputs->basis()};
+      });
+}
+
 Realisation realise(const Desired& desired, const Observed& observed, const std::string& owner) {
-  const Outputs outputs(desired, observed, owner);
-  return pack(desired, observed, owner, [&](const SessionRequest& session, const Switch& sw) {
-    return outputs.find(session, sw);
-  });
+  return pack(desired, observed, *make_realiser(owner));
 }
 
 }  // namespace vmirror::ovs

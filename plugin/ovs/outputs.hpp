@@ -3,14 +3,16 @@
 #pragma once
 
 #include <map>
+#include <memory>
+#include <set>
 #include <string>
 
 #include "plugin/api/pack.hpp"
 
 namespace vmirror::ovs {
 
-/// The outputs of one realisation: knows all sessions, for session IDs and MTUs are chosen among
-/// all.
+/// The outputs of one realisation: knows what all sessions ask for, for session IDs and MTUs are
+/// chosen among all. A value: it borrows nothing.
 ///
 /// A port of ours is named after its bridge and target alone: "vmr-br0" for the local target when
 /// that fits into a device name (15 bytes) and the owner is "vmirror", else "vmr-" and a hash.
@@ -20,10 +22,13 @@ namespace vmirror::ovs {
 /// and key, whichever bridge they are on. A port of ours keeps the ID that it has.
 class Outputs {
  public:
-  Outputs(const Desired& desired, const Observed& observed, std::string owner);
+  Outputs(const Demand& demand, const Landmarks& landmarks, const Observed& observed,
+          std::string owner);
 
   /// See FindOutput.
   Result<Output> find(const SessionRequest& session, const Switch& sw) const;
+  /// See OutputRules.
+  std::string basis() const;
 
  private:
   /// One tunnel port of ours.
@@ -39,8 +44,8 @@ class Outputs {
   using Taken = std::map<std::pair<std::string, std::string>, std::string>;
 
   std::string port_name(const std::string& switch_name, const std::string& key) const;
-  Tunnel tunnel_of(const SessionRequest& session) const;
-  Taken foreign_tunnels(const Observed& observed) const;
+  Tunnel tunnel_of(const std::string& switch_name, const Target& target) const;
+  void note_tunnels(const Landmarks& landmarks, const Observed& observed, Taken& taken);
   void assign(Tunnel& tunnel, const Observed& observed, Taken& taken, bool sticky) const;
 
   Result<Output> local(const SessionRequest& session, const Switch& sw) const;
@@ -50,13 +55,18 @@ class Outputs {
   Result<void> check_underlay(const SessionRequest& session, const Switch& sw,
                               const Tunnel& tunnel) const;
 
-  const Observed& observed_;
   const std::string owner_;
+  const Capabilities capabilities_;
   std::map<std::string, std::uint32_t> mtu_;  ///< Of the local port, by switch.
+  std::map<Mac, PortKey> monitors_;           ///< The monitor NICs that are asked for.
+  /// Ports that our tunnels' packets leave through, and the collectors that these lead to.
+  std::set<std::pair<std::string, std::string>> egress_;
   std::map<std::pair<std::string, std::string>, Tunnel> tunnels_;  ///< By switch and key.
 };
 
-/// Packs `desired` on bridges. See Driver::realise().
+/// Packs sessions on bridges. See Driver::realiser().
+std::unique_ptr<Realiser> make_realiser(const std::string& owner);
+/// The same, once. See Driver::realise().
 Realisation realise(const Desired& desired, const Observed& observed, const std::string& owner);
 
 }  // namespace vmirror::ovs

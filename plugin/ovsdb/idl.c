@@ -193,6 +193,11 @@ const struct vm_row* vm_idl_next_row(const struct vm_row* row) {
   return ours(ovsdb_idl_next_row(theirs(row)));
 }
 
+size_t vm_idl_count_rows(const struct vm_idl* db, size_t table) {
+  const struct ovsdb_idl_row* first = ovsdb_idl_first_row(db->idl, &db->tables[table]);
+  return first ? hmap_count(&first->table->rows) : 0;
+}
+
 static struct vm_uuid our_uuid(const struct uuid* uuid) {
   return (struct vm_uuid){{uuid->parts[0], uuid->parts[1], uuid->parts[2], uuid->parts[3]}};
 }

@@ -88,6 +88,8 @@ void vm_idl_clear_changes(struct vm_idl*);
 /* All rows. */
 const struct vm_row* vm_idl_first_row(const struct vm_idl*, size_t table);
 const struct vm_row* vm_idl_next_row(const struct vm_row*);
+/* At least as many as there are, at no cost. */
+size_t vm_idl_count_rows(const struct vm_idl*, size_t table);
 
 struct vm_uuid vm_row_uuid(const struct vm_row*);
 bool vm_row_is_deleted(const struct vm_row*);

@@ -108,6 +108,7 @@ Replica::Replica(const std::string& remote, const Schema& schema)
   for (const TableSchema& table : schema.tables) {
     tables_.push_back(std::make_shared<Table>());
     tables_.back()->has_column.resize(table.columns.size());
+    tables_.back()->unique_names = table.unique_names;
   }
 }
 
@@ -132,9 +133,9 @@ void Replica::take_changes(std::size_t table, Changes& changes) {
       changes.loud = changes.loud || is_loud(row, table);
       const Uuid id = from_c(vm_row_uuid(row));
       if (vm_row_is_deleted(row))
-        to.rows.erase(id);
+        to.erase(id);
       else
-        to.rows[id] = read(row, table);
+        to.put(read(row, table));
     }
   }
   if (!complete(table)) {
@@ -146,16 +147,18 @@ void Replica::take_changes(std::size_t table, Changes& changes) {
 /// After a reconnection libopenvswitch may forget all rows without naming them as changes, and then
 /// names all that are there: ours are a superset then, and the same exactly when they are as many.
 bool Replica::complete(std::size_t table) const {
-  std::size_t count = 0;
+  const std::size_t ours = tables_[table]->rows.size();
+  if (vm_idl_count_rows(idl_.get(), table) == ours) return true;
+  std::size_t count = 0;  // The library's own number may have rows that are only referred to.
   for (auto* row = vm_idl_first_row(idl_.get(), table); row; row = vm_idl_next_row(row)) count++;
-  return count == tables_[table]->rows.size();
+  return count == ours;
 }
 
 void Replica::take_all(std::size_t table) {
   Table& to = writable(table);
-  to.rows.clear();
+  to.clear();
   for (auto* row = vm_idl_first_row(idl_.get(), table); row; row = vm_idl_next_row(row))
-    to.rows[from_c(vm_row_uuid(row))] = read(row, table);
+    to.put(read(row, table));
 }
 
 Table& Replica::writable(std::size_t table) {

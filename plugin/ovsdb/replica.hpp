@@ -30,8 +30,7 @@ class Replica {
   /// The last connection error; empty when there was none.
   std::string error() const;
 
-  /// The contents now. Costs what changed since the last call, and a copy of the changed tables'
-  /// maps.
+  /// The contents now. Costs what changed since the last call.
   std::shared_ptr<const Snapshot> snapshot();
 
   /// Composes and sends. False when the transaction doesn't fit what is there (a row is gone, or a

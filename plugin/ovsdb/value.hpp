@@ -17,6 +17,8 @@
 #include <variant>
 #include <vector>
 
+#include "plugin/base/persistent_map.hpp"
+
 namespace vmirror::ovsdb {
 
 /// A row's identity. In a transaction also the name of a row that it inserts.
@@ -115,6 +117,8 @@ struct TableSchema {
   std::string name;
   bool is_root = false;
   std::vector<Column> columns;
+  /// The server allows no two rows of one value in the first column, a string: Table::named().
+  bool unique_names = false;
 };
 
 struct Schema {
@@ -131,13 +135,41 @@ struct Row {
 };
 
 struct Table {
-  std::map<Uuid, std::shared_ptr<const Row>> rows;
+  PersistentMap<Uuid, std::shared_ptr<const Row>> rows;
   std::vector<bool> has_column;  ///< By the server's schema.
+  bool unique_names = false;     ///< See TableSchema. Set before the first row.
 
   const Row* find(const Uuid& id) const {
-    const auto it = rows.find(id);
-    return it == rows.end() ? nullptr : it->second.get();
+    const auto* row = rows.get(id);
+    return row ? row->get() : nullptr;
   }
+  /// Of a table with unique names; null: there is none.
+  const Row* named(const std::string& name) const {
+    const Uuid* id = by_name_.get(name);
+    return id ? find(*id) : nullptr;
+  }
+  void put(std::shared_ptr<const Row> row) {
+    if (unique_names) {
+      erase(row->id);
+      by_name_.set((*row)[0].text(), row->id);
+    }
+    const Uuid id = row->id;
+    rows.set(id, std::move(row));
+  }
+  void erase(const Uuid& id) {
+    // A row that goes may be followed, or have been preceded, by another of its name.
+    if (const Row* row = find(id); row && unique_names)
+      if (const Uuid* of_name = by_name_.get((*row)[0].text()); of_name && *of_name == id)
+        by_name_.erase((*row)[0].text());
+    rows.erase(id);
+  }
+  void clear() {
+    rows.clear();
+    by_name_.clear();
+  }
+
+ private:
+  PersistentMap<std::string, Uuid> by_name_;
 };
 
 /// A database at one moment. Immutable; unchanged tables and rows are shared between snapshots.

@@ -165,7 +165,7 @@ TEST_P(DriverContract, SelectsAPortAgainThatWasDeletedAndAddedAgain) {
   ASSERT_TRUE(seen([&](const Switch& sw) { return sw.ports.contains("vnet0"); }));
   EXPECT_NE(observed()->switches.at("br0").ports.at("vnet0").id, id);
   const Converged again = reach(desired);
-  const std::set<std::string> both = {"vnet0", "vnet1"};
+  const PersistentSet<std::string> both = {"vnet0", "vnet1"};
   EXPECT_EQ(again.observed->switches.at("br0").mirrors.begin()->second.in_ports, both);
   EXPECT_EQ(again.observed->switches.at("br0").mirrors.begin()->second.out_ports, both);
 }

@@ -49,7 +49,7 @@ class FakeSubject final : public World {
     });
   }
   void spoil_port(const std::string& name) override {
-    edit([&](auto& on) { on.sw.ports.at(name).options["remote_ip"] = "192.0.2.99"; });
+    edit([&](auto& on) { on.sw.ports[name].options["remote_ip"] = "192.0.2.99"; });
   }
   void unlearn_vlan(int vlan) override {
     edit([&](auto& on) { on.sw.unlearned_vlans.insert(static_cast<std::uint16_t>(vlan)); });

@@ -48,7 +48,7 @@ struct Story {
     sw.ports["out"] = out;
   }
 
-  Port& port() { return observed.switches["br0"].ports.at("vnet0"); }
+  Port& port() { return observed.switches["br0"].ports["vnet0"]; }
   Mirror& mirror() { return observed.switches["br0"].mirrors.at("m"); }
   void moves(std::uint64_t out, std::uint64_t in = 0) {
     port().counters->out_frames += out;
@@ -203,7 +203,7 @@ TEST(Judge, WhatTheSwitchSaysIsTheReason) {
             "failed: the switch says of port vnet0: could not open network device vnet0 (No such "
             "device)");
   s.port().error.clear();
-  s.observed.switches["br0"].ports.at("out").error = "broken";
+  s.observed.switches["br0"].ports["out"].error = "broken";
   EXPECT_EQ(s.at(2), "failed: the switch says of port out: broken");
   s.observed.switches["br0"].ports.erase("out");
   EXPECT_EQ(s.at(3), "failed: its output port out is gone");

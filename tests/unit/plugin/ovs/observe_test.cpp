@@ -24,6 +24,7 @@ class Database {
     for (const auto& table : schema().tables) {
       auto& to = tables_.emplace_back();
       to.has_column.assign(table.columns.size(), true);
+      to.unique_names = table.unique_names;
     }
   }
   Uuid add(std::size_t table, const ColumnValues& columns) {
@@ -31,8 +32,9 @@ class Database {
     row->id = {{++count_, 0, 0, 0}};
     row->columns.resize(tables_[table].has_column.size());
     for (const auto& [column, value] : columns) row->columns[column] = value;
-    tables_[table].rows[row->id] = row;
-    return row->id;
+    const Uuid id = row->id;
+    tables_[table].put(std::move(row));
+    return id;
   }
   Uuid add_port(const std::string& name, ColumnValues interface_columns = {},
                 ColumnValues port_columns = {}) {
@@ -142,8 +144,8 @@ TEST(OvsObserve, ReadsABridge) {
 
   const Mirror& m = sw.mirrors.at("vmirror-local");
   EXPECT_TRUE(m.owned);
-  EXPECT_EQ(m.out_ports, std::set<std::string>{"vnet0"}) << "select_src_port: the guest sent it";
-  EXPECT_EQ(m.in_ports, (std::set<std::string>{"eth0", "vnet0"}));
+  EXPECT_EQ(m.out_ports, PersistentSet<std::string>{"vnet0"}) << "select_src_port: the guest sent it";
+  EXPECT_EQ(m.in_ports, (PersistentSet<std::string>{"eth0", "vnet0"}));
   EXPECT_EQ(m.output_port, "vmr-br0");
   EXPECT_EQ(m.snaplen, 128u);
   EXPECT_EQ(m.copied_frames, 8u);
