@@ -1,15 +1,16 @@
 // What may be asked of the link, and the words for what may not.
 #include <set>
 
+#include "agent/peers/link.hpp"
 #include "agent/peers/peers.hpp"
 
 namespace vmirror {
 namespace {
 
-constexpr std::size_t kMaxHost = 255;
+constexpr std::size_t kMaxMessage = std::size_t{1} << 30;
 
 Result<void> check_name(const std::string& host) {
-  if (!host.empty() && host.size() <= kMaxHost) return {};
+  if (!host.empty() && host.size() <= kMaxPeerHost) return {};
   return fail(Error::Kind::invalid, "a host's name has 1 to 255 characters", "peers",
               "write the name that the agent there calls itself");
 }
@@ -29,6 +30,11 @@ Result<void> check_secrecy(const PeersOptions& options, const PeerEndpoint& endp
 
 Result<void> check(const PeersOptions& options) {
   if (const auto ok = check_name(options.host); !ok) return ok;
+  const PeerLimits& limits = options.limits;
+  if (limits.message_bytes < 1 || limits.message_bytes > kMaxMessage ||
+      limits.queue_bytes < limits.message_bytes + PeerMessage::kOverhead)
+    return fail(Error::Kind::invalid, "a message has 1 byte to 1 GiB, and fits into the queue",
+                "peers", "raise the queue's bound, or lower the message's");
   if (options.listen)
     if (const auto ok = check_secrecy(options, *options.listen, "listening on"); !ok) return ok;
   std::set<std::string> seen;

@@ -1,10 +1,39 @@
 #include "agent/peers/peers.hpp"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "agent/peers/link.hpp"
+#include "agent/peers/tls.hpp"
+
 namespace vmirror {
 
-struct Peers::State {
-  PeersStatus status;
-};
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Tcp = asio::ip::tcp;
+
+namespace {
+
+Tcp::endpoint to_asio(const PeerEndpoint& endpoint) {
+  if (endpoint.address.version == 4) {
+    asio::ip::address_v4::bytes_type bytes;
+    std::copy_n(endpoint.address.octets.begin(), bytes.size(), bytes.begin());
+    return {asio::ip::address_v4(bytes), endpoint.port};
+  }
+  return {asio::ip::address_v6(endpoint.address.octets), endpoint.port};
+}
+
+std::uint64_t random_instance() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32 | device()) | 1;  // 0 is "not seen yet".
+}
+
+}  // namespace
 
 const char* to_text(PeerStatus::State state) {
   switch (state) {
@@ -17,16 +46,356 @@ const char* to_text(PeerStatus::State state) {
   }
 }
 
-Result<std::unique_ptr<Peers>> Peers::start(PeersOptions, PeersHandlers) {
-  return std::unique_ptr<Peers>(new Peers(std::make_unique<State>()));
+/// The table of peers and what decides which connection is theirs. All but what `mutex` guards
+/// belongs to the thread.
+struct Peers::State final : LinkOwner {
+  struct Entry {
+    explicit Entry(asio::io_context& io) : redial(io) {}
+
+    PeerEndpoint endpoint;
+    PeerStatus status;  ///< By the mutex.
+    std::deque<PeerMessage>
+        queue;                   ///< By the mutex. If not empty, a write or a wake is on its way.
+    bool writing = false;        ///< By the mutex: one more message, which the link has.
+    std::shared_ptr<Link> link;  ///< The one that counts: up, or being dialed.
+    std::uint64_t connection =
+        0;  ///< The last one's number: of ours when we dial, else the peer's.
+    std::chrono::milliseconds delay{0};
+    std::chrono::steady_clock::time_point dialed;
+    asio::steady_timer redial;
+  };
+
+  State(PeersOptions o, PeersHandlers h) : options(std::move(o)), handlers(std::move(h)) {}
+
+  Result<void> open();
+  void run();
+  void accept();
+  void dial(Entry& entry);
+  void redial_later(Entry& entry);
+  LinkOptions link_options(const Entry* dialed) const;
+  Result<Entry*> find_caller(const Link& link, const PeerHello& hello);
+  Entry* entry_of(const Link& link);
+  void go_up(Entry& entry, const PeerHello& hello);
+  void go_down(Entry& entry, const Error& error);
+
+  Result<void> hello(Link& link, const PeerHello& hello) override;
+  void message(Link& link, PeerFrame frame) override;
+  std::optional<PeerMessage> next(Link& link) override;
+  void sent(Link& link, const PeerMessage& message) override;
+  void clock(Link& link, const ClockSample& sample) override;
+  void ended(Link& link, const Error& error) override;
+
+  const PeersOptions options;
+  const PeersHandlers handlers;
+  const std::uint64_t instance = random_instance();
+  std::unique_ptr<asio::ssl::context> tls;
+  asio::io_context io{1};
+  std::optional<Tcp::acceptor> acceptor;
+  asio::steady_timer accept_again{io};
+  std::vector<std::weak_ptr<Link>> strangers;  ///< Accepted; who has said who it is, is taken off.
+
+  mutable std::mutex mutex;
+  std::map<std::string, Entry, std::less<>> entries;  ///< Its keys never change.
+  PeersStatus shared;                                 ///< All but `peers`.
+  std::thread thread;
+};
+
+// ---- Beginning ---------------------------------------------------------------------------------
+
+Result<void> Peers::State::open() {
+  if (options.tls) {
+    auto context = make_tls(*options.tls);
+    if (!context) return tl::unexpected(context.error());
+    tls = std::move(*context);
+  }
+  shared.encrypted = tls != nullptr;
+  for (const Peer& peer : options.peers) {
+    if (peer.host == options.host) continue;
+    Entry& entry = entries.try_emplace(peer.host, io).first->second;
+    entry.endpoint = peer.endpoint;
+    entry.status.host = peer.host;
+    entry.status.endpoint = peer.endpoint;
+    entry.status.since = wall_clock();
+    entry.status.dials = options.host < peer.host;
+    entry.status.encrypted = shared.encrypted;
+    entry.status.reason = entry.status.dials ? "not reached yet" : "it has not dialed yet";
+  }
+  if (!options.listen) return {};
+  const Tcp::endpoint endpoint = to_asio(*options.listen);
+  acceptor.emplace(io);
+  error_code error;
+  acceptor->open(endpoint.protocol(), error);
+  if (!error) acceptor->set_option(Tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor->bind(endpoint, error);
+  if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
+  if (error)
+    return fail(Error::Kind::refused, "can't listen: " + error.message(), options.listen->text(),
+                "set peers.listen to an address of this host and a free port");
+  shared.listen = options.listen;
+  shared.listen->port = acceptor->local_endpoint(error).port();
+  return {};
 }
+
+void Peers::State::run() {
+  if (acceptor) accept();
+  for (auto& [host, entry] : entries)
+    if (entry.status.dials) dial(entry);
+  thread = std::thread([this] {
+    const auto stay = asio::make_work_guard(io);
+    io.run();
+  });
+}
+
+LinkOptions Peers::State::link_options(const Entry* dialed) const {
+  LinkOptions out;
+  out.own.host = options.host;
+  out.own.instance = instance;
+  if (dialed != nullptr) {
+    out.own.connection = dialed->connection;
+    out.expected = dialed->status.host;
+  }
+  out.tls = tls.get();
+  out.limits = options.limits;
+  return out;
+}
+
+void Peers::State::accept() {
+  acceptor->async_accept([this](const error_code& error, Tcp::socket socket) {
+    if (error) {  // No file descriptors left, for one: nothing that trying at once would help.
+      accept_again.expires_after(std::chrono::milliseconds(100));
+      return accept_again.async_wait([this](const error_code&) { accept(); });
+    }
+    std::erase_if(strangers, [](const auto& link) { return link.expired(); });
+    if (strangers.size() < options.limits.handshakes) {
+      auto link = std::make_shared<Link>(std::move(socket), *this, link_options(nullptr));
+      strangers.push_back(link);
+      link->accepted();
+    } else {
+      const std::lock_guard lock(mutex);
+      ++shared.refused_connections;
+      shared.last_refusal =
+          "too many connections at once that don't say who they are; a port scan?";
+    }
+    accept();
+  });
+}
+
+void Peers::State::dial(Entry& entry) {
+  ++entry.connection;
+  entry.dialed = std::chrono::steady_clock::now();
+  entry.link = std::make_shared<Link>(Tcp::socket(io), *this, link_options(&entry));
+  entry.link->dial(to_asio(entry.endpoint));
+}
+
+/// The delay counts from the last dial's begin: one that took as long is followed at once.
+void Peers::State::redial_later(Entry& entry) {
+  const PeerLimits& limits = options.limits;
+  entry.delay = std::clamp(entry.delay * 2, limits.dial_first, limits.dial_most);
+  entry.redial.expires_at(entry.dialed + entry.delay);
+  entry.redial.async_wait([this, &entry](const error_code& error) {
+    if (!error) dial(entry);
+  });
+}
+
+// ---- What the links tell -----------------------------------------------------------------------
+
+/// Whose connection this is. Links that were replaced are nobody's.
+Peers::State::Entry* Peers::State::entry_of(const Link& link) {
+  const auto it = entries.find(link.host());
+  return it != entries.end() && it->second.link.get() == &link ? &it->second : nullptr;
+}
+
+/// The peer that an accepted connection is of, if it is wanted.
+Result<Peers::State::Entry*> Peers::State::find_caller(const Link& link, const PeerHello& hello) {
+  const std::string name = "`" + printable(hello.host) + "`";
+  const auto it = entries.find(link.host());
+  if (it == entries.end())
+    return fail(Error::Kind::refused, name + " is not among the peers of `" + options.host + "`",
+                {}, "add it to peers.hosts there");
+  Entry& entry = it->second;
+  if (entry.status.dials)
+    return fail(Error::Kind::refused, "`" + options.host + "` dials " + name, {},
+                "of two hosts the one whose name sorts first dials");
+  // An older connection whose hello was under way for longer than a newer one's.
+  if (hello.instance == entry.status.instance && hello.connection <= entry.connection)
+    return fail(Error::Kind::refused, name + " has a newer connection", {}, {});
+  return &entry;
+}
+
+Result<void> Peers::State::hello(Link& link, const PeerHello& hello) {
+  if (link.is_dialer()) {
+    go_up(*entry_of(link), hello);
+    return {};
+  }
+  const auto caller = find_caller(link, hello);
+  if (!caller) return tl::unexpected(caller.error());
+  Entry& entry = **caller;
+  if (const auto old = std::exchange(entry.link, link.shared_from_this())) {
+    old->close();
+    go_down(entry, {Error::Kind::unreachable, "it made a new connection", {}, {}});
+  }
+  std::erase_if(strangers, [&](const auto& stranger) { return stranger.lock().get() == &link; });
+  entry.connection = hello.connection;
+  go_up(entry, hello);
+  return {};
+}
+
+void Peers::State::go_up(Entry& entry, const PeerHello& hello) {
+  entry.delay = {};
+  {
+    const std::lock_guard lock(mutex);
+    PeerStatus& status = entry.status;
+    status.state = PeerStatus::State::up;
+    status.since = wall_clock();
+    status.reason.clear();
+    status.instance = hello.instance;
+    ++status.connections;
+  }
+  if (handlers.on_up) handlers.on_up(entry.status.host);
+}
+
+/// The entry's link is no more, or never was; what waited for it is lost.
+void Peers::State::go_down(Entry& entry, const Error& error) {
+  const std::string reason = error.text();
+  bool was_up = false;
+  {
+    const std::lock_guard lock(mutex);
+    PeerStatus& status = entry.status;
+    was_up = status.state == PeerStatus::State::up;
+    const auto state =
+        error.kind == Error::Kind::refused ? PeerStatus::State::refused : PeerStatus::State::down;
+    if (status.state != state) status.since = wall_clock();
+    status.state = state;
+    status.reason = reason;
+    status.clock_offset.reset();
+    status.rtt.reset();
+    status.lost_messages += entry.queue.size() + (entry.writing ? 1 : 0);
+    status.queued_bytes = 0;
+    entry.queue.clear();
+    entry.writing = false;
+  }
+  if (was_up && handlers.on_down) handlers.on_down(entry.status.host, reason);
+}
+
+void Peers::State::message(Link& link, PeerFrame frame) {
+  Entry* const entry = entry_of(link);
+  if (entry == nullptr) return;
+  {
+    const std::lock_guard lock(mutex);
+    ++entry->status.received_messages;
+    entry->status.received_bytes += frame.body.size();
+  }
+  if (handlers.on_message)
+    handlers.on_message(entry->status.host, frame.type, std::move(frame.body));
+}
+
+std::optional<PeerMessage> Peers::State::next(Link& link) {
+  Entry* const entry = entry_of(link);
+  if (entry == nullptr) return std::nullopt;
+  const std::lock_guard lock(mutex);
+  if (entry->queue.empty()) return std::nullopt;
+  PeerMessage message = std::move(entry->queue.front());
+  entry->queue.pop_front();
+  entry->writing = true;
+  return message;
+}
+
+void Peers::State::sent(Link& link, const PeerMessage& message) {
+  Entry* const entry = entry_of(link);
+  if (entry == nullptr) return;
+  const std::lock_guard lock(mutex);
+  entry->writing = false;
+  entry->status.queued_bytes -= message.cost();
+  ++entry->status.sent_messages;
+  entry->status.sent_bytes += message.body.size();
+}
+
+void Peers::State::clock(Link& link, const ClockSample& sample) {
+  Entry* const entry = entry_of(link);
+  if (entry == nullptr) return;
+  const std::lock_guard lock(mutex);
+  entry->status.clock_offset = sample.offset;
+  entry->status.rtt = sample.delay;
+}
+
+void Peers::State::ended(Link& link, const Error& error) {
+  Entry* entry = entry_of(link);
+  if (entry != nullptr) {
+    const auto keep = std::exchange(entry->link, nullptr);
+    go_down(*entry, error);
+    if (entry->status.dials) redial_later(*entry);
+    return;
+  }
+  // A stranger. Where it called itself a peer that isn't up, that peer's state says why.
+  const auto claimed = entries.find(link.host());
+  const std::string who = claimed != entries.end() ? "`" + claimed->first + "`" : "a stranger";
+  {
+    const std::lock_guard lock(mutex);
+    ++shared.refused_connections;
+    shared.last_refusal = who + " at " + link.remote() + ": " + error.text();
+  }
+  if (claimed != entries.end() && claimed->second.link == nullptr) go_down(claimed->second, error);
+}
+
+// ---- What callers see --------------------------------------------------------------------------
+
+Result<std::unique_ptr<Peers>> Peers::start(PeersOptions options, PeersHandlers handlers) {
+  if (const auto ok = check(options); !ok) return tl::unexpected(ok.error());
+  auto state = std::make_unique<State>(std::move(options), std::move(handlers));
+  if (const auto ok = state->open(); !ok) return tl::unexpected(ok.error());
+  state->run();
+  return std::unique_ptr<Peers>(new Peers(std::move(state)));
+}
+
 Peers::Peers(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Peers::~Peers() = default;
-Result<void> Peers::send(const std::string& host, std::string_view, std::string) {
-  return fail(Error::Kind::missing, "no such peer", host);
+
+Peers::~Peers() {
+  state_->io.stop();
+  state_->thread.join();
 }
+
+Result<void> Peers::send(const std::string& host, std::string_view type, std::string body) {
+  State& state = *state_;
+  const auto it = state.entries.find(host);
+  if (it == state.entries.end())
+    return fail(Error::Kind::missing, "no peer `" + host + "`", {}, "add it to peers.hosts");
+  State::Entry& entry = it->second;
+  const PeerLimits& limits = state.options.limits;
+  const std::lock_guard lock(state.mutex);
+  PeerStatus& status = entry.status;
+  const auto refused = [&](Error::Kind kind, std::string what, std::string remedy) {
+    ++status.refused_messages;
+    return fail(kind, std::move(what), "peer " + host, std::move(remedy));
+  };
+  if (type.empty() || type.size() > kMaxPeerType)
+    return refused(Error::Kind::invalid, "a message's type has 1 to 32 bytes", "");
+  if (body.size() > limits.message_bytes)
+    return refused(Error::Kind::invalid,
+                   "a message of " + std::to_string(body.size()) + " bytes, " +
+                       std::to_string(limits.message_bytes) + " are allowed",
+                   "send it in parts, or less of it");
+  if (status.state != PeerStatus::State::up)
+    return refused(Error::Kind::unreachable, status.reason, "");
+  PeerMessage message{std::string(type), std::move(body)};
+  if (status.queued_bytes + message.cost() > limits.queue_bytes)
+    return refused(Error::Kind::exhausted,
+                   std::to_string(status.queued_bytes) + " bytes wait to be sent, " +
+                       std::to_string(limits.queue_bytes) + " may",
+                   "try again later");
+  status.queued_bytes += message.cost();
+  entry.queue.push_back(std::move(message));
+  if (entry.queue.size() == 1)
+    asio::post(state.io, [&entry] {
+      if (entry.link) entry.link->wake();
+    });
+  return {};
+}
+
 PeersStatus Peers::status() const {
-  return state_->status;
+  const std::lock_guard lock(state_->mutex);
+  PeersStatus out = state_->shared;
+  for (const auto& [host, entry] : state_->entries) out.peers.push_back(entry.status);
+  return out;
 }
 
 }  // namespace vmirror

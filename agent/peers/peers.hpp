@@ -116,7 +116,7 @@ struct PeerStatus {
   std::uint64_t connections = 0;
   std::uint64_t sent_messages = 0, sent_bytes = 0;  ///< Written to the connection; bodies' bytes.
   std::uint64_t received_messages = 0, received_bytes = 0;
-  std::size_t queued_bytes = 0;        ///< Not yet written.
+  std::size_t queued_bytes = 0;        ///< Not yet written, with 128 for each message.
   std::uint64_t refused_messages = 0;  ///< By `send`: down, too large, or the queue was full.
   std::uint64_t lost_messages = 0;     ///< Queued when the connection ended.
 };

@@ -1,0 +1,107 @@
+// What goes over the link between two agents, as bytes. All integers are big-endian.
+//
+//   +-----------------------------------------------------+
+//   | length of type and body                          32 |
+//   +------------+------------------+---------------------+
+//   | kind     8 | type's length  8 | flags, 0         16 |
+//   +------------+------------------+---------------------+
+//   | type, 0 to 32 bytes, then the body              ... |
+//   +-----------------------------------------------------+
+//
+//   kind         body
+//   1 hello      magic 32 "VMPL" | version 16 | 0 16 | instance 64 | connection 64 |
+//                host's length 16 | host
+//   2 bye        why the sender does not want this connection, as text
+//   3 ping       its time 64
+//   4 pong       the ping's time 64 | time of receipt 64 | time of answer 64
+//   5 message    anything; the only kind that has a type
+//
+//   dialer   ---- hello ---> <---- hello ----   acceptor, or bye; then any of 2 to 5, both ways
+//
+// What follows the host's name or the times in a later version is not read. A version is the
+// format's: two agents speak only when theirs are equal.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "plugin/base/clock.hpp"
+#include "plugin/base/cursor.hpp"
+#include "plugin/base/result.hpp"
+
+namespace vmirror {
+
+constexpr std::uint16_t kPeerVersion = 1;
+constexpr std::size_t kPeerHeader = 8;
+constexpr std::size_t kMaxPeerType = 32;
+constexpr std::size_t kMaxPeerHost = 255;
+/// Of a frame that isn't a message, and of any before the hello.
+constexpr std::size_t kMaxPeerControl = 4096;
+
+struct PeerFrame {
+  enum class Kind : std::uint8_t { hello = 1, bye = 2, ping = 3, pong = 4, message = 5 };
+  Kind kind = Kind::message;
+  std::string type;
+  std::string body;
+  bool operator==(const PeerFrame&) const = default;
+};
+
+/// Header and type of a frame whose body, of that size, follows.
+std::string encode_peer_head(PeerFrame::Kind kind, std::string_view type, std::size_t body_size);
+/// A whole frame without a type.
+std::string encode_peer_frame(PeerFrame::Kind kind, std::string_view body);
+
+/// Puts frames together out of what arrives, wherever that is cut. The caller reads from its socket
+/// right into `space`, so a body is never copied, and never more than one frame is held:
+///
+///     n = read(socket, reader.space());  auto frame = reader.filled(n);
+class PeerFrameReader {
+ public:
+  PeerFrameReader();
+  /// Bodies of messages of up to so many bytes are taken from now on; none at first.
+  void allow_messages(std::size_t bytes) { message_bytes_ = bytes; }
+  /// Where the next bytes belong; never empty. Stays good until `filled`.
+  std::span<std::uint8_t> space();
+  /// `n` bytes, at most space().size(), were put there. The frame that they complete, or none yet.
+  /// Error::Kind::invalid: this is no such frame; the reader is of no use any more.
+  Result<std::optional<PeerFrame>> filled(std::size_t n);
+
+ private:
+  Result<void> read_header();
+
+  std::size_t message_bytes_ = 0;
+  std::string header_;  ///< The fixed part.
+  PeerFrame frame_;
+  std::size_t have_ = 0;  ///< Of the part that is being filled.
+  enum class Part { header, type, body } part_ = Part::header;
+};
+
+/// Who speaks.
+struct PeerHello {
+  std::uint16_t version = kPeerVersion;
+  std::uint64_t instance = 0;    ///< Random, of this run of the agent.
+  std::uint64_t connection = 0;  ///< The dialer counts those that it makes; rises within a run.
+  std::string host;
+  bool operator==(const PeerHello&) const = default;
+};
+std::string encode(const PeerHello& hello);
+/// Error::Kind::invalid: no hello. Of another version only `version` is read.
+Result<PeerHello> parse_peer_hello(std::string_view body);
+
+/// The four times of one ping; the first and last by our clock, the middle ones by the peer's.
+struct PeerTimes {
+  Time sent = 0, peer_received = 0, peer_sent = 0, received = 0;
+  bool operator==(const PeerTimes&) const = default;
+};
+/// Bodies of ping and pong.
+std::string encode_ping(Time now);
+std::string encode_pong(Time ping_sent, Time received, Time now);
+/// Error::Kind::invalid: too short.
+Result<Time> parse_ping(std::string_view body);
+Result<PeerTimes> parse_pong(std::string_view body, Time received);
+
+}  // namespace vmirror

@@ -1,0 +1,131 @@
+// One connection to another agent, from its socket to its end: TLS, hello, frames both ways, pings.
+// It knows nothing of other connections; which are wanted is its owner's business.
+//
+//     connect -> handshake -> hello -> up -> closed
+//         \__________\__________\___ bye _____/        bye: tells the peer why, and lets that
+//         arrive
+//
+// Everything runs on the io_context's only thread.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/peers/clock_offset.hpp"
+#include "agent/peers/frame.hpp"
+#include "agent/peers/peers.hpp"
+
+namespace vmirror {
+
+class Link;
+
+struct PeerMessage {
+  std::string type, body;
+  /// Bytes of the queue's bound; an empty message costs something, too.
+  static constexpr std::size_t kOverhead = 128;
+  std::size_t cost() const { return kOverhead + body.size(); }
+};
+
+/// Who is asked and told. None of these is called after Link::close.
+class LinkOwner {
+ public:
+  /// The peer said who it is. If it is wanted, the link is up from here on; else the peer gets the
+  /// error's words, and `ended` follows.
+  virtual Result<void> hello(Link& link, const PeerHello& hello) = 0;
+  virtual void message(Link& link, PeerFrame frame) = 0;
+  /// What to write next; none: wait for Link::wake.
+  virtual std::optional<PeerMessage> next(Link& link) = 0;
+  /// What `next` gave was written.
+  virtual void sent(Link& link, const PeerMessage& message) = 0;
+  virtual void clock(Link& link, const ClockSample& sample) = 0;
+  /// Called once: the link is closed, or says bye. Error::Kind::refused: one of the two does not
+  /// want the other.
+  virtual void ended(Link& link, const Error& error) = 0;
+
+ protected:
+  ~LinkOwner() = default;
+};
+
+struct LinkOptions {
+  PeerHello own;
+  std::string expected;  ///< The host that is dialed; empty for an accepted connection.
+  boost::asio::ssl::context* tls = nullptr;  ///< None: in the clear.
+  PeerLimits limits;
+};
+
+class Link : public std::enable_shared_from_this<Link> {
+ public:
+  using Tcp = boost::asio::ip::tcp;
+
+  /// The owner outlives every handler that the io_context runs.
+  Link(Tcp::socket socket, LinkOwner& owner, LinkOptions options);
+  /// Begins: either of the two, once.
+  void dial(const Tcp::endpoint& endpoint);
+  void accepted();
+  /// There is something to send.
+  void wake() { write(); }
+  /// Closes the socket; the owner hears no more.
+  void close();
+  bool is_up() const { return stage_ == Stage::up; }
+  bool is_dialer() const { return !options_.expected.empty(); }
+  /// The host that is dialed, or that the peer says it is; empty while it said nothing.
+  const std::string& host() const { return is_dialer() ? options_.expected : claimed_; }
+  /// The peer's address, for people.
+  const std::string& remote() const { return remote_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  enum class Stage { connect, handshake, hello, up, bye, closed };
+
+  void begin();
+  void handshaken();
+  void read();
+  void handle(PeerFrame frame);
+  Result<void> check(const PeerHello& hello);
+  void take_hello(const PeerFrame& frame);
+  void write();
+  bool choose();
+  void written();
+  void await(Clock::duration patience);
+  void tick();
+  void end(const Error& error);
+  void refuse(const Error& error);
+  void drain();
+  bool is_live() const { return stage_ != Stage::closed; }
+
+  /// Reads or writes through TLS, where there is TLS.
+  template <typename Action>
+  void on_stream(Action action);
+
+  Tcp::socket socket_;
+  std::optional<boost::asio::ssl::stream<Tcp::socket&>> tls_;
+  boost::asio::steady_timer timer_;
+  LinkOwner& owner_;
+  const LinkOptions options_;
+  Stage stage_ = Stage::connect;
+  std::string claimed_, remote_;
+
+  PeerFrameReader reader_;
+  std::string sink_;  ///< For what arrives while it says bye.
+  Clock::time_point received_ = {}, next_ping_ = {};
+  ClockOffset clock_;
+
+  /// What waits to be written before any message, at most one of each: so a peer that asks much and
+  /// reads little costs nothing.
+  std::string first_;  ///< Hello or bye.
+  bool ping_due_ = false;
+  std::optional<std::pair<Time, Time>> pong_due_;  ///< The ping's time, and when it came.
+  /// What is being written.
+  bool writing_ = false;
+  std::string head_;
+  std::optional<PeerMessage> message_;
+};
+
+/// Without control characters, and not longer than `most`: what a stranger said may be shown.
+std::string printable(std::string_view text, std::size_t most = 500);
+
+}  // namespace vmirror
