@@ -38,6 +38,7 @@ json::object to_json(const MigrationHalf& half) {
   for (const auto& [name, time] : kTimes) out[name] = or_null(half.*time);
   out["mirrored"] = half.mirrored;
   out["postcopy"] = half.postcopy;
+  out["complete"] = half.complete;
   out["port_frames"] = or_null(half.port_frames);
   out["copied_frames"] = or_null(half.copied_frames);
   out["duplicates"] = half.duplicates;
@@ -132,6 +133,7 @@ Result<MigrationHalf> half_from_json(const json::value& value, const char* where
   for (const auto& [name, time] : kTimes) in.number(name, half.*time);
   in.flag("mirrored", half.mirrored);
   in.flag("postcopy", half.postcopy);
+  in.flag("complete", half.complete);
   in.number("port_frames", half.port_frames);
   in.number("copied_frames", half.copied_frames);
   in.number("duplicates", half.duplicates);
@@ -191,15 +193,24 @@ json::object to_json(const MigrationRecord& r) {
           {"destination", to_json(r.destination)}};
 }
 
-Result<MigrationRecord> record_from_json(std::string_view text) {
+Result<json::value> parse_bounded(std::string_view text) {
   if (text.size() > kMaxRecordJson)
     return fail(Error::Kind::exhausted, "a record of " + std::to_string(text.size()) + " bytes",
                 "migration record");
   boost::system::error_code error;
   json::parse_options options;
   options.max_depth = 8;
-  const json::value value = json::parse(text, error, {}, options);
+  json::value value = json::parse(text, error, {}, options);
   if (error) return fail(Error::Kind::invalid, error.message(), "migration record");
+  return value;
+}
+
+Result<MigrationRecord> record_from_json(std::string_view text) {
+  return parse_bounded(text).and_then(
+      [](const json::value& value) { return record_from_json(value); });
+}
+
+Result<MigrationRecord> record_from_json(const json::value& value) {
   MigrationRecord record;
   Members in(value, "migration record");
   in.text("id", record.id);
@@ -207,7 +218,7 @@ Result<MigrationRecord> record_from_json(std::string_view text) {
   in.text("vm_uuid", record.vm_uuid);
   in.word("state", record.state, MigrationState::lost);
   in.number("clock_offset_ns", record.clock_offset);
-  if (record.id.empty() || record.vm_uuid.empty()) in.wrong("id");
+  if (record.id.empty()) in.wrong("id");
   if (in.error) return tl::unexpected(*in.error);
   const json::object& object = value.get_object();
   const auto member = [&](const char* key) {

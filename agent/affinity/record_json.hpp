@@ -29,5 +29,9 @@ constexpr std::size_t kMaxRecordText = 512;       ///< Bytes of a name or note.
 /// Reads what to_json wrote: the part for people is computed anew from the halves.
 /// Error::Kind::invalid: not such an object; exhausted: past a bound.
 Result<MigrationRecord> record_from_json(std::string_view text);
+Result<MigrationRecord> record_from_json(const boost::json::value& value);
+
+/// Text that should be one JSON object of that kind, within kMaxRecordJson and 8 levels.
+Result<boost::json::value> parse_bounded(std::string_view text);
 
 }  // namespace vmirror

@@ -47,17 +47,23 @@ struct MigrationHalf {
   std::optional<Time> port_removed;    ///< Source: its last port is.
   bool mirrored = false;               ///< A policy wanted its NICs here.
   bool postcopy = false;
-  /// Of the guest's frames in this half's share of the migration: what its port counted, what the
-  /// engine received. None where the port's counters can't be read at once (an appliance VM).
+  bool complete = false;  ///< Its agent has told all that it will.
+  /// Of the guest's frames in this half's share of the migration, from its beginning to the guest's
+  /// suspension, or a second after its resumption: what its ports counted, and how many of these
+  /// the engine received (agent/affinity/frame_ledger.hpp says which frames count). None where they
+  /// can't be told: port counters that can't be read at once (an appliance VM), copies that go
+  /// elsewhere or are of some frames only, counters that began anew.
   std::optional<std::uint64_t> port_frames, copied_frames;
-  /// Copies received here while the guest ran on the other host.
+  /// Copies received here while the guest ran on the other host: on the destination before it
+  /// resumed, on the source after it was suspended.
   std::uint64_t duplicates = 0;
   std::vector<std::string> notes;  ///< What was lost or is not known, in words.
   bool operator==(const MigrationHalf&) const = default;
 };
 
 struct MigrationRecord {
-  std::string id;  ///< "UUID@TIME": made by who began it, the same on both hosts.
+  /// "UUID@TIME": made by who began it. Where both agents began one, the one that sorts first.
+  std::string id;
   std::string vm_name, vm_uuid;
   MigrationState state = MigrationState::running;
   MigrationHalf source, destination;  ///< A half's `host` is empty while nobody told it.

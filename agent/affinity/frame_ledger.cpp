@@ -1,0 +1,95 @@
+#include "agent/affinity/frame_ledger.hpp"
+
+#include <algorithm>
+
+namespace vmirror {
+namespace {
+
+std::int64_t less(std::uint64_t a, std::uint64_t b) {
+  return static_cast<std::int64_t>(a) - static_cast<std::int64_t>(b);
+}
+
+std::uint64_t at_least_0(std::int64_t n) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, n));
+}
+
+}  // namespace
+
+bool FrameLedger::follow(const GuestCounters& reading) {
+  if (reading.port) {
+    if (last_port_ && (reading.port->out_frames < last_port_->out_frames ||
+                       reading.port->in_frames < last_port_->in_frames))
+      reset_ = true;
+    if (!first_port_) first_port_ = reading.port;
+    last_port_ = reading.port;
+  }
+  if (!reading.copied) {
+    // A NIC that is watched from now on begins at 0, as its port is now.
+    if (reading.port && !last_copied_) {
+      const Difference start{-less(reading.port->out_frames, 0), -less(reading.port->in_frames, 0)};
+      if (!high_) high_ = low_ = start;
+    }
+    return false;
+  }
+  if (last_copied_ &&
+      (reading.copied->out < last_copied_->out || reading.copied->in < last_copied_->in))
+    reset_ = true;
+  if (!last_copied_ && !high_) base_copied_ = *reading.copied;
+  last_copied_ = reading.copied;
+  return reading.port.has_value();
+}
+
+void FrameLedger::before(const GuestCounters& reading) {
+  const bool both = follow(reading);
+  if (reading.copied) before_copied_ = *reading.copied;
+  if (!both) return;
+  const Difference now{less(reading.copied->out, reading.port->out_frames),
+                       less(reading.copied->in, reading.port->in_frames)};
+  if (!high_) high_ = low_ = now;
+  high_ = Difference{std::max(high_->out, now.out), std::max(high_->in, now.in)};
+  low_ = Difference{std::min(low_->out, now.out), std::min(low_->in, now.in)};
+}
+
+void FrameLedger::after(const GuestCounters& reading) {
+  const bool both = follow(reading);
+  if (reading.copied && end_port_) {
+    const Difference generous{less(reading.copied->out, end_port_->out_frames),
+                              less(reading.copied->in, end_port_->in_frames)};
+    end_generous_ = end_generous_ ? Difference{std::max(end_generous_->out, generous.out),
+                                               std::max(end_generous_->in, generous.in)}
+                                  : generous;
+  }
+  if (reading.port) end_port_ = reading.port;
+  if (!both) return;
+  const Difference now{less(reading.copied->out, reading.port->out_frames),
+                       less(reading.copied->in, reading.port->in_frames)};
+  end_ = end_ ? Difference{std::max(end_->out, now.out), std::max(end_->in, now.in)} : now;
+}
+
+std::optional<FrameLedger::Result> FrameLedger::result() const {
+  if (reset_ || !high_ || !first_port_ || !(end_ || end_generous_)) return {};
+  const Difference sure = end_ ? *end_ : *end_generous_;
+  const Difference generous{std::max(sure.out, end_generous_ ? end_generous_->out : sure.out),
+                            std::max(sure.in, end_generous_ ? end_generous_->in : sure.in)};
+  Result result;
+  result.port_frames = at_least_0(less(last_port_->out_frames, first_port_->out_frames)) +
+                       at_least_0(less(last_port_->in_frames, first_port_->in_frames));
+  const std::uint64_t lost_out = at_least_0(high_->out - generous.out);
+  // What waits in the tap is copied and not yet counted by it: so the lowest is the one to trust.
+  const std::uint64_t lost_in = at_least_0(low_->in - generous.in);
+  result.copied_frames = at_least_0(less(result.port_frames, lost_out + lost_in));
+  result.uncertain = at_least_0(high_->out - sure.out) - lost_out;
+  return result;
+}
+
+std::uint64_t FrameLedger::duplicates(bool on_destination) const {
+  if (reset_) return 0;
+  if (on_destination)
+    return at_least_0(less(before_copied_.out, base_copied_.out)) +
+           at_least_0(less(before_copied_.in - before_copied_.in_group,
+                           base_copied_.in - base_copied_.in_group));
+  if (!end_ || !high_) return 0;
+  return at_least_0(end_->out - high_->out) + at_least_0(end_->in - high_->in);
+}
+
+}  // namespace vmirror

@@ -1,0 +1,80 @@
+#include "agent/affinity/guest_view.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace vmirror {
+namespace {
+
+std::string key_of(const std::string& uuid, const std::string& interface_id) {
+  if (!uuid.empty()) return uuid;
+  return interface_id.empty() ? std::string() : "nic " + interface_id;
+}
+
+}  // namespace
+
+std::string GuestView::key() const {
+  return key_of(uuid, interface_ids.empty() ? std::string() : interface_ids.front());
+}
+
+GuestView view_of(std::span<const Location> at, std::span<const SessionStatus> sessions,
+                  const Guest* guest) {
+  GuestView view;
+  if (guest != nullptr) {
+    view.uuid = guest->uuid;
+    view.name = guest->name;
+    view.state = guest->state;
+  }
+  std::size_t counted = 0;
+  for (const Location& nic : at) {
+    if (nic.presence == Presence::gone) continue;
+    ++view.ports;
+    if (view.uuid.empty()) view.uuid = nic.vm_uuid;
+    if (view.name.empty()) view.name = nic.vm_name;
+    if (!nic.interface_id.empty()) view.interface_ids.push_back(nic.interface_id);
+    view.incoming = view.incoming || nic.presence == Presence::incoming;
+    const bool to_engine = std::ranges::any_of(sessions, [&nic](const SessionStatus& s) {
+      return s.switch_name == nic.switch_name && s.port == nic.port && s.target == "local" &&
+             s.direction == Direction::both && !s.selective;
+    });
+    if (to_engine) ++counted;
+  }
+  std::ranges::sort(view.interface_ids);
+  view.in_place = true;
+  for (const SessionStatus& s : sessions) {
+    if (s.in_place) ++view.mirrors;
+    if (s.state == SessionState::draining) continue;
+    view.wanted = true;
+    view.in_place = view.in_place && s.in_place;
+  }
+  view.in_place = view.in_place && view.wanted;
+  view.countable = view.ports > 0 && counted == view.ports;
+  return view;
+}
+
+std::vector<GuestView> views(std::span<const Location> at, std::span<const SessionStatus> sessions,
+                             const Guests* guests) {
+  std::map<std::string, std::pair<Locations, std::vector<SessionStatus>>> by_key;
+  std::map<std::pair<std::string, std::string>, std::string> key_of_port;
+  for (const Location& nic : at) {
+    const std::string key = key_of(nic.vm_uuid, nic.interface_id);
+    if (key.empty() || nic.presence == Presence::gone) continue;
+    by_key[key].first.push_back(nic);
+    key_of_port[{nic.switch_name, nic.port}] = key;
+  }
+  for (const SessionStatus& s : sessions)
+    if (const auto it = key_of_port.find({s.switch_name, s.port}); it != key_of_port.end())
+      by_key[it->second].second.push_back(s);
+  std::vector<GuestView> out;
+  for (const auto& [key, of] : by_key) {
+    const Guest* guest = nullptr;
+    if (guests != nullptr)
+      if (const auto it = guests->by_uuid.find(key); it != guests->by_uuid.end())
+        guest = it->second.get();
+    out.push_back(view_of(of.first, of.second, guest));
+  }
+  return out;
+}
+
+}  // namespace vmirror

@@ -1,0 +1,42 @@
+// What this host shows of one guest at one time: its ports, and its mirrors. Pure.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/model/guest.hpp"
+#include "agent/model/location.hpp"
+#include "agent/model/status.hpp"
+
+namespace vmirror {
+
+struct GuestView {
+  std::string uuid, name;                  ///< Empty where nobody told it.
+  std::vector<std::string> interface_ids;  ///< Sorted.
+  std::optional<GuestState> state;         ///< None: no hypervisor tells.
+  std::size_t ports = 0;                   ///< On this host's switches.
+  bool incoming = false;                   ///< One of its ports is.
+  bool wanted = false;                     ///< A policy wants some NIC of it mirrored.
+  bool in_place = false;                   ///< All mirrors that are wanted were read back.
+  std::size_t mirrors = 0;                 ///< Of its ports, on the switch.
+  /// Each frame of each NIC is copied to the engine of this agent: they can be counted.
+  bool countable = false;
+  bool operator==(const GuestView&) const = default;
+
+  /// Who it is: the UUID, else "nic " and the first interface id; empty: nobody that can migrate.
+  std::string key() const;
+};
+
+/// Of one guest: `at` are its locations (not the gone ones), `sessions` those of their ports,
+/// `guest` the hypervisor's word, which may be null. Any order.
+GuestView view_of(std::span<const Location> at, std::span<const SessionStatus> sessions,
+                  const Guest* guest);
+
+/// The same of all guests of this host that have a port, by key; those without a key are left out.
+/// For a whole reading: O((locations + sessions) log n).
+std::vector<GuestView> views(std::span<const Location> at, std::span<const SessionStatus> sessions,
+                             const Guests* guests);
+
+}  // namespace vmirror

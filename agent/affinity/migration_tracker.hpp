@@ -1,0 +1,200 @@
+// Makes the records of migrations (agent/model/migration.hpp): one state machine for each agent. It
+// is told what is seen, each with its time, and answers with what to do; it reads no clock, no
+// counter and no file.
+//
+//   guest views, libvirt's events, counters, peers' messages, losses, time
+//        |
+//        v                                      +-- Send, HandOver, LetGo -> other agent, engine
+//   [ tracker: open records, finished ones ] ---+-- ReadCounters, RestartFirstFrame -> engine
+//                                               +-- Changed -> journal, API; Finished -> EVE,
+//                                               metric
+//
+// On the destination a record begins when the guest is incoming, on the source when a peer asks for
+// the guest or libvirt tells that it is copied or suspended. A half is complete once its host has
+// nothing more to tell; a record is finished once both are, or the other one will not be known.
+// What is told may come twice, late or never: views show states and mend lost events, at the price
+// of the moment, which is noted then.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/affinity/frame_ledger.hpp"
+#include "agent/affinity/guest_view.hpp"
+#include "agent/affinity/migration_message.hpp"
+#include "agent/model/guest.hpp"
+#include "agent/model/migration.hpp"
+
+namespace vmirror {
+
+struct TrackerOptions {
+  std::string host;                               ///< This host.
+  std::vector<std::string> peers;                 ///< The other hosts whose agents are configured.
+  bool hypervisor = false;                        ///< Somebody tells GuestEvents.
+  std::size_t open = 64, kept = 256, notes = 16;  ///< Records; notes of a half.
+  Time read_every = 250 * kMillisecond;           ///< Counters, while the guest is copied.
+  Time settle = 300 * kMillisecond;  ///< After the suspension the last counters are read.
+  Time run_in = kSecond;             ///< After the resumption the last counters are read.
+  Time linger = 5 * kSecond;         ///< For ports and mirrors to go after the guest did.
+  Time patience = 10 * kSecond;      ///< For the other half, once this one is complete.
+  Time longest = 3600 * kSecond;     ///< A migration that takes longer is lost sight of.
+};
+
+// ---- Actions
+
+/// To one agent, or with `to` empty to all that are up.
+struct SendMigration {
+  std::string to;
+  MigrationMessage message;
+};
+/// Read the guest's counters now, engine first, then its ports, and tell them with `counters`.
+struct ReadCounters {
+  std::string guest;  ///< GuestView::key()
+};
+/// Engine::restart_first_out of the guest's NICs: frames of it were seen before it ran here.
+struct RestartFirstFrame {
+  std::string guest;
+};
+/// Take what the engine knows of the guest and send it to that host's agent; then `handed_over`.
+/// On the source, once the guest is suspended and the destination's agent is known.
+struct HandOverGuest {
+  std::string guest, id, to;
+};
+/// Engine::let_go: the guest left, or did not come after all.
+struct LetGuestGo {
+  std::string guest;
+};
+/// Publish the record, and write it to the journal.
+struct RecordChanged {
+  MigrationRecord record;
+  std::string replaces;  ///< The id that it had before, which is to be forgotten; empty: none.
+};
+/// The record is finished: EVE event, metric. Once for each record; a half that comes later is a
+/// RecordChanged.
+struct RecordFinished {
+  MigrationRecord record;
+};
+using TrackerAction = std::variant<SendMigration, ReadCounters, RestartFirstFrame, HandOverGuest,
+                                   LetGuestGo, RecordChanged, RecordFinished>;
+using TrackerActions = std::vector<TrackerAction>;
+
+struct TrackerCounters {
+  std::size_t open = 0, kept = 0;  ///< Of TrackerOptions::open, ::kept.
+  std::uint64_t refused = 0;       ///< Migrations without a record: too many were open.
+  std::uint64_t dropped = 0;       ///< Finished records that made room.
+  std::uint64_t notes_dropped = 0;
+  std::uint64_t ignored = 0;  ///< Messages and events that belong to nothing known.
+  std::map<MigrationState, std::uint64_t> finished;
+};
+
+/// One thread. Every function answers what to do now, in this order.
+class MigrationTracker {
+ public:
+  explicit MigrationTracker(TrackerOptions options) : options_(std::move(options)) {}
+
+  // -- at the agent's start, in this order --
+  /// The journal's records: what was open goes on, with a note that the agent was down from
+  /// `alive` (its last sign of life) until now.
+  TrackerActions restore(std::vector<MigrationRecord> records, Time alive, Time now);
+  /// All guests that are here were told once: what appears from now on is new.
+  TrackerActions ready(Time now);
+
+  // -- what is seen here --
+  /// The guest's ports, mirrors or state are like this now. A guest is told when its view changed,
+  /// and once with no ports when the last of them went. Repeating it changes nothing.
+  TrackerActions view(const GuestView& view, Time now);
+  /// Of libvirt; before the view that shows its effect.
+  TrackerActions event(const GuestEvent& event);
+  TrackerActions counters(const std::string& guest, const GuestCounters& reading, Time now);
+  /// libvirt, or the switch, can't be read since now, or again.
+  TrackerActions hypervisor(bool readable, Time now);
+  TrackerActions switches(bool readable, Time now);
+
+  // -- the other agents --
+  TrackerActions peer_up(const std::string& host, Time now);
+  TrackerActions peer_down(const std::string& host, Time now);
+  TrackerActions message(const std::string& host, const MigrationMessage& message, Time now);
+  /// The peer's clock less ours, as the link estimates it (PeerStatus::clock_offset).
+  void clock_offset(const std::string& host, std::optional<Time> offset);
+  /// What became of a handover: on the source when it was sent or failed, on the destination when
+  /// it was given to the engine. `id` is the record's.
+  TrackerActions handed_over(const std::string& id, const HandoverResult& result, Time now);
+
+  /// Time has passed. Due at `wake()`; earlier calls do nothing.
+  TrackerActions tick(Time now);
+  std::optional<Time> wake() const;
+
+  /// All records, oldest first: the finished ones, then the open ones.
+  std::vector<MigrationRecord> records() const;
+  /// Keys (UUIDs) of guests that migrate now.
+  std::vector<std::string> migrating() const;
+  TrackerCounters counters() const;
+
+ private:
+  struct Open {
+    std::string guest;
+    bool source = false;
+    bool tentative = false;  ///< Nobody but a new port says so: not shown until a peer does.
+    MigrationRecord record;
+    std::vector<std::string> interface_ids;
+    FrameLedger ledger;
+    bool counted = true;     ///< The ledger saw all of it.
+    bool countable = false;  ///< As GuestView; once it was.
+    bool restored = false;   ///< By `restore`, and its guest was not told since.
+    bool had_ports = false, had_mirrors = false, coming = false;
+    bool left = false, handed = false, let_go = false, dirty = false;
+    Time began = 0, next_read = 0;
+    std::optional<Time> passed;   ///< The guest runs here (destination).
+    std::optional<Time> outcome;  ///< Since then record.state is more than running, as seen here.
+    std::optional<Time> completed, unmirrored;
+    std::string replaces;
+    MigrationHalf& half() { return source ? record.source : record.destination; }
+    MigrationHalf& other() { return source ? record.destination : record.source; }
+    const MigrationHalf& half() const { return source ? record.source : record.destination; }
+    const MigrationHalf& other() const { return source ? record.destination : record.source; }
+  };
+
+  Open* find(const std::string& guest, bool source);
+  Open* find_for(const MigrationMessage& message);
+  Open* begin(const std::string& guest, bool source, Time now);
+  void note(Open& open, std::string text);
+  void conclude(Open& open, MigrationState state, Time now);
+  void look(Open& open, const GuestView& view, Time now);
+  void look_source(Open& open, const GuestView& view, Time now);
+  void look_destination(Open& open, const GuestView& view, Time now);
+  void event_source(Open& open, const GuestEvent& event);
+  void event_destination(Open& open, const GuestEvent& event);
+  bool is_late(const GuestEvent& event) const;
+  void take(Open& open, const std::string& host, const MigrationMessage& message, Time now);
+  bool take_late(const std::string& host, const MigrationMessage& message);
+  void step(Open& open, Time now);
+  void read(Open& open, Time now);
+  void complete(Open& open, Time now);
+  bool other_half_is_due(Open& open, Time now);
+  bool peer_may_tell(const Open& open) const;
+  void loss(std::optional<Time>& since, bool readable, const char* what, Time now);
+  MigrationMessage message_of(const Open& open, bool asks) const;
+  void send(const Open& open);
+  TrackerActions flush(Time now);
+
+  TrackerOptions options_;
+  std::map<std::string, GuestView> views_;  ///< Guests with ports here, by key.
+  std::deque<Open> open_;
+  std::deque<MigrationRecord> finished_;
+  std::map<std::string, Time> finished_at_;  ///< By id, of finished_.
+  std::set<std::string> up_;
+  std::map<std::string, Time> down_since_;
+  std::map<std::string, Time> offsets_;
+  std::optional<Time> no_hypervisor_, no_switches_;
+  bool ready_ = false;
+  TrackerActions actions_;
+  TrackerCounters counters_;
+};
+
+}  // namespace vmirror
