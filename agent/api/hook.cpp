@@ -26,7 +26,7 @@ HttpResponse answer_hook(const HookHandler& handler, const HttpRequest& request)
     return plain(400, "name `operation` and `guest`");
   call.xml = request.body;
   const HookAnswer answer = handler ? handler(call) : HookAnswer{};
-  constexpr int kStatus[] = {200, 202, 409};
+  constexpr int kStatus[] = {200, 202, 409, 503};
   return plain(kStatus[static_cast<int>(answer.kind)], answer.reason);
 }
 

@@ -6,6 +6,7 @@
 //   202 and the reason   not yet: ask again
 //   409 and the reason   refuse the guest's start, or its coming here
 //   400 and the reason   no such call
+//   503 and the reason   the agent can't tell: as if it did not answer
 //
 // Bodies of answers are one line of text/plain. The answer comes at once; it is the hook that
 // waits.
@@ -27,7 +28,7 @@ struct HookCall {
 };
 
 struct HookAnswer {
-  enum class Kind : std::uint8_t { go_on, not_yet, refuse } kind = Kind::go_on;
+  enum class Kind : std::uint8_t { go_on, not_yet, refuse, unknown } kind = Kind::go_on;
   std::string reason;  ///< One line for people; empty for go_on.
   bool operator==(const HookAnswer&) const = default;
 };

@@ -88,8 +88,9 @@ HttpHandler api_routes(ApiBackend backend) {
   routes.push_back({"DELETE", "/v1/policies/", named(backend.drop_policy)});
   routes.push_back({"POST", "/v1/prune", plain(backend.prune)});
 
-  return [routes = std::move(routes)](const HttpRequest& request) {
+  return [routes = std::move(routes), hook = backend.hook](const HttpRequest& request) {
     const std::string path = path_of(request.target);
+    if (path == "/v1/hook" && request.method == "POST") return answer_hook(hook, request);
     bool known = false;
     for (const Route& route : routes) {
       const bool takes_argument = route.path.back() == '/';

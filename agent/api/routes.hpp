@@ -13,6 +13,7 @@
 //   PUT    /v1/policies         keeps the policy in the body; {"policy", "file"}
 //   DELETE /v1/policies/NAME    forgets it
 //   POST   /v1/prune            removes what is owned but not asked for; {"steps": [...]}
+//   POST   /v1/hook             asked by the hypervisor's hook; in plain text, see hook.hpp
 //
 // A failure is {"error": {"kind", "what", "where", "remedy"}} with a status that suits the kind.
 #pragma once
@@ -21,6 +22,7 @@
 #include <functional>
 #include <string>
 
+#include "agent/api/hook.hpp"
 #include "agent/api/http.hpp"
 #include "agent/model/status.hpp"
 #include "plugin/api/model.hpp"
@@ -39,6 +41,7 @@ struct ApiBackend {
   std::function<Answer(const std::string& yaml)> put_policy;
   std::function<Answer(const std::string& name)> drop_policy;
   std::function<Answer()> prune;
+  HookHandler hook = {};  ///< agent/api/hook.hpp
 };
 
 /// The handler of these paths. Unknown paths are 404, wrong methods 405.

@@ -10,12 +10,13 @@
 namespace vmirror {
 namespace {
 
-Reconciler make_reconciler(const ControlOptions& options, const Driver& driver) {
-  return {options.reconciler,
-          [host = options.host](const Observed& world) { return locate(world, nullptr, host); },
-          [&driver](const Desired& desired, const Observed& world) {
-            return driver.realise(desired, world);
-          }};
+Reconciler make_reconciler(const ControlOptions& options, const Driver& driver,
+                           const GuestPorts& guests) {
+  const auto locate_port = [host = options.host, &guests](const std::string& switch_name,
+                                                          const Port& port) {
+    return locate(host, switch_name, port, guests.guest_of(switch_name, port));
+  };
+  return {options.reconciler, locate_port, driver.realiser()};
 }
 
 }  // namespace
@@ -24,7 +25,7 @@ struct Control::State {
   State(ControlOptions o, std::unique_ptr<Driver> d)
       : options(std::move(o)),
         driver(std::move(d)),
-        reconciler(make_reconciler(options, *driver)) {}
+        reconciler(make_reconciler(options, *driver, guest_ports)) {}
 
   // What other threads put in; guarded by `mutex`.
   mutable std::mutex mutex;
@@ -40,7 +41,8 @@ struct Control::State {
 
   const ControlOptions options;
   std::unique_ptr<Driver> driver;
-  Reconciler reconciler;  ///< The thread's alone.
+  GuestPorts guest_ports;  ///< The thread's alone.
+  Reconciler reconciler;   ///< The thread's alone.
   std::uint64_t taken =
       0;  ///< Of what was put in, what the reconciler was told. The thread's alone.
   std::thread thread;
@@ -58,7 +60,10 @@ struct Control::State {
   /// Tells the reconciler what came in. Called with the lock.
   void take_mail() {
     if (policies) reconciler.set_policies(*std::exchange(policies, std::nullopt));
-    if (guests) reconciler.set_guests(*std::exchange(guests, std::nullopt));
+    if (guests) {
+      const auto changed = guest_ports.update(*std::exchange(guests, std::nullopt));
+      reconciler.relocate(changed.uuids, changed.devices);
+    }
     if (evidence) reconciler.set_evidence(*std::exchange(evidence, std::nullopt));
     if (std::exchange(hinted, false)) reconciler.hint();
     taken = put_in;
@@ -153,6 +158,10 @@ std::shared_ptr<const ControlSnapshot> Control::settle(std::chrono::milliseconds
 
 std::string_view Control::driver_name() const {
   return state_->driver->name();
+}
+
+Realisation Control::realise(const Desired& desired, const Observed& observed) const {
+  return state_->driver->realise(desired, observed);  // Pure, so that any thread may ask.
 }
 
 Result<void> Control::remove_all(std::chrono::milliseconds patience) {

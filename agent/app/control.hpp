@@ -39,8 +39,8 @@ class Control {
 
   void set_policies(std::vector<Policy> policies);
   void set_evidence(Evidence evidence);
-  /// What the hypervisor says of the guests from now on. A guest that is the same object as in the
-  /// call before costs nothing. Null: nobody tells.
+  /// What the hypervisor says of the guests from now on; null: nobody tells. Of a guest that is the
+  /// same object as in the call before nothing is done.
   void set_guests(std::shared_ptr<const Guests> guests);
   /// Look again, now.
   void hint();
@@ -49,6 +49,8 @@ class Control {
   /// what is known then.
   std::shared_ptr<const ControlSnapshot> settle(std::chrono::milliseconds patience);
   std::string_view driver_name() const;
+  /// What the driver would make of it; changes nothing.
+  Realisation realise(const Desired& desired, const Observed& observed) const;
 
   /// Takes everything that is ours off the switch and ends the thread. Waits at most `patience`;
   /// then Error::Kind::unreachable, or what the switch last said: things are left behind.

@@ -21,13 +21,17 @@
 #include <mutex>
 
 #include "agent/api/routes.hpp"
+#include "agent/app/admission.hpp"
 #include "agent/app/control.hpp"
+#include "agent/app/guest_book.hpp"
 #include "agent/app/inputs.hpp"
 #include "agent/app/policy_store.hpp"
+#include "agent/app/requirements_file.hpp"
 #include "agent/app/status.hpp"
 #include "agent/engine/worker.hpp"
 #include "agent/export/eve.hpp"
 #include "agent/libvirt/connection.hpp"
+#include "agent/libvirt/domain_xml.hpp"
 
 namespace vmirror {
 
@@ -73,7 +77,9 @@ struct Daemon::State {
 
   // The control side, in the policies' order.
   std::unique_ptr<PolicyStore> policies;
-  std::unique_ptr<Control> control;  ///< Null: this daemon drives no switch.
+  std::optional<std::vector<Policy>> in_force;  ///< None: no good set was read yet.
+  std::unique_ptr<Control> control;             ///< Null: this daemon drives no switch.
+  GuestBook guests{[this](std::shared_ptr<const Guests> g) { control->set_guests(std::move(g)); }};
   std::unique_ptr<Libvirt> libvirt;  ///< Null: this daemon asks no hypervisor.
   std::shared_ptr<const MirrorIndex> index;
   CoverageLog coverage;
@@ -97,6 +103,8 @@ struct Daemon::State {
   HttpResponse metrics_answer();
   template <typename Make>
   auto view(Make make);
+  void use(std::vector<Policy> all);
+  HookAnswer on_hook(const HookCall& call);
   void on_round();
   void on_change(const RoundChanges& changes);
   void pair_counters();
@@ -163,10 +171,10 @@ Result<void> Daemon::State::open_control() {
     libvirt = Libvirt::start(
         {.uri = config.libvirt->uri,
          .on_guests =
-             [this](std::shared_ptr<const Guests> g) { control->set_guests(std::move(g)); },
+             [this](std::shared_ptr<const Guests> g) { guests.told(std::move(g), wall_clock()); },
          .on_event = {}});
   policies = std::make_unique<PolicyStore>(
-      io, config.policies, [this](std::vector<Policy> all) { control->set_policies(all); });
+      io, config.policies, [this](std::vector<Policy> all) { use(std::move(all)); });
   return {};
 }
 
@@ -218,8 +226,8 @@ ApiBackend Daemon::State::backend() {
   b.sessions = [this]() -> Answer { return sessions_json(*control_now()); };
   b.locations = [this]() -> Answer { return locations_json(*control_now()); };
   b.migrations = [this](const std::string&) -> Answer {
-    return fail(Error::Kind::unsupported, "this daemon keeps no records of migrations",
-                config.host, "");
+    return fail(Error::Kind::unsupported, "this daemon keeps no records of migrations", config.host,
+                "");
   };
   b.assets = [this]() -> Answer { return assets_json(*engine->snapshot()); };
   b.flows = [this]() -> Answer { return flows_json(*engine->snapshot()); };
@@ -254,6 +262,7 @@ ApiBackend Daemon::State::backend() {
     // The daemon does so all the time: look once more, and tell what is left to do.
     return plan_json(*control->settle(kSettle));
   };
+  b.hook = [this](const HookCall& call) { return on_hook(call); };
   return b;
 }
 
@@ -263,6 +272,31 @@ HttpResponse Daemon::State::metrics_answer() {
 }
 
 // ---- What happens
+
+/// The hook is told before the switch is, so that it never knows of less.
+void Daemon::State::use(std::vector<Policy> all) {
+  in_force = std::move(all);
+  if (const auto saved = save_requirements(requirements_path(config.state), *in_force); !saved)
+    spdlog::error("for the hook: {}", saved.error().text());
+  control->set_policies(*in_force);
+}
+
+HookAnswer Daemon::State::on_hook(const HookCall& call) {
+  if (!control) return {HookAnswer::Kind::unknown, "this daemon drives no switch"};
+  const auto guest = parse_domain(call.xml);
+  const Time now = wall_clock();
+  if (guest) guests.announced(call.operation, *guest, now);
+  if (!in_force) return {HookAnswer::Kind::unknown, "the policies can't be read"};
+  const auto known = control->snapshot();
+  const auto realise = [this](const Desired& d, const Observed& o) {
+    return control->realise(d, o);
+  };
+  HookAnswer said =
+      answer({*in_force, *known, realise, config.monitor_nic, now}, call.operation, guest);
+  if (said.kind == HookAnswer::Kind::refuse)
+    spdlog::warn("guest {} is refused at {}: {}", call.guest, call.operation, said.reason);
+  return said;
+}
 
 /// News of the control side: the log, the engine's mirror index, coverage, evidence.
 void Daemon::State::on_round() {

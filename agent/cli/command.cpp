@@ -9,9 +9,9 @@ namespace vmirror {
 namespace json = boost::json;
 
 const std::vector<AddCommand>& commands() {
-  static const std::vector<AddCommand> all{add_status, add_sessions, add_locations, add_migrations,
-                                           add_assets, add_flows,    add_explain,   add_plan,
-                                           add_apply,  add_dissect,  add_analyze,   add_drivers};
+  static const std::vector<AddCommand> all{
+      add_status, add_sessions, add_locations, add_migrations, add_assets,  add_flows, add_explain,
+      add_plan,   add_apply,    add_dissect,   add_analyze,    add_drivers, add_hook};
   return all;
 }
 

@@ -62,5 +62,6 @@ void add_apply(CLI::App& app, CommandContext& context, int& exit);
 void add_dissect(CLI::App& app, CommandContext& context, int& exit);
 void add_analyze(CLI::App& app, CommandContext& context, int& exit);
 void add_drivers(CLI::App& app, CommandContext& context, int& exit);
+void add_hook(CLI::App& app, CommandContext& context, int& exit);
 
 }  // namespace vmirror

@@ -60,7 +60,8 @@ Word ask(const HookSettings& settings, const std::string& request, HookClock::ti
     if (reply && reply->status == 202) {
       word = {Word::Is::refuse, reply->body};
     } else if (reply) {
-      return {Word::Is::no_answer, "it answers " + std::to_string(reply->status)};
+      return {Word::Is::no_answer,
+              "it answers " + std::to_string(reply->status) + " " + reply->body};
     } else if (word.is == Word::Is::no_answer) {  // What it said of the mirrors tells more.
       word.reason = reply.error().text();
     }
@@ -117,9 +118,9 @@ HookOutcome run_hook(const HookInvocation& call, const HookSettings& settings, i
     case Word::Is::no_answer:
       break;
   }
-  if (!required.policy) return {false, tidy(who + "goes on, no agent: " + word.reason)};
+  if (!required.policy) return {false, tidy(who + "goes on without the agent: " + word.reason)};
   return {true, tidy(who + "policy `" + *required.policy +
-                     "` requires its mirror, and no agent answers: " + word.reason)};
+                     "` requires its mirror, and the agent can't be asked: " + word.reason)};
 }
 
 }  // namespace vmirror

@@ -1,6 +1,7 @@
 #include "agent/hook/settings.hpp"
 
 #include <charconv>
+#include <optional>
 
 namespace vmirror {
 namespace {
@@ -31,6 +32,14 @@ Result<void> check(const HookSettings& settings) {
   return {};
 }
 
+std::optional<std::chrono::milliseconds> milliseconds(std::string_view text) {
+  long out = 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, out);
+  if (text.empty() || read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return std::chrono::milliseconds(out);
+}
+
 }  // namespace
 
 Result<std::string> hook_file(const std::string& program, const HookSettings& settings) {
@@ -55,15 +64,13 @@ Result<HookSettings> parse_hook_file(std::string_view text) {
     const std::size_t space = line.find(' ');
     const std::string_view key = line.substr(0, space);
     const std::string_view value = space == line.npos ? "" : line.substr(space + 1);
-    long milliseconds = 0;
+    const auto time = milliseconds(value);
     if (key == "socket") {
       out.socket = value;
     } else if (key == "requirements") {
       out.requirements = value;
-    } else if (key == "timeout_ms" &&
-               std::from_chars(value.data(), value.data() + value.size(), milliseconds).ptr ==
-                   value.data() + value.size()) {
-      out.timeout = std::chrono::milliseconds(milliseconds);
+    } else if (key == "timeout_ms" && time) {
+      out.timeout = *time;
     } else {
       return fail(Error::Kind::invalid, "not a setting: " + std::string(line.substr(0, 100)),
                   "line " + std::to_string(number), "run `vmirror hook install` again");
