@@ -215,6 +215,8 @@ void Worker::pump() {
     constexpr auto kKernel = static_cast<std::size_t>(Drop::kernel);
     slot_.lost.store(pipeline_->counters().dropped[kKernel], std::memory_order_relaxed);
     if (!taken) return lost(taken.error());
+    // Before the frames that came after it was asked: a guest's state before its first frame.
+    if (slot_.asked.load(std::memory_order_acquire)) answer(*pipeline_);
     if (*taken > 0) {
       retry_ = milliseconds(0);
       pipeline_->process(std::span(batch).first(*taken));
