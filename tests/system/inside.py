@@ -2,10 +2,12 @@
 so that everything it starts is private and ends with it, however it ends.
 
     outside: run(SCRIPT, ARGUMENTS)  ->  unshare ... python3 SCRIPT ARGUMENTS --inside
-    inside:  enter(HOSTNAME)             mounts a private /run; SCRIPT is PID 1 in there
+    inside:  enter(HOSTNAME)             mounts a private /run; SCRIPT goes on as the child of PID 1
 
-When PID 1 ends, the kernel ends all that it started and takes the namespaces down. It ends when the
-process outside does, for whatever reason: they share a socket, the lifeline. `stay` cuts it.
+When PID 1 ends, the kernel ends all that it started and takes the namespaces down. It ends when SCRIPT
+does, and that when the process outside does, for whatever reason: they share a socket, the lifeline.
+`stay` cuts it. PID 1 only waits: for SCRIPT, and for what daemons leave to it (libvirt takes a guest
+for running while its process is a zombie).
 """
 
 import os
@@ -62,12 +64,27 @@ def enter(hostname):
                     ["mount", "-t", "tmpfs", "tmpfs", "/run"], ["ip", "link", "set", "lo", "up"],
                     ["hostname", hostname]):
         subprocess.run(command, check=True)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    _become_init()
     _lifeline = socket.socket(fileno=os.dup(0))
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     threading.Thread(target=_watch_lifeline, daemon=True).start()
     return outer_pid
+
+
+def _become_init():
+    """Returns in a new process. This one waits for all children, and ends as the new one does."""
+    script = os.fork()
+    if script == 0:
+        return
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):  # Whoever reads what SCRIPT prints sees its end.
+        os.dup2(null, number)
+    while True:
+        ended, status = os.wait()
+        if ended == script:
+            os._exit(os.waitstatus_to_exitcode(status) & 0xff)
 
 
 def _watch_lifeline():

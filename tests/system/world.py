@@ -72,11 +72,19 @@ def guest_port(name):
 class World:
     """All processes and namespaces; `directory` takes logs and what daemons keep."""
 
+    bridges = ("br0", "br-wan")  #: For the guests, and as the tunnels' underlay.
+    guests = GUESTS  #: Name -> address, MAC, UUID of the guests that are namespaces.
+    prefix = ()  #: Words before every command: they enter the namespaces of a host (cluster.py).
+
     def __init__(self, directory):
         self.directory = directory
         self.processes = {}
         for folder in (directory, "/run/openvswitch"):
             os.makedirs(folder, exist_ok=True)
+
+    def run(self, *command, **options):
+        """Runs a command where this world is; returns what it printed."""
+        return run(*self.prefix, *command, **options)
 
     # ---- Processes ----
 
@@ -88,8 +96,8 @@ class World:
         if netns:
             command = ("ip", "netns", "exec", netns, *command)
         with open(self.log_of(name), "ab") as log:
-            process = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
-                                       stdout=stdout or log, stderr=log)
+            process = subprocess.Popen([str(c) for c in (*self.prefix, *command)],
+                                       stdin=subprocess.DEVNULL, stdout=stdout or log, stderr=log)
         self.processes[name] = process
         return process
 
@@ -117,8 +125,7 @@ class World:
     def save_logs(self, prefix):
         """Copies the logs out of the private /run; returns the folder."""
         folder = tempfile.mkdtemp(prefix=prefix)
-        shutil.copytree(self.directory, folder, dirs_exist_ok=True,
-                        ignore=shutil.ignore_patterns("*.sock"))
+        shutil.copytree(self.directory, folder, dirs_exist_ok=True, ignore=_not_files)
         return folder
 
     # ---- The switch ----
@@ -126,11 +133,11 @@ class World:
     def start_database(self, *arguments):
         database = os.path.join(self.directory, "conf.db")
         if not os.path.exists(database):
-            run("ovsdb-tool", "create", database, SCHEMA)
+            self.run("ovsdb-tool", "create", database, SCHEMA)
         self.spawn("ovsdb-server", "ovsdb-server", database, "--remote=punix:/run/openvswitch/db.sock",
                    "--remote=db:Open_vSwitch,Open_vSwitch,manager_options", "--no-chdir",
                    "--unixctl=/run/openvswitch/ovsdb-server.ctl", "-vconsole:warn", *arguments)
-        wait_for("ovsdb-server", lambda: run("ovs-vsctl", "--no-wait", "--timeout=2", "init") == "")
+        wait_for("ovsdb-server", lambda: self.run("ovs-vsctl", "--no-wait", "--timeout=2", "init") == "")
 
     def start_vswitchd(self):
         self.spawn("ovs-vswitchd", "ovs-vswitchd", OVSDB, "--disable-system", "--no-chdir",
@@ -138,46 +145,54 @@ class World:
         wait_for("ovs-vswitchd", lambda: "true" in self.vswitchd_ctl("version") or True)
 
     def vswitchd_ctl(self, *words):
-        return run("ovs-appctl", "-T", "5", "-t", "/run/openvswitch/ovs-vswitchd.ctl", *words)
+        return self.run("ovs-appctl", "-T", "5", "-t", "/run/openvswitch/ovs-vswitchd.ctl", *words)
 
     def vsctl(self, *words):
-        return run("ovs-vsctl", "--timeout=20", *words)
+        return self.run("ovs-vsctl", "--timeout=20", *words)
 
     def start_switch(self, *database_arguments):
-        """ovsdb-server, ovs-vswitchd, br0 for the guests and br-wan as the tunnels' underlay."""
+        """ovsdb-server, ovs-vswitchd and the bridges."""
         self.start_database(*database_arguments)
         self.start_vswitchd()
-        run("sysctl", "-qw", QUIET, check=False)
-        version = run("ovs-vswitchd", "--version").split()[3]  # ovs-ctl says it so on a real host.
+        self.run("sysctl", "-qw", QUIET, check=False)
+        version = self.run("ovs-vswitchd", "--version").split()[3]  # ovs-ctl says it so on a real host.
         self.vsctl("set", "Open_vSwitch", ".", f"ovs_version={version}",
                    "other_config:stats-update-interval=5000")
-        for bridge in ("br0", "br-wan"):
+        for bridge in self.bridges:
             self.vsctl("--may-exist", "add-br", bridge, "--", "set", "bridge", bridge,
                        "datapath_type=netdev")
-            run("ip", "link", "set", bridge, "up")
-        run("ip", "address", "add", HOST_ADDRESS + "/24", "dev", "br-wan")
+            self.run("ip", "link", "set", bridge, "up")
+        if "br-wan" in self.bridges:
+            self.run("ip", "address", "add", HOST_ADDRESS + "/24", "dev", "br-wan")
 
     # ---- Machines ----
 
     def add_machine(self, name, bridge, port, address, mac=None, mtu=1500):
-        """A network namespace on a veth pair, without offloads that merge or leave out checksums."""
-        run("ip", "netns", "add", name)
-        run("ip", "-n", name, "link", "set", "lo", "up")
-        run("ip", "link", "add", port, "mtu", mtu, "type", "veth", "peer", "name", "eth0", "mtu", mtu,
+        """A network namespace on a veth pair, whose end `port` is the bridge's (None: nobody's)."""
+        self.run("ip", "netns", "add", name)
+        self.run("ip", "-n", name, "link", "set", "lo", "up")
+        self.run("ip", "link", "add", port, "mtu", mtu, "type", "veth", "peer", "name", "eth0", "mtu", mtu,
             "netns", name)
         if mac:
-            run("ip", "-n", name, "link", "set", "eth0", "address", mac)
-        for command in (["ethtool", "-K", port], ["ip", "netns", "exec", name, "ethtool", "-K", "eth0"]):
-            run(*command, "tx", "off", "tso", "off", "gso", "off", "gro", "off", check=False)
-        run("ip", "netns", "exec", name, "sysctl", "-qw", QUIET, check=False)
-        run("ip", "-n", name, "address", "add", address + "/24", "dev", "eth0")
-        run("ip", "-n", name, "link", "set", "eth0", "up")
-        run("ip", "link", "set", port, "up")
-        self.vsctl("add-port", bridge, port)
+            self.run("ip", "-n", name, "link", "set", "eth0", "address", mac)
+        self.plain_frames(port)
+        self.plain_frames("eth0", netns=name)
+        self.run("ip", "netns", "exec", name, "sysctl", "-qw", QUIET, check=False)
+        self.run("ip", "-n", name, "address", "add", address + "/24", "dev", "eth0")
+        self.run("ip", "-n", name, "link", "set", "eth0", "up")
+        self.run("ip", "link", "set", port, "up")
+        if bridge:
+            self.vsctl("add-port", bridge, port)
+
+    def plain_frames(self, port, netns=None):
+        """Switches off the offloads that merge frames or leave out checksums."""
+        where = ("ip", "netns", "exec", netns) if netns else ()
+        self.run(*where, "ethtool", "-K", port, "tx", "off", "tso", "off", "gso", "off", "gro", "off",
+                 check=False)
 
     def plug(self, name):
         """Adds a guest's port to br0 as libvirt does on start and re-plug."""
-        _, mac, uuid = GUESTS[name]
+        _, mac, uuid = self.guests[name]
         port = guest_port(name)
         self.vsctl("--if-exists", "del-port", port, "--", "add-port", "br0", port, "--", "set",
                    "Interface", port, f'external-ids:attached-mac="{mac}"',
@@ -185,7 +200,7 @@ class World:
                    f'external-ids:vm-name="{name}"', "external-ids:iface-status=active")
 
     def add_guest(self, name):
-        address, mac, _ = GUESTS[name]
+        address, mac, _ = self.guests[name]
         self.add_machine(name, "br0", guest_port(name), address, mac)
         self.plug(name)
 
@@ -194,7 +209,7 @@ class World:
         self.add_machine("collector", "br-wan", "wan-collector", COLLECTOR_ADDRESS, mtu=9000)
 
     def in_machine(self, name, *command, **options):
-        return run("ip", "netns", "exec", name, *command, **options)
+        return self.run("ip", "netns", "exec", name, *command, **options)
 
     # ---- Traffic ----
 
@@ -259,6 +274,12 @@ class World:
         [row] = [r for r in self.rows("Interface", "name", "statistics") if r["name"] == port]
         statistics = row["statistics"] or {}
         return statistics.get("rx_packets", 0), statistics.get("tx_packets", 0)
+
+
+def _not_files(folder, names):
+    """Sockets and the like, which can't be copied."""
+    paths = [os.path.join(folder, name) for name in names]
+    return [os.path.basename(p) for p in paths if not os.path.isfile(p) and not os.path.isdir(p)]
 
 
 def _plain(value):
