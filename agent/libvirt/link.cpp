@@ -1,0 +1,199 @@
+#include "agent/libvirt/link.hpp"
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include "agent/libvirt/domain_xml.hpp"
+#include "agent/libvirt/event_loop.hpp"
+
+namespace vmirror {
+namespace {
+
+using Domain = std::unique_ptr<virDomain, decltype(&virDomainFree)>;
+
+/// The calling thread's last error.
+Error last_error(std::string where, Error::Kind kind) {
+  const virErrorPtr error = virGetLastError();
+  return {kind, error && error->message ? error->message : "no reason given", std::move(where), {}};
+}
+
+bool is_gone() {
+  return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN;
+}
+
+std::string uuid_of(virDomainPtr domain) {
+  std::array<char, VIR_UUID_STRING_BUFLEN> text{};
+  if (virDomainGetUUIDString(domain, text.data()) < 0) return {};
+  return text.data();
+}
+
+// ---- Callbacks: each carries its own copy of what to call, which libvirt frees through forget().
+
+const Link::Callbacks& callbacks_of(void* opaque) {
+  return *static_cast<const Link::Callbacks*>(opaque);
+}
+void forget(void* opaque) {
+  delete static_cast<Link::Callbacks*>(opaque);
+}
+
+void tell(virDomainPtr domain, void* opaque, DomainEvent::Id id, int event, int detail,
+          std::string text) {
+  const char* name = virDomainGetName(domain);
+  callbacks_of(opaque).event({.time = wall_clock(),
+                              .uuid = uuid_of(domain),
+                              .name = name ? name : "",
+                              .id = id,
+                              .event = event,
+                              .detail = detail,
+                              .text = std::move(text)});
+}
+
+int on_lifecycle(virConnectPtr, virDomainPtr domain, int event, int detail, void* opaque) {
+  tell(domain, opaque, DomainEvent::Id::lifecycle, event, detail, {});
+  return 0;
+}
+void on_iteration(virConnectPtr, virDomainPtr domain, int iteration, void* opaque) {
+  tell(domain, opaque, DomainEvent::Id::iteration, iteration, 0, {});
+}
+void on_added(virConnectPtr, virDomainPtr domain, const char* alias, void* opaque) {
+  tell(domain, opaque, DomainEvent::Id::device_added, 0, 0, alias ? alias : "");
+}
+void on_removed(virConnectPtr, virDomainPtr domain, const char* alias, void* opaque) {
+  tell(domain, opaque, DomainEvent::Id::device_removed, 0, 0, alias ? alias : "");
+}
+void on_metadata(virConnectPtr, virDomainPtr domain, int type, const char*, void* opaque) {
+  tell(domain, opaque, DomainEvent::Id::metadata, type, 0, {});
+}
+void on_job(virConnectPtr, virDomainPtr domain, virTypedParameterPtr values, int count,
+            void* opaque) {
+  std::string text = "job completed";
+  for (const auto& [field, words] : {std::pair{VIR_DOMAIN_JOB_TIME_ELAPSED, "took"},
+                                     std::pair{VIR_DOMAIN_JOB_DOWNTIME, "downtime"}}) {
+    unsigned long long value = 0;
+    if (virTypedParamsGetULLong(values, count, field, &value) == 1)
+      text += std::string(", ") + words + " " + std::to_string(value) + " ms";
+  }
+  tell(domain, opaque, DomainEvent::Id::job_completed, 0, 0, std::move(text));
+}
+void on_close(virConnectPtr, int reason, void* opaque) {
+  callbacks_of(opaque).closed(reason == VIR_CONNECT_CLOSE_REASON_KEEPALIVE
+                                  ? "libvirtd does not answer"
+                                  : "libvirtd closed the connection");
+}
+
+/// A guest paused for a migration: is it the destination? Only the source has statistics of the
+/// job (libvirt 9.0, qemu driver: "migration statistics are available only on the source host").
+GuestState side_of(virDomainPtr domain) {
+  int type = 0, count = 0;
+  virTypedParameterPtr values = nullptr;
+  if (virDomainGetJobStats(domain, &type, &values, &count, 0) == 0) {
+    virTypedParamsFree(values, count);
+    return GuestState::leaving;
+  }
+  return virGetLastErrorCode() == VIR_ERR_OPERATION_UNSUPPORTED ? GuestState::incoming
+                                                                : GuestState::leaving;
+}
+
+}  // namespace
+
+Link::Link(_virConnect* connection, std::shared_ptr<EventLoop> loop)
+    : loop_(std::move(loop)), connection_(connection) {}
+
+Link::~Link() {
+  for (const int id : registered_) virConnectDomainEventDeregisterAny(connection_, id);
+  if (has_close_callback_) virConnectUnregisterCloseCallback(connection_, on_close);
+  virConnectClose(connection_);
+}
+
+Result<std::shared_ptr<Link>> Link::open(const LibvirtOptions& options, Callbacks callbacks) {
+  std::shared_ptr<EventLoop> loop = EventLoop::get();
+  virConnectPtr connection = virConnectOpenReadOnly(options.uri.c_str());
+  if (!connection) {
+    Error error = last_error(options.uri, Error::Kind::unreachable);
+    error.remedy = "see that libvirtd runs, and that `virsh -r -c " + options.uri + " list` works";
+    return tl::unexpected(std::move(error));
+  }
+  std::shared_ptr<Link> link(new Link(connection, std::move(loop)));
+  // Drivers inside this process (test:///) have none; they can't go away either.
+  virConnectSetKeepAlive(connection, static_cast<int>(options.keepalive_interval.count()),
+                         options.keepalive_count);
+  link->listen(std::move(callbacks));
+  if (link->registered_.empty())
+    return tl::unexpected(last_error(options.uri, Error::Kind::unsupported));
+  return link;
+}
+
+void Link::listen(Callbacks callbacks) {
+  auto* const on_closed = new Callbacks(callbacks);
+  has_close_callback_ =
+      virConnectRegisterCloseCallback(connection_, on_close, on_closed, forget) == 0;
+  if (!has_close_callback_) forget(on_closed);
+  const std::pair<int, virConnectDomainEventGenericCallback> wanted[] = {
+      {VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
+      {VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, VIR_DOMAIN_EVENT_CALLBACK(on_iteration)},
+      {VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK(on_added)},
+      {VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK(on_removed)},
+      {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_metadata)},
+      {VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, VIR_DOMAIN_EVENT_CALLBACK(on_job)},
+  };
+  for (const auto& [id, callback] : wanted) {
+    auto* const opaque = new Callbacks(callbacks);
+    const int handle =
+        virConnectDomainEventRegisterAny(connection_, nullptr, id, callback, opaque, forget);
+    if (handle >= 0) {
+      registered_.push_back(handle);
+    } else {
+      forget(opaque);
+      if (id == VIR_DOMAIN_EVENT_ID_LIFECYCLE) return;  // Nothing works without.
+    }
+  }
+}
+
+std::string Link::version() const {
+  unsigned long version = 0;
+  if (virConnectGetLibVersion(connection_, &version) < 0) return {};
+  return std::to_string(version / 1'000'000) + "." + std::to_string(version / 1000 % 1000) + "." +
+         std::to_string(version % 1000);
+}
+
+Result<std::vector<std::string>> Link::list() const {
+  virDomainPtr* domains = nullptr;
+  const int count = virConnectListAllDomains(connection_, &domains, 0);
+  if (count < 0) return tl::unexpected(last_error("list of guests", Error::Kind::unreachable));
+  std::vector<std::string> uuids;
+  for (int i = 0; i < count; i++) {
+    uuids.push_back(uuid_of(domains[i]));
+    virDomainFree(domains[i]);
+  }
+  std::free(domains);
+  return uuids;
+}
+
+Result<std::optional<Guest>> Link::read(const std::string& uuid,
+                                        std::optional<GuestState> before) const {
+  const auto failed = [&uuid]() -> Result<std::optional<Guest>> {
+    if (is_gone()) return std::optional<Guest>{};
+    return tl::unexpected(last_error("guest " + uuid, Error::Kind::unreachable));
+  };
+  const Domain domain(virDomainLookupByUUIDString(connection_, uuid.c_str()), virDomainFree);
+  if (!domain) return failed();
+  const std::unique_ptr<char, decltype(&std::free)> xml(virDomainGetXMLDesc(domain.get(), 0),
+                                                        std::free);
+  if (!xml) return failed();
+  int state = 0, reason = 0;
+  if (virDomainGetState(domain.get(), &state, &reason, 0) < 0) return failed();
+  Result<Guest> guest = parse_domain(xml.get());
+  if (!guest) {
+    guest.error().where = "guest " + uuid + ", " + guest.error().where;
+    return tl::unexpected(std::move(guest.error()));
+  }
+  const std::optional<GuestState> known = state_of(state, reason, before);
+  guest->state = known ? *known : side_of(domain.get());
+  return std::optional<Guest>(std::move(*guest));
+}
+
+}  // namespace vmirror

@@ -1,0 +1,58 @@
+// One connection to one libvirtd: the effects. Calls may take long (a domain is locked while its
+// hook runs), and may be made by several threads at once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/libvirt/connection.hpp"
+#include "agent/libvirt/events.hpp"
+#include "agent/model/guest.hpp"
+#include "plugin/base/result.hpp"
+
+struct _virConnect;
+
+namespace vmirror {
+
+class EventLoop;
+
+class Link {
+ public:
+  /// Called on the event loop's thread; must be quick.
+  struct Callbacks {
+    std::function<void(DomainEvent)> event;
+    std::function<void(std::string)> closed;  ///< With the reason.
+  };
+
+  /// Read-only, with its events registered and its keepalive on. Error::Kind::unreachable.
+  static Result<std::shared_ptr<Link>> open(const LibvirtOptions& options, Callbacks callbacks);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  /// "9.0.0"
+  std::string version() const;
+  /// The UUIDs of all guests, running or not.
+  Result<std::vector<std::string>> list() const;
+  /// A guest; none where libvirtd has no such. `before`: as state_of() takes it.
+  Result<std::optional<Guest>> read(const std::string& uuid,
+                                    std::optional<GuestState> before) const;
+
+ private:
+  Link(_virConnect* connection, std::shared_ptr<EventLoop> loop);
+  void listen(Callbacks callbacks);
+
+  const std::shared_ptr<EventLoop> loop_;  ///< Outlives the connection.
+  _virConnect* const connection_;
+  std::vector<int> registered_;
+  bool has_close_callback_ = false;
+};
+
+/// Migrates on a connection of its own, and returns when it is over: Libvirt::migrate().
+Result<void> migrate_domain(const std::string& uri, const std::string& uuid,
+                            const std::string& destination, const MigrateOptions& options);
+
+}  // namespace vmirror
