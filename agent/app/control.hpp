@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/model/guest.hpp"
 #include "agent/reconcile/reconciler.hpp"
 #include "plugin/api/driver.hpp"
 

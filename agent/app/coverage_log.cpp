@@ -39,7 +39,8 @@ std::optional<CoverageSample> sample(const WatchedNic& nic, const Port* port,
 }  // namespace
 
 bool CoverageLog::due(const ControlSnapshot& control) const {
-  return std::ranges::any_of(control.index->nics, [&](const WatchedNic& nic) {
+  return std::ranges::any_of(control.index->nics, [&](const auto& entry) {
+    const WatchedNic& nic = entry.second;
     const Port* port = find_port(control, nic);
     const auto log = logs_.find(nic.mac);
     if (log == logs_.end()) return in_place(control, nic);
@@ -49,7 +50,7 @@ bool CoverageLog::due(const ControlSnapshot& control) const {
 
 void CoverageLog::take(const ControlSnapshot& control, const EngineSnapshot& engine) {
   std::map<Mac, Log> kept;
-  for (const WatchedNic& nic : control.index->nics) {
+  for (const auto& [mac, nic] : control.index->nics) {
     if (!in_place(control, nic)) continue;
     const auto now = sample(nic, find_port(control, nic), engine);
     const auto before = logs_.find(nic.mac);
@@ -73,7 +74,7 @@ void CoverageLog::take(const ControlSnapshot& control, const EngineSnapshot& eng
 std::vector<CoverageRow> CoverageLog::rows(const ControlSnapshot& control,
                                            const EngineSnapshot& engine) const {
   std::vector<CoverageRow> out;
-  for (const WatchedNic& nic : control.index->nics) {
+  for (const auto& [mac, nic] : control.index->nics) {
     const auto it = logs_.find(nic.mac);
     if (it == logs_.end()) continue;
     const Log& log = it->second;

@@ -355,8 +355,8 @@ void Pipeline::watch(std::shared_ptr<const MirrorIndex> index) {
   State& s = *state_;
   s.vms.clear();
   if (index)
-    for (const WatchedNic& nic : index->nics)
-      if (!nic.vm.empty()) s.vms.emplace(nic.mac, nic.vm);
+    for (const auto& [mac, nic] : index->nics)
+      if (!nic.vm.empty()) s.vms.emplace(mac, nic.vm);
   s.coverage.watch(std::move(index));
 }
 

@@ -109,7 +109,7 @@ void CoverageCounter::watch(std::shared_ptr<const MirrorIndex> index) {
     counts_->groups_ = groups_;
     counts_->frames_ = std::make_unique<NicCounts::Frames[]>(index->nics.size());
     counts_->nics_.reserve(index->nics.size());
-    for (const WatchedNic& wanted : index->nics) {
+    for (const auto& [mac, wanted] : index->nics) {
       NicCounts::Frames& frames = counts_->frames_[counts_->nics_.size()];
       const std::uint32_t old = find(load_mac(wanted.mac.octets.data()));
       if (old != kNone && before->nics_[old].vlan == wanted.vlan) {

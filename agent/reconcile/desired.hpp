@@ -13,17 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/model/location.hpp"
-#include "agent/model/policy.hpp"
-#include "agent/model/status.hpp"
+#include "agent/reconcile/wishes.hpp"
 
 namespace vmirror {
-
-/// A policy's wish for one NIC and target that another policy overrules.
-struct Refusal {
-  SessionRequest request;  ///< Its name is "vnet0@local/POLICY".
-  Error reason;
-};
 
 struct Wish {
   Desired desired;  ///< By switch, port and target.

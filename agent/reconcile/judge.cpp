@@ -31,18 +31,18 @@ const typename Map::mapped_type* find(const Map& map, const typename Map::key_ty
 
 /// Why the mirror is not yet as the driver wants it; none: it is.
 std::optional<std::string> difference(const SessionRequest& s, const Verdict& v, const Mirror* is,
-                                      const Realisation& realisation) {
+                                      const Wanted& wanted_all) {
   const std::string name = "mirror " + v.mirror;
   if (is == nullptr) return name + " is not on the switch yet";
   const bool in = !includes(s.direction, Direction::in) || is->in_ports.contains(s.port);
   const bool out = !includes(s.direction, Direction::out) || is->out_ports.contains(s.port);
   if (!is->all && !(in && out)) return name + " does not select port " + s.port;
   if (is->output_port.empty() && !is->output_vlan) return name + " has lost its output " + v.output;
-  const auto wanted = std::ranges::find_if(realisation.mirrors, [&](const Mirror& m) {
+  const auto wanted = std::ranges::find_if(wanted_all.mirrors, [&](const Mirror& m) {
     return m.name == v.mirror && m.switch_name == s.switch_name;
   });
   // The other ports that it selects are other sessions' business.
-  if (wanted != realisation.mirrors.end() &&
+  if (wanted != wanted_all.mirrors.end() &&
       (wanted->output_port != is->output_port || wanted->output_vlan != is->output_vlan ||
        wanted->snaplen != is->snaplen || wanted->filter != is->filter ||
        wanted->vlans != is->vlans || wanted->all != is->all))
@@ -52,9 +52,9 @@ std::optional<std::string> difference(const SessionRequest& s, const Verdict& v,
 
 /// What stands on the switch, before anything moves: a ruling when that is not right.
 std::optional<Ruling> rule_structure(const SessionRequest& s, const Verdict& v, const Switch& sw,
-                                     const JudgeInput& in) {
+                                     const JudgeContext& in) {
   const Mirror* mirror = find(sw.mirrors, v.mirror);
-  if (const auto why = difference(s, v, mirror, in.realisation)) {
+  if (const auto why = difference(s, v, mirror, in.wanted)) {
     if (in.apply_error) return Ruling{SessionState::failed, *why + ": " + in.apply_error->text()};
     return Ruling{SessionState::pending, *why};
   }
@@ -134,7 +134,7 @@ void refresh_base(Track& track, const Track::Counts& now) {
   track.base->received = std::min(track.base->received, now.received);
 }
 
-Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const JudgeInput& in,
+Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const JudgeContext& in,
             Time now) {
   const auto forget = [&track] {
     track.base.reset();
@@ -174,7 +174,7 @@ void settle(SessionStatus& status, Ruling ruling, Time now) {
     status.in_place_since = now;
 }
 
-void describe(SessionStatus& status, const SessionRequest& s, const Wish& wish) {
+void describe(SessionStatus& status, const SessionRequest& s, const Location* at) {
   status.name = s.name;
   status.policy = s.policy;
   status.switch_name = s.switch_name;
@@ -188,7 +188,7 @@ void describe(SessionStatus& status, const SessionRequest& s, const Wish& wish) 
   status.session_id.reset();
   status.copied_frames.reset();
   status.port_frames.reset();
-  if (const Location* at = find(wish.where, s.name)) {
+  if (at != nullptr) {
     status.vm = at->vm();
     status.vm_uuid = at->vm_uuid;
     status.mac = at->mac;
@@ -205,46 +205,63 @@ bool still_there(const SessionStatus& status, const Observed& observed) {
 
 }  // namespace
 
+Track judge_asked(Track track, const SessionRequest& s, const Location* at, const Verdict* verdict,
+                  const JudgeContext& context, Time now) {
+  describe(track.status, s, at);
+  if (verdict == nullptr) {
+    settle(track.status, {SessionState::failed, "the driver says nothing of it"}, now);
+    return track;
+  }
+  track.status.mirror = verdict->mirror;
+  track.status.output = verdict->output;
+  track.status.session_id = verdict->session_id;
+  settle(track.status, rule(track, s, *verdict, context, now), now);
+  return track;
+}
+
+Track judge_overruled(Track track, const Refusal& refusal, const Location* at, Time now) {
+  describe(track.status, refusal.request, at);
+  settle(track.status, {SessionState::refused, refusal.reason.text()}, now);
+  return track;
+}
+
+std::optional<Track> judge_leftover(Track track, const JudgeContext& context, Time now) {
+  if (!still_there(track.status, context.observed)) return std::nullopt;
+  const std::optional<Error>& error = context.apply_error;
+  settle(track.status,
+         {SessionState::draining, "no policy asks for it; mirror " + track.status.mirror +
+                                      " is still there" + (error ? ": " + error->text() : "")},
+         now);
+  return track;
+}
+
+bool is_unsettled(const Track& track) {
+  const SessionStatus& s = track.status;
+  if (s.state == SessionState::refused) return false;
+  return !s.in_place || s.state == SessionState::draining || track.moved_at != 0;
+}
+
 std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, Time now) {
   std::map<std::string, Track> before;
   for (const Track& track : previous) before.emplace(track.status.name, track);
   std::map<std::string_view, const Verdict*> verdicts;
   for (const Verdict& verdict : in.realisation.verdicts) verdicts[verdict.session] = &verdict;
   std::vector<Track> out;
-  const auto take = [&](const SessionRequest& s) {
-    const auto it = before.find(s.name);
-    Track track = it == before.end() ? Track{} : std::move(it->second);
-    if (it != before.end()) before.erase(it);
-    describe(track.status, s, in.wish);
-    return track;
+  const JudgeContext context{in.realisation, in.observed, in.evidence, in.apply_error};
+  const auto take = [&](const std::string& name) {
+    auto node = before.extract(name);
+    return node ? std::move(node.mapped()) : Track{};
   };
   for (const SessionRequest& s : in.wish.desired.sessions) {
-    Track track = take(s);
-    if (const auto* found = find(verdicts, s.name)) {
-      const Verdict& verdict = **found;
-      track.status.mirror = verdict.mirror;
-      track.status.output = verdict.output;
-      track.status.session_id = verdict.session_id;
-      settle(track.status, rule(track, s, verdict, in, now), now);
-    } else {
-      settle(track.status, {SessionState::failed, "the driver says nothing of it"}, now);
-    }
-    out.push_back(std::move(track));
+    const auto* verdict = find(verdicts, s.name);
+    out.push_back(judge_asked(take(s.name), s, find(in.wish.where, s.name),
+                              verdict ? *verdict : nullptr, context, now));
   }
-  for (const Refusal& refusal : in.wish.refused) {
-    Track track = take(refusal.request);
-    settle(track.status, {SessionState::refused, refusal.reason.text()}, now);
-    out.push_back(std::move(track));
-  }
-  for (auto& [name, track] : before) {
-    if (!still_there(track.status, in.observed)) continue;
-    settle(track.status,
-           {SessionState::draining, "no policy asks for it; mirror " + track.status.mirror +
-                                        " is still there" +
-                                        (in.apply_error ? ": " + in.apply_error->text() : "")},
-           now);
-    out.push_back(std::move(track));
-  }
+  for (const Refusal& refusal : in.wish.refused)
+    out.push_back(judge_overruled(take(refusal.request.name), refusal,
+                                  find(in.wish.where, refusal.request.name), now));
+  for (auto& [name, track] : before)
+    if (auto left = judge_leftover(std::move(track), context, now)) out.push_back(std::move(*left));
   std::ranges::sort(out, {}, [](const Track& t) -> const std::string& { return t.status.name; });
   return out;
 }

@@ -45,6 +45,14 @@ struct Track {
   bool proven = false;  ///< Copies were seen to move since the mirror was put.
 };
 
+/// What a session is judged by besides itself.
+struct JudgeContext {
+  const Wanted& wanted;  ///< The driver's.
+  const Observed& observed;
+  const Evidence& evidence;
+  const std::optional<Error>& apply_error;  ///< Of the latest apply, until one succeeds.
+};
+
 struct JudgeInput {
   const Wish& wish;
   const Realisation& realisation;  ///< The driver's, for `wish`.
@@ -56,6 +64,18 @@ struct JudgeInput {
 /// How long a port may move without a copy before the session has failed. Open vSwitch writes its
 /// counters every 5 s.
 constexpr Time kProofPatience = 15 * kSecond;
+
+/// The three that a session can be; `track` is its own from before, or a new one, and `at` its NIC.
+/// Asked for; `verdict` is the driver's, null: it says nothing.
+Track judge_asked(Track track, const SessionRequest& session, const Location* at,
+                  const Verdict* verdict, const JudgeContext& context, Time now);
+/// Overruled by another policy.
+Track judge_overruled(Track track, const Refusal& refusal, const Location* at, Time now);
+/// No longer asked for; none: it is gone from the switch, too.
+std::optional<Track> judge_leftover(Track track, const JudgeContext& context, Time now);
+/// True while a session can change without anything of it on the switch changing: it waits for a
+/// change to be made, or for a proof.
+bool is_unsettled(const Track& track);
 
 /// One track for each session asked or refused, and for those that drain; by name.
 std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, Time now);

@@ -5,13 +5,15 @@
 //     policies, hint, timer
 //            |
 //            v
-//   +--> [observe] --> desired, realise, diff --> no steps: wait
+//   +--> [observe] --> locate, wishes, realise, diff, ledger --> no steps: wait
 //   |                          |
 //   |                        steps
 //   |                          v
 //   +------ done ---------- [apply] --- failed: wait (the same steps: ever longer) --> [observe]
 //
-// There is no pause before the first step: a port that appears has its mirror one round later.
+// There is no pause before the first step: a port that appears has its mirror one round later. Each
+// of the stages keeps what it was given the last time and works on what differs (PersistentMap), so
+// that a round costs what changed, whatever else is on the switch.
 #pragma once
 
 #include <functional>
@@ -22,10 +24,10 @@
 #include <variant>
 #include <vector>
 
-#include "agent/model/guest.hpp"
 #include "agent/model/mirror_index.hpp"
-#include "agent/reconcile/desired.hpp"
-#include "agent/reconcile/judge.hpp"
+#include "agent/reconcile/ledger.hpp"
+#include "agent/reconcile/wishes.hpp"
+#include "plugin/api/pack.hpp"
 #include "plugin/base/persistent_map.hpp"
 
 namespace vmirror {
@@ -45,30 +47,6 @@ struct ReconcileEvent {
   std::string subject;  ///< A session's or policy's name, or "switch".
   std::string text;
   bool operator==(const ReconcileEvent&) const = default;
-};
-
-/// Where a NIC of this host is, and what is mirrored of it.
-struct LocationStatus {
-  Location at;
-  std::size_t sessions = 0;  ///< That the policies ask for; 0: nobody wants it.
-  /// When the last of its sessions was read back in place; 0: one of them isn't, or there is none.
-  Time mirrored_since = 0;
-  bool operator==(const LocationStatus&) const = default;
-};
-
-/// What one reading changed, for who keeps a record of it. A value `before` that is none: it was
-/// not there; `after`: it is not there any more.
-struct RoundChanges {
-  Time time = 0;  ///< Wall clock: when the reading came in.
-  struct OfPort {
-    std::optional<Location> before, after;
-  };
-  struct OfSession {
-    std::optional<SessionStatus> before, after;
-  };
-  std::vector<OfPort> ports;        ///< Whose location came, went, or differs.
-  std::vector<OfSession> sessions;  ///< That came, went, or whose `in_place` differs.
-  bool empty() const { return ports.empty() && sessions.empty(); }
 };
 
 /// All that the control side knows at one time. Never changed once made; a copy costs nothing that
@@ -105,18 +83,19 @@ class Reconciler {
     Time until;  ///< Or until something is told.
   };
   using Action = std::variant<Observe, Apply, Wait>;
-  using Realise = std::function<Realisation(const Desired&, const Observed&)>;
+  /// Where the NIC of a port that isn't ours is. Its answer may change for a port that did not: see
+  /// relocate().
+  using Locate = std::function<Location(const std::string& switch_name, const Port& port)>;
 
-  using Locate = std::function<Locations(const Observed&)>;
-
-  /// `locate` tells where the NICs are; `realise` is the driver's.
-  Reconciler(ReconcilerOptions options, Locate locate, Realise realise);
+  /// `realiser` is the driver's.
+  Reconciler(ReconcilerOptions options, Locate locate, std::unique_ptr<Realiser> realiser);
 
   /// The policies in force from now on, all of them. Until the first call nothing is changed.
   void set_policies(std::vector<Policy> policies);
-  void set_evidence(Evidence evidence) { evidence_ = std::move(evidence); }
-  /// What the hypervisor says of the guests from now on; null: nobody tells.
-  void set_guests(std::shared_ptr<const Guests> guests);
+  void set_evidence(Evidence evidence) { ledger_.set_evidence(std::move(evidence)); }
+  /// The guests of these UUIDs, or with these devices, are not what they were: their ports are to
+  /// be located anew. UUIDs in lower case.
+  void relocate(const std::vector<std::string>& vm_uuids, const std::vector<std::string>& devices);
   /// The world may have changed.
   void hint() { look_ = true; }
 
@@ -133,32 +112,34 @@ class Reconciler {
   void plan(Time now);
   void note_drift(Time now);
   void failed_to_apply(Error error, Time now);
-  void judge_and_tell(std::vector<Track> tracks, Time now);
-  void note_locations(const Locations& now);
+  void locate();
+  void take_note(RoundChanges changes);
   void tell(Time now, const std::string& subject, const std::string& text);
 
   ReconcilerOptions options_;
   Locate locate_;
-  Realise realise_;
-  std::optional<std::vector<Policy>> policies_;
-  Evidence evidence_;
+  std::unique_ptr<Realiser> realiser_;
+  bool policies_known_ = false;
 
-  std::shared_ptr<const Observed> world_;
-  Wish wish_;
-  Realisation realisation_;
+  // The stages, in their order.
+  std::shared_ptr<const Observed> world_;  ///< The latest reading.
+  std::shared_ptr<const Observed> located_world_ = std::make_shared<const Observed>();
+  std::set<std::pair<std::string, PortKey>> of_vm_;  ///< By Port::vm in lower case.
+  std::set<PortKey> moved_;                          ///< To be located anew.
+  LocationMap locations_;
+  Wishes wishes_;
   std::vector<Step> steps_;  ///< Left to do, by the latest reading.
   bool fresh_ = false;       ///< steps_ were not tried since that reading.
-  std::vector<Track> tracks_;
-  std::shared_ptr<const MirrorIndex> index_ = std::make_shared<MirrorIndex>();
+  Ledger ledger_;
 
   bool look_ = true;        ///< Somebody hinted.
   bool read_back_ = false;  ///< An apply succeeded: look at once.
   Time last_look_ = 0;
-  std::optional<std::vector<SessionRequest>> synced_;  ///< What was desired when all was in place.
-  std::string last_steps_;                             ///< Those of the latest apply, as text.
-  bool last_done_ = false;                             ///< It succeeded, and was not read back yet.
-  Time retry_at_ = 0;                                  ///< The same steps are not tried before.
-  Time retry_after_ = 0;                               ///< The pause that led to retry_at_.
+  std::optional<SessionMap> synced_;  ///< What was desired when all was in place.
+  std::vector<Step> last_steps_;      ///< Those of the latest apply.
+  bool last_done_ = false;            ///< It succeeded, and was not read back yet.
+  Time retry_at_ = 0;                 ///< The same steps are not tried before.
+  Time retry_after_ = 0;              ///< The pause that led to retry_at_.
   std::map<std::string, std::vector<Time>> drift_times_;  ///< By step.
 
   std::optional<Error> observe_error_, apply_error_;
@@ -166,14 +147,7 @@ class Reconciler {
   std::uint64_t rounds_ = 0, steps_applied_ = 0, failures_ = 0, drifts_ = 0;
   PersistentMap<std::uint64_t, ReconcileEvent> history_;
   std::uint64_t events_ = 0;
-  std::shared_ptr<const Guests> guests_;
-  PersistentMap<PortKey, LocationStatus> locations_;
   RoundChanges changes_;
 };
-
-/// The NICs of sessions to the local engine, one for each MAC; a NIC whose MAC nobody knows is left
-/// out. Pure.
-MirrorIndex mirror_index(const Wish& wish, const Realisation& realisation,
-                         const Observed& observed);
 
 }  // namespace vmirror

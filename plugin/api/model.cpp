@@ -83,6 +83,12 @@ bool Mirror::same_but_ports(const Mirror& o) const {
          filter == o.filter;
 }
 
+const Switch& switch_of(const Observed& world, const std::string& name) {
+  static const Switch none;
+  const auto it = world.switches.find(name);
+  return it == world.switches.end() ? none : it->second;
+}
+
 const std::string& Step::switch_name() const {
   return std::visit(
       Overload{

@@ -176,6 +176,23 @@ struct Observed {
   std::map<std::string, Switch> switches;
 };
 
+/// The switch of that name; one without anything where there is none.
+const Switch& switch_of(const Observed& world, const std::string& name);
+
+/// Calls visit(key, before, after) for each port that differs; null: there was, or is, none. Costs
+/// what differs where the one world descends from the other.
+template <typename Visit>
+void diff_ports(const Observed& before, const Observed& after, Visit visit) {
+  std::set<std::string> names;
+  for (const Observed* world : {&before, &after})
+    for (const auto& [name, sw] : world->switches) names.insert(name);
+  for (const std::string& name : names)
+    diff(switch_of(before, name).ports, switch_of(after, name).ports,
+         [&](const std::string& port, const Port* was, const Port* is) {
+           visit(PortKey{name, port}, was, is);
+         });
+}
+
 // ---- Realisation and steps
 
 /// What is to become of one session: the mirror that serves it, or why none can.

@@ -88,28 +88,6 @@ bool alike(const Port& a, const Port& b) {
          a.labels == b.labels;
 }
 
-const Switch kNoSwitch;
-
-const Switch& switch_of(const Observed* world, const std::string& name) {
-  if (world == nullptr) return kNoSwitch;
-  const auto it = world->switches.find(name);
-  return it == world->switches.end() ? kNoSwitch : it->second;
-}
-
-/// Calls visit(switch's name, port's name, before, after) for each port that differs.
-template <typename Visit>
-void diff_ports(const Observed* before, const Observed& after, Visit visit) {
-  std::set<std::string> names;
-  if (before != nullptr)
-    for (const auto& [name, sw] : before->switches) names.insert(name);
-  for (const auto& [name, sw] : after.switches) names.insert(name);
-  for (const std::string& name : names)
-    diff(switch_of(before, name).ports, switch_of(&after, name).ports,
-         [&](const std::string& port, const Port* was, const Port* is) {
-           visit(name, port, was, is);
-         });
-}
-
 }  // namespace
 
 /// Names in it are the keys of `sessions`.
@@ -147,7 +125,7 @@ struct Realiser::State {
   const MakeRules make_rules;
 
   SessionMap sessions;
-  std::shared_ptr<const Observed> world;
+  std::shared_ptr<const Observed> world = std::make_shared<const Observed>();
   std::string basis;
   Landmarks landmarks;
   std::map<PortKey, Names> on_port;
@@ -207,7 +185,7 @@ struct Realiser::State {
     Entry& entry = entries[name];
     entry.session = s;
     on_port[{s.switch_name, s.port}].insert(name);
-    if (const Port* port = switch_of(world.get(), s.switch_name).ports.get(s.port)) {
+    if (const Port* port = switch_of(*world, s.switch_name).ports.get(s.port)) {
       entry.contribution = {{s.switch_name, s.target}, s.direction, port->mtu.value_or(0)};
       count(*entry.contribution, true);
     }
@@ -339,9 +317,8 @@ struct Realiser::State {
   }
 
   std::size_t foreign_mirrors(const std::string& switch_name) const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(switch_of(world.get(), switch_name).mirrors,
-                              [](const auto& m) { return !m.second.owned; }));
+    return static_cast<std::size_t>(std::ranges::count_if(
+        switch_of(*world, switch_name).mirrors, [](const auto& m) { return !m.second.owned; }));
   }
 
   /// The switch holds so many mirrors: the first sessions' are served. Those of a mirror for which
@@ -404,7 +381,7 @@ struct Realiser::State {
       if (group.mirror.output_vlan)
         wanted.unlearned_vlans[key.switch_name].insert(*group.mirror.output_vlan);
       // Equal selections become one, so that comparing the next ones costs what changes until then.
-      const auto& mirrors = switch_of(world.get(), key.switch_name).mirrors;
+      const auto& mirrors = switch_of(*world, key.switch_name).mirrors;
       if (const auto is = mirrors.find(key.port); is != mirrors.end()) {
         Mirror& m = group.mirror;
         if (m.in_ports == is->second.in_ports) m.in_ports = is->second.in_ports;
@@ -417,15 +394,12 @@ struct Realiser::State {
   void update(const SessionMap& now, std::shared_ptr<const Observed> observed) {
     Names touched, affected;
     bool all = false;
-    diff_ports(
-        world.get(), *observed,
-        [&](const std::string& sw, const std::string& name, const Port* was, const Port* is) {
-          if (was && is && alike(*was, *is)) return;
-          const PortKey at{sw, name};
-          all = note_port(at, was, is) || all;
-          if (const auto on = on_port.find(at); on != on_port.end())
-            touched.insert(on->second.begin(), on->second.end());
-        });
+    diff_ports(*world, *observed, [&](const PortKey& at, const Port* was, const Port* is) {
+      if (was && is && alike(*was, *is)) return;
+      all = note_port(at, was, is) || all;
+      if (const auto on = on_port.find(at); on != on_port.end())
+        touched.insert(on->second.begin(), on->second.end());
+    });
     world = std::move(observed);
     diff(sessions, now, [&](const std::string& name, const SessionRequest*, const SessionRequest*) {
       touched.insert(name);

@@ -15,7 +15,7 @@ struct Story {
     WatchedNic nic;
     nic.mac = kMac;
     nic.port = "br0/vnet0";
-    index->nics = {nic};
+    index->nics = {{kMac, nic}};
     control.index = index;
     SessionStatus s;
     s.name = "vnet0@local";

@@ -237,7 +237,7 @@ TEST(MovingEngine, AnEngineWithoutInputsHasAndTakesNothing) {
 TEST(MovingEngine, TellsWhatNicsSentAtOnce) {
   Host host(2);
   auto index = std::make_shared<MirrorIndex>();
-  index->nics.push_back({.mac = kGuest[0], .vm = "dc"});
+  index->nics.set(kGuest[0], {.mac = kGuest[0], .vm = "dc"});
   host.engine->watch(index);
   while (host.engine->nics().nics.empty()) std::this_thread::yield();
   host.see(ping_frame({}), 0, 5 * kSecond, 0);

@@ -278,7 +278,8 @@ TEST(Moving, AFlowWhoseOtherEndIsWatchedHereStays) {
   const Split split;
   Host source;
   auto index = std::make_shared<MirrorIndex>();
-  index->nics.push_back({.mac = mac("52:54:00:00:00:02")});
+  const Mac guest = mac("52:54:00:00:00:02");
+  index->nics.set(guest, {.mac = guest});
   source.pipeline.watch(index);
   source.see(split.frames, 0, 3);
   source.pipeline.let_go(kGuest);

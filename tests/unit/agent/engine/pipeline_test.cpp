@@ -144,7 +144,8 @@ TEST(Pipeline, CountsWhatTheSourceLost) {
 TEST(Pipeline, CountsWatchedNicsAndNamesTheirGuests) {
   Pipeline pipeline({});
   auto index = std::make_shared<MirrorIndex>();
-  index->nics.push_back({.mac = mac("52:54:00:00:00:01"), .vm = "dc"});
+  const Mac guest = mac("52:54:00:00:00:01");
+  index->nics.set(guest, {.mac = guest, .vm = "dc"});
   pipeline.watch(index);
   std::vector<Frame> frames;
   const std::vector<Buffer> buffers = scene();

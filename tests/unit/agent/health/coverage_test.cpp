@@ -16,8 +16,10 @@ using namespace test;
 const Mac kA = mac("52:54:00:00:00:0a"), kB = mac("52:54:00:00:00:0b"),
           kX = mac("52:54:00:00:00:99"), kAll = mac("ff:ff:ff:ff:ff:ff");
 
-std::shared_ptr<const MirrorIndex> index_of(std::vector<WatchedNic> nics) {
-  return std::make_shared<const MirrorIndex>(MirrorIndex{std::move(nics)});
+std::shared_ptr<const MirrorIndex> index_of(const std::vector<WatchedNic>& nics) {
+  auto index = std::make_shared<MirrorIndex>();
+  for (const WatchedNic& nic : nics) index->nics.set(nic.mac, nic);
+  return index;
 }
 
 void count(CoverageCounter& counter, const Mac& from, const Mac& to, Time time,
@@ -74,6 +76,52 @@ TEST(CoverageCounter, KeepsTheCountsOfNicsThatStay) {
   counter.watch(nullptr);
   EXPECT_FALSE(counter.watching());
   EXPECT_TRUE(counter.frames().empty());
+}
+
+TEST(CoverageCounter, KnowsTheFirstAndTheLatestFrameFromANic) {
+  CoverageCounter counter;
+  const WatchedNic here{.mac = kA, .port = "br0/vnet0"};
+  const auto nic = [&] { return counter.frames().at(0); };
+  counter.watch(index_of({here}));
+  EXPECT_TRUE(counter.watches(kA));
+  EXPECT_FALSE(counter.watches(kX));
+  count(counter, kX, kA, 1);
+  EXPECT_EQ(nic().first_out, 0) << "a frame to it is none from it";
+  count(counter, kA, kX, 2);
+  count(counter, kA, kAll, 3);
+  EXPECT_EQ(nic().first_out, 2);
+  EXPECT_EQ(nic().last_out, 3);
+
+  counter.watch(index_of({{.mac = kB}, here}));
+  EXPECT_EQ(counter.frames().at(1).first_out, 2) << "it stayed";
+  counter.watch(index_of({{.mac = kA, .port = "br0/vnet7"}}));
+  EXPECT_EQ(nic().first_out, 0) << "another port";
+  EXPECT_EQ(nic().out, 2u) << "its counts are kept";
+  count(counter, kA, kX, 4);
+  EXPECT_EQ(nic().first_out, 4);
+  counter.watch(nullptr);
+  counter.watch(index_of({here}));
+  EXPECT_EQ(nic().first_out, 0) << "it was away";
+  EXPECT_EQ(nic().out, 0u);
+
+  count(counter, kA, kX, 5);
+  counter.counts()->restart_first_out(kA);
+  EXPECT_EQ(nic().first_out, 0);
+  count(counter, kA, kX, 6);
+  EXPECT_EQ(nic().first_out, 6);
+}
+
+TEST(CoverageCounter, SeveralWorkersCountsAreOne) {
+  struct Row {
+    Time a, b, sum;
+  };
+  for (const Row& row : {Row{0, 0, 0}, Row{0, 5, 5}, Row{5, 0, 5}, Row{7, 5, 5}, Row{5, 7, 5}}) {
+    NicFrames frames{.mac = kA, .out = 1, .first_out = row.a, .last_out = row.a};
+    frames += {.mac = kA, .out = 2, .first_out = row.b, .last_out = row.b};
+    EXPECT_EQ(frames.out, 3u);
+    EXPECT_EQ(frames.first_out, row.sum);
+    EXPECT_EQ(frames.last_out, std::max(row.a, row.b));
+  }
 }
 
 TEST(CoverageCounter, CountsFramesThatComeTwice) {

@@ -76,10 +76,10 @@ class Shell {
   std::shared_ptr<FakeWorld> world = std::make_shared<FakeWorld>();
   std::unique_ptr<Driver> driver = make_fake_driver(world, "vmirror");
   Reconciler reconciler{{},
-                        [](const Observed& observed) { return locate(observed, nullptr, "host"); },
-                        [this](const Desired& desired, const Observed& observed) {
-                          return driver->realise(desired, observed);
-                        }};
+                        [](const std::string& switch_name, const Port& port) {
+                          return locate("host", switch_name, port, nullptr);
+                        },
+                        driver->realiser()};
 };
 
 const std::vector<Policy> kPolicies = {policy("a", "vnet[01]", {LocalTarget{}, RspanTarget{100}}),
@@ -198,8 +198,8 @@ TEST(Reconciler, StepsThatFailAreTriedEverMoreRarely) {
   int applies = 0;
   std::vector<Time> at;
   Reconciler reconciler(
-      {}, [](const Observed& o) { return locate(o, nullptr, "host"); },
-      [&](const Desired& d, const Observed& o) { return shell.driver->realise(d, o); });
+      {}, [](const std::string& on, const Port& port) { return locate("host", on, port, nullptr); },
+      shell.driver->realiser());
   reconciler.set_policies(kPolicies);
   for (Time now = shell.now; now < shell.now + 120 * kSecond;) {
     const auto action = reconciler.next(now);
@@ -295,10 +295,10 @@ TEST(MirrorIndex, TheLocalSessionsNics) {
   shell.run(kSecond);
   const auto index = shell.snapshot().index;
   ASSERT_EQ(index->nics.size(), 1U);
-  EXPECT_EQ(index->nics[0].port, "br0/vnet0");
-  EXPECT_EQ(index->nics[0].vm, "dc-1");
-  EXPECT_EQ(index->nics[0].direction, Direction::out);
-  EXPECT_EQ(index->nics[0].vlan, 5);
+  EXPECT_EQ(index->nics.begin()->second.port, "br0/vnet0");
+  EXPECT_EQ(index->nics.begin()->second.vm, "dc-1");
+  EXPECT_EQ(index->nics.begin()->second.direction, Direction::out);
+  EXPECT_EQ(index->nics.begin()->second.vlan, 5);
   shell.run(5 * kSecond);
   EXPECT_EQ(shell.snapshot().index, index);  // The same value while nothing changes.
 }

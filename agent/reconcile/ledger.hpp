@@ -1,0 +1,99 @@
+// The ledger: the state of every session, of every location, and the mirror index, judged again and
+// again for what changed. See judge.hpp for the rules; judge() says what it must come to.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/model/mirror_index.hpp"
+#include "agent/reconcile/judge.hpp"
+#include "agent/reconcile/wishes.hpp"
+#include "plugin/api/pack.hpp"
+
+namespace vmirror {
+
+/// Where a NIC of this host is, and what is mirrored of it.
+struct LocationStatus {
+  Location at;
+  std::size_t sessions = 0;  ///< That the policies ask for; 0: nobody wants it.
+  /// When the last of its sessions was read back in place; 0: one of them isn't, or there is none.
+  Time mirrored_since = 0;
+  bool operator==(const LocationStatus&) const = default;
+};
+
+/// What one reading changed, for who keeps a record of it. A value `before` that is none: it was
+/// not there; `after`: it is not there any more.
+struct RoundChanges {
+  Time time = 0;  ///< Wall clock: when the reading came in.
+  struct OfPort {
+    std::optional<Location> before, after;
+  };
+  struct OfSession {
+    std::optional<SessionStatus> before, after;
+  };
+  std::vector<OfPort> ports;        ///< Whose location came, went, or differs.
+  std::vector<OfSession> sessions;  ///< That came, went, or whose state or `in_place` differs.
+  bool empty() const { return ports.empty() && sessions.empty(); }
+};
+
+class Ledger {
+ public:
+  /// Judges. Costs what differs from the last call's arguments, where these are their ancestors,
+  /// and the sessions that are unsettled. Returns what it changed.
+  RoundChanges update(const Wishes& wishes, const LocationMap& locations, const Realiser& realiser,
+                      std::shared_ptr<const Observed> observed,
+                      const std::optional<Error>& apply_error, Time now);
+  /// The switch can't be read: every session is unknown.
+  RoundChanges unreadable(const Error& error, Time now);
+  /// Counts from the next update on.
+  void set_evidence(Evidence evidence);
+
+  const PersistentMap<std::string, SessionStatus>& sessions() const { return statuses_; }
+  const PersistentMap<PortKey, LocationStatus>& locations() const { return location_statuses_; }
+  /// NICs of sessions to the local engine; of two NICs with one MAC that of the session whose name
+  /// sorts first. A NIC whose MAC nobody knows is left out. Never null.
+  std::shared_ptr<const MirrorIndex> index() const { return index_; }
+
+ private:
+  using Names = std::set<std::string>;
+
+  void touch(const PortKey& port, const Wishes& wishes);
+  void touch_mirror(const std::string& switch_name, const std::string& mirror);
+  void touch_changes(const Wishes& wishes, const LocationMap& locations, const Realiser& realiser,
+                     const Observed& observed, RoundChanges& out);
+  void touch_switch(const std::string& name, const Switch& was, const Switch& is,
+                    const Wishes& wishes);
+  std::optional<Track> judged(const std::string& name, const Wishes& wishes,
+                              const Realiser& realiser, const JudgeContext& context, Time now);
+  void put(const std::string& name, std::optional<Track> track, RoundChanges& out);
+  void index_session(const std::string& name, const Realiser& realiser, const Observed& observed);
+  void show_location(const PortKey& port, const Wishes& wishes);
+
+  // As of the last update.
+  SessionMap wished_;
+  PersistentMap<std::string, Refusal> overruled_;
+  PersistentMap<std::string, Verdict> verdicts_;
+  LocationMap locations_;
+  std::vector<Mirror> wanted_;
+  std::shared_ptr<const Observed> observed_ = std::make_shared<const Observed>();
+  bool was_unreadable_ = false;
+  Evidence evidence_;
+
+  Names touched_;                    ///< To be judged at the next update.
+  std::set<PortKey> touched_ports_;  ///< Whose location is to be shown anew.
+  std::map<std::string, Track> tracks_;
+  Names unsettled_;
+
+  PersistentMap<std::string, SessionStatus> statuses_;
+  PersistentMap<PortKey, LocationStatus> location_statuses_;
+  std::map<std::string, Mac> mac_of_;  ///< By session that is in the index.
+  std::map<std::pair<Mac, std::string>, WatchedNic> nics_;
+  std::shared_ptr<const MirrorIndex> index_ = std::make_shared<const MirrorIndex>();
+};
+
+}  // namespace vmirror

@@ -1,0 +1,78 @@
+// Wishes: from policies and locations to the sessions that are wanted on this host, again and again
+// for what changed. See desired.hpp for the rules; desired() is Wishes asked once.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/model/location.hpp"
+#include "agent/model/policy.hpp"
+#include "agent/model/status.hpp"
+#include "plugin/base/persistent_map.hpp"
+
+namespace vmirror {
+
+/// A policy's wish for one NIC and target that another policy overrules.
+struct Refusal {
+  SessionRequest request;  ///< Its name is "vnet0@local/POLICY".
+  Error reason;
+  bool operator==(const Refusal&) const = default;
+};
+
+/// The locations of a host's ports.
+using LocationMap = PersistentMap<PortKey, Location>;
+
+/// What the policies want of one port.
+struct PortWish {
+  std::vector<SessionRequest> sessions;  ///< By target.
+  std::vector<Refusal> refused;
+  std::map<std::string, std::size_t> of_policy;  ///< How many of `sessions` it has a part in.
+  bool operator==(const PortWish&) const = default;
+};
+
+class Wishes {
+ public:
+  /// `monitor_nic`: the appliance's, for the target `local`; none where the agent is on the host.
+  explicit Wishes(std::optional<Mac> monitor_nic) : monitor_nic_(monitor_nic) {}
+
+  /// In force from the next update on.
+  void set_policies(std::vector<Policy> policies);
+  /// Brings everything below up to date. Costs what differs from the last call's locations, where
+  /// these are their ancestors; all, when a policy came, went or expired. What comes of it depends
+  /// on the policies, the locations and the time alone.
+  void update(const LocationMap& locations, Time now);
+
+  const SessionMap& sessions() const { return sessions_; }
+  const PersistentMap<std::string, Refusal>& refused() const { return refused_; }  ///< By name.
+  const PortWish& of(const PortKey& port) const;
+  std::vector<PolicyStatus> policies() const;  ///< By name.
+
+ private:
+  struct Tally {
+    std::size_t sessions = 0;
+    std::map<std::string, std::string> refusals;  ///< By the request's name.
+  };
+
+  std::vector<const Policy*> in_force(Time now) const;
+  PortWish wish(const Location& at) const;
+  void replace(const PortKey& port, PortWish wish);
+
+  const std::optional<Mac> monitor_nic_;
+  std::vector<Policy> policies_;
+  bool anew_ = false;  ///< The policies are others than at the last update.
+  Time now_ = 0;
+
+  std::vector<const Policy*> in_force_;  ///< Of policies_, those that decide first.
+  LocationMap locations_;
+  std::map<std::string, std::set<PortKey>> of_name_;  ///< By port: on which switches it is.
+  std::map<PortKey, PortWish> ports_;                 ///< Those that are wanted.
+  std::map<std::string, Tally> tallies_;              ///< By policy.
+  SessionMap sessions_;
+  PersistentMap<std::string, Refusal> refused_;
+};
+
+}  // namespace vmirror
