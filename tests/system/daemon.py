@@ -18,8 +18,9 @@ class Daemon:
         self.socket = os.path.join(self.folder, "control.sock")
         self.config = os.path.join(self.folder, "vmirrord.yaml")
         self.eve = os.path.join(self.folder, "eve.json")
+        self.state = os.path.join(self.folder, "state")
         os.makedirs(self.policies, exist_ok=True)
-        settings = {"host": name, "policies": self.policies, "socket": self.socket,
+        settings = {"host": name, "policies": self.policies, "socket": self.socket, "state": self.state,
                     "export": {"eve": [{"file": self.eve}]}, **settings}
         with open(self.config, "w", encoding="utf-8") as out:
             json.dump(settings, out, indent=1)

@@ -1,5 +1,7 @@
 """Compares what a guest's peer saw to what the recorders at the mirrors saw (peer.py, recorder.py)."""
 
+import time
+
 
 def read_peer(path, since=0.0):
     """What the peer knows: the guest's frames that came, those of its own that the guest answered,
@@ -40,7 +42,10 @@ def read_recording(path):
 
 
 def compare(peer, recordings, since=0.0):
-    """Frames that the peer saw, and which of them no recorder saw, or more than one did."""
+    """Frames that the peer saw, and which of them no recorder saw, or more than one did. The peer is
+    read first, and what it saw is given time to be in the recordings."""
+    knows = read_peer(peer, since)
+    time.sleep(0.3)
     seen, lost, each = {}, 0, []
     for path in recordings:
         copies, dropped = read_recording(path)
@@ -48,7 +53,6 @@ def compare(peer, recordings, since=0.0):
         each.append(len(copies))
         for key, count in copies.items():
             seen[key] = seen.get(key, 0) + count
-    knows = read_peer(peer, since)
     wanted = {(True, n) for n in knows["from_guest"]} | {(False, n) for n in knows["to_guest"]}
     missing = sorted(wanted - seen.keys())
     return {"peer_frames": len(wanted), "missing": len(missing), "missing_frames": missing[:20],
