@@ -16,7 +16,8 @@
 //   4 pong       the ping's time 64 | time of receipt 64 | time of answer 64
 //   5 message    anything; the only kind that has a type
 //
-//   dialer   ---- hello ---> <---- hello ----   acceptor, or bye; then any of 2 to 5, both ways
+//   dialer   ---- hello ---> <---- hello ---- ---- ping --->   acceptor; then any of 2 to 5, both
+//   ways. A bye instead of any of these ends it.
 //
 // What follows the host's name or the times in a later version is not read. A version is the
 // format's: two agents speak only when theirs are equal.

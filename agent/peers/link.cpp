@@ -16,11 +16,18 @@ using boost::system::error_code;
 
 namespace {
 
-/// A read or write that failed, in words.
-Error broken(const error_code& error) {
-  if (error == asio::error::eof || error == asio::ssl::error::stream_truncated)
-    return {Error::Kind::unreachable, "the agent there closed the connection", {}, {}};
-  return {Error::Kind::unreachable, "the connection broke: " + error.message(), {}, {}};
+/// A read that failed, in words.
+Error broken(const error_code& error, bool up) {
+  // A reset is the close of one who had not read all.
+  const bool closed = error == asio::error::eof || error == asio::error::connection_reset ||
+                      error == asio::ssl::error::stream_truncated;
+  if (!closed)
+    return {Error::Kind::unreachable, "the connection broke: " + error.message(), {}, {}};
+  if (up) return {Error::Kind::unreachable, "the agent there closed the connection", {}, {}};
+  return {Error::Kind::refused,
+          "it closed the connection before it was up",
+          {},
+          "see `vmirror status` there; does it have peers.tls as here?"};
 }
 
 Error silent(std::string who, std::chrono::milliseconds since) {
@@ -93,6 +100,8 @@ void Link::begin() {
     const Error why = tls_error(error, self->tls_->native_handle());
     // The alert that says why to the peer is written; it must not be overtaken by a reset.
     self->stage_ = Stage::bye;
+    error_code ignored;
+    self->socket_.shutdown(Tcp::socket::shutdown_send, ignored);
     self->drain();
     self->owner_.ended(*self, why);
   });
@@ -129,17 +138,25 @@ Result<void> Link::check(const PeerHello& hello) {
 void Link::take_hello(const PeerFrame& frame) {
   if (frame.kind != PeerFrame::Kind::hello)
     return refuse({Error::Kind::refused, "it did not say who it is", {}, {}});
-  const auto hello = parse_peer_hello(frame.body);
+  auto hello = parse_peer_hello(frame.body);
   if (!hello) return refuse(hello.error());
-  claimed_ = hello->host;
-  if (const auto ok = check(*hello); !ok) return refuse(ok.error());
-  // What the owner sends from now on comes after our own hello.
-  if (!is_dialer()) first_ = encode_peer_frame(PeerFrame::Kind::hello, encode(options_.own));
+  peer_ = std::move(*hello);
+  if (const auto ok = check(peer_); !ok) return refuse(ok.error());
+  if (const auto ok = owner_.wanted(*this, peer_); !ok) return refuse(ok.error());
   reader_.allow_messages(options_.limits.message_bytes);
+  if (is_dialer()) return go_up();
+  stage_ = Stage::greeted;
+  first_ = encode_peer_frame(PeerFrame::Kind::hello, encode(options_.own));
+  write();
+}
+
+void Link::go_up() {
+  // Another connection of this peer may have come up since.
+  if (const auto ok = owner_.wanted(*this, peer_); !ok) return refuse(ok.error());
   stage_ = Stage::up;
   ping_due_ = true;
   next_ping_ = Clock::now() + options_.limits.ping_interval;
-  if (const auto ok = owner_.hello(*this, *hello); !ok) return refuse(ok.error());
+  owner_.up(*this, peer_);
   tick();
   write();
 }
@@ -151,24 +168,30 @@ void Link::read() {
   on_stream([&](auto& stream) {
     stream.async_read_some(asio::buffer(space.data(), space.size()),
                            [self = shared_from_this()](const error_code& error, std::size_t n) {
-                             if (!self->is_live()) return;
-                             if (error && error.category() == asio::error::get_ssl_category())
-                               return self->end(tls_error(error, self->tls_->native_handle()));
-                             if (error) return self->end(broken(error));
-                             self->received_ = Clock::now();
-                             auto frame = self->reader_.filled(n);
-                             if (!frame) return self->refuse(frame.error());
-                             if (*frame) self->handle(std::move(**frame));
-                             if (self->stage_ == Stage::hello || self->stage_ == Stage::up)
-                               self->read();
+                             if (self->is_live()) self->was_read(error, n);
                            });
   });
+}
+
+void Link::was_read(const error_code& error, std::size_t n) {
+  if (error) {
+    if (error.category() == asio::error::get_ssl_category())
+      return end(tls_error(error, tls_->native_handle()));
+    return end(broken(error, stage_ == Stage::up));
+  }
+  received_ = Clock::now();
+  auto frame = reader_.filled(n);
+  if (!frame) return refuse(frame.error());
+  if (*frame) handle(std::move(**frame));
+  if (stage_ < Stage::bye) read();
 }
 
 void Link::handle(PeerFrame frame) {
   if (frame.kind == PeerFrame::Kind::bye)
     return end({Error::Kind::refused, "it refuses: " + printable(frame.body), {}, {}});
   if (stage_ == Stage::hello) return take_hello(frame);
+  if (stage_ == Stage::greeted) go_up();
+  if (stage_ != Stage::up) return;
   switch (frame.kind) {
     case PeerFrame::Kind::message:
       return owner_.message(*this, std::move(frame));

@@ -1,9 +1,13 @@
 // One connection to another agent, from its socket to its end: TLS, hello, frames both ways, pings.
 // It knows nothing of other connections; which are wanted is its owner's business.
 //
-//     connect -> handshake -> hello -> up -> closed
-//         \__________\__________\___ bye _____/        bye: tells the peer why, and lets that
-//         arrive
+//     connect -> handshake -> hello -> greeted -> up -> closed
+//         \__________\__________\_________\______ bye ____/
+//
+// greeted: the accepting side has answered the dialer's hello and waits for a sign that it arrived,
+// the dialer's first ping. So neither side is up before the other wants it, and the hello of a
+// dialer that is long gone makes no link. bye: the peer is told why not, and that is given time to
+// arrive.
 //
 // Everything runs on the io_context's only thread.
 #pragma once
@@ -33,9 +37,10 @@ struct PeerMessage {
 /// Who is asked and told. None of these is called after Link::close.
 class LinkOwner {
  public:
-  /// The peer said who it is. If it is wanted, the link is up from here on; else the peer gets the
-  /// error's words, and `ended` follows.
-  virtual Result<void> hello(Link& link, const PeerHello& hello) = 0;
+  /// The peer said who it is. If it isn't wanted it gets the error's words, and `ended` follows.
+  virtual Result<void> wanted(const Link& link, const PeerHello& hello) = 0;
+  /// Both want each other: the link is up from here on. It is still asked as `wanted` just before.
+  virtual void up(Link& link, const PeerHello& hello) = 0;
   virtual void message(Link& link, PeerFrame frame) = 0;
   /// What to write next; none: wait for Link::wake.
   virtual std::optional<PeerMessage> next(Link& link) = 0;
@@ -73,20 +78,22 @@ class Link : public std::enable_shared_from_this<Link> {
   bool is_up() const { return stage_ == Stage::up; }
   bool is_dialer() const { return !options_.expected.empty(); }
   /// The host that is dialed, or that the peer says it is; empty while it said nothing.
-  const std::string& host() const { return is_dialer() ? options_.expected : claimed_; }
+  const std::string& host() const { return is_dialer() ? options_.expected : peer_.host; }
   /// The peer's address, for people.
   const std::string& remote() const { return remote_; }
 
  private:
   using Clock = std::chrono::steady_clock;
-  enum class Stage { connect, handshake, hello, up, bye, closed };
+  enum class Stage { connect, handshake, hello, greeted, up, bye, closed };
 
   void begin();
   void handshaken();
   void read();
+  void was_read(const boost::system::error_code& error, std::size_t n);
   void handle(PeerFrame frame);
   Result<void> check(const PeerHello& hello);
   void take_hello(const PeerFrame& frame);
+  void go_up();
   void write();
   bool choose();
   void written();
@@ -107,7 +114,8 @@ class Link : public std::enable_shared_from_this<Link> {
   LinkOwner& owner_;
   const LinkOptions options_;
   Stage stage_ = Stage::connect;
-  std::string claimed_, remote_;
+  std::string remote_;
+  PeerHello peer_;
 
   PeerFrameReader reader_;
   std::string sink_;  ///< For what arrives while it says bye.

@@ -73,12 +73,12 @@ struct Peers::State final : LinkOwner {
   void dial(Entry& entry);
   void redial_later(Entry& entry);
   LinkOptions link_options(const Entry* dialed) const;
-  Result<Entry*> find_caller(const Link& link, const PeerHello& hello);
   Entry* entry_of(const Link& link);
   void go_up(Entry& entry, const PeerHello& hello);
   void go_down(Entry& entry, const Error& error);
 
-  Result<void> hello(Link& link, const PeerHello& hello) override;
+  Result<void> wanted(const Link& link, const PeerHello& hello) override;
+  void up(Link& link, const PeerHello& hello) override;
   void message(Link& link, PeerFrame frame) override;
   std::optional<PeerMessage> next(Link& link) override;
   void sent(Link& link, const PeerMessage& message) override;
@@ -205,31 +205,26 @@ Peers::State::Entry* Peers::State::entry_of(const Link& link) {
   return it != entries.end() && it->second.link.get() == &link ? &it->second : nullptr;
 }
 
-/// The peer that an accepted connection is of, if it is wanted.
-Result<Peers::State::Entry*> Peers::State::find_caller(const Link& link, const PeerHello& hello) {
+Result<void> Peers::State::wanted(const Link& link, const PeerHello& hello) {
+  if (link.is_dialer()) return {};
   const std::string name = "`" + printable(hello.host) + "`";
   const auto it = entries.find(link.host());
   if (it == entries.end())
     return fail(Error::Kind::refused, name + " is not among the peers of `" + options.host + "`",
                 {}, "add it to peers.hosts there");
-  Entry& entry = it->second;
+  const Entry& entry = it->second;
   if (entry.status.dials)
     return fail(Error::Kind::refused, "`" + options.host + "` dials " + name, {},
                 "of two hosts the one whose name sorts first dials");
   // An older connection whose hello was under way for longer than a newer one's.
   if (hello.instance == entry.status.instance && hello.connection <= entry.connection)
     return fail(Error::Kind::refused, name + " has a newer connection", {}, {});
-  return &entry;
+  return {};
 }
 
-Result<void> Peers::State::hello(Link& link, const PeerHello& hello) {
-  if (link.is_dialer()) {
-    go_up(*entry_of(link), hello);
-    return {};
-  }
-  const auto caller = find_caller(link, hello);
-  if (!caller) return tl::unexpected(caller.error());
-  Entry& entry = **caller;
+void Peers::State::up(Link& link, const PeerHello& hello) {
+  Entry& entry = entries.find(link.host())->second;
+  if (link.is_dialer()) return go_up(entry, hello);
   if (const auto old = std::exchange(entry.link, link.shared_from_this())) {
     old->close();
     go_down(entry, {Error::Kind::unreachable, "it made a new connection", {}, {}});
@@ -237,7 +232,6 @@ Result<void> Peers::State::hello(Link& link, const PeerHello& hello) {
   std::erase_if(strangers, [&](const auto& stranger) { return stranger.lock().get() == &link; });
   entry.connection = hello.connection;
   go_up(entry, hello);
-  return {};
 }
 
 void Peers::State::go_up(Entry& entry, const PeerHello& hello) {
