@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
 #include <optional>
 #include <set>
@@ -145,15 +146,20 @@ class MigrationTracker {
     std::vector<std::string> interface_ids;
     FrameLedger ledger;
     bool counted = true;     ///< The ledger saw all of it.
-    bool countable = false;  ///< As GuestView; once it was.
+    bool countable = false;  ///< As in GuestView.
     bool restored = false;   ///< By `restore`, and its guest was not told since.
-    bool had_ports = false, had_mirrors = false, coming = false;
-    bool left = false, handed = false, let_go = false, dirty = false;
+    bool coming = false;     ///< It was incoming (destination).
+    bool had_mirrors = false, left = false, handed = false, let_go = false;
+    bool changed = true, tell = true;  ///< To be published; to be told to the other agent.
     Time began = 0, next_read = 0;
-    std::optional<Time> passed;   ///< The guest runs here (destination).
-    std::optional<Time> outcome;  ///< Since then record.state is more than running, as seen here.
-    std::optional<Time> completed, unmirrored;
+    std::optional<Time> passed;      ///< The guest runs here (destination).
+    std::optional<Time> gone;        ///< Its last port went.
+    std::optional<Time> unmirrored;  ///< A mirror that was in place is not.
+    std::optional<Time> outcome;     ///< When the verdict was found.
+    std::optional<Time> completed;   ///< When this half was.
+    MigrationState verdict = MigrationState::running, theirs = MigrationState::running;
     std::string replaces;
+
     MigrationHalf& half() { return source ? record.source : record.destination; }
     MigrationHalf& other() { return source ? record.destination : record.source; }
     const MigrationHalf& half() const { return source ? record.source : record.destination; }
@@ -162,37 +168,50 @@ class MigrationTracker {
 
   Open* find(const std::string& guest, bool source);
   Open* find_for(const MigrationMessage& message);
+  const GuestView* view_for(const MigrationMessage& message) const;
   Open* begin(const std::string& guest, bool source, Time now);
+  void begin_from_view(const GuestView& view, bool appeared, Time now);
+  void end_earlier(const std::string& guest, Time now);
   void note(Open& open, std::string text);
-  void conclude(Open& open, MigrationState state, Time now);
+  void conclude(Open& open, MigrationState verdict, Time now);
+  // Steps of one half (migration_steps.cpp).
   void look(Open& open, const GuestView& view, Time now);
   void look_source(Open& open, const GuestView& view, Time now);
   void look_destination(Open& open, const GuestView& view, Time now);
   void event_source(Open& open, const GuestEvent& event);
   void event_destination(Open& open, const GuestEvent& event);
+  void arrived(Open& open, Time now, std::optional<Time> resumed);
+  void hand_over(Open& open);
+  void count(Open& open, const GuestCounters& reading, Time now);
+  std::optional<Time> end_begins(const Open& open) const;
+  Time end_lasts(const Open& open) const;
+  void read(Open& open, Time now);
+  void step(Open& open, Time now);
+  void decide_without_events(Open& open, Time now);
+  bool has_nothing_more(const Open& open, Time now) const;
+  void complete(Open& open, Time now);
+  bool awaits_other_half(Open& open, Time now);
+
   bool is_late(const GuestEvent& event) const;
   void take(Open& open, const std::string& host, const MigrationMessage& message, Time now);
   bool take_late(const std::string& host, const MigrationMessage& message);
-  void step(Open& open, Time now);
-  void read(Open& open, Time now);
-  void complete(Open& open, Time now);
-  bool other_half_is_due(Open& open, Time now);
-  bool peer_may_tell(const Open& open) const;
-  void loss(std::optional<Time>& since, bool readable, const char* what, Time now);
+  TrackerActions readable(std::optional<Time>& since, bool readable, const std::string& what,
+                          Time now);
   MigrationMessage message_of(const Open& open, bool asks) const;
   void send(const Open& open);
+  void finish(Open& open);
   TrackerActions flush(Time now);
 
   TrackerOptions options_;
   std::map<std::string, GuestView> views_;  ///< Guests with ports here, by key.
-  std::deque<Open> open_;
+  std::list<Open> open_;
   std::deque<MigrationRecord> finished_;
-  std::map<std::string, Time> finished_at_;  ///< By id, of finished_.
   std::set<std::string> up_;
   std::map<std::string, Time> down_since_;
   std::map<std::string, Time> offsets_;
   std::optional<Time> no_hypervisor_, no_switches_;
   bool ready_ = false;
+  Time now_ = 0;
   TrackerActions actions_;
   TrackerCounters counters_;
 };

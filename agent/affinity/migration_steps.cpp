@@ -1,0 +1,314 @@
+// The migration tracker's steps within one half: what a view, an event, a reading or time alone
+// makes of it. See migration_tracker.hpp.
+#include <algorithm>
+#include <limits>
+
+#include "agent/affinity/migration_tracker.hpp"
+
+namespace vmirror {
+namespace {
+
+constexpr Time kNever = std::numeric_limits<Time>::max();
+constexpr Time kEndReadings = 500 * kMillisecond;     ///< How long they last where the guest runs.
+constexpr Time kEndEvery = 50 * kMillisecond;         ///< More than the engine lags behind.
+constexpr Time kFrozenEvery = 20 * kMillisecond;      ///< While the guest is suspended.
+constexpr Time kFirstFrameSlack = 50 * kMillisecond;  ///< An event may be told so late.
+
+std::string clock(Time time) {
+  return format_time(time).substr(11, 10);
+}
+
+}  // namespace
+
+// ---- Views
+
+void MigrationTracker::look(Open& open, const GuestView& view, Time now) {
+  MigrationHalf& half = open.half();
+  const MigrationHalf before = half;
+  if (!view.name.empty() && open.record.vm_name != view.name) {
+    open.record.vm_name = view.name;
+    open.changed = true;
+  }
+  if (!view.interface_ids.empty()) open.interface_ids = view.interface_ids;
+  half.mirrored = half.mirrored || view.wanted;
+  if (view.wanted) open.countable = view.countable;
+  if (view.ports > 0)
+    open.gone.reset();
+  else if (!open.gone && (half.port_added || open.source || open.restored))
+    open.gone = now;
+
+  const bool was_mirrored = open.source ? open.had_mirrors : open.passed && half.mirror_active;
+  if (view.ports > 0 && view.wanted && !view.in_place && was_mirrored && !open.outcome) {
+    if (!open.unmirrored) open.unmirrored = now;
+  } else if (open.unmirrored) {
+    note(open, "its mirrors on " + options_.host + " were not all in place from " +
+                   clock(*open.unmirrored) + " to " + clock(now));
+    open.unmirrored.reset();
+  }
+  open.had_mirrors = open.had_mirrors || view.mirrors > 0;
+  if (open.source)
+    look_source(open, view, now);
+  else
+    look_destination(open, view, now);
+  open.restored = false;
+  if (half != before) open.changed = open.tell = true;
+}
+
+void MigrationTracker::look_source(Open& open, const GuestView& view, Time now) {
+  MigrationHalf& half = open.half();
+  if (view.ports > 0) half.port_removed.reset();
+  if (view.mirrors > 0) half.mirror_removed.reset();
+  // What went while this agent was down went at a time that nobody knows.
+  if (open.restored) return;
+  if (open.had_mirrors && view.mirrors == 0 && !half.mirror_removed) half.mirror_removed = now;
+  if (view.ports == 0 && !half.port_removed) half.port_removed = now;
+}
+
+void MigrationTracker::look_destination(Open& open, const GuestView& view, Time now) {
+  MigrationHalf& half = open.half();
+  open.coming = open.coming || view.incoming || view.state == GuestState::incoming;
+  if (view.ports > 0 && !half.port_added && !open.restored && ready_) half.port_added = now;
+  if (view.wanted && view.in_place) {
+    if (!half.mirror_active) half.mirror_active = now;
+  } else if (!open.passed) {
+    half.mirror_active.reset();  // Another NIC of it has come.
+  }
+  if (open.passed || open.outcome || !open.coming || view.ports == 0) return;
+  const bool runs = view.state == GuestState::running;
+  if (runs || view.state == GuestState::suspended) {
+    note(open, runs ? "when the guest resumed on " + options_.host + " was not seen"
+                    : "the guest came to " + options_.host + " suspended");
+    arrived(open, now, {});
+  } else if (!view.state && !view.incoming) {
+    arrived(open, now, {});  // By the switch's iface-status.
+  }
+}
+
+// ---- Events
+
+void MigrationTracker::arrived(Open& open, Time now, std::optional<Time> resumed) {
+  open.passed = now;
+  open.half().resumed = resumed;
+  open.tentative = false;
+  open.next_read = now;
+  conclude(open, MigrationState::done, now);
+}
+
+void MigrationTracker::hand_over(Open& open) {
+  if (!open.half().suspended || open.handed || !open.half().mirrored || open.other().host.empty())
+    return;
+  open.handed = true;
+  actions_.push_back(HandOverGuest{open.guest, open.record.id, open.other().host});
+}
+
+void MigrationTracker::event_source(Open& open, const GuestEvent& event) {
+  using Kind = GuestEvent::Kind;
+  MigrationHalf& half = open.half();
+  if (open.outcome && event.kind != Kind::left) return;
+  switch (event.kind) {
+    case Kind::suspended_leaving:
+    case Kind::suspended_postcopy:
+      if (half.suspended) break;
+      half.suspended = event.time;
+      half.postcopy = event.kind == Kind::suspended_postcopy;
+      open.next_read = event.time;
+      open.changed = open.tell = true;
+      hand_over(open);
+      break;
+    case Kind::resumed_here:
+      half.resumed = event.time;
+      conclude(open, MigrationState::aborted, event.time);
+      break;
+    case Kind::left:
+      open.left = true;
+      conclude(open, MigrationState::done, event.time);
+      break;
+    case Kind::stopped:
+      note(open, "the guest ended on " + options_.host + " at " + clock(event.time) +
+                     (event.detail.empty() ? "" : ": " + event.detail));
+      conclude(open, MigrationState::lost, event.time);
+      break;
+    default:
+      break;
+  }
+}
+
+void MigrationTracker::event_destination(Open& open, const GuestEvent& event) {
+  using Kind = GuestEvent::Kind;
+  switch (event.kind) {
+    case Kind::incoming:
+      open.coming = true;
+      open.tentative = false;
+      break;
+    case Kind::resumed_arrived:
+    case Kind::resumed_postcopy:
+      if (open.passed || open.outcome) break;
+      open.half().postcopy = event.kind == Kind::resumed_postcopy;
+      arrived(open, event.time, event.time);
+      break;
+    case Kind::stopped:
+      if (open.passed || open.outcome) {
+        note(open, "the guest ended on " + options_.host + " at " + clock(event.time));
+        break;
+      }
+      note(open, "the guest did not come to " + options_.host +
+                     (event.detail.empty() ? "" : ": " + event.detail));
+      conclude(open, MigrationState::aborted, event.time);
+      break;
+    case Kind::left:  // It went on at once.
+      if (open.passed) complete(open, event.time);
+      break;
+    default:
+      break;
+  }
+}
+
+// ---- Counters
+
+/// From when on readings are of the end.
+std::optional<Time> MigrationTracker::end_begins(const Open& open) const {
+  if (open.source && open.half().suspended) return open.half().suspended;
+  if (!open.source && open.passed) return *open.passed + options_.run_in;
+  return open.outcome;
+}
+
+Time MigrationTracker::end_lasts(const Open& open) const {
+  return open.source && open.half().suspended && open.verdict != MigrationState::aborted
+             ? options_.settle
+             : kEndReadings;
+}
+
+void MigrationTracker::read(Open& open, Time now) {
+  actions_.push_back(ReadCounters{open.guest});
+  const auto end = end_begins(open);
+  if (!end) {
+    open.next_read = now + options_.read_every;
+  } else if (now < *end) {
+    open.next_read = std::min(now + options_.read_every, *end);
+  } else if (now >= *end + end_lasts(open)) {
+    open.next_read = kNever;
+  } else {
+    const bool frozen = open.source && open.half().suspended && !open.outcome;
+    open.next_read = now + (frozen ? kFrozenEvery : kEndEvery);
+  }
+}
+
+void MigrationTracker::count(Open& open, const GuestCounters& reading, Time now) {
+  MigrationHalf& half = open.half();
+  const auto end = end_begins(open);
+  if (end && now >= *end)
+    open.ledger.after(reading);
+  else if (open.source || !open.passed)
+    open.ledger.before(reading);
+  if (!reading.copied) return;
+  if (open.source) {
+    const Time last = reading.copied->last_out;
+    if (last != 0 && (!half.last_frame || *half.last_frame < last)) {
+      half.last_frame = last;
+      open.changed = true;
+    }
+  } else if (open.passed && !half.first_frame && reading.copied->first_out != 0) {
+    if (reading.copied->first_out + kFirstFrameSlack < *open.passed) {
+      // Its broadcasts came by the other mirrored ports before it ran here.
+      actions_.push_back(RestartFirstFrame{open.guest});
+    } else {
+      half.first_frame = reading.copied->first_out;
+      open.changed = open.tell = true;
+    }
+  }
+}
+
+// ---- Time
+
+/// What is to be believed where no event tells it.
+void MigrationTracker::decide_without_events(Open& open, Time now) {
+  const MigrationHalf& half = open.half();
+  const MigrationHalf& other = open.other();
+  const bool blind = !options_.hypervisor || no_hypervisor_.has_value();
+  if (!open.source) {
+    if (blind && open.theirs == MigrationState::done && !open.gone)
+      arrived(open, now, {});
+    else if (open.gone && (blind || now >= *open.gone + options_.linger))
+      conclude(open, MigrationState::aborted, now);
+  } else if (open.gone) {
+    const bool seen = half.suspended || other.resumed || open.theirs == MigrationState::done;
+    if (blind || seen)
+      conclude(open, MigrationState::done, now);
+    else if (now >= *open.gone + options_.linger) {
+      note(open, "how the guest left " + options_.host + " was not seen");
+      conclude(open, MigrationState::lost, now);
+    }
+  } else if (open.theirs == MigrationState::aborted && half.suspended && blind) {
+    conclude(open, MigrationState::aborted, now);
+  }
+  if (!open.outcome && now > open.began + options_.longest) {
+    const bool runs_here = open.source && !half.suspended && !open.gone;
+    note(open, "no end of it was seen within " + std::to_string(options_.longest / kSecond) + " s" +
+                   (runs_here ? "; the guest is still on " + options_.host : ""));
+    conclude(open, runs_here ? MigrationState::aborted : MigrationState::lost, now);
+  }
+}
+
+bool MigrationTracker::has_nothing_more(const Open& open, Time now) const {
+  if (!open.outcome) return false;
+  const auto end = end_begins(open);
+  const bool counted = !end || now >= *end + end_lasts(open);
+  if (!open.source && open.verdict == MigrationState::done) return counted || open.gone;
+  if (open.source && open.verdict == MigrationState::aborted) return counted;
+  const bool all_gone =
+      open.gone && (!open.had_mirrors || !open.source || open.half().mirror_removed);
+  return (all_gone && (counted || !open.source)) || now >= *open.outcome + options_.linger;
+}
+
+void MigrationTracker::step(Open& open, Time now) {
+  if (open.completed) return;
+  if (!open.outcome) decide_without_events(open, now);
+  const bool left =
+      open.source ? open.verdict == MigrationState::done : open.verdict == MigrationState::aborted;
+  // The engine is read to the end before it lets go.
+  if (left && !open.let_go && open.half().mirrored && (has_nothing_more(open, now))) {
+    open.let_go = true;
+    actions_.push_back(LetGuestGo{open.guest});
+  }
+  if (has_nothing_more(open, now))
+    complete(open, now);
+  else if (open.next_read <= now)
+    read(open, now);
+}
+
+void MigrationTracker::complete(Open& open, Time now) {
+  MigrationHalf& half = open.half();
+  const std::string& host = options_.host;
+  open.completed = now;
+  half.complete = open.changed = open.tell = true;
+  if (no_hypervisor_)
+    note(open, "libvirt on " + host + " is not reachable since " + clock(*no_hypervisor_));
+  if (no_switches_)
+    note(open, "the switch on " + host + " can't be read since " + clock(*no_switches_));
+  if (open.unmirrored)
+    note(open,
+         "its mirrors on " + host + " were not all in place since " + clock(*open.unmirrored));
+  if (!half.mirrored)
+    return note(open, "no policy selects the guest on " + host + ": it was not mirrored there");
+  if (open.source && open.verdict == MigrationState::done && !open.handed &&
+      open.record.handover.state == HandoverResult::State::none)
+    open.record.handover.reason = open.other().host.empty()
+                                      ? "no agent of the destination was known in time"
+                                      : "the guest's suspension was not seen on " + host;
+  if (!open.countable)
+    return note(open, "not all of its frames on " + host +
+                          " go to the engine there: they can't be counted");
+  if (!open.counted) return;  // The agent was down, and said so.
+  if (open.ledger.reset())
+    return note(open, "its counters on " + host + " began anew: its frames can't be counted");
+  const auto frames = open.ledger.result();
+  if (!frames) return note(open, "its counters on " + host + " could not be read in time");
+  half.port_frames = frames->port_frames;
+  half.copied_frames = frames->copied_frames;
+  half.duplicates = open.ledger.duplicates(!open.source);
+  if (frames->uncertain > 0)
+    note(open, "up to " + std::to_string(frames->uncertain) + " more frames on " + host +
+                   " may not have been copied: the counters moved while they were read");
+}
+
+}  // namespace vmirror
