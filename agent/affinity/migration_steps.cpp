@@ -67,7 +67,10 @@ void MigrationTracker::look_source(Open& open, const GuestView& view, Time now) 
 void MigrationTracker::look_destination(Open& open, const GuestView& view, Time now) {
   MigrationHalf& half = open.half();
   open.coming = open.coming || view.incoming || view.state == GuestState::incoming;
-  if (view.ports > 0 && !half.port_added && !open.restored && ready_) half.port_added = now;
+  if (view.ports > 0 && !half.port_added && !open.restored && ready_) {
+    half.port_added = now;
+    open.next_read = now;  // Where its counters begin.
+  }
   if (view.wanted && view.in_place) {
     if (!half.mirror_active) half.mirror_active = now;
   } else if (!open.passed) {
@@ -302,7 +305,9 @@ void MigrationTracker::complete(Open& open, Time now) {
   if (open.ledger.reset())
     return note(open, "its counters on " + host + " began anew: its frames can't be counted");
   const auto frames = open.ledger.result();
-  if (!frames) return note(open, "its counters on " + host + " could not be read in time");
+  if (!frames)
+    return note(open,
+                "its counters on " + host + " were not read in time: its frames can't be counted");
   half.port_frames = frames->port_frames;
   half.copied_frames = frames->copied_frames;
   half.duplicates = open.ledger.duplicates(!open.source);

@@ -165,6 +165,7 @@ TrackerActions MigrationTracker::restore(std::vector<MigrationRecord> records, T
     open.restored = true;
     open.coming = !source;
     open.passed = source ? std::nullopt : open.record.destination.resumed;
+    if (open.passed) conclude(open, MigrationState::done, now);
     open.handed = open.record.handover.state != HandoverResult::State::none;
     if (const MigrationHalf& half = open.half(); half.complete) {
       const bool went = source ? !half.resumed : half.resumed.has_value();
@@ -205,15 +206,26 @@ TrackerActions MigrationTracker::view(const GuestView& view, Time now) {
   return flush(now);
 }
 
+/// The guest's latest record that is complete here; null: none.
+const MigrationRecord* MigrationTracker::latest_of(const std::string& uuid) const {
+  for (auto it = open_.rbegin(); it != open_.rend(); ++it)
+    if (it->completed && it->record.vm_uuid == uuid) return &it->record;
+  const auto it = std::find_if(finished_.rbegin(), finished_.rend(),
+                               [&uuid](const auto& record) { return record.vm_uuid == uuid; });
+  return it == finished_.rend() ? nullptr : &*it;
+}
+
+/// The event belongs to a migration that is over: it was told twice, or after others.
 bool MigrationTracker::is_late(const GuestEvent& event) const {
-  return std::ranges::any_of(finished_, [&](const MigrationRecord& record) {
-    if (record.vm_uuid != event.uuid) return false;
-    const MigrationHalf& half =
-        record.source.host == options_.host ? record.source : record.destination;
-    return std::ranges::any_of(
-        std::array{half.port_added, half.suspended, half.resumed, half.port_removed},
-        [&](const auto& at) { return at && event.time <= *at; });
-  });
+  const MigrationRecord* record = latest_of(event.uuid);
+  if (record == nullptr) return false;
+  const bool source = record->source.host == options_.host;
+  const MigrationHalf& half = source ? record->source : record->destination;
+  // The end of post-copy, when its record is complete already.
+  if (!source && half.postcopy && event.kind == GuestEvent::Kind::resumed_arrived) return true;
+  return std::ranges::any_of(
+      std::array{half.port_added, half.suspended, half.resumed, half.port_removed},
+      [&](const auto& at) { return at && event.time <= *at; });
 }
 
 TrackerActions MigrationTracker::event(const GuestEvent& event) {
@@ -227,13 +239,7 @@ TrackerActions MigrationTracker::event(const GuestEvent& event) {
     case Kind::resumed_arrived:
     case Kind::resumed_postcopy: {
       if (destination == nullptr && !late && (event.kind == Kind::incoming || here)) {
-        // After post-copy the end of it is told too; its record may be finished by then.
-        const bool again = event.kind == Kind::resumed_arrived &&
-                           std::ranges::any_of(finished_, [&](const MigrationRecord& r) {
-                             return r.vm_uuid == event.uuid && r.destination.postcopy &&
-                                    r.destination.host == options_.host && r.destination.resumed;
-                           });
-        if (!again) destination = begin(event.uuid, false, event.time);
+        destination = begin(event.uuid, false, event.time);
         if (destination != nullptr && event.kind != Kind::incoming)
           note(*destination, "how it came to " + options_.host + " was not seen");
       }
@@ -398,6 +404,10 @@ bool MigrationTracker::take_late(const std::string& host, const MigrationMessage
       return true;
     }
     actions_.push_back(RecordChanged{record, std::move(replaces)});
+    const MigrationHalf& known =
+        message.from_source ? message.record.destination : message.record.source;
+    if (!known.complete)
+      actions_.push_back(SendMigration{host, {false, !message.from_source, record, {}}});
     return true;
   }
   return false;

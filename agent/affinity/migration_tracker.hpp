@@ -192,6 +192,7 @@ class MigrationTracker {
   void complete(Open& open, Time now);
   bool awaits_other_half(Open& open, Time now);
 
+  const MigrationRecord* latest_of(const std::string& uuid) const;
   bool is_late(const GuestEvent& event) const;
   void take(Open& open, const std::string& host, const MigrationMessage& message, Time now);
   bool take_late(const std::string& host, const MigrationMessage& message);
