@@ -415,11 +415,15 @@ bool MigrationTracker::take_late(const std::string& host, const MigrationMessage
 
 TrackerActions MigrationTracker::handed_over(const std::string& id, const HandoverResult& result,
                                              Time now) {
-  for (Open& open : open_)
-    if (open.record.id == id && rank(result.state) >= rank(open.record.handover.state)) {
-      open.record.handover = result;
-      open.changed = open.tell = true;
-    }
+  const auto by_id = std::ranges::find_if(open_, [&](const Open& o) { return o.record.id == id; });
+  // Where the two agents agreed on another id since, the guest is the same.
+  const auto it = by_id != open_.end()
+                      ? by_id
+                      : std::ranges::find(open_, id.substr(0, id.rfind('@')), &Open::guest);
+  if (it != open_.end() && rank(result.state) >= rank(it->record.handover.state)) {
+    it->record.handover = result;
+    it->changed = it->tell = true;
+  }
   for (MigrationRecord& record : finished_)
     if (record.id == id && rank(result.state) > rank(record.handover.state)) {
       record.handover = result;
@@ -528,7 +532,7 @@ std::vector<MigrationRecord> MigrationTracker::records() const {
 std::vector<std::string> MigrationTracker::migrating() const {
   std::vector<std::string> out;
   for (const Open& open : open_)
-    if (!open.tentative && !open.outcome) out.push_back(open.guest);
+    if (!open.tentative && !open.completed) out.push_back(open.guest);
   return out;
 }
 

@@ -133,7 +133,7 @@ class MigrationTracker {
 
   /// All records, oldest first: the finished ones, then the open ones.
   std::vector<MigrationRecord> records() const;
-  /// Keys (UUIDs) of guests that migrate now.
+  /// Keys (UUIDs) of guests whose half is not complete here: they come, leave, or just did.
   std::vector<std::string> migrating() const;
   TrackerCounters counters() const;
 
