@@ -51,34 +51,30 @@ void FrameLedger::before(const GuestCounters& reading) {
 }
 
 void FrameLedger::after(const GuestCounters& reading) {
-  const bool both = follow(reading);
-  if (reading.copied && end_port_) {
-    const Difference generous{less(reading.copied->out, end_port_->out_frames),
-                              less(reading.copied->in, end_port_->in_frames)};
-    end_generous_ = end_generous_ ? Difference{std::max(end_generous_->out, generous.out),
-                                               std::max(end_generous_->in, generous.in)}
-                                  : generous;
-  }
+  follow(reading);
+  const auto raise = [&reading](std::optional<Difference>& highest, const PortCounters& port) {
+    const Difference now{less(reading.copied->out, port.out_frames),
+                         less(reading.copied->in, port.in_frames)};
+    highest =
+        highest ? Difference{std::max(highest->out, now.out), std::max(highest->in, now.in)} : now;
+  };
+  if (reading.copied && end_port_) raise(end_generous_, *end_port_);
   if (reading.port) end_port_ = reading.port;
-  if (!both) return;
-  const Difference now{less(reading.copied->out, reading.port->out_frames),
-                       less(reading.copied->in, reading.port->in_frames)};
-  end_ = end_ ? Difference{std::max(end_->out, now.out), std::max(end_->in, now.in)} : now;
+  // A port that is gone counts no more: what was read of it last is still true.
+  if (reading.copied && end_port_) raise(end_, *end_port_);
 }
 
 std::optional<FrameLedger::Result> FrameLedger::result() const {
-  if (reset_ || !high_ || !first_port_ || !(end_ || end_generous_)) return {};
-  const Difference sure = end_ ? *end_ : *end_generous_;
-  const Difference generous{std::max(sure.out, end_generous_ ? end_generous_->out : sure.out),
-                            std::max(sure.in, end_generous_ ? end_generous_->in : sure.in)};
+  if (reset_ || !high_ || !first_port_ || !end_) return {};
+  const Difference generous = end_generous_ ? *end_generous_ : *end_;
   Result result;
   result.port_frames = at_least_0(less(last_port_->out_frames, first_port_->out_frames)) +
                        at_least_0(less(last_port_->in_frames, first_port_->in_frames));
-  const std::uint64_t lost_out = at_least_0(high_->out - generous.out);
+  const std::uint64_t lost_out = at_least_0(high_->out - std::max(generous.out, end_->out));
   // What waits in the tap is copied and not yet counted by it: so the lowest is the one to trust.
-  const std::uint64_t lost_in = at_least_0(low_->in - generous.in);
+  const std::uint64_t lost_in = at_least_0(low_->in - std::max(generous.in, end_->in));
   result.copied_frames = at_least_0(less(result.port_frames, lost_out + lost_in));
-  result.uncertain = at_least_0(high_->out - sure.out) - lost_out;
+  result.uncertain = at_least_0(high_->out - end_->out) - lost_out;
   return result;
 }
 

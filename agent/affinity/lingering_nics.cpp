@@ -1,0 +1,27 @@
+#include "agent/affinity/lingering_nics.hpp"
+
+namespace vmirror {
+
+std::shared_ptr<const MirrorIndex> LingeringNics::follow(std::shared_ptr<const MirrorIndex> wanted,
+                                                         Time now) {
+  bool changed = wanted != wanted_;
+  if (changed)
+    diff(wanted_->nics, wanted->nics,
+         [&](const Mac& mac, const WatchedNic* before, const WatchedNic* after) {
+           if (after != nullptr)
+             gone_.erase(mac);
+           else if (before != nullptr && gone_.size() < kMost)
+             gone_.insert_or_assign(mac, std::pair{now, *before});
+         });
+  changed |= std::erase_if(gone_, [now](const auto& entry) {
+               return entry.second.first + kLinger <= now;
+             }) > 0;
+  wanted_ = std::move(wanted);
+  if (!changed) return watched_;
+  if (gone_.empty()) return watched_ = wanted_;
+  auto index = std::make_shared<MirrorIndex>(*wanted_);
+  for (const auto& [mac, entry] : gone_) index->nics.set(mac, entry.second);
+  return watched_ = std::move(index);
+}
+
+}  // namespace vmirror
