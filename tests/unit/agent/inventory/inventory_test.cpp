@@ -235,5 +235,46 @@ TEST(Vendors, MissingRegistryIsAnErrorWithARemedy) {
   EXPECT_EQ(vendors.error().remedy, "install the package ieee-data");
 }
 
+TEST(Inventory, AdoptsWhatAnotherHostKnew) {
+  Asset there;
+  there.mac = kA;
+  there.ips = {ip("10.0.0.1")};
+  there.vlans = {7};
+  there.properties = {{Attribute::host_name, "plc\n7", "dhcp.host_name", 5}};
+  there.first = 10 * kSecond;
+  there.last = 20 * kSecond;
+  there.packets = 100;
+  there.bytes = 1000;
+  struct Row {
+    const char* name;
+    Time here;  ///< When it was first seen here; 0: never.
+    std::uint64_t packets, first;
+  };
+  const std::vector<Row> table = {
+      {"not known here", 0, 100, 10},
+      {"seen here after it was there", 20, 103, 10},
+      {"seen here all the while: the same packets", 8, 100, 8},
+  };
+  for (const Row& row : table) {
+    SCOPED_TRACE(row.name);
+    Inventory inventory({});
+    if (row.here != 0) {
+      const Flow f = flow(kA, "10.0.0.1", kB, "10.0.0.2", 9, row.here * kSecond);
+      inventory.flow_started(f, 0, 64);
+      inventory.flow_reported(f, {3, 0}, {300, 0});
+    }
+    inventory.adopt(there);
+    const Asset& asset = *inventory.find(kA);
+    EXPECT_EQ(asset.packets, row.packets);
+    EXPECT_EQ(asset.first, static_cast<Time>(row.first) * kSecond);
+    EXPECT_EQ(ips_of(inventory, kA), "10.0.0.1");
+    EXPECT_EQ(asset.vlans.size(), row.here != 0 ? 2u : 1u);
+    ASSERT_EQ(asset.properties.size(), 1u);
+    EXPECT_EQ(asset.properties[0].value, "plc.7");
+    EXPECT_EQ(asset.properties[0].source, "dhcp.host_name");
+    EXPECT_TRUE(inventory.changed());
+  }
+}
+
 }  // namespace
 }  // namespace vmirror

@@ -278,5 +278,73 @@ TEST(Reassembler, GivesEachByteOnceOrSaysThatItIsMissing) {
   }
 }
 
+/// State that is saved and restored elsewhere after any segment gives the same bytes.
+TEST(Reassembler, GoesOnInAnotherReassemblerAtAnySegment) {
+  std::string text(12000, ' ');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>('a' + i * 7 % 26);
+  std::mt19937 random(13);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<std::size_t> order;
+    for (std::size_t at = 0; at < text.size(); at += 500) order.push_back(at);
+    std::shuffle(order.begin(), order.end(), random);
+    auto c = std::make_unique<Connection>(ReassemblyLimits{}, 0xffffffff - 5000u);
+    c->handshake();
+    for (const std::size_t at : order) {
+      auto other = std::make_unique<Connection>(ReassemblyLimits{}, 0xffffffff - 5000u);
+      other->all[0] = c->all[0];
+      for (const int side : {0, 1}) {
+        const SavedSide saved = c->reassembler.save(c->stream, side);
+        other->reassembler.restore(other->stream, side, saved);
+        ASSERT_EQ(other->reassembler.save(other->stream, side), saved);
+      }
+      c = std::move(other);
+      c->send(0, static_cast<std::uint32_t>(at), std::string_view(text).substr(at, 500));
+    }
+    ASSERT_EQ(c->all[0], text) << round;
+    ASSERT_EQ(c->reassembler.counters().gaps, 0u) << round;
+    ASSERT_EQ(c->reassembler.counters().midstream, 0u) << round;
+    ASSERT_EQ(c->reassembler.chunks_in_use(), 0u) << round;
+  }
+}
+
+TEST(Reassembler, RestoresOnlyWhatIsInOrderAndFits) {
+  const auto run = [](std::uint32_t sequence, std::uint32_t wire_size, std::size_t size) {
+    return SavedSide::Run{sequence, wire_size, std::vector<std::uint8_t>(size, 'x')};
+  };
+  struct Row {
+    const char* name;
+    std::vector<SavedSide::Run> held;
+    std::vector<SavedSide::Run> kept;
+  };
+  const std::vector<Row> table = {
+      {"in order", {run(1010, 5, 5), run(1020, 9, 3)}, {run(1010, 5, 5), run(1020, 9, 3)}},
+      {"cut off by the mirror, all of it", {run(1010, 3000, 0)}, {run(1010, 3000, 0)}},
+      {"longer than a chunk", {run(1010, 2040, 2040)}, {run(1010, 2032, 2032), run(3042, 8, 8)}},
+      {"before what is to come", {run(990, 5, 5), run(1010, 5, 5)}, {run(1010, 5, 5)}},
+      {"overlapping", {run(1010, 5, 5), run(1012, 5, 5)}, {run(1010, 5, 5)}},
+      {"more bytes than the wire had", {run(1010, 4, 5)}, {}},
+      {"nothing", {run(1010, 0, 0)}, {}},
+      {"out of the window", {run(1000 + (17u << 20), 5, 5)}, {}},
+      {"a size out of the window", {run(1010, 0xffffffff, 5)}, {}},
+      {"more than a side may hold", {run(1010, 5, 5), run(1020, 9000, 0)}, {run(1010, 5, 5)}},
+      {"more than there are chunks",
+       {run(1010, 1, 1), run(1020, 1, 1), run(1030, 1, 1), run(1040, 1, 1)},
+       {run(1010, 1, 1), run(1020, 1, 1), run(1030, 1, 1)}},
+  };
+  for (const Row& row : table) {
+    SCOPED_TRACE(row.name);
+    Reassembler reassembler({.chunks = 3, .held_bytes = 8000});
+    TcpStream stream;
+    SavedSide saved;
+    saved.open = true;
+    saved.next = 1000;
+    saved.held = row.held;
+    reassembler.restore(stream, 1, saved);
+    EXPECT_EQ(reassembler.save(stream, 1).held, row.kept);
+    reassembler.close(stream);
+    EXPECT_EQ(reassembler.chunks_in_use(), 0u);
+  }
+}
+
 }  // namespace
 }  // namespace vmirror
