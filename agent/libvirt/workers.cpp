@@ -1,0 +1,255 @@
+// The workers of a Libvirt: who calls libvirtd, and keeps what it says. The event loop's side, too.
+#include <algorithm>
+#include <utility>
+
+#include "agent/libvirt/impl.hpp"
+
+namespace vmirror {
+
+namespace {
+constexpr std::chrono::seconds kRetry{1};  ///< After a call that failed on a living connection.
+constexpr std::size_t kMaxWaiting = 4096;  ///< Guests to be read each for itself.
+}  // namespace
+
+// ---- The event loop's thread
+
+void Libvirt::Impl::take_event(std::uint64_t connection, DomainEvent event) {
+  const Lock lock(mutex_);
+  if (connection != connection_ || stop_) return;
+  status_.events++;
+  if (events_.size() == kMaxLibvirtEvents) {
+    status_.events_lost++;
+    states_.clear();  // They follow from events that are lost now.
+    doubt();
+    return;
+  }
+  events_.push_back(std::move(event));
+  for_thread_.notify_one();
+}
+
+void Libvirt::Impl::take_close(std::uint64_t connection, const std::string& reason) {
+  const Lock lock(mutex_);
+  if (connection != connection_) return;
+  if (link_)
+    lose(reason);
+  else
+    closed_early_ = reason;
+}
+
+// ---- With the mutex held
+
+/// All must be read again.
+void Libvirt::Impl::doubt(Clock::duration later) {
+  const Clock::time_point due = Clock::now() + later;
+  if (!list_due_ || *list_due_ > due) list_due_ = due;
+  for_workers_.notify_one();
+}
+
+/// This one must be read, soon. Where too many wait, all are.
+void Libvirt::Impl::want(std::string uuid) {
+  if (urgent_.size() == kMaxWaiting) {
+    urgent_.clear();
+    states_.clear();
+    return doubt();
+  }
+  urgent_.insert(std::move(uuid));
+  for_workers_.notify_one();
+}
+
+/// What is known stays, and Guests::error says why it may be stale.
+void Libvirt::Impl::lose(const std::string& reason) {
+  if (!link_) return;
+  retired_.push_back(std::exchange(link_, nullptr));
+  connection_++;  // Its last events are of no use: all is read again.
+  connect_due_ = Clock::now() + backoff_;
+  lost_ = Error{Error::Kind::unreachable, reason, options_.uri, "see that libvirtd runs"};
+  status_.since = wall_clock();
+  list_due_.reset();
+  urgent_.clear();
+  rest_.clear();
+  states_.clear();
+  filling_ = complete_ = false;
+  changed_ = true;
+  for_thread_.notify_one();
+  for_workers_.notify_all();
+}
+
+// ---- The workers
+
+void Libvirt::Impl::work() {
+  Lock lock(mutex_);
+  while (!stop_)
+    if (!do_one(lock)) {
+      // Not for ever: a moment that is due may have been set while this one was busy.
+      for_workers_.wait_until(lock, next_due());
+    }
+  if (link_) retired_.push_back(std::exchange(link_, nullptr));
+  connection_++;
+  std::vector<std::shared_ptr<Link>> closing = std::exchange(retired_, {});
+  lock.unlock();
+  closing.clear();
+  lock.lock();
+  workers_--;
+  for_stop_.notify_all();
+}
+
+Libvirt::Impl::Clock::time_point Libvirt::Impl::next_due() const {
+  Clock::time_point due = Clock::now() + std::chrono::hours(1);
+  if (!link_ && !connecting_) due = std::min(due, connect_due_);
+  if (link_ && list_due_ && !listing_) due = std::min(due, *list_due_);
+  return due;
+}
+
+/// False: there is nothing to do now.
+bool Libvirt::Impl::do_one(Lock& lock) {
+  if (!retired_.empty()) {
+    std::vector<std::shared_ptr<Link>> closing = std::exchange(retired_, {});
+    lock.unlock();
+    closing.clear();
+    lock.lock();
+    return true;
+  }
+  const Clock::time_point now = Clock::now();
+  if (!link_) {
+    if (connecting_ || connect_due_ > now) return false;
+    connect(lock);
+    return true;
+  }
+  if (list_due_ && *list_due_ <= now && !listing_) {
+    list(lock);
+    return true;
+  }
+  std::string unused;
+  for (std::set<std::string>* const from : {&urgent_, &rest_})
+    if (take_next(*from, unused)) {
+      read(lock, *from);
+      return true;
+    }
+  return false;
+}
+
+void Libvirt::Impl::connect(Lock& lock) {
+  connecting_ = true;
+  closed_early_.reset();
+  const std::uint64_t connection = ++connection_;
+  lock.unlock();
+  const std::weak_ptr<Impl> self = weak_from_this();
+  auto opened = Link::open(options_, {.event =
+                                          [self, connection](DomainEvent event) {
+                                            if (const auto impl = self.lock())
+                                              impl->take_event(connection, std::move(event));
+                                          },
+                                      .closed =
+                                          [self, connection](const std::string& reason) {
+                                            if (const auto impl = self.lock())
+                                              impl->take_close(connection, reason);
+                                          }});
+  std::string version = opened ? (*opened)->version() : std::string();
+  lock.lock();
+  connecting_ = false;
+  if (!opened) {
+    connect_due_ = Clock::now() + backoff_;
+    backoff_ = std::min(backoff_ * 2, options_.backoff_max);
+    lost_ = std::move(opened.error());
+  } else {
+    link_ = std::move(*opened);
+    backoff_ = options_.backoff_min;
+    lost_.reset();
+    status_.since = wall_clock();
+    status_.version = std::move(version);
+    status_.connections++;
+    doubt();
+    if (closed_early_) lose(*closed_early_);
+  }
+  changed_ = true;
+  for_thread_.notify_one();
+}
+
+void Libvirt::Impl::list(Lock& lock) {
+  listing_ = true;
+  list_due_.reset();
+  const std::shared_ptr<Link> link = link_;
+  // A guest that a read finds while the list is being made may not be in it: only what was known
+  // before can be gone.
+  std::set<std::string> absent;
+  for (const auto& [uuid, guest] : known_) absent.insert(uuid);
+  lock.unlock();
+  const Result<std::vector<std::string>> uuids = link->list();
+  lock.lock();
+  listing_ = false;
+  if (link != link_) return;
+  status_.full_reads++;
+  if (!uuids) return doubt(kRetry);
+  for (const std::string& uuid : *uuids) {
+    absent.erase(uuid);
+    rest_.insert(uuid);
+  }
+  rest_.insert(absent.begin(), absent.end());  // Read too: libvirtd says of each that it is gone.
+  filling_ = true;
+  if (rest_.empty()) {
+    filling_ = false;
+    complete_ = changed_ = true;
+    for_thread_.notify_one();
+  }
+  for_workers_.notify_all();
+}
+
+/// The first that nobody else is reading.
+bool Libvirt::Impl::take_next(const std::set<std::string>& from, std::string& uuid) const {
+  const auto found = std::find_if(
+      from.begin(), from.end(), [this](const std::string& one) { return !reading_.contains(one); });
+  if (found == from.end()) return false;
+  uuid = *found;
+  return true;
+}
+
+void Libvirt::Impl::read(Lock& lock, std::set<std::string>& from) {
+  std::string uuid;
+  if (!take_next(from, uuid)) return;
+  const bool urgent = &from == &urgent_;
+  urgent_.erase(uuid);
+  rest_.erase(uuid);
+  reading_.insert(uuid);
+  const std::shared_ptr<Link> link = link_;
+  const auto before = states_.find(uuid);
+  const std::optional<GuestState> state =
+      before == states_.end() ? std::nullopt : std::optional(before->second);
+  lock.unlock();
+  Result<std::optional<Guest>> answer = link->read(uuid, state);
+  lock.lock();
+  reading_.erase(uuid);
+  if (urgent_.contains(uuid)) for_workers_.notify_one();
+  if (link != link_) return;
+  status_.reads++;
+  keep(uuid, std::move(answer));
+  if (filling_ && rest_.empty() && reading_.empty()) {
+    filling_ = false;
+    complete_ = changed_ = true;
+  }
+  // While all are read, the ones that are new are told together: at the end, or when the rest is
+  // stuck.
+  if (urgent || !filling_ || rest_.empty()) changed_ = true;
+  if (changed_) for_thread_.notify_one();
+}
+
+/// With the mutex held.
+void Libvirt::Impl::keep(const std::string& uuid, Result<std::optional<Guest>> answer) {
+  if (!answer) {
+    // Unknown is not gone: what was known stays.
+    if (answer.error().kind == Error::Kind::unreachable) doubt(kRetry);
+    unread_.insert_or_assign(uuid, std::move(answer.error()));
+    return;
+  }
+  unread_.erase(uuid);
+  if (!*answer) {
+    known_.erase(uuid);
+    states_.erase(uuid);
+    return;
+  }
+  Guest& guest = **answer;
+  states_.emplace(uuid, guest.state);
+  const auto [at, fresh] = known_.try_emplace(uuid);
+  if (fresh || *at->second != guest) at->second = std::make_shared<const Guest>(std::move(guest));
+}
+
+}  // namespace vmirror
