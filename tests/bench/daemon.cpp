@@ -52,7 +52,8 @@ Daemon::Daemon(test::OvsSandbox& sandbox) {
       << "policy: all\nselect: [{port: \"old*\"}, {port: \"new*\"}]\ntargets: [local]\n";
   std::ofstream(folder / "vmirrord.yaml")
       << "host: bench\npolicies: " << (folder / "policies.d").string()
-      << "\nsocket: " << (folder / "control.sock").string() << "\nswitch: {driver: ovs, remote: \""
+      << "\nsocket: " << (folder / "control.sock").string()
+      << "\nstate: " << (folder / "state").string() << "\nswitch: {driver: ovs, remote: \""
       << sandbox.remote() << "\"}\n";
   const std::string log = (folder / "log").string();
   pid_ =
@@ -64,6 +65,16 @@ Daemon::~Daemon() {
   if (pid_ <= 0) return;
   kill(pid_, SIGTERM);
   if (!test::eventually([this] { return kill(pid_, 0) != 0; }, 5)) kill(pid_, SIGKILL);
+}
+
+double Daemon::cpu_seconds() const {
+  double nanoseconds = 0;
+  for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(pid_) + "/task")) {
+    double ran = 0;
+    std::ifstream(task.path() / "schedstat") >> ran;
+    nanoseconds += ran;
+  }
+  return nanoseconds / 1e9;
 }
 
 /// The daemon with a mirror in place and no traffic.

@@ -20,6 +20,9 @@ class Daemon {
 
   static bool is_built();
   pid_t pid() const { return pid_; }
+  /// Of all its threads so far, in user and kernel mode, as the scheduler counts them: nanoseconds
+  /// and not ticks.
+  double cpu_seconds() const;
 
  private:
   pid_t pid_ = 0;

@@ -1,0 +1,325 @@
+// Each stage that works on what changed comes to what it would come to if it were asked once: over
+// random sequences of worlds in which ports come, go and change, mirrors are put, lost and tampered
+// with, and policies, guests' locations and what the engine received change.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "agent/reconcile/desired.hpp"
+#include "agent/reconcile/judge.hpp"
+#include "agent/reconcile/ledger.hpp"
+#include "agent/reconcile/wishes.hpp"
+#include "plugin/api/plan.hpp"
+#include "plugin/ovs/outputs.hpp"
+
+namespace vmirror {
+namespace {
+
+/// Everything that the stages are given, and changes to it.
+class Story {
+ public:
+  explicit Story(unsigned seed) : random_(seed) {
+    world.capabilities = {"Open vSwitch 3.1.0", 4, true, false, true, true, true};
+    for (const char* name : {"br0", "br1"}) world.switches[name].name = name;
+    for (int i = 0; i < 12; i++) change_port();
+    change_policies();
+  }
+
+  /// One to three changes, as one reading brings them.
+  void go_on() {
+    now += kSecond * pick(8);
+    for (unsigned n = pick(3) + 1; n > 0; n--) change();
+    world.revision++;
+  }
+  /// What a switch does that takes all that is wanted.
+  void make(const Wanted& wanted) {
+    for (auto& [name, sw] : world.switches) {
+      for (const auto& [port, is] : PersistentMap(sw.ports))
+        if (is.owned) sw.ports.erase(port);
+      std::erase_if(sw.mirrors, [](const auto& m) { return m.second.owned; });
+    }
+    for (const OutputPort& port : wanted.ports) {
+      Port& is = world.switches.at(port.switch_name).ports[port.name];
+      is = Port{};
+      is.name = port.name;
+      is.type = port.type;
+      is.options = port.options;
+      is.owned = true;
+    }
+    for (const Mirror& mirror : wanted.mirrors) {
+      Mirror& is = world.switches.at(mirror.switch_name).mirrors[mirror.name] = mirror;
+      is.owned = true;
+      is.copied_frames = 0;
+    }
+  }
+  unsigned pick(unsigned n) { return static_cast<unsigned>(random_() % n); }
+
+  Time now = 1000 * kSecond;
+  Observed world;
+  std::vector<Policy> policies;
+  std::map<std::string, std::string> titles;  ///< By port: what a hypervisor says of its guest.
+  Evidence evidence;
+  std::optional<Error> apply_error;
+
+ private:
+  Switch& on() { return world.switches.at(pick(3) == 0 ? "br1" : "br0"); }
+  std::string a_port() { return "vnet" + std::to_string(pick(9)); }
+  Mac a_mac() { return Mac{{0x52, 0x54, 0, 0, 0, static_cast<std::uint8_t>(pick(6))}}; }
+
+  void change() {
+    switch (pick(12)) {
+      case 0:
+        return change_policies();
+      case 1:
+        return tamper();
+      case 2:
+        titles[a_port()] = pick(2) == 0 ? "web" : "db";
+        return;
+      case 3:
+        evidence.received[a_mac()] += pick(3);
+        return;
+      case 4:
+        return count();
+      case 5:
+        apply_error =
+            pick(3) == 0 ? std::optional(Error{Error::Kind::refused, "no", "", ""}) : std::nullopt;
+        return;
+      case 6:
+        return remove_port();
+      default:
+        return change_port();
+    }
+  }
+  void remove_port() {
+    Switch& sw = on();
+    const std::string name = a_port();
+    sw.ports.erase(name);
+    for (auto& [mirror_name, mirror] : sw.mirrors) {
+      mirror.in_ports.erase(name);
+      mirror.out_ports.erase(name);
+      if (mirror.output_port == name) mirror.output_port.clear();
+    }
+  }
+  void change_port() {
+    const std::string name = pick(30) == 0 ? "vmr-br0" : a_port();
+    Port& port = on().ports[name];
+    port.name = name;
+    if (port.id.empty()) port.id = std::to_string(random_());
+    switch (pick(9)) {
+      case 0:
+        port.mtu = pick(2) == 0 ? 1500 : 9000;
+        break;
+      case 1:
+        port.type = pick(3) == 0 ? "vxlan" : "";
+        break;
+      case 2:
+        port.vlan = pick(2) == 0 ? std::optional<std::uint16_t>(100) : std::nullopt;
+        break;
+      case 3:
+        port.error = pick(2) == 0 ? "could not open" : "";
+        break;
+      case 4:
+        port.uplink = pick(4) == 0;
+        break;
+      case 5:
+        port.options.clear();
+        if (pick(3) == 0) port.options = {{"remote_ip", "192.0.2.1"}, {"key", "7"}};
+        port.type = port.options.empty() ? "" : "erspan";
+        break;
+      default:
+        port.mac = a_mac();
+    }
+  }
+  void count() {
+    Switch& sw = on();
+    for (const auto& [name, port] : PersistentMap(sw.ports)) {
+      Port& is = sw.ports[name];
+      if (!is.counters) is.counters.emplace();
+      is.counters->out_frames += pick(3);
+    }
+    for (auto& [name, mirror] : sw.mirrors)
+      mirror.copied_frames = mirror.copied_frames.value_or(0) + pick(2);
+  }
+  void tamper() {
+    Switch& sw = on();
+    if (pick(3) == 0) {
+      Mirror& foreign = sw.mirrors["span" + std::to_string(pick(3))];
+      foreign.output_port = a_port();
+      if (pick(2) == 0) sw.mirrors.erase("span0");
+      return;
+    }
+    if (sw.mirrors.empty()) return;
+    auto at = std::next(sw.mirrors.begin(), pick(static_cast<unsigned>(sw.mirrors.size())));
+    if (pick(4) == 0) {
+      sw.mirrors.erase(at);
+      return;
+    }
+    if (pick(3) == 0) at->second.snaplen = pick(2) * 128;
+    if (pick(2) == 0) at->second.in_ports.erase(a_port());
+    if (pick(2) == 0) at->second.out_ports.insert(a_port());
+    if (pick(5) == 0) at->second.owned = !at->second.owned;
+  }
+  void change_policies() {
+    const std::string name(1, static_cast<char>('a' + pick(3)));
+    std::erase_if(policies, [&](const Policy& p) { return p.name == name; });
+    if (pick(4) == 0) return;
+    Policy p;
+    p.name = name;
+    Selector s;
+    if (pick(2) == 0)
+      s.title = pick(2) == 0 ? "web" : "*";
+    else
+      s.port = pick(2) == 0 ? "vnet*" : "vnet[0-4]";
+    p.select = {s};
+    p.direction = static_cast<Direction>(pick(3) + 1);
+    p.snaplen = pick(3) == 0 ? 128 : 0;
+    p.priority = static_cast<int>(pick(2));
+    if (pick(4) == 0) p.expires = now + kSecond * pick(20);
+    const IpAddress collector = *IpAddress::parse("192.0.2.1");
+    const std::vector<Target> all = {LocalTarget{}, RspanTarget{100},
+                                     ErspanTarget{collector, 2, {}}, ErspanTarget{collector, 3, {}},
+                                     GreTarget{collector, {}}};
+    for (const Target& target : all)
+      if (pick(2) == 0) p.targets.push_back(target);
+    if (p.targets.empty()) p.targets = {LocalTarget{}};
+    policies.push_back(std::move(p));
+  }
+
+  std::mt19937 random_;
+};
+
+LocationMap locate_all(const Story& story) {
+  LocationMap out;
+  for (const auto& [switch_name, sw] : story.world.switches)
+    for (const auto& [name, port] : sw.ports) {
+      if (port.owned) continue;
+      Location at;
+      at.switch_name = switch_name;
+      at.port = name;
+      at.mac = port.mac;
+      if (const auto it = story.titles.find(name); it != story.titles.end()) at.title = it->second;
+      out.set({switch_name, name}, at);
+    }
+  return out;
+}
+
+template <typename T>
+std::vector<std::string> names(const std::vector<T>& requests) {
+  std::vector<std::string> out;
+  for (const T& r : requests) out.push_back(r.name);
+  std::ranges::sort(out);
+  return out;
+}
+
+std::vector<std::string> lines(const Wanted& wanted, const Observed& observed) {
+  std::vector<std::string> out;
+  for (const Step& step : diff(wanted, observed)) out.push_back(step.text() + ", " + step.why);
+  return out;
+}
+
+/// The stages, each with its memory.
+struct Incremental {
+  Wishes wishes{std::nullopt};
+  std::unique_ptr<Realiser> realiser = ovs::make_realiser("vmirror");
+  Ledger ledger;
+  LocationMap locations;
+  std::vector<Track> tracks;  ///< judge()'s.
+};
+
+void expect_same(Incremental& is, const Story& story) {
+  // Locations: what differs, put into what was there.
+  diff(is.locations, locate_all(story),
+       [&](const PortKey& key, const Location*, const Location* at) {
+         if (at)
+           is.locations.set(key, *at);
+         else
+           is.locations.erase(key);
+       });
+  is.wishes.update(is.locations, story.now);
+  Locations all;
+  for (const auto& [key, at] : is.locations) all.push_back(at);
+  const Wish wish = desired(story.policies, all, story.now);
+  ASSERT_EQ(is.wishes.policies(), wish.policies);
+  SessionMap wished;
+  for (const SessionRequest& s : wish.desired.sessions) wished.set(s.name, s);
+  ASSERT_EQ(is.wishes.sessions(), wished);
+  ASSERT_EQ(is.wishes.refused().size(), wish.refused.size());
+  for (const Refusal& r : wish.refused) ASSERT_EQ(is.wishes.refused().at(r.request.name), r);
+
+  const auto world = std::make_shared<const Observed>(story.world);
+  is.realiser->update(is.wishes.sessions(), world);
+  const auto fresh = ovs::make_realiser("vmirror");
+  fresh->update(wished, world);
+  ASSERT_EQ(is.realiser->wanted().ports, fresh->wanted().ports);
+  ASSERT_EQ(is.realiser->wanted().mirrors, fresh->wanted().mirrors);
+  ASSERT_EQ(is.realiser->wanted().unlearned_vlans, fresh->wanted().unlearned_vlans);
+  ASSERT_EQ(is.realiser->verdicts(), fresh->verdicts());
+  ASSERT_EQ(is.realiser->owned_ports(), fresh->owned_ports());
+  std::vector<std::string> steps;
+  for (const Step& step : diff(is.realiser->wanted(), *world, is.realiser->owned_ports()))
+    steps.push_back(step.text() + ", " + step.why);
+  ASSERT_EQ(steps, lines(fresh->wanted(), *world));
+
+  is.ledger.set_evidence(story.evidence);
+  is.ledger.update(is.wishes, is.locations, *is.realiser, world, story.apply_error, story.now);
+  Realisation realisation;
+  static_cast<Wanted&>(realisation) = fresh->wanted();
+  for (const auto& [name, verdict] : fresh->verdicts()) realisation.verdicts.push_back(verdict);
+  is.tracks =
+      judge(is.tracks, {wish, realisation, *world, story.evidence, story.apply_error}, story.now);
+  ASSERT_EQ(is.ledger.sessions().size(), is.tracks.size());
+  PersistentMap<Mac, WatchedNic> nics;
+  for (const Track& track : is.tracks) {
+    const SessionStatus& expected = track.status;
+    const SessionStatus* got = is.ledger.sessions().get(expected.name);
+    ASSERT_TRUE(got) << expected.name;
+    ASSERT_EQ(got->reason, expected.reason) << expected.name;
+    ASSERT_EQ(*got, expected) << expected.name;
+    // The mirror index: the first by name stands for a MAC.
+    const SessionRequest* s = wished.get(expected.name);
+    const Verdict* verdict = fresh->verdicts().get(expected.name);
+    if (!s || !verdict || verdict->refused || !expected.mac || expected.target != "local" ||
+        nics.contains(*expected.mac))
+      continue;
+    const Port& port = story.world.switches.at(s->switch_name).ports.at(s->port);
+    nics.set(*expected.mac, {.mac = *expected.mac,
+                             .vm = expected.vm,
+                             .port = s->switch_name + "/" + s->port,
+                             .direction = s->direction,
+                             .vlan = port.vlan,
+                             .session_id = {}});
+  }
+  ASSERT_EQ(is.ledger.index()->nics, nics);
+  ASSERT_EQ(is.ledger.locations().size(), is.locations.size());
+  for (const auto& [key, status] : is.ledger.locations()) {
+    ASSERT_EQ(status.at, is.locations.at(key));
+    ASSERT_EQ(status.sessions, is.wishes.of(key).sessions.size());
+  }
+}
+
+class Incrementally : public testing::TestWithParam<unsigned> {};
+
+TEST_P(Incrementally, ComesToWhatAskingOnceComesTo) {
+  Story story(GetParam());
+  Incremental is;
+  std::size_t served = 0, refused = 0, steps = 0;
+  for (int round = 0; round < 100; round++) {
+    const std::vector<Policy> before = story.policies;
+    if (round > 0) story.go_on();
+    if (round == 0 || before != story.policies) is.wishes.set_policies(story.policies);
+    expect_same(is, story);
+    ASSERT_FALSE(HasFatalFailure()) << "round " << round;
+    for (const auto& [name, verdict] : is.realiser->verdicts())
+      ++(verdict.refused ? refused : served);
+    steps += diff(is.realiser->wanted(), story.world).size();
+    if (story.pick(3) == 0) story.make(is.realiser->wanted());
+  }
+  EXPECT_GT(served, 200u) << "a story in which something happens";
+  EXPECT_GT(refused, 50u);
+  EXPECT_GT(steps, 50u);
+}
+INSTANTIATE_TEST_SUITE_P(Stories, Incrementally, testing::Range(1u, 9u));
+
+}  // namespace
+}  // namespace vmirror
