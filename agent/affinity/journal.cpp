@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstring>
@@ -67,7 +68,7 @@ std::string encode_journal_line(Time at, const MigrationRecord* record, std::str
 
 JournalContents parse_journal(std::string_view text) {
   JournalContents out;
-  std::map<std::string, std::size_t> place;  // One more than in `records`; 0: it was replaced.
+  std::map<std::string, std::size_t> place;  // In `records`, by id.
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view row = text.substr(0, end);
@@ -146,7 +147,7 @@ Result<void> Journal::beat(Time now) {
 
 Result<void> Journal::write(const std::string& line) {
   if (file_ < 0) return fail(Error::Kind::refused, "is not open", path_, "see the daemon's log");
-  if (bytes_ + line.size() > options_.bytes) return compact();  // It holds what the line says.
+  if (bytes_ + line.size() > limit_) return compact();  // It holds what the line says.
   if (const auto done = write_all(file_, line, path_); !done) return done;
   bytes_ += line.size();
   return {};
@@ -172,6 +173,7 @@ Result<void> Journal::compact() {
   if (file_ >= 0) ::close(file_);
   file_ = file;
   bytes_ = text.size();
+  limit_ = std::max(options_.bytes, 2 * bytes_);
   return {};
 }
 

@@ -36,8 +36,9 @@ JournalContents parse_journal(std::string_view text);
 class Journal {
  public:
   struct Options {
-    std::size_t records = 320;                 ///< Kept; the oldest go first.
-    std::size_t bytes = std::size_t{4} << 20;  ///< Past it the file is written anew.
+    std::size_t records = 320;  ///< Kept; the oldest go first.
+    /// Past it, and past twice what its records need, the file is written anew.
+    std::size_t bytes = std::size_t{4} << 20;
   };
   /// Touches nothing yet.
   Journal(std::string path, Options options);
@@ -64,7 +65,7 @@ class Journal {
   std::string path_;
   Options options_;
   int file_ = -1;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0, limit_ = 0;
   Time alive_ = 0;
   std::map<std::uint64_t, MigrationRecord> records_;  ///< By order of arrival.
   std::map<std::string, std::uint64_t> order_;        ///< By id.

@@ -30,8 +30,8 @@ class LocationTable {
  public:
   explicit LocationTable(LocationTableOptions options = {}) : options_(options) {}
 
-  /// The port is located so now. O(log n). A port that went and is there again begins anew; its
-  /// gone row stays, where it was another guest's.
+  /// The port is located so now. O(log n), and for a new port O(max_gone). A port that went and is
+  /// there again begins anew; its gone row stays where it was another guest's.
   void put(const Location& location, Time now);
   /// The port is no more: its row is gone from now on. O(log n).
   void remove(const std::string& switch_name, const std::string& port, Time now);

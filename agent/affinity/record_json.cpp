@@ -9,6 +9,10 @@ namespace json = boost::json;
 
 namespace {
 
+// Sums and differences of any three of these fit a Time.
+constexpr Time kLatest = 4'000'000'000 * kSecond;    ///< 2096.
+constexpr Time kFurthest = 1'000'000'000 * kSecond;  ///< Between two clocks.
+
 constexpr std::array kTimes{
     std::pair{"port_added", &MigrationHalf::port_added},
     std::pair{"mirror_active", &MigrationHalf::mirror_active},
@@ -93,6 +97,10 @@ class Members {
     if (find(key) == nullptr) return;
     number(key, out.emplace());
   }
+  void time(const char* key, std::optional<Time>& out, Time min, Time max) {
+    number(key, out);
+    if (out && (*out < min || *out > max)) wrong(key);
+  }
   /// One of the words that `to_text` has for the values 0..last.
   template <typename E>
   void word(const char* key, E& out, E last) {
@@ -130,7 +138,7 @@ Result<MigrationHalf> half_from_json(const json::value& value, const char* where
   MigrationHalf half;
   Members in(value, where);
   in.text("host", half.host);
-  for (const auto& [name, time] : kTimes) in.number(name, half.*time);
+  for (const auto& [name, time] : kTimes) in.time(name, half.*time, 0, kLatest);
   in.flag("mirrored", half.mirrored);
   in.flag("postcopy", half.postcopy);
   in.flag("complete", half.complete);
@@ -217,7 +225,7 @@ Result<MigrationRecord> record_from_json(const json::value& value) {
   in.text("vm_name", record.vm_name);
   in.text("vm_uuid", record.vm_uuid);
   in.word("state", record.state, MigrationState::lost);
-  in.number("clock_offset_ns", record.clock_offset);
+  in.time("clock_offset_ns", record.clock_offset, -kFurthest, kFurthest);
   if (record.id.empty()) in.wrong("id");
   if (in.error) return tl::unexpected(*in.error);
   const json::object& object = value.get_object();

@@ -57,5 +57,136 @@ TEST(Locate, PortsOfOurOwnAreNoNics) {
   EXPECT_TRUE(locate(world, nullptr, "host-a").empty());
 }
 
+// ---- With a hypervisor
+
+std::shared_ptr<Guest> guest(const std::string& uuid, const std::string& name, GuestState state,
+                             std::vector<GuestNic> nics) {
+  auto out = std::make_shared<Guest>();
+  out->uuid = uuid;
+  out->name = name;
+  out->title = "Title of " + name;
+  out->state = state;
+  out->nics = std::move(nics);
+  return out;
+}
+
+GuestNic nic(const char* mac, const char* device, const char* interface_id, const char* bridge,
+             const char* network) {
+  return {*Mac::parse(mac), device, "", interface_id, bridge, network};
+}
+
+std::shared_ptr<const Guests> guests(std::vector<std::shared_ptr<const Guest>> all) {
+  auto out = std::make_shared<Guests>();
+  for (auto& one : all) out->by_uuid[one->uuid] = one;
+  return out;
+}
+
+constexpr const char* kMac1 = "52:54:00:00:00:01";
+constexpr const char* kMac2 = "52:54:00:00:00:02";
+
+TEST(Locate, WhoseAPortIs) {
+  const auto dc1 =
+      guest(kUuid, "dc1", GuestState::running,
+            {nic(kMac1, "vnet0", "nic-1", "br0", "ot"), nic(kMac2, "", "nic-2", "", "it")});
+  const auto plc = guest("7f0c1d6e-8d7a-4f35-9a55-0a2f6b1c7d10", "plc", GuestState::running,
+                         {nic("52:54:00:00:00:03", "vnet3", "", "br1", "plain")});
+  GuestPorts index;
+  index.update(guests({dc1, plc}));
+  const struct {
+    const char* what;
+    std::string name, vm, interface_id, mac, switch_name;
+    std::string expected, network;
+  } table[] = {
+      {"vm-id, then interface id", "x", kUuid, "nic-2", kMac1, "br9", "dc1", "it"},
+      {"vm-id, then MAC", "x", kUuid, "", kMac2, "br9", "dc1", "it"},
+      {"vm-id, then device", "vnet0", kUuid, "", "", "br9", "dc1", "ot"},
+      {"vm-id of a NIC that nobody told yet", "vnet9", kUuid, "", "", "br9", "dc1", ""},
+      {"upper case", "x", "6F0C1D6E-8D7A-4F35-9A55-0A2F6B1C7D10", "nic-1", "", "br0", "dc1", "ot"},
+      {"no vm-id: the device", "vnet3", "", "", "", "br1", "plc", "plain"},
+      {"a device of that name on another switch", "vnet3", "", "", "", "br0", "", ""},
+      {"a vm-id that nobody knows", "vnet3", "00000000-8d7a-4f35-9a55-0a2f6b1c7d10", "", "", "br1",
+       "", ""},
+      {"somebody else's port", "eth0", "", "", kMac1, "br0", "", ""},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.what);
+    Port port;
+    port.name = row.name;
+    port.vm = row.vm;
+    port.interface_id = row.interface_id;
+    if (!row.mac.empty()) port.mac = *Mac::parse(row.mac);
+    const Guest* owner = index.guest_of(row.switch_name, port);
+    EXPECT_EQ(owner == nullptr ? "" : owner->name, row.expected);
+    EXPECT_EQ(locate("h", row.switch_name, port, owner).network, row.network);
+  }
+}
+
+TEST(Locate, WhatTheGuestsStateSaysGoesBeforeTheSwitch) {
+  const struct {
+    GuestState state;
+    Presence presence;
+  } table[] = {
+      {GuestState::incoming, Presence::incoming}, {GuestState::running, Presence::active},
+      {GuestState::suspended, Presence::active},  {GuestState::leaving, Presence::active},
+      {GuestState::off, Presence::active},
+  };
+  for (const auto& row : table) {
+    Port port;
+    port.name = "vnet0";
+    port.vm = kUuid;
+    port.labels = {{"iface-status", "inactive"}, {"role", "switch's"}, {"vm-name", "old"}};
+    auto dc1 = guest(kUuid, "dc1", row.state, {nic(kMac1, "vnet0", "nic-1", "br0", "ot")});
+    dc1->labels = {{"role", "dc"}, {"zone", "1"}};
+    const Location at = locate("h", "br0", port, dc1.get());
+    EXPECT_EQ(at.presence, row.presence) << to_text(row.state);
+    EXPECT_EQ(at.vm_name, "dc1");
+    EXPECT_EQ(at.vm_uuid, kUuid);
+    EXPECT_EQ(at.title, "Title of dc1");
+    EXPECT_EQ(at.network, "ot");
+    EXPECT_EQ(at.interface_id, "nic-1");
+    EXPECT_EQ(at.mac->text(), kMac1);
+    EXPECT_EQ(
+        at.labels,
+        (decltype(at.labels){
+            {"iface-status", "inactive"}, {"role", "dc"}, {"vm-name", "old"}, {"zone", "1"}}));
+  }
+}
+
+TEST(GuestPorts, TellsWhichPortsToLocateAnew) {
+  const auto a = guest("a", "a", GuestState::running, {nic(kMac1, "vnet0", "", "", "")});
+  const auto b = guest("b", "b", GuestState::running, {nic(kMac2, "vnet1", "", "", "")});
+  const auto moved = guest("b", "b", GuestState::running, {nic(kMac2, "vnet2", "", "", "")});
+  using Texts = std::vector<std::string>;
+  GuestPorts index;
+  EXPECT_EQ(index.update(guests({a, b})).uuids, (Texts{"a", "b"}));
+  EXPECT_EQ(index.update(guests({a, b})).uuids, Texts{});
+  const auto changes = index.update(guests({a, moved}));
+  EXPECT_EQ(changes.uuids, Texts{"b"});
+  EXPECT_EQ(changes.devices, (Texts{"vnet1", "vnet2"}));
+  Port port;
+  port.name = "vnet1";
+  EXPECT_EQ(index.guest_of("br0", port), nullptr);
+  port.name = "vnet2";
+  EXPECT_EQ(index.guest_of("br0", port), moved.get());
+  EXPECT_EQ(index.update(nullptr).uuids, (Texts{"a", "b"}));
+  EXPECT_EQ(index.guest_of("br0", port), nullptr);
+}
+
+TEST(Locate, WhatIsStaleStaysInForce) {
+  auto stale = std::make_shared<Guests>(
+      *guests({guest(kUuid, "dc1", GuestState::incoming, {nic(kMac1, "vnet0", "", "", "")})}));
+  stale->error = Error{Error::Kind::unreachable, "libvirtd is away", "", ""};
+  Observed world;
+  Port port;
+  port.name = "vnet0";
+  Switch& br0 = world.switches["br0"];
+  br0.name = "br0";
+  br0.ports["vnet0"] = port;
+  const Locations at = locate(world, stale.get(), "h");
+  ASSERT_EQ(at.size(), 1U);
+  EXPECT_EQ(at[0].vm_name, "dc1");
+  EXPECT_EQ(at[0].presence, Presence::incoming);
+}
+
 }  // namespace
 }  // namespace vmirror
