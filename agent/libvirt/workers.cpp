@@ -173,6 +173,7 @@ void Libvirt::Impl::list(Lock& lock) {
   // before can be gone.
   std::set<std::string> absent;
   for (const auto& [uuid, guest] : known_) absent.insert(uuid);
+  for (const auto& [uuid, error] : unread_) absent.insert(uuid);
   lock.unlock();
   const Result<std::vector<std::string>> uuids = link->list();
   lock.lock();
