@@ -283,6 +283,7 @@ void MigrationTracker::complete(Open& open, Time now) {
   MigrationHalf& half = open.half();
   const std::string& host = options_.host;
   open.completed = now;
+  if (!open.tentative && !open.record.vm_uuid.empty()) completed_[open.record.vm_uuid] = now;
   half.complete = open.changed = open.tell = true;
   if (no_hypervisor_)
     note(open, "libvirt on " + host + " is not reachable since " + clock(*no_hypervisor_));

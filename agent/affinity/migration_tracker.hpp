@@ -207,6 +207,7 @@ class MigrationTracker {
   std::map<std::string, GuestView> views_;  ///< Guests with ports here, by key.
   std::list<Open> open_;
   std::deque<MigrationRecord> finished_;
+  std::map<std::string, Time> completed_;  ///< By UUID: when its latest half was complete.
   std::set<std::string> up_;
   std::map<std::string, Time> down_since_;
   std::map<std::string, Time> offsets_;

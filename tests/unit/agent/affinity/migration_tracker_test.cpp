@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <random>
 
 namespace vmirror {
 namespace {
@@ -618,6 +619,63 @@ TEST_F(TwoHosts, AMigrationThatDoesNotEndIsLost) {
   pass(3'620'000);
   EXPECT_EQ(only("hosta").state, MigrationState::lost);
   EXPECT_EQ(only("hosta"), only("hostb"));
+}
+
+TEST_F(TwoHosts, EventsThatAreLostDoubledOrLate) {
+  struct Step {
+    std::string at;
+    Kind kind;
+    GuestState state;
+    std::size_t ports;
+  };
+  const std::vector<Step> steps{{"hostb", Kind::incoming, GuestState::incoming, 0},
+                                {"hostb", Kind::changed, GuestState::incoming, 1},
+                                {"hosta", Kind::iteration, GuestState::running, 1},
+                                {"hosta", Kind::suspended_leaving, GuestState::leaving, 1},
+                                {"hostb", Kind::resumed_arrived, GuestState::running, 1},
+                                {"hosta", Kind::changed, GuestState::leaving, 0},
+                                {"hosta", Kind::left, GuestState::off, 0}};
+  for (unsigned seed = 1; seed <= 500; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::minstd_rand random(seed);
+    now_ = kStart;
+    use(true, true);
+    runs_on("hosta");
+    struct Late {
+      std::size_t step;
+      std::string at;
+      GuestEvent event;
+    };
+    std::vector<Late> late;
+    const auto deliver = [&](std::size_t step) {
+      for (const Late& l : late)
+        if (l.step == step) act(host(l.at), host(l.at).tracker->event(l.event));
+    };
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const Step& step = steps[i];
+      const GuestEvent event{now_, step.kind, kUuid, "dc1", ""};
+      const unsigned fate = random() % 4;  // Lost, told, told twice, told late.
+      for (unsigned n = 0; n < (fate == 2 ? 2 : fate); ++n)
+        if (fate < 3) act(host(step.at), host(step.at).tracker->event(event));
+      if (fate == 3) late.push_back({i + 1 + random() % 3, step.at, event});
+      host(step.at).view.state = step.state;
+      host(step.at).view.incoming = step.state == GuestState::incoming;
+      ports(step.at, step.ports, step.ports);
+      pass(20 * static_cast<Time>(1 + random() % 10));
+      deliver(i);
+    }
+    for (std::size_t i = steps.size(); i < steps.size() + 4; ++i) {
+      pass(random() % 2 == 0 ? 100 : 20000);  // Also after the record was finished.
+      deliver(i);
+    }
+    pass(30000);
+    for (const char* name : {"hosta", "hostb"}) {
+      EXPECT_EQ(host(name).tracker->counters().open, 0U) << name;
+      ASSERT_EQ(host(name).tracker->records().size(), 1U) << name;
+    }
+    EXPECT_EQ(only("hosta"), only("hostb"));
+    EXPECT_EQ(only("hosta").state, MigrationState::done);
+  }
 }
 
 // ---- Bounds
