@@ -66,6 +66,10 @@ TEST(PeersOptions, WhatIsAllowed) {
                 {"b", {}, {{"c", {}}}, tls, false, {}},
                 "peers: host `c` has no address and port (write its IP address, and a port of 1 to "
                 "65535)"},
+           Case{"a message that never fits into the queue",
+                {"b", {}, {}, {}, false, {.message_bytes = 1000, .queue_bytes = 1000}},
+                "peers: a message has 1 byte to 1 GiB, and fits into the queue (raise the queue's "
+                "bound, or lower the message's)"},
            Case{"in the clear",
                 {"b", at("[::]:1"), {}, {}, false, {}},
                 "peers: listening on [::]:1 without TLS would be neither encrypted nor "
