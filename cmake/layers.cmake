@@ -73,4 +73,5 @@ target_compile_definitions(agent_cli PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/cli/vmirror_main.cpp)
   add_executable(vmirror agent/cli/vmirror_main.cpp)
   target_link_libraries(vmirror PRIVATE agent_cli)
+  add_dependencies(vmirror vmirror-hook)  # `vmirror hook install` looks for it beside vmirror.
 endif()

@@ -24,10 +24,11 @@ void GuestBook::announced(const std::string& operation, Guest guest, Time now) {
     return tell();
   }
   if (before == announced_.end() && announced_.size() >= kMaxAnnouncedGuests) return;
-  // `prepare` and `start` don't say what for: after `migrate` it is a guest that comes here.
+  // `prepare` and `start` don't say what for: after `migrate` it is a guest that comes here. Only
+  // where a connection will tell that it has come.
   const bool comes =
-      operation == "migrate" ||
-      (before != announced_.end() && before->second.guest->state == GuestState::incoming);
+      told_ && (operation == "migrate" || (before != announced_.end() &&
+                                           before->second.guest->state == GuestState::incoming));
   guest.state = comes ? GuestState::incoming : GuestState::suspended;
   if (before != announced_.end() && *before->second.guest == guest) {
     before->second.at = now;

@@ -20,7 +20,7 @@
 namespace vmirror {
 
 /// Guests that only the hook told of; past it a further one is passed over.
-constexpr std::size_t kMaxAnnouncedGuests = 4096;
+constexpr std::size_t kMaxAnnouncedGuests = 1024;
 /// What the hook told holds for so long where a connection that works does not show it as started.
 constexpr Time kAnnouncementHolds = 60 * kSecond;
 
@@ -35,9 +35,10 @@ class GuestBook {
   /// What libvirt's connection shows now. Never null.
   void told(std::shared_ptr<const Guests> guests, Time now);
 
-  /// What the hook was called for. `migrate`: the guest is about to come here; `prepare`, `start`:
-  /// it is about to run; `release`: it is gone. Holds until the connection shows the guest as
-  /// something else than off.
+  /// What the hook was called for. `migrate`: the guest is about to come here (without a connection
+  /// nobody could tell that it has, so that it is then one that starts); `prepare`, `start`: it is
+  /// about to run; `release`: it is gone. Holds until the connection shows the guest as something
+  /// else than off.
   void announced(const std::string& operation, Guest guest, Time now);
 
  private:

@@ -29,6 +29,7 @@ class DaemonTest : public testing::Test {
     config.host = "test";
     config.policies = folder + "/policies.d";
     config.socket = folder + "/control.sock";
+    config.state = folder + "/state";
     config.local.name = "local";
     fs::create_directory(config.policies);
   }
@@ -182,6 +183,33 @@ TEST_F(DaemonOnOvs, WithABadFolderFromTheStartNothingIsTouched) {
   start();
   EXPECT_EQ(ask("/v1/plan").at("error").at("kind"), "invalid");
   EXPECT_EQ(mirrors(), before);
+}
+
+TEST_F(DaemonOnOvs, TheHookIsAnsweredByPoliciesThatRequire) {
+  const auto hook = [&](const std::string& operation, const std::string& bridge,
+                        const std::string& device) {
+    const auto answer = http_call(
+        config.socket,
+        {"POST", "/v1/hook?operation=" + operation + "&guest=dc%201",
+         "<domain><name>dc 1</name><uuid>6f0c1d6e-0000-4000-8000-000000000001</uuid><devices>"
+         "<interface type='bridge'><source bridge='" +
+             bridge + "'/><target dev='" + device + "'/></interface></devices></domain>"});
+    return answer ? answer->status : 0;
+  };
+  put("a.yaml", "policy: [\n");
+  start();
+  EXPECT_EQ(hook("prepare", "br0", ""), 503) << "nobody knows what is required";
+  put("a.yaml", policy("a", "require: true\n"));
+  eventually("/v1/sessions", "sessions",
+             [](const json::value& s) { return s.as_array().size() == 2; });
+  EXPECT_EQ(hook("start", "br0", "p1"), 200) << "its mirror is there";
+  EXPECT_EQ(hook("start", "br0", "p9"), 202) << "its port isn't";
+  EXPECT_EQ(hook("start", "br0", "q1"), 200) << "no policy selects it";
+  EXPECT_EQ(hook("prepare", "br7", "p9"), 409) << "no such switch";
+  EXPECT_EQ(hook("release", "br7", "p9"), 200);
+  std::ifstream file(config.state + "/requirements");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}),
+            "# vmirror requirements 1\na\t0\tport=p*\n");
 }
 
 TEST_F(DaemonOnOvs, MirrorsGoOrStayWhenItStops) {
