@@ -82,7 +82,7 @@ void MigrationTracker::look_destination(Open& open, const GuestView& view, Time 
     note(open, runs ? "when the guest resumed on " + options_.host + " was not seen"
                     : "the guest came to " + options_.host + " suspended");
     arrived(open, now, {});
-  } else if (!view.state && !view.incoming) {
+  } else if (!options_.hypervisor && !view.incoming) {
     arrived(open, now, {});  // By the switch's iface-status.
   }
 }

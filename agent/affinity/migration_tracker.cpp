@@ -219,7 +219,7 @@ TrackerActions MigrationTracker::readable(std::optional<Time>& since, bool reada
     if (!since) since = now;
   } else if (since) {
     for (Open& open : open_)
-      if (!open.completed)
+      if (!open.completed && ready_)  // Before, it is the agent that was down.
         note(open, what + " from " + clock(std::max(*since, open.began)) + " to " + clock(now) +
                        ": what happened in between was seen late, or not at all");
     since.reset();

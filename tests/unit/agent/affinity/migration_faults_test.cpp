@@ -146,6 +146,32 @@ TEST_F(TwoHosts, AnAgentBeginsAnewInTheMiddle) {
   }
 }
 
+TEST_F(TwoHosts, APortAloneIsNoArrivalWhileLibvirtIsYetToBeRead) {
+  runs_on("hosta");
+  comes("hostb");
+  Host& b = host("hostb");
+  make(b);
+  act(b, b.tracker->restore(b.journal, now_ - 100 * kMillisecond, now_));
+  act(b, b.tracker->hypervisor(false, now_));
+  GuestView view = b.view;
+  view.state.reset();
+  view.incoming = false;
+  act(b, b.tracker->view(view, now_));
+  act(b, b.tracker->ready(now_));
+  pass(1000);
+  act(b, b.tracker->hypervisor(true, now_));
+  state("hostb", GuestState::incoming);
+  ASSERT_EQ(b.tracker->records().size(), 1U);
+  EXPECT_EQ(b.tracker->records()[0].state, MigrationState::running);
+  suspends("hosta");
+  pass(40);
+  resumes("hostb");
+  leaves("hosta");
+  pass(3000);
+  EXPECT_EQ(ms(only("hostb").destination.resumed), 1350);
+  EXPECT_EQ(only("hostb").state, MigrationState::done);
+}
+
 TEST_F(TwoHosts, WithoutLibvirtTheSwitchesTellEnough) {
   use(false, true);
   runs_on("hosta");
