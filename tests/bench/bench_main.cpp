@@ -17,6 +17,7 @@ constexpr Bench kBenches[] = {
     {"erspan", "frames in ERSPAN II, against the bare frames; allocations", bench_erspan},
     {"memory", "one million flows; endless replay", bench_memory},
     {"protocols", "all protocols, against none", bench_protocols},
+    {"handover", "a guest's 10,000 flows: taken, given, gone on with", bench_handover},
     {"live", "a veth at top speed, against a bare TPACKET_V3 loop (root)", bench_live},
     {"mirror_latency", "from a port's insertion into OVSDB to its mirror there (root)",
      bench_mirror_latency},

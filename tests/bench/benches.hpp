@@ -9,6 +9,7 @@ void bench_engine(Report& report);
 void bench_erspan(Report& report);
 void bench_memory(Report& report);
 void bench_protocols(Report& report);
+void bench_handover(Report& report);
 void bench_live(Report& report);
 void bench_idle(Report& report);
 void bench_mirror_latency(Report& report);
