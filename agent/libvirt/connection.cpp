@@ -6,6 +6,7 @@
 #include <csignal>
 #include <utility>
 
+#include "agent/libvirt/domain_xml.hpp"
 #include "agent/libvirt/impl.hpp"
 
 namespace vmirror {
@@ -104,7 +105,7 @@ LibvirtStatus Libvirt::Impl::status() const {
 void Libvirt::Impl::hint(std::string uuid) {
   for (char& c : uuid) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   const Lock lock(mutex_);
-  if (!link_) return;
+  if (!link_ || !is_uuid(uuid)) return;
   want(std::move(uuid));
 }
 

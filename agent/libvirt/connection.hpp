@@ -89,7 +89,8 @@ class Libvirt {
   LibvirtStatus status() const;
 
   /// Reads this guest now, before others that wait; for a port whose vm-id isn't known. Cheap to
-  /// repeat: a guest that waits to be read is read once. Nothing, while disconnected.
+  /// repeat: a guest that waits to be read is read once. Nothing, while
+  /// disconnected, or for what is no UUID.
   void hint(const std::string& uuid);
 
   /// Asks this host's libvirtd to migrate the guest to the libvirtd at `destination` ("qemu+tcp://

@@ -35,16 +35,6 @@ Error past(const char* what, std::size_t bound) {
       Error::Kind::exhausted, "more than " + std::to_string(bound) + " " + what, "domain XML", {}};
 }
 
-/// Canonical text of a UUID: 8-4-4-4-12 hexadecimal digits.
-bool is_uuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); i++) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : !std::isxdigit(static_cast<unsigned char>(text[i]))) return false;
-  }
-  return true;
-}
-
 Result<void> read_labels(const pugi::xml_node& metadata, Guest& guest) {
   for (const pugi::xml_node element : metadata.children()) {
     if (!is_ours(element, "guest")) continue;
@@ -78,6 +68,15 @@ bool has_port(std::string_view type) {
 }
 
 }  // namespace
+
+bool is_uuid(std::string_view text) {
+  if (text.size() != 36) return false;
+  for (std::size_t i = 0; i < text.size(); i++) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : !std::isxdigit(static_cast<unsigned char>(text[i]))) return false;
+  }
+  return true;
+}
 
 Result<Guest> parse_domain(std::string_view xml) {
   if (xml.size() > kMaxDomainXml) return tl::unexpected(past("bytes", kMaxDomainXml));
