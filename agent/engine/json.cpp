@@ -178,6 +178,7 @@ json::object to_json(const EngineSnapshot& s) {
   out["streams"] = counts(s.streams);
   out["nics"] = all(s.nics);
   out["duplicates"] = s.duplicates;
+  out["adopted"] = counts(s.adopted);
   out["limits"] = all(s.limits);
   return out;
 }
