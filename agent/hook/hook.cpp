@@ -33,7 +33,7 @@ constexpr milliseconds kPauseMin{1}, kPauseMax{16};
 
 /// Of the timeout, for what comes after the last wait, and for what was before the first.
 milliseconds margin(milliseconds timeout) {
-  return std::clamp(timeout / 10, milliseconds(2), milliseconds(20));
+  return std::clamp(timeout / 10, milliseconds(2), milliseconds(100));
 }
 
 /// One line of printable text, of bounded length.

@@ -22,6 +22,8 @@ constexpr Bench kBenches[] = {
     {"mirror_latency", "from a port's insertion into OVSDB to its mirror there (root)",
      bench_mirror_latency},
     {"idle", "vmirrord with a mirror and no traffic (root)", bench_idle},
+    {"hook", "what libvirt's hook adds to a guest's start, agent up, hung and dead (root)",
+     bench_hook},
 };
 
 constexpr Part kParts[] = {

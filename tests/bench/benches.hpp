@@ -12,6 +12,7 @@ void bench_protocols(Report& report);
 void bench_handover(Report& report);
 void bench_live(Report& report);
 void bench_idle(Report& report);
+void bench_hook(Report& report);
 void bench_mirror_latency(Report& report);
 
 int part_pass(const std::vector<std::string>& arguments);
