@@ -262,7 +262,7 @@ class Cluster(w.World):
 
     def __init__(self, directory, hosts=("hosta", "hostb"), settings_of=None):
         super().__init__(directory)
-        self.settings_of = settings_of or (lambda host: {})
+        self.settings_of = settings_of or self.settings
         self.image = image.build(os.path.join(os.path.dirname(w.BIN), "guest"))
         for bridge in (self.wire, self.management):
             w.run("ip", "link", "add", bridge, "type", "bridge")
@@ -270,6 +270,13 @@ class Cluster(w.World):
         self.add_machine("peer", None, "wire-peer", PEER_ADDRESS)
         w.run("ip", "link", "set", "wire-peer", "master", self.wire)
         self.hosts = {name: Host(self, name, number) for number, name in enumerate(hosts, 1)}
+
+    def settings(self, host):
+        """Of a vmirrord that asks libvirt and is linked to the other hosts' agents."""
+        return {"libvirt": {"uri": "qemu:///system"},
+                "peers": {"listen": f"{host.address}:9478", "insecure": True,
+                          "hosts": [{"host": other.name, "address": other.address}
+                                    for other in self.hosts.values() if other is not host]}}
 
     def start(self, policy):
         for host in self.hosts.values():
