@@ -23,36 +23,66 @@ const Port* find_port(const ControlSnapshot& control, const WatchedNic& nic) {
 
 /// True once the switch shows the NIC's mirror of all its frames to us as asked, moving or not.
 bool in_place(const ControlSnapshot& control, const WatchedNic& nic) {
-  return std::ranges::any_of(control.sessions, [&](const auto& entry) {
-    const SessionStatus& s = entry.second;
-    return s.target == "local" && s.mac == nic.mac && s.in_place && !s.selective;
-  });
+  const SessionStatus* s = control.sessions.get(nic.session);
+  return s != nullptr && s->in_place && !s->selective;
+}
+
+/// The engine's counts by MAC.
+using Received = std::map<Mac, const NicFrames*>;
+
+Received received_of(const EngineSnapshot& engine) {
+  Received out;
+  for (const NicFrames& nic : engine.nics) out.emplace(nic.mac, &nic);
+  return out;
 }
 
 std::optional<CoverageSample> sample(const WatchedNic& nic, const Port* port,
-                                     const EngineSnapshot& engine) {
-  const auto frames = std::ranges::find(engine.nics, nic.mac, &NicFrames::mac);
-  if (frames == engine.nics.end() || port == nullptr || !port->counters) return std::nullopt;
-  return CoverageSample{engine.time, *frames, port->counters, port->id};
+                                     const Received& received, Time now) {
+  const auto frames = received.find(nic.mac);
+  if (frames == received.end() || port == nullptr || !port->counters) return std::nullopt;
+  return CoverageSample{now, *frames->second, port->counters, port->id};
 }
 
 }  // namespace
 
-bool CoverageLog::due(const ControlSnapshot& control) const {
-  return std::ranges::any_of(control.index->nics, [&](const auto& entry) {
-    const WatchedNic& nic = entry.second;
-    const Port* port = find_port(control, nic);
-    const auto log = logs_.find(nic.mac);
-    if (log == logs_.end()) return in_place(control, nic);
-    return port != nullptr && port->counters != log->second.latest.port;
-  });
+bool CoverageLog::unpaired(const ControlSnapshot& control, const Mac& mac) const {
+  const WatchedNic* nic = control.index->nics.get(mac);
+  const Port* port = nic ? find_port(control, *nic) : nullptr;
+  if (port == nullptr || !port->counters) return false;
+  const auto log = logs_.find(mac);
+  return log == logs_.end() ? in_place(control, *nic) : port->counters != log->second.latest.port;
+}
+
+bool CoverageLog::due(const ControlSnapshot& control) {
+  static const Observed nothing;
+  std::set<Mac> touched;
+  diff(seen_.index->nics, control.index->nics,
+       [&](const Mac& mac, const auto*, const auto*) { touched.insert(mac); });
+  diff(seen_.sessions, control.sessions,
+       [&](const std::string&, const SessionStatus*, const SessionStatus* is) {
+         if (is != nullptr && is->mac) touched.insert(*is->mac);
+       });
+  diff_ports(seen_.observed ? *seen_.observed : nothing,
+             control.observed ? *control.observed : nothing,
+             [&](const PortKey& key, const Port*, const Port*) {
+               const LocationStatus* at = control.locations.get(key);
+               if (at != nullptr && at->at.mac) touched.insert(*at->at.mac);
+             });
+  for (const Mac& mac : touched)
+    if (unpaired(control, mac))
+      due_.insert(mac);
+    else
+      due_.erase(mac);
+  seen_ = control;
+  return !due_.empty();
 }
 
 void CoverageLog::take(const ControlSnapshot& control, const EngineSnapshot& engine) {
   std::map<Mac, Log> kept;
+  const Received received = received_of(engine);
   for (const auto& [mac, nic] : control.index->nics) {
     if (!in_place(control, nic)) continue;
-    const auto now = sample(nic, find_port(control, nic), engine);
+    const auto now = sample(nic, find_port(control, nic), received, engine.time);
     const auto before = logs_.find(nic.mac);
     Log log = before == logs_.end() ? Log{} : before->second;
     const bool anew = now && (before == logs_.end() || needs_new_baseline(log.latest, *now));
@@ -69,17 +99,19 @@ void CoverageLog::take(const ControlSnapshot& control, const EngineSnapshot& eng
     if (now || before != logs_.end()) kept[nic.mac] = log;
   }
   logs_ = std::move(kept);
+  due_.clear();
 }
 
 std::vector<CoverageRow> CoverageLog::rows(const ControlSnapshot& control,
                                            const EngineSnapshot& engine) const {
   std::vector<CoverageRow> out;
+  const Received received = received_of(engine);
   for (const auto& [mac, nic] : control.index->nics) {
     const auto it = logs_.find(nic.mac);
     if (it == logs_.end()) continue;
     const Log& log = it->second;
     CoverageSample now = log.quality == Base::none ? log.base : log.latest;
-    if (const auto fresh = sample(nic, find_port(control, nic), engine);
+    if (const auto fresh = sample(nic, find_port(control, nic), received, engine.time);
         fresh && log.quality != Base::none && fresh->port == now.port &&
         fresh->time - now.time > kSilent)
       now.received = fresh->received;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,8 @@ struct CoverageRow {
 class CoverageLog {
  public:
   /// True when `control` has counters of a NIC that were not paired yet: `take` is due, kPause
-  /// later.
-  bool due(const ControlSnapshot& control) const;
+  /// later. Costs what differs from the snapshot of the last call.
+  bool due(const ControlSnapshot& control);
   /// Pairs. `engine` was made after `control`.
   void take(const ControlSnapshot& control, const EngineSnapshot& engine);
   /// One for each NIC of the mirror index whose mirror is in place, in its order.
@@ -42,7 +43,11 @@ class CoverageLog {
     Base quality = Base::none;
     CoverageSample base, latest;
   };
+  bool unpaired(const ControlSnapshot& control, const Mac& mac) const;
+
   std::map<Mac, Log> logs_;
+  ControlSnapshot seen_;  ///< Of the last due().
+  std::set<Mac> due_;     ///< As of then.
 };
 
 }  // namespace vmirror

@@ -48,12 +48,7 @@ InputOptions make_input(const Config& config, const InputConfig& input, std::uin
 }  // namespace
 
 std::vector<std::string> local_outputs(const ControlSnapshot& control) {
-  std::vector<std::string> out;
-  for (const auto& [name, s] : control.sessions)
-    if (s.target == "local" && !s.output.empty()) out.push_back(s.output);
-  std::ranges::sort(out);
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-  return out;
+  return {control.local_outputs.begin(), control.local_outputs.end()};
 }
 
 std::vector<std::string> LocalPorts::set(std::vector<std::string> ports) {

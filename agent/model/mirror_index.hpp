@@ -21,6 +21,7 @@ struct WatchedNic {
   Direction direction = Direction::both;
   std::optional<std::uint16_t> vlan = {};  ///< Access VLAN: broadcasts of others never reach it.
   std::optional<std::uint32_t> session_id = {};  ///< ERSPAN session ID or GRE key of its copies.
+  std::string session = {};                      ///< The name of the session whose copies they are.
   bool operator==(const WatchedNic&) const = default;
 };
 

@@ -124,9 +124,22 @@ std::optional<Track> Ledger::judged(const std::string& name, const Wishes& wishe
   return is ? judge_leftover(std::move(track), context, now) : std::nullopt;
 }
 
+/// Where copies for the local engine come out.
+void Ledger::count_output(const SessionStatus* status, bool add) {
+  if (status == nullptr || status->target != "local" || status->output.empty()) return;
+  const auto it = local_sessions_.try_emplace(status->output).first;
+  it->second += add ? 1 : -1;
+  if (add) local_outputs_.insert(status->output);
+  if (it->second != 0) return;
+  local_outputs_.erase(status->output);
+  local_sessions_.erase(it);
+}
+
 void Ledger::put(const std::string& name, std::optional<Track> track, RoundChanges& out) {
   const SessionStatus* before = statuses_.get(name);
   const SessionStatus* after = track ? &track->status : nullptr;
+  count_output(after, true);
+  count_output(before, false);
   for (const SessionStatus* s : {before, after})
     if (s != nullptr) touched_ports_.insert({s->switch_name, s->port});
   if (changes_state(before, after)) out.sessions.push_back({copy_of(before), copy_of(after)});
@@ -163,7 +176,8 @@ void Ledger::index_session(const std::string& name, const Realiser& realiser,
                                .port = s->switch_name + "/" + s->port,
                                .direction = s->direction,
                                .vlan = port ? port->vlan : std::nullopt,
-                               .session_id = verdict->session_id};
+                               .session_id = verdict->session_id,
+                               .session = name};
     mac_of_[name] = *at->mac;
     changed.insert(*at->mac);
   }

@@ -55,6 +55,8 @@ class Ledger {
 
   const PersistentMap<std::string, SessionStatus>& sessions() const { return statuses_; }
   const PersistentMap<PortKey, LocationStatus>& locations() const { return location_statuses_; }
+  /// The ports that sessions to the local engine copy to.
+  const PersistentSet<std::string>& local_outputs() const { return local_outputs_; }
   /// NICs of sessions to the local engine; of two NICs with one MAC that of the session whose name
   /// sorts first. A NIC whose MAC nobody knows is left out. Never null.
   std::shared_ptr<const MirrorIndex> index() const { return index_; }
@@ -70,6 +72,7 @@ class Ledger {
                     const Wishes& wishes);
   std::optional<Track> judged(const std::string& name, const Wishes& wishes,
                               const Realiser& realiser, const JudgeContext& context, Time now);
+  void count_output(const SessionStatus* status, bool add);
   void put(const std::string& name, std::optional<Track> track, RoundChanges& out);
   void index_session(const std::string& name, const Realiser& realiser, const Observed& observed);
   void show_location(const PortKey& port, const Wishes& wishes);
@@ -91,6 +94,8 @@ class Ledger {
 
   PersistentMap<std::string, SessionStatus> statuses_;
   PersistentMap<PortKey, LocationStatus> location_statuses_;
+  std::map<std::string, std::size_t> local_sessions_;  ///< By output: how many.
+  PersistentSet<std::string> local_outputs_;
   std::map<std::string, Mac> mac_of_;  ///< By session that is in the index.
   std::map<std::pair<Mac, std::string>, WatchedNic> nics_;
   std::shared_ptr<const MirrorIndex> index_ = std::make_shared<const MirrorIndex>();

@@ -202,6 +202,7 @@ ControlSnapshot Reconciler::snapshot(Time now) const {
   out.history = history_;
   out.events = events_;
   out.index = ledger_.index();
+  out.local_outputs = ledger_.local_outputs();
   out.observed = world_;
   return out;
 }

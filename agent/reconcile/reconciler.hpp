@@ -69,6 +69,8 @@ struct ControlSnapshot {
   std::uint64_t events = 0;  ///< Ever told.
   /// NICs whose copies the engine here should see; never null.
   std::shared_ptr<const MirrorIndex> index = std::make_shared<const MirrorIndex>();
+  /// The ports that sessions to the local engine copy to.
+  PersistentSet<std::string> local_outputs;
   std::shared_ptr<const Observed> observed;  ///< The latest reading; null: none yet.
   bool in_sync() const { return observed && !observe_error && policies_known && plan.empty(); }
 };

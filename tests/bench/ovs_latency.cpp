@@ -91,6 +91,12 @@ class Reconciler {
   std::thread thread_;
 };
 
+std::string guest_mac(std::uint32_t number) {
+  return Mac{
+      {0x52, 0x54, 0, 0, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number)}}
+      .text();
+}
+
 /// Somebody else who adds ports and watches the mirrors.
 class Other {
  public:
@@ -109,7 +115,10 @@ class Other {
       transaction.push_back(ovsdb::Insert{
           ovs::kInterface,
           interface,
-          {{ovs::interface::kName, name.c_str()}, {ovs::interface::kType, "internal"}}});
+          {{ovs::interface::kName, name.c_str()},
+           {ovs::interface::kType, "internal"},
+           {ovs::interface::kExternalIds,
+            std::map<std::string, std::string>{{"attached-mac", guest_mac(rows_)}}}}});
       transaction.push_back(ovsdb::Insert{
           ovs::kPort,
           port,

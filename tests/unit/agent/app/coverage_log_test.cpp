@@ -15,6 +15,7 @@ struct Story {
     WatchedNic nic;
     nic.mac = kMac;
     nic.port = "br0/vnet0";
+    nic.session = "vnet0@local";
     index->nics = {{kMac, nic}};
     control.index = index;
     SessionStatus s;
@@ -23,6 +24,9 @@ struct Story {
     s.mac = kMac;
     s.in_place = true;
     control.sessions = {{s.name, s}};
+    LocationStatus at;
+    at.at.mac = kMac;
+    control.locations = {{PortKey{"br0", "vnet0"}, at}};
     port.name = "vnet0";
     port.id = "1";
     port.counters = PortCounters{};

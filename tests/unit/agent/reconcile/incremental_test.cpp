@@ -288,7 +288,8 @@ void expect_same(Incremental& is, const Story& story) {
                              .port = s->switch_name + "/" + s->port,
                              .direction = s->direction,
                              .vlan = port.vlan,
-                             .session_id = {}});
+                             .session_id = {},
+                             .session = s->name});
   }
   ASSERT_EQ(is.ledger.index()->nics, nics);
   ASSERT_EQ(is.ledger.locations().size(), is.locations.size());
