@@ -353,10 +353,12 @@ void Pipeline::source_reopened() {
 
 void Pipeline::watch(std::shared_ptr<const MirrorIndex> index) {
   State& s = *state_;
-  s.vms.clear();
-  if (index)
-    for (const auto& [mac, nic] : index->nics)
-      if (!nic.vm.empty()) s.vms.emplace(mac, nic.vm);
+  const MirrorIndex next = index ? *index : MirrorIndex{};
+  diff(s.watched.nics, next.nics, [&](const Mac& mac, const WatchedNic*, const WatchedNic* is) {
+    s.vms.erase(mac);
+    if (is != nullptr && !is->vm.empty()) s.vms.emplace(mac, is->vm);
+  });
+  s.watched = next;
   s.coverage.watch(std::move(index));
 }
 

@@ -67,7 +67,8 @@ struct Pipeline::State {
   CoverageCounter coverage;
   EveWriter eve;
   std::optional<Reading> reading;
-  std::unordered_map<Mac, std::string> vms;  ///< Of the mirror index.
+  MirrorIndex watched;
+  std::unordered_map<Mac, std::string> vms;  ///< Of `watched`.
 
   FrameCounters counters;
   std::array<std::uint64_t, kDropKinds> source_before{};  ///< Of sources that were closed.

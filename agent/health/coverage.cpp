@@ -76,16 +76,16 @@ std::uint64_t NicCounts::groups(std::optional<std::uint16_t> vlan) const {
 std::vector<NicFrames> NicCounts::read() const {
   std::vector<NicFrames> out;
   out.reserve(nics_.size());
-  for (std::size_t i = 0; i < nics_.size(); ++i) {
-    const Frames& f = frames_[i];
+  for (const auto& [mac, nic] : nics_) {
+    const Frames& f = nic->frames;
     NicFrames& frames = out.emplace_back();
-    frames.mac = nics_[i].mac;
-    frames.vm = nics_[i].vm;
-    frames.port = nics_[i].port;
+    frames.mac = mac;
+    frames.vm = nic->watched.vm;
+    frames.port = nic->watched.port;
     frames.out = f.out.get();
     frames.out_group = f.out_group.get();
     const std::uint64_t before = f.groups_before.get();
-    frames.in_group = std::max(groups(nics_[i].vlan), before) - before;  // Read in the middle.
+    frames.in_group = std::max(groups(nic->watched.vlan), before) - before;  // Read in the middle.
     frames.in = f.in.get() + frames.in_group;
     frames.last = f.last.get();
     frames.first_out = f.first_out.get();
@@ -95,62 +95,88 @@ std::vector<NicFrames> NicCounts::read() const {
 }
 
 void NicCounts::restart_first_out(const Mac& mac) const {
-  for (std::size_t i = 0; i < nics_.size(); ++i)
-    if (nics_[i].mac == mac) frames_[i].first_out.set(0);
+  if (const auto* nic = nics_.get(mac)) (*nic)->frames.first_out.set(0);
 }
 
 void CoverageCounter::watch(std::shared_ptr<const MirrorIndex> index) {
-  const std::shared_ptr<const NicCounts> before = counts_;
-  counts_ = nullptr;
-  if (index && !index->nics.empty()) {
-    if (!groups_) groups_ = std::make_shared<NicCounts::Groups>();
-    if (recent_.empty()) recent_.resize(kRecent);
-    counts_ = std::make_shared<NicCounts>();
-    counts_->groups_ = groups_;
-    counts_->frames_ = std::make_unique<NicCounts::Frames[]>(index->nics.size());
-    counts_->nics_.reserve(index->nics.size());
-    for (const auto& [mac, wanted] : index->nics) {
-      NicCounts::Frames& frames = counts_->frames_[counts_->nics_.size()];
-      const std::uint32_t old = find(load_mac(wanted.mac.octets.data()));
-      if (old != kNone && before->nics_[old].vlan == wanted.vlan) {
-        const NicCounts::Frames& f = before->frames_[old];
-        frames.out.add(f.out.get());
-        frames.in.add(f.in.get());
-        frames.out_group.add(f.out_group.get());
-        frames.groups_before.add(f.groups_before.get());
-        frames.last.set(f.last.get());
-        if (before->nics_[old].port == wanted.port) {
-          frames.first_out.set(f.first_out.get());
-          frames.last_out.set(f.last_out.get());
-        }
-      } else {
-        frames.groups_before.add(counts_->groups(wanted.vlan));
-      }
-      counts_->nics_.push_back({wanted.mac, wanted.vm, wanted.port, wanted.vlan});
+  const MirrorIndex next = index ? *index : MirrorIndex{};
+  if (!groups_ && !next.nics.empty()) {
+    groups_ = std::make_shared<NicCounts::Groups>();
+    recent_.resize(kRecent);
+  }
+  auto counts = std::make_shared<NicCounts>();
+  if (counts_) *counts = *counts_;
+  counts->groups_ = groups_;
+  const std::size_t before = slots_.size();
+  // Those that go may still be there when those that come are put in.
+  const std::size_t needed = (index_.nics.size() + next.nics.size()) * 2;
+  while (slots_.size() < needed) slots_.resize(std::max<std::size_t>(8, slots_.size() * 2));
+  if (slots_.size() != before) {
+    slots_.assign(slots_.size(), {});
+    for (const auto& [mac, nic] : counts->nics_) put(load_mac(mac.octets.data()), nic.get());
+  }
+  diff(index_.nics, next.nics, [&](const Mac& mac, const WatchedNic* was, const WatchedNic* is) {
+    if (is == nullptr) {
+      remove(load_mac(mac.octets.data()));
+      counts->nics_.erase(mac);
+      return;
     }
-  }
-  const std::size_t size = counts_ ? counts_->nics_.size() : 0;
-  macs_.resize(size);
-  index_.assign(size == 0 ? 0 : std::bit_ceil(size * 4), 0);
-  for (std::size_t i = 0; i < size; ++i) {
-    const std::size_t mask = index_.size() - 1;
-    macs_[i] = load_mac(counts_->nics_[i].mac.octets.data());
-    std::size_t at = home_of(macs_[i], mask);
-    while (index_[at] != 0) at = (at + 1) & mask;
-    index_[at] = static_cast<std::uint32_t>(i + 1);
-  }
+    const auto nic = std::make_shared<NicCounts::Nic>();
+    nic->watched = *is;
+    NicCounts::Frames& frames = nic->frames;
+    if (was != nullptr && was->vlan == is->vlan) {
+      const NicCounts::Frames& f = counts->nics_.at(mac)->frames;
+      frames.out.add(f.out.get());
+      frames.in.add(f.in.get());
+      frames.out_group.add(f.out_group.get());
+      frames.groups_before.add(f.groups_before.get());
+      frames.last.set(f.last.get());
+      if (was->port == is->port) {
+        frames.first_out.set(f.first_out.get());
+        frames.last_out.set(f.last_out.get());
+      }
+    } else {
+      frames.groups_before.add(counts->groups(is->vlan));
+    }
+    put(load_mac(mac.octets.data()), nic.get());
+    counts->nics_.set(mac, nic);
+  });
+  index_ = next;
+  counts_ = next.nics.empty() ? nullptr : std::move(counts);
 }
 
-std::uint32_t CoverageCounter::find(std::uint64_t mac) const {
-  if (index_.empty()) return kNone;
-  const std::size_t mask = index_.size() - 1;
-  for (std::size_t at = home_of(mac, mask); index_[at] != 0; at = (at + 1) & mask)
-    if (macs_[index_[at] - 1] == mac) return index_[at] - 1;
-  return kNone;
+/// Puts it in, or in its predecessor's place. There is a free slot.
+void CoverageCounter::put(std::uint64_t mac, NicCounts::Nic* nic) {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = home_of(mac, mask);
+  while (slots_[at].nic != nullptr && slots_[at].mac != mac) at = (at + 1) & mask;
+  slots_[at] = {mac, nic};
+}
+
+/// Frees its slot, and moves up those that had to go past it.
+void CoverageCounter::remove(std::uint64_t mac) {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t hole = home_of(mac, mask);
+  while (slots_[hole].mac != mac || slots_[hole].nic == nullptr) hole = (hole + 1) & mask;
+  for (std::size_t at = (hole + 1) & mask; slots_[at].nic != nullptr; at = (at + 1) & mask) {
+    const std::size_t from_home = (at - home_of(slots_[at].mac, mask)) & mask;
+    if (from_home < ((at - hole) & mask)) continue;
+    slots_[hole] = slots_[at];
+    hole = at;
+  }
+  slots_[hole] = {};
+}
+
+NicCounts::Nic* CoverageCounter::find(std::uint64_t mac) const {
+  if (slots_.empty()) return nullptr;
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t at = home_of(mac, mask); slots_[at].nic != nullptr; at = (at + 1) & mask)
+    if (slots_[at].mac == mac) return slots_[at].nic;
+  return nullptr;
 }
 
 bool CoverageCounter::watches(const Mac& mac) const {
-  return find(load_mac(mac.octets.data())) != kNone;
+  return find(load_mac(mac.octets.data())) != nullptr;
 }
 
 void CoverageCounter::count(const Frame& frame, const Packet& packet) {
@@ -158,8 +184,8 @@ void CoverageCounter::count(const Frame& frame, const Packet& packet) {
   const std::uint8_t* bytes = frame.bytes.data();
   const bool to_group = (bytes[0] & 1) != 0;
   const std::uint16_t vlan = packet.vlan();
-  if (const std::uint32_t nic = find(load_mac(bytes + 6)); nic != kNone) {
-    NicCounts::Frames& frames = counts_->frames_[nic];
+  if (NicCounts::Nic* nic = find(load_mac(bytes + 6))) {
+    NicCounts::Frames& frames = nic->frames;
     frames.out.add(1);
     frames.last.set(frame.time);
     if (frames.first_out.get() == 0) frames.first_out.set(frame.time);
@@ -167,16 +193,16 @@ void CoverageCounter::count(const Frame& frame, const Packet& packet) {
     if (to_group) {
       frames.out_group.add(1);
       // Its own groups are no `in`, as far as they are among those that it would have received.
-      const std::optional<std::uint16_t>& own = counts_->nics_[nic].vlan;
+      const std::optional<std::uint16_t>& own = nic->watched.vlan;
       if (!own || *own == vlan) frames.groups_before.add(1);
     }
   }
   if (to_group) {
     (*groups_)[vlan].add(1);
     (*groups_)[kAllVlans].add(1);
-  } else if (const std::uint32_t nic = find(load_mac(bytes)); nic != kNone) {
-    counts_->frames_[nic].in.add(1);
-    counts_->frames_[nic].last.set(frame.time);
+  } else if (NicCounts::Nic* nic = find(load_mac(bytes))) {
+    nic->frames.in.add(1);
+    nic->frames.last.set(frame.time);
   }
   const std::uint64_t hash = frame_hash(frame, vlan);
   Recent& recent = recent_[hash % kRecent];

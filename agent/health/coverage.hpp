@@ -63,16 +63,14 @@ class NicCounts {
     When last, first_out, last_out;
   };
   struct Nic {
-    Mac mac;
-    std::string vm, port;
-    std::optional<std::uint16_t> vlan;
+    WatchedNic watched;
+    Frames frames;
   };
   using Groups = std::array<Count, 4097>;  ///< By VLAN and, last, all.
 
   std::uint64_t groups(std::optional<std::uint16_t> vlan) const;
 
-  std::vector<Nic> nics_;
-  std::unique_ptr<Frames[]> frames_;  ///< In the same places.
+  PersistentMap<Mac, std::shared_ptr<Nic>> nics_;
   std::shared_ptr<Groups> groups_;
 };
 
@@ -81,7 +79,8 @@ class CoverageCounter {
  public:
   CoverageCounter() = default;
 
-  /// Watches these NICs from now on. Counts of NICs that stay are kept. Null or empty: none.
+  /// Watches these NICs from now on. Counts of NICs that stay are kept. Null or empty: none. Costs
+  /// what differs from the index before.
   void watch(std::shared_ptr<const MirrorIndex> index);
   /// False: `count` need not be called.
   bool watching() const { return counts_ != nullptr; }
@@ -102,13 +101,19 @@ class CoverageCounter {
   };
   static constexpr std::size_t kRecent = 8192;
   static constexpr Time kWindow = 50 * kMillisecond;
-  static constexpr std::uint32_t kNone = 0xffffffff;
+  /// A place of the hash table; `nic` is null where it is free.
+  struct Slot {
+    std::uint64_t mac = 0;
+    NicCounts::Nic* nic = nullptr;
+  };
 
-  std::uint32_t find(std::uint64_t mac) const;
+  NicCounts::Nic* find(std::uint64_t mac) const;
+  void put(std::uint64_t mac, NicCounts::Nic* nic);
+  void remove(std::uint64_t mac);
 
+  MirrorIndex index_;
   std::shared_ptr<NicCounts> counts_;
-  std::vector<std::uint64_t> macs_;   ///< Of counts_' NICs.
-  std::vector<std::uint32_t> index_;  ///< Open addressing by MAC; one more than the place.
+  std::vector<Slot> slots_;  ///< Open addressing by MAC: some are always free.
   std::shared_ptr<NicCounts::Groups> groups_;
   std::vector<Recent> recent_;
   std::uint64_t duplicates_ = 0;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -76,6 +78,36 @@ TEST(CoverageCounter, KeepsTheCountsOfNicsThatStay) {
   counter.watch(nullptr);
   EXPECT_FALSE(counter.watching());
   EXPECT_TRUE(counter.frames().empty());
+}
+
+/// Whatever came, stayed and went: exactly the NICs of the index are counted, and those that stayed
+/// from when they came.
+TEST(CoverageCounter, FollowsAnySequenceOfIndexes) {
+  std::mt19937 random(1);
+  CoverageCounter counter;
+  std::map<Mac, std::uint64_t> expected;
+  for (int round = 0; round < 300; ++round) {
+    auto index = std::make_shared<MirrorIndex>();
+    const unsigned density = random() % 4 + 1;
+    for (std::uint8_t i = 0; i < 60; ++i) {
+      const Mac nic{{0x52, 0x54, 0, 0, 0, i}};
+      if (random() % density == 0) index->nics.set(nic, {.mac = nic});
+    }
+    counter.watch(index);
+    std::erase_if(expected, [&](const auto& nic) { return !index->nics.contains(nic.first); });
+    for (const auto& [nic, watched] : index->nics) {
+      expected.try_emplace(nic, 0);
+      EXPECT_TRUE(counter.watches(nic));
+    }
+    for (int i = 0; i < 20; ++i) {
+      const Mac nic{{0x52, 0x54, 0, 0, 0, static_cast<std::uint8_t>(random() % 60)}};
+      if (counter.watching()) count(counter, nic, kX, round);
+      if (const auto it = expected.find(nic); it != expected.end()) ++it->second;
+    }
+    std::map<Mac, std::uint64_t> counted;
+    for (const NicFrames& nic : counter.frames()) counted[nic.mac] = nic.out;
+    ASSERT_EQ(counted, expected) << round;
+  }
 }
 
 TEST(CoverageCounter, KnowsTheFirstAndTheLatestFrameFromANic) {
