@@ -35,7 +35,7 @@ struct EngineOptions {
   /// are the input's.
   PipelineOptions pipeline;
   std::chrono::milliseconds retry_min{100}, retry_max{5000};  ///< Backoff of a failed source.
-  std::size_t max_adopted = 4 * 65536;  ///< Flows that were given and wait to go on, of all guests.
+  std::size_t max_adopted = 2 * 65536;  ///< Flows that were given and wait to go on, of all guests.
 };
 
 /// All functions may be called by any thread.
@@ -76,9 +76,10 @@ class Engine {
   /// and did not go on is forgotten. Does not wait.
   void let_go(std::vector<Mac> macs);
   /// The guest's flows go on here: each where its next packet comes (or came already), as one flow
-  /// with the source's id, start and counters. What goes on nowhere within kAdoptionTime is
-  /// reported as idle. Past max_adopted flows the handover is not taken: see the result's reason.
-  /// Does not wait.
+  /// with the source's id, start and counters; records that were told before the state came have
+  /// the id that the flow had here. What goes on nowhere ends as idle in its protocol's own time.
+  /// Past max_adopted flows the handover is not taken: the result says so. Does not wait; what is
+  /// asked before a frame comes is there before it is analysed.
   HandoverResult give(Handover handover, std::uint64_t encoded_bytes = 0);
   /// True once every worker has ended: its capture file is read to the end and all was flushed.
   bool finished() const;
