@@ -35,22 +35,20 @@ bool is_icmp(std::uint8_t protocol) {
 
 using Seeds = std::array<std::uint64_t, 4>;
 
-// One of these for each packet: without a call.
 /// `low` and `high` are address << 16 | port, in the key's order. `icmp_ports`: 0 for others.
-[[gnu::always_inline]] inline std::uint32_t hash_ip4(const Seeds& seeds, std::uint64_t low,
-                                                     std::uint64_t high, const FlowKey& key,
-                                                     std::uint64_t icmp_ports) {
+std::uint32_t hash_ip4(const Seeds& seeds, std::uint64_t low, std::uint64_t high,
+                       const FlowKey& key, std::uint64_t icmp_ports) {
   const std::uint64_t rest = std::uint64_t{key.vlan} << 48;
   return fold(
       mix(low ^ rest ^ seeds[0], high ^ std::uint64_t{key.protocol} << 48 ^ icmp_ports ^ seeds[1]));
 }
-[[gnu::always_inline]] inline std::uint32_t hash_ip6(const Seeds& seeds, const FlowKey& key) {
+std::uint32_t hash_ip6(const Seeds& seeds, const FlowKey& key) {
   const std::array<std::uint64_t, 4>& a = key.address;
   const std::uint64_t rest = std::uint64_t{key.vlan} << 16 | key.protocol;
   return fold(mix(a[0] ^ seeds[0], a[2] ^ seeds[1]) ^
               mix(a[1] ^ key.ports ^ seeds[2], a[3] ^ rest ^ seeds[3]));
 }
-[[gnu::always_inline]] inline std::uint32_t hash_link(const Seeds& seeds, const FlowKey& key) {
+std::uint32_t hash_link(const Seeds& seeds, const FlowKey& key) {
   const std::uint64_t rest = std::uint64_t{key.ethertype} << 48;
   return fold(mix(key.address[0] ^ rest ^ seeds[0],
                   key.address[2] ^ std::uint64_t{key.vlan} << 48 ^ key.ports ^ seeds[2]));
