@@ -52,6 +52,27 @@ void add_control(List& list, const ControlSnapshot& control) {
              control.failures);
 }
 
+void add_following(List& list, const DaemonView& v) {
+  if (v.libvirt)
+    list.gauge("hypervisor_up", "1 while libvirt answers.", v.libvirt->connected ? 1 : 0);
+  if (v.peers)
+    for (const PeerStatus& peer : v.peers->peers)
+      list.gauge("peer_up", "1 while the other host's agent is linked.",
+                 peer.state == PeerStatus::State::up ? 1 : 0, {{"host", peer.host}});
+  if (!v.following) return;
+  const TrackerCounters& t = v.following->tracker;
+  for (const MigrationState state :
+       {MigrationState::done, MigrationState::aborted, MigrationState::lost}) {
+    const auto count = t.finished.find(state);
+    list.count("migrations", "Guests' migrations, by how they ended.",
+               count == t.finished.end() ? 0 : count->second, {{"state", to_text(state)}});
+  }
+  list.count("migration_gap_frames", "Frames of migrating guests that no mirror copied.",
+             v.following->gap_frames);
+  list.count("migration_gap_unknown", "Migrations whose gap is not known.",
+             v.following->gap_unknown);
+}
+
 void add_outputs(List& list, const std::vector<SinkStatus>& outputs) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const Labels by{{"output", std::to_string(i)}};
@@ -87,6 +108,7 @@ std::vector<Metric> metrics(const DaemonView& v) {
     list.gauge("policies_good", "1 while every policy file can be read.",
                v.policies.first_error() ? 0 : 1);
   }
+  add_following(list, v);
   add_outputs(list, v.outputs);
   return list.out;
 }

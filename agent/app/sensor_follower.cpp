@@ -53,8 +53,14 @@ SensorFollower::SensorFollower(boost::asio::io_context& io, const Config& config
 
 void SensorFollower::look(const ControlSnapshot& control, const std::vector<Policy>& policies,
                           const std::vector<std::string>& migrating, Time now) {
+  if (std::ranges::none_of(policies,
+                           [](const Policy& p) { return p.sensor == Policy::Sensor::follow; })) {
+    if (!here_.empty() || told_.empty()) tell({});
+    decision_ = "stays: no policy says `sensor: follow`";
+    return;
+  }
   std::map<std::string, Time> since;
-  here_.clear();
+  std::vector<SensorSource> here;
   for (const auto& [key, is] : control.locations) {
     const Location& at = is.at;
     if (at.presence != Presence::active || at.vm_uuid.empty() || !is_followed(policies, at) ||
@@ -63,16 +69,21 @@ void SensorFollower::look(const ControlSnapshot& control, const std::vector<Poli
     const auto known = since_.find(at.vm_uuid);
     if (!since.emplace(at.vm_uuid, known == since_.end() ? now : known->second).second) continue;
     const bool moving = std::ranges::find(migrating, at.vm_uuid) != migrating.end();
-    here_.push_back({at.vm(), config_.host, since[at.vm_uuid], moving});
+    here.push_back({at.vm(), config_.host, since[at.vm_uuid], moving});
   }
   since_ = std::move(since);
-  if (std::string message = to_message(here_); message != told_) {
-    told_ = std::move(message);
-    if (peers_ != nullptr && config_.peers)
-      for (const Peer& peer : config_.peers->link.peers)
-        (void)peers_->send(peer.host, kMessage, told_);  // A peer that is down hears at on_peer_up.
-  }
+  tell(std::move(here));
   decide(migrating, now);
+}
+
+void SensorFollower::tell(std::vector<SensorSource> here) {
+  here_ = std::move(here);
+  std::string message = to_message(here_);
+  if (message == told_) return;
+  told_ = std::move(message);
+  if (peers_ == nullptr || !config_.peers) return;
+  for (const Peer& peer : config_.peers->link.peers)
+    (void)peers_->send(peer.host, kMessage, told_);  // A peer that is down hears at on_peer_up.
 }
 
 void SensorFollower::on_peer_up(const std::string& host) {

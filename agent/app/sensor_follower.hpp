@@ -38,6 +38,7 @@ class SensorFollower {
   boost::json::object status() const;
 
  private:
+  void tell(std::vector<SensorSource> here);
   void decide(const std::vector<std::string>& migrating, Time now);
   void migrate(const MigrateSensor& decision, const std::string& uuid);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/affinity/record_json.hpp"
 #include "agent/api/routes.hpp"
 #include "agent/engine/json.hpp"
 
@@ -68,8 +69,53 @@ json::object libvirt_json(const DaemonView& v) {
           {"error", text_or_null(l.error)}};
 }
 
-json::object location_json(const LocationStatus& is) {
-  const Location& at = is.at;
+json::value peers_json(const DaemonView& v) {
+  if (!v.peers) return nullptr;
+  json::array hosts;
+  for (const PeerStatus& p : v.peers->peers)
+    hosts.push_back({{"host", p.host},
+                     {"endpoint", p.endpoint.text()},
+                     {"state", to_text(p.state)},
+                     {"since", p.since == 0 ? json::value() : json::value(format_time(p.since))},
+                     {"reason", text_or_null(p.reason)},
+                     {"encrypted", p.encrypted},
+                     {"clock_offset_ns", p.clock_offset ? json::value(*p.clock_offset) : nullptr},
+                     {"rtt_ns", p.rtt ? json::value(*p.rtt) : nullptr},
+                     {"connections", p.connections},
+                     {"sent_messages", p.sent_messages},
+                     {"received_messages", p.received_messages},
+                     {"refused_messages", p.refused_messages},
+                     {"lost_messages", p.lost_messages}});
+  return {{"encrypted", v.peers->encrypted},
+          {"listen", v.peers->listen ? json::value(v.peers->listen->text()) : json::value()},
+          {"hosts", std::move(hosts)},
+          {"refused_connections", v.peers->refused_connections},
+          {"last_refusal", text_or_null(v.peers->last_refusal)}};
+}
+
+json::value following_json(const DaemonView& v) {
+  if (!v.following) return nullptr;
+  const TrackerCounters& t = v.following->tracker;
+  json::object finished;
+  for (const MigrationState state :
+       {MigrationState::done, MigrationState::aborted, MigrationState::lost}) {
+    const auto count = t.finished.find(state);
+    finished[to_text(state)] = count == t.finished.end() ? 0 : count->second;
+  }
+  return {{"open", t.open},
+          {"kept", t.kept},
+          {"finished", std::move(finished)},
+          {"gap_frames", v.following->gap_frames},
+          {"gap_unknown", v.following->gap_unknown},
+          {"refused", t.refused},
+          {"dropped", t.dropped},
+          {"ignored", t.ignored},
+          {"journal_error", text_or_null(v.following->journal_error)}};
+}
+
+/// `is`: null for one that is gone.
+json::object location_json(const LocationRow& row, const LocationStatus* is) {
+  const Location& at = row.location;
   json::object labels;
   for (const auto& [key, value] : at.labels) labels[key] = value;
   return {{"host", at.host},
@@ -83,9 +129,11 @@ json::object location_json(const LocationStatus& is) {
           {"interface_id", text_or_null(at.interface_id)},
           {"mac", at.mac ? json::value(at.mac->text()) : json::value()},
           {"labels", std::move(labels)},
-          {"sessions", is.sessions},
-          {"mirrored_since",
-           is.mirrored_since == 0 ? json::value() : json::value(format_time(is.mirrored_since))}};
+          {"since", format_time(row.since)},
+          {"sessions", is == nullptr ? 0 : is->sessions},
+          {"mirrored_since", is == nullptr || is->mirrored_since == 0
+                                 ? json::value()
+                                 : json::value(format_time(is->mirrored_since))}};
 }
 
 /// One row for each file: what it asks and what became of it, or what is wrong with it. Policies
@@ -225,6 +273,9 @@ json::object status_json(const DaemonView& v) {
           {"uptime_seconds", (v.now - v.started) / kSecond},
           {"switch", switch_json(v)},
           {"libvirt", libvirt_json(v)},
+          {"peers", peers_json(v)},
+          {"migrations", following_json(v)},
+          {"sensor", v.sensor},
           {"policy_error", or_null(v.config.driver ? v.policies.first_error() : std::nullopt)},
           {"policies", policies_json(v)},
           {"sessions", all(c.sessions)},
@@ -255,10 +306,22 @@ json::object sessions_json(const ControlSnapshot& control) {
   return {{"sessions", all(control.sessions)}};
 }
 
-json::object locations_json(const ControlSnapshot& control) {
-  json::array rows;
-  for (const auto& [key, location] : control.locations) rows.emplace_back(location_json(location));
-  return {{"locations", std::move(rows)}};
+json::object locations_json(const std::vector<LocationRow>& rows, const ControlSnapshot& control) {
+  json::array out;
+  for (const LocationRow& row : rows) {
+    const auto is = control.locations.find(PortKey{row.location.switch_name, row.location.port});
+    const bool here = row.location.presence != Presence::gone && is != control.locations.end();
+    out.emplace_back(location_json(row, here ? &is->second : nullptr));
+  }
+  return {{"locations", std::move(out)}};
+}
+
+json::object migrations_json(const std::vector<MigrationRecord>& records, const std::string& vm) {
+  json::array out;
+  for (const MigrationRecord& record : records)
+    if (vm.empty() || vm == record.vm_name || vm == record.vm_uuid)
+      out.emplace_back(to_json(record));
+  return {{"migrations", std::move(out)}};
 }
 
 json::object assets_json(const EngineSnapshot& engine) {

@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "agent/affinity/location_table.hpp"
 #include "agent/app/config.hpp"
 #include "agent/app/coverage_log.hpp"
+#include "agent/app/following.hpp"
 #include "agent/engine/snapshot.hpp"
 #include "agent/export/prometheus.hpp"
 #include "agent/export/sink.hpp"
@@ -26,7 +28,11 @@ struct DaemonView {
   const PolicyFolder& policies;  ///< As last read, good or not.
   std::vector<CoverageRow> coverage;
   std::vector<SinkStatus> outputs;
-  std::optional<LibvirtStatus> libvirt = {};  ///< None: this daemon asks no hypervisor.
+  std::optional<LibvirtStatus> libvirt = {};      ///< None: this daemon asks no hypervisor.
+  std::optional<PeersStatus> peers = {};          ///< None: this daemon knows no other.
+  std::optional<FollowingStatus> following = {};  ///< None: this daemon drives no switch.
+  boost::json::object sensor = {};                ///< SensorFollower::status()
+  std::uint64_t locations_overflow = 0;           ///< LocationTable::overflow()
 };
 
 /// {"host", "uptime_seconds", "switch": {"driver", "version", "state": connected | unreachable |
@@ -46,7 +52,13 @@ boost::json::object plan_json(const ControlSnapshot& control);
 
 /// {"sessions": [...]}, {"locations": [...]}, {"assets": [...]}, {"flows": [...]}
 boost::json::object sessions_json(const ControlSnapshot& control);
-boost::json::object locations_json(const ControlSnapshot& control);
+/// `rows` are LocationTable's.
+boost::json::object locations_json(const std::vector<LocationRow>& rows,
+                                   const ControlSnapshot& control);
+/// {"migrations": [...]}, each as agent/affinity/record_json.hpp has it. `vm`: those of this name
+/// or UUID; empty: all.
+boost::json::object migrations_json(const std::vector<MigrationRecord>& records,
+                                    const std::string& vm);
 boost::json::object assets_json(const EngineSnapshot& engine);
 boost::json::object flows_json(const EngineSnapshot& engine);
 

@@ -20,13 +20,16 @@
 #include <boost/asio/steady_timer.hpp>
 #include <mutex>
 
+#include "agent/affinity/lingering_nics.hpp"
 #include "agent/api/routes.hpp"
 #include "agent/app/admission.hpp"
 #include "agent/app/control.hpp"
+#include "agent/app/following.hpp"
 #include "agent/app/guest_book.hpp"
 #include "agent/app/inputs.hpp"
 #include "agent/app/policy_store.hpp"
 #include "agent/app/requirements_file.hpp"
+#include "agent/app/sensor_follower.hpp"
 #include "agent/app/status.hpp"
 #include "agent/engine/worker.hpp"
 #include "agent/export/eve.hpp"
@@ -79,9 +82,14 @@ struct Daemon::State {
   std::unique_ptr<PolicyStore> policies;
   std::optional<std::vector<Policy>> in_force;  ///< None: no good set was read yet.
   std::unique_ptr<Control> control;             ///< Null: this daemon drives no switch.
-  GuestBook guests{[this](std::shared_ptr<const Guests> g) { control->set_guests(std::move(g)); }};
+  GuestBook guests{[this](std::shared_ptr<const Guests> g) { on_guests(std::move(g)); }};
   std::unique_ptr<Libvirt> libvirt;  ///< Null: this daemon asks no hypervisor.
-  std::shared_ptr<const MirrorIndex> index;
+  LocationTable locations;
+  std::unique_ptr<Following> following;  ///< With control.
+  std::unique_ptr<Peers> peers;          ///< Null: this daemon knows no other.
+  std::unique_ptr<SensorFollower> sensor;
+  LingeringNics lingering;
+  std::shared_ptr<const MirrorIndex> index;  ///< What the engine watches.
   CoverageLog coverage;
   std::uint64_t logged = 0;              ///< Events of the control side that are in the log.
   std::atomic<bool> round_waits{false};  ///< A round's news are on their way to the main thread.
@@ -96,6 +104,7 @@ struct Daemon::State {
   Result<void> open_outputs();
   Result<void> open_engine();
   Result<void> open_control();
+  Result<void> open_peers();
   Result<void> open_servers();
 
   // -- on the main thread --
@@ -107,6 +116,9 @@ struct Daemon::State {
   HookAnswer on_hook(const HookCall& call);
   void on_round();
   void on_change(const RoundChanges& changes);
+  void watch_nics(const ControlSnapshot& known);
+  void on_guests(std::shared_ptr<const Guests> told);
+  void look_for_sensor();
   void pair_counters();
   void on_tick();
   void write_stats();
@@ -138,6 +150,9 @@ Result<void> Daemon::State::open_engine() {
     spdlog::warn("no vendors of MACs: {}", vendors.error().text());
   options.pipeline.flows.max_flows = config.max_flows;
   options.pipeline.flows.seed = random_seed();
+  // So that a flow that comes with its guest does not meet one of its number here.
+  options.pipeline.flows.first_number =
+      (static_cast<std::uint32_t>(random_seed()) & 0x0fffffff) | 1;
   options.pipeline.max_streams = config.max_streams;
   options.pipeline.inventory.max_assets = config.max_assets;
   options.pipeline.top_flows = config.top_flows;
@@ -167,14 +182,46 @@ Result<void> Daemon::State::open_control() {
     asio::post(io, [this, changes] { on_change(changes); });
   };
   control = std::make_unique<Control>(std::move(options), std::move(*driver));
+  following = std::make_unique<Following>(io, config, *engine, eve.get());
   if (config.libvirt)
     libvirt = Libvirt::start(
         {.uri = config.libvirt->uri,
          .on_guests =
              [this](std::shared_ptr<const Guests> g) { guests.told(std::move(g), wall_clock()); },
-         .on_event = {}});
+         .on_event =
+             [this](const GuestEvent& event) {
+               asio::post(io, [this, event] { following->on_guest_event(event); });
+             }});
   policies = std::make_unique<PolicyStore>(
       io, config.policies, [this](std::vector<Policy> all) { use(std::move(all)); });
+  return {};
+}
+
+Result<void> Daemon::State::open_peers() {
+  if (config.peers) {
+    if (!control)
+      return fail(Error::Kind::invalid, "this daemon drives no switch: it has no guest to follow",
+                  "peers", "add `switch`, or leave `peers` out");
+    const auto sources = [this](auto call) { asio::post(io, [this, call] { call(*sensor); }); };
+    PeersHandlers handlers;
+    handlers.on_message = [=](const std::string& host, const std::string& type, std::string body) {
+      if (type == SensorFollower::kMessage)
+        sources([host, body](SensorFollower& s) { s.on_message(host, body); });
+    };
+    handlers.on_up = [=](const std::string& host) {
+      spdlog::info("the agent of {} is linked", host);
+      sources([host](SensorFollower& s) { s.on_peer_up(host); });
+    };
+    handlers.on_down = [=](const std::string& host, const std::string& reason) {
+      spdlog::warn("the agent of {} is not linked: {}", host, reason);
+      sources([host](SensorFollower& s) { s.on_peer_down(host); });
+    };
+    auto link = Peers::start(config.peers->link, following->handlers(std::move(handlers)));
+    if (!link) return tl::unexpected(link.error());
+    peers = std::move(*link);
+    following->use(*peers);
+  }
+  sensor = std::make_unique<SensorFollower>(io, config, libvirt.get(), peers.get());
   return {};
 }
 
@@ -211,7 +258,10 @@ auto Daemon::State::view(Make make) {
   return make(DaemonView{config, wall_clock(), started, *known, *seen,
                          policies ? policies->folder() : no_folder, coverage.rows(*known, *seen),
                          std::move(outputs),
-                         libvirt ? std::optional(libvirt->status()) : std::nullopt});
+                         libvirt ? std::optional(libvirt->status()) : std::nullopt,
+                         peers ? std::optional(peers->status()) : std::nullopt,
+                         following ? std::optional(following->status()) : std::nullopt,
+                         sensor->status(), locations.overflow()});
 }
 
 ApiBackend Daemon::State::backend() {
@@ -224,10 +274,11 @@ ApiBackend Daemon::State::backend() {
   ApiBackend b;
   b.status = [this]() -> Answer { return view(status_json); };
   b.sessions = [this]() -> Answer { return sessions_json(*control_now()); };
-  b.locations = [this]() -> Answer { return locations_json(*control_now()); };
-  b.migrations = [this](const std::string&) -> Answer {
-    return fail(Error::Kind::unsupported, "this daemon keeps no records of migrations", config.host,
-                "");
+  b.locations = [this]() -> Answer {
+    return locations_json(locations.rows(wall_clock()), *control_now());
+  };
+  b.migrations = [this](const std::string& vm) -> Answer {
+    return migrations_json(following ? following->records() : std::vector<MigrationRecord>{}, vm);
   };
   b.assets = [this]() -> Answer { return assets_json(*engine->snapshot()); };
   b.flows = [this]() -> Answer { return flows_json(*engine->snapshot()); };
@@ -305,10 +356,8 @@ void Daemon::State::on_round() {
   for (auto at = known->history.lower_bound(logged); at != known->history.end(); ++at)
     spdlog::info("{}: {}", at->second.subject, at->second.text);
   logged = known->events;
-  if (known->index != index) {
-    index = known->index;
-    engine->watch(index);
-  }
+  watch_nics(*known);
+  following->on_round(known->observed && !known->observe_error, known->time);
   if (!coverage.due(*known) || pairing) return;
   pairing = true;
   pair.expires_after(std::chrono::nanoseconds(CoverageLog::kPause));
@@ -317,10 +366,33 @@ void Daemon::State::on_round() {
   });
 }
 
+void Daemon::State::watch_nics(const ControlSnapshot& known) {
+  auto watched = lingering.follow(known.index, wall_clock());
+  if (watched == index) return;
+  index = std::move(watched);
+  engine->watch(index);
+}
+
+void Daemon::State::on_guests(std::shared_ptr<const Guests> told) {
+  control->set_guests(told);
+  asio::post(io, [this, told = std::move(told)] { following->on_guests(told, wall_clock()); });
+}
+
 void Daemon::State::on_change(const RoundChanges& changes) {
+  for (const auto& [before, after] : changes.ports)
+    if (after)
+      locations.put(*after, changes.time);
+    else
+      locations.remove(before->switch_name, before->port, changes.time);
+  following->on_change(changes);
+  look_for_sensor();
   for (const auto& port : changes.ports)  // A guest that nobody told of: is it known by now?
     if (libvirt && port.after && port.after->vm_name.empty() && !port.after->vm_uuid.empty())
       libvirt->hint(port.after->vm_uuid);
+}
+
+void Daemon::State::look_for_sensor() {
+  if (in_force) sensor->look(*control->snapshot(), *in_force, following->migrating(), wall_clock());
 }
 
 void Daemon::State::pair_counters() {
@@ -341,6 +413,8 @@ void Daemon::State::on_tick() {
       return s.target == "local" && s.state == SessionState::pending && s.in_place;
     });
     if (waiting) control->set_evidence(evidence_of(*engine->snapshot()));
+    watch_nics(*known);
+    look_for_sensor();
   }
   tick.expires_after(kTick);
   tick.async_wait([this](boost::system::error_code error) {
@@ -386,7 +460,9 @@ Daemon::~Daemon() {
   s.api.reset();
   s.metrics_server.reset();
   s.policies.reset();
-  s.libvirt.reset();  // It tells control.
+  s.libvirt.reset();    // It tells control and following.
+  s.following.reset();  // It uses the link and the engine.
+  s.peers.reset();
   s.control.reset();  // It posts to `io` and adds to the engine: before both.
   if (s.engine) s.engine->stop();
   if (s.eve) s.eve->stop();
@@ -395,8 +471,8 @@ Daemon::~Daemon() {
 Result<std::unique_ptr<Daemon>> Daemon::start(Config config) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::make_unique<State>(std::move(config))));
   State& s = *daemon->state_;
-  for (const auto open :
-       {&State::open_outputs, &State::open_engine, &State::open_control, &State::open_servers})
+  for (const auto open : {&State::open_outputs, &State::open_engine, &State::open_control,
+                          &State::open_peers, &State::open_servers})
     if (const auto done = (s.*open)(); !done) return tl::unexpected(done.error());
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) s.signals.add(signal);
   s.wait_for_signal();

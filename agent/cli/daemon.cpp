@@ -219,6 +219,7 @@ void add_locations(CLI::App& app, CommandContext& context, int& exit) {
                                         {"port", "PORT"},
                                         {"network", "NETWORK"},
                                         {"presence", "PRESENCE"},
+                                        {"since", "SINCE"},
                                         {"sessions", "SESSIONS"},
                                         {"mirrored_since", "MIRRORED SINCE"},
                                         {"labels", "LABELS"}};

@@ -1,0 +1,372 @@
+#include "agent/app/following.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <chrono>
+#include <deque>
+#include <filesystem>
+
+#include "agent/affinity/journal.hpp"
+#include "agent/app/device_counters.hpp"
+#include "agent/app/guest_views.hpp"
+#include "agent/export/eve.hpp"
+
+namespace vmirror {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// The type of the message with a guest's analysis state: "ID\n" and what agent/engine encodes.
+constexpr const char* kHandover = "handover";
+constexpr std::size_t kMaxId = 128;
+
+TrackerOptions tracker_options(const Config& config) {
+  TrackerOptions out;
+  out.host = config.host;
+  out.hypervisor = config.libvirt.has_value();
+  if (config.peers)
+    for (const Peer& peer : config.peers->link.peers)
+      if (peer.host != config.host) out.peers.push_back(peer.host);
+  return out;
+}
+
+PortCounters& operator+=(PortCounters& a, const PortCounters& b) {
+  a.out_frames += b.out_frames;
+  a.out_bytes += b.out_bytes;
+  a.in_frames += b.in_frames;
+  a.in_bytes += b.in_bytes;
+  a.dropped += b.dropped;
+  return a;
+}
+
+std::string text_of(const MigrationRecord& r) {
+  const auto gap = gap_frames(r);
+  return (r.vm_name.empty() ? r.vm_uuid : r.vm_name) + " migrated from " +
+         (r.source.host.empty() ? "an unknown host" : r.source.host) + " to " +
+         (r.destination.host.empty() ? "an unknown host" : r.destination.host) + ": " +
+         to_text(r.state) + (gap ? ", gap " + std::to_string(*gap) + " frames" : ", gap not known");
+}
+
+}  // namespace
+
+struct Following::State : std::enable_shared_from_this<Following::State> {
+  State(asio::io_context& i, const Config& c, Engine& e, LineSink* s)
+      : io(i),
+        config(c),
+        engine(e),
+        eve(s),
+        tracker(tracker_options(c)),
+        journal(c.state + "/migrations.jsonl"),
+        wake(i),
+        pulse(i) {}
+
+  asio::io_context& io;
+  const Config& config;
+  Engine& engine;
+  LineSink* const eve;
+  Peers* peers = nullptr;
+  MigrationTracker tracker;
+  Journal journal;
+  bool journalled = false;  ///< The journal could be opened.
+  GuestViews views;
+  FollowingStatus counts;
+  std::deque<TrackerAction> due;
+  bool acting = false;
+  bool ready = false;
+  asio::steady_timer wake, pulse;
+  asio::thread_pool handover{1};
+
+  void open_journal();
+  void act(TrackerActions actions);
+  void look(const std::set<std::string>& guests, Time now);
+  void set_timer();
+  void beat();
+
+  void act(const SendMigration& action);
+  void act(const ReadCounters& action);
+  void act(const RestartFirstFrame& action);
+  void act(const HandOverGuest& action);
+  void act(const LetGuestGo& action);
+  void act(const RecordChanged& action);
+  void act(const RecordFinished& action);
+
+  std::vector<Mac> macs(const std::string& guest) const;
+  GuestCounters read(const std::string& guest) const;
+  void send_handover(const HandOverGuest& action, const Handover& taken);
+  void take_handover(const std::string& host, const std::string& body);
+  void told(const std::string& id, const HandoverResult& result);
+  void write(const Result<void>& done);
+};
+
+// ---- The tracker's actions
+
+/// What an action's answer brings comes after what is due already.
+void Following::State::act(TrackerActions actions) {
+  std::ranges::move(actions, std::back_inserter(due));
+  if (acting) return;
+  acting = true;
+  while (!due.empty()) {
+    const TrackerAction action = std::move(due.front());
+    due.pop_front();
+    std::visit([this](const auto& a) { act(a); }, action);
+  }
+  acting = false;
+  set_timer();
+}
+
+void Following::State::act(const SendMigration& action) {
+  if (peers == nullptr) return;
+  const std::string body = encode(action.message);
+  for (const Peer& peer : config.peers->link.peers)
+    if (peer.host != config.host && (action.to.empty() || action.to == peer.host))
+      (void)peers->send(peer.host, MigrationMessage::kType, body);  // Down: on_up sends anew.
+}
+
+std::vector<Mac> Following::State::macs(const std::string& guest) const {
+  std::vector<Mac> out;
+  for (const Location& nic : views.nics(guest))
+    if (nic.mac) out.push_back(*nic.mac);
+  return out;
+}
+
+/// The engine first: what moves in between is counted by the port only, and seen the next time.
+GuestCounters Following::State::read(const std::string& guest) const {
+  GuestCounters out;
+  const std::vector<Location> nics = views.nics(guest);
+  const std::vector<Mac> wanted = macs(guest);
+  for (const NicFrames& nic : engine.nics().nics) {
+    if (std::ranges::find(wanted, nic.mac) == wanted.end()) continue;
+    CopiedFrames& copied = out.copied ? *out.copied : out.copied.emplace();
+    copied.out += nic.out;
+    copied.in += nic.in;
+    copied.in_group += nic.in_group;
+    if (nic.first_out != 0 && (copied.first_out == 0 || nic.first_out < copied.first_out))
+      copied.first_out = nic.first_out;
+    copied.last_out = std::max(copied.last_out, nic.last_out);
+  }
+  if (config.monitor_nic || nics.empty()) return out;  // The ports are another machine's.
+  PortCounters sum;
+  for (const Location& nic : nics) {
+    const auto port = device_counters(nic.port);
+    if (!port) return out;
+    sum += *port;
+  }
+  out.port = sum;
+  return out;
+}
+
+void Following::State::act(const ReadCounters& action) {
+  const GuestCounters reading = read(action.guest);
+  act(tracker.counters(action.guest, reading, wall_clock()));
+}
+
+void Following::State::act(const RestartFirstFrame& action) {
+  for (const Mac& mac : macs(action.guest)) engine.restart_first_out(mac);
+}
+
+void Following::State::act(const LetGuestGo& action) {
+  engine.let_go(macs(action.guest));
+}
+
+void Following::State::act(const HandOverGuest& action) {
+  asio::post(handover, [self = shared_from_this(), action, macs = macs(action.guest)] {
+    self->send_handover(action, self->engine.take(macs));
+  });
+}
+
+/// On the handover's thread.
+void Following::State::send_handover(const HandOverGuest& action, const Handover& taken) {
+  const std::string bytes = encode(taken);
+  HandoverResult result = result_of(taken, HandoverResult::State::sent, bytes.size());
+  const auto sent = peers == nullptr ? fail(Error::Kind::unreachable, "no link", action.to)
+                                     : peers->send(action.to, kHandover, action.id + "\n" + bytes);
+  if (!sent) {
+    result.state = HandoverResult::State::failed;
+    result.reason = sent.error().text();
+  }
+  told(action.id, result);
+}
+
+/// On the handover's thread.
+void Following::State::take_handover(const std::string& host, const std::string& body) {
+  const std::size_t end = body.substr(0, kMaxId).find('\n');
+  if (end == std::string::npos) return;  // No agent of ours sends that.
+  const std::string id = body.substr(0, end);
+  const auto* data = reinterpret_cast<const std::uint8_t*>(body.data()) + end + 1;
+  const std::size_t size = body.size() - end - 1;
+  auto given = decode(Bytes(data, size));
+  if (!given) {
+    HandoverResult failed;
+    failed.state = HandoverResult::State::failed;
+    failed.bytes = size;
+    failed.reason = given.error().text();
+    return told(id, failed);
+  }
+  for (const PeerStatus& peer : peers->status().peers)
+    if (peer.host == host && peer.clock_offset) shift(*given, -*peer.clock_offset);
+  told(id, engine.give(std::move(*given), size));
+}
+
+void Following::State::told(const std::string& id, const HandoverResult& result) {
+  asio::post(io, [self = shared_from_this(), id, result] {
+    self->act(self->tracker.handed_over(id, result, wall_clock()));
+  });
+}
+
+void Following::State::write(const Result<void>& done) {
+  if (!done && counts.journal_error.empty())
+    spdlog::error("the records of migrations: {}", done.error().text());
+  counts.journal_error = done ? "" : done.error().text();
+}
+
+void Following::State::act(const RecordChanged& action) {
+  if (journalled) write(journal.append(action.record, wall_clock(), action.replaces));
+}
+
+void Following::State::act(const RecordFinished& action) {
+  if (const auto gap = gap_frames(action.record))
+    counts.gap_frames += *gap;
+  else if (action.record.state == MigrationState::done)
+    ++counts.gap_unknown;
+  spdlog::info("{}", text_of(action.record));
+  if (eve == nullptr) return;
+  std::string line;
+  append_migration_event(line, action.record);
+  eve->submit(line);
+}
+
+// ---- Time
+
+void Following::State::set_timer() {
+  const auto at = tracker.wake();
+  if (!at) {
+    wake.cancel();
+    return;
+  }
+  wake.expires_after(std::chrono::nanoseconds(std::max<Time>(0, *at - wall_clock())));
+  wake.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+    if (const auto self = weak.lock(); self && !error) self->act(self->tracker.tick(wall_clock()));
+  });
+}
+
+/// Once a second: a sign of life while something is open, and the peers' clocks.
+void Following::State::beat() {
+  const Time now = wall_clock();
+  if (journalled && !tracker.migrating().empty()) write(journal.beat(now));
+  if (peers != nullptr)
+    for (const PeerStatus& peer : peers->status().peers)
+      tracker.clock_offset(peer.host, peer.clock_offset);
+  views.forget(tracker.migrating());
+  pulse.expires_after(std::chrono::seconds(1));
+  pulse.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+    if (const auto self = weak.lock(); self && !error) self->beat();
+  });
+}
+
+void Following::State::open_journal() {
+  std::error_code ignored;
+  std::filesystem::create_directories(config.state, ignored);
+  auto contents = journal.load();
+  if (!contents) return write(tl::unexpected(contents.error()));
+  journalled = true;
+  act(tracker.restore(std::move(contents->records), contents->alive, wall_clock()));
+}
+
+void Following::State::look(const std::set<std::string>& guests, Time now) {
+  for (const std::string& guest : guests) act(tracker.view(views.view(guest), now));
+}
+
+// ---- What is told
+
+Following::Following(asio::io_context& io, const Config& config, Engine& engine, LineSink* eve)
+    : state_(std::make_shared<State>(io, config, engine, eve)) {
+  state_->open_journal();
+  state_->beat();
+}
+
+Following::~Following() {
+  state_->wake.cancel();
+  state_->pulse.cancel();
+  state_->handover.join();
+}
+
+void Following::use(Peers& peers) {
+  state_->peers = &peers;
+}
+
+PeersHandlers Following::handlers(PeersHandlers also) {
+  PeersHandlers out;
+  const std::weak_ptr<State> weak = state_;
+  const auto on_main = [weak](auto call) {
+    if (const auto self = weak.lock())
+      asio::post(self->io, [weak, call] {
+        if (const auto state = weak.lock()) call(*state);
+      });
+  };
+  out.on_message = [=](const std::string& host, const std::string& type, std::string body) {
+    if (type == MigrationMessage::kType) {
+      on_main([host, body](State& s) {
+        if (const auto message = parse_migration_message(body))
+          s.act(s.tracker.message(host, *message, wall_clock()));
+      });
+    } else if (type == kHandover) {
+      if (const auto self = weak.lock())
+        asio::post(self->handover,
+                   [self, host, body = std::move(body)] { self->take_handover(host, body); });
+    } else {
+      also.on_message(host, type, std::move(body));
+    }
+  };
+  out.on_up = [=](const std::string& host) {
+    on_main([host](State& s) { s.act(s.tracker.peer_up(host, wall_clock())); });
+    also.on_up(host);
+  };
+  out.on_down = [=](const std::string& host, const std::string& reason) {
+    on_main([host](State& s) { s.act(s.tracker.peer_down(host, wall_clock())); });
+    also.on_down(host, reason);
+  };
+  return out;
+}
+
+void Following::on_change(const RoundChanges& changes) {
+  state_->look(state_->views.follow(changes), changes.time);
+}
+
+void Following::on_round(bool readable, Time now) {
+  State& s = *state_;
+  s.act(s.tracker.switches(readable, now));
+  if (!readable || s.ready) return;
+  s.ready = true;
+  s.act(s.tracker.ready(now));
+}
+
+void Following::on_guest_event(const GuestEvent& event) {
+  state_->act(state_->tracker.event(event));
+}
+
+void Following::on_guests(std::shared_ptr<const Guests> guests, Time now) {
+  State& s = *state_;
+  s.act(s.tracker.hypervisor(!guests->error, now));
+  s.look(s.views.follow(std::move(guests)), now);
+}
+
+std::vector<MigrationRecord> Following::records() const {
+  return state_->tracker.records();
+}
+
+std::vector<std::string> Following::migrating() const {
+  return state_->tracker.migrating();
+}
+
+FollowingStatus Following::status() const {
+  FollowingStatus out = state_->counts;
+  out.tracker = state_->tracker.counters();
+  return out;
+}
+
+}  // namespace vmirror

@@ -1,0 +1,67 @@
+// Follows the guests of this host: feeds agent/affinity's tracker with what is seen of them, and
+// does what it answers. The one place where migrations meet the engine, the agents' link, the
+// kernel's counters and the journal.
+//
+//   control --ports, mirrors--+                          +--> peers: its half, asked or told
+//   libvirt --events, guests--+--> [ MigrationTracker ] -+--> engine: counters, take, give, let go
+//   peers ----messages--------+                          +--> journal, EVE, log
+//
+// Everything runs on the daemon's main thread, but taking, reading and giving a guest's analysis
+// state, which has a thread of its own: it may take 200 ms, and be 16 MiB long.
+#pragma once
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/affinity/migration_tracker.hpp"
+#include "agent/app/config.hpp"
+#include "agent/engine/worker.hpp"
+#include "agent/export/sink.hpp"
+#include "agent/peers/peers.hpp"
+#include "agent/reconcile/reconciler.hpp"
+
+namespace vmirror {
+
+/// What `status` and the metrics show.
+struct FollowingStatus {
+  TrackerCounters tracker;
+  std::uint64_t gap_frames = 0;   ///< Of all finished migrations whose gap is known.
+  std::uint64_t gap_unknown = 0;  ///< Finished migrations whose gap is not.
+  std::string journal_error;      ///< Empty: none.
+};
+
+/// All functions on the io_context's thread, unless they say otherwise. It must be destroyed before
+/// the engine and after the link.
+class Following {
+ public:
+  /// Reads the journal. `eve` may be null.
+  Following(boost::asio::io_context& io, const Config& config, Engine& engine, LineSink* eve);
+  ~Following();
+  Following(const Following&) = delete;
+  Following& operator=(const Following&) = delete;
+
+  /// The link that messages go out by; until then nobody hears.
+  void use(Peers& peers);
+  /// The link's handlers; they may be called by any thread.
+  PeersHandlers handlers(PeersHandlers also);
+
+  void on_change(const RoundChanges& changes);
+  /// After a reading: `readable` is false when it failed.
+  void on_round(bool readable, Time now);
+  void on_guest_event(const GuestEvent& event);
+  void on_guests(std::shared_ptr<const Guests> guests, Time now);
+
+  std::vector<MigrationRecord> records() const;
+  /// UUIDs of guests that migrate now.
+  std::vector<std::string> migrating() const;
+  FollowingStatus status() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace vmirror
