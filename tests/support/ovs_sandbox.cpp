@@ -161,6 +161,7 @@ std::string OvsSandbox::vsctl_wait(const std::string& arguments) {
 }
 
 std::string OvsSandbox::run(const std::string& command) {
+  if (vswitchd_ == 0) return shell("unshare --net " + command);
   return shell("nsenter --net=/proc/" + std::to_string(vswitchd_) + "/ns/net " + command);
 }
 

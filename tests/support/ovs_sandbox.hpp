@@ -50,7 +50,8 @@ class OvsSandbox {
   std::string vsctl(const std::string& arguments);
   /// The same, waiting until ovs-vswitchd has taken the configuration over.
   std::string vsctl_wait(const std::string& arguments);
-  /// Runs a command in the switch's network namespace. Throws when it fails.
+  /// Runs a command in the switch's network namespace, or, without ovs-vswitchd, in one of its own.
+  /// Throws when it fails.
   std::string run(const std::string& command);
 
  private:
