@@ -32,7 +32,7 @@ std::string remedy_of(int error) {
   }
 }
 
-class File final : public Output {
+class File final : public LineOutput {
  public:
   explicit File(FileOutput options) : options_(std::move(options)) {}
   ~File() override { close(); }
@@ -137,7 +137,7 @@ class File final : public Output {
 
 }  // namespace
 
-Result<std::unique_ptr<Output>> make_file_output(const FileOutput& options) {
+Result<std::unique_ptr<LineOutput>> make_file_output(const FileOutput& options) {
   if (options.path.empty())
     return fail(Error::Kind::invalid, "an output file without a path", {}, "name a file");
   auto file = std::make_unique<File>(options);

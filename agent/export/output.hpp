@@ -22,9 +22,9 @@ struct Attempt {
   std::optional<Error> error;  ///< The output fails: try again later.
 };
 
-class Output {
+class LineOutput {
  public:
-  virtual ~Output() = default;
+  virtual ~LineOutput() = default;
   /// Writes from the front of `text`, which starts where the last attempt's `taken` ended. Waits at
   /// most about 100 ms for a reader that is slow; then nothing is taken and there is no error.
   virtual Attempt write(std::string_view text) = 0;
@@ -33,8 +33,8 @@ class Output {
 };
 
 /// Error::Kind::invalid: an empty path. Error::Kind::refused: it can't be opened now.
-Result<std::unique_ptr<Output>> make_file_output(const FileOutput& options);
+Result<std::unique_ptr<LineOutput>> make_file_output(const FileOutput& options);
 /// Error::Kind::invalid: a path that is empty or longer than a socket's may be (107 bytes).
-Result<std::unique_ptr<Output>> make_socket_output(const SocketOutput& options);
+Result<std::unique_ptr<LineOutput>> make_socket_output(const SocketOutput& options);
 
 }  // namespace vmirror

@@ -40,8 +40,8 @@ std::uint64_t count_lines(std::string_view text) {
 
 struct LineSink::State {
   SinkOptions options;
-  std::unique_ptr<Output> output;  ///< The writer's.
-  std::string writing;             ///< The writer's.
+  std::unique_ptr<LineOutput> output;  ///< The writer's.
+  std::string writing;                 ///< The writer's.
 
   mutable std::mutex mutex;  ///< Guards all below.
   std::condition_variable wake;

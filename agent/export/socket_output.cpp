@@ -15,7 +15,7 @@
 namespace vmirror {
 namespace {
 
-class Socket final : public Output {
+class Socket final : public LineOutput {
  public:
   explicit Socket(SocketOutput options) : options_(std::move(options)) {}
   ~Socket() override { close(); }
@@ -116,7 +116,7 @@ class Socket final : public Output {
 
 }  // namespace
 
-Result<std::unique_ptr<Output>> make_socket_output(const SocketOutput& options) {
+Result<std::unique_ptr<LineOutput>> make_socket_output(const SocketOutput& options) {
   if (options.path.empty() || options.path.size() >= sizeof(sockaddr_un{}.sun_path))
     return fail(Error::Kind::invalid, "not a Unix socket's path", options.path,
                 "1 to 107 bytes are possible");

@@ -77,9 +77,9 @@ class Libvirt::Impl : public std::enable_shared_from_this<Impl> {
   std::size_t migrations_ = 0;
 
   // The connection.
-  std::shared_ptr<Link> link_;                  ///< Null: there is none.
-  std::vector<std::shared_ptr<Link>> retired_;  ///< To be closed by a worker.
-  std::uint64_t connection_ = 0;                ///< Grows with each; tells an old one's events.
+  std::shared_ptr<LibvirtLink> link_;                  ///< Null: there is none.
+  std::vector<std::shared_ptr<LibvirtLink>> retired_;  ///< To be closed by a worker.
+  std::uint64_t connection_ = 0;  ///< Grows with each; tells an old one's events.
   bool connecting_ = false;
   Clock::time_point connect_due_;
   std::chrono::milliseconds backoff_;

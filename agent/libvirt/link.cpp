@@ -33,11 +33,11 @@ std::string uuid_of(virDomainPtr domain) {
 
 // ---- Callbacks: each carries its own copy of what to call, which libvirt frees through forget().
 
-const Link::Callbacks& callbacks_of(void* opaque) {
-  return *static_cast<const Link::Callbacks*>(opaque);
+const LibvirtLink::Callbacks& callbacks_of(void* opaque) {
+  return *static_cast<const LibvirtLink::Callbacks*>(opaque);
 }
 void forget(void* opaque) {
-  delete static_cast<Link::Callbacks*>(opaque);
+  delete static_cast<LibvirtLink::Callbacks*>(opaque);
 }
 
 void tell(virDomainPtr domain, void* opaque, DomainEvent::Id id, int event, int detail,
@@ -100,16 +100,17 @@ GuestState side_of(virDomainPtr domain) {
 
 }  // namespace
 
-Link::Link(_virConnect* connection, std::shared_ptr<EventLoop> loop)
+LibvirtLink::LibvirtLink(_virConnect* connection, std::shared_ptr<EventLoop> loop)
     : loop_(std::move(loop)), connection_(connection) {}
 
-Link::~Link() {
+LibvirtLink::~LibvirtLink() {
   for (const int id : registered_) virConnectDomainEventDeregisterAny(connection_, id);
   if (has_close_callback_) virConnectUnregisterCloseCallback(connection_, on_close);
   virConnectClose(connection_);
 }
 
-Result<std::shared_ptr<Link>> Link::open(const LibvirtOptions& options, Callbacks callbacks) {
+Result<std::shared_ptr<LibvirtLink>> LibvirtLink::open(const LibvirtOptions& options,
+                                                       Callbacks callbacks) {
   std::shared_ptr<EventLoop> loop = EventLoop::get();
   virConnectPtr connection = virConnectOpenReadOnly(options.uri.c_str());
   if (!connection) {
@@ -117,7 +118,7 @@ Result<std::shared_ptr<Link>> Link::open(const LibvirtOptions& options, Callback
     error.remedy = "see that libvirtd runs, and that `virsh -r -c " + options.uri + " list` works";
     return tl::unexpected(std::move(error));
   }
-  std::shared_ptr<Link> link(new Link(connection, std::move(loop)));
+  std::shared_ptr<LibvirtLink> link(new LibvirtLink(connection, std::move(loop)));
   // Drivers inside this process (test:///) have none; they can't go away either.
   virConnectSetKeepAlive(connection, static_cast<int>(options.keepalive_interval.count()),
                          options.keepalive_count);
@@ -127,7 +128,7 @@ Result<std::shared_ptr<Link>> Link::open(const LibvirtOptions& options, Callback
   return link;
 }
 
-void Link::listen(Callbacks callbacks) {
+void LibvirtLink::listen(Callbacks callbacks) {
   auto* const on_closed = new Callbacks(callbacks);
   has_close_callback_ =
       virConnectRegisterCloseCallback(connection_, on_close, on_closed, forget) == 0;
@@ -153,14 +154,14 @@ void Link::listen(Callbacks callbacks) {
   }
 }
 
-std::string Link::version() const {
+std::string LibvirtLink::version() const {
   unsigned long version = 0;
   if (virConnectGetLibVersion(connection_, &version) < 0) return {};
   return std::to_string(version / 1'000'000) + "." + std::to_string(version / 1000 % 1000) + "." +
          std::to_string(version % 1000);
 }
 
-Result<std::vector<std::string>> Link::list() const {
+Result<std::vector<std::string>> LibvirtLink::list() const {
   virDomainPtr* domains = nullptr;
   const int count = virConnectListAllDomains(connection_, &domains, 0);
   if (count < 0) return tl::unexpected(last_error("list of guests", Error::Kind::unreachable));
@@ -173,8 +174,8 @@ Result<std::vector<std::string>> Link::list() const {
   return uuids;
 }
 
-Result<std::optional<Guest>> Link::read(const std::string& uuid,
-                                        std::optional<GuestState> before) const {
+Result<std::optional<Guest>> LibvirtLink::read(const std::string& uuid,
+                                               std::optional<GuestState> before) const {
   const auto failed = [&uuid]() -> Result<std::optional<Guest>> {
     if (is_gone()) return std::optional<Guest>{};
     return tl::unexpected(last_error("guest " + uuid, Error::Kind::unreachable));

@@ -19,7 +19,7 @@ namespace vmirror {
 
 class EventLoop;
 
-class Link {
+class LibvirtLink {
  public:
   /// Called on the event loop's thread; must be quick.
   struct Callbacks {
@@ -28,10 +28,11 @@ class Link {
   };
 
   /// Read-only, with its events registered and its keepalive on. Error::Kind::unreachable.
-  static Result<std::shared_ptr<Link>> open(const LibvirtOptions& options, Callbacks callbacks);
-  ~Link();
-  Link(const Link&) = delete;
-  Link& operator=(const Link&) = delete;
+  static Result<std::shared_ptr<LibvirtLink>> open(const LibvirtOptions& options,
+                                                   Callbacks callbacks);
+  ~LibvirtLink();
+  LibvirtLink(const LibvirtLink&) = delete;
+  LibvirtLink& operator=(const LibvirtLink&) = delete;
 
   /// "9.0.0"
   std::string version() const;
@@ -42,7 +43,7 @@ class Link {
                                     std::optional<GuestState> before) const;
 
  private:
-  Link(_virConnect* connection, std::shared_ptr<EventLoop> loop);
+  LibvirtLink(_virConnect* connection, std::shared_ptr<EventLoop> loop);
   void listen(Callbacks callbacks);
 
   const std::shared_ptr<EventLoop> loop_;  ///< Outlives the connection.

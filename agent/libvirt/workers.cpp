@@ -85,7 +85,7 @@ void Libvirt::Impl::work() {
     }
   if (link_) retired_.push_back(std::exchange(link_, nullptr));
   connection_++;
-  std::vector<std::shared_ptr<Link>> closing = std::exchange(retired_, {});
+  std::vector<std::shared_ptr<LibvirtLink>> closing = std::exchange(retired_, {});
   lock.unlock();
   closing.clear();
   lock.lock();
@@ -103,7 +103,7 @@ Libvirt::Impl::Clock::time_point Libvirt::Impl::next_due() const {
 /// False: there is nothing to do now.
 bool Libvirt::Impl::do_one(Lock& lock) {
   if (!retired_.empty()) {
-    std::vector<std::shared_ptr<Link>> closing = std::exchange(retired_, {});
+    std::vector<std::shared_ptr<LibvirtLink>> closing = std::exchange(retired_, {});
     lock.unlock();
     closing.clear();
     lock.lock();
@@ -134,16 +134,16 @@ void Libvirt::Impl::connect(Lock& lock) {
   const std::uint64_t connection = ++connection_;
   lock.unlock();
   const std::weak_ptr<Impl> self = weak_from_this();
-  auto opened = Link::open(options_, {.event =
-                                          [self, connection](DomainEvent event) {
-                                            if (const auto impl = self.lock())
-                                              impl->take_event(connection, std::move(event));
-                                          },
-                                      .closed =
-                                          [self, connection](const std::string& reason) {
-                                            if (const auto impl = self.lock())
-                                              impl->take_close(connection, reason);
-                                          }});
+  auto opened = LibvirtLink::open(options_, {.event =
+                                                 [self, connection](DomainEvent event) {
+                                                   if (const auto impl = self.lock())
+                                                     impl->take_event(connection, std::move(event));
+                                                 },
+                                             .closed =
+                                                 [self, connection](const std::string& reason) {
+                                                   if (const auto impl = self.lock())
+                                                     impl->take_close(connection, reason);
+                                                 }});
   std::string version = opened ? (*opened)->version() : std::string();
   lock.lock();
   connecting_ = false;
@@ -168,7 +168,7 @@ void Libvirt::Impl::connect(Lock& lock) {
 void Libvirt::Impl::list(Lock& lock) {
   listing_ = true;
   list_due_.reset();
-  const std::shared_ptr<Link> link = link_;
+  const std::shared_ptr<LibvirtLink> link = link_;
   // A guest that a read finds while the list is being made may not be in it: only what was known
   // before can be gone.
   std::set<std::string> absent;
@@ -211,7 +211,7 @@ void Libvirt::Impl::read(Lock& lock, std::set<std::string>& from) {
   urgent_.erase(uuid);
   rest_.erase(uuid);
   reading_.insert(uuid);
-  const std::shared_ptr<Link> link = link_;
+  const std::shared_ptr<LibvirtLink> link = link_;
   const auto before = states_.find(uuid);
   const std::optional<GuestState> state =
       before == states_.end() ? std::nullopt : std::optional(before->second);

@@ -76,6 +76,29 @@ def check_text(path, lines):
                 yield number, f"a path of one machine, {machine} (use a relative path)"
 
 
+def types_of(path, lines):
+    """The types that a header defines, each as (line, "vmirror::ovsdb::Column")."""
+    namespace = ""
+    if not path.endswith(".hpp"):
+        return
+    for number, line in enumerate(lines, 1):
+        if match := re.match(r"namespace ([\w:]+) \{", line):
+            namespace = match[1]
+        elif match := re.match(r"(?:class|struct|enum class) (?:alignas\(\w+\) )?(\w+)[^;]*$", line):
+            yield number, f"{namespace}::{match[1]}"
+
+
+def check_types(headers):
+    """Two types of one name in one program: the linker takes the functions of one for both, and nobody
+    says so. `headers` is a list of (path, lines)."""
+    places = {}
+    for path, lines in headers:
+        for number, name in types_of(path, lines):
+            if name in places and not places[name].startswith(path + ":"):
+                yield path, number, f"{name} is in {places[name]} too (give one of them another name)"
+            places.setdefault(name, f"{path}:{number}")
+
+
 def long_functions(path, lines):
     """A warning for each function that is long, as clang-format lays functions out: it opens in
     column 0 or 2 with a line that ends in `{`, and closes with `}` in the same column."""
@@ -99,7 +122,7 @@ def check_tree(root, files):
     """All findings as (path, line, text), errors and warnings apart."""
     with open(os.path.join(root, "tests/lint/ranks.txt"), encoding="utf-8") as f:
         ranks = read_ranks(f.read())
-    errors, warnings = [], []
+    errors, warnings, headers = [], [], []
     for path in files:
         full = os.path.join(root, path)
         if not os.path.isfile(full) or os.path.islink(full):
@@ -114,6 +137,9 @@ def check_tree(root, files):
         found = [*check_layers(path, lines, ranks), *check_size(path, lines), *check_text(path, lines)]
         errors += [(path, number, text) for number, text in found]
         warnings += [(path, number, text) for number, text in long_functions(path, lines)]
+        if path.startswith(("plugin/", "agent/")):
+            headers.append((path, lines))
+    errors += check_types(headers)
     return errors, warnings
 
 

@@ -66,6 +66,22 @@ class Texts(unittest.TestCase):
         self.assertEqual(found(check.long_functions, "a.cpp", "struct S {", *body, "};"), [])
 
 
+class Types(unittest.TestCase):
+    def clashes(self, *headers):
+        return [(path, line) for path, line, _ in check.check_types(headers)]
+
+    def test_two_of_one_name_are_caught(self):
+        a = ("a/link.hpp", ["namespace vmirror {", "class Link {", "};", "}"])
+        b = ("b/link.hpp", ["namespace vmirror {", "", "struct Link final : X {", "};", "}"])
+        self.assertEqual(self.clashes(a, b), [("b/link.hpp", 3)])
+
+    def test_declarations_and_other_namespaces_are_right(self):
+        a = ("a/link.hpp", ["namespace vmirror {", "class Link {", "};", "}"])
+        b = ("b/link.hpp", ["namespace vmirror {", "class Link;", "}"])
+        c = ("c/link.hpp", ["namespace vmirror::ovsdb {", "class Link {", "};", "}"])
+        self.assertEqual(self.clashes(a, b, c), [])
+
+
 class Tree(unittest.TestCase):
     def test_findings_have_their_place_and_captures_are_left_alone(self):
         with tempfile.TemporaryDirectory() as root:

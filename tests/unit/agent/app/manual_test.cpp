@@ -55,7 +55,7 @@ TEST(Manual, TheConfigurationIsGoodAndTellsTheDefaults) {
 TEST(Manual, ThePolicyIsGood) {
   const auto policy = parse_policy(example(1), "OPERATING.md");
   ASSERT_TRUE(policy) << policy.error().text();
-  EXPECT_EQ(policy->select.size(), 4U);
+  EXPECT_EQ(policy->select.size(), 6U);
   EXPECT_EQ(policy->targets.size(), 4U);
 }
 
