@@ -84,7 +84,7 @@ def types_of(path, lines):
     for number, line in enumerate(lines, 1):
         if match := re.match(r"namespace ([\w:]+) \{", line):
             namespace = match[1]
-        elif match := re.match(r"(?:class|struct|enum class) (?:alignas\(\w+\) )?(\w+)[^;]*$", line):
+        elif match := re.match(r"(?:class|struct|enum class) (?:alignas\(\w+\) )?(\w+)\b(?!::)[^;]*$", line):
             yield number, f"{namespace}::{match[1]}"
 
 
