@@ -271,6 +271,10 @@ static union ovsdb_atom their_atom(const struct vm_atom* atom) {
   return out;
 }
 
+size_t vm_row_size(const struct vm_idl* db, const struct vm_row* row, size_t table, size_t column) {
+  return ovsdb_idl_read(theirs(row), &db->tables[table].columns[column])->n;
+}
+
 void vm_row_read(const struct vm_idl* db, const struct vm_row* row, size_t table, size_t column,
                  void (*each)(void* aux, const struct vm_atom* key, const struct vm_atom* value),
                  void* aux) {

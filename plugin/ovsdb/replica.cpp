@@ -185,8 +185,10 @@ std::shared_ptr<const Row> Replica::read(const vm_row* row, std::size_t table) c
   auto out = std::make_shared<Row>();
   out->id = from_c(vm_row_uuid(row));
   out->columns.resize(schema_.tables[table].columns.size());
-  for (std::size_t c = 0; c < out->columns.size(); c++)
+  for (std::size_t c = 0; c < out->columns.size(); c++) {
+    out->columns[c].keys.reserve(vm_row_size(idl_.get(), row, table, c));
     vm_row_read(idl_.get(), row, table, c, append, &out->columns[c]);
+  }
   return out;
 }
 
