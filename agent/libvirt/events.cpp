@@ -151,11 +151,11 @@ std::optional<GuestState> state_of(int state, int reason, std::optional<GuestSta
       return State::off;
   }
   if (reason == VIR_DOMAIN_PAUSED_POSTCOPY) return State::leaving;
-  if (reason == VIR_DOMAIN_PAUSED_MIGRATION) {
+  // On a migration's destination it is `starting up` before it is `migrating`.
+  if (reason == VIR_DOMAIN_PAUSED_MIGRATION || reason == VIR_DOMAIN_PAUSED_STARTING_UP) {
     if (before == State::incoming || before == State::leaving) return before;
     return std::nullopt;
   }
-  if (reason == VIR_DOMAIN_PAUSED_STARTING_UP && before == State::incoming) return before;
   return State::suspended;
 }
 

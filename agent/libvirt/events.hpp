@@ -43,7 +43,8 @@ struct Transition {
 Transition transition(std::optional<GuestState> before, const DomainEvent& event);
 
 /// The state that libvirt reads out: virDomainState and its reason. `before` as above. None: a
-/// guest that is paused for a migration, and `before` does not tell on which side we are.
+/// guest that is paused for a migration or a start, and `before` does not tell on which side we
+/// are.
 std::optional<GuestState> state_of(int state, int reason, std::optional<GuestState> before);
 
 }  // namespace vmirror

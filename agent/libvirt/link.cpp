@@ -87,15 +87,14 @@ void on_close(virConnectPtr, int reason, void* opaque) {
 
 /// A guest paused for a migration: is it the destination? Only the source has statistics of the
 /// job (libvirt 9.0, qemu driver: "migration statistics are available only on the source host").
-GuestState side_of(virDomainPtr domain) {
+GuestState side_of(virDomainPtr domain, GuestState otherwise) {
   int type = 0, count = 0;
   virTypedParameterPtr values = nullptr;
   if (virDomainGetJobStats(domain, &type, &values, &count, 0) == 0) {
     virTypedParamsFree(values, count);
-    return GuestState::leaving;
+    return otherwise;
   }
-  return virGetLastErrorCode() == VIR_ERR_OPERATION_UNSUPPORTED ? GuestState::incoming
-                                                                : GuestState::leaving;
+  return virGetLastErrorCode() == VIR_ERR_OPERATION_UNSUPPORTED ? GuestState::incoming : otherwise;
 }
 
 }  // namespace
@@ -193,7 +192,9 @@ Result<std::optional<Guest>> LibvirtLink::read(const std::string& uuid,
     return tl::unexpected(std::move(guest.error()));
   }
   const std::optional<GuestState> known = state_of(state, reason, before);
-  guest->state = known ? *known : side_of(domain.get());
+  const bool starts = reason == VIR_DOMAIN_PAUSED_STARTING_UP;
+  guest->state =
+      known ? *known : side_of(domain.get(), starts ? GuestState::suspended : GuestState::leaving);
   return std::optional<Guest>(std::move(*guest));
 }
 

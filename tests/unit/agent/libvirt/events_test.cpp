@@ -169,7 +169,7 @@ TEST(Events, StatesAsLibvirtReadsThemOut) {
       {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION, State::running, {}},
       {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION, {}, {}},
       {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_POSTCOPY, {}, State::leaving},
-      {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP, {}, State::suspended},
+      {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP, {}, {}},
       {VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_STARTING_UP, State::incoming, State::incoming},
       {VIR_DOMAIN_SHUTDOWN, 0, State::running, State::running},
       {VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_MIGRATED, State::leaving, State::off},
