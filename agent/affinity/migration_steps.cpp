@@ -68,11 +68,12 @@ void MigrationTracker::look_destination(Open& open, const GuestView& view, Time 
   MigrationHalf& half = open.half();
   open.coming = open.coming || view.incoming || view.state == GuestState::incoming;
   if (view.ports > 0 && !half.port_added && !open.restored && ready_) {
-    half.port_added = now;
+    half.port_added = view.ports_since != 0 ? view.ports_since : now;
     open.next_read = now;  // Where its counters begin.
   }
   if (view.wanted && view.in_place) {
-    if (!half.mirror_active) half.mirror_active = now;
+    if (!half.mirror_active)
+      half.mirror_active = view.in_place_since != 0 ? view.in_place_since : now;
   } else if (!open.passed) {
     half.mirror_active.reset();  // Another NIC of it has come.
   }
@@ -111,9 +112,9 @@ void MigrationTracker::event_source(Open& open, const GuestEvent& event) {
   switch (event.kind) {
     case Kind::suspended_leaving:
     case Kind::suspended_postcopy:
-      if (half.suspended) break;
+      if (event.kind == Kind::suspended_postcopy) half.postcopy = open.changed = open.tell = true;
+      if (half.suspended) break;  // libvirt tells of post-copy once more, after the suspension.
       half.suspended = event.time;
-      half.postcopy = event.kind == Kind::suspended_postcopy;
       open.next_read = event.time;
       open.changed = open.tell = true;
       hand_over(open);
@@ -205,8 +206,10 @@ void MigrationTracker::count(Open& open, const GuestCounters& reading, Time now)
     open.ledger.before(reading);
   if (!reading.copied) return;
   if (open.source) {
+    // Later ones are flooded to ports here from the destination.
     const Time last = reading.copied->last_out;
-    if (last != 0 && (!half.last_frame || *half.last_frame < last)) {
+    const bool its = last != 0 && (!half.suspended || last <= *half.suspended);
+    if (its && (!half.last_frame || *half.last_frame < last)) {
       half.last_frame = last;
       open.changed = true;
     }

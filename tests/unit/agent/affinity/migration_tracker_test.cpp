@@ -121,7 +121,8 @@ TEST_F(TwoHosts, TheDestinationFailsAfterTheSuspension) {
 TEST_F(TwoHosts, PostCopy) {
   runs_on("hosta");
   comes("hostb");
-  suspends("hosta", Kind::suspended_postcopy);
+  suspends("hosta");
+  tell("hosta", Kind::suspended_postcopy);
   pass(20);
   resumes("hostb", Kind::resumed_postcopy);
   pass(5000);  // Its memory follows.
