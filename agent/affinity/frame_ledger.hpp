@@ -48,7 +48,7 @@ class FrameLedger {
   /// destination until it does.
   void before(const GuestCounters& reading);
   /// A reading of the end: on the source once the guest is suspended, on the destination once it
-  /// has run for a second.
+  /// has run for TrackerOptions::run_in.
   void after(const GuestCounters& reading);
 
   struct Result {

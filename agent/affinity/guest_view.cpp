@@ -47,8 +47,10 @@ GuestView view_of(std::span<const Location> at, std::span<const SessionStatus> s
     if (s.state == SessionState::draining) continue;
     view.wanted = true;
     view.in_place = view.in_place && s.in_place;
+    view.in_place_since = std::max(view.in_place_since, s.in_place_since);
   }
   view.in_place = view.in_place && view.wanted;
+  if (!view.in_place) view.in_place_since = 0;
   view.countable = view.ports > 0 && counted == view.ports;
   return view;
 }

@@ -41,10 +41,11 @@ struct TrackerOptions {
   std::size_t open = 64, kept = 256, notes = 16;  ///< Records; notes of a half.
   Time read_every = 250 * kMillisecond;           ///< Counters, while the guest is copied.
   Time settle = 300 * kMillisecond;  ///< After the suspension the last counters are read.
-  Time run_in = kSecond;             ///< After the resumption the last counters are read.
-  Time linger = 5 * kSecond;         ///< For ports and mirrors to go after the guest did.
-  Time patience = 10 * kSecond;      ///< For the other half, once this one is complete.
-  Time longest = 3600 * kSecond;     ///< A migration that takes longer is lost sight of.
+  /// After the resumption the last counters are read. A guest that goes on before can't be counted.
+  Time run_in = 250 * kMillisecond;
+  Time linger = 5 * kSecond;      ///< For ports and mirrors to go after the guest did.
+  Time patience = 10 * kSecond;   ///< For the other half, once this one is complete.
+  Time longest = 3600 * kSecond;  ///< A migration that takes longer is lost sight of.
 };
 
 // ---- Actions

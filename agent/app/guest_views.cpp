@@ -38,6 +38,7 @@ std::set<std::string> GuestViews::follow(const RoundChanges& changes) {
     const std::string key = key_of(*after);
     if (key.empty()) continue;
     Entry& entry = guests_[key];
+    if (entry.ports.empty()) entry.since = changes.time;
     entry.ports.insert_or_assign(port_of(*after), *after);
     entry.had.clear();
     for (const auto& [port, at] : entry.ports) entry.had.push_back(at);
@@ -91,6 +92,7 @@ GuestView GuestViews::view(const std::string& key) const {
     for (const auto& [name, session] : entry->second.sessions) sessions.push_back(session);
   }
   GuestView out = view_of(at, sessions, guest(key));
+  if (!at.empty()) out.ports_since = entry->second.since;
   if (at.empty() && entry != guests_.end() && !entry->second.had.empty()) {  // Who it was.
     const Location& was = entry->second.had.front();
     out.uuid = was.vm_uuid;

@@ -33,6 +33,7 @@ class GuestViews {
     std::map<PortKey, Location> ports;
     std::map<std::string, SessionStatus> sessions;
     std::vector<Location> had;  ///< The latest ports that it had.
+    Time since = 0;             ///< When the first of `ports` came.
   };
   const Guest* guest(const std::string& key) const;
 

@@ -151,7 +151,17 @@ void Libvirt::Impl::tell_events(Lock& lock) {
     const auto before = states_.find(event.uuid);
     const Transition next =
         transition(before == states_.end() ? std::nullopt : std::optional(before->second), event);
-    if (next.state) states_[event.uuid] = *next.state;
+    if (next.state) {
+      states_[event.uuid] = *next.state;
+      // What was read before the event must not be told after it.
+      if (const auto known = known_.find(event.uuid);
+          known != known_.end() && known->second->state != *next.state) {
+        Guest guest = *known->second;
+        guest.state = *next.state;
+        known->second = std::make_shared<const Guest>(std::move(guest));
+        changed_ = true;
+      }
+    }
     if (next.kind && options_.on_event) {
       lock.unlock();
       options_.on_event({event.time, *next.kind, event.uuid, event.name, next.detail});

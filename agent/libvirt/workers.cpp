@@ -219,10 +219,13 @@ void Libvirt::Impl::read(Lock& lock, std::set<std::string>& from) {
   Result<std::optional<Guest>> answer = link->read(uuid, state);
   lock.lock();
   reading_.erase(uuid);
-  if (urgent_.contains(uuid)) for_workers_.notify_one();
   if (link != link_) return;
   status_.reads++;
-  keep(uuid, std::move(answer));
+  // Something happened meanwhile: the answer may be from before it. It is read once more.
+  if (urgent_.contains(uuid))
+    for_workers_.notify_one();
+  else
+    keep(uuid, std::move(answer));
   if (filling_ && rest_.empty() && reading_.empty()) {
     filling_ = false;
     complete_ = changed_ = true;

@@ -49,7 +49,7 @@ struct MigrationHalf {
   bool postcopy = false;
   bool complete = false;  ///< Its agent has told all that it will.
   /// Of the guest's frames in this half's share of the migration, from its beginning to the guest's
-  /// suspension, or a second after its resumption: what its ports counted, and how many of these
+  /// suspension, or a moment after its resumption: what its ports counted, and how many of these
   /// the engine received (agent/affinity/frame_ledger.hpp says which frames count). None where they
   /// can't be told: port counters that can't be read at once (an appliance VM), copies that go
   /// elsewhere or are of some frames only, counters that began anew.

@@ -54,6 +54,7 @@ class TwoHosts : public testing::Test {
     TrackerOptions options;
     options.host = host.name;
     options.hypervisor = hypervisor_;
+    options.run_in = kSecond;  // So that there is time to disturb.
     if (peers_) options.peers = {"hosta", "hostb", "hostc"};
     host.tracker = std::make_unique<MigrationTracker>(options);
   }
