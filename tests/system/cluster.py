@@ -168,7 +168,7 @@ class Host(w.World):
 
     def link(self, name, bridge, address=None):
         """A NIC of the host, whose other end is a port of a bridge outside."""
-        port = f"{bridge}-{self.name}"[:15]
+        port = f"{bridge}-{self.name}"
         w.run("ip", "link", "add", port, "type", "veth", "peer", "name", name, "netns",
               self.processes["namespaces"].pid)
         w.run("ip", "link", "set", port, "master", bridge, "up")
@@ -250,6 +250,10 @@ class Host(w.World):
         return bool(ports) and all(any(port in m["select_src_port"] and port in m["select_dst_port"]
                                        for m in mirrors) for port in ports)
 
+    def copies_memory(self, guest):
+        """True while a migration from here is in pre-copy."""
+        return "Memory processed" in self.virsh("domjobinfo", guest.uuid)
+
     def migrate_words(self, guest, to, *options):
         return ("migrate", "--live", *options, guest.uuid, f"qemu+tcp://{to.address}/system",
                 f"tcp://{to.address}")
@@ -287,10 +291,11 @@ class Cluster(w.World):
             self._end_guests(host)
             host.stop_all()
         super().stop_all()
-        for name in ("peer",):
-            w.run("ip", "netns", "delete", name, check=False)
-        for link in (self.wire, self.management):
+        # By name: a namespace's own links go some time after it.
+        ends = [f"{bridge}-{name}" for bridge in (self.wire, self.management) for name in self.hosts]
+        for link in ("wire-peer", *ends, self.wire, self.management):
             w.run("ip", "link", "delete", link, check=False)
+        w.run("ip", "netns", "delete", "peer", check=False)
 
     def _end_guests(self, host):
         """By libvirt's notes of their processes: libvirtd itself may be gone."""
@@ -355,7 +360,8 @@ class Cluster(w.World):
 
     def account(self, guest, since=0.0):
         """Peer and recorders compared (records.py)."""
-        return records.compare(self.peer_log(guest), [h.recording for h in self.hosts.values()], since)
+        return records.compare(self.peer_log(guest), [h.recording for h in self.hosts.values()], guest.address,
+                               since)
 
 
 class ClusterTest(system.SystemTest):

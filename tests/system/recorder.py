@@ -5,7 +5,7 @@ vmirrord says of itself is compared to this.
 
 Waits for the interface, and again when it goes away and comes back. A line of the log is one of
     attached TIME | detached TIME | lost COUNT TIME      (frames that the socket had no room for)
-    KIND NUMBER TIME                                     KIND is VMG, VMA (the guest's) or VMP (the peer's)
+    KIND NUMBER GUEST TIME      KIND is VMG, VMA (the guest's) or VMP (the peer's); GUEST its address
 """
 
 import os
@@ -21,7 +21,7 @@ UDP_PORT = 5555
 
 
 def numbered(frame):
-    """(KIND, NUMBER) of a frame, or None."""
+    """(KIND, NUMBER, GUEST) of a frame, or None."""
     if frame[12:14] != b"\x08\x00" or frame[23] != 17:
         return None
     udp = 14 + (frame[14] & 15) * 4
@@ -30,7 +30,8 @@ def numbered(frame):
     words = frame[udp + 8:].split(None, 3)
     if len(words) < 3 or words[0] not in (b"VMG", b"VMA", b"VMP"):
         return None
-    return words[0].decode(), int(words[2])
+    guest = frame[30:34] if words[0] == b"VMP" else frame[26:30]
+    return words[0].decode(), int(words[2]), socket.inet_ntoa(guest)
 
 
 def attach(interface):

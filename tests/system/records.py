@@ -25,8 +25,9 @@ def read_peer(path, since=0.0):
     return out
 
 
-def read_recording(path):
-    """{(is it the guest's, number): how many copies}, and the frames that the recorder lost."""
+def read_recording(path, guest):
+    """{(is it the guest's, number): how many copies} of the guest with that address, and the frames that
+    the recorder lost."""
     copies, lost = {}, 0
     with open(path, encoding="ascii") as log:
         for line in log:
@@ -35,20 +36,29 @@ def read_recording(path):
                 continue
             if words[0] == "lost":
                 lost = int(words[1])
-            elif words[0] in ("VMG", "VMA", "VMP"):
+            elif words[0] in ("VMG", "VMA", "VMP") and words[2] == guest:
                 key = (words[0] != "VMP", int(words[1]))
                 copies[key] = copies.get(key, 0) + 1
     return copies, lost
 
 
-def compare(peer, recordings, since=0.0):
+def times(path, guest):
+    """When frames that the guest with that address sent were recorded."""
+    with open(path, encoding="ascii") as log:
+        for line in log:
+            words = line.split()
+            if line.endswith("\n") and words[0] in ("VMG", "VMA") and words[2] == guest:
+                yield float(words[3])
+
+
+def compare(peer, recordings, guest, since=0.0):
     """Frames that the peer saw, and which of them no recorder saw, or more than one did. The peer is
     read first, and what it saw is given time to be in the recordings."""
     knows = read_peer(peer, since)
     time.sleep(0.3)
     seen, lost, each = {}, 0, []
     for path in recordings:
-        copies, dropped = read_recording(path)
+        copies, dropped = read_recording(path, guest)
         lost += dropped
         each.append(len(copies))
         for key, count in copies.items():

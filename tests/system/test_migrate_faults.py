@@ -1,0 +1,201 @@
+"""Parts that are killed during a migration: on either host, at each of its steps. Afterwards the guest is
+monitored within a second of the part's return, nothing of ours is left over, and the record says what
+was lost.
+
+VMIRROR_FAULTS=all goes through the whole matrix (`./run soak`), else through a short selection of it.
+"""
+
+import itertools
+import os
+import re
+import subprocess
+import time
+
+import cluster as c
+import records
+import system
+import world as w
+from test_migrate import SLOW
+
+PARTS = ("agent", "libvirtd", "ovs-vswitchd", "ovsdb-server")
+STEPS = ("before the port", "pre-copy", "switch-over", "after")
+SHORT = (("agent", "hostb", "before the port"), ("agent", "hosta", "switch-over"),
+         ("libvirtd", "hosta", "pre-copy"), ("ovs-vswitchd", "hostb", "pre-copy"),
+         ("ovsdb-server", "hostb", "pre-copy"), ("agent", "hostb", "pre-copy"))
+ALL = os.environ.get("VMIRROR_FAULTS") == "all"
+CASES = list(itertools.product(PARTS, ("hosta", "hostb"), STEPS)) if ALL else SHORT
+#: Seconds from a part's return to the guest's next recorded frame, and to an agent's first one; more
+#: where other tests run beside.
+WITHIN = 1.0 if ALL else 5.0
+DOWN = 0.3
+
+
+class Faults(c.ClusterTest):
+
+    def setUp(self):
+        self.guest = self.restarted = None
+
+    def tearDown(self):
+        if self.guest:
+            self.cluster.end_guest(self.guest)
+
+    # ---- The parts ----
+
+    def kill(self, part, host):
+        host.kill(host.name if part == "agent" else part)
+
+    def bring_back(self, part, host):
+        """Starts it again; returns the time at which it answered."""
+        {"agent": host.daemon.start, "libvirtd": host.start_libvirtd, "ovs-vswitchd": host.start_vswitchd,
+         "ovsdb-server": host.start_database}[part]()
+        return time.time()
+
+    # ---- A case ----
+
+    def home(self, number):
+        """A guest that talks on host a: the one of the case before, where it is still well."""
+        if self.guest and self.cluster.where(self.guest) is self.b and self.b.state(self.guest) == "running":
+            self.b.virsh(*self.b.migrate_words(self.guest, self.a), timeout=60, check=False)
+        if self.guest and not (self.a.state(self.guest) == "running" and self.one_at_home(self.guest)):
+            self.cluster.end_guest(self.guest)
+            self.clear_what_libvirt_left()
+            self.guest = None
+        if not self.guest:
+            self.guest = c.Guest(f"g{number}", number)
+            self.cluster.start_guest(self.guest, self.a)
+        self.eventually("the guest mirrored on a", lambda: self.a.mirrored(self.guest), 10)
+
+    def clear_what_libvirt_left(self):
+        """libvirt does not come back to a port that it could not delete."""
+        for host in (self.a, self.b):
+            for port in host.ports_of(self.guest):
+                host.vsctl("--if-exists", "del-port", port)
+
+    def until_suspended(self):
+        """Returns when libvirt tells that the guest stopped on the source."""
+        words = [*map(str, self.a.prefix), "virsh", "-q", "-c", "qemu:///system", "event", "--event",
+                 "lifecycle", "--timeout", "60", "--loop"]
+        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+
+    def migrate_with_fault(self, part, host, step):
+        """Returns the time of the part's return."""
+        words = self.a.migrate_words(self.guest, self.b, *(SLOW if step == "pre-copy" else ()))
+        events = self.until_suspended() if step == "switch-over" else None
+        if step == "before the port":
+            self.kill(part, host)
+        migration = self.a.background("migration", *words)
+        if step == "pre-copy":
+            w.wait_for("pre-copy", lambda: migration.poll() is not None or
+                       self.a.copies_memory(self.guest) and self.b.ports_of(self.guest), 30)
+        elif step == "switch-over":
+            for line in events.stdout:
+                if re.search("Suspended|Stopped", line):
+                    break
+        elif step == "after":
+            migration.wait(60)
+        if step != "before the port":
+            self.kill(part, host)
+        if events:
+            events.kill()
+            events.wait()
+            events.stdout.close()
+        time.sleep(DOWN)
+        back = self.bring_back(part, host)
+        try:
+            migration.wait(20)
+        except subprocess.TimeoutExpired:
+            self.a.virsh("domjobabort", self.guest.uuid, check=False)
+            migration.kill()  # virsh waits for a libvirtd that is another one now.
+            migration.wait()
+        self.a.processes.pop("migration", None)
+        return back
+
+    def test_parts_that_are_killed(self):
+        for number, (part, name, step) in enumerate(CASES, 1):
+            with self.subTest(part=part, host=name, step=step):
+                self.home(number)
+                host = self.cluster.hosts[name]
+                before = {r["id"] for r in self.all_records()}
+                began = time.time()
+                self.restarted = host if part == "agent" else None
+                back = self.migrate_with_fault(part, host, step)
+                self.check(back, began, before, f"{part} of {name}, {step}")
+
+    # ---- The end ----
+
+    def all_records(self):
+        return [r for host in (self.a, self.b)
+                for r in host.daemon.ask("migrations", self.guest.uuid)["migrations"]]
+
+    @staticmethod
+    def received(host):
+        return host.daemon.ask("status")["frames"]["received"]
+
+    def recorded_after(self, moment):
+        """The time of the guest's first frame in a recording from `moment` on, or None."""
+        times = [at for host in (self.a, self.b)
+                 for at in records.times(host.recording, self.guest.address) if at >= moment]
+        return min(times, default=None)
+
+    def check(self, back, began, before, what):
+        w.wait_for("the guest on one host, or on none", lambda: not (self.a.state(self.guest) and
+                                                                    self.b.state(self.guest)), 30)
+        home = self.cluster.where(self.guest)
+        if home and home.state(self.guest) == "paused":
+            home.virsh("resume", self.guest.uuid)  # libvirt leaves that to a person.
+            back = time.time()
+        again = None
+        if home:
+            first = self.eventually("a frame of the guest's in a recording",
+                                    lambda: self.recorded_after(back), 20)
+            self.eventually("the engine takes frames in", lambda: self.received(home) > 0, 10)
+            again = max(first, time.time() if self.restarted is home else 0) - back
+            self.eventually("the guest mirrored where it is", lambda: home.mirrored(self.guest), 10)
+        self.clear_what_libvirt_left_elsewhere(home)
+        self.no_orphans()
+        account = self.cluster.account(self.guest, began) if home else None
+        told = self.told(before)
+        print(f"{what}: {'on ' + home.name if home else 'the guest is gone'}; "
+              f"monitored again after {again if again is None else round(again, 3)} s; "
+              f"missing {account and account['missing']} of {account and account['peer_frames']}; {told}",
+              flush=True)
+        if again is not None:
+            self.assertLess(again, WITHIN, what)
+        if home is self.b:
+            self.assertTrue(told, f"no record: {what}")
+        if account and account["missing"] and home is self.b:
+            self.assertTrue(any(notes or gap != 0 for _, gap, notes in told),
+                            f"{account['missing']} frames are missing and no record says so: {what}")
+
+    def clear_what_libvirt_left_elsewhere(self, home):
+        for host in (self.a, self.b):
+            if host is not home:
+                for port in host.ports_of(self.guest):
+                    host.vsctl("--if-exists", "del-port", port)
+
+    def no_orphans(self):
+        """On each host one mirror of ours, of exactly the ports that the policy selects; no port of ours
+        that no mirror uses."""
+        for host in (self.a, self.b):
+            wanted = sorted(["vnet-resident", *host.ports_of(self.guest)])
+
+            def right(host=host, wanted=wanted):
+                mirrors = [m for rows in host.mirrors().values() for m in rows]
+                ours = {row["name"] for row in host.rows("Port", "name", "external_ids")
+                        if "vmirror-owner" in (row["external_ids"] or {})}
+                return (len(mirrors) == 1 and mirrors[0]["select_src_port"] == wanted and
+                        mirrors[0]["select_dst_port"] == wanted and
+                        ours == set(mirrors[0]["output_port"]) and host.daemon.in_sync())
+            self.eventually(f"one right mirror on {host.name}", right, 15)
+
+    def told(self, before):
+        """(state, gap, notes) of the records since then, once they have ended."""
+        def ended():
+            news = [r for r in self.all_records() if r["id"] not in before]
+            return all(r["state"] != "running" for r in news) and [True, news]
+        _, news = self.eventually("records that ended", ended, 40)
+        return [(r["state"], r["gap_frames"], r["notes"]) for r in news]
+
+
+if __name__ == "__main__":
+    system.main(__file__, c.unavailable)
