@@ -144,7 +144,8 @@ TEST(OvsObserve, ReadsABridge) {
 
   const Mirror& m = sw.mirrors.at("vmirror-local");
   EXPECT_TRUE(m.owned);
-  EXPECT_EQ(m.out_ports, PersistentSet<std::string>{"vnet0"}) << "select_src_port: the guest sent it";
+  EXPECT_EQ(m.out_ports, PersistentSet<std::string>{"vnet0"})
+      << "select_src_port: the guest sent it";
   EXPECT_EQ(m.in_ports, (PersistentSet<std::string>{"eth0", "vnet0"}));
   EXPECT_EQ(m.output_port, "vmr-br0");
   EXPECT_EQ(m.snaplen, 128u);
