@@ -82,6 +82,72 @@ TEST(Status, AFileThatWentBadIsShownBesideThePolicyThatStaysInForce) {
   EXPECT_EQ(status.at("policy_error").at("where"), "/p/a.yaml:4");
 }
 
+TEST(Status, TellsOfTheHypervisorTheOtherAgentsAndMigrations) {
+  const auto alone = status_json(View().view());
+  EXPECT_EQ(alone.at("libvirt").at("state"), "none");
+  EXPECT_TRUE(alone.at("peers").is_null());
+  EXPECT_TRUE(alone.at("migrations").is_null());
+
+  const View v;
+  DaemonView view = v.view();
+  view.libvirt = LibvirtStatus{};
+  view.libvirt->error = "no libvirtd";
+  view.peers = PeersStatus{};
+  view.peers->peers.emplace_back().host = "kvm8";
+  view.following = FollowingStatus{};
+  view.following->tracker.finished[MigrationState::done] = 3;
+  view.following->gap_frames = 2;
+  const auto status = status_json(view);
+  EXPECT_EQ(status.at("libvirt").at("state"), "unreachable");
+  EXPECT_EQ(status.at("libvirt").at("error"), "no libvirtd");
+  EXPECT_EQ(status.at("peers").at("hosts").at(0).at("state"), "down");
+  EXPECT_EQ(status.at("migrations").at("finished").at("done"), 3);
+  EXPECT_EQ(status.at("migrations").at("finished").at("lost"), 0);
+  const std::string text = prometheus_text(metrics(view));
+  for (const char* line :
+       {"vmirror_migrations_total{state=\"done\"} 3\n", "vmirror_migration_gap_frames_total 2\n",
+        "vmirror_hypervisor_up 0\n", "vmirror_peer_up{host=\"kvm8\"} 0\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line;
+}
+
+TEST(Locations, ThoseThatAreGoneHaveNoSessions) {
+  Location here;
+  here.switch_name = "br0";
+  here.port = "vnet0";
+  here.vm_name = "dc-1";
+  here.labels = {{"role", "dc"}};
+  Location gone = here;
+  gone.presence = Presence::gone;
+  ControlSnapshot control;
+  control.locations.set({"br0", "vnet0"}, {here, 2, 7 * kSecond});
+  const auto rows = locations_json({{here, 5 * kSecond}, {gone, 3 * kSecond}}, control)
+                        .at("locations")
+                        .as_array();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].at("presence"), "active");
+  EXPECT_EQ(rows[0].at("sessions"), 2);
+  EXPECT_EQ(rows[0].at("mirrored_since"), boost::json::value(format_time(7 * kSecond)));
+  EXPECT_EQ(rows[0].at("labels").at("role"), "dc");
+  EXPECT_EQ(rows[1].at("presence"), "gone");
+  EXPECT_EQ(rows[1].at("sessions"), 0);
+  EXPECT_TRUE(rows[1].at("mirrored_since").is_null());
+}
+
+TEST(Migrations, AreFoundByNameOrUuid) {
+  MigrationRecord a, b;
+  a.vm_name = "dc1";
+  a.vm_uuid = "uuid-1";
+  b.vm_name = "web";
+  b.vm_uuid = "uuid-2";
+  const auto count = [&](const std::string& vm) {
+    return migrations_json({a, b}, vm).at("migrations").as_array().size();
+  };
+  EXPECT_EQ(count(""), 2U);
+  EXPECT_EQ(count("dc1"), 1U);
+  EXPECT_EQ(count("uuid-2"), 1U);
+  EXPECT_EQ(count("nobody"), 0U);
+}
+
 TEST(Explain, FromThePolicyToTheLastEvent) {
   View v;
   v.control.apply_error = Error{Error::Kind::refused, "no", "br0", ""};

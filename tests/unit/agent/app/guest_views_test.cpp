@@ -1,0 +1,116 @@
+// What the tracker is told of guests, from what each round changed.
+#include "agent/app/guest_views.hpp"
+
+#include <gtest/gtest.h>
+
+namespace vmirror {
+namespace {
+
+constexpr const char* kUuid = "aaaaaaaa-0000-4000-8000-000000000011";
+
+Location nic(const std::string& port, const std::string& uuid = kUuid) {
+  Location at;
+  at.host = "a";
+  at.switch_name = "br0";
+  at.port = port;
+  at.vm_uuid = uuid;
+  at.vm_name = "dc1";
+  at.interface_id = "id-" + port;
+  return at;
+}
+
+SessionStatus session(const std::string& port, Time in_place_since) {
+  SessionStatus s;
+  s.name = port + "@local";
+  s.switch_name = "br0";
+  s.port = port;
+  s.target = "local";
+  s.vm_uuid = kUuid;
+  s.in_place = in_place_since != 0;
+  s.in_place_since = in_place_since;
+  return s;
+}
+
+RoundChanges round(Time time, std::vector<RoundChanges::OfPort> ports,
+                   std::vector<RoundChanges::OfSession> sessions = {}) {
+  RoundChanges changes;
+  changes.time = time;
+  changes.ports = std::move(ports);
+  changes.sessions = std::move(sessions);
+  return changes;
+}
+
+TEST(GuestViews, FollowAGuestFromItsFirstPortToItsLast) {
+  GuestViews views;
+  // Its port comes; its mirror is not in place yet.
+  EXPECT_EQ(views.follow(round(10, {{{}, nic("vnet0")}}, {{{}, session("vnet0", 0)}})),
+            std::set<std::string>{kUuid});
+  GuestView v = views.view(kUuid);
+  EXPECT_EQ(v.ports, 1U);
+  EXPECT_EQ(v.ports_since, 10);
+  EXPECT_TRUE(v.wanted);
+  EXPECT_FALSE(v.in_place);
+  EXPECT_EQ(v.in_place_since, 0);
+
+  // The mirror is read back; a second port comes, which nobody wants.
+  views.follow(round(12, {}, {{session("vnet0", 0), session("vnet0", 12)}}));
+  views.follow(round(15, {{{}, nic("vnet1")}}));
+  v = views.view(kUuid);
+  EXPECT_EQ(v.ports, 2U);
+  EXPECT_EQ(v.ports_since, 10);
+  EXPECT_TRUE(v.in_place);
+  EXPECT_EQ(v.in_place_since, 12);
+  EXPECT_EQ(v.interface_ids, (std::vector<std::string>{"id-vnet0", "id-vnet1"}));
+
+  // Both go: told once without ports, yet still by its name, and its NICs are known until
+  // forgotten.
+  EXPECT_EQ(views.follow(
+                round(20, {{nic("vnet0"), {}}, {nic("vnet1"), {}}}, {{session("vnet0", 12), {}}})),
+            std::set<std::string>{kUuid});
+  v = views.view(kUuid);
+  EXPECT_EQ(v.ports, 0U);
+  EXPECT_EQ(v.mirrors, 0U);
+  EXPECT_EQ(v.key(), kUuid);
+  EXPECT_EQ(v.name, "dc1");
+  EXPECT_EQ(views.nics(kUuid).size(), 2U);
+  views.forget({kUuid});
+  EXPECT_EQ(views.nics(kUuid).size(), 2U);
+  views.forget({});
+  EXPECT_TRUE(views.nics(kUuid).empty());
+}
+
+TEST(GuestViews, APortMayComeToBelongToAnotherGuest) {
+  GuestViews views;
+  const std::string nobody;
+  views.follow(round(1, {{{}, nic("vnet0", nobody)}}));
+  // Nobody told its UUID: the interface id is who it is.
+  EXPECT_EQ(views.view("nic id-vnet0").ports, 1U);
+  EXPECT_EQ(views.follow(round(2, {{nic("vnet0", nobody), nic("vnet0")}})),
+            (std::set<std::string>{kUuid, "nic id-vnet0"}));
+  EXPECT_EQ(views.view("nic id-vnet0").ports, 0U);
+  EXPECT_EQ(views.view(kUuid).ports, 1U);
+}
+
+TEST(GuestViews, TheHypervisorsWordTouchesOnlyGuestsWithPortsHere) {
+  GuestViews views;
+  views.follow(round(1, {{{}, nic("vnet0")}}));
+  const auto told = [](GuestState state) {
+    auto guests = std::make_shared<Guests>();
+    for (const char* uuid : {kUuid, "another"}) {
+      auto guest = std::make_shared<Guest>();
+      guest->uuid = uuid;
+      guest->name = "dc1";
+      guest->state = state;
+      guests->by_uuid[uuid] = guest;
+    }
+    return guests;
+  };
+  EXPECT_FALSE(views.view(kUuid).state);
+  const auto first = told(GuestState::incoming);
+  EXPECT_EQ(views.follow(first), std::set<std::string>{kUuid});
+  EXPECT_EQ(views.view(kUuid).state, GuestState::incoming);
+  EXPECT_TRUE(views.follow(first).empty());
+}
+
+}  // namespace
+}  // namespace vmirror
