@@ -1,0 +1,109 @@
+"""Analysis goes on over a live migration: the flows of a guest that talks are one flow each, told with one
+id by both hosts' agents, which are linked by TLS.
+"""
+
+import json
+import os
+import time
+from datetime import datetime
+
+import cluster as c
+import system
+import world as w
+
+
+def make_certificates(folder, names):
+    """A CA, and a certificate of it for each name; returns {name: the configuration's `tls`}."""
+    os.makedirs(folder, exist_ok=True)
+
+    def path(name):
+        return os.path.join(folder, name)
+    w.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+          "-subj", "/CN=test CA", "-keyout", path("ca.key"), "-out", path("ca.pem"))
+    for name in names:
+        w.run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+              f"/CN={name}", "-keyout", path(name + ".key"), "-out", path(name + ".csr"))
+        w.run("openssl", "x509", "-req", "-days", "2", "-in", path(name + ".csr"), "-CA", path("ca.pem"), "-CAkey",
+              path("ca.key"), "-CAcreateserial", "-out", path(name + ".pem"))
+    return {name: {"certificate": path(name + ".pem"), "private_key": path(name + ".key"), "ca": path("ca.pem")}
+            for name in names}
+
+
+class Handover(c.ClusterTest):
+    certificates = None
+
+    @staticmethod
+    def settings_of(host):
+        cls = Handover
+        names = ("hosta", "hostb")
+        if cls.certificates is None:
+            cls.certificates = make_certificates(os.path.join(host.cluster.directory, "tls"), names)
+        number = {"hosta": 1, "hostb": 2}
+        others = [name for name in names if name != host.name]
+        return {"libvirt": {"uri": "qemu:///system"},
+                "peers": {"listen": f"{host.address}:9478", "tls": cls.certificates[host.name],
+                          "hosts": [{"host": name, "address": f"10.9.0.{number[name]}"} for name in others]}}
+
+    def events(self, host, kind):
+        with open(host.daemon.eve, encoding="utf-8") as lines:
+            return [event for event in map(json.loads, lines) if event["event_type"] == kind]
+
+    def flows(self, host):
+        """Its events of flows between the guest and the peer, by ports and protocol."""
+        out = {}
+        for event in self.events(host, "flow"):
+            if {event.get("src_ip"), event.get("dest_ip")} == {self.guest.address, c.PEER_ADDRESS}:
+                key = (event["proto"], event.get("src_port"), event.get("dest_port"))
+                out.setdefault(key, []).append(event)
+        return out
+
+    def packets(self, event):
+        return event["flow"]["pkts_toserver"] + event["flow"]["pkts_toclient"]
+
+    def start(self, event):
+        return datetime.strptime(event["flow"]["start"], "%Y-%m-%dT%H:%M:%S.%f%z")
+
+    def test_flows_go_on(self):
+        self.guest = c.Guest("g1", 1)
+        self.cluster.start_guest(self.guest, self.a)
+        for host in (self.a, self.b):
+            self.eventually(f"{host.name}'s link, encrypted", lambda: all(
+                peer["state"] == "up" and peer["encrypted"] for peer in host.daemon.ask("status")["peers"]["hosts"]))
+        time.sleep(1)  # Something to have been counted on the source.
+        self.cluster.migrate(self.guest, self.a, self.b)
+
+        def done():
+            records = self.b.daemon.ask("migrations", "g1")["migrations"]
+            return len(records) == 1 and records[0]["state"] == "done" and records[0]
+        record = self.eventually("the record", done)
+        self.assertEqual(record["handover"]["state"], "taken", record["handover"])
+        self.assertGreaterEqual(record["handover"]["flows"], 2, record["handover"])
+        self.assertEqual(record["handover"]["reason"], "")
+        [event] = [e["migration"] for e in self.events(self.b, "migration")]
+        self.assertEqual((event["state"], event["gap_frames"]), ("done", record["gap_frames"]))
+
+        # At its end an agent tells all flows that go on.
+        self.assertEqual(self.b.daemon.stop(), 0)
+        self.assertEqual(self.a.daemon.stop(), 0)
+        there, here = self.flows(self.a), self.flows(self.b)
+        moved = {key: [e for e in events if e["flow"]["reason"] == "moved"] for key, events in there.items()}
+        moved = {key: events for key, events in moved.items() if events}
+        tcp = [key for key in moved if key[0] == "TCP"]
+        self.assertTrue(tcp, there)
+        self.assertTrue(any(key[0] == "UDP" for key in moved), there)
+        for key, [source] in moved.items():
+            self.assertEqual(len(here[key]), 1, here[key])
+            [destination] = here[key]
+            self.assertEqual(destination["flow_id"], source["flow_id"])
+            # By each host's own clock, as far as the agents' link can tell them apart.
+            apart = self.start(destination) - self.start(source)
+            self.assertLess(abs(apart.total_seconds()), 0.01, key)
+            self.assertNotEqual(destination["flow"]["reason"], "moved")
+            if key[0] != "ICMP":
+                self.assertGreater(self.packets(destination), self.packets(source), key)
+        # The guest's one connection was never begun anew: neither by the guest, nor by who analyses it.
+        self.assertEqual([key for key in here if key[0] == "TCP"], tcp)
+
+
+if __name__ == "__main__":
+    system.main(__file__, c.unavailable)
