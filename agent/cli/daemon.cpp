@@ -107,10 +107,34 @@ void print_inputs(const CommandContext& context, const json::object& status) {
   print_table(context.out, sessions, kColumns, context.colour);
 }
 
+/// The hypervisor, the other hosts' agents, migrations: a line each, where there is one.
+void print_neighbours(const CommandContext& context, const json::object& status) {
+  if (text(status, "libvirt.state") != "none")
+    context.out << "libvirt " << text(status, "libvirt.uri") << " " << text(status, "libvirt.state")
+                << ", " << text(status, "libvirt.guests") << " guests\n";
+  if (const auto* peers = find(status, "peers.hosts"); peers != nullptr && peers->is_array())
+    for (const json::value& peer : peers->get_array()) {
+      const json::object& p = peer.as_object();
+      context.out << "agent of " << text(p, "host") << " " << text(p, "state")
+                  << (text(p, "encrypted") == "true" ? "" : ", not encrypted");
+      if (text(p, "reason") != "-") context.out << ": " << text(p, "reason");
+      context.out << "\n";
+    }
+  if (const auto* m = find(status, "migrations"); m != nullptr && m->is_object())
+    context.out << "migrations: " << text(status, "migrations.finished.done") << " done, "
+                << text(status, "migrations.finished.aborted") << " aborted, "
+                << text(status, "migrations.finished.lost") << " lost; gap "
+                << text(status, "migrations.gap_frames") << " frames\n";
+  if (const auto* vm = find(status, "sensor.vm"); vm != nullptr && text(status, "sensor.vm") != "-")
+    context.out << "sensor " << text(status, "sensor.vm") << " " << text(status, "sensor.decision")
+                << "\n";
+}
+
 void print_status(const CommandContext& context, const json::object& status) {
   context.out << "host " << text(status, "host") << ", up " << text(status, "uptime_seconds")
               << " s, " << text(status, "switch.version") << " " << text(status, "switch.state")
               << "\n";
+  print_neighbours(context, status);
   print_errors(context, status);
   heading(context, "Policies");
   constexpr Column kPolicies[] = {
