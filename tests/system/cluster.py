@@ -369,20 +369,21 @@ class ClusterTest(system.SystemTest):
 
     policy = "policy: watch\nselect: [{vm: resident}, {uuid: 'bbbbbbbb-*'}]\ntargets: [local]\n"
     settings_of = None
+    hosts = ("hosta", "hostb")
 
     @classmethod
     def setUpClass(cls):
         if reason := os.environ.get("VMIRROR_SKIP", ""):
             raise unittest.SkipTest(reason)
-        cls.world = cls.cluster = Cluster(os.path.join(system.DIRECTORY, cls.__name__),
-                                          settings_of=cls.settings_of)
+        cls.world = cls.cluster = Cluster(os.path.join(system.DIRECTORY, cls.__name__), cls.hosts,
+                                          cls.settings_of)
         cls.addClassCleanup(cls.cluster.stop_all)
         try:
             cls.cluster.start(cls.policy)
         except w.Failed:
             print(f"the logs are in {cls.cluster.save_logs('vmirror-test-')}", file=sys.stderr)
             raise
-        cls.a, cls.b = cls.cluster.hosts.values()
+        cls.a, cls.b = (*cls.cluster.hosts.values(), None)[:2]
 
     @classmethod
     def tearDownClass(cls):

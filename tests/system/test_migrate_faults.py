@@ -2,7 +2,8 @@
 monitored within a second of the part's return, nothing of ours is left over, and the record says what
 was lost.
 
-VMIRROR_FAULTS=all goes through the whole matrix (`./run soak`), else through a short selection of it.
+VMIRROR_FAULTS is a regular expression that chooses from the whole matrix, `agent of hostb` or `.` for all
+of it (`./run soak`); without it a short selection runs.
 """
 
 import itertools
@@ -19,21 +20,21 @@ from test_migrate import SLOW
 
 PARTS = ("agent", "libvirtd", "ovs-vswitchd", "ovsdb-server")
 STEPS = ("before the port", "pre-copy", "switch-over", "after")
-SHORT = (("agent", "hostb", "before the port"), ("agent", "hosta", "switch-over"),
-         ("libvirtd", "hosta", "pre-copy"), ("ovs-vswitchd", "hostb", "pre-copy"),
-         ("ovsdb-server", "hostb", "pre-copy"), ("agent", "hostb", "pre-copy"))
-ALL = os.environ.get("VMIRROR_FAULTS") == "all"
-CASES = list(itertools.product(PARTS, ("hosta", "hostb"), STEPS)) if ALL else SHORT
-#: Seconds from a part's return to the guest's next recorded frame, and to an agent's first one; more
-#: where other tests run beside.
-WITHIN = 1.0 if ALL else 5.0
+SHORT = """agent of hostb, before the port|agent of hosta, switch-over|agent of hostb, pre-copy|
+libvirtd of hosta, pre-copy|ovs-vswitchd of hostb, pre-copy|ovsdb-server of hostb, pre-copy""".replace("\n", "")
+CHOSEN = os.environ.get("VMIRROR_FAULTS", SHORT)
+CASES = [case for case in itertools.product(PARTS, ("hosta", "hostb"), STEPS)
+         if re.search(CHOSEN, "{} of {}, {}".format(*case))]
+#: Seconds from a part's return to the guest's next recorded frame, and from an agent's to mirrors that are
+#: as the policy says; more where other tests run beside.
+WITHIN = 5.0 if CHOSEN == SHORT else 1.0
 DOWN = 0.3
 
 
 class Faults(c.ClusterTest):
 
     def setUp(self):
-        self.guest = self.restarted = None
+        self.guest = None
 
     def tearDown(self):
         if self.guest:
@@ -101,6 +102,9 @@ class Faults(c.ClusterTest):
             events.stdout.close()
         time.sleep(DOWN)
         back = self.bring_back(part, host)
+        if part == "agent":
+            w.wait_for("the agent in sync", host.daemon.in_sync, 20)
+            self.synced = time.time() - back
         try:
             migration.wait(20)
         except subprocess.TimeoutExpired:
@@ -115,9 +119,9 @@ class Faults(c.ClusterTest):
             with self.subTest(part=part, host=name, step=step):
                 self.home(number)
                 host = self.cluster.hosts[name]
+                self.synced = 0.0
                 before = {r["id"] for r in self.all_records()}
                 began = time.time()
-                self.restarted = host if part == "agent" else None
                 back = self.migrate_with_fault(part, host, step)
                 self.check(back, began, before, f"{part} of {name}, {step}")
 
@@ -149,7 +153,7 @@ class Faults(c.ClusterTest):
             first = self.eventually("a frame of the guest's in a recording",
                                     lambda: self.recorded_after(back), 20)
             self.eventually("the engine takes frames in", lambda: self.received(home) > 0, 10)
-            again = max(first, time.time() if self.restarted is home else 0) - back
+            again = max(first - back, self.synced)
             self.eventually("the guest mirrored where it is", lambda: home.mirrored(self.guest), 10)
         self.clear_what_libvirt_left_elsewhere(home)
         self.no_orphans()

@@ -1,0 +1,83 @@
+"""An event storm: guests started and stopped by libvirt as fast as it can. vmirrord keeps up, its memory
+stays bounded, and it ends with the mirrors of what is there.
+
+VMIRROR_STORM is the number of guests in all (20; `./run soak` makes it 500). They are real QEMU processes
+with a NIC on br0, stopped before their first instruction and without a kernel, so that a storm is of
+events and not of their boots. BATCH of them are up at a time.
+"""
+
+import os
+import time
+
+import cluster as c
+import system
+
+GUESTS = int(os.environ.get("VMIRROR_STORM", "20"))
+BATCH = 10
+#: MiB that vmirrord may grow by between the first batch's end and the last one's.
+GROWTH = 16
+DOMAIN = """\
+<domain type="qemu">
+  <name>{name}</name><uuid>{uuid}</uuid>
+  <memory unit="MiB">8</memory>
+  <os><type arch="x86_64" machine="pc">hvm</type></os>
+  <devices><emulator>{qemu}</emulator>{nics}<memballoon model="none"/><controller type="usb" model="none"/></devices>
+</domain>
+"""
+
+
+class Storm(c.ClusterTest):
+    hosts = ("hosta",)
+    policy = "policy: watch\nselect: [{vm: resident}, {vm: 'storm-*'}]\ntargets: [local]\n"
+
+    def resident_mib(self):
+        with open(f"/proc/{self.a.processes[self.a.name].pid}/status", encoding="ascii") as status:
+            [kib] = [int(line.split()[1]) for line in status if line.startswith("VmRSS:")]
+        return kib / 1024
+
+    def mirrored_ports(self):
+        mirrors = [m for rows in self.a.mirrors().values() for m in rows]
+        self.assertLessEqual(len(mirrors), 1, "a mirror is doubled")
+        return mirrors[0]["select_src_port"] if mirrors else []
+
+    def paths(self, numbers):
+        out = []
+        for number in numbers:
+            guest = c.Guest(f"storm-{number}", 1000 + number)
+            mac = f"52:54:00:01:{number // 256:02x}:{number % 256:02x}"
+            path = os.path.join(self.a.directory, guest.name + ".xml")
+            with open(path, "w", encoding="utf-8") as out_file:
+                out_file.write(DOMAIN.format(name=guest.name, uuid=guest.uuid, qemu=c.QEMU,
+                                             nics=guest.nic_xml(mac)))
+            out.append((guest.name, path))
+        return out
+
+    def test_guests_come_and_go_in_a_storm(self):
+        sizes, seen = [], 0
+        began = time.monotonic()
+        for first in range(0, GUESTS, BATCH):
+            batch = self.paths(range(first, min(first + BATCH, GUESTS)))
+            half = batch[:len(batch) // 2]
+            # One half waits to be seen as mirrored; the other is gone before anybody looked.
+            self.a.virsh("; ".join(f"create {path} --paused" for _, path in half), timeout=300)
+            self.eventually("the guests' ports in the mirror",
+                            lambda n=len(half): len(self.mirrored_ports()) == n + 1)
+            seen += len(half)
+            for name, path in batch[len(half):]:
+                self.a.virsh(f"create {path} --paused; destroy {name}", timeout=60)
+            self.a.virsh("; ".join(f"destroy {name}" for name, _ in half), timeout=300)
+            self.eventually("the resident guest's port alone", lambda: self.mirrored_ports() == ["vnet-resident"])
+            sizes.append(self.resident_mib())
+        self.assertTrue(self.a.daemon.in_sync())
+        self.eventually("no session but the resident's", lambda: list(self.a.daemon.sessions()) ==
+                        ["vnet-resident@local"])
+        self.eventually("no guest of the storm that is still here", lambda: not [
+            one for one in self.a.daemon.ask("locations")["locations"]
+            if (one["vm"] or "").startswith("storm-") and one["presence"] != "gone"])
+        print(f"{GUESTS} guests in {time.monotonic() - began:.0f} s, {seen} of them seen mirrored; "
+              f"vmirrord's resident memory {sizes[0]:.1f} -> {sizes[-1]:.1f} MiB, most {max(sizes):.1f}")
+        self.assertLess(sizes[-1] - sizes[0], GROWTH)
+
+
+if __name__ == "__main__":
+    system.main(__file__, c.unavailable)
