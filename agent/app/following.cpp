@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -44,6 +45,13 @@ PortCounters& operator+=(PortCounters& a, const PortCounters& b) {
   return a;
 }
 
+/// The record's id at the front of a handover's message; empty: there is none.
+std::string id_of(const std::string& body) {
+  const std::string front = body.substr(0, kMaxId);
+  const std::size_t end = front.find('\n');
+  return end == std::string::npos ? std::string() : front.substr(0, end);
+}
+
 std::string text_of(const MigrationRecord& r) {
   const auto gap = gap_frames(r);
   return (r.vm_name.empty() ? r.vm_uuid : r.vm_name) + " migrated from " +
@@ -80,6 +88,7 @@ struct Following::State : std::enable_shared_from_this<Following::State> {
   bool ready = false;
   asio::steady_timer wake, pulse;
   asio::thread_pool handover{1};
+  std::atomic<std::size_t> waiting{0};  ///< Handovers that came and were not read yet.
 
   void open_journal();
   void act(TrackerActions actions);
@@ -98,6 +107,7 @@ struct Following::State : std::enable_shared_from_this<Following::State> {
   std::vector<Mac> macs(const std::string& guest) const;
   GuestCounters read(const std::string& guest) const;
   void send_handover(const HandOverGuest& action, const Handover& taken);
+  void on_handover(const std::string& host, std::string body);
   void take_handover(const std::string& host, const std::string& body);
   void told(const std::string& id, const HandoverResult& result);
   void write(const Result<void>& done);
@@ -192,11 +202,27 @@ void Following::State::send_handover(const HandOverGuest& action, const Handover
   told(action.id, result);
 }
 
+/// On the link's thread.
+void Following::State::on_handover(const std::string& host, std::string body) {
+  if (waiting.fetch_add(1) >= kMaxWaitingHandovers) {
+    --waiting;
+    HandoverResult refused;
+    refused.state = HandoverResult::State::failed;
+    refused.bytes = body.size();
+    refused.reason = std::to_string(kMaxWaitingHandovers) + " handovers wait already";
+    return told(id_of(body), refused);
+  }
+  asio::post(handover, [self = shared_from_this(), host, body = std::move(body)] {
+    self->take_handover(host, body);
+    --self->waiting;
+  });
+}
+
 /// On the handover's thread.
 void Following::State::take_handover(const std::string& host, const std::string& body) {
-  const std::size_t end = body.substr(0, kMaxId).find('\n');
-  if (end == std::string::npos) return;  // No agent of ours sends that.
-  const std::string id = body.substr(0, end);
+  const std::string id = id_of(body);
+  if (id.empty()) return;  // No agent of ours sends that.
+  const std::size_t end = id.size();
   const auto* data = reinterpret_cast<const std::uint8_t*>(body.data()) + end + 1;
   const std::size_t size = body.size() - end - 1;
   auto given = decode(Bytes(data, size));

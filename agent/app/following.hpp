@@ -33,8 +33,11 @@ struct FollowingStatus {
   std::string journal_error;      ///< Empty: none.
 };
 
+/// Handovers that came and wait to be read; one more is refused, and the record says so.
+constexpr std::size_t kMaxWaitingHandovers = 8;
+
 /// All functions on the io_context's thread, unless they say otherwise. It must be destroyed before
-/// the engine and after the link.
+/// the engine and the link.
 class Following {
  public:
   /// Reads the journal. `eve` may be null.
