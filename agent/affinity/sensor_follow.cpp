@@ -6,6 +6,9 @@ namespace vmirror {
 namespace {
 
 constexpr Time kHour = 3600 * kSecond;
+constexpr Time kSameMove =
+    kSecond / 2;  ///< No two migrations are so close: spacing is 1 s or more.
+constexpr std::size_t kMaxMoves = 1024;  ///< That other agents may make us remember.
 
 struct Place {
   std::size_t sources = 0;
@@ -16,13 +19,14 @@ std::string seconds(Time time) {
   return std::to_string(time / kSecond) + " s";
 }
 
-/// When the history allows the next migration; `now` or before: it does.
-HoldSensor wait_for_history(const SensorHistory& history, Time now,
+/// When what was before allows the next migration; `now` or before: it does.
+HoldSensor wait_for_history(Time came, const SensorHistory& history, Time now,
                             const SensorFollowOptions& options) {
   HoldSensor hold{"", now};
   const auto later = [&](Time at, std::string why) {
     if (at > hold.until) hold = {std::move(why), at};
   };
+  later(came + options.spacing, "the sensor has been here for " + seconds(now - came) + " only");
   if (history.moves.empty()) return hold;
   later(history.moves.back() + options.spacing,
         "the sensor moved " + seconds(now - history.moves.back()) + " ago");
@@ -67,11 +71,22 @@ SensorDecision follow(const SensorView& view, const SensorHistory& history, Time
     return HoldSensor{best->first + " has had its sources for " +
                           seconds(std::max<Time>(0, now - best->second.since)) + " only",
                       settled};
-  if (HoldSensor hold = wait_for_history(history, now, options); hold.until > now) return hold;
+  if (HoldSensor hold = wait_for_history(view.since, history, now, options); hold.until > now)
+    return hold;
   return MigrateSensor{best->first, std::to_string(best->second.sources) + " of " +
                                         std::to_string(view.sources.size()) + " sources are on " +
                                         best->first + " since " +
                                         seconds(now - best->second.since)};
+}
+
+SensorHistory heard(SensorHistory history, Time at, Time now) {
+  std::erase_if(history.moves, [now](Time known) { return known <= now - kHour; });
+  const auto same = [at](Time known) { return known - at < kSameMove && at - known < kSameMove; };
+  if (at <= now - kHour || history.moves.size() >= kMaxMoves ||
+      std::ranges::any_of(history.moves, same))
+    return history;
+  history.moves.insert(std::ranges::upper_bound(history.moves, at), at);
+  return history;
 }
 
 SensorHistory moved(SensorHistory history, bool done, Time now) {

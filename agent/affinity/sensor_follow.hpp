@@ -22,7 +22,7 @@ namespace vmirror {
 
 struct SensorFollowOptions {
   Time settle = 30 * kSecond;    ///< The sources have been where they are for so long.
-  Time spacing = 300 * kSecond;  ///< Between two migrations of the sensor.
+  Time spacing = 300 * kSecond;  ///< Between two migrations of the sensor, and after it came.
   std::size_t per_hour = 4;      ///< Migrations of the sensor, failed ones too.
   Time backoff = 60 * kSecond;   ///< After a migration that failed; doubled with each in a row ...
   Time backoff_most = 3600 * kSecond;  ///< ... up to this.
@@ -44,9 +44,11 @@ struct SensorView {
   bool moving = false;  ///< It migrates now, or its agent was asked to.
   std::string here;     ///< This host.
   std::vector<SensorSource> sources;
+  /// When the sensor came here, by whoever's hand, or its agent started: it stays for `spacing`.
+  Time since = 0;
 };
 
-/// What became of earlier decisions. Told with `moved`; bounded by what an hour can hold.
+/// What became of earlier decisions, here and on other hosts. Bounded by what an hour can hold.
 struct SensorHistory {
   std::vector<Time> moves;  ///< Of the last hour, oldest first, failed ones too.
   unsigned failures = 0;    ///< In a row.
@@ -70,5 +72,9 @@ SensorDecision follow(const SensorView& view, const SensorHistory& history, Time
 
 /// The history after a migration of the sensor ended at `now`.
 SensorHistory moved(SensorHistory history, bool done, Time now);
+
+/// The history with a migration at `at` that another host's agent made or heard of. The same one
+/// may be heard of several times, each a little off by the way that it took.
+SensorHistory heard(SensorHistory history, Time at, Time now);
 
 }  // namespace vmirror

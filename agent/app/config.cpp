@@ -171,11 +171,17 @@ Result<void> read_export(const Node& node, Config& config) {
   })(node);
 }
 
+Reader seconds(Time& out) {
+  return yaml::integer([&out](auto v) { out = v * kSecond; }, 1, 86400);
+}
+
 Result<void> read_libvirt(const Node& node, Config& config) {
   LibvirtConfig out;
   const auto done = yaml::map({
       {"uri", yaml::text(out.uri)},
       {"sensor", yaml::text(out.sensor)},
+      {"sensor_settle", seconds(out.follow.settle)},
+      {"sensor_spacing", seconds(out.follow.spacing)},
   })(node);
   if (done) config.libvirt = out;
   return done;

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/affinity/sensor_follow.hpp"
 #include "agent/capture/capture.hpp"
 #include "agent/decap/decap.hpp"
 #include "agent/export/sink.hpp"
@@ -39,7 +40,9 @@ struct PrometheusConfig {
 /// The hypervisor of this host.
 struct LibvirtConfig {
   std::string uri = "qemu:///system";
-  std::string sensor;  ///< The VM that analyses; migrated after its sources. Empty: none.
+  /// The VM that analyses, by name or UUID; migrated after its sources. Empty: none.
+  std::string sensor;
+  SensorFollowOptions follow;
 };
 
 /// The agents of other hosts.

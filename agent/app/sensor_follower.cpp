@@ -13,36 +13,39 @@ namespace {
 
 constexpr std::size_t kMaxSources = 4096;  ///< Of one host; more are not heard.
 
-bool is_followed(const std::vector<Policy>& policies, const Location& at) {
+bool follows(const Policy& policy, Time now) {
+  return policy.sensor == Policy::Sensor::follow && (!policy.expires || now < *policy.expires);
+}
+
+bool is_followed(const std::vector<Policy>& policies, const Location& at, Time now) {
   return std::ranges::any_of(policies, [&](const Policy& policy) {
-    return policy.sensor == Policy::Sensor::follow &&
+    return follows(policy, now) &&
            std::ranges::any_of(policy.select, [&](const Selector& s) { return selects(s, at); });
   });
 }
 
-std::string to_message(const std::vector<SensorSource>& sources) {
-  json::array out;
-  for (const SensorSource& s : sources)
-    out.push_back({{"vm", s.vm}, {"since", s.since}, {"moving", s.moving}});
-  return json::serialize(out);
+/// The time of an age in milliseconds; none: it is no such number.
+std::optional<Time> time_of(const json::value* age, Time now) {
+  if (age == nullptr || !age->is_int64()) return std::nullopt;
+  const std::int64_t ms = age->get_int64();
+  if (ms < 0 || ms > now / kMillisecond) return std::nullopt;
+  return now - ms * kMillisecond;
 }
 
-std::vector<SensorSource> from_message(const std::string& host, const std::string& body) {
-  std::vector<SensorSource> out;
-  json::error_code error;
-  const json::value value = json::parse(body, error);
-  if (error || !value.is_array()) return out;
-  for (const json::value& one : value.get_array()) {
-    const auto* object = one.if_object();
-    if (object == nullptr || out.size() >= kMaxSources) break;
-    const auto* vm = object->if_contains("vm");
-    const auto* since = object->if_contains("since");
-    const auto* moving = object->if_contains("moving");
-    if (vm == nullptr || !vm->is_string() || since == nullptr || !since->is_int64()) continue;
-    out.push_back({std::string(vm->get_string()), host, since->get_int64(),
-                   moving != nullptr && moving->is_bool() && moving->get_bool()});
-  }
-  return out;
+std::optional<SensorSource> source_of(const std::string& host, const json::value& from, Time now) {
+  const auto* object = from.if_object();
+  if (object == nullptr) return std::nullopt;
+  const auto* vm = object->if_contains("vm");
+  const auto* moving = object->if_contains("moving");
+  const auto since = time_of(object->if_contains("here_ms"), now);
+  if (vm == nullptr || !vm->is_string() || !since) return std::nullopt;
+  return SensorSource{std::string(vm->get_string()), host, *since,
+                      moving != nullptr && moving->is_bool() && moving->get_bool()};
+}
+
+const json::array* array_of(const json::object& in, const char* key) {
+  const auto* value = in.if_contains(key);
+  return value ? value->if_array() : nullptr;
 }
 
 }  // namespace
@@ -51,20 +54,39 @@ SensorFollower::SensorFollower(boost::asio::io_context& io, const Config& config
                                Peers* peers)
     : io_(io), config_(config), libvirt_(libvirt), peers_(peers) {}
 
+bool SensorFollower::is_sensor(const std::string& name, const std::string& uuid) const {
+  const std::string sensor = config_.libvirt ? config_.libvirt->sensor : "";
+  return !sensor.empty() && (name == sensor || uuid == sensor);
+}
+
+std::vector<std::string> SensorFollower::others() const {
+  std::vector<std::string> out;
+  if (peers_ == nullptr || !config_.peers) return out;
+  for (const Peer& peer : config_.peers->link.peers)
+    if (peer.host != config_.host) out.push_back(peer.host);
+  return out;
+}
+
+// ---- What is here
+
 void SensorFollower::look(const ControlSnapshot& control, const std::vector<Policy>& policies,
                           const std::vector<std::string>& migrating, Time now) {
-  if (std::ranges::none_of(policies,
-                           [](const Policy& p) { return p.sensor == Policy::Sensor::follow; })) {
-    if (!here_.empty() || told_.empty()) tell({});
-    decision_ = "stays: no policy says `sensor: follow`";
-    return;
-  }
+  const bool wanted =
+      std::ranges::any_of(policies, [now](const Policy& p) { return follows(p, now); });
+  tell(wanted ? sources_here(control, policies, migrating, now) : std::vector<SensorSource>{}, now);
+  decide(wanted, migrating, now);
+}
+
+std::vector<SensorSource> SensorFollower::sources_here(const ControlSnapshot& control,
+                                                       const std::vector<Policy>& policies,
+                                                       const std::vector<std::string>& migrating,
+                                                       Time now) {
   std::map<std::string, Time> since;
   std::vector<SensorSource> here;
   for (const auto& [key, is] : control.locations) {
     const Location& at = is.at;
-    if (at.presence != Presence::active || at.vm_uuid.empty() || !is_followed(policies, at) ||
-        (config_.libvirt && at.vm_name == config_.libvirt->sensor))
+    if (at.presence != Presence::active || at.vm_uuid.empty() || !is_followed(policies, at, now) ||
+        is_sensor(at.vm_name, at.vm_uuid))
       continue;
     const auto known = since_.find(at.vm_uuid);
     if (!since.emplace(at.vm_uuid, known == since_.end() ? now : known->second).second) continue;
@@ -72,54 +94,93 @@ void SensorFollower::look(const ControlSnapshot& control, const std::vector<Poli
     here.push_back({at.vm(), config_.host, since[at.vm_uuid], moving});
   }
   since_ = std::move(since);
-  tell(std::move(here));
-  decide(migrating, now);
+  return here;
 }
 
-void SensorFollower::tell(std::vector<SensorSource> here) {
+// ---- What the agents tell each other
+
+void SensorFollower::tell(std::vector<SensorSource> here, Time now) {
+  if (looked_ && here == here_ && history_.moves == told_moves_) return;
+  looked_ = true;
   here_ = std::move(here);
-  std::string message = to_message(here_);
-  if (message == told_) return;
-  told_ = std::move(message);
-  if (peers_ == nullptr || !config_.peers) return;
-  for (const Peer& peer : config_.peers->link.peers)
-    (void)peers_->send(peer.host, kMessage, told_);  // A peer that is down hears at on_peer_up.
+  told_moves_ = history_.moves;
+  const std::string body = message(now);
+  for (const std::string& host : others())
+    (void)peers_->send(host, kMessage, body);  // One that is down is told at on_peer_up.
 }
 
-void SensorFollower::on_peer_up(const std::string& host) {
-  (void)peers_->send(host, kMessage, told_.empty() ? "[]" : told_);
+std::string SensorFollower::message(Time now) const {
+  const auto age = [now](Time at) { return std::max<Time>(0, now - at) / kMillisecond; };
+  json::array sources, moves;
+  for (const SensorSource& s : here_)
+    sources.push_back({{"vm", s.vm}, {"here_ms", age(s.since)}, {"moving", s.moving}});
+  for (const Time at : history_.moves) moves.emplace_back(age(at));
+  return json::serialize(json::object{{"sources", sources}, {"moved_ms_ago", moves}});
+}
+
+void SensorFollower::on_peer_up(const std::string& host, Time now) {
+  if (looked_) (void)peers_->send(host, kMessage, message(now));
 }
 
 void SensorFollower::on_peer_down(const std::string& host) {
   there_.erase(host);  // Unknown is not empty: without its sources nothing is decided for it.
 }
 
-void SensorFollower::on_message(const std::string& host, const std::string& body) {
-  there_[host] = from_message(host, body);
+void SensorFollower::on_message(const std::string& host, const std::string& body, Time now) {
+  json::error_code error;
+  const json::value value = json::parse(body, error);
+  const auto* object = error ? nullptr : value.if_object();
+  const json::array* sources = object ? array_of(*object, "sources") : nullptr;
+  if (sources == nullptr) return;
+  std::vector<SensorSource>& there = there_[host];
+  there.clear();
+  for (const json::value& one : *sources)
+    if (auto source = source_of(host, one, now); source && there.size() < kMaxSources)
+      there.push_back(std::move(*source));
+  if (const json::array* moves = array_of(*object, "moved_ms_ago"))
+    for (const json::value& age : *moves)
+      if (const auto at = time_of(&age, now)) history_ = heard(std::move(history_), *at, now);
 }
 
-void SensorFollower::decide(const std::vector<std::string>& migrating, Time now) {
+// ---- What is done
+
+void SensorFollower::decide(bool wanted, const std::vector<std::string>& migrating, Time now) {
   if (!config_.libvirt || config_.libvirt->sensor.empty() || libvirt_ == nullptr) {
     decision_ = "no `libvirt: {sensor: VM}` is configured";
     return;
   }
+  if (moving_) return;  // The decision stands until libvirt tells what became of it.
   const auto guests = libvirt_->guests();
-  const auto sensor = std::ranges::find_if(guests->by_uuid, [&](const auto& entry) {
-    return entry.second->name == config_.libvirt->sensor || entry.first == config_.libvirt->sensor;
-  });
-  SensorView view{.running_here = false, .moving = moving_, .here = config_.host, .sources = here_};
-  if (sensor != guests->by_uuid.end() && !guests->error) {
-    view.running_here = sensor->second->state == GuestState::running;
-    view.moving = view.moving || std::ranges::find(migrating, sensor->first) != migrating.end();
-  }
-  for (const auto& [host, sources] : there_)
-    view.sources.insert(view.sources.end(), sources.begin(), sources.end());
-  const SensorDecision decision = follow(view, history_, now);
-  if (const auto* hold = std::get_if<HoldSensor>(&decision)) {
-    decision_ = "stays: " + hold->why;
+  if (guests->error) {
+    decision_ = "stays: libvirt is not known: " + guests->error->text();
     return;
   }
-  migrate(std::get<MigrateSensor>(decision), sensor->first);
+  const auto sensor = std::ranges::find_if(guests->by_uuid, [&](const auto& entry) {
+    return is_sensor(entry.second->name, entry.first);
+  });
+  const auto state = sensor == guests->by_uuid.end() ? GuestState::off : sensor->second->state;
+  if (state != GuestState::running && state != GuestState::suspended)
+    came_.reset();
+  else if (!came_)
+    came_ = now;
+  if (!wanted) {
+    decision_ = "stays: no policy says `sensor: follow`";
+    return;
+  }
+  SensorView view{.running_here = state == GuestState::running,
+                  .moving = false,
+                  .here = config_.host,
+                  .sources = here_,
+                  .since = came_.value_or(now)};
+  if (view.running_here)
+    view.moving = std::ranges::find(migrating, sensor->first) != migrating.end();
+  for (const auto& [host, sources] : there_)
+    view.sources.insert(view.sources.end(), sources.begin(), sources.end());
+  const SensorDecision decision = follow(view, history_, now, config_.libvirt->follow);
+  if (const auto* hold = std::get_if<HoldSensor>(&decision))
+    decision_ = "stays: " + hold->why;
+  else
+    migrate(std::get<MigrateSensor>(decision), sensor->first);
 }
 
 void SensorFollower::migrate(const MigrateSensor& decision, const std::string& uuid) {
@@ -137,18 +198,29 @@ void SensorFollower::migrate(const MigrateSensor& decision, const std::string& u
       moving_ = false;
       history_ = moved(std::move(history_), end.has_value(), wall_clock());
       error_ = end ? "" : end.error().text();
-      if (!end) spdlog::warn("sensor {}: {}", config_.libvirt->sensor, error_);
+      if (end)
+        spdlog::info("sensor {}: migrated", config_.libvirt->sensor);
+      else
+        spdlog::warn("sensor {}: {}", config_.libvirt->sensor, error_);
     });
   };
   if (const auto begun = libvirt_->migrate(uuid, uri->second, {}, done); !begun)
     done(tl::unexpected(begun.error()));
 }
 
-json::object SensorFollower::status() const {
-  return {{"vm", config_.libvirt ? json::value(config_.libvirt->sensor) : json::value()},
-          {"decision", decision_},
-          {"moves_in_an_hour", history_.moves.size()},
-          {"error", error_.empty() ? json::value() : json::value(error_)}};
+json::object SensorFollower::status(Time now) const {
+  json::object sources{{config_.host, here_.size()}};
+  for (const std::string& host : others()) {
+    const auto known = there_.find(host);
+    sources[host] = known == there_.end() ? json::value() : json::value(known->second.size());
+  }
+  return {
+      {"vm", config_.libvirt ? json::value(config_.libvirt->sensor) : json::value()},
+      {"decision", decision_},
+      {"sources", sources},
+      {"moves_in_an_hour",
+       std::ranges::count_if(history_.moves, [now](Time at) { return at > now - 3600 * kSecond; })},
+      {"error", error_.empty() ? json::value() : json::value(error_)}};
 }
 
 }  // namespace vmirror

@@ -1,11 +1,19 @@
 // Keeps the sensor VM with its sources (policy `sensor: follow`): tells the other agents which
 // sources are here, hears from them which are there, and has libvirt migrate the sensor when
 // agent/affinity/sensor_follow decides so. One thread: the daemon's main one.
+//
+// The agents' message tells ages and not times, for two hosts' clocks may differ:
+//
+//   {"sources": [{"vm": "dc1", "here_ms": 40000, "moving": false}, ...], "moved_ms_ago": [310000]}
+//
+// `moved_ms_ago` are the sensor's latest migrations, whoever told of them: the agent of the host
+// that it came to must know how often it moved before, and one that was restarted hears it again.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,38 +28,49 @@ namespace vmirror {
 
 class SensorFollower {
  public:
-  /// The type of the agents' messages that go to `on_message`: the sources that run on their host.
+  /// The type of the agents' messages that go to `on_message`.
   static constexpr const char* kMessage = "sources";
 
   /// `libvirt` and `peers` may be null: then the sensor stays, and the status says why.
   SensorFollower(boost::asio::io_context& io, const Config& config, Libvirt* libvirt, Peers* peers);
 
-  /// What is known here now; tells the peers if it changed. To be called with each news and once a
-  /// second. `migrating`: the UUIDs of guests that migrate now.
+  /// What is known here now; tells the peers if it changed, and decides. To be called once a
+  /// second: it goes through all ports. `migrating`: the UUIDs of guests that migrate now.
   void look(const ControlSnapshot& control, const std::vector<Policy>& policies,
             const std::vector<std::string>& migrating, Time now);
-  void on_peer_up(const std::string& host);
+  void on_peer_up(const std::string& host, Time now);
   void on_peer_down(const std::string& host);
-  void on_message(const std::string& host, const std::string& body);
+  /// What is no message of ours is passed over.
+  void on_message(const std::string& host, const std::string& body, Time now);
 
-  /// {"vm", "decision", "moves_in_an_hour", "error"}
-  boost::json::object status() const;
+  /// {"vm", "decision", "sources": {HOST: how many, or null: not known}, "moves_in_an_hour",
+  /// "error"}
+  boost::json::object status(Time now) const;
 
  private:
-  void tell(std::vector<SensorSource> here);
-  void decide(const std::vector<std::string>& migrating, Time now);
+  std::vector<SensorSource> sources_here(const ControlSnapshot& control,
+                                         const std::vector<Policy>& policies,
+                                         const std::vector<std::string>& migrating, Time now);
+  void tell(std::vector<SensorSource> here, Time now);
+  std::string message(Time now) const;
+  void decide(bool wanted, const std::vector<std::string>& migrating, Time now);
   void migrate(const MigrateSensor& decision, const std::string& uuid);
+  bool is_sensor(const std::string& name, const std::string& uuid) const;
+  /// The other hosts that the configuration names.
+  std::vector<std::string> others() const;
 
   boost::asio::io_context& io_;
   const Config& config_;
   Libvirt* const libvirt_;
   Peers* const peers_;
   std::vector<SensorSource> here_;
-  std::string told_;                                        ///< The latest message to the peers.
-  std::map<std::string, std::vector<SensorSource>> there_;  ///< By host.
+  bool looked_ = false;                                     ///< `here_` is known.
+  std::map<std::string, std::vector<SensorSource>> there_;  ///< By host; only of those linked.
   std::map<std::string, Time> since_;                       ///< Of the sources here, by UUID.
+  std::optional<Time> came_;                                ///< The sensor is here since.
   SensorHistory history_;
-  bool moving_ = false;
+  std::vector<Time> told_moves_;  ///< `history_.moves` when the peers were told.
+  bool moving_ = false;           ///< libvirt was asked to migrate it.
   std::string decision_ = "not decided yet", error_;
 };
 

@@ -118,7 +118,6 @@ struct Daemon::State {
   void on_change(const RoundChanges& changes);
   void watch_nics(const ControlSnapshot& known);
   void on_guests(std::shared_ptr<const Guests> told);
-  void look_for_sensor();
   void pair_counters();
   void on_tick();
   void write_stats();
@@ -206,11 +205,11 @@ Result<void> Daemon::State::open_peers() {
     PeersHandlers handlers;
     handlers.on_message = [=](const std::string& host, const std::string& type, std::string body) {
       if (type == SensorFollower::kMessage)
-        sources([host, body](SensorFollower& s) { s.on_message(host, body); });
+        sources([host, body](SensorFollower& s) { s.on_message(host, body, wall_clock()); });
     };
     handlers.on_up = [=](const std::string& host) {
       spdlog::info("the agent of {} is linked", host);
-      sources([host](SensorFollower& s) { s.on_peer_up(host); });
+      sources([host](SensorFollower& s) { s.on_peer_up(host, wall_clock()); });
     };
     handlers.on_down = [=](const std::string& host, const std::string& reason) {
       spdlog::warn("the agent of {} is not linked: {}", host, reason);
@@ -261,7 +260,7 @@ auto Daemon::State::view(Make make) {
                          libvirt ? std::optional(libvirt->status()) : std::nullopt,
                          peers ? std::optional(peers->status()) : std::nullopt,
                          following ? std::optional(following->status()) : std::nullopt,
-                         sensor->status(), locations.overflow()});
+                         sensor->status(wall_clock()), locations.overflow()});
 }
 
 ApiBackend Daemon::State::backend() {
@@ -385,14 +384,9 @@ void Daemon::State::on_change(const RoundChanges& changes) {
     else
       locations.remove(before->switch_name, before->port, changes.time);
   following->on_change(changes);
-  look_for_sensor();
   for (const auto& port : changes.ports)  // A guest that nobody told of: is it known by now?
     if (libvirt && port.after && port.after->vm_name.empty() && !port.after->vm_uuid.empty())
       libvirt->hint(port.after->vm_uuid);
-}
-
-void Daemon::State::look_for_sensor() {
-  if (in_force) sensor->look(*control->snapshot(), *in_force, following->migrating(), wall_clock());
 }
 
 void Daemon::State::pair_counters() {
@@ -414,7 +408,7 @@ void Daemon::State::on_tick() {
     });
     if (waiting) control->set_evidence(evidence_of(*engine->snapshot()));
     watch_nics(*known);
-    look_for_sensor();
+    if (in_force) sensor->look(*known, *in_force, following->migrating(), wall_clock());
   }
   tick.expires_after(kTick);
   tick.async_wait([this](boost::system::error_code error) {

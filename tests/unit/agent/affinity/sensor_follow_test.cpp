@@ -116,6 +116,22 @@ TEST(SensorFollow, DoesNotPlayPingPong) {
   EXPECT_LE(history.moves.size(), 4U);  // What an hour can hold.
 }
 
+TEST(SensorFollow, StaysWhereItCame) {
+  SensorView there = view({at("dc1", "b", 1000)});
+  there.since = kNow - 120 * kSecond;
+  EXPECT_EQ(text(follow(there, {}, kNow)), "hold 180: the sensor has been here for 120 s only");
+  there.since = kNow - 300 * kSecond;
+  EXPECT_EQ(text(follow(there, {}, kNow)), "to b: 1 of 1 sources are on b since 1000 s");
+}
+
+TEST(SensorFollow, HearsOfEachMigrationOnce) {
+  SensorHistory history = moved({}, true, kNow);
+  history = heard(std::move(history), kNow + kMillisecond, kNow + kSecond);    // The same one.
+  history = heard(std::move(history), kNow - 600 * kSecond, kNow + kSecond);   // Before it.
+  history = heard(std::move(history), kNow - 3600 * kSecond, kNow + kSecond);  // Long ago.
+  EXPECT_EQ(history.moves, (std::vector<Time>{kNow - 600 * kSecond, kNow}));
+}
+
 TEST(SensorFollow, ASuccessForgetsFailures) {
   SensorHistory history = moved(moved({}, false, kNow), false, kNow + kSecond);
   EXPECT_EQ(history.failures, 2U);

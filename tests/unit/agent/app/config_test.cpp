@@ -109,7 +109,7 @@ TEST(Config, OtherHostsAndTheHypervisor) {
   const auto config = parse_config(R"(
 host: hostb
 state: /state
-libvirt: {uri: "qemu+unix:///system?socket=/s", sensor: sensor1}
+libvirt: {uri: "qemu+unix:///system?socket=/s", sensor: sensor1, sensor_settle: 2, sensor_spacing: 20}
 peers:
   listen: "192.0.2.2:9999"
   tls: {certificate: /c.pem, private_key: /k.pem, ca: /ca.pem}
@@ -122,6 +122,8 @@ peers:
   EXPECT_EQ(config->state, "/state");
   EXPECT_EQ(config->libvirt->uri, "qemu+unix:///system?socket=/s");
   EXPECT_EQ(config->libvirt->sensor, "sensor1");
+  EXPECT_EQ(config->libvirt->follow.settle, 2 * kSecond);
+  EXPECT_EQ(config->libvirt->follow.spacing, 20 * kSecond);
   const PeersOptions& link = config->peers->link;
   EXPECT_EQ(link.host, "hostb");
   EXPECT_EQ(link.listen->text(), "192.0.2.2:9999");
@@ -165,6 +167,10 @@ TEST(Config, WrongOnesAreRefusedByLineKeyAndRemedy) {
                 "c.yaml:1: an EVE output is either a `file` or a `socket` (name exactly one)"},
            Case{"inputs: [{interface: a, workers: 0}]",
                 "c.yaml:1: `workers` is `0` (write a number from 1 to 64)"},
+           Case{"libvirt: {sensor_settle: 0}",
+                "c.yaml:1: `sensor_settle` is `0` (write a number from 1 to 86400)"},
+           Case{"libvirt: {sensor_spacing: 86401}",
+                "c.yaml:1: `sensor_spacing` is `86401` (write a number from 1 to 86400)"},
            Case{"peers: {listen: here, hosts: []}",
                 "c.yaml:1: `listen`: `here` is no address and port (write IP:PORT, or "
                 "[IPv6]:PORT)"},

@@ -35,6 +35,8 @@ TEST(Manual, TheConfigurationIsGoodAndTellsTheDefaults) {
   EXPECT_EQ(config->on_stop, plain->on_stop);
   EXPECT_EQ(config->state, plain->state);
   EXPECT_EQ(config->libvirt->uri, LibvirtConfig{}.uri);
+  EXPECT_EQ(config->libvirt->follow.settle, SensorFollowOptions{}.settle);
+  EXPECT_EQ(config->libvirt->follow.spacing, SensorFollowOptions{}.spacing);
   EXPECT_EQ(config->peers->link.listen->port, PeerEndpoint::kDefaultPort);
   EXPECT_EQ(config->peers->link.insecure, PeersOptions{}.insecure);
   EXPECT_EQ(config->driver->ovs.remote, OvsOptions{}.remote);
