@@ -1,6 +1,7 @@
 #include "agent/reconcile/ledger.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace vmirror {
 namespace {
@@ -30,15 +31,10 @@ std::optional<T> copy_of(const T* value) {
 }  // namespace
 
 void Ledger::set_evidence(Evidence evidence) {
-  std::set<Mac> changed;
-  const auto note = [&changed](const auto& of, const auto& other) {
-    for (const auto& [mac, count] : of)
-      if (const auto it = other.find(mac); it == other.end() || it->second != count)
-        changed.insert(mac);
-  };
-  note(evidence.received, evidence_.received);
-  note(evidence_.received, evidence.received);
-  for (const Mac& mac : changed)
+  std::vector<std::pair<Mac, std::uint64_t>> changed;
+  std::ranges::set_symmetric_difference(evidence.received, evidence_.received,
+                                        std::back_inserter(changed));
+  for (const auto& [mac, count] : changed)
     for (auto it = nics_.lower_bound({mac, {}}); it != nics_.end() && it->first.first == mac; ++it)
       touched_.insert(it->first.second);
   evidence_ = std::move(evidence);

@@ -32,7 +32,7 @@ Datum reference(const Uuid& id) {
 }
 
 bool is_on(const Row& bridge, const Uuid& port) {
-  return std::ranges::binary_search(bridge[bridge::kPorts].keys, Atom(port));
+  return bridge[bridge::kPorts].ids.contains(port);
 }
 
 /// One composition: the snapshot, what earlier steps changed of it, and the transaction so far.

@@ -99,10 +99,9 @@ Port to_port(const Snapshot& db, const Row& row, const std::string& owner) {
   port.labels = row[port::kExternalIds].map();
   if (const auto tag = row[port::kTag].get<std::int64_t>())
     port.vlan = static_cast<std::uint16_t>(*tag);
-  const auto& interfaces = row[port::kInterfaces].keys;
-  for (const auto& key : interfaces)
-    if (const Uuid* id = std::get_if<Uuid>(&key))
-      if (const Row* interface = db[kInterface].find(*id)) add_interface(port, *interface);
+  const auto& interfaces = row[port::kInterfaces].ids;
+  for (const Uuid& id : interfaces)
+    if (const Row* interface = db[kInterface].find(id)) add_interface(port, *interface);
   port.uplink = port.uplink || interfaces.size() > 1;
   port.vm = label(port.labels, {"vm-uuid", "vm-id", "vm-name"});
   port.interface_id = label(port.labels, {"iface-id"});
@@ -127,32 +126,6 @@ Mirror to_mirror(const Snapshot& db, const Row& row, const std::string& owner) {
   if (const auto* count = row[mirror::kStatistics].find<std::int64_t>("tx_bytes"))
     mirror.copied_bytes = static_cast<std::uint64_t>(*count);
   return mirror;
-}
-
-/// Calls visit(id, is new) for each reference that only one of two sets has.
-template <typename Visit>
-void diff_ids(const Datum& before, const Datum& after, Visit visit) {
-  auto was = before.keys.begin();
-  auto is = after.keys.begin();
-  while (was != before.keys.end() || is != after.keys.end()) {
-    const Uuid* a = was == before.keys.end() ? nullptr : std::get_if<Uuid>(&*was);
-    const Uuid* b = is == after.keys.end() ? nullptr : std::get_if<Uuid>(&*is);
-    if (a && b && *a == *b) {
-      ++was, ++is;
-    } else if (a && (!b || *a < *b)) {
-      visit(*a, false);
-      ++was;
-    } else if (b) {
-      visit(*b, true);
-      ++is;
-    } else {
-      return;  // No references.
-    }
-  }
-}
-
-bool is_in(const Datum& set, const Uuid& id) {
-  return std::ranges::binary_search(set.keys, ovsdb::Atom(id));
 }
 
 const Datum kNone;
@@ -195,9 +168,8 @@ std::map<std::string, const Row*> mirrors_by_name(const Snapshot& db, const Row&
                                                   const std::string& owner) {
   std::map<std::string, const Row*> out;
   for (const bool ours : {true, false})
-    for (const auto& key : bridge[bridge::kMirrors].keys) {
-      const Uuid* id = std::get_if<Uuid>(&key);
-      const Row* row = id ? db[kMirror].find(*id) : nullptr;
+    for (const Uuid& id : bridge[bridge::kMirrors].ids) {
+      const Row* row = db[kMirror].find(id);
       if (!row || is_owned((*row)[mirror::kExternalIds], owner) != ours) continue;
       const std::string name = (*row)[mirror::kName].text();
       if (!out.emplace(name, row).second)
@@ -243,14 +215,14 @@ Observer::Ids Observer::changed_ports() {
   Ids out;
   diff_rows(kPort, [&](const Uuid& id, const Row* was, const Row* is) {
     out.insert(id);
-    diff_ids(column_of(was, port::kInterfaces), column_of(is, port::kInterfaces),
-             [&](const Uuid& interface, bool is_new) {
-               if (is_new)
-                 port_of_interface_[interface] = id;
-               else if (const auto it = port_of_interface_.find(interface);
-                        it != port_of_interface_.end() && it->second == id)
-                 port_of_interface_.erase(it);
-             });
+    diff(column_of(was, port::kInterfaces).ids, column_of(is, port::kInterfaces).ids,
+         [&](const Uuid& interface, bool is_new) {
+           if (is_new)
+             port_of_interface_[interface] = id;
+           else if (const auto it = port_of_interface_.find(interface);
+                    it != port_of_interface_.end() && it->second == id)
+             port_of_interface_.erase(it);
+         });
   });
   diff_rows(kInterface, [&](const Uuid& id, const Row*, const Row*) {
     if (const auto it = port_of_interface_.find(id); it != port_of_interface_.end())
@@ -267,17 +239,17 @@ void Observer::place_ports(Ids& changed) {
   diff_rows(kBridge, [&](const Uuid&, const Row* was, const Row* is) {
     const std::string name = column_of(is ? is : was, bridge::kName).text();
     if (is) bridges[name] = is;
-    diff_ids(column_of(was, bridge::kPorts), column_of(is, bridge::kPorts),
-             [&](const Uuid& id, bool is_new) {
-               changed.insert(id);
-               if (is_new) {
-                 placed.emplace_back(id, name);
-                 return;
-               }
-               switch_of_port_.erase(id);
-               if (const Row* row = (*before_)[kPort].find(id))
-                 out_.switches[name].ports.erase((*row)[port::kName].text());
-             });
+    diff(column_of(was, bridge::kPorts).ids, column_of(is, bridge::kPorts).ids,
+         [&](const Uuid& id, bool is_new) {
+           changed.insert(id);
+           if (is_new) {
+             placed.emplace_back(id, name);
+             return;
+           }
+           switch_of_port_.erase(id);
+           if (const Row* row = (*before_)[kPort].find(id))
+             out_.switches[name].ports.erase((*row)[port::kName].text());
+         });
     if (!is) out_.switches.erase(name);
   });
   for (const auto& [name, row] : bridges) {
@@ -291,7 +263,7 @@ void Observer::place_ports(Ids& changed) {
 
 /// Brings a selection of ports up to date with its column.
 void Observer::select(PersistentSet<std::string>& names, const Datum& was, const Datum& is) const {
-  diff_ids(was, is, [&](const Uuid& id, bool is_new) {
+  diff(was.ids, is.ids, [&](const Uuid& id, bool is_new) {
     const ovsdb::Snapshot* db = is_new ? now_.get() : before_.get();
     const Row* row = db ? (*db)[kPort].find(id) : nullptr;
     if (!row) return;
@@ -299,7 +271,7 @@ void Observer::select(PersistentSet<std::string>& names, const Datum& was, const
     if (is_new)
       names.insert(name);
     else if (const Row* again = (*now_)[kPort].named(name);
-             !again || !is_in(is, again->id))  // A port of that name may have come for it.
+             !again || !is.ids.contains(again->id))  // A port of that name may have come for it.
       names.erase(name);
   });
 }

@@ -275,6 +275,15 @@ size_t vm_row_size(const struct vm_idl* db, const struct vm_row* row, size_t tab
   return ovsdb_idl_read(theirs(row), &db->tables[table].columns[column])->n;
 }
 
+/* A set of UUIDs is an array of them already. */
+BUILD_ASSERT_DECL(sizeof(union ovsdb_atom) == sizeof(struct vm_uuid));
+
+void vm_row_read_uuids(const struct vm_idl* db, const struct vm_row* row, size_t table,
+                       size_t column, struct vm_uuid* out) {
+  const struct ovsdb_datum* datum = ovsdb_idl_read(theirs(row), &db->tables[table].columns[column]);
+  if (datum->n) memcpy(out, datum->keys, datum->n * sizeof *out);
+}
+
 void vm_row_read(const struct vm_idl* db, const struct vm_row* row, size_t table, size_t column,
                  void (*each)(void* aux, const struct vm_atom* key, const struct vm_atom* value),
                  void* aux) {

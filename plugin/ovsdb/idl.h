@@ -97,6 +97,9 @@ bool vm_row_is_deleted(const struct vm_row*);
 bool vm_row_is_updated(const struct vm_idl*, const struct vm_row*, size_t table, size_t column);
 /* How many elements vm_row_read() is about to hand out. */
 size_t vm_row_size(const struct vm_idl*, const struct vm_row*, size_t table, size_t column);
+/* Copies all elements of a set of UUIDs, in their order, to `out`, which has room for them. */
+void vm_row_read_uuids(const struct vm_idl*, const struct vm_row*, size_t table, size_t column,
+                       struct vm_uuid* out);
 /* Calls `each` for each element; `value` is NULL unless the column is a map. */
 void vm_row_read(const struct vm_idl*, const struct vm_row*, size_t table, size_t column,
                  void (*each)(void* aux, const struct vm_atom* key, const struct vm_atom* value),

@@ -71,6 +71,11 @@ std::vector<vm_atom> c_atoms(const std::vector<Atom>& atoms) {
   for (const Atom& atom : atoms) out.push_back(c_atom(atom));
   return out;
 }
+std::vector<vm_atom> c_keys(const Datum& datum) {
+  std::vector<vm_atom> out = c_atoms(datum.keys);
+  for (const Uuid& id : datum.ids) out.push_back(c_atom(id));
+  return out;
+}
 
 void append(void* aux, const vm_atom* key, const vm_atom* value) {
   Datum& datum = *static_cast<Datum*>(aux);
@@ -186,7 +191,15 @@ std::shared_ptr<const Row> Replica::read(const vm_row* row, std::size_t table) c
   out->id = from_c(vm_row_uuid(row));
   out->columns.resize(schema_.tables[table].columns.size());
   for (std::size_t c = 0; c < out->columns.size(); c++) {
-    out->columns[c].keys.reserve(vm_row_size(idl_.get(), row, table, c));
+    const std::size_t size = vm_row_size(idl_.get(), row, table, c);
+    if (schema_.tables[table].columns[c].key == Type::uuid) {
+      std::vector<Uuid> ids(size);
+      static_assert(sizeof(Uuid) == sizeof(vm_uuid));
+      vm_row_read_uuids(idl_.get(), row, table, c, reinterpret_cast<vm_uuid*>(ids.data()));
+      out->columns[c].ids = UuidSet(std::move(ids));
+      continue;
+    }
+    out->columns[c].keys.reserve(size);
     vm_row_read(idl_.get(), row, table, c, append, &out->columns[c]);
   }
   return out;
@@ -230,7 +243,7 @@ bool Replica::compose(const Operation& operation) {
   vm_txn* txn = txn_.get();
   const auto write = [&](std::size_t table, const Uuid& row, const ColumnValues& columns) {
     return std::ranges::all_of(columns, [&](const auto& column) {
-      const std::vector<vm_atom> keys = c_atoms(column.second.keys);
+      const std::vector<vm_atom> keys = c_keys(column.second);
       const std::vector<vm_atom> values = c_atoms(column.second.values);
       return vm_txn_write(txn, table, c_uuid(row), column.first, keys.data(),
                           values.empty() ? nullptr : values.data(), keys.size());
@@ -239,7 +252,7 @@ bool Replica::compose(const Operation& operation) {
   if (const auto* o = std::get_if<Insert>(&operation)) return write(o->table, o->as, o->columns);
   if (const auto* o = std::get_if<Write>(&operation)) return write(o->table, o->row, o->columns);
   if (const auto* o = std::get_if<Add>(&operation)) {
-    const std::vector<vm_atom> keys = c_atoms(o->elements.keys);
+    const std::vector<vm_atom> keys = c_keys(o->elements);
     const std::vector<vm_atom> values = c_atoms(o->elements.values);
     for (std::size_t i = 0; i < keys.size(); i++)
       if (!vm_txn_add(txn, o->table, c_uuid(o->row), o->column, &keys[i],
@@ -248,7 +261,7 @@ bool Replica::compose(const Operation& operation) {
     return true;
   }
   if (const auto* o = std::get_if<Remove>(&operation)) {
-    return std::ranges::all_of(c_atoms(o->keys.keys), [&](const vm_atom& key) {
+    return std::ranges::all_of(c_keys(o->keys), [&](const vm_atom& key) {
       return vm_txn_remove(txn, o->table, c_uuid(o->row), o->column, &key);
     });
   }

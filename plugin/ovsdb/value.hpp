@@ -3,16 +3,19 @@
 // that a client writes one enum for each table and no strings.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -31,16 +34,68 @@ struct Uuid {
 
 using Atom = std::variant<std::int64_t, double, bool, std::string, Uuid>;
 
+/// A set of references, sorted, in one piece: a bridge's has thousands, and is read and compared as
+/// a whole whenever one comes or goes.
+class UuidSet {
+ public:
+  UuidSet() = default;
+  explicit UuidSet(std::vector<Uuid> sorted) : ids_(std::move(sorted)) {}
+
+  const Uuid* begin() const { return ids_.data(); }
+  const Uuid* end() const { return ids_.data() + ids_.size(); }
+  std::size_t size() const { return ids_.size(); }
+  bool empty() const { return ids_.empty(); }
+  bool contains(const Uuid& id) const { return std::binary_search(begin(), end(), id); }
+  bool operator==(const UuidSet& o) const {
+    return size() == o.size() && (empty() || same(begin(), o.begin(), size()));
+  }
+
+  /// Calls visit(id, is new) for each reference that only one of the two has, in order.
+  template <typename Visit>
+  friend void diff(const UuidSet& before, const UuidSet& after, Visit visit) {
+    constexpr std::ptrdiff_t kBlock = 64;
+    const Uuid *was = before.begin(), *is = after.begin();
+    while (was != before.end() || is != after.end()) {
+      if (before.end() - was >= kBlock && after.end() - is >= kBlock && same(was, is, kBlock)) {
+        was += kBlock, is += kBlock;
+        continue;
+      }
+      // Up to the next block, or the end, one by one.
+      for (std::ptrdiff_t i = 0; i < kBlock && (was != before.end() || is != after.end()); i++) {
+        if (was != before.end() && is != after.end() && *was == *is)
+          ++was, ++is;
+        else if (is == after.end() || (was != before.end() && *was < *is))
+          visit(*was++, false);
+        else
+          visit(*is++, true);
+      }
+    }
+  }
+
+ private:
+  static_assert(std::has_unique_object_representations_v<Uuid>);
+  static bool same(const Uuid* a, const Uuid* b, std::size_t count) {
+    return std::memcmp(a, b, count * sizeof(Uuid)) == 0;
+  }
+  std::vector<Uuid> ids_;
+};
+
 /// A column's value in one row: one atom, none or one, a set, or (with `values`) a map.
 struct Datum {
-  std::vector<Atom> keys;    ///< Sorted as the database sorts them.
+  std::vector<Atom> keys;    ///< But references. Sorted as the database sorts them.
   std::vector<Atom> values;  ///< Of the map; empty, or as many as `keys`.
+  UuidSet ids;               ///< One reference or a set of them; then there are no `keys`.
   bool operator==(const Datum&) const = default;
 
   Datum() = default;
-  Datum(Atom one) : keys{std::move(one)} {}
+  Datum(Atom one) {
+    if (const Uuid* id = std::get_if<Uuid>(&one))
+      ids = UuidSet(std::vector<Uuid>{*id});
+    else
+      keys.push_back(std::move(one));
+  }
   Datum(const char* one) : keys{std::string(one)} {}
-  Datum(const std::set<Uuid>& set) : keys(set.begin(), set.end()) {}
+  Datum(const std::set<Uuid>& set) : ids(std::vector<Uuid>(set.begin(), set.end())) {}
   Datum(const std::set<std::uint16_t>& set) {
     for (const std::uint16_t v : set) keys.emplace_back(std::int64_t{v});
   }
@@ -51,10 +106,13 @@ struct Datum {
     }
   }
 
-  bool empty() const { return keys.empty(); }
+  bool empty() const { return size() == 0; }
+  std::size_t size() const { return keys.size() + ids.size(); }
   /// The first atom, or nothing where the column is empty or holds another type.
   template <typename T>
   std::optional<T> get() const {
+    if constexpr (std::is_same_v<T, Uuid>)
+      return ids.empty() ? std::nullopt : std::optional(*ids.begin());
     const T* one = keys.empty() ? nullptr : std::get_if<T>(&keys.front());
     return one ? std::optional<T>(*one) : std::nullopt;
   }
@@ -70,6 +128,7 @@ struct Datum {
   /// The atoms of that type as a set.
   template <typename T>
   std::set<T> set() const {
+    if constexpr (std::is_same_v<T, Uuid>) return {ids.begin(), ids.end()};
     std::set<T> out;
     for (const Atom& key : keys)
       if (const T* one = std::get_if<T>(&key)) out.insert(*one);

@@ -134,7 +134,7 @@ class Other {
       const auto snapshot = *client_->read(std::chrono::seconds(5));
       const auto& mirrors = (*snapshot)[ovs::kMirror].rows;
       if (!mirrors.empty() &&
-          (*mirrors.begin()->second)[ovs::mirror::kSelectSrcPort].keys.size() == count)
+          (*mirrors.begin()->second)[ovs::mirror::kSelectSrcPort].size() == count)
         return;
       changes_.wait(before);
     }

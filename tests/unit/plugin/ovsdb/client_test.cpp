@@ -103,8 +103,7 @@ TEST_F(ClientTest, ReadsItsOwnWrites) {
     ASSERT_TRUE(done) << done.error().text();
     ASSERT_TRUE(done->done);
     ASSERT_EQ((*done->snapshot)[kMirror].rows.size(), static_cast<std::size_t>(i + 1));
-    ASSERT_EQ(only(*done->snapshot, kBridge)[kMirrors].keys.size(),
-              static_cast<std::size_t>(i + 1));
+    ASSERT_EQ(only(*done->snapshot, kBridge)[kMirrors].size(), static_cast<std::size_t>(i + 1));
   }
 }
 
@@ -131,7 +130,7 @@ TEST_F(ClientTest, ServesSeveralThreads) {
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(seen, 80);
-  EXPECT_EQ(only(*read(), kBridge)[kFloodVlans].keys.size(), 80u);
+  EXPECT_EQ(only(*read(), kBridge)[kFloodVlans].size(), 80u);
 }
 
 TEST_F(ClientTest, AddsAndRemovesWithoutTouchingWhatOthersWrote) {
