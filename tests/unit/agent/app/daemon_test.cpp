@@ -202,6 +202,7 @@ TEST_F(DaemonOnOvs, TheHookIsAnsweredByPoliciesThatRequire) {
   put("a.yaml", policy("a", "require: true\n"));
   eventually("/v1/sessions", "sessions",
              [](const json::value& s) { return s.as_array().size() == 2; });
+  eventually("/v1/plan", "in_sync", [](const json::value& v) { return v.as_bool(); });
   EXPECT_EQ(hook("start", "br0", "p1"), 200) << "its mirror is there";
   EXPECT_EQ(hook("start", "br0", "p9"), 202) << "its port isn't";
   EXPECT_EQ(hook("start", "br0", "q1"), 200) << "no policy selects it";
