@@ -39,7 +39,9 @@ HoldSensor wait_for_history(Time came, const SensorHistory& history, Time now,
     Time pause = options.backoff;
     for (unsigned i = 1; i < history.failures && pause < options.backoff_most; ++i) pause *= 2;
     later(history.moves.back() + std::min(pause, options.backoff_most),
-          "its last " + std::to_string(history.failures) + " migrations failed");
+          history.failures == 1
+              ? "its last migration failed"
+              : "its last " + std::to_string(history.failures) + " migrations failed");
   }
   return hold;
 }

@@ -74,6 +74,7 @@ TEST(SensorFollow, MovesSeldom) {
                 0,
                 "hold 600: the sensor moved 4 times within an hour"},
            Case{"failed once", {310}, 1, "to b: 1 of 1 sources are on b since 100 s"},
+           Case{"failed just now", {30}, 1, "hold 270: the sensor moved 30 s ago"},
            Case{"failed four times", {400}, 4, "hold 80: its last 4 migrations failed"},
            Case{"failed all the time", {400}, 99, "hold 3200: its last 99 migrations failed"},
        }) {
