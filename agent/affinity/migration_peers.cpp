@@ -99,7 +99,10 @@ void MigrationTracker::clock_offset(const std::string& host, std::optional<Time>
 
 TrackerActions MigrationTracker::message(const std::string& host, const MigrationMessage& message,
                                          Time now) {
-  Open* open = find_for(message);
+  // What is finished stays what it was, though the same guest goes the same way again meanwhile.
+  const bool finished = std::ranges::any_of(
+      finished_, [&](const MigrationRecord& r) { return r.id == message.record.id; });
+  Open* open = finished ? nullptr : find_for(message);
   if (open == nullptr && !take_late(host, message)) {
     const GuestView* view = view_for(message);
     // The destination asks who has the guest; or a source tells of one that has just come here.
@@ -153,15 +156,17 @@ void MigrationTracker::take(Open& open, const std::string& host, const Migration
 
 /// A half of a record that was finished without it. False: of none.
 bool MigrationTracker::take_late(const std::string& host, const MigrationMessage& message) {
+  const bool by_id = std::ranges::any_of(
+      finished_, [&](const MigrationRecord& r) { return r.id == message.record.id; });
   for (auto it = finished_.rbegin(); it != finished_.rend(); ++it) {
     MigrationRecord& record = *it;
     MigrationHalf& mine = message.from_source ? record.destination : record.source;
     MigrationHalf& theirs = message.from_source ? record.source : record.destination;
     if (mine.host != options_.host) continue;
     // Told while the two agents did not hear each other, it has two ids.
-    const bool same_guest = !record.vm_uuid.empty() && record.vm_uuid == message.record.vm_uuid &&
-                            !theirs.complete && (theirs.host.empty() || theirs.host == host) &&
-                            !message.asks;
+    const bool same_guest = !by_id && !record.vm_uuid.empty() &&
+                            record.vm_uuid == message.record.vm_uuid && !theirs.complete &&
+                            (theirs.host.empty() || theirs.host == host) && !message.asks;
     if (record.id != message.record.id && !same_guest) continue;
     std::string replaces;
     if (message.record.id < record.id) replaces = std::exchange(record.id, message.record.id);

@@ -1,6 +1,7 @@
 // Migrations while something is missing: the other agent, libvirt, this agent itself, a policy, or
 // events.
 #include <random>
+#include <set>
 
 #include "tests/unit/agent/affinity/two_hosts.hpp"
 
@@ -40,6 +41,33 @@ TEST_F(TwoHosts, AnAgentThatCanNotBeReached) {
   EXPECT_EQ(gap_frames(only("hosta")), 0U);
   EXPECT_EQ(notes("hosta"), Notes{});
   EXPECT_EQ(host("hosta").finished.size(), 1U);
+}
+
+TEST_F(TwoHosts, AnOldHalfIsToldWhileTheGuestGoesTheSameWayAgain) {
+  runs_on("hosta");
+  comes("hostb");
+  suspends("hosta");
+  pass(40);
+  resumes("hostb");
+  link(false);
+  leaves("hosta");
+  pass(15000);
+  const std::string first = only("hosta").id;
+  migrate("hostb", "hosta");
+  pass(15000);
+  comes("hostb");
+  suspends("hosta");
+  link(true);
+  pass(40);
+  resumes("hostb");
+  leaves("hosta");
+  pass(3000);
+  for (const char* name : {"hosta", "hostb"}) {
+    std::set<std::string> ids;
+    for (const MigrationRecord& r : host(name).tracker->records()) ids.insert(r.id);
+    EXPECT_EQ(ids.size(), 3U) << name;
+    EXPECT_TRUE(ids.contains(first)) << name;
+  }
 }
 
 TEST_F(TwoHosts, TheLinkIsCutInTheMiddle) {
