@@ -28,6 +28,7 @@ namespace vmirror {
 /// the past, ever growing. Empty where no engine sees the copies.
 struct Evidence {
   std::map<Mac, std::uint64_t> received;
+  bool operator==(const Evidence&) const = default;
 };
 
 /// A session's status and what must be remembered to judge it the next time.
