@@ -4,15 +4,12 @@
 #include <utility>
 
 #include "agent/affinity/migration_tracker.hpp"
+#include "agent/affinity/time_of_day.hpp"
 
 namespace vmirror {
 namespace {
 
 constexpr const char* kHalfUnknown = "its half is not known";
-
-std::string clock(Time time) {
-  return format_time(time).substr(11, 10);
-}
 
 /// Which of two words on one handover is the later.
 int rank(HandoverResult::State state) {
@@ -242,7 +239,7 @@ bool MigrationTracker::awaits_other_half(Open& open, Time now) {
   if (other.host.empty())
     note(open, "no other agent told of the guest: " + std::string(kHalfUnknown));
   else if (down != down_since_.end())
-    note(open, who + " is not reachable since " + clock(down->second) + ": " + kHalfUnknown);
+    note(open, who + " is not reachable since " + time_of_day(down->second) + ": " + kHalfUnknown);
   else
     note(open, who + " did not tell all within " + std::to_string(options_.patience / kSecond) +
                    " s: " + kHalfUnknown);

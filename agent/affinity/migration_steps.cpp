@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "agent/affinity/migration_tracker.hpp"
+#include "agent/affinity/time_of_day.hpp"
 
 namespace vmirror {
 namespace {
@@ -13,10 +14,6 @@ constexpr Time kEndReadings = 500 * kMillisecond;     ///< How long they last wh
 constexpr Time kEndEvery = 50 * kMillisecond;         ///< More than the engine lags behind.
 constexpr Time kFrozenEvery = 20 * kMillisecond;      ///< While the guest is suspended.
 constexpr Time kFirstFrameSlack = 50 * kMillisecond;  ///< An event may be told so late.
-
-std::string clock(Time time) {
-  return format_time(time).substr(11, 10);
-}
 
 }  // namespace
 
@@ -42,7 +39,7 @@ void MigrationTracker::look(Open& open, const GuestView& view, Time now) {
     if (!open.unmirrored) open.unmirrored = now;
   } else if (open.unmirrored) {
     note(open, "its mirrors on " + options_.host + " were not all in place from " +
-                   clock(*open.unmirrored) + " to " + clock(now));
+                   time_of_day(*open.unmirrored) + " to " + time_of_day(now));
     open.unmirrored.reset();
   }
   open.had_mirrors = open.had_mirrors || view.mirrors > 0;
@@ -128,7 +125,7 @@ void MigrationTracker::event_source(Open& open, const GuestEvent& event) {
       conclude(open, MigrationState::done, event.time);
       break;
     case Kind::stopped:
-      note(open, "the guest ended on " + options_.host + " at " + clock(event.time) +
+      note(open, "the guest ended on " + options_.host + " at " + time_of_day(event.time) +
                      (event.detail.empty() ? "" : ": " + event.detail));
       conclude(open, MigrationState::lost, event.time);
       break;
@@ -152,7 +149,7 @@ void MigrationTracker::event_destination(Open& open, const GuestEvent& event) {
       break;
     case Kind::stopped:
       if (open.passed || open.outcome) {
-        note(open, "the guest ended on " + options_.host + " at " + clock(event.time));
+        note(open, "the guest ended on " + options_.host + " at " + time_of_day(event.time));
         break;
       }
       note(open, "the guest did not come to " + options_.host +
@@ -289,12 +286,12 @@ void MigrationTracker::complete(Open& open, Time now) {
   if (!open.tentative && !open.record.vm_uuid.empty()) completed_[open.record.vm_uuid] = now;
   half.complete = open.changed = open.tell = true;
   if (no_hypervisor_)
-    note(open, "libvirt on " + host + " is not reachable since " + clock(*no_hypervisor_));
+    note(open, "libvirt on " + host + " is not reachable since " + time_of_day(*no_hypervisor_));
   if (no_switches_)
-    note(open, "the switch on " + host + " can't be read since " + clock(*no_switches_));
+    note(open, "the switch on " + host + " can't be read since " + time_of_day(*no_switches_));
   if (open.unmirrored)
-    note(open,
-         "its mirrors on " + host + " were not all in place since " + clock(*open.unmirrored));
+    note(open, "its mirrors on " + host + " were not all in place since " +
+                   time_of_day(*open.unmirrored));
   if (!half.mirrored)
     return note(open, "no policy selects the guest on " + host + ": it was not mirrored there");
   if (open.source && open.verdict == MigrationState::done && !open.handed &&

@@ -4,16 +4,14 @@
 #include <array>
 #include <utility>
 
+#include "agent/affinity/time_of_day.hpp"
+
 namespace vmirror {
 namespace {
 
 constexpr Time kTentative = 10 * kSecond;  ///< For a peer to say that it has the guest, too.
 constexpr Time kTick = 100 * kMillisecond;
 constexpr const char* kNicPrefix = "nic ";
-
-std::string clock(Time time) {
-  return format_time(time).substr(11, 10);
-}
 
 }  // namespace
 
@@ -63,8 +61,8 @@ void MigrationTracker::begin_from_view(const GuestView& view, bool appeared, Tim
     if (open == nullptr) return;
     open->coming = true;
     if (!ready_)
-      note(*open,
-           "the agent on " + options_.host + " started at " + clock(now) + ", in the middle of it");
+      note(*open, "the agent on " + options_.host + " started at " + time_of_day(now) +
+                      ", in the middle of it");
   } else if (appeared && ready_ && !view.state && !options_.hypervisor && !up_.empty()) {
     // Nobody tells what this port is: perhaps another host has the same guest.
     if (Open* open = begin(key, false, now)) open->tentative = true;
@@ -118,8 +116,8 @@ TrackerActions MigrationTracker::restore(std::vector<MigrationRecord> records, T
       open.verdict = went ? MigrationState::done : MigrationState::aborted;
       open.outcome = open.completed = now;
     } else {
-      note(open, "the agent on " + options_.host + " was down from " + clock(alive) + " to " +
-                     clock(now) + ": frames in between were not analysed");
+      note(open, "the agent on " + options_.host + " was down from " + time_of_day(alive) + " to " +
+                     time_of_day(now) + ": frames in between were not analysed");
     }
   }
   while (finished_.size() > options_.kept) finished_.pop_front();
@@ -220,7 +218,8 @@ TrackerActions MigrationTracker::readable(std::optional<Time>& since, bool reada
   } else if (since) {
     for (Open& open : open_)
       if (!open.completed && ready_)  // Before, it is the agent that was down.
-        note(open, what + " from " + clock(std::max(*since, open.began)) + " to " + clock(now) +
+        note(open, what + " from " + time_of_day(std::max(*since, open.began)) + " to " +
+                       time_of_day(now) +
                        ": what happened in between was seen late, or not at all");
     since.reset();
   }
