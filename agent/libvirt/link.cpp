@@ -128,10 +128,11 @@ Result<std::shared_ptr<LibvirtLink>> LibvirtLink::open(const LibvirtOptions& opt
 }
 
 void LibvirtLink::listen(Callbacks callbacks) {
-  auto* const on_closed = new Callbacks(callbacks);
+  // Ours to free: drivers inside this process say that they took it and forget it. libvirt calls it
+  // under the lock that unregistering takes.
+  on_closed_ = std::make_unique<Callbacks>(callbacks);
   has_close_callback_ =
-      virConnectRegisterCloseCallback(connection_, on_close, on_closed, forget) == 0;
-  if (!has_close_callback_) forget(on_closed);
+      virConnectRegisterCloseCallback(connection_, on_close, on_closed_.get(), nullptr) == 0;
   const std::pair<int, virConnectDomainEventGenericCallback> wanted[] = {
       {VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
       {VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, VIR_DOMAIN_EVENT_CALLBACK(on_iteration)},

@@ -49,6 +49,7 @@ class LibvirtLink {
   const std::shared_ptr<EventLoop> loop_;  ///< Outlives the connection.
   _virConnect* const connection_;
   std::vector<int> registered_;
+  std::unique_ptr<Callbacks> on_closed_;
   bool has_close_callback_ = false;
 };
 
