@@ -152,6 +152,7 @@ void Libvirt::Impl::tell_events(Lock& lock) {
     const Transition next =
         transition(before == states_.end() ? std::nullopt : std::optional(before->second), event);
     if (next.state) {
+      doubted_.erase(event.uuid);
       states_[event.uuid] = *next.state;
       // What was read before the event must not be told after it.
       if (const auto known = known_.find(event.uuid);

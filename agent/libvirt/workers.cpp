@@ -7,6 +7,8 @@
 namespace vmirror {
 
 namespace {
+/// An event that a reading overtook is there by then.
+constexpr std::chrono::milliseconds kOvertaken{50};
 constexpr std::chrono::seconds kRetry{1};  ///< After a call that failed on a living connection.
 constexpr std::size_t kMaxWaiting = 4096;  ///< Guests to be read each for itself.
 }  // namespace
@@ -251,7 +253,15 @@ void Libvirt::Impl::keep(const std::string& uuid, Result<std::optional<Guest>> a
     return;
   }
   Guest& guest = **answer;
-  states_.emplace(uuid, guest.state);
+  // A reading may overtake the event that explains it: it is believed when it says so twice.
+  const GuestState told = states_.emplace(uuid, guest.state).first->second;
+  if (told == guest.state || doubted_.erase(uuid) > 0) {
+    doubted_.erase(uuid);
+  } else {
+    doubted_.insert(uuid);
+    guest.state = told;
+    doubt(kOvertaken);
+  }
   const auto [at, fresh] = known_.try_emplace(uuid);
   if (fresh || *at->second != guest) at->second = std::make_shared<const Guest>(std::move(guest));
 }
