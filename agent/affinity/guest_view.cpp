@@ -5,17 +5,14 @@
 #include <utility>
 
 namespace vmirror {
-namespace {
 
-std::string key_of(const std::string& uuid, const std::string& interface_id) {
+std::string guest_key(const std::string& uuid, const std::string& interface_id) {
   if (!uuid.empty()) return uuid;
   return interface_id.empty() ? std::string() : "nic " + interface_id;
 }
 
-}  // namespace
-
 std::string GuestView::key() const {
-  return key_of(uuid, interface_ids.empty() ? std::string() : interface_ids.front());
+  return guest_key(uuid, interface_ids.empty() ? std::string() : interface_ids.front());
 }
 
 GuestView view_of(std::span<const Location> at, std::span<const SessionStatus> sessions,
@@ -60,7 +57,7 @@ std::vector<GuestView> views(std::span<const Location> at, std::span<const Sessi
   std::map<std::string, std::pair<Locations, std::vector<SessionStatus>>> by_key;
   std::map<std::pair<std::string, std::string>, std::string> key_of_port;
   for (const Location& nic : at) {
-    const std::string key = key_of(nic.vm_uuid, nic.interface_id);
+    const std::string key = guest_key(nic.vm_uuid, nic.interface_id);
     if (key.empty() || nic.presence == Presence::gone) continue;
     by_key[key].first.push_back(nic);
     key_of_port[{nic.switch_name, nic.port}] = key;

@@ -12,6 +12,10 @@
 
 namespace vmirror {
 
+/// Who a guest is: its UUID, else "nic " and its first interface id; empty: nobody that can
+/// migrate.
+std::string guest_key(const std::string& uuid, const std::string& interface_id);
+
 struct GuestView {
   std::string uuid, name;                  ///< Empty where nobody told it.
   std::vector<std::string> interface_ids;  ///< Sorted.
@@ -27,7 +31,7 @@ struct GuestView {
   bool countable = false;
   bool operator==(const GuestView&) const = default;
 
-  /// Who it is: the UUID, else "nic " and the first interface id; empty: nobody that can migrate.
+  /// guest_key() of it.
   std::string key() const;
 };
 

@@ -1,26 +1,11 @@
 #include "agent/affinity/locate.hpp"
 
 #include <algorithm>
-#include <cctype>
+
+#include "agent/model/uuid.hpp"
 
 namespace vmirror {
 namespace {
-
-/// 8-4-4-4-12 hexadecimal digits (RFC 9562).
-bool is_uuid(const std::string& text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : std::isxdigit(static_cast<unsigned char>(text[i])) == 0)
-      return false;
-  }
-  return true;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 const std::string& label(const Port& port, const char* key) {
   static const std::string none;

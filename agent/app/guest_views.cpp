@@ -5,15 +5,8 @@
 namespace vmirror {
 namespace {
 
-/// As GuestView::key() has it.
 std::string key_of(const Location& at) {
-  return GuestView{.uuid = at.vm_uuid,
-                   .name = {},
-                   .interface_ids = at.interface_id.empty()
-                                        ? std::vector<std::string>{}
-                                        : std::vector<std::string>{at.interface_id},
-                   .state = {}}
-      .key();
+  return guest_key(at.vm_uuid, at.interface_id);
 }
 
 PortKey port_of(const Location& at) {

@@ -2,12 +2,12 @@
 #include "agent/libvirt/connection.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <csignal>
 #include <utility>
 
 #include "agent/libvirt/domain_xml.hpp"
 #include "agent/libvirt/impl.hpp"
+#include "agent/model/uuid.hpp"
 
 namespace vmirror {
 namespace {
@@ -103,7 +103,7 @@ LibvirtStatus Libvirt::Impl::status() const {
 }
 
 void Libvirt::Impl::hint(std::string uuid) {
-  for (char& c : uuid) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  uuid = lower(std::move(uuid));
   const Lock lock(mutex_);
   if (!link_ || !is_uuid(uuid)) return;
   want(std::move(uuid));

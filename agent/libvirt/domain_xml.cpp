@@ -1,10 +1,11 @@
 #include "agent/libvirt/domain_xml.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 #include <pugixml.hpp>
 #include <string>
+
+#include "agent/model/uuid.hpp"
 
 namespace vmirror {
 namespace {
@@ -69,15 +70,6 @@ bool has_port(std::string_view type) {
 
 }  // namespace
 
-bool is_uuid(std::string_view text) {
-  if (text.size() != 36) return false;
-  for (std::size_t i = 0; i < text.size(); i++) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : !std::isxdigit(static_cast<unsigned char>(text[i]))) return false;
-  }
-  return true;
-}
-
 Result<Guest> parse_domain(std::string_view xml) {
   if (xml.size() > kMaxDomainXml) return tl::unexpected(past("bytes", kMaxDomainXml));
   pugi::xml_document document;
@@ -92,7 +84,7 @@ Result<Guest> parse_domain(std::string_view xml) {
   Guest guest;
   guest.uuid = domain.child_value("uuid");
   if (!is_uuid(guest.uuid)) return fail(Error::Kind::invalid, "no UUID", "domain XML");
-  for (char& c : guest.uuid) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  guest.uuid = lower(std::move(guest.uuid));
   guest.name = domain.child_value("name");
   guest.title = domain.child_value("title");
   if (guest.name.empty()) return fail(Error::Kind::invalid, "no name", "domain XML");

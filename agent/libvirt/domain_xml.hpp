@@ -35,9 +35,6 @@ constexpr std::size_t kMaxGuestNics = 256;         ///< NICs of a guest.
 constexpr std::size_t kMaxGuestLabels = 64;        ///< Labels of a guest.
 constexpr std::size_t kMaxGuestTextLength = 1024;  ///< Bytes of a name, a title, a label.
 
-/// Whether this is a UUID's usual text: hexadecimal digits of either case, 8-4-4-4-12.
-bool is_uuid(std::string_view text);
-
 /// The guest that `xml` describes. Its state isn't in there: `incoming`, `running` and the rest are
 /// the caller's; it is left `off`. NICs of types that have no port on a virtual switch (user,
 /// vhostuser, hostdev, ...) are left out; so are labels without a key, and a label that is said

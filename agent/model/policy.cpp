@@ -3,15 +3,11 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <cctype>
+
+#include "agent/model/uuid.hpp"
 
 namespace vmirror {
 namespace {
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 /// A part of a selector that isn't given asks nothing; one that is given matches no empty text.
 bool fits(const std::string& glob, const std::string& text) {

@@ -1,18 +1,13 @@
 #include "agent/reconcile/reconciler.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
+#include "agent/model/uuid.hpp"
 #include "plugin/api/plan.hpp"
 
 namespace vmirror {
 namespace {
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 /// The same thing put right more often than this within the window is a fight, not a slip.
 constexpr std::size_t kFightCount = 20;
