@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/affinity/matching_halves.hpp"
 #include "agent/affinity/migration_tracker.hpp"
 #include "agent/affinity/time_of_day.hpp"
 
@@ -26,6 +27,12 @@ int rank(HandoverResult::State state) {
   return 3;
 }
 
+/// `b` tells more of one handover than `a`.
+bool tells_more(const HandoverResult& a, const HandoverResult& b) {
+  return rank(b.state) > rank(a.state) ||
+         (b.state == a.state && a.reason.empty() && !b.reason.empty());
+}
+
 /// Of both hosts' words the one that holds, the same on either: who has the guest knows best.
 MigrationState together(MigrationState a, MigrationState b) {
   for (const auto state : {MigrationState::done, MigrationState::lost, MigrationState::aborted})
@@ -38,23 +45,68 @@ bool share_a_nic(const std::vector<std::string>& a, const std::vector<std::strin
                              [&b](const auto& id) { return std::ranges::find(b, id) != b.end(); });
 }
 
-void cap(std::vector<std::string>& notes, std::size_t most) {
-  if (notes.size() > most) notes.resize(most);
+bool misses_a_half(const std::string& note) {
+  return note.ends_with(kHalfUnknown);
+}
+
+/// The half of a message, as the other host's. That it misses ours is not true here.
+MigrationHalf half_of(const MigrationMessage& message, const std::string& host, std::size_t notes) {
+  MigrationHalf half = message.from_source ? message.record.source : message.record.destination;
+  half.host = host;
+  std::erase_if(half.notes, misses_a_half);
+  if (half.notes.size() > notes) half.notes.resize(notes);
+  return half;
 }
 
 }  // namespace
 
-MigrationTracker::Open* MigrationTracker::find_for(const MigrationMessage& message) {
+/// The record that the message's half belongs to: by its id, else this host's newest record of the
+/// guest that still lacks such a half. A record that began here between the two says that the guest
+/// was elsewhere meanwhile.
+MigrationTracker::Found MigrationTracker::find_for(const std::string& host,
+                                                   const MigrationMessage& message) {
+  const MigrationRecord& said = message.record;
+  for (MigrationRecord& record : finished_)
+    if (record.id == said.id) return {nullptr, &record};
   for (Open& open : open_)
-    if (open.record.id == message.record.id && open.source != message.from_source) return &open;
-  for (Open& open : open_) {
-    if (open.source == message.from_source || open.outcome || open.other().complete) continue;
-    const bool same = !message.record.vm_uuid.empty() && !open.record.vm_uuid.empty()
-                          ? message.record.vm_uuid == open.record.vm_uuid
-                          : share_a_nic(message.interface_ids, open.interface_ids);
-    if (same) return &open;
+    if (open.record.id == said.id && open.source != message.from_source) return {&open, nullptr};
+
+  std::vector<Found> ours;
+  for (MigrationRecord& record : finished_)
+    if (!said.vm_uuid.empty() && record.vm_uuid == said.vm_uuid) ours.push_back({nullptr, &record});
+  for (Open& open : open_)
+    if (!said.vm_uuid.empty() && !open.record.vm_uuid.empty()
+            ? open.record.vm_uuid == said.vm_uuid
+            : share_a_nic(message.interface_ids, open.interface_ids))
+      ours.push_back({&open, nullptr});
+  const auto half = [this](const Found& found) -> const MigrationHalf& {
+    const MigrationRecord& record = found.open != nullptr ? found.open->record : *found.finished;
+    return record.source.host == options_.host ? record.source : record.destination;
+  };
+  std::ranges::stable_sort(
+      ours, [&](const auto& a, const auto& b) { return half(a).began > half(b).began; });
+
+  const auto offset = offsets_.find(host);
+  const Time ahead = offset != offsets_.end() ? offset->second : 0;  // Their clock less ours.
+  const MigrationHalf& theirs = message.from_source ? said.source : said.destination;
+  const Time they_began = theirs.began.value_or(0) - ahead;
+  for (const Found& found : ours) {
+    const MigrationRecord& record = found.open != nullptr ? found.open->record : *found.finished;
+    const MigrationHalf& mine = half(found);
+    const bool source = &mine == &record.source;
+    const MigrationHalf& other = source ? record.destination : record.source;
+    const bool lacks = !other.ended && (other.host.empty() || other.host == host);
+    const Time we_began = mine.began.value_or(they_began);
+    const bool meanwhile = std::ranges::any_of(ours, [&](const Found& another) {
+      const auto& began = half(another).began;
+      return began && std::min(they_began, we_began) < *began &&
+             *began < std::max(they_began, we_began);
+    });
+    if (source != message.from_source && lacks && !meanwhile &&
+        (message.from_source ? may_be_one(theirs, mine, ahead) : may_be_one(mine, theirs, -ahead)))
+      return found;
   }
-  return nullptr;
+  return {};
 }
 
 const GuestView* MigrationTracker::view_for(const MigrationMessage& message) const {
@@ -75,7 +127,7 @@ TrackerActions MigrationTracker::peer_up(const std::string& host, Time now) {
   for (const MigrationRecord& record : finished_) {
     const bool source = record.source.host == options_.host;
     const MigrationHalf& other = source ? record.destination : record.source;
-    if (!other.complete && (other.host.empty() || other.host == host))
+    if (!other.ended && (other.host.empty() || other.host == host))
       actions_.push_back(SendMigration{host, {false, source, record, {}}});
   }
   return flush(now);
@@ -96,20 +148,24 @@ void MigrationTracker::clock_offset(const std::string& host, std::optional<Time>
 
 TrackerActions MigrationTracker::message(const std::string& host, const MigrationMessage& message,
                                          Time now) {
-  // What is finished stays what it was, though the same guest goes the same way again meanwhile.
-  const bool finished = std::ranges::any_of(
-      finished_, [&](const MigrationRecord& r) { return r.id == message.record.id; });
-  Open* open = finished ? nullptr : find_for(message);
-  if (open == nullptr && !take_late(host, message)) {
+  const Found found = find_for(host, message);
+  if (found.finished != nullptr) {
+    take_late(*found.finished, host, message);
+    return flush(now);
+  }
+  Open* open = found.open;
+  if (open == nullptr) {
     const GuestView* view = view_for(message);
     // The destination asks who has the guest; or a source tells of one that has just come here.
     const bool begins =
         view != nullptr &&
-        (message.from_source ? !message.record.source.complete && (view->incoming || !view->state)
-                             : !message.record.destination.complete && !view->incoming);
+        (message.from_source ? !message.record.source.ended && (view->incoming || !view->state)
+                             : !message.record.destination.ended && !view->incoming);
     if (begins) open = begin(view->key(), !message.from_source, now);
-    if (open != nullptr) open->record.id = message.record.id;
-    if (open == nullptr) ++counters_.ignored;
+    if (open == nullptr)
+      ++counters_.ignored;
+    else
+      open->record.id = message.record.id;
   }
   if (open != nullptr) {
     take(*open, host, message, now);
@@ -121,14 +177,11 @@ TrackerActions MigrationTracker::message(const std::string& host, const Migratio
 void MigrationTracker::take(Open& open, const std::string& host, const MigrationMessage& message,
                             Time now) {
   const MigrationRecord& said = message.record;
-  MigrationHalf half = message.from_source ? said.source : said.destination;
-  half.host = host;
-  cap(half.notes, options_.notes);
-  if (half.complete || !open.other().complete) open.other() = std::move(half);
+  MigrationHalf half = half_of(message, host, options_.notes);
+  if (half.ended || !open.other().ended) open.other() = std::move(half);
   if (said.state != MigrationState::running) open.theirs = said.state;
   if (open.record.vm_name.empty()) open.record.vm_name = said.vm_name;
-  if (rank(said.handover.state) > rank(open.record.handover.state))
-    open.record.handover = said.handover;
+  if (tells_more(open.record.handover, said.handover)) open.record.handover = said.handover;
   if (said.id < open.record.id) {
     if (open.replaces.empty() && !open.tentative) open.replaces = open.record.id;
     open.record.id = said.id;
@@ -136,12 +189,9 @@ void MigrationTracker::take(Open& open, const std::string& host, const Migration
   } else if (said.id != open.record.id) {
     open.tell = true;  // They take ours.
   }
-  const auto offset = offsets_.find(host);
-  if (open.source && said.clock_offset)
-    open.record.clock_offset = said.clock_offset;
-  else if (offset != offsets_.end())
-    open.record.clock_offset = open.source ? -offset->second : offset->second;
-  if (open.tentative) open.tell = true;
+  compare_clocks(open.record, host, said);
+  const MigrationHalf& ours = open.source ? said.source : said.destination;
+  if (open.tentative || (open.completed && !ours.ended)) open.tell = true;
   open.tentative = false;
   open.changed = true;
   if (open.completed) return;
@@ -151,44 +201,43 @@ void MigrationTracker::take(Open& open, const std::string& host, const Migration
   if (open.source) hand_over(open);
 }
 
-/// A half of a record that was finished without it. False: of none.
-bool MigrationTracker::take_late(const std::string& host, const MigrationMessage& message) {
-  const bool by_id = std::ranges::any_of(
-      finished_, [&](const MigrationRecord& r) { return r.id == message.record.id; });
-  for (auto it = finished_.rbegin(); it != finished_.rend(); ++it) {
-    MigrationRecord& record = *it;
-    MigrationHalf& mine = message.from_source ? record.destination : record.source;
-    MigrationHalf& theirs = message.from_source ? record.source : record.destination;
-    if (mine.host != options_.host) continue;
-    // Told while the two agents did not hear each other, it has two ids.
-    const bool same_guest = !by_id && !record.vm_uuid.empty() &&
-                            record.vm_uuid == message.record.vm_uuid && !theirs.complete &&
-                            (theirs.host.empty() || theirs.host == host) && !message.asks;
-    if (record.id != message.record.id && !same_guest) continue;
-    std::string replaces;
-    if (message.record.id < record.id) replaces = std::exchange(record.id, message.record.id);
-    const MigrationHalf& said =
-        message.from_source ? message.record.source : message.record.destination;
-    const bool more_handover = rank(message.record.handover.state) > rank(record.handover.state);
-    if (more_handover) record.handover = message.record.handover;
-    if (!theirs.complete) {
-      theirs = said;
-      theirs.host = host;
-      cap(theirs.notes, options_.notes);
-      record.state = together(record.state, message.record.state);
-      if (theirs.complete)
-        std::erase_if(mine.notes, [](const auto& n) { return n.ends_with(kHalfUnknown); });
-    } else if (!more_handover) {
-      return true;
-    }
-    actions_.push_back(RecordChanged{record, std::move(replaces)});
-    const MigrationHalf& known =
-        message.from_source ? message.record.destination : message.record.source;
-    if (!known.complete)
-      actions_.push_back(SendMigration{host, {false, !message.from_source, record, {}}});
-    return true;
+/// Both records say what the destination estimates; what this host does, until that is told.
+void MigrationTracker::compare_clocks(MigrationRecord& record, const std::string& host,
+                                      const MigrationRecord& said) const {
+  const bool source = record.source.host == options_.host;
+  const auto offset = offsets_.find(host);
+  if (source && said.clock_offset)
+    record.clock_offset = said.clock_offset;
+  else if (offset != offsets_.end())
+    record.clock_offset = source ? -offset->second : offset->second;
+}
+
+/// A half of a record that is finished: it was without it, or the other agent lacks ours.
+void MigrationTracker::take_late(MigrationRecord& record, const std::string& host,
+                                 const MigrationMessage& message) {
+  const MigrationRecord& said = message.record;
+  MigrationHalf& mine = message.from_source ? record.destination : record.source;
+  MigrationHalf& theirs = message.from_source ? record.source : record.destination;
+  if (mine.host != options_.host) {
+    ++counters_.ignored;
+    return;
   }
-  return false;
+  std::string replaces;
+  if (said.id < record.id) replaces = std::exchange(record.id, said.id);
+  const bool more_handover = tells_more(record.handover, said.handover);
+  if (more_handover) record.handover = said.handover;
+  if (!theirs.ended) {
+    theirs = half_of(message, host, options_.notes);
+    compare_clocks(record, host, said);
+    record.state = together(record.state, said.state);
+    if (theirs.ended) std::erase_if(mine.notes, misses_a_half);
+    actions_.push_back(RecordChanged{record, std::move(replaces)});
+  } else if (more_handover) {
+    actions_.push_back(RecordChanged{record, {}});
+  }
+  const MigrationHalf& known = message.from_source ? said.destination : said.source;
+  if (!known.ended || said.id != record.id)
+    actions_.push_back(SendMigration{host, {false, !message.from_source, record, {}}});
 }
 
 TrackerActions MigrationTracker::handed_over(const std::string& id, const HandoverResult& result,
@@ -227,7 +276,7 @@ void MigrationTracker::send(const Open& open) {
 
 bool MigrationTracker::awaits_other_half(Open& open, Time now) {
   const MigrationHalf& other = open.other();
-  if (other.complete) return false;
+  if (other.ended) return false;
   const std::string who =
       other.host.empty() ? std::string("the other host") : "the agent on " + other.host;
   if (options_.peers.empty()) {

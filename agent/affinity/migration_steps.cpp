@@ -75,7 +75,8 @@ void MigrationTracker::look_destination(Open& open, const GuestView& view, Time 
     half.mirror_active.reset();  // Another NIC of it has come.
   }
   if (open.passed || open.outcome || !open.coming || view.ports == 0) return;
-  const bool runs = view.state == GuestState::running;
+  // Leaving: it came, and goes on already.
+  const bool runs = view.state == GuestState::running || view.state == GuestState::leaving;
   if (runs || view.state == GuestState::suspended) {
     note(open, runs ? "when the guest resumed on " + options_.host + " was not seen"
                     : "the guest came to " + options_.host + " suspended");
@@ -124,6 +125,15 @@ void MigrationTracker::event_source(Open& open, const GuestEvent& event) {
       open.left = true;
       conclude(open, MigrationState::done, event.time);
       break;
+    case Kind::not_leaving: {
+      // Its end was not told; or this agent was down, and it has come back since.
+      const auto view = views_.find(open.guest);
+      const bool is_here = view != views_.end() && (view->second.state == GuestState::running ||
+                                                    view->second.state == GuestState::suspended);
+      const bool went = open.theirs == MigrationState::done;
+      if (is_here) conclude(open, went ? open.theirs : MigrationState::aborted, event.time);
+      break;
+    }
     case Kind::stopped:
       note(open, "the guest ended on " + options_.host + " at " + time_of_day(event.time) +
                      (event.detail.empty() ? "" : ": " + event.detail));
@@ -266,6 +276,11 @@ bool MigrationTracker::has_nothing_more(const Open& open, Time now) const {
 void MigrationTracker::step(Open& open, Time now) {
   if (open.completed) return;
   if (!open.outcome) decide_without_events(open, now);
+  if (open.source && !open.outcome && options_.hypervisor && views_.contains(open.guest) &&
+      now >= open.next_ask) {
+    actions_.push_back(AskLeaving{open.guest});
+    open.next_ask = now + options_.ask_every;
+  }
   const bool left =
       open.source ? open.verdict == MigrationState::done : open.verdict == MigrationState::aborted;
   // The engine is read to the end before it lets go.
@@ -284,7 +299,8 @@ void MigrationTracker::complete(Open& open, Time now) {
   const std::string& host = options_.host;
   open.completed = now;
   if (!open.tentative && !open.record.vm_uuid.empty()) completed_[open.record.vm_uuid] = now;
-  half.complete = open.changed = open.tell = true;
+  half.ended = now;
+  open.changed = open.tell = true;
   if (no_hypervisor_)
     note(open, "libvirt on " + host + " is not reachable since " + time_of_day(*no_hypervisor_));
   if (no_switches_)

@@ -48,7 +48,9 @@ MigrationTracker::Open* MigrationTracker::begin(const std::string& guest, bool s
   open.record.id = guest + "@" + format_time(now);
   if (!guest.starts_with(kNicPrefix)) open.record.vm_uuid = guest;
   open.half().host = options_.host;
+  open.half().began = now;
   open.began = open.next_read = now;
+  open.next_ask = now + options_.ask_every;  // The hypervisor may be about to begin.
   if (const auto view = views_.find(guest); view != views_.end()) look(open, view->second, now);
   return &open;
 }
@@ -111,7 +113,7 @@ TrackerActions MigrationTracker::restore(std::vector<MigrationRecord> records, T
     open.passed = source ? std::nullopt : open.record.destination.resumed;
     if (open.passed) conclude(open, MigrationState::done, now);
     open.handed = open.record.handover.state != HandoverResult::State::none;
-    if (const MigrationHalf& half = open.half(); half.complete) {
+    if (const MigrationHalf& half = open.half(); half.ended) {
       const bool went = source ? !half.resumed : half.resumed.has_value();
       open.verdict = went ? MigrationState::done : MigrationState::aborted;
       open.outcome = open.completed = now;
@@ -126,8 +128,14 @@ TrackerActions MigrationTracker::restore(std::vector<MigrationRecord> records, T
 
 TrackerActions MigrationTracker::ready(Time now) {
   ready_ = true;
-  for (Open& open : open_)
-    if (open.restored && !open.completed && !views_.contains(open.guest)) look(open, {}, now);
+  for (Open& open : open_) {
+    if (!open.restored || open.completed || views_.contains(open.guest)) continue;
+    look(open, {}, now);
+    // Nobody will tell what became of it: it did not come, or has gone on.
+    if (!open.source && !open.outcome)
+      conclude(open, open.theirs == MigrationState::done ? open.theirs : MigrationState::aborted,
+               now);
+  }
   return flush(now);
 }
 
@@ -196,7 +204,7 @@ TrackerActions MigrationTracker::event(const GuestEvent& event) {
       break;
   }
   if (source == nullptr && destination == nullptr && event.kind != Kind::changed &&
-      event.kind != Kind::started)
+      event.kind != Kind::started && event.kind != Kind::not_leaving)
     ++counters_.ignored;
   // The pointers of before may be of records that were completed by the beginning of another.
   if (source != nullptr && !source->completed) event_source(*source, event);

@@ -40,6 +40,7 @@ struct TrackerOptions {
   bool hypervisor = false;                        ///< Somebody tells GuestEvents.
   std::size_t open = 64, kept = 256, notes = 16;  ///< Records; notes of a half.
   Time read_every = 250 * kMillisecond;           ///< Counters, while the guest is copied.
+  Time ask_every = kSecond;          ///< Whether the guest is still being migrated from here.
   Time settle = 300 * kMillisecond;  ///< After the suspension the last counters are read.
   /// After the resumption the last counters are read. A guest that goes on before can't be counted.
   Time run_in = 250 * kMillisecond;
@@ -58,6 +59,10 @@ struct SendMigration {
 /// Read the guest's counters now, engine first, then its ports, and tell them with `counters`.
 struct ReadCounters {
   std::string guest;  ///< GuestView::key()
+};
+/// Ask the hypervisor whether the guest is being migrated from here (Libvirt::ask_leaving).
+struct AskLeaving {
+  std::string guest;
 };
 /// Engine::restart_first_out of the guest's NICs: frames of it were seen before it ran here.
 struct RestartFirstFrame {
@@ -82,8 +87,8 @@ struct RecordChanged {
 struct RecordFinished {
   MigrationRecord record;
 };
-using TrackerAction = std::variant<SendMigration, ReadCounters, RestartFirstFrame, HandOverGuest,
-                                   LetGuestGo, RecordChanged, RecordFinished>;
+using TrackerAction = std::variant<SendMigration, ReadCounters, AskLeaving, RestartFirstFrame,
+                                   HandOverGuest, LetGuestGo, RecordChanged, RecordFinished>;
 using TrackerActions = std::vector<TrackerAction>;
 
 struct TrackerCounters {
@@ -152,7 +157,7 @@ class MigrationTracker {
     bool coming = false;     ///< It was incoming (destination).
     bool had_mirrors = false, left = false, handed = false, let_go = false;
     bool changed = true, tell = true;  ///< To be published; to be told to the other agent.
-    Time began = 0, next_read = 0;
+    Time began = 0, next_read = 0, next_ask = 0;
     std::optional<Time> passed;      ///< The guest runs here (destination).
     std::optional<Time> gone;        ///< Its last port went.
     std::optional<Time> unmirrored;  ///< A mirror that was in place is not.
@@ -168,7 +173,11 @@ class MigrationTracker {
   };
 
   Open* find(const std::string& guest, bool source);
-  Open* find_for(const MigrationMessage& message);
+  struct Found {  ///< At most one of them.
+    Open* open = nullptr;
+    MigrationRecord* finished = nullptr;
+  };
+  Found find_for(const std::string& host, const MigrationMessage& message);
   const GuestView* view_for(const MigrationMessage& message) const;
   Open* begin(const std::string& guest, bool source, Time now);
   void begin_from_view(const GuestView& view, bool appeared, Time now);
@@ -196,7 +205,9 @@ class MigrationTracker {
   const MigrationRecord* latest_of(const std::string& uuid) const;
   bool is_late(const GuestEvent& event) const;
   void take(Open& open, const std::string& host, const MigrationMessage& message, Time now);
-  bool take_late(const std::string& host, const MigrationMessage& message);
+  void compare_clocks(MigrationRecord& record, const std::string& host,
+                      const MigrationRecord& said) const;
+  void take_late(MigrationRecord& record, const std::string& host, const MigrationMessage& message);
   TrackerActions readable(std::optional<Time>& since, bool readable, const std::string& what,
                           Time now);
   MigrationMessage message_of(const Open& open, bool asks) const;

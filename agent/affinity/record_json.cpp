@@ -1,7 +1,6 @@
 #include "agent/affinity/record_json.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace vmirror {
 
@@ -12,17 +11,6 @@ namespace {
 // Sums and differences of any three of these fit a Time.
 constexpr Time kLatest = 4'000'000'000 * kSecond;    ///< 2096.
 constexpr Time kFurthest = 1'000'000'000 * kSecond;  ///< Between two clocks.
-
-constexpr std::array kTimes{
-    std::pair{"port_added", &MigrationHalf::port_added},
-    std::pair{"mirror_active", &MigrationHalf::mirror_active},
-    std::pair{"suspended", &MigrationHalf::suspended},
-    std::pair{"resumed", &MigrationHalf::resumed},
-    std::pair{"first_frame", &MigrationHalf::first_frame},
-    std::pair{"last_frame", &MigrationHalf::last_frame},
-    std::pair{"mirror_removed", &MigrationHalf::mirror_removed},
-    std::pair{"port_removed", &MigrationHalf::port_removed},
-};
 
 template <typename T>
 json::value or_null(const std::optional<T>& value) {
@@ -39,10 +27,9 @@ json::value milliseconds(const std::optional<Time>& time) {
 
 json::object to_json(const MigrationHalf& half) {
   json::object out{{"host", half.host}};
-  for (const auto& [name, time] : kTimes) out[name] = or_null(half.*time);
+  for (const auto& [name, time] : kHalfTimes) out[name] = or_null(half.*time);
   out["mirrored"] = half.mirrored;
   out["postcopy"] = half.postcopy;
-  out["complete"] = half.complete;
   out["port_frames"] = or_null(half.port_frames);
   out["copied_frames"] = or_null(half.copied_frames);
   out["duplicates"] = half.duplicates;
@@ -54,7 +41,7 @@ json::object to_json(const MigrationHalf& half) {
 std::optional<Time> started(const MigrationRecord& record) {
   std::optional<Time> first;
   for (const MigrationHalf* half : {&record.source, &record.destination})
-    for (const auto& [name, time] : kTimes)
+    for (const auto& [name, time] : kHalfTimes)
       if (const auto at = half->*time; at && (!first || *at < *first)) first = at;
   return first;
 }
@@ -138,10 +125,9 @@ Result<MigrationHalf> half_from_json(const json::value& value, const char* where
   MigrationHalf half;
   Members in(value, where);
   in.text("host", half.host);
-  for (const auto& [name, time] : kTimes) in.time(name, half.*time, 0, kLatest);
+  for (const auto& [name, time] : kHalfTimes) in.time(name, half.*time, 0, kLatest);
   in.flag("mirrored", half.mirrored);
   in.flag("postcopy", half.postcopy);
-  in.flag("complete", half.complete);
   in.number("port_frames", half.port_frames);
   in.number("copied_frames", half.copied_frames);
   in.number("duplicates", half.duplicates);

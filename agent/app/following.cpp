@@ -78,6 +78,7 @@ struct Following::State : std::enable_shared_from_this<Following::State> {
   Engine& engine;
   LineSink* const eve;
   Peers* peers = nullptr;
+  Libvirt* libvirt = nullptr;
   MigrationTracker tracker;
   Journal journal;
   bool journalled = false;  ///< The journal could be opened.
@@ -98,6 +99,7 @@ struct Following::State : std::enable_shared_from_this<Following::State> {
 
   void act(const SendMigration& action);
   void act(const ReadCounters& action);
+  void act(const AskLeaving& action);
   void act(const RestartFirstFrame& action);
   void act(const HandOverGuest& action);
   void act(const LetGuestGo& action);
@@ -173,6 +175,10 @@ GuestCounters Following::State::read(const std::string& guest) const {
 void Following::State::act(const ReadCounters& action) {
   const GuestCounters reading = read(action.guest);
   act(tracker.counters(action.guest, reading, wall_clock()));
+}
+
+void Following::State::act(const AskLeaving& action) {
+  if (libvirt != nullptr) libvirt->ask_leaving(action.guest);
 }
 
 void Following::State::act(const RestartFirstFrame& action) {
@@ -323,6 +329,10 @@ Following::~Following() {
 
 void Following::use(Peers& peers) {
   state_->peers = &peers;
+}
+
+void Following::use(Libvirt& libvirt) {
+  state_->libvirt = &libvirt;
 }
 
 PeersHandlers Following::handlers(PeersHandlers also) {

@@ -20,6 +20,7 @@
 #include "agent/app/config.hpp"
 #include "agent/engine/worker.hpp"
 #include "agent/export/sink.hpp"
+#include "agent/libvirt/connection.hpp"
 #include "agent/peers/peers.hpp"
 #include "agent/reconcile/reconciler.hpp"
 
@@ -48,6 +49,8 @@ class Following {
 
   /// The link that messages go out by; until then nobody hears.
   void use(Peers& peers);
+  /// Who is asked whether a guest is being migrated away: Libvirt::ask_leaving; until then nobody.
+  void use(Libvirt& libvirt);
   /// The link's handlers; they may be called by any thread.
   PeersHandlers handlers(PeersHandlers also);
 

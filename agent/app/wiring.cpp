@@ -185,7 +185,7 @@ Result<void> Daemon::State::open_control() {
   };
   control = std::make_unique<Control>(std::move(options), std::move(*driver));
   following = std::make_unique<Following>(io, config, *engine, eve.get());
-  if (config.libvirt)
+  if (config.libvirt) {
     libvirt = Libvirt::start(
         {.uri = config.libvirt->uri,
          .on_guests =
@@ -194,6 +194,8 @@ Result<void> Daemon::State::open_control() {
              [this](const GuestEvent& event) {
                asio::post(io, [this, event] { following->on_guest_event(event); });
              }});
+    following->use(*libvirt);
+  }
   policies = std::make_unique<PolicyStore>(
       io, config.policies, [this](std::vector<Policy> all) { use(std::move(all)); });
   return {};

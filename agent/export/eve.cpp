@@ -189,20 +189,6 @@ void append_frames(Json& json, const FrameCounters& frames) {
   json.close();
 }
 
-/// A migration's steps, in the order in which they come.
-struct Moment {
-  const char* name;
-  std::optional<Time> MigrationHalf::*time;
-};
-constexpr Moment kMoments[] = {{"port_added", &MigrationHalf::port_added},
-                               {"mirror_active", &MigrationHalf::mirror_active},
-                               {"suspended", &MigrationHalf::suspended},
-                               {"resumed", &MigrationHalf::resumed},
-                               {"first_frame", &MigrationHalf::first_frame},
-                               {"last_frame", &MigrationHalf::last_frame},
-                               {"mirror_removed", &MigrationHalf::mirror_removed},
-                               {"port_removed", &MigrationHalf::port_removed}};
-
 /// One host's half. One that nobody told is left out.
 void append_half(Json& json, const char* name, const MigrationHalf& half) {
   if (half.host.empty()) return;
@@ -210,7 +196,7 @@ void append_half(Json& json, const char* name, const MigrationHalf& half) {
   json.field("host", half.host);
   json.field("mirrored", half.mirrored);
   if (half.postcopy) json.field("postcopy", true);
-  for (const Moment& step : kMoments)
+  for (const HalfTime& step : kHalfTimes)
     if (const std::optional<Time>& time = half.*step.time) json.time(step.name, *time);
   if (half.port_frames) json.field("port_frames", *half.port_frames);
   if (half.copied_frames) json.field("copied_frames", *half.copied_frames);
@@ -370,7 +356,7 @@ void append_stats_event(std::string& out, Time now, std::uint64_t uptime_seconds
 void append_migration_event(std::string& out, const MigrationRecord& record) {
   EventHead head;
   for (const MigrationHalf* half : {&record.source, &record.destination})
-    for (const Moment& step : kMoments)
+    for (const HalfTime& step : kHalfTimes)
       head.time = std::max(head.time, (half->*step.time).value_or(0));
   head.vm = record.vm_name;
   Json json = begin_line(out, head, "migration");

@@ -49,6 +49,9 @@ LibvirtStatus Libvirt::status() const {
 void Libvirt::hint(const std::string& uuid) {
   impl_->hint(uuid);
 }
+void Libvirt::ask_leaving(const std::string& uuid) {
+  impl_->ask_leaving(uuid);
+}
 Result<void> Libvirt::migrate(const std::string& uuid, const std::string& destination,
                               const MigrateOptions& options,
                               std::function<void(Result<void>)> done) {
@@ -107,6 +110,14 @@ void Libvirt::Impl::hint(std::string uuid) {
   const Lock lock(mutex_);
   if (!link_ || !is_uuid(uuid)) return;
   want(std::move(uuid));
+}
+
+void Libvirt::Impl::ask_leaving(std::string uuid) {
+  uuid = lower(std::move(uuid));
+  const Lock lock(mutex_);
+  if (!link_ || !is_uuid(uuid)) return;
+  if (asked_.size() < kMaxWaiting) asked_.insert(std::move(uuid));  // Who asks, asks again.
+  for_workers_.notify_one();
 }
 
 Result<void> Libvirt::Impl::migrate(const std::string& uuid, const std::string& destination,

@@ -93,6 +93,11 @@ class Libvirt {
   /// disconnected, or for what is no UUID.
   void hint(const std::string& uuid);
 
+  /// Asks whether the guest is being migrated from here. If it is not, on_event is told
+  /// GuestEvent::Kind::not_leaving, after all events that came before the answer; else nothing.
+  /// Cheap to repeat, as `hint`.
+  void ask_leaving(const std::string& uuid);
+
   /// Asks this host's libvirtd to migrate the guest to the libvirtd at `destination` ("qemu+tcp://
   /// host2/system"), peer to peer (libvirt.org, "Guest migration"): from here to there, and defined
   /// there if it was defined here. Returns at once; `done` is called later, on a thread of its own,

@@ -130,6 +130,8 @@ Transition transition(std::optional<GuestState> before, const DomainEvent& event
               event.event == VIR_DOMAIN_METADATA_TITLE     ? "title"
               : event.event == VIR_DOMAIN_METADATA_ELEMENT ? "metadata"
                                                            : "description"};
+    case DomainEvent::Id::not_leaving:
+      return {Kind::not_leaving, {}, {}, false};
     case DomainEvent::Id::job_completed:
       break;
   }

@@ -23,6 +23,7 @@ struct DomainEvent {
     device_removed,  //
     metadata,        ///< virDomainMetadataType in `event`.
     job_completed,   ///< Its statistics in `text`.
+    not_leaving,     ///< No event: the answer to a question of ours.
   };
   Time time = 0;  ///< When the callback was called.
   std::string uuid, name;

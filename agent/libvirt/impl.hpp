@@ -3,7 +3,8 @@
 //
 // Its thread tells what came in and never waits for libvirtd. A worker takes the most urgent job:
 //
-//   dispose of a lost connection > connect > list all guests > read one: urgent, then the rest
+//   dispose of a lost connection > connect > list all guests > read one: urgent, then the rest >
+//   answer a question
 //
 // A full reading is the list, then a read of each; one that fails in between is begun anew later.
 #pragma once
@@ -26,6 +27,8 @@
 
 namespace vmirror {
 
+inline constexpr std::size_t kMaxWaiting = 4096;  ///< Guests to be read, each for itself; or asked.
+
 class Libvirt::Impl : public std::enable_shared_from_this<Impl> {
  public:
   explicit Impl(LibvirtOptions options);
@@ -35,6 +38,7 @@ class Libvirt::Impl : public std::enable_shared_from_this<Impl> {
   std::shared_ptr<const Guests> guests() const;
   LibvirtStatus status() const;
   void hint(std::string uuid);
+  void ask_leaving(std::string uuid);
   Result<void> migrate(const std::string& uuid, const std::string& destination,
                        const MigrateOptions& options, std::function<void(Result<void>)> done);
 
@@ -57,6 +61,7 @@ class Libvirt::Impl : public std::enable_shared_from_this<Impl> {
   void connect(Lock& lock);
   void list(Lock& lock);
   void read(Lock& lock, std::set<std::string>& from);
+  void answer_leaving(Lock& lock);
   bool take_next(const std::set<std::string>& from, std::string& uuid) const;
   void keep(const std::string& uuid, Result<std::optional<Guest>> answer);
   Clock::time_point next_due() const;
@@ -96,6 +101,7 @@ class Libvirt::Impl : public std::enable_shared_from_this<Impl> {
   bool complete_ = false;  ///< A full reading on this connection has ended.
   bool filling_ = false;   ///< A full reading is on its way; `rest_` or `reading_` hold some of it.
   std::set<std::string> urgent_, rest_, reading_;
+  std::set<std::string> asked_;  ///< By ask_leaving().
 
   // What is known.
   std::map<std::string, std::shared_ptr<const Guest>> known_;

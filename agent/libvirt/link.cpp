@@ -199,4 +199,19 @@ Result<std::optional<Guest>> LibvirtLink::read(const std::string& uuid,
   return std::optional<Guest>(std::move(*guest));
 }
 
+Result<bool> LibvirtLink::is_leaving(const std::string& uuid) const {
+  const auto failed = [&uuid] {
+    return tl::unexpected(last_error("guest " + uuid, Error::Kind::unreachable));
+  };
+  const Domain domain(virDomainLookupByUUIDString(connection_, uuid.c_str()), virDomainFree);
+  if (!domain) return failed();
+  int type = 0, count = 0, operation = VIR_DOMAIN_JOB_OPERATION_UNKNOWN;
+  virTypedParameterPtr values = nullptr;
+  if (virDomainGetJobStats(domain.get(), &type, &values, &count, 0) < 0) return failed();
+  virTypedParamsGetInt(values, count, VIR_DOMAIN_JOB_OPERATION, &operation);
+  virTypedParamsFree(values, count);
+  const bool active = type == VIR_DOMAIN_JOB_BOUNDED || type == VIR_DOMAIN_JOB_UNBOUNDED;
+  return active && operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT;
+}
+
 }  // namespace vmirror

@@ -42,6 +42,9 @@ class LibvirtLink {
   Result<std::optional<Guest>> read(const std::string& uuid,
                                     std::optional<GuestState> before) const;
 
+  /// A migration of the guest from this host is under way.
+  Result<bool> is_leaving(const std::string& uuid) const;
+
  private:
   LibvirtLink(_virConnect* connection, std::shared_ptr<EventLoop> loop);
   void listen(Callbacks callbacks);

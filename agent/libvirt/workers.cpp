@@ -10,7 +10,6 @@ namespace {
 /// An event that a reading overtook is there by then.
 constexpr std::chrono::milliseconds kOvertaken{50};
 constexpr std::chrono::seconds kRetry{1};  ///< After a call that failed on a living connection.
-constexpr std::size_t kMaxWaiting = 4096;  ///< Guests to be read each for itself.
 }  // namespace
 
 // ---- The event loop's thread
@@ -69,6 +68,7 @@ void Libvirt::Impl::lose(const std::string& reason) {
   list_due_.reset();
   urgent_.clear();
   rest_.clear();
+  asked_.clear();
   states_.clear();
   filling_ = complete_ = false;
   changed_ = true;
@@ -127,7 +127,21 @@ bool Libvirt::Impl::do_one(Lock& lock) {
       read(lock, *from);
       return true;
     }
-  return false;
+  if (asked_.empty()) return false;
+  answer_leaving(lock);
+  return true;
+}
+
+/// The answer is told as an event, after those that came before it.
+void Libvirt::Impl::answer_leaving(Lock& lock) {
+  const std::string uuid = std::move(asked_.extract(asked_.begin()).value());
+  const std::shared_ptr<LibvirtLink> link = link_;
+  lock.unlock();
+  const Result<bool> leaving = link->is_leaving(uuid);
+  lock.lock();
+  if (link != link_ || !leaving || *leaving || events_.size() == kMaxLibvirtEvents) return;
+  events_.push_back({wall_clock(), uuid, {}, DomainEvent::Id::not_leaving, 0, 0, {}});
+  for_thread_.notify_one();
 }
 
 void Libvirt::Impl::connect(Lock& lock) {

@@ -45,6 +45,8 @@ const char* to_text(GuestEvent::Kind kind) {
       return "stopped";
     case Kind::iteration:
       return "migration iteration";
+    case Kind::not_leaving:
+      return "no migration from here";
     case Kind::changed:
       break;
   }

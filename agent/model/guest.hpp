@@ -72,6 +72,9 @@ struct GuestEvent {
     stopped,    ///< Shut down, destroyed, crashed; or an incoming migration that failed.
     changed,    ///< Its NICs, name or labels.
     iteration,  ///< Pre-copy goes through the guest's memory once more.
+    /// Nothing happened: asked, the hypervisor says that no migration from here is under way.
+    /// libvirt tells the source of an abort before the switch-over in no other way.
+    not_leaving,
   };
   Time time = 0;  ///< Wall clock of this host, when it was told.
   Kind kind = Kind::changed;

@@ -37,6 +37,7 @@ const char* to_text(HandoverResult::State state);
 /// One host's half: what its agent saw itself, by its own clock. A step that was not seen is none.
 struct MigrationHalf {
   std::string host;
+  std::optional<Time> began;           ///< Its agent first saw something of it.
   std::optional<Time> port_added;      ///< Destination: the guest's first port was there.
   std::optional<Time> mirror_active;   ///< Destination: all its mirrors were read back as in place.
   std::optional<Time> suspended;       ///< Source: its CPUs stopped.
@@ -45,9 +46,9 @@ struct MigrationHalf {
   std::optional<Time> last_frame;      ///< Source: last frame from it.
   std::optional<Time> mirror_removed;  ///< Source: its last mirror is off the switch.
   std::optional<Time> port_removed;    ///< Source: its last port is.
+  std::optional<Time> ended;           ///< Its agent has told all that it will.
   bool mirrored = false;               ///< A policy wanted its NICs here.
   bool postcopy = false;
-  bool complete = false;  ///< Its agent has told all that it will.
   /// Of the guest's frames in this half's share of the migration, from its beginning to the guest's
   /// suspension, or a moment after its resumption: what its ports counted, and how many of these
   /// the engine received (agent/affinity/frame_ledger.hpp says which frames count). None where they
@@ -60,6 +61,23 @@ struct MigrationHalf {
   std::vector<std::string> notes;  ///< What was lost or is not known, in words.
   bool operator==(const MigrationHalf&) const = default;
 };
+
+/// A half's times by the names that the journal, the API and EVE give them, in the order in which
+/// they come.
+struct HalfTime {
+  const char* name;
+  std::optional<Time> MigrationHalf::*time;
+};
+inline constexpr HalfTime kHalfTimes[] = {{"began", &MigrationHalf::began},
+                                          {"port_added", &MigrationHalf::port_added},
+                                          {"mirror_active", &MigrationHalf::mirror_active},
+                                          {"suspended", &MigrationHalf::suspended},
+                                          {"resumed", &MigrationHalf::resumed},
+                                          {"first_frame", &MigrationHalf::first_frame},
+                                          {"last_frame", &MigrationHalf::last_frame},
+                                          {"mirror_removed", &MigrationHalf::mirror_removed},
+                                          {"port_removed", &MigrationHalf::port_removed},
+                                          {"ended", &MigrationHalf::ended}};
 
 struct MigrationRecord {
   /// "UUID@TIME": made by who began it. Where both agents began one, the one that sorts first.

@@ -179,6 +179,20 @@ class Disturbed(MigrateTest):
         self.nothing_missing()
         self.record(self.a, "aborted")
 
+    def test_an_abort_that_only_the_source_can_know_of(self):
+        process = self.start_migration()
+        self.b.kill(self.b.name)  # Its agent: who told the source's, in the test before.
+        self.a.virsh("domjobabort", self.guest.uuid)
+        self.finish(process, ends_well=False)
+        try:
+            self.eventually("an aborted migration", lambda: self.records(self.a) and
+                            self.records(self.a)[-1]["state"] == "aborted", 20)
+        finally:
+            self.b.daemon.start()
+        self.settled(self.a)
+        self.nothing_missing()
+        self.record(self.a, "aborted")
+
     def test_a_destination_that_dies_leaves_the_source_as_it_was(self):
         process = self.start_migration()
         os.kill(self.b.qemu_pid(self.guest), signal.SIGKILL)

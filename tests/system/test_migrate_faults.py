@@ -194,7 +194,9 @@ class Faults(c.ClusterTest):
         """(state, gap, notes) of the records since then, once they have ended."""
         def ended():
             news = [r for r in self.all_records() if r["id"] not in before]
-            return len(news) >= at_least and all(r["state"] != "running" for r in news) and [True, news]
+            if len(news) < at_least or any(r["state"] == "running" for r in news):
+                raise w.Failed(f"there are {news}")
+            return [True, news]
         _, news = self.eventually(f"{at_least} records or more that ended", ended, 40)
         return [(r["state"], r["gap_frames"], r["notes"]) for r in news]
 

@@ -14,7 +14,7 @@ TEST(MigrationMessage, ComesOverAsItWas) {
   message.record.id = "u@1";
   message.record.vm_uuid = "u";
   message.record.destination.host = "hostb";
-  message.record.destination.complete = true;
+  message.record.destination.ended = 9;
   message.record.clock_offset = -5;
   message.interface_ids = {"nic-1", "nic-2"};
   const auto back = parse_migration_message(encode(message));

@@ -151,7 +151,7 @@ TEST_F(TwoHosts, ThereAndBackQuickly) {
     EXPECT_EQ(records[in_order ? 1 : 0].source.host, "hostb");
     for (const MigrationRecord& r : records) {
       EXPECT_EQ(r.state, MigrationState::done);
-      EXPECT_TRUE(r.source.complete && r.destination.complete);
+      EXPECT_TRUE(r.source.ended && r.destination.ended);
       EXPECT_TRUE(r.source.suspended && r.destination.resumed);
     }
   }

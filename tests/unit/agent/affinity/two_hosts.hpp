@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "agent/affinity/migration_tracker.hpp"
+#include "agent/affinity/record_json.hpp"
 
 namespace vmirror {
 
@@ -64,9 +66,11 @@ class TwoHosts : public testing::Test {
 
   void link(bool up) {
     linked_ = up;
-    for (const auto& [one, other] : {std::pair{"hosta", "hostb"}, std::pair{"hostb", "hosta"}}) {
+    const std::pair<const char*, const char*> both[] = {{"hosta", "hostb"}, {"hostb", "hosta"}};
+    for (const auto& [one, other] : both)
+      host(one).tracker->clock_offset(other, up ? std::optional<Time>(0) : std::nullopt);
+    for (const auto& [one, other] : both) {
       MigrationTracker& t = *host(one).tracker;
-      t.clock_offset(other, up ? std::optional<Time>(0) : std::nullopt);
       act(host(one), up ? t.peer_up(other, now_) : t.peer_down(other, now_));
     }
   }
@@ -97,6 +101,9 @@ class TwoHosts : public testing::Test {
         at.journal.push_back(changed->record);
       } else if (const auto* over = std::get_if<RecordFinished>(&action)) {
         at.finished.push_back(over->record);
+      } else if (std::get_if<AskLeaving>(&action)) {
+        if (!leaving_.contains(at.name))
+          act(at, at.tracker->event({now_, Kind::not_leaving, kUuid, "", ""}));
       } else if (std::get_if<RestartFirstFrame>(&action)) {
         at.done.push_back("restart first frame");
       } else {
@@ -210,9 +217,16 @@ class TwoHosts : public testing::Test {
 
   Time now_ = kStart;
   bool linked_ = false, hypervisor_ = true, peers_ = true, selected_ = true, doubled_ = false;
+  /// Hosts whose libvirt says that it migrates the guest away, when asked.
+  std::set<std::string> leaving_{"hosta", "hostb"};
   std::map<std::string, Host> hosts_;
   MigrationRecord last_;
 };
+
+/// To be compared where a difference should be readable.
+inline std::string text(const MigrationRecord& record) {
+  return boost::json::serialize(to_json(record));
+}
 
 inline Time ms(const std::optional<Time>& time) {
   return time ? (*time - kStart) / kMillisecond : -1;

@@ -142,6 +142,7 @@ TEST(Events, TheOthersTellADetailAndKeepTheState) {
       {Id::metadata, VIR_DOMAIN_METADATA_TITLE, "", Kind::changed, "title", true},
       {Id::job_completed, 0, "job completed, downtime 215 ms", Kind::changed,
        "job completed, downtime 215 ms", true},
+      {Id::not_leaving, 0, "", Kind::not_leaving, "", false},
   };
   for (const auto& row : table) {
     const Transition next = transition(State::leaving, told(row.id, row.event, 0, row.text));

@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace vmirror {
@@ -110,15 +112,35 @@ TEST(PersistentMap, IsWhatAStdMapIsAfterAnyChanges) {
       ASSERT_EQ(other == map, other_model == model);
       versions.emplace_back(std::move(map), std::move(model));
     }
+    for (const auto& [map, model] : versions)
+      ASSERT_EQ(model_of(map), model) << "a later version's changes went into an earlier one";
   }
+}
+
+/// What is changed in place when nobody shares it must be nobody's: another thread's neither.
+TEST(PersistentMap, CopiesAreReadByOtherThreadsWhileItIsChanged) {
+  Map map;
+  for (int i = 0; i < 1000; i++) map.set(std::to_string(i), 0);
+  std::vector<std::thread> readers;
+  std::atomic<int> torn = 0;
+  for (int round = 1; round <= 200; round++) {
+    readers.emplace_back([copy = map, value = round - 1, &torn] {
+      for (const auto& [key, is] : copy) torn += is != value;
+    });
+    for (int i = 0; i < 1000; i++) map.set(std::to_string(i), round);
+    map.erase("7");
+    map.set("7", round);
+  }
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(torn, 0);
 }
 
 struct Counted {
   int value = 0;
   static inline int compared = 0;
-  bool operator<(const Counted& o) const {
+  auto operator<=>(const Counted& o) const {
     ++compared;
-    return value < o.value;
+    return value <=> o.value;
   }
   bool operator==(const Counted& o) const = default;
 };
