@@ -53,8 +53,12 @@ void add_control(List& list, const ControlSnapshot& control) {
 }
 
 void add_following(List& list, const DaemonView& v) {
-  if (v.libvirt)
+  if (v.libvirt) {
     list.gauge("hypervisor_up", "1 while libvirt answers.", v.libvirt->connected ? 1 : 0);
+    list.count("hook_calls", "Calls of libvirt's hook.", v.hook.calls);
+    list.count("hook_refused", "Guests' starts and comings that were refused.", v.hook.refused);
+    list.count("hook_missed", "Guests that began, and the hook had not called.", v.hook.missed);
+  }
   if (v.peers)
     for (const PeerStatus& peer : v.peers->peers)
       list.gauge("peer_up", "1 while the other host's agent is linked.",

@@ -69,6 +69,24 @@ json::object libvirt_json(const DaemonView& v) {
           {"error", text_or_null(l.error)}};
 }
 
+json::value hook_json(const DaemonView& v) {
+  if (!v.libvirt) return nullptr;
+  const HookStatus& h = v.hook;
+  const auto never = [](Time time) {
+    return time == 0 ? json::value() : json::value(format_time(time));
+  };
+  const bool required = std::ranges::any_of(
+      v.policies.files, [](const auto& file) { return file.policy && file.policy->require; });
+  return {{"calls", h.calls},
+          {"refused", h.refused},
+          {"last_call", never(h.last_call)},
+          {"missed", h.missed},
+          {"error", text_or_null(h.last_missed.empty() || !required
+                                     ? std::string()
+                                     : "guest " + h.last_missed +
+                                           " began without it: see `vmirror hook status`")}};
+}
+
 json::value peers_json(const DaemonView& v) {
   if (!v.peers) return nullptr;
   json::array hosts;
@@ -273,6 +291,7 @@ json::object status_json(const DaemonView& v) {
           {"uptime_seconds", (v.now - v.started) / kSecond},
           {"switch", switch_json(v)},
           {"libvirt", libvirt_json(v)},
+          {"hook", hook_json(v)},
           {"peers", peers_json(v)},
           {"migrations", following_json(v)},
           {"sensor", v.sensor},

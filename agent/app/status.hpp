@@ -9,6 +9,7 @@
 #include "agent/app/config.hpp"
 #include "agent/app/coverage_log.hpp"
 #include "agent/app/following.hpp"
+#include "agent/app/hook_watch.hpp"
 #include "agent/engine/snapshot.hpp"
 #include "agent/export/prometheus.hpp"
 #include "agent/export/sink.hpp"
@@ -31,13 +32,15 @@ struct DaemonView {
   std::optional<LibvirtStatus> libvirt = {};      ///< None: this daemon asks no hypervisor.
   std::optional<PeersStatus> peers = {};          ///< None: this daemon knows no other.
   std::optional<FollowingStatus> following = {};  ///< None: this daemon drives no switch.
-  boost::json::object sensor = {};                ///< SensorFollower::status()
-  std::uint64_t locations_overflow = 0;           ///< LocationTable::overflow()
+  HookStatus hook = {};
+  boost::json::object sensor = {};       ///< SensorFollower::status()
+  std::uint64_t locations_overflow = 0;  ///< LocationTable::overflow()
 };
 
 /// {"host", "uptime_seconds", "switch": {"driver", "version", "state": connected | unreachable |
 /// none, "error", "read_at"}, "libvirt": {"uri", "state": connected | unreachable | none,
-/// "version", "guests", "error"}, "policy_error", "policies", "sessions", "reconcile": {"in_sync",
+/// "version", "guests", "error"}, "hook": null (no libvirt) | {"calls", "refused", "last_call",
+/// "missed", "error"}, "policy_error", "policies", "sessions", "reconcile": {"in_sync",
 /// "rounds", "steps_applied", "drifts", "failures", "error"}, "frames", "inputs", "coverage",
 /// "assets", "flows", "limits", "outputs"}. An error that isn't is null.
 boost::json::object status_json(const DaemonView& view);

@@ -26,6 +26,7 @@
 #include "agent/app/control.hpp"
 #include "agent/app/following.hpp"
 #include "agent/app/guest_book.hpp"
+#include "agent/app/hook_watch.hpp"
 #include "agent/app/inputs.hpp"
 #include "agent/app/policy_store.hpp"
 #include "agent/app/requirements_file.hpp"
@@ -87,7 +88,8 @@ struct Daemon::State {
   std::unique_ptr<Libvirt> libvirt;  ///< Null: this daemon asks no hypervisor.
   LocationTable locations;
   std::unique_ptr<Following> following;  ///< With control.
-  std::unique_ptr<Peers> peers;          ///< Null: this daemon knows no other.
+  HookWatch hook;
+  std::unique_ptr<Peers> peers;  ///< Null: this daemon knows no other.
   std::unique_ptr<SensorFollower> sensor;
   LingeringNics lingering;
   std::shared_ptr<const MirrorIndex> index;  ///< What the engine watches.
@@ -116,6 +118,8 @@ struct Daemon::State {
   auto view(Make make);
   void use(std::vector<Policy> all);
   HookAnswer on_hook(const HookCall& call);
+  HookAnswer hook_answer(const HookCall& call);
+  void on_guest_event(const GuestEvent& event);
   void on_round();
   void on_change(const RoundChanges& changes);
   void watch_nics(const ControlSnapshot& known);
@@ -192,7 +196,7 @@ Result<void> Daemon::State::open_control() {
              [this](std::shared_ptr<const Guests> g) { guests.told(std::move(g), wall_clock()); },
          .on_event =
              [this](const GuestEvent& event) {
-               asio::post(io, [this, event] { following->on_guest_event(event); });
+               asio::post(io, [this, event] { on_guest_event(event); });
              }});
     following->use(*libvirt);
   }
@@ -265,7 +269,7 @@ auto Daemon::State::view(Make make) {
                          libvirt ? std::optional(libvirt->status()) : std::nullopt,
                          peers ? std::optional(peers->status()) : std::nullopt,
                          following ? std::optional(following->status()) : std::nullopt,
-                         sensor->status(wall_clock()), locations.overflow()});
+                         hook.status(), sensor->status(wall_clock()), locations.overflow()});
 }
 
 ApiBackend Daemon::State::backend() {
@@ -337,6 +341,14 @@ void Daemon::State::use(std::vector<Policy> all) {
 }
 
 HookAnswer Daemon::State::on_hook(const HookCall& call) {
+  HookAnswer said = hook_answer(call);
+  hook.called(call, said.kind, wall_clock());
+  if (said.kind == HookAnswer::Kind::refuse)
+    spdlog::warn("guest {} is refused at {}: {}", call.guest, call.operation, said.reason);
+  return said;
+}
+
+HookAnswer Daemon::State::hook_answer(const HookCall& call) {
   if (!control) return {HookAnswer::Kind::unknown, "this daemon drives no switch"};
   const auto guest = parse_domain(call.xml);
   const Time now = wall_clock();
@@ -346,11 +358,14 @@ HookAnswer Daemon::State::on_hook(const HookCall& call) {
   const auto realise = [this](const Desired& d, const Observed& o) {
     return control->realise(d, o);
   };
-  HookAnswer said =
-      answer({*in_force, *known, realise, config.monitor_nic, now}, call.operation, guest);
-  if (said.kind == HookAnswer::Kind::refuse)
-    spdlog::warn("guest {} is refused at {}: {}", call.guest, call.operation, said.reason);
-  return said;
+  return answer({*in_force, *known, realise, config.monitor_nic, now}, call.operation, guest);
+}
+
+void Daemon::State::on_guest_event(const GuestEvent& event) {
+  following->on_guest_event(event);
+  if (hook.happened(event) && in_force && std::ranges::any_of(*in_force, &Policy::require))
+    spdlog::warn("guest {} began without libvirt's hook: what policies require is not refused",
+                 event.name);
 }
 
 /// News of the control side: the log, the engine's mirror index, coverage, evidence.

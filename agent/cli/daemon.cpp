@@ -112,6 +112,8 @@ void print_neighbours(const CommandContext& context, const json::object& status)
   if (text(status, "libvirt.state") != "none")
     context.out << "libvirt " << text(status, "libvirt.uri") << " " << text(status, "libvirt.state")
                 << ", " << text(status, "libvirt.guests") << " guests\n";
+  if (const std::string error = text(status, "hook.error"); error != "-")
+    context.out << "libvirt's hook: " << error << "\n";
   if (const auto* peers = find(status, "peers.hosts"); peers != nullptr && peers->is_array())
     for (const json::value& peer : peers->get_array()) {
       const json::object& p = peer.as_object();

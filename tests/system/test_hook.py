@@ -122,6 +122,11 @@ class Hook(c.ClusterTest):
         self.vmirror_hook(self.b, "remove")
         self.b.kill("libvirtd", signal.SIGTERM)
         self.b.start_libvirtd()
+        self.b.define_and_start(self.other)
+        self.addCleanup(self.cluster.end_guest, self.other)
+        self.eventually("the agent says that the hook was not called", lambda:
+                        self.b.daemon.ask("status")["hook"]["error"] ==
+                        "guest other began without it: see `vmirror hook status`")
         self.assertIn("systemctl reload libvirtd", self.install(self.b))
         self.b.processes["libvirtd"].send_signal(signal.SIGHUP)
         change = lambda xml: xml.replace('bridge="br0"', 'bridge="br7"')  # noqa: E731
@@ -129,6 +134,7 @@ class Hook(c.ClusterTest):
         def refused_by_us():
             return "policy `must`" in self.refused(self.b, self.must, change)
         self.eventually("the hook is called", refused_by_us)
+        self.assertIsNone(self.b.daemon.ask("status")["hook"]["error"])
 
 
 if __name__ == "__main__":

@@ -87,11 +87,15 @@ TEST(Status, TellsOfTheHypervisorTheOtherAgentsAndMigrations) {
   EXPECT_EQ(alone.at("libvirt").at("state"), "none");
   EXPECT_TRUE(alone.at("peers").is_null());
   EXPECT_TRUE(alone.at("migrations").is_null());
+  EXPECT_TRUE(alone.at("hook").is_null());
 
-  const View v;
+  View v;
+  v.folder.files[0].policy->require = true;
   DaemonView view = v.view();
   view.libvirt = LibvirtStatus{};
   view.libvirt->error = "no libvirtd";
+  view.hook.missed = 1;
+  view.hook.last_missed = "dc1";
   view.peers = PeersStatus{};
   view.peers->peers.emplace_back().host = "kvm8";
   view.following = FollowingStatus{};
@@ -100,13 +104,15 @@ TEST(Status, TellsOfTheHypervisorTheOtherAgentsAndMigrations) {
   const auto status = status_json(view);
   EXPECT_EQ(status.at("libvirt").at("state"), "unreachable");
   EXPECT_EQ(status.at("libvirt").at("error"), "no libvirtd");
+  EXPECT_EQ(status.at("hook").at("error"), "guest dc1 began without it: see `vmirror hook status`");
   EXPECT_EQ(status.at("peers").at("hosts").at(0).at("state"), "down");
   EXPECT_EQ(status.at("migrations").at("finished").at("done"), 3);
   EXPECT_EQ(status.at("migrations").at("finished").at("lost"), 0);
   const std::string text = prometheus_text(metrics(view));
   for (const char* line :
        {"vmirror_migrations_total{state=\"done\"} 3\n", "vmirror_migration_gap_frames_total 2\n",
-        "vmirror_hypervisor_up 0\n", "vmirror_peer_up{host=\"kvm8\"} 0\n"})
+        "vmirror_hook_missed_total 1\n", "vmirror_hypervisor_up 0\n",
+        "vmirror_peer_up{host=\"kvm8\"} 0\n"})
     EXPECT_NE(text.find(line), std::string::npos) << line;
 }
 

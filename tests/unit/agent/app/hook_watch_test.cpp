@@ -1,0 +1,52 @@
+// When libvirt's hook counts as missed.
+#include "agent/app/hook_watch.hpp"
+
+#include <gtest/gtest.h>
+
+namespace vmirror {
+namespace {
+
+using Kind = GuestEvent::Kind;
+
+TEST(HookWatch, AGuestThatBeginsShouldHaveBeenAnnounced) {
+  HookWatch watch;
+  const auto happens = [&](Kind kind, const char* name, Time seconds) {
+    return watch.happened({seconds * kSecond, kind, "u", name, ""});
+  };
+  const auto calls = [&](const char* operation, const char* name, Time seconds) {
+    watch.called({operation, name, ""}, HookAnswer::Kind::go_on, seconds * kSecond);
+  };
+  calls("prepare", "dc1", 1);
+  EXPECT_FALSE(happens(Kind::started, "dc1", 2));
+  calls("migrate", "dc2", 3);
+  EXPECT_FALSE(happens(Kind::incoming, "dc2", 4));
+  EXPECT_FALSE(happens(Kind::resumed_arrived, "dc9", 4)) << "it began before";
+  EXPECT_EQ(watch.status().missed, 0U);
+
+  EXPECT_TRUE(happens(Kind::started, "dc3", 5));
+  EXPECT_FALSE(happens(Kind::incoming, "dc4", 6)) << "said already";
+  EXPECT_EQ(watch.status().missed, 2U);
+  EXPECT_EQ(watch.status().last_missed, "dc4");
+
+  calls("prepare", "dc5", 7);
+  EXPECT_EQ(watch.status().last_missed, "") << "it works again";
+  EXPECT_TRUE(happens(Kind::started, "dc3", 8));
+  calls("release", "dc1", 9);
+  EXPECT_TRUE(happens(Kind::started, "dc1", 10)) << "what was announced then has ended";
+  EXPECT_TRUE(!happens(Kind::started, "dc5", 7 + 601)) << "said already";
+  EXPECT_EQ(watch.status().missed, 5U) << "an announcement does not hold for ever";
+  EXPECT_EQ(watch.status().calls, 4U);
+}
+
+TEST(HookWatch, RefusalsAreCountedAndMemoryIsBounded) {
+  HookWatch watch;
+  for (std::size_t i = 0; i <= HookWatch::kMaxRemembered; ++i)
+    watch.called({"prepare", "g" + std::to_string(i), ""}, HookAnswer::Kind::refuse,
+                 static_cast<Time>(i));
+  EXPECT_EQ(watch.status().refused, HookWatch::kMaxRemembered + 1);
+  EXPECT_TRUE(watch.happened({1, Kind::started, "u", "g0", ""})) << "the earliest is forgotten";
+  EXPECT_FALSE(watch.happened({1, Kind::started, "u", "g1", ""}));
+}
+
+}  // namespace
+}  // namespace vmirror
