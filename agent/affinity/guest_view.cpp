@@ -1,8 +1,6 @@
 #include "agent/affinity/guest_view.hpp"
 
 #include <algorithm>
-#include <map>
-#include <utility>
 
 namespace vmirror {
 
@@ -50,30 +48,6 @@ GuestView view_of(std::span<const Location> at, std::span<const SessionStatus> s
   if (!view.in_place) view.in_place_since = 0;
   view.countable = view.ports > 0 && counted == view.ports;
   return view;
-}
-
-std::vector<GuestView> views(std::span<const Location> at, std::span<const SessionStatus> sessions,
-                             const Guests* guests) {
-  std::map<std::string, std::pair<Locations, std::vector<SessionStatus>>> by_key;
-  std::map<std::pair<std::string, std::string>, std::string> key_of_port;
-  for (const Location& nic : at) {
-    const std::string key = guest_key(nic.vm_uuid, nic.interface_id);
-    if (key.empty() || nic.presence == Presence::gone) continue;
-    by_key[key].first.push_back(nic);
-    key_of_port[{nic.switch_name, nic.port}] = key;
-  }
-  for (const SessionStatus& s : sessions)
-    if (const auto it = key_of_port.find({s.switch_name, s.port}); it != key_of_port.end())
-      by_key[it->second].second.push_back(s);
-  std::vector<GuestView> out;
-  for (const auto& [key, of] : by_key) {
-    const Guest* guest = nullptr;
-    if (guests != nullptr)
-      if (const auto it = guests->by_uuid.find(key); it != guests->by_uuid.end())
-        guest = it->second.get();
-    out.push_back(view_of(of.first, of.second, guest));
-  }
-  return out;
 }
 
 }  // namespace vmirror

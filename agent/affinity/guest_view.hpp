@@ -40,9 +40,4 @@ struct GuestView {
 GuestView view_of(std::span<const Location> at, std::span<const SessionStatus> sessions,
                   const Guest* guest);
 
-/// The same of all guests of this host that have a port, by key; those without a key are left out.
-/// For a whole reading: O((locations + sessions) log n).
-std::vector<GuestView> views(std::span<const Location> at, std::span<const SessionStatus> sessions,
-                             const Guests* guests);
-
 }  // namespace vmirror

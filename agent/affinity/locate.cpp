@@ -35,22 +35,12 @@ GuestPorts::Changes GuestPorts::update(std::shared_ptr<const Guests> guests) {
   };
 
   static const Guests kNone;
-  const auto& before = (guests_ ? *guests_ : kNone).by_uuid;
-  const auto& after = (guests ? *guests : kNone).by_uuid;
-  auto old = before.begin();
-  auto now = after.begin();
-  while (old != before.end() || now != after.end()) {
-    const bool went = now == after.end() || (old != before.end() && old->first < now->first);
-    const bool came = old == before.end() || (now != after.end() && now->first < old->first);
-    const std::string& uuid = went ? old->first : now->first;
-    if (went || came || old->second != now->second) {
-      if (!came) forget(old->second.get());
-      if (!went) learn(now->second.get());
-      changes.uuids.push_back(uuid);
-    }
-    if (!came) ++old;
-    if (!went) ++now;
-  }
+  diff((guests_ ? *guests_ : kNone).by_uuid, (guests ? *guests : kNone).by_uuid,
+       [&](const std::string& uuid, const auto* before, const auto* after) {
+         if (before) forget(before->get());
+         if (after) learn(after->get());
+         changes.uuids.push_back(uuid);
+       });
   guests_ = std::move(guests);
   return changes;
 }
@@ -58,8 +48,8 @@ GuestPorts::Changes GuestPorts::update(std::shared_ptr<const Guests> guests) {
 const Guest* GuestPorts::guest_of(const std::string& switch_name, const Port& port) const {
   if (!guests_) return nullptr;
   if (is_uuid(port.vm)) {
-    const auto it = guests_->by_uuid.find(lower(port.vm));
-    return it == guests_->by_uuid.end() ? nullptr : it->second.get();
+    const auto* guest = guests_->by_uuid.get(lower(port.vm));
+    return guest == nullptr ? nullptr : guest->get();
   }
   const auto [first, last] = by_device_.equal_range(port.name);
   for (auto it = first; it != last; ++it)

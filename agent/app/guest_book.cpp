@@ -8,8 +8,8 @@ void GuestBook::told(std::shared_ptr<const Guests> guests, Time now) {
   const std::lock_guard lock(mutex_);
   told_ = std::move(guests);
   std::erase_if(announced_, [&](const auto& entry) {
-    const auto it = told_->by_uuid.find(entry.first);
-    if (it != told_->by_uuid.end() && it->second->state != GuestState::off) return true;
+    const auto* known = told_->by_uuid.get(entry.first);
+    if (known != nullptr && (*known)->state != GuestState::off) return true;
     return !told_->error && now - entry.second.at > kAnnouncementHolds;
   });
   tell();
@@ -42,7 +42,7 @@ void GuestBook::announced(const std::string& operation, Guest guest, Time now) {
 /// Of one guest what the hook told goes before what the connection does: it came later.
 void GuestBook::tell() {
   auto all = told_ ? std::make_shared<Guests>(*told_) : std::make_shared<Guests>();
-  for (const auto& [uuid, entry] : announced_) all->by_uuid[uuid] = entry.guest;
+  for (const auto& [uuid, entry] : announced_) all->by_uuid.set(uuid, entry.guest);
   all->revision = ++revision_;
   use_(std::move(all));
 }

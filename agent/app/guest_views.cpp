@@ -60,20 +60,18 @@ std::set<std::string> GuestViews::follow(const RoundChanges& changes) {
 std::set<std::string> GuestViews::follow(std::shared_ptr<const Guests> guests) {
   std::set<std::string> touched;
   const auto before = std::exchange(told_, std::move(guests));
-  const auto of = [](const std::shared_ptr<const Guests>& all, const std::string& key) {
-    if (!all) return std::shared_ptr<const Guest>();
-    const auto it = all->by_uuid.find(key);
-    return it == all->by_uuid.end() ? std::shared_ptr<const Guest>() : it->second;
-  };
-  for (const auto& [key, entry] : guests_)
-    if (of(before, key) != of(told_, key)) touched.insert(key);
+  static const Guests kNone;
+  diff((before ? *before : kNone).by_uuid, (told_ ? *told_ : kNone).by_uuid,
+       [&](const std::string& key, const auto*, const auto*) {
+         if (guests_.contains(key)) touched.insert(key);
+       });
   return touched;
 }
 
 const Guest* GuestViews::guest(const std::string& key) const {
   if (!told_) return nullptr;
-  const auto it = told_->by_uuid.find(key);
-  return it == told_->by_uuid.end() ? nullptr : it->second.get();
+  const auto* guest = told_->by_uuid.get(key);
+  return guest == nullptr ? nullptr : guest->get();
 }
 
 GuestView GuestViews::view(const std::string& key) const {

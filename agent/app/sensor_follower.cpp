@@ -155,10 +155,11 @@ void SensorFollower::decide(bool wanted, const std::vector<std::string>& migrati
     decision_ = "stays: libvirt is not known: " + guests->error->text();
     return;
   }
-  const auto sensor = std::ranges::find_if(guests->by_uuid, [&](const auto& entry) {
+  const auto& known = guests->by_uuid;
+  const auto sensor = std::find_if(known.begin(), known.end(), [&](const auto& entry) {
     return is_sensor(entry.second->name, entry.first);
   });
-  const auto state = sensor == guests->by_uuid.end() ? GuestState::off : sensor->second->state;
+  const auto state = sensor == known.end() ? GuestState::off : sensor->second->state;
   if (state != GuestState::running && state != GuestState::suspended)
     came_.reset();
   else if (!came_)

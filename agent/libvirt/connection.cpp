@@ -166,11 +166,10 @@ void Libvirt::Impl::tell_events(Lock& lock) {
       doubted_.erase(event.uuid);
       states_[event.uuid] = *next.state;
       // What was read before the event must not be told after it.
-      if (const auto known = known_.find(event.uuid);
-          known != known_.end() && known->second->state != *next.state) {
-        Guest guest = *known->second;
+      if (const auto* known = known_.get(event.uuid); known && (*known)->state != *next.state) {
+        Guest guest = **known;
         guest.state = *next.state;
-        known->second = std::make_shared<const Guest>(std::move(guest));
+        known_.set(event.uuid, std::make_shared<const Guest>(std::move(guest)));
         changed_ = true;
       }
     }

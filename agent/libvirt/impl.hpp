@@ -104,10 +104,11 @@ class Libvirt::Impl : public std::enable_shared_from_this<Impl> {
   std::set<std::string> asked_;  ///< By ask_leaving().
 
   // What is known.
-  std::map<std::string, std::shared_ptr<const Guest>> known_;
+  PersistentMap<std::string, std::shared_ptr<const Guest>> known_;
   std::map<std::string, GuestState> states_;  ///< As the events have it: transition()'s `before`.
-  std::set<std::string> doubted_;             ///< Read once with a state that no event told.
-  std::map<std::string, Error> unread_;       ///< Guests that could not be read.
+  /// Read once with a state that no event told: when to read them again.
+  std::map<std::string, Clock::time_point> doubted_;
+  std::map<std::string, Error> unread_;  ///< Guests that could not be read.
   std::shared_ptr<const Guests> told_;
   LibvirtStatus status_;
 

@@ -70,6 +70,7 @@ void Libvirt::Impl::lose(const std::string& reason) {
   rest_.clear();
   asked_.clear();
   states_.clear();
+  doubted_.clear();
   filling_ = complete_ = false;
   changed_ = true;
   for_thread_.notify_one();
@@ -99,6 +100,9 @@ Libvirt::Impl::Clock::time_point Libvirt::Impl::next_due() const {
   Clock::time_point due = Clock::now() + std::chrono::hours(1);
   if (!link_ && !connecting_) due = std::min(due, connect_due_);
   if (link_ && list_due_ && !listing_) due = std::min(due, *list_due_);
+  if (link_)
+    for (const auto& [uuid, at] : doubted_)
+      if (!reading_.contains(uuid)) due = std::min(due, at);
   return due;
 }
 
@@ -121,6 +125,8 @@ bool Libvirt::Impl::do_one(Lock& lock) {
     list(lock);
     return true;
   }
+  for (const auto& [uuid, at] : doubted_)
+    if (at <= now && !reading_.contains(uuid)) urgent_.insert(uuid);
   std::string unused;
   for (std::set<std::string>* const from : {&urgent_, &rest_})
     if (take_next(*from, unused)) {
@@ -256,6 +262,7 @@ void Libvirt::Impl::read(Lock& lock, std::set<std::string>& from) {
 void Libvirt::Impl::keep(const std::string& uuid, Result<std::optional<Guest>> answer) {
   if (!answer) {
     // Unknown is not gone: what was known stays.
+    doubted_.erase(uuid);
     if (answer.error().kind == Error::Kind::unreachable) doubt(kRetry);
     unread_.insert_or_assign(uuid, std::move(answer.error()));
     return;
@@ -264,20 +271,20 @@ void Libvirt::Impl::keep(const std::string& uuid, Result<std::optional<Guest>> a
   if (!*answer) {
     known_.erase(uuid);
     states_.erase(uuid);
+    doubted_.erase(uuid);
     return;
   }
   Guest& guest = **answer;
   // A reading may overtake the event that explains it: it is believed when it says so twice.
   const GuestState told = states_.emplace(uuid, guest.state).first->second;
-  if (told == guest.state || doubted_.erase(uuid) > 0) {
-    doubted_.erase(uuid);
-  } else {
-    doubted_.insert(uuid);
+  const Clock::time_point now = Clock::now();
+  if (told != guest.state && doubted_.try_emplace(uuid, now + kOvertaken).first->second > now)
     guest.state = told;
-    doubt(kOvertaken);
-  }
-  const auto [at, fresh] = known_.try_emplace(uuid);
-  if (fresh || *at->second != guest) at->second = std::make_shared<const Guest>(std::move(guest));
+  else
+    doubted_.erase(uuid);
+  const auto* before = known_.get(uuid);
+  if (before == nullptr || **before != guest)
+    known_.set(uuid, std::make_shared<const Guest>(std::move(guest)));
 }
 
 }  // namespace vmirror

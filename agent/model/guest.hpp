@@ -11,6 +11,7 @@
 
 #include "plugin/base/address.hpp"
 #include "plugin/base/clock.hpp"
+#include "plugin/base/persistent_map.hpp"
 #include "plugin/base/result.hpp"
 
 namespace vmirror {
@@ -46,10 +47,10 @@ struct Guest {
 };
 
 /// All guests of this host as one reading shows them. Never changed once made: a guest that did not
-/// change is the same object in the next one.
+/// change is the same object in the next one, and what two have in common is shared.
 struct Guests {
   std::uint64_t revision = 0;  ///< Grows with each change.
-  std::map<std::string, std::shared_ptr<const Guest>> by_uuid;
+  PersistentMap<std::string, std::shared_ptr<const Guest>> by_uuid;
   /// Why what is here may be stale; none: it is up to date. Unknown is not empty.
   std::optional<Error> error;
 };

@@ -70,25 +70,5 @@ TEST(GuestView, PortsAndMirrors) {
   }
 }
 
-TEST(GuestView, OfAllGuests) {
-  Guests guests;
-  auto guest = std::make_shared<Guest>();
-  guest->uuid = kUuid;
-  guest->name = "dc1";
-  guest->state = GuestState::running;
-  guests.by_uuid[kUuid] = guest;
-  const std::vector<Location> at{nic("vnet0", kUuid, Presence::active),
-                                 nic("vnet1", kUuid, Presence::active),
-                                 nic("vnet2", "", Presence::active)};
-  const std::vector<SessionStatus> sessions{session("vnet1", true), session("eth9", true)};
-  const auto all = views(at, sessions, &guests);
-  ASSERT_EQ(all.size(), 2U);
-  EXPECT_EQ(all[0].name, "dc1");
-  EXPECT_EQ(all[0].state, GuestState::running);
-  EXPECT_EQ(all[0].ports, 2U);
-  EXPECT_EQ(all[0].mirrors, 1U);
-  EXPECT_EQ(all[1].key(), "nic nic-vnet2");
-}
-
 }  // namespace
 }  // namespace vmirror

@@ -77,7 +77,7 @@ GuestNic nic(const char* mac, const char* device, const char* interface_id, cons
 
 std::shared_ptr<const Guests> guests(std::vector<std::shared_ptr<const Guest>> all) {
   auto out = std::make_shared<Guests>();
-  for (auto& one : all) out->by_uuid[one->uuid] = one;
+  for (auto& one : all) out->by_uuid.set(one->uuid, one);
   return out;
 }
 

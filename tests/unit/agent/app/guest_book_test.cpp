@@ -19,7 +19,7 @@ Guest guest(const char* uuid, GuestState state = GuestState::off) {
 std::shared_ptr<const Guests> guests(const std::vector<Guest>& all,
                                      std::optional<Error> error = {}) {
   auto out = std::make_shared<Guests>();
-  for (const Guest& g : all) out->by_uuid[g.uuid] = std::make_shared<const Guest>(g);
+  for (const Guest& g : all) out->by_uuid.set(g.uuid, std::make_shared<const Guest>(g));
   out->error = std::move(error);
   return out;
 }

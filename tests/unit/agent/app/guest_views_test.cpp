@@ -101,7 +101,7 @@ TEST(GuestViews, TheHypervisorsWordTouchesOnlyGuestsWithPortsHere) {
       guest->uuid = uuid;
       guest->name = "dc1";
       guest->state = state;
-      guests->by_uuid[uuid] = guest;
+      guests->by_uuid.set(uuid, guest);
     }
     return guests;
   };
