@@ -6,8 +6,8 @@
 namespace vmirror {
 namespace {
 
-template <typename Key, typename Value>
-const Value* find(const std::map<Key, Value>& map, const Key& key) {
+template <typename Map>
+const typename Map::mapped_type* find(const Map& map, const typename Map::key_type& key) {
   const auto it = map.find(key);
   return it == map.end() ? nullptr : &it->second;
 }
@@ -35,8 +35,8 @@ void Ledger::set_evidence(Evidence evidence) {
   std::ranges::set_symmetric_difference(evidence.received, evidence_.received,
                                         std::back_inserter(changed));
   for (const auto& [mac, count] : changed)
-    for (auto it = nics_.lower_bound({mac, {}}); it != nics_.end() && it->first.first == mac; ++it)
-      touched_.insert(it->first.second);
+    if (const auto* of_sessions = find(nics_, mac))
+      for (const auto& [name, nic] : *of_sessions) touched_.insert(name);
   evidence_ = std::move(evidence);
 }
 
@@ -158,7 +158,9 @@ void Ledger::index_session(const std::string& name, const Realiser& realiser,
   std::set<Mac> changed;
   if (const auto it = mac_of_.find(name); it != mac_of_.end()) {
     changed.insert(it->second);
-    nics_.erase({it->second, name});
+    const auto of_sessions = nics_.find(it->second);
+    of_sessions->second.erase(name);
+    if (of_sessions->second.empty()) nics_.erase(of_sessions);
     mac_of_.erase(it);
   }
   const SessionRequest* s = wished_.get(name);
@@ -167,24 +169,24 @@ void Ledger::index_session(const std::string& name, const Realiser& realiser,
   if (at && at->mac && verdict && !verdict->refused &&
       std::holds_alternative<LocalTarget>(s->target)) {
     const Port* port = switch_of(observed, s->switch_name).ports.get(s->port);
-    nics_[{*at->mac, name}] = {.mac = *at->mac,
-                               .vm = at->vm(),
-                               .port = s->switch_name + "/" + s->port,
-                               .direction = s->direction,
-                               .vlan = port ? port->vlan : std::nullopt,
-                               .session_id = verdict->session_id,
-                               .session = name};
+    nics_[*at->mac][name] = {.mac = *at->mac,
+                             .vm = at->vm(),
+                             .port = s->switch_name + "/" + s->port,
+                             .direction = s->direction,
+                             .vlan = port ? port->vlan : std::nullopt,
+                             .session_id = verdict->session_id,
+                             .session = name};
     mac_of_[name] = *at->mac;
     changed.insert(*at->mac);
   }
   for (const Mac& mac : changed) {
-    const auto first = nics_.lower_bound({mac, {}});
-    const bool any = first != nics_.end() && first->first.first == mac;
+    const auto* of_sessions = find(nics_, mac);
+    const WatchedNic* first = of_sessions ? &of_sessions->begin()->second : nullptr;
     const WatchedNic* is = index_->nics.get(mac);
-    if (any ? is && *is == first->second : !is) continue;
+    if (first ? is && *is == *first : !is) continue;
     auto next = std::make_shared<MirrorIndex>(*index_);
-    if (any)
-      next->nics.set(mac, first->second);
+    if (first)
+      next->nics.set(mac, *first);
     else
       next->nics.erase(mac);
     index_ = std::move(next);
@@ -237,6 +239,7 @@ RoundChanges Ledger::unreadable(const Error& error, Time now) {
   was_unreadable_ = true;
   std::vector<Track> tracks;
   for (const auto& [name, track] : tracks_) tracks.push_back(track);
+  std::ranges::sort(tracks, {}, [](const Track& t) -> const std::string& { return t.status.name; });
   for (Track& track : judge_unreadable(tracks, error, now)) {
     const std::string name = track.status.name;
     put(name, std::move(track), out);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -89,15 +90,15 @@ class Ledger {
 
   Names touched_;                    ///< To be judged at the next update.
   std::set<PortKey> touched_ports_;  ///< Whose location is to be shown anew.
-  std::map<std::string, Track> tracks_;
+  std::unordered_map<std::string, Track> tracks_;
   Names unsettled_;
 
   PersistentMap<std::string, SessionStatus> statuses_;
   PersistentMap<PortKey, LocationStatus> location_statuses_;
   std::map<std::string, std::size_t> local_sessions_;  ///< By output: how many.
   PersistentSet<std::string> local_outputs_;
-  std::map<std::string, Mac> mac_of_;  ///< By session that is in the index.
-  std::map<std::pair<Mac, std::string>, WatchedNic> nics_;
+  std::unordered_map<std::string, Mac> mac_of_;  ///< By session that is in the index.
+  std::unordered_map<Mac, std::map<std::string, WatchedNic>> nics_;  ///< By session; none empty.
   std::shared_ptr<const MirrorIndex> index_ = std::make_shared<const MirrorIndex>();
 };
 

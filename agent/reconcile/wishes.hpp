@@ -7,6 +7,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "agent/model/location.hpp"
@@ -68,9 +69,9 @@ class Wishes {
 
   std::vector<const Policy*> in_force_;  ///< Of policies_, those that decide first.
   LocationMap locations_;
-  std::map<std::string, std::set<PortKey>> of_name_;  ///< By port: on which switches it is.
-  std::map<PortKey, PortWish> ports_;                 ///< Those that are wanted.
-  std::map<std::string, Tally> tallies_;              ///< By policy.
+  std::unordered_map<std::string, std::set<PortKey>> of_name_;  ///< By port: on which switches.
+  std::unordered_map<PortKey, PortWish, PortKeyHash> ports_;    ///< Those that are wanted.
+  std::map<std::string, Tally> tallies_;                        ///< By policy.
   SessionMap sessions_;
   PersistentMap<std::string, Refusal> refused_;
 };

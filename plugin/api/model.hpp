@@ -149,6 +149,14 @@ struct PortKey {
   auto operator<=>(const PortKey&) const = default;
 };
 
+/// As a key where no order is needed.
+struct PortKeyHash {
+  std::size_t operator()(const PortKey& key) const noexcept {
+    const std::hash<std::string> hash;
+    return hash(key.switch_name) * 0x9e3779b97f4a7c15ULL + hash(key.port);
+  }
+};
+
 struct Switch {
   std::string name;
   PersistentMap<std::string, Port> ports;   ///< By name.

@@ -128,9 +128,9 @@ struct Realiser::State {
   std::shared_ptr<const Observed> world = std::make_shared<const Observed>();
   std::string basis;
   Landmarks landmarks;
-  std::map<PortKey, Names> on_port;
+  std::unordered_map<PortKey, Names, PortKeyHash> on_port;
   std::map<std::pair<std::string, Target>, Count> counts;
-  std::map<std::string, Entry> entries;
+  std::unordered_map<std::string, Entry> entries;
   std::map<PortKey, std::size_t> outputs;  ///< Ports that copies go to, and for how many sessions.
   std::set<std::string> our_names;         ///< Of ports that we would make.
   std::map<PortKey, Group> groups;         ///< By switch and mirror.

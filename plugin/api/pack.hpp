@@ -19,6 +19,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "plugin/api/model.hpp"
@@ -51,7 +52,7 @@ using Demand = std::map<std::pair<std::string, Target>, Share>;
 struct Landmarks {
   std::set<PortKey> owned;
   std::set<PortKey> tunnels;  ///< With `remote_ip`, owned or not.
-  std::map<Mac, std::set<PortKey>> by_mac;
+  std::unordered_map<Mac, std::set<PortKey>> by_mac;
 };
 
 /// What a driver makes of them, for one state of the world.

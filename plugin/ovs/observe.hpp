@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <unordered_map>
 
 #include "plugin/api/model.hpp"
 #include "plugin/ovsdb/value.hpp"
@@ -42,8 +43,8 @@ class Observer {
   const std::string owner_;
   std::shared_ptr<const ovsdb::Snapshot> before_, now_;
   Observed out_;
-  std::map<ovsdb::Uuid, ovsdb::Uuid> port_of_interface_;
-  std::map<ovsdb::Uuid, std::string> switch_of_port_;
+  std::unordered_map<ovsdb::Uuid, ovsdb::Uuid, ovsdb::UuidHash> port_of_interface_;
+  std::unordered_map<ovsdb::Uuid, std::string, ovsdb::UuidHash> switch_of_port_;
   std::map<ovsdb::Uuid, Selected> selected_;  ///< By mirror.
 };
 

@@ -32,6 +32,13 @@ struct Uuid {
   std::string text() const;
 };
 
+/// The server's identities are random in all parts.
+struct UuidHash {
+  std::size_t operator()(const Uuid& id) const noexcept {
+    return (std::size_t{id.parts[2]} << 32 | id.parts[0]) ^ id.parts[3];
+  }
+};
+
 using Atom = std::variant<std::int64_t, double, bool, std::string, Uuid>;
 
 /// A set of references, sorted, in one piece: a bridge's has thousands, and is read and compared as
