@@ -1,6 +1,7 @@
 #include "agent/engine/snapshot.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <tuple>
 #include <unordered_map>
@@ -36,15 +37,20 @@ void merge_into(Asset& to, const Asset& from) {
 }
 
 void merge_into(std::vector<NicFrames>& to, const std::vector<NicFrames>& from) {
+  std::vector<NicFrames> out;
+  out.reserve(std::max(to.size(), from.size()));
+  auto at = to.begin();
   for (const NicFrames& nic : from) {
-    const auto at =
-        std::find_if(to.begin(), to.end(), [&](const NicFrames& t) { return t.mac == nic.mac; });
-    if (at == to.end()) {
-      to.push_back(nic);
+    while (at != to.end() && at->mac < nic.mac) out.push_back(std::move(*at++));
+    if (at != to.end() && at->mac == nic.mac) {
+      out.push_back(std::move(*at++));
+      out.back() += nic;
     } else {
-      *at += nic;
+      out.push_back(nic);
     }
   }
+  std::move(at, to.end(), std::back_inserter(out));
+  to = std::move(out);
 }
 
 namespace {

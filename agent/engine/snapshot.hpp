@@ -87,7 +87,7 @@ struct EngineSnapshot {
 /// have is there once.
 void merge_into(Asset& to, const Asset& from);
 
-/// What two workers counted of NICs, by MAC, in `to`.
+/// What two workers counted of NICs, in `to`. Both are in the order of their MACs.
 void merge_into(std::vector<NicFrames>& to, const std::vector<NicFrames>& from);
 
 /// One snapshot of several workers': counters summed, inputs and protocols joined by name, assets
