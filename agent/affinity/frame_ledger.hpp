@@ -40,6 +40,12 @@ struct CopiedFrames {
 struct GuestCounters {
   std::optional<PortCounters> port;    ///< All its ports added up; none: one can't be read.
   std::optional<CopiedFrames> copied;  ///< None: the engine watches no NIC of it (yet, any more).
+  /// The port where its copies for the engine come out; none: it can't be looked at from here.
+  struct Output {
+    bool up = false;
+    std::uint32_t losses = 0;  ///< Of its carrier, so far.
+  };
+  std::optional<Output> output;
 };
 
 class FrameLedger {

@@ -39,6 +39,7 @@ GuestView view_of(std::span<const Location> at, std::span<const SessionStatus> s
   view.in_place = true;
   for (const SessionStatus& s : sessions) {
     if (s.in_place) ++view.mirrors;
+    if (s.in_place && s.target == "local") view.output = s.output;
     if (s.state == SessionState::draining) continue;
     view.wanted = true;
     view.in_place = view.in_place && s.in_place;

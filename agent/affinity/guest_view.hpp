@@ -27,6 +27,7 @@ struct GuestView {
   bool in_place = false;                   ///< All mirrors that are wanted were read back.
   Time in_place_since = 0;                 ///< When the last of them was; 0: not known.
   std::size_t mirrors = 0;                 ///< Of its ports, on the switch.
+  std::string output;  ///< The port where copies for this agent's engine come out; empty: none.
   /// Each frame of each NIC is copied to the engine of this agent: they can be counted.
   bool countable = false;
   bool operator==(const GuestView&) const = default;

@@ -211,6 +211,7 @@ void MigrationTracker::count(Open& open, const GuestCounters& reading, Time now)
     open.ledger.after(reading);
   else if (open.source || !open.passed)
     open.ledger.before(reading);
+  watch_output(open, reading, now);
   if (!reading.copied) return;
   if (open.source) {
     // Later ones are flooded to ports here from the destination.
@@ -229,6 +230,18 @@ void MigrationTracker::count(Open& open, const GuestCounters& reading, Time now)
       open.changed = open.tell = true;
     }
   }
+}
+
+/// A port that lost its carrier between two readings was down for some of the time.
+void MigrationTracker::watch_output(Open& open, const GuestCounters& reading, Time now) {
+  if (!reading.output) return;
+  const bool lost =
+      !reading.output->up || (open.output && open.output->losses != reading.output->losses);
+  if (lost && open.deaf_from == 0) open.deaf_from = open.output ? open.output_read : now;
+  if (lost || (open.deaf_from != 0 && open.deaf_to == 0))
+    open.deaf_to = reading.output->up ? now : 0;
+  open.output = reading.output;
+  open.output_read = now;
 }
 
 // ---- Time
@@ -308,6 +321,17 @@ void MigrationTracker::complete(Open& open, Time now) {
   if (open.unmirrored)
     note(open, "its mirrors on " + host + " were not all in place since " +
                    time_of_day(*open.unmirrored));
+  // Its frames are to be received on the source until it is suspended, on the destination once it
+  // runs.
+  const bool matters = open.source
+                           ? !half.suspended || open.deaf_from < *half.suspended
+                           : open.passed && (open.deaf_to == 0 || open.deaf_to > *open.passed);
+  if (open.deaf_from != 0 && matters)
+    note(open, "the port where its copies come out on " + host + " was down " +
+                   (open.deaf_to == 0 ? "since " + time_of_day(open.deaf_from)
+                                      : "between " + time_of_day(open.deaf_from) + " and " +
+                                            time_of_day(open.deaf_to)) +
+                   ": is the switch's daemon running?");
   if (!half.mirrored)
     return note(open, "no policy selects the guest on " + host + ": it was not mirrored there");
   if (open.source && open.verdict == MigrationState::done && !open.handed &&

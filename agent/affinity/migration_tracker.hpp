@@ -161,8 +161,11 @@ class MigrationTracker {
     std::optional<Time> passed;      ///< The guest runs here (destination).
     std::optional<Time> gone;        ///< Its last port went.
     std::optional<Time> unmirrored;  ///< A mirror that was in place is not.
-    std::optional<Time> outcome;     ///< When the verdict was found.
-    std::optional<Time> completed;   ///< When this half was.
+    std::optional<GuestCounters::Output> output;
+    Time output_read = 0;             ///< When that was.
+    Time deaf_from = 0, deaf_to = 0;  ///< The output was down in between; 0: never; still.
+    std::optional<Time> outcome;      ///< When the verdict was found.
+    std::optional<Time> completed;    ///< When this half was.
     MigrationState verdict = MigrationState::running, theirs = MigrationState::running;
     std::string replaces;
 
@@ -193,6 +196,7 @@ class MigrationTracker {
   void arrived(Open& open, Time now, std::optional<Time> resumed);
   void hand_over(Open& open);
   void count(Open& open, const GuestCounters& reading, Time now);
+  void watch_output(Open& open, const GuestCounters& reading, Time now);
   std::optional<Time> end_begins(const Open& open) const;
   Time end_lasts(const Open& open) const;
   void read(Open& open, Time now);

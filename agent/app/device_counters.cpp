@@ -14,8 +14,14 @@
 namespace vmirror {
 namespace {
 
-/// The answer to RTM_GETLINK, up to IFLA_STATS64 (rtnetlink(7)).
-std::optional<rtnl_link_stats64> link_stats(int socket, unsigned index) {
+/// Copies an attribute's value, as far as it goes.
+template <typename T>
+void get(const rtattr* attribute, T& out) {
+  std::memcpy(&out, RTA_DATA(attribute), std::min<std::size_t>(sizeof out, RTA_PAYLOAD(attribute)));
+}
+
+/// Asks for a link, and reads the answer (rtnetlink(7)).
+std::optional<DeviceReading> read_link(int socket, unsigned index) {
   struct {
     nlmsghdr header;
     ifinfomsg body;
@@ -32,31 +38,37 @@ std::optional<rtnl_link_stats64> link_stats(int socket, unsigned index) {
       header->nlmsg_type != RTM_NEWLINK)
     return {};
   const auto* body = reinterpret_cast<const ifinfomsg*>(NLMSG_DATA(header));
+  DeviceReading out;
+  std::uint8_t carrier = 0;
+  bool counted = false;
   auto left = static_cast<int>(IFLA_PAYLOAD(header));
   for (const rtattr* at = IFLA_RTA(body); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+    if (at->rta_type == IFLA_CARRIER) get(at, carrier);
+    if (at->rta_type == IFLA_CARRIER_DOWN_COUNT) get(at, out.carrier_losses);
     if (at->rta_type != IFLA_STATS64) continue;
     rtnl_link_stats64 stats{};
-    std::memcpy(&stats, RTA_DATA(at), std::min<std::size_t>(sizeof stats, RTA_PAYLOAD(at)));
-    return stats;
+    get(at, stats);
+    counted = true;
+    out.counters = {.out_frames = stats.rx_packets,
+                    .out_bytes = stats.rx_bytes,
+                    .in_frames = stats.tx_packets,
+                    .in_bytes = stats.tx_bytes,
+                    .dropped = stats.rx_dropped + stats.tx_dropped};
   }
-  return {};
+  out.carrier = carrier != 0;
+  return counted ? std::optional(out) : std::nullopt;
 }
 
 }  // namespace
 
-std::optional<PortCounters> device_counters(const std::string& device) {
+std::optional<DeviceReading> read_device(const std::string& device) {
   const unsigned index = ::if_nametoindex(device.c_str());
   if (index == 0) return {};
   const int socket = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   if (socket < 0) return {};
-  const auto stats = link_stats(socket, index);
+  const auto reading = read_link(socket, index);
   ::close(socket);
-  if (!stats) return {};
-  return PortCounters{.out_frames = stats->rx_packets,
-                      .out_bytes = stats->rx_bytes,
-                      .in_frames = stats->tx_packets,
-                      .in_bytes = stats->tx_bytes,
-                      .dropped = stats->rx_dropped + stats->tx_dropped};
+  return reading;
 }
 
 }  // namespace vmirror

@@ -1,7 +1,8 @@
-// A port's counters as this host's kernel has them, at once: a virtual switch writes its own only
-// now and then (Open vSwitch: every 5 s). Not to be had from an appliance VM.
+// A port's counters and carrier as this host's kernel has them, at once: a virtual switch writes
+// its own only now and then (Open vSwitch: every 5 s). Not to be had from an appliance VM.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -9,9 +10,19 @@
 
 namespace vmirror {
 
-/// Of a guest's device (a tap, a veth), in the guest's directions: what the kernel received on it
-/// is what the guest sent. None where there is no such device in this network namespace.
-/// Any thread. Source: rtnetlink(7), RTM_GETLINK; IFLA_STATS64 in linux/if_link.h.
-std::optional<PortCounters> device_counters(const std::string& device);
+struct DeviceReading {
+  /// In the directions of the guest whose device (a tap, a veth) it is: what the kernel received on
+  /// it is what the guest sent.
+  PortCounters counters;
+  /// It has a carrier. The port that Open vSwitch makes as a tap has none while ovs-vswitchd is
+  /// down.
+  bool carrier = false;
+  std::uint32_t carrier_losses = 0;  ///< Since it was made.
+};
+
+/// None where there is no such device in this network namespace. Any thread.
+/// Source: rtnetlink(7), RTM_GETLINK; IFLA_STATS64, IFLA_CARRIER and IFLA_CARRIER_DOWN_COUNT in
+/// linux/if_link.h.
+std::optional<DeviceReading> read_device(const std::string& device);
 
 }  // namespace vmirror

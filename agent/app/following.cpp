@@ -162,11 +162,15 @@ GuestCounters Following::State::read(const std::string& guest) const {
     copied.last_out = std::max(copied.last_out, nic.last_out);
   }
   if (config.monitor_nic || nics.empty()) return out;  // The ports are another machine's.
+  if (const std::string output = views.view(guest).output; !output.empty()) {
+    const auto port = read_device(output);
+    out.output = {port && port->carrier, port ? port->carrier_losses : 0};
+  }
   PortCounters sum;
   for (const Location& nic : nics) {
-    const auto port = device_counters(nic.port);
+    const auto port = read_device(nic.port);
     if (!port) return out;
-    sum += *port;
+    sum += port->counters;
   }
   out.port = sum;
   return out;

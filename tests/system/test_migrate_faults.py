@@ -168,6 +168,8 @@ class Faults(c.ClusterTest):
         if account and account["missing"] and home is self.b:
             self.assertTrue(any(notes or gap != 0 for _, gap, notes in told),
                             f"{account['missing']} frames are missing and no record says so: {what}")
+        for _, gap, notes in told:
+            self.assertTrue(notes or not gap, f"a gap of {gap} frames, and no note says why: {what}")
 
     def clear_what_libvirt_left_elsewhere(self, home):
         for host in (self.a, self.b):

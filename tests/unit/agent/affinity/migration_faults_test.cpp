@@ -323,6 +323,52 @@ TEST_F(TwoHosts, AMirrorThatIsAwayForAWhileIsNoted) {
             Notes{"its mirrors on hosta were not all in place from 08:00:00.3 to 08:00:00.4"});
 }
 
+/// Between two readings: four a second, and at the resumption and a quarter of a second after it.
+TEST_F(TwoHosts, AnOutputThatWasDownIsNotedWhereItMatters) {
+  const struct {
+    const char* what;
+    const char* at;
+    int before, while_suspended, after;  // Losses of its carrier by then; -1: it has none.
+    std::string note;
+  } table[] = {
+      {"never", "hosta", 0, 0, 0, ""},
+      {"for a moment, seen later", "hosta", 1, 1, 1, "between 08:00:00.2 and 08:00:00.5"},
+      {"until it comes back", "hosta", -1, 1, 1, "between 08:00:00.2 and 08:00:01.3"},
+      {"to the end", "hosta", -1, -1, -1, "since 08:00:00.2"},
+      {"when the guest was gone", "hosta", 0, 1, 1, ""},
+      {"before it came", "hostb", 1, 1, 1, ""},
+      {"when it came", "hostb", 0, -1, 1, "between 08:00:01.2 and 08:00:01.6"},
+      {"when it was there", "hostb", 0, 0, 1, "between 08:00:01.3 and 08:00:01.6"},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(std::string(row.at) + ", " + row.what);
+    now_ = kStart;
+    use(true, true);
+    const auto set = [&](int losses) {
+      auto& output = host(row.at).counters.output;
+      output = {losses >= 0, losses >= 0 ? static_cast<std::uint32_t>(losses) : 0};
+    };
+    set(0);
+    runs_on("hosta");
+    comes("hostb");
+    set(row.before);
+    pass(1000);
+    suspends("hosta");
+    set(row.while_suspended);
+    pass(40);
+    resumes("hostb");
+    set(row.after);
+    pass(60);
+    leaves("hosta");
+    pass(3000);
+    const Notes expected =
+        row.note.empty() ? Notes{}
+                         : Notes{std::string("the port where its copies come out on ") + row.at +
+                                 " was down " + row.note + ": is the switch's daemon running?"};
+    EXPECT_EQ(notes("hosta"), expected);
+  }
+}
+
 TEST_F(TwoHosts, AMigrationThatDoesNotEndIsLost) {
   runs_on("hosta");
   comes("hostb");

@@ -22,19 +22,20 @@ void send_to_loopback(int count) {
 }
 
 TEST(DeviceCounters, MoveWithTheTraffic) {
-  const auto before = device_counters("lo");
+  const auto before = read_device("lo");
   ASSERT_TRUE(before);
+  EXPECT_TRUE(before->carrier);
   send_to_loopback(10);
-  const auto after = device_counters("lo");
+  const auto after = read_device("lo");
   ASSERT_TRUE(after);
-  EXPECT_GE(after->out_frames, before->out_frames + 10);
-  EXPECT_GE(after->in_frames, before->in_frames + 10);
-  EXPECT_GE(after->out_bytes, before->out_bytes + 10 * 29);
+  EXPECT_GE(after->counters.out_frames, before->counters.out_frames + 10);
+  EXPECT_GE(after->counters.in_frames, before->counters.in_frames + 10);
+  EXPECT_GE(after->counters.out_bytes, before->counters.out_bytes + 10 * 29);
 }
 
 TEST(DeviceCounters, AreNoneWhereThereIsNoSuchDevice) {
-  EXPECT_FALSE(device_counters("vmr-no-such-dev"));
-  EXPECT_FALSE(device_counters(""));
+  EXPECT_FALSE(read_device("vmr-no-such-dev"));
+  EXPECT_FALSE(read_device(""));
 }
 
 }  // namespace
