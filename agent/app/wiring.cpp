@@ -430,11 +430,7 @@ void Daemon::State::on_tick() {
   if (policies && policies->folder().error) policies->reload();
   if (control) {
     const auto known = control->snapshot();
-    const bool waiting = std::ranges::any_of(known->sessions, [](const auto& entry) {
-      const SessionStatus& s = entry.second;
-      return s.target == "local" && s.state == SessionState::pending && s.in_place;
-    });
-    if (waiting) tell_evidence(engine->nics().nics);
+    if (known->unproven != 0) tell_evidence(engine->nics().nics);
     watch_nics(*known);
     if (in_force) sensor->look(*known, *in_force, following->migrating(), wall_clock());
   }

@@ -23,6 +23,10 @@ bool changes_state(const SessionStatus* before, const SessionStatus* after) {
   return before->state != after->state || before->in_place != after->in_place;
 }
 
+bool is_unproven(const SessionStatus* s) {
+  return s != nullptr && s->target == "local" && s->state == SessionState::pending && s->in_place;
+}
+
 template <typename T>
 std::optional<T> copy_of(const T* value) {
   return value == nullptr ? std::nullopt : std::optional(*value);
@@ -136,6 +140,8 @@ void Ledger::put(const std::string& name, std::optional<Track> track, RoundChang
   const SessionStatus* after = track ? &track->status : nullptr;
   count_output(after, true);
   count_output(before, false);
+  unproven_ += is_unproven(after);
+  unproven_ -= is_unproven(before);
   for (const SessionStatus* s : {before, after})
     if (s != nullptr) touched_ports_.insert({s->switch_name, s->port});
   if (changes_state(before, after)) out.sessions.push_back({copy_of(before), copy_of(after)});

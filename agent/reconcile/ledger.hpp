@@ -58,6 +58,8 @@ class Ledger {
   const PersistentMap<PortKey, LocationStatus>& locations() const { return location_statuses_; }
   /// The ports that sessions to the local engine copy to.
   const PersistentSet<std::string>& local_outputs() const { return local_outputs_; }
+  /// Sessions to the local engine that are in place and wait for what it receives to prove them.
+  std::size_t unproven() const { return unproven_; }
   /// NICs of sessions to the local engine; of two NICs with one MAC that of the session whose name
   /// sorts first. A NIC whose MAC nobody knows is left out. Never null.
   std::shared_ptr<const MirrorIndex> index() const { return index_; }
@@ -97,6 +99,7 @@ class Ledger {
   PersistentMap<PortKey, LocationStatus> location_statuses_;
   std::map<std::string, std::size_t> local_sessions_;  ///< By output: how many.
   PersistentSet<std::string> local_outputs_;
+  std::size_t unproven_ = 0;
   std::unordered_map<std::string, Mac> mac_of_;  ///< By session that is in the index.
   std::unordered_map<Mac, std::map<std::string, WatchedNic>> nics_;  ///< By session; none empty.
   std::shared_ptr<const MirrorIndex> index_ = std::make_shared<const MirrorIndex>();

@@ -198,6 +198,7 @@ ControlSnapshot Reconciler::snapshot(Time now) const {
   out.events = events_;
   out.index = ledger_.index();
   out.local_outputs = ledger_.local_outputs();
+  out.unproven = ledger_.unproven();
   out.observed = world_;
   return out;
 }

@@ -71,6 +71,7 @@ struct ControlSnapshot {
   std::shared_ptr<const MirrorIndex> index = std::make_shared<const MirrorIndex>();
   /// The ports that sessions to the local engine copy to.
   PersistentSet<std::string> local_outputs;
+  std::size_t unproven = 0;  ///< Sessions to the local engine that wait for what it receives.
   std::shared_ptr<const Observed> observed;  ///< The latest reading; null: none yet.
   bool in_sync() const { return observed && !observe_error && policies_known && plan.empty(); }
 };

@@ -270,8 +270,11 @@ void expect_same(Incremental& is, const Story& story) {
       judge(is.tracks, {wish, realisation, *world, story.evidence, story.apply_error}, story.now);
   ASSERT_EQ(is.ledger.sessions().size(), is.tracks.size());
   PersistentMap<Mac, WatchedNic> nics;
+  std::size_t unproven = 0;
   for (const Track& track : is.tracks) {
     const SessionStatus& expected = track.status;
+    unproven +=
+        expected.target == "local" && expected.state == SessionState::pending && expected.in_place;
     const SessionStatus* got = is.ledger.sessions().get(expected.name);
     ASSERT_TRUE(got) << expected.name;
     ASSERT_EQ(got->reason, expected.reason) << expected.name;
@@ -292,6 +295,7 @@ void expect_same(Incremental& is, const Story& story) {
                              .session = s->name});
   }
   ASSERT_EQ(is.ledger.index()->nics, nics);
+  ASSERT_EQ(is.ledger.unproven(), unproven);
   ASSERT_EQ(is.ledger.locations().size(), is.locations.size());
   for (const auto& [key, status] : is.ledger.locations()) {
     ASSERT_EQ(status.at, is.locations.at(key));
