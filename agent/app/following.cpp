@@ -84,6 +84,7 @@ struct Following::State : std::enable_shared_from_this<Following::State> {
   bool journalled = false;  ///< The journal could be opened.
   GuestViews views;
   FollowingStatus counts;
+  std::optional<Outage> outage;  ///< The switch's latest.
   std::deque<TrackerAction> due;
   bool acting = false;
   bool ready = false;
@@ -377,8 +378,12 @@ void Following::on_change(const RoundChanges& changes) {
   state_->look(state_->views.follow(changes), changes.time);
 }
 
-void Following::on_round(bool readable, Time now) {
+void Following::on_round(bool readable, const std::optional<Outage>& outage, Time now) {
   State& s = *state_;
+  if (outage && outage != std::exchange(s.outage, outage)) {  // A reading may have waited it out.
+    s.act(s.tracker.switches(false, outage->from));
+    s.act(s.tracker.switches(true, outage->to));
+  }
   s.act(s.tracker.switches(readable, now));
   if (!readable || s.ready) return;
   s.ready = true;

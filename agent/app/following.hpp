@@ -55,8 +55,8 @@ class Following {
   PeersHandlers handlers(PeersHandlers also);
 
   void on_change(const RoundChanges& changes);
-  /// After a reading: `readable` is false when it failed.
-  void on_round(bool readable, Time now);
+  /// After a reading: `readable` is false when it failed; `outage` is Observed's.
+  void on_round(bool readable, const std::optional<Outage>& outage, Time now);
   void on_guest_event(const GuestEvent& event);
   void on_guests(std::shared_ptr<const Guests> guests, Time now);
 

@@ -44,6 +44,10 @@ json::object switch_json(const DaemonView& v) {
       {"version", c.observed ? c.observed->capabilities.version : "-"},
       {"error", or_null(c.observe_error)},
       {"read_at", c.observed_at == 0 ? json::value() : json::value(format_time(c.observed_at))}};
+  const auto outage = c.observed ? c.observed->outage : std::nullopt;
+  out["outage"] =
+      outage ? json::value{{"from", format_time(outage->from)}, {"to", format_time(outage->to)}}
+             : json::value();
   out["state"] = !v.config.driver  ? "none"
                  : c.observe_error ? "unreachable"
                  : c.observed      ? "connected"

@@ -38,11 +38,11 @@ struct DaemonView {
 };
 
 /// {"host", "uptime_seconds", "switch": {"driver", "version", "state": connected | unreachable |
-/// none, "error", "read_at"}, "libvirt": {"uri", "state": connected | unreachable | none,
-/// "version", "guests", "error"}, "hook": null (no libvirt) | {"calls", "refused", "last_call",
-/// "missed", "error"}, "policy_error", "policies", "sessions", "reconcile": {"in_sync",
-/// "rounds", "steps_applied", "drifts", "failures", "error"}, "frames", "inputs", "coverage",
-/// "assets", "flows", "limits", "outputs"}. An error that isn't is null.
+/// none, "error", "read_at", "outage": the latest, {"from", "to"}}, "libvirt": {"uri", "state":
+/// connected | unreachable | none, "version", "guests", "error"}, "hook": null (no libvirt) |
+/// {"calls", "refused", "last_call", "missed", "error"}, "policy_error", "policies", "sessions",
+/// "reconcile": {"in_sync", "rounds", "steps_applied", "drifts", "failures", "error"}, "frames",
+/// "inputs", "coverage", "assets", "flows", "limits", "outputs"}. An error that isn't is null.
 boost::json::object status_json(const DaemonView& view);
 
 /// {"session": {...}, "lines": [...]}: from the policy to the last error, in words; `lines` are for

@@ -376,7 +376,8 @@ void Daemon::State::on_round() {
     spdlog::info("{}: {}", at->second.subject, at->second.text);
   logged = known->events;
   watch_nics(*known);
-  following->on_round(known->observed && !known->observe_error, known->time);
+  following->on_round(known->observed && !known->observe_error,
+                      known->observed ? known->observed->outage : std::nullopt, known->time);
   if (!coverage.due(*known) || pairing) return;
   pairing = true;
   pair.expires_after(std::chrono::nanoseconds(CoverageLog::kPause));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "plugin/base/address.hpp"
+#include "plugin/base/clock.hpp"
 #include "plugin/base/persistent_map.hpp"
 #include "plugin/base/result.hpp"
 
@@ -178,10 +179,17 @@ struct Capabilities {
 };
 
 /// The world as one reading shows it. Names are unique among a driver's switches.
+/// For a while the switch could not be read. Wall clock.
+struct Outage {
+  Time from = 0, to = 0;
+  bool operator==(const Outage&) const = default;
+};
+
 struct Observed {
   std::uint64_t revision = 0;  ///< Grows with each change that the driver saw.
   Capabilities capabilities;
   std::map<std::string, Switch> switches;
+  std::optional<Outage> outage;  ///< The latest, once it was over; none since the driver began.
 };
 
 /// The switch of that name; one without anything where there is none.

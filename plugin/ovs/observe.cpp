@@ -314,6 +314,7 @@ std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot>
   // A mirror's output is named by its port.
   if (changed(kMirror) || changed(kBridge) || changed(kPort)) read_mirrors();
   if (changed(kOpenVswitch) || changed(kMirror)) out_.capabilities = capabilities(*now_);
+  if (now_->lost_at != 0 && now_->found_at != 0) out_.outage = {now_->lost_at, now_->found_at};
   out_.revision = now_->revision;
   before_ = now_;
   return std::make_shared<const Observed>(out_);

@@ -171,7 +171,18 @@ bool Client::publish(Replica& replica, bool changed) {
   std::string error = synced ? std::string() : replica.error();
   const std::lock_guard lock(mutex_);
   const bool came_or_went = synced != synced_;
-  if (changed || came_or_went || !snapshot_) snapshot_ = replica.snapshot();
+  if (came_or_went && !synced) {
+    lost_at_ = wall_clock();
+    found_at_ = 0;
+  } else if (came_or_went && lost_at_ != 0) {
+    found_at_ = wall_clock();
+  }
+  if (changed || came_or_went || !snapshot_) {
+    auto snapshot = replica.snapshot();
+    snapshot->lost_at = lost_at_;
+    snapshot->found_at = found_at_;
+    snapshot_ = std::move(snapshot);
+  }
   synced_ = synced;
   error_ = std::move(error);
   return came_or_went;

@@ -86,6 +86,7 @@ class Client {
   // Of the thread alone.
   std::shared_ptr<Request> running_;
   std::chrono::steady_clock::time_point last_connect_;
+  Time lost_at_ = 0, found_at_ = 0;  ///< As in Snapshot.
 
   std::thread thread_;
 };

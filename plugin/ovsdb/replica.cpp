@@ -215,7 +215,7 @@ std::string Replica::error() const {
   return error ? error : "";
 }
 
-std::shared_ptr<const Snapshot> Replica::snapshot() {
+std::shared_ptr<Snapshot> Replica::snapshot() {
   auto out = std::make_shared<Snapshot>();
   out->revision = ++revision_;
   for (std::size_t table = 0; table < tables_.size(); table++) {

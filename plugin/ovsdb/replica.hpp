@@ -31,7 +31,7 @@ class Replica {
   std::string error() const;
 
   /// The contents now. Costs what changed since the last call.
-  std::shared_ptr<const Snapshot> snapshot();
+  std::shared_ptr<Snapshot> snapshot();
 
   /// Composes and sends. False when the transaction doesn't fit what is there (a row is gone, or a
   /// Verify doesn't hold). One at a time.

@@ -20,6 +20,7 @@
 #include <variant>
 #include <vector>
 
+#include "plugin/base/clock.hpp"
 #include "plugin/base/persistent_map.hpp"
 
 namespace vmirror::ovsdb {
@@ -242,6 +243,8 @@ struct Table {
 struct Snapshot {
   std::uint64_t revision = 0;  ///< Grows by one with each snapshot.
   std::vector<std::shared_ptr<const Table>> tables;
+  /// Wall clock: when the connection was lost last, and when it was there again. 0: never; not yet.
+  Time lost_at = 0, found_at = 0;
   const Table& operator[](std::size_t table) const { return *tables[table]; }
 };
 

@@ -200,6 +200,8 @@ TEST_F(ClientTest, SurvivesTheServersRestart) {
   start();
   sandbox_->vsctl("add-br br0 -- add-br br1");
   ASSERT_TRUE(eventually([&] { return read()->tables[kBridge]->rows.size() == 2; }));
+  EXPECT_EQ(read()->lost_at, 0) << "it was never lost";
+  const Time killed = wall_clock();
   sandbox_->kill_server();
   ASSERT_TRUE(eventually([&] { return !client_->read(0ms); }));
   const auto down = client_->read(50ms);
@@ -214,6 +216,8 @@ TEST_F(ClientTest, SurvivesTheServersRestart) {
   std::set<std::string> names;
   for (const auto& [id, row] : (*read())[kBridge].rows) names.insert((*row)[kBridgeName].text());
   EXPECT_EQ(names, (std::set<std::string>{"br1", "br2"}));
+  EXPECT_GE(read()->lost_at, killed);
+  EXPECT_GT(read()->found_at, read()->lost_at);
 }
 
 TEST_F(ClientTest, GivesUpOnAServerThatDoesNotAnswer) {
