@@ -1,0 +1,96 @@
+// What a daemon is made of; for the files of agent/app that are one class in three: wiring.cpp
+// makes it and ends it, answers.cpp says what it knows, events.cpp does what follows from what
+// happens.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "agent/affinity/lingering_nics.hpp"
+#include "agent/api/routes.hpp"
+#include "agent/app/control.hpp"
+#include "agent/app/coverage_log.hpp"
+#include "agent/app/following.hpp"
+#include "agent/app/guest_book.hpp"
+#include "agent/app/hook_watch.hpp"
+#include "agent/app/inputs.hpp"
+#include "agent/app/policy_store.hpp"
+#include "agent/app/sensor_follower.hpp"
+#include "agent/app/status.hpp"
+#include "agent/app/wiring.hpp"
+#include "agent/engine/worker.hpp"
+#include "agent/libvirt/connection.hpp"
+
+namespace vmirror {
+
+struct Daemon::State {
+  explicit State(Config c) : config(std::move(c)) {}
+
+  const Config config;
+  const Time started = wall_clock();
+  boost::asio::io_context io{1};
+
+  // The data side, in the frames' order.
+  LocalPorts local_ports;        ///< Where copies for the local engine come out; control tells.
+  std::size_t local_inputs = 0;  ///< Of those, that became inputs. The control thread's.
+  std::unique_ptr<LineSink> eve;
+  std::unique_ptr<Engine> engine;
+
+  // The control side, in the policies' order.
+  std::unique_ptr<PolicyStore> policies;
+  std::optional<std::vector<Policy>> in_force;  ///< None: no good set was read yet.
+  std::unique_ptr<Control> control;             ///< Null: this daemon drives no switch.
+  GuestBook guests{[this](std::shared_ptr<const Guests> g) { on_guests(std::move(g)); }};
+  std::unique_ptr<Libvirt> libvirt;  ///< Null: this daemon asks no hypervisor.
+  LocationTable locations;
+  std::unique_ptr<Following> following;  ///< With control.
+  HookWatch hook;
+  std::unique_ptr<Peers> peers;  ///< Null: this daemon knows no other.
+  std::unique_ptr<SensorFollower> sensor;
+  LingeringNics lingering;
+  std::shared_ptr<const MirrorIndex> index;  ///< What the engine watches.
+  CoverageLog coverage;
+  Evidence evidence;                     ///< What control was told last.
+  std::uint64_t logged = 0;              ///< Events of the control side that are in the log.
+  std::atomic<bool> round_waits{false};  ///< A round's news are on their way to the main thread.
+
+  // Outwards.
+  std::unique_ptr<HttpServer> api, metrics_server;
+  boost::asio::signal_set signals{io};
+  boost::asio::steady_timer tick{io}, stats{io}, pair{io};
+  bool pairing = false;  ///< `pair` is set.
+
+  // -- start --
+  Result<void> open_outputs();
+  Result<void> open_engine();
+  Result<void> open_control();
+  Result<void> open_peers();
+  Result<void> open_servers();
+
+  // -- on the main thread --
+  ApiBackend backend();
+  HttpResponse metrics_answer();
+  template <typename Make>
+  auto view(Make make);
+  void use(std::vector<Policy> all);
+  HookAnswer on_hook(const HookCall& call);
+  HookAnswer hook_answer(const HookCall& call);
+  void on_guest_event(const GuestEvent& event);
+  void on_round();
+  void on_change(const RoundChanges& changes);
+  void watch_nics(const ControlSnapshot& known);
+  void on_guests(std::shared_ptr<const Guests> told);
+  void pair_counters();
+  void tell_evidence(const std::vector<NicFrames>& nics);
+  void on_tick();
+  void write_stats();
+  void wait_for_signal();
+  std::shared_ptr<const ControlSnapshot> control_now() const;
+};
+
+}  // namespace vmirror

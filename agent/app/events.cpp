@@ -1,0 +1,150 @@
+// What follows from what happens: on the switch, at the hypervisor, in the policy folder, and as
+// time passes. All of it on the main thread, but on_guests, which libvirt's thread and the hook's
+// call.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <csignal>
+
+#include "agent/app/daemon_state.hpp"
+#include "agent/app/requirements_file.hpp"
+#include "agent/export/eve.hpp"
+
+namespace vmirror {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::milliseconds kTick{1000};
+
+/// What the engine received of each NIC: unicast, because a group's frame may be another NIC's.
+Evidence evidence_of(const std::vector<NicFrames>& nics) {
+  Evidence out;
+  for (const NicFrames& nic : nics)
+    out.received.insert_or_assign(out.received.end(), nic.mac,
+                                  nic.out + nic.in - std::min(nic.in, nic.in_group));
+  return out;
+}
+
+}  // namespace
+
+/// The hook is told before the switch is, so that it never knows of less.
+void Daemon::State::use(std::vector<Policy> all) {
+  in_force = std::move(all);
+  if (const auto saved = save_requirements(requirements_path(config.state), *in_force); !saved)
+    spdlog::error("for the hook: {}", saved.error().text());
+  control->set_policies(*in_force);
+}
+
+void Daemon::State::on_guest_event(const GuestEvent& event) {
+  following->on_guest_event(event);
+  if (hook.happened(event) && in_force && std::ranges::any_of(*in_force, &Policy::require))
+    spdlog::warn("guest {} began without libvirt's hook: what policies require is not refused",
+                 event.name);
+}
+
+/// News of the control side: the log, the engine's mirror index, coverage, evidence.
+void Daemon::State::on_round() {
+  round_waits = false;
+  const auto known = control->snapshot();
+  for (auto at = known->history.lower_bound(logged); at != known->history.end(); ++at)
+    spdlog::info("{}: {}", at->second.subject, at->second.text);
+  logged = known->events;
+  watch_nics(*known);
+  following->on_round(known->observed && !known->observe_error,
+                      known->observed ? known->observed->outage : std::nullopt, known->time);
+  if (!coverage.due(*known) || pairing) return;
+  pairing = true;
+  pair.expires_after(std::chrono::nanoseconds(CoverageLog::kPause));
+  pair.async_wait([this](boost::system::error_code error) {
+    if (!error) pair_counters();
+  });
+}
+
+void Daemon::State::watch_nics(const ControlSnapshot& known) {
+  auto watched = lingering.follow(known.index, wall_clock());
+  if (watched == index) return;
+  index = std::move(watched);
+  engine->watch(index);
+}
+
+void Daemon::State::on_guests(std::shared_ptr<const Guests> told) {
+  control->set_guests(told);
+  asio::post(io, [this, told = std::move(told)] { following->on_guests(told, wall_clock()); });
+}
+
+void Daemon::State::on_change(const RoundChanges& changes) {
+  for (const auto& [before, after] : changes.ports)
+    if (after)
+      locations.put(*after, changes.time);
+    else
+      locations.remove(before->switch_name, before->port, changes.time);
+  following->on_change(changes);
+  for (const auto& port : changes.ports)  // A guest that nobody told of: is it known by now?
+    if (libvirt && port.after && port.after->vm_name.empty() && !port.after->vm_uuid.empty())
+      libvirt->hint(port.after->vm_uuid);
+}
+
+void Daemon::State::pair_counters() {
+  pairing = false;
+  const auto known = control->snapshot();
+  const auto seen = engine->snapshot();
+  coverage.take(*known, *seen);
+  tell_evidence(seen->nics);
+}
+
+/// Most of a thousand quiet guests' NICs are as they were.
+void Daemon::State::tell_evidence(const std::vector<NicFrames>& nics) {
+  Evidence now = evidence_of(nics);
+  if (now == evidence) return;
+  evidence = std::move(now);
+  control->set_evidence(evidence);
+}
+
+/// Once a second: while a session waits for its proof, what the engine received of it.
+void Daemon::State::on_tick() {
+  if (policies && policies->folder().error) policies->reload();
+  if (control) {
+    const auto known = control->snapshot();
+    if (known->unproven != 0) tell_evidence(engine->nics().nics);
+    watch_nics(*known);
+    if (in_force) sensor->look(*known, *in_force, following->migrating(), wall_clock());
+  }
+  tick.expires_after(kTick);
+  tick.async_wait([this](boost::system::error_code error) {
+    if (!error) on_tick();
+  });
+}
+
+void Daemon::State::write_stats() {
+  const auto seen = engine->snapshot();
+  std::vector<InputStats> inputs;
+  for (const InputSnapshot& input : seen->inputs) inputs.push_back({input.name, input.frames});
+  std::string line;
+  const Time now = wall_clock();
+  append_stats_event(line, now, static_cast<std::uint64_t>((now - started) / kSecond), inputs);
+  eve->submit(line);
+  stats.expires_after(config.eve_stats_interval);
+  stats.async_wait([this](boost::system::error_code error) {
+    if (!error) write_stats();
+  });
+}
+
+void Daemon::State::wait_for_signal() {
+  signals.async_wait([this](boost::system::error_code error, int signal) {
+    if (error) return;
+    if (signal != SIGHUP) {
+      spdlog::info("ends by signal {}", signal);
+      io.stop();
+      return;
+    }
+    spdlog::info("SIGHUP: reads the policies anew");
+    if (eve) eve->reopen();
+    if (policies) policies->reload();
+    wait_for_signal();
+  });
+}
+
+}  // namespace vmirror
