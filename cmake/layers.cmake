@@ -40,8 +40,9 @@ vmirror_layer(agent/export USES agent_model Boost::json Threads::Threads)
 vmirror_layer(agent/policy USES agent_model yaml-cpp)
 vmirror_layer(agent/affinity USES agent_model Boost::json)
 vmirror_layer(agent/reconcile USES agent_model)
-# libvirt's connection; the only place that sees libvirt.h.
-vmirror_layer(agent/libvirt USES agent_model PRIVATE PkgConfig::libvirt pugixml::pugixml Threads::Threads)
+# libvirt's connection; the only place that sees libvirt.h. The library is opened when it is asked for.
+vmirror_layer(agent/libvirt USES agent_model PRIVATE pugixml::pugixml Threads::Threads ${CMAKE_DL_LIBS})
+target_include_directories(agent_libvirt SYSTEM PRIVATE ${libvirt_INCLUDE_DIRS})
 # vmirror-hook, which libvirtd starts for each guest: static, with nothing but domain_xml of libvirt's
 # layer, because loading libraries would take longer than its work.
 vmirror_layer(agent/hook USES agent_libvirt)

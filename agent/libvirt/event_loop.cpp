@@ -1,10 +1,9 @@
 #include "agent/libvirt/event_loop.hpp"
 
-#include <libvirt/libvirt.h>
-#include <libvirt/virterror.h>
-
 #include <csignal>
 #include <mutex>
+
+#include "agent/libvirt/library.hpp"
 
 namespace vmirror {
 namespace {
@@ -13,9 +12,9 @@ void quiet(void*, virErrorPtr) {}
 void no_work(int, void*) {}
 
 void register_loop() {
-  virInitialize();
-  virSetErrorFunc(nullptr, quiet);
-  virEventRegisterDefaultImpl();
+  vir().Initialize();
+  vir().SetErrorFunc(nullptr, quiet);
+  vir().EventRegisterDefaultImpl();
 }
 
 }  // namespace
@@ -31,23 +30,23 @@ std::shared_ptr<EventLoop> EventLoop::get() {
   return loop;
 }
 
-EventLoop::EventLoop() : wake_(virEventAddTimeout(-1, no_work, nullptr, nullptr)) {
+EventLoop::EventLoop() : wake_(vir().EventAddTimeout(-1, no_work, nullptr, nullptr)) {
   sigset_t all, before;  // Signals are the main thread's.
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
   thread_ = std::thread([this] {
-    while (!stop_) virEventRunDefaultImpl();
+    while (!stop_) vir().EventRunDefaultImpl();
     // What was deregistered is freed by the loop: once more, while the timer keeps it from waiting.
-    for (int i = 0; i < 8; i++) virEventRunDefaultImpl();
+    for (int i = 0; i < 8; i++) vir().EventRunDefaultImpl();
   });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 EventLoop::~EventLoop() {
   stop_ = true;
-  virEventUpdateTimeout(wake_, 0);  // Wakes the loop, too.
+  vir().EventUpdateTimeout(wake_, 0);  // Wakes the loop, too.
   thread_.join();
-  virEventRemoveTimeout(wake_);
+  vir().EventRemoveTimeout(wake_);
 }
 
 }  // namespace vmirror

@@ -10,8 +10,9 @@ namespace vmirror {
 
 class EventLoop {
  public:
-  /// The process's loop, running for as long as somebody holds it. The first call registers it with
-  /// libvirt, for good, and silences libvirt's own printing of errors to stderr. Any thread.
+  /// After libvirt_library() was good. The process's loop, running for as long as somebody holds
+  /// it. The first call registers it with libvirt, for good, and silences libvirt's own printing of
+  /// errors to stderr. Any thread.
   static std::shared_ptr<EventLoop> get();
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;

@@ -1,14 +1,12 @@
 #include "agent/libvirt/link.hpp"
 
-#include <libvirt/libvirt.h>
-#include <libvirt/virterror.h>
-
 #include <array>
 #include <cstdlib>
 #include <utility>
 
 #include "agent/libvirt/domain_xml.hpp"
 #include "agent/libvirt/event_loop.hpp"
+#include "agent/libvirt/library.hpp"
 
 namespace vmirror {
 namespace {
@@ -17,17 +15,17 @@ using Domain = std::unique_ptr<virDomain, decltype(&virDomainFree)>;
 
 /// The calling thread's last error.
 Error last_error(std::string where, Error::Kind kind) {
-  const virErrorPtr error = virGetLastError();
+  const virErrorPtr error = vir().GetLastError();
   return {kind, error && error->message ? error->message : "no reason given", std::move(where), {}};
 }
 
 bool is_gone() {
-  return virGetLastErrorCode() == VIR_ERR_NO_DOMAIN;
+  return vir().GetLastErrorCode() == VIR_ERR_NO_DOMAIN;
 }
 
 std::string uuid_of(virDomainPtr domain) {
   std::array<char, VIR_UUID_STRING_BUFLEN> text{};
-  if (virDomainGetUUIDString(domain, text.data()) < 0) return {};
+  if (vir().DomainGetUUIDString(domain, text.data()) < 0) return {};
   return text.data();
 }
 
@@ -42,7 +40,7 @@ void forget(void* opaque) {
 
 void tell(virDomainPtr domain, void* opaque, DomainEvent::Id id, int event, int detail,
           std::string text) {
-  const char* name = virDomainGetName(domain);
+  const char* name = vir().DomainGetName(domain);
   callbacks_of(opaque).event({.time = wall_clock(),
                               .uuid = uuid_of(domain),
                               .name = name ? name : "",
@@ -74,7 +72,7 @@ void on_job(virConnectPtr, virDomainPtr domain, virTypedParameterPtr values, int
   for (const auto& [field, words] : {std::pair{VIR_DOMAIN_JOB_TIME_ELAPSED, "took"},
                                      std::pair{VIR_DOMAIN_JOB_DOWNTIME, "downtime"}}) {
     unsigned long long value = 0;
-    if (virTypedParamsGetULLong(values, count, field, &value) == 1)
+    if (vir().TypedParamsGetULLong(values, count, field, &value) == 1)
       text += std::string(", ") + words + " " + std::to_string(value) + " ms";
   }
   tell(domain, opaque, DomainEvent::Id::job_completed, 0, 0, std::move(text));
@@ -90,11 +88,12 @@ void on_close(virConnectPtr, int reason, void* opaque) {
 GuestState side_of(virDomainPtr domain, GuestState otherwise) {
   int type = 0, count = 0;
   virTypedParameterPtr values = nullptr;
-  if (virDomainGetJobStats(domain, &type, &values, &count, 0) == 0) {
-    virTypedParamsFree(values, count);
+  if (vir().DomainGetJobStats(domain, &type, &values, &count, 0) == 0) {
+    vir().TypedParamsFree(values, count);
     return otherwise;
   }
-  return virGetLastErrorCode() == VIR_ERR_OPERATION_UNSUPPORTED ? GuestState::incoming : otherwise;
+  return vir().GetLastErrorCode() == VIR_ERR_OPERATION_UNSUPPORTED ? GuestState::incoming
+                                                                   : otherwise;
 }
 
 }  // namespace
@@ -103,15 +102,16 @@ LibvirtLink::LibvirtLink(_virConnect* connection, std::shared_ptr<EventLoop> loo
     : loop_(std::move(loop)), connection_(connection) {}
 
 LibvirtLink::~LibvirtLink() {
-  for (const int id : registered_) virConnectDomainEventDeregisterAny(connection_, id);
-  if (has_close_callback_) virConnectUnregisterCloseCallback(connection_, on_close);
-  virConnectClose(connection_);
+  for (const int id : registered_) vir().ConnectDomainEventDeregisterAny(connection_, id);
+  if (has_close_callback_) vir().ConnectUnregisterCloseCallback(connection_, on_close);
+  vir().ConnectClose(connection_);
 }
 
 Result<std::shared_ptr<LibvirtLink>> LibvirtLink::open(const LibvirtOptions& options,
                                                        Callbacks callbacks) {
+  if (const auto& library = libvirt_library(); !library) return tl::unexpected(library.error());
   std::shared_ptr<EventLoop> loop = EventLoop::get();
-  virConnectPtr connection = virConnectOpenReadOnly(options.uri.c_str());
+  virConnectPtr connection = vir().ConnectOpenReadOnly(options.uri.c_str());
   if (!connection) {
     Error error = last_error(options.uri, Error::Kind::unreachable);
     error.remedy = "see that libvirtd runs, and that `virsh -r -c " + options.uri + " list` works";
@@ -119,8 +119,8 @@ Result<std::shared_ptr<LibvirtLink>> LibvirtLink::open(const LibvirtOptions& opt
   }
   std::shared_ptr<LibvirtLink> link(new LibvirtLink(connection, std::move(loop)));
   // Drivers inside this process (test:///) have none; they can't go away either.
-  virConnectSetKeepAlive(connection, static_cast<int>(options.keepalive_interval.count()),
-                         options.keepalive_count);
+  vir().ConnectSetKeepAlive(connection, static_cast<int>(options.keepalive_interval.count()),
+                            options.keepalive_count);
   link->listen(std::move(callbacks));
   if (link->registered_.empty())
     return tl::unexpected(last_error(options.uri, Error::Kind::unsupported));
@@ -132,7 +132,7 @@ void LibvirtLink::listen(Callbacks callbacks) {
   // under the lock that unregistering takes.
   on_closed_ = std::make_unique<Callbacks>(callbacks);
   has_close_callback_ =
-      virConnectRegisterCloseCallback(connection_, on_close, on_closed_.get(), nullptr) == 0;
+      vir().ConnectRegisterCloseCallback(connection_, on_close, on_closed_.get(), nullptr) == 0;
   const std::pair<int, virConnectDomainEventGenericCallback> wanted[] = {
       {VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
       {VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, VIR_DOMAIN_EVENT_CALLBACK(on_iteration)},
@@ -144,7 +144,7 @@ void LibvirtLink::listen(Callbacks callbacks) {
   for (const auto& [id, callback] : wanted) {
     auto* const opaque = new Callbacks(callbacks);
     const int handle =
-        virConnectDomainEventRegisterAny(connection_, nullptr, id, callback, opaque, forget);
+        vir().ConnectDomainEventRegisterAny(connection_, nullptr, id, callback, opaque, forget);
     if (handle >= 0) {
       registered_.push_back(handle);
     } else {
@@ -156,19 +156,19 @@ void LibvirtLink::listen(Callbacks callbacks) {
 
 std::string LibvirtLink::version() const {
   unsigned long version = 0;
-  if (virConnectGetLibVersion(connection_, &version) < 0) return {};
+  if (vir().ConnectGetLibVersion(connection_, &version) < 0) return {};
   return std::to_string(version / 1'000'000) + "." + std::to_string(version / 1000 % 1000) + "." +
          std::to_string(version % 1000);
 }
 
 Result<std::vector<std::string>> LibvirtLink::list() const {
   virDomainPtr* domains = nullptr;
-  const int count = virConnectListAllDomains(connection_, &domains, 0);
+  const int count = vir().ConnectListAllDomains(connection_, &domains, 0);
   if (count < 0) return tl::unexpected(last_error("list of guests", Error::Kind::unreachable));
   std::vector<std::string> uuids;
   for (int i = 0; i < count; i++) {
     uuids.push_back(uuid_of(domains[i]));
-    virDomainFree(domains[i]);
+    vir().DomainFree(domains[i]);
   }
   std::free(domains);
   return uuids;
@@ -180,13 +180,13 @@ Result<std::optional<Guest>> LibvirtLink::read(const std::string& uuid,
     if (is_gone()) return std::optional<Guest>{};
     return tl::unexpected(last_error("guest " + uuid, Error::Kind::unreachable));
   };
-  const Domain domain(virDomainLookupByUUIDString(connection_, uuid.c_str()), virDomainFree);
+  const Domain domain(vir().DomainLookupByUUIDString(connection_, uuid.c_str()), vir().DomainFree);
   if (!domain) return failed();
-  const std::unique_ptr<char, decltype(&std::free)> xml(virDomainGetXMLDesc(domain.get(), 0),
+  const std::unique_ptr<char, decltype(&std::free)> xml(vir().DomainGetXMLDesc(domain.get(), 0),
                                                         std::free);
   if (!xml) return failed();
   int state = 0, reason = 0;
-  if (virDomainGetState(domain.get(), &state, &reason, 0) < 0) return failed();
+  if (vir().DomainGetState(domain.get(), &state, &reason, 0) < 0) return failed();
   Result<Guest> guest = parse_domain(xml.get());
   if (!guest) {
     guest.error().where = "guest " + uuid + ", " + guest.error().where;
@@ -203,13 +203,13 @@ Result<bool> LibvirtLink::is_leaving(const std::string& uuid) const {
   const auto failed = [&uuid] {
     return tl::unexpected(last_error("guest " + uuid, Error::Kind::unreachable));
   };
-  const Domain domain(virDomainLookupByUUIDString(connection_, uuid.c_str()), virDomainFree);
+  const Domain domain(vir().DomainLookupByUUIDString(connection_, uuid.c_str()), vir().DomainFree);
   if (!domain) return failed();
   int type = 0, count = 0, operation = VIR_DOMAIN_JOB_OPERATION_UNKNOWN;
   virTypedParameterPtr values = nullptr;
-  if (virDomainGetJobStats(domain.get(), &type, &values, &count, 0) < 0) return failed();
-  virTypedParamsGetInt(values, count, VIR_DOMAIN_JOB_OPERATION, &operation);
-  virTypedParamsFree(values, count);
+  if (vir().DomainGetJobStats(domain.get(), &type, &values, &count, 0) < 0) return failed();
+  vir().TypedParamsGetInt(values, count, VIR_DOMAIN_JOB_OPERATION, &operation);
+  vir().TypedParamsFree(values, count);
   const bool active = type == VIR_DOMAIN_JOB_BOUNDED || type == VIR_DOMAIN_JOB_UNBOUNDED;
   return active && operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT;
 }

@@ -1,17 +1,15 @@
 // A migration that the agent asks for.
-#include <libvirt/libvirt.h>
-#include <libvirt/virterror.h>
-
 #include <future>
 
 #include "agent/libvirt/event_loop.hpp"
+#include "agent/libvirt/library.hpp"
 #include "agent/libvirt/link.hpp"
 
 namespace vmirror {
 namespace {
 
 std::string reason() {
-  const virErrorPtr error = virGetLastError();
+  const virErrorPtr error = vir().GetLastError();
   return error && error->message ? error->message : "no reason given";
 }
 
@@ -19,7 +17,7 @@ std::string reason() {
 unsigned flags_for(virDomainPtr domain, bool live) {
   unsigned flags = VIR_MIGRATE_PEER2PEER;
   if (live) flags |= VIR_MIGRATE_LIVE;
-  if (virDomainIsPersistent(domain) == 1)
+  if (vir().DomainIsPersistent(domain) == 1)
     flags |= VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE;
   return flags;
 }
@@ -38,12 +36,13 @@ std::string host_of(const std::string& uri) {
 
 Result<void> migrate_domain(const std::string& uri, const std::string& uuid,
                             const std::string& destination, const MigrateOptions& options) {
+  if (const auto& library = libvirt_library(); !library) return tl::unexpected(library.error());
   const std::shared_ptr<EventLoop> loop = EventLoop::get();
   const std::unique_ptr<virConnect, decltype(&virConnectClose)> connection(
-      virConnectOpen(uri.c_str()), virConnectClose);
+      vir().ConnectOpen(uri.c_str()), vir().ConnectClose);
   if (!connection) return fail(Error::Kind::unreachable, reason(), uri);
   const std::unique_ptr<virDomain, decltype(&virDomainFree)> domain(
-      virDomainLookupByUUIDString(connection.get(), uuid.c_str()), virDomainFree);
+      vir().DomainLookupByUUIDString(connection.get(), uuid.c_str()), vir().DomainFree);
   if (!domain) return fail(Error::Kind::missing, reason(), "guest " + uuid);
 
   // Without it the destination names itself, by a host name that may not resolve here.
@@ -52,19 +51,20 @@ Result<void> migrate_domain(const std::string& uri, const std::string& uuid,
   virTypedParameterPtr parameters = nullptr;
   int count = 0, room = 0;
   if (!host.empty())
-    virTypedParamsAddString(&parameters, &count, &room, VIR_MIGRATE_PARAM_URI, memory_uri.c_str());
+    vir().TypedParamsAddString(&parameters, &count, &room, VIR_MIGRATE_PARAM_URI,
+                               memory_uri.c_str());
   auto call = std::async(std::launch::async, [&]() -> Result<void> {
     const unsigned flags = flags_for(domain.get(), options.live);
-    if (virDomainMigrateToURI3(domain.get(), destination.c_str(), parameters,
-                               static_cast<unsigned>(count), flags) == 0)
+    if (vir().DomainMigrateToURI3(domain.get(), destination.c_str(), parameters,
+                                  static_cast<unsigned>(count), flags) == 0)
       return {};
     return fail(Error::Kind::refused, reason(), "migration of " + uuid + " to " + destination);
   });
   bool late = false;
   if (options.timeout.count() > 0 && call.wait_for(options.timeout) == std::future_status::timeout)
-    late = virDomainAbortJob(domain.get()) == 0;
+    late = vir().DomainAbortJob(domain.get()) == 0;
   Result<void> result = call.get();
-  virTypedParamsFree(parameters, count);
+  vir().TypedParamsFree(parameters, count);
   if (!result && late)
     result.error().what =
         "aborted after " + std::to_string(options.timeout.count()) + " s: " + result.error().what;
