@@ -7,11 +7,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
-// GLib's locks are unknown to ThreadSanitizer: tests/unit/agent/libvirt/connection_test.cpp.
-extern "C" const char* __tsan_default_suppressions();
-extern "C" const char* __tsan_default_suppressions() {
-  return "race:libglib-2.0.so\ndeadlock:virDomainObjNew\n";
-}
+#include "tests/support/libvirt_under_tsan.hpp"
 
 namespace vmirror {
 namespace {

@@ -9,14 +9,7 @@
 #include <mutex>
 #include <vector>
 
-// ThreadSanitizer doesn't see GLib's own locks, which guard what libvirt's event loop polls. This
-// takes in only accesses made by GLib itself: what the loop calls of ours has no frame of GLib in
-// its stack. Opening the test driver, libvirt takes two locks of its own in an order that it turns
-// round elsewhere (virDomainObjNew); none of ours is held then.
-extern "C" const char* __tsan_default_suppressions();
-extern "C" const char* __tsan_default_suppressions() {
-  return "race:libglib-2.0.so\ndeadlock:virDomainObjNew\n";
-}
+#include "tests/support/libvirt_under_tsan.hpp"
 
 namespace vmirror {
 namespace {
