@@ -160,6 +160,7 @@ TEST_F(DaemonOnOvs, AFileThatAppearsActsAndABadOneLeavesItInForce) {
   put("a.yaml", policy("a"));
   eventually("/v1/sessions", "sessions",
              [](const json::value& s) { return s.as_array().size() == 2; });
+  eventually("/v1/plan", "in_sync", [](const json::value& v) { return v.as_bool(); });
   const std::string before = mirrors();
   EXPECT_NE(before, "[]");
   put("a.yaml", policy("a", "snapln: 5\n"));
