@@ -9,7 +9,6 @@ Everything is private to the demo (tests/system/inside.py) and ends with it. Whe
 allowed it shows the offline half: a capture file through decapsulation to the tables.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -23,6 +22,7 @@ import capture
 import inside
 import world as w
 from daemon import collector_daemon, host_daemon
+from options import parser
 
 DIRECTORY = "/run/demo"  # Of the private /run: it goes with the demo.
 POLICY = """\
@@ -180,15 +180,11 @@ def offline(options, reason):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./run demo", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--keep", action="store_true", help="leave it up and print how to look around")
-    parser.add_argument("--json", action="store_true", help="print the end as one JSON object")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.inside:
-        return main_inside(options)
+    chosen = parser("./run demo", __doc__).parse_args()
+    if chosen.inside:
+        return main_inside(chosen)
     if reason := inside.unavailable():
-        return offline(options, reason)
+        return offline(chosen, reason)
     return inside.run(os.path.abspath(__file__), *sys.argv[1:])
 
 

@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import cluster as c
 import inside
 import world as w
+from options import parser
 
 DIRECTORY = "/run/demo"  # Of the private /run: it goes with the demo.
 POLICY = """\
@@ -124,14 +125,11 @@ def main_inside(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./run demo --migrate", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--migrate", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--keep", action="store_true", help="leave it up and print how to look around")
-    parser.add_argument("--json", action="store_true", help="print the end as one JSON object")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.inside:
-        return main_inside(options)
+    options = parser("./run demo --migrate", __doc__)
+    options.add_argument("--migrate", action="store_true", help=argparse.SUPPRESS)
+    chosen = options.parse_args()
+    if chosen.inside:
+        return main_inside(chosen)
     if reason := inside.unavailable() or c.unavailable():
         say(f"not available: {reason}")
         return 1
