@@ -34,13 +34,12 @@ GuestPorts::Changes GuestPorts::update(std::shared_ptr<const Guests> guests) {
     }
   };
 
-  static const Guests kNone;
-  diff((guests_ ? *guests_ : kNone).by_uuid, (guests ? *guests : kNone).by_uuid,
-       [&](const std::string& uuid, const auto* before, const auto* after) {
-         if (before) forget(before->get());
-         if (after) learn(after->get());
-         changes.uuids.push_back(uuid);
-       });
+  diff_guests(guests_.get(), guests.get(),
+              [&](const std::string& uuid, const Guest* before, const Guest* after) {
+                if (before) forget(before);
+                if (after) learn(after);
+                changes.uuids.push_back(uuid);
+              });
   guests_ = std::move(guests);
   return changes;
 }

@@ -60,6 +60,13 @@ MigrationHalf half_of(const MigrationMessage& message, const std::string& host, 
 
 }  // namespace
 
+/// The other half is not told to its end, and that host may have it.
+bool MigrationTracker::lacks_half_of(const MigrationRecord& record, const std::string& host) const {
+  const MigrationHalf& other =
+      record.source.host == options_.host ? record.destination : record.source;
+  return !other.ended && (other.host.empty() || other.host == host);
+}
+
 /// The record that the message's half belongs to: by its id, else this host's newest record of the
 /// guest that still lacks such a half. A record that began here between the two says that the guest
 /// was elsewhere meanwhile.
@@ -94,15 +101,13 @@ MigrationTracker::Found MigrationTracker::find_for(const std::string& host,
     const MigrationRecord& record = found.open != nullptr ? found.open->record : *found.finished;
     const MigrationHalf& mine = half(found);
     const bool source = &mine == &record.source;
-    const MigrationHalf& other = source ? record.destination : record.source;
-    const bool lacks = !other.ended && (other.host.empty() || other.host == host);
     const Time we_began = mine.began.value_or(they_began);
     const bool meanwhile = std::ranges::any_of(ours, [&](const Found& another) {
       const auto& began = half(another).began;
       return began && std::min(they_began, we_began) < *began &&
              *began < std::max(they_began, we_began);
     });
-    if (source != message.from_source && lacks && !meanwhile &&
+    if (source != message.from_source && lacks_half_of(record, host) && !meanwhile &&
         (message.from_source ? may_be_one(theirs, mine, ahead) : may_be_one(mine, theirs, -ahead)))
       return found;
   }
@@ -126,8 +131,7 @@ TrackerActions MigrationTracker::peer_up(const std::string& host, Time now) {
   // A record that was finished without that peer's half: it may be asked for ours, too.
   for (const MigrationRecord& record : finished_) {
     const bool source = record.source.host == options_.host;
-    const MigrationHalf& other = source ? record.destination : record.source;
-    if (!other.ended && (other.host.empty() || other.host == host))
+    if (lacks_half_of(record, host))
       actions_.push_back(SendMigration{host, {false, source, record, {}}});
   }
   return flush(now);
@@ -225,16 +229,15 @@ void MigrationTracker::take_late(MigrationRecord& record, const std::string& hos
   std::string replaces;
   if (said.id < record.id) replaces = std::exchange(record.id, said.id);
   const bool more_handover = tells_more(record.handover, said.handover);
+  const bool changes = more_handover || !theirs.ended;
   if (more_handover) record.handover = said.handover;
   if (!theirs.ended) {
     theirs = half_of(message, host, options_.notes);
     compare_clocks(record, host, said);
     record.state = together(record.state, said.state);
     if (theirs.ended) std::erase_if(mine.notes, misses_a_half);
-    actions_.push_back(RecordChanged{record, std::move(replaces)});
-  } else if (more_handover) {
-    actions_.push_back(RecordChanged{record, {}});
   }
+  if (changes) actions_.push_back(RecordChanged{record, std::move(replaces)});
   const MigrationHalf& known = message.from_source ? said.destination : said.source;
   if (!known.ended || said.id != record.id)
     actions_.push_back(SendMigration{host, {false, !message.from_source, record, {}}});

@@ -130,8 +130,7 @@ void MigrationTracker::event_source(Open& open, const GuestEvent& event) {
       const auto view = views_.find(open.guest);
       const bool is_here = view != views_.end() && (view->second.state == GuestState::running ||
                                                     view->second.state == GuestState::suspended);
-      const bool went = open.theirs == MigrationState::done;
-      if (is_here) conclude(open, went ? open.theirs : MigrationState::aborted, event.time);
+      if (is_here) conclude_unseen(open, event.time);
       break;
     }
     case Kind::stopped:

@@ -90,6 +90,12 @@ void MigrationTracker::conclude(Open& open, MigrationState verdict, Time now) {
   if (verdict == MigrationState::aborted) open.next_read = now;
 }
 
+/// Its end was not told, and will not be: the other agent knows whether the guest went.
+void MigrationTracker::conclude_unseen(Open& open, Time now) {
+  const bool went = open.theirs == MigrationState::done;
+  conclude(open, went ? MigrationState::done : MigrationState::aborted, now);
+}
+
 // ---- What is told
 
 TrackerActions MigrationTracker::restore(std::vector<MigrationRecord> records, Time alive,
@@ -131,10 +137,7 @@ TrackerActions MigrationTracker::ready(Time now) {
   for (Open& open : open_) {
     if (!open.restored || open.completed || views_.contains(open.guest)) continue;
     look(open, {}, now);
-    // Nobody will tell what became of it: it did not come, or has gone on.
-    if (!open.source && !open.outcome)
-      conclude(open, open.theirs == MigrationState::done ? open.theirs : MigrationState::aborted,
-               now);
+    if (!open.source) conclude_unseen(open, now);  // It did not come, or has gone on.
   }
   return flush(now);
 }

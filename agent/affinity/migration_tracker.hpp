@@ -180,6 +180,7 @@ class MigrationTracker {
     Open* open = nullptr;
     MigrationRecord* finished = nullptr;
   };
+  bool lacks_half_of(const MigrationRecord& record, const std::string& host) const;
   Found find_for(const std::string& host, const MigrationMessage& message);
   const GuestView* view_for(const MigrationMessage& message) const;
   Open* begin(const std::string& guest, bool source, Time now);
@@ -187,6 +188,7 @@ class MigrationTracker {
   void end_earlier(const std::string& guest, Time now);
   void note(Open& open, std::string text);
   void conclude(Open& open, MigrationState verdict, Time now);
+  void conclude_unseen(Open& open, Time now);
   // Steps of one half (migration_steps.cpp).
   void look(Open& open, const GuestView& view, Time now);
   void look_source(Open& open, const GuestView& view, Time now);

@@ -60,11 +60,9 @@ std::set<std::string> GuestViews::follow(const RoundChanges& changes) {
 std::set<std::string> GuestViews::follow(std::shared_ptr<const Guests> guests) {
   std::set<std::string> touched;
   const auto before = std::exchange(told_, std::move(guests));
-  static const Guests kNone;
-  diff((before ? *before : kNone).by_uuid, (told_ ? *told_ : kNone).by_uuid,
-       [&](const std::string& key, const auto*, const auto*) {
-         if (guests_.contains(key)) touched.insert(key);
-       });
+  diff_guests(before.get(), told_.get(), [&](const std::string& key, const Guest*, const Guest*) {
+    if (guests_.contains(key)) touched.insert(key);
+  });
   return touched;
 }
 

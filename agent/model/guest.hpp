@@ -55,6 +55,19 @@ struct Guests {
   std::optional<Error> error;
 };
 
+/// Calls visit(uuid, before, after) for each guest that differs; null: there was, or is, none. A
+/// reading that there wasn't is null. Costs what differs where the one descends from
+/// the other.
+template <typename Visit>
+void diff_guests(const Guests* before, const Guests* after, Visit visit) {
+  using Map = decltype(Guests::by_uuid);
+  const auto get = [](const auto* guest) { return guest ? guest->get() : nullptr; };
+  diff(before ? before->by_uuid : Map(), after ? after->by_uuid : Map(),
+       [&](const std::string& uuid, const auto* was, const auto* is) {
+         visit(uuid, get(was), get(is));
+       });
+}
+
 /// Something that happened to a guest, in the order in which the hypervisor told it. Unlike
 /// `Guests`, which is the truth, it is a hint; yet only it has the moment, for a migration's
 /// record.

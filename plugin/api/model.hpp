@@ -178,13 +178,13 @@ struct Capabilities {
   bool operator==(const Capabilities&) const = default;
 };
 
-/// The world as one reading shows it. Names are unique among a driver's switches.
 /// For a while the switch could not be read. Wall clock.
 struct Outage {
   Time from = 0, to = 0;
   bool operator==(const Outage&) const = default;
 };
 
+/// The world as one reading shows it. Names are unique among a driver's switches.
 struct Observed {
   std::uint64_t revision = 0;  ///< Grows with each change that the driver saw.
   Capabilities capabilities;
