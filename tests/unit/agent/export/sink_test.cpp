@@ -159,10 +159,11 @@ TEST_F(Sink, AFileThatMayNotGrowHoldsNoHalfLine) {
   auto sink = file();
   sink->submit("one\ntwo\nthree\n");
   const bool failed = eventually([&] { return sink->status().error.has_value(); });
-  const std::string before = contents(path);
+  // Each attempt's half is there for a moment: until it is taken back.
+  const bool whole = eventually([&] { return contents(path) == "one\n"; });
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old), 0);
   ASSERT_TRUE(failed);
-  EXPECT_EQ(before, "one\n");
+  EXPECT_TRUE(whole);
   ASSERT_TRUE(eventually([&] { return sink->status().lines == 3; }));
   EXPECT_EQ(contents(path), "one\ntwo\nthree\n");
 }
