@@ -173,6 +173,7 @@ TEST_P(DriverContract, SelectsAPortAgainThatWasDeletedAndAddedAgain) {
 TEST_P(DriverContract, LeavesAloneWhatIsNotOurs) {
   world_->add_mirror("theirs", "vnet2");
   world_->unlearn_vlan(7);
+  ASSERT_TRUE(seen([](const Switch& sw) { return sw.unlearned_vlans.contains(7); }));
   const std::string before = foreign_text(*observed());
   reach({{session("vnet0", LocalTarget{}), session("vnet1", RspanTarget{100}),
           session("vnet0", RspanTarget{7})}});
