@@ -129,7 +129,8 @@ HookAnswer admit(const AdmissionView& view, const Guest& guest) {
   const std::vector<Need> needs = needs_of(view, guest);
   if (needs.empty()) return {};
   const std::string& first = needs.front().policy->name;
-  if (view.known.observe_error) return no(Kind::not_yet, first, view.known.observe_error->text());
+  if (const auto why = view.known.observe_error ? view.known.observe_error : view.known.stall)
+    return no(Kind::not_yet, first, why->text());
   if (!view.known.observed) return no(Kind::not_yet, first, "the switch was not read yet");
 
   const Planned planned = plan_ports(view, guest);
@@ -153,12 +154,16 @@ HookAnswer admit(const AdmissionView& view, const Guest& guest) {
 }
 
 HookAnswer in_place(const AdmissionView& view, const Guest& guest) {
+  const std::vector<Need> needs = needs_of(view, guest);
   HookAnswer out;
-  for (const Need& need : needs_of(view, guest)) {
+  for (const Need& need : needs) {
     const HookAnswer one = in_place(view, need);
     if (one.kind == Kind::refuse) return one;
     if (out.kind == Kind::go_on) out = one;
   }
+  // What a daemon that hangs shows in place it does not copy.
+  if (out.kind == Kind::go_on && view.known.stall && !needs.empty())
+    return no(Kind::not_yet, needs.front().policy->name, view.known.stall->text());
   if (out.kind != Kind::go_on && view.known.observe_error)
     out.reason += "; " + view.known.observe_error->text();
   return out;

@@ -31,7 +31,7 @@ struct AdmissionView {
 
 /// Before the ports of `guest` exist. `refuse`: a NIC that a policy requires to be mirrored is to
 /// be on a switch that isn't here, or its session would be refused. `not_yet`: the switch wasn't,
-/// or can't be, read. A policy that selects by port is left to `in_place`.
+/// or can't be, read, or carries nothing out. A policy that selects by port is left to `in_place`.
 HookAnswer admit(const AdmissionView& view, const Guest& guest);
 
 /// Once they exist, before the guest runs. `go_on`: the switch shows each mirror that a policy

@@ -45,6 +45,8 @@ void add_control(List& list, const ControlSnapshot& control) {
     list.gauge("sessions", "Mirror sessions, by state.", n, {{"state", to_text(state)}});
   list.gauge("switch_readable", "1 while the switch can be read.",
              control.observed && !control.observe_error ? 1 : 0);
+  list.gauge("switch_stalled", "1 while the switch's daemon carries no change out.",
+             control.stall ? 1 : 0);
   list.gauge("in_sync", "1 while the switch is as the policies say.", control.in_sync() ? 1 : 0);
   list.count("steps_applied", "Changes made to the switch.", control.steps_applied);
   list.count("drifts", "Times that somebody else changed what is ours.", control.drifts);

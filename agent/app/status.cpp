@@ -42,7 +42,7 @@ json::object switch_json(const DaemonView& v) {
   json::object out{
       {"driver", v.config.driver ? json::value(v.config.driver->name) : json::value()},
       {"version", c.observed ? c.observed->capabilities.version : "-"},
-      {"error", or_null(c.observe_error)},
+      {"error", or_null(c.observe_error ? c.observe_error : c.stall)},
       {"read_at", c.observed_at == 0 ? json::value() : json::value(format_time(c.observed_at))}};
   const auto outage = c.observed ? c.observed->outage : std::nullopt;
   out["outage"] =
@@ -50,6 +50,7 @@ json::object switch_json(const DaemonView& v) {
              : json::value();
   out["state"] = !v.config.driver  ? "none"
                  : c.observe_error ? "unreachable"
+                 : c.stall         ? "stalled"
                  : c.observed      ? "connected"
                                    : "connecting";
   return out;
@@ -395,6 +396,7 @@ Result<json::object> explain_json(const DaemonView& v, const std::string& name) 
     if (e.subject == s.name || (!s.mirror.empty() && e.text.find(s.mirror) != std::string::npos))
       lines.push_back(clock_text(e.time) + "  " + e.text);
   if (c.observe_error) lines.push_back("error    " + c.observe_error->text());
+  if (c.stall) lines.push_back("error    " + c.stall->text());
   if (c.apply_error) lines.push_back("error    " + c.apply_error->text());
   return json::object{{"session", to_json(s)}, {"lines", texts(lines)}};
 }

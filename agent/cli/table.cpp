@@ -31,7 +31,7 @@ const char* colour_of(const std::string& text) {
       text == "running" || text == "incoming")
     return "\033[33m";
   if (text == "failed" || text == "refused" || text == "unknown" || text == "unreachable" ||
-      text == "lost")
+      text == "lost" || text == "stalled")
     return "\033[31m";
   return nullptr;
 }

@@ -18,7 +18,7 @@ enum class SessionState : std::uint8_t {
   failed,    ///< The switch refused it, says that it is broken, or copies nothing.
   refused,   ///< Not attempted, for the reason given.
   draining,  ///< No longer asked for; still on the switch.
-  unknown,   ///< The switch can't be read; it was left as it is.
+  unknown,   ///< The switch can't be read, or carries nothing out; it was left as it is.
 };
 /// "pending"
 const char* to_text(SessionState state);

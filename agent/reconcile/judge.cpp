@@ -73,7 +73,8 @@ std::optional<Ruling> rule_structure(const SessionRequest& s, const Verdict& v, 
 }
 
 /// What moved since the base: the proof that copies flow, or that they don't.
-Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& now, bool counted) {
+Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& now, bool counted,
+                    const std::optional<Error>& stall) {
   const Track::Counts& base = *track.base;
   const std::uint64_t moved = now.port - base.port;
   const bool received = now.received > base.received;
@@ -89,6 +90,8 @@ Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& 
   }
   if (moved == 0) {
     track.moved_at = 0;
+    // The daemon writes the counters, too.
+    if (stall) return {SessionState::unknown, "nothing moves: " + stall->what};
     if (track.proven) return active();
     return {SessionState::pending,
             counted ? "port " + s.port + " has been silent since " + clock_text(base.at) +
@@ -161,7 +164,7 @@ Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const Judge
   track.status.in_place = true;
   track.status.copied_frames = mirror.copied_frames;
   if (port.counters) track.status.port_frames = counts.port;
-  return rule_traffic(track, s, counts, port.counters.has_value());
+  return rule_traffic(track, s, counts, port.counters.has_value(), in.stall);
 }
 
 void settle(SessionStatus& status, Ruling ruling, Time now) {
@@ -247,7 +250,7 @@ std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, 
   std::map<std::string_view, const Verdict*> verdicts;
   for (const Verdict& verdict : in.realisation.verdicts) verdicts[verdict.session] = &verdict;
   std::vector<Track> out;
-  const JudgeContext context{in.realisation, in.observed, in.evidence, in.apply_error};
+  const JudgeContext context{in.realisation, in.observed, in.evidence, in.apply_error, in.stall};
   const auto take = [&](const std::string& name) {
     auto node = before.extract(name);
     return node ? std::move(node.mapped()) : Track{};

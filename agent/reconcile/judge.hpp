@@ -10,7 +10,8 @@
 //       failed  <--------------------------------------------+
 //
 //   refused: never attempted.   draining: no longer asked for, still there.
-//   unknown: the switch can't be read; what was true before stays in the reason.
+//   unknown: the switch can't be read; what was true before stays in the reason. Or its daemon
+//   carries nothing out and no counter moves, which says nothing then.
 #pragma once
 
 #include <map>
@@ -52,6 +53,7 @@ struct JudgeContext {
   const Observed& observed;
   const Evidence& evidence;
   const std::optional<Error>& apply_error;  ///< Of the latest apply, until one succeeds.
+  const std::optional<Error>& stall;        ///< The switch's daemon carries nothing out.
 };
 
 struct JudgeInput {
@@ -59,7 +61,8 @@ struct JudgeInput {
   const Realisation& realisation;  ///< The driver's, for `wish`.
   const Observed& observed;
   const Evidence& evidence;
-  std::optional<Error> apply_error;  ///< Of the latest apply, until one succeeds.
+  std::optional<Error> apply_error = {};  ///< Of the latest apply, until one succeeds.
+  std::optional<Error> stall = {};        ///< The switch's daemon carries nothing out.
 };
 
 /// How long a port may move without a copy before the session has failed. Open vSwitch writes its

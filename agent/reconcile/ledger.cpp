@@ -53,6 +53,10 @@ void Ledger::touch(const PortKey& port, const Wishes& wishes) {
   for (const Refusal& r : wish.refused) touched_.insert(r.request.name);
 }
 
+void Ledger::touch_all() {
+  for (const auto& [name, track] : tracks_) touched_.insert(name);
+}
+
 void Ledger::touch_mirror(const std::string& switch_name, const std::string& mirror) {
   for (const auto& [name, track] : tracks_)
     if (track.status.switch_name == switch_name && track.status.mirror == mirror)
@@ -105,8 +109,7 @@ void Ledger::touch_changes(const Wishes& wishes, const LocationMap& locations,
     if (std::ranges::none_of(wanted_, [&](const Mirror& m) { return m.same_but_ports(wanted); }))
       touch_mirror(wanted.switch_name, wanted.name);
   touched_.insert(unsettled_.begin(), unsettled_.end());
-  if (std::exchange(was_unreadable_, false))
-    for (const auto& [name, track] : tracks_) touched_.insert(name);
+  if (std::exchange(was_unreadable_, false)) touch_all();
 }
 
 // ---- Judging
@@ -220,17 +223,20 @@ void Ledger::show_location(const PortKey& port, const Wishes& wishes) {
 
 RoundChanges Ledger::update(const Wishes& wishes, const LocationMap& locations,
                             const Realiser& realiser, std::shared_ptr<const Observed> observed,
-                            const std::optional<Error>& apply_error, Time now) {
+                            const std::optional<Error>& apply_error,
+                            const std::optional<Error>& stall, Time now) {
   RoundChanges out;
   out.time = now;
   touch_changes(wishes, locations, realiser, *observed, out);
+  // While it hangs, what moved in one round may have stopped in the next.
+  if (std::exchange(was_stalled_, stall.has_value()) || stall) touch_all();
   locations_ = locations;
   wished_ = wishes.sessions();
   overruled_ = wishes.refused();
   verdicts_ = realiser.verdicts();
   wanted_ = realiser.wanted().mirrors;
   observed_ = std::move(observed);
-  const JudgeContext context{realiser.wanted(), *observed_, evidence_, apply_error};
+  const JudgeContext context{realiser.wanted(), *observed_, evidence_, apply_error, stall};
   for (const std::string& name : std::exchange(touched_, {})) {
     put(name, judged(name, wishes, realiser, context, now), out);
     index_session(name, realiser, *observed_);

@@ -48,7 +48,8 @@ class Ledger {
   /// and the sessions that are unsettled. Returns what it changed.
   RoundChanges update(const Wishes& wishes, const LocationMap& locations, const Realiser& realiser,
                       std::shared_ptr<const Observed> observed,
-                      const std::optional<Error>& apply_error, Time now);
+                      const std::optional<Error>& apply_error, const std::optional<Error>& stall,
+                      Time now);
   /// The switch can't be read: every session is unknown.
   RoundChanges unreadable(const Error& error, Time now);
   /// Counts from the next update on.
@@ -68,6 +69,7 @@ class Ledger {
   using Names = std::set<std::string>;
 
   void touch(const PortKey& port, const Wishes& wishes);
+  void touch_all();
   void touch_mirror(const std::string& switch_name, const std::string& mirror);
   void touch_changes(const Wishes& wishes, const LocationMap& locations, const Realiser& realiser,
                      const Observed& observed, RoundChanges& out);
@@ -88,6 +90,7 @@ class Ledger {
   std::vector<Mirror> wanted_;
   std::shared_ptr<const Observed> observed_ = std::make_shared<const Observed>();
   bool was_unreadable_ = false;
+  bool was_stalled_ = false;
   Evidence evidence_;
 
   Names touched_;                    ///< To be judged at the next update.

@@ -58,6 +58,7 @@ void Reconciler::observed(const Result<std::shared_ptr<const Observed>>& reading
   if (!reading) {
     ++failures_;
     fresh_ = false;
+    behind_since_ = 0;  // A daemon that can't reach the database either has its patience anew.
     if (!observe_error_) tell(now, "switch", "can't be read: " + reading.error().text());
     observe_error_ = reading.error();
     take_note(ledger_.unreadable(reading.error(), now));
@@ -68,7 +69,27 @@ void Reconciler::observed(const Result<std::shared_ptr<const Observed>>& reading
   world_ = *reading;
   observed_at_ = now;
   ++rounds_;
+  watch_progress(now);
   plan(now);
+}
+
+/// A switch whose daemon hangs shows every change in its database, and does none of them.
+void Reconciler::watch_progress(Time now) {
+  const DaemonProgress& is = world_->progress;
+  const bool moved = std::exchange(progress_, is).done != is.done;
+  if (is.done >= is.asked)
+    behind_since_ = 0;
+  else if (behind_since_ == 0 || moved || now < behind_since_)
+    behind_since_ = now;
+  const bool was_stalled = stall_.has_value();
+  stall_.reset();
+  if (behind_since_ != 0 && now - behind_since_ >= kStallPatience)
+    stall_ = {Error::Kind::unreachable,
+              is.daemon + " has carried out no change since " +
+                  format_time(behind_since_).substr(0, 19) + "Z",
+              "switch", "is " + is.daemon + " running? see its log"};
+  if (stall_.has_value() == was_stalled) return;
+  tell(now, "switch", stall_ ? stall_->text() : is.daemon + " carries changes out again");
 }
 
 /// Where the NICs are: of the ports that changed, and of the guests that did.
@@ -111,7 +132,7 @@ void Reconciler::plan(Time now) {
     }
   }
   last_done_ = false;
-  take_note(ledger_.update(wishes_, locations_, *realiser_, world_, apply_error_, now));
+  take_note(ledger_.update(wishes_, locations_, *realiser_, world_, apply_error_, stall_, now));
 }
 
 void Reconciler::note_drift(Time now) {
@@ -189,6 +210,7 @@ ControlSnapshot Reconciler::snapshot(Time now) const {
   out.plan = steps_;
   out.observe_error = observe_error_;
   out.apply_error = apply_error_;
+  if (!observe_error_) out.stall = stall_;
   out.observed_at = observed_at_;
   out.rounds = rounds_;
   out.steps_applied = steps_applied_;

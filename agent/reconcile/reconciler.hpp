@@ -41,6 +41,10 @@ struct ReconcilerOptions {
   std::size_t history = 256;                                      ///< Events kept.
 };
 
+/// How long the switch's daemon may leave a change undone, and do nothing else either, before that
+/// is told. ovs-vswitchd needs milliseconds; when it is started again, about a second.
+constexpr Time kStallPatience = 5 * kSecond;
+
 /// Something worth telling: a state that changed, steps that were applied, an error.
 struct ReconcileEvent {
   Time time = 0;
@@ -59,8 +63,9 @@ struct ControlSnapshot {
   std::vector<PolicyStatus> policies;                  ///< By name.
   std::vector<Step> plan;                              ///< What is left to do; empty: in sync.
   std::optional<Error> observe_error, apply_error;     ///< Of the latest attempt.
-  Time observed_at = 0;      ///< Of the latest reading that succeeded; 0: none yet.
-  std::uint64_t rounds = 0;  ///< Readings that succeeded.
+  std::optional<Error> stall;  ///< The switch can be read, and its daemon carries nothing out.
+  Time observed_at = 0;        ///< Of the latest reading that succeeded; 0: none yet.
+  std::uint64_t rounds = 0;    ///< Readings that succeeded.
   std::uint64_t steps_applied = 0;
   std::uint64_t failures = 0;  ///< Readings and applies that failed.
   std::uint64_t drifts = 0;    ///< Times that somebody else changed what is ours.
@@ -113,6 +118,7 @@ class Reconciler {
 
  private:
   void plan(Time now);
+  void watch_progress(Time now);
   void note_drift(Time now);
   void failed_to_apply(Error error, Time now);
   void locate();
@@ -145,7 +151,9 @@ class Reconciler {
   Time retry_after_ = 0;              ///< The pause that led to retry_at_.
   std::map<std::string, std::vector<Time>> drift_times_;  ///< By step.
 
-  std::optional<Error> observe_error_, apply_error_;
+  std::optional<Error> observe_error_, apply_error_, stall_;
+  Time behind_since_ = 0;    ///< The switch's daemon owes a change, and has done none since. 0: no.
+  DaemonProgress progress_;  ///< By the reading before.
   Time observed_at_ = 0;
   std::uint64_t rounds_ = 0, steps_applied_ = 0, failures_ = 0, drifts_ = 0;
   PersistentMap<std::uint64_t, ReconcileEvent> history_;

@@ -184,11 +184,20 @@ struct Outage {
   bool operator==(const Outage&) const = default;
 };
 
+/// How far the switch's own daemon is with what it was asked, by whomever. A daemon that is gone or
+/// hangs leaves `done` behind. Both 0 where the switch's API itself carries changes out.
+struct DaemonProgress {
+  std::string daemon;  ///< Its name, for people: "ovs-vswitchd"
+  std::int64_t asked = 0, done = 0;
+  bool operator==(const DaemonProgress&) const = default;
+};
+
 /// The world as one reading shows it. Names are unique among a driver's switches.
 struct Observed {
   std::uint64_t revision = 0;  ///< Grows with each change that the driver saw.
   Capabilities capabilities;
   std::map<std::string, Switch> switches;
+  DaemonProgress progress;
   std::optional<Outage> outage;  ///< The latest, once it was over; none since the driver began.
 };
 

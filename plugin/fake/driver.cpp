@@ -43,6 +43,8 @@ void FakeWorld::edit(const std::function<void(Switches&)>& change) {
 /// Settles what a real switch would by itself, and hints without holding the lock.
 void FakeWorld::changed(std::unique_lock<std::mutex>& lock) {
   revision_++;
+  progress_.asked++;
+  if (working_) progress_.done = progress_.asked;
   for (auto& [name, owned] : switches_) {
     for (const auto& [port_name, port] : PersistentMap(owned.sw.ports))
       if (port.id.empty()) owned.sw.ports[port_name].id = "port-" + std::to_string(++ports_made_);
@@ -82,6 +84,12 @@ void FakeWorld::set_reachable(bool reachable) {
   changed(lock);
 }
 
+void FakeWorld::set_working(bool working) {
+  std::unique_lock lock(mutex_);
+  working_ = working;
+  changed(lock);
+}
+
 void FakeWorld::set_capabilities(const Capabilities& capabilities) {
   std::unique_lock lock(mutex_);
   capabilities_ = capabilities;
@@ -113,6 +121,7 @@ class FakeDriver final : public Driver {
     auto out = std::make_shared<Observed>();
     out->revision = world_->revision_;
     out->capabilities = world_->capabilities_;
+    out->progress = world_->progress_;
     for (const auto& [name, owned] : world_->switches_) {
       Switch sw = owned.sw;
       for (const auto& [port_name, port] : owned.sw.ports)

@@ -42,6 +42,8 @@ class FakeWorld {
   bool disarm();
   /// False: every operation is Error::Kind::unreachable.
   void set_reachable(bool reachable);
+  /// False: what is changed is shown at once and never said to be carried out.
+  void set_working(bool working);
   void set_capabilities(const Capabilities& capabilities);
 
  private:
@@ -55,6 +57,8 @@ class FakeWorld {
   std::uint64_t revision_ = 1;
   std::uint64_t ports_made_ = 0;
   bool reachable_ = true;
+  bool working_ = true;
+  DaemonProgress progress_{"the fake's daemon"};
   std::size_t countdown_ = 0;
   Fault fault_ = Fault::fail;
   bool tripped_ = false;

@@ -15,6 +15,7 @@ using ovsdb::Add;
 using ovsdb::Atom;
 using ovsdb::ColumnValues;
 using ovsdb::Datum;
+using ovsdb::Increment;
 using ovsdb::Insert;
 using ovsdb::Remove;
 using ovsdb::Row;
@@ -268,7 +269,11 @@ Result<Transaction> compose(std::span<const Step> steps, const Snapshot& db,
   Composer composer(db, owner);
   for (const Step& step : steps)
     if (const auto added = composer.add(step); !added) return tl::unexpected(added.error());
-  return composer.take();
+  Transaction out = composer.take();
+  if (out.empty()) return out;
+  for (const auto& [id, row] : db[kOpenVswitch].rows)
+    out.push_back(Increment{kOpenVswitch, row->id, root::kNextCfg});
+  return out;
 }
 
 }  // namespace vmirror::ovs

@@ -314,6 +314,9 @@ std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot>
   // A mirror's output is named by its port.
   if (changed(kMirror) || changed(kBridge) || changed(kPort)) read_mirrors();
   if (changed(kOpenVswitch) || changed(kMirror)) out_.capabilities = capabilities(*now_);
+  for (const auto& [id, row] : (*now_)[kOpenVswitch].rows)
+    out_.progress = {"ovs-vswitchd", (*row)[root::kNextCfg].get<std::int64_t>().value_or(0),
+                     (*row)[root::kCurCfg].get<std::int64_t>().value_or(0)};
   if (now_->lost_at != 0 && now_->found_at != 0) out_.outage = {now_->lost_at, now_->found_at};
   out_.revision = now_->revision;
   before_ = now_;

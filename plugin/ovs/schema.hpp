@@ -11,7 +11,7 @@ namespace vmirror::ovs {
 enum TableIndex : std::size_t { kOpenVswitch, kBridge, kPort, kInterface, kMirror };
 
 namespace root {
-enum : std::size_t { kBridges, kOvsVersion, kDbVersion, kIfaceTypes };
+enum : std::size_t { kBridges, kOvsVersion, kDbVersion, kIfaceTypes, kNextCfg, kCurCfg };
 }
 namespace bridge {
 enum : std::size_t { kName, kPorts, kMirrors, kFloodVlans, kExternalIds };

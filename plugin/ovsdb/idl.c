@@ -383,6 +383,13 @@ bool vm_txn_remove(struct vm_txn* txn, size_t table, struct vm_uuid row, size_t 
   return true;
 }
 
+bool vm_txn_increment(struct vm_txn* txn, size_t table, struct vm_uuid row, size_t column) {
+  const struct ovsdb_idl_row* found = find(txn, table, &row);
+  if (found)
+    ovsdb_idl_txn_increment(txn->txn, found, &txn->owner->tables[table].columns[column], false);
+  return found != NULL;
+}
+
 bool vm_txn_verify(struct vm_txn* txn, size_t table, struct vm_uuid row, size_t column) {
   const struct ovsdb_idl_row* found = find(txn, table, &row);
   if (found) ovsdb_idl_txn_verify(found, &txn->owner->tables[table].columns[column]);

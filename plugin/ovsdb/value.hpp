@@ -283,6 +283,13 @@ struct Delete {
   std::size_t table;
   Uuid row;
 };
+/// Adds 1 to an integer, whatever others add meanwhile, if the transaction changes anything else.
+/// Once in a transaction.
+struct Increment {
+  std::size_t table;
+  Uuid row;
+  std::size_t column;
+};
 /// The transaction happens only if the column has this value at that moment.
 struct Verify {
   std::size_t table;
@@ -290,7 +297,7 @@ struct Verify {
   std::size_t column;
   Datum expected;
 };
-using Operation = std::variant<Insert, Write, Add, Remove, Delete, Verify>;
+using Operation = std::variant<Insert, Write, Add, Remove, Delete, Increment, Verify>;
 /// All or nothing. An operation on a row that is gone makes it nothing.
 using Transaction = std::vector<Operation>;
 

@@ -274,6 +274,24 @@ TEST_P(DriverContract, UnknownIsNotEmpty) {
   EXPECT_TRUE(reach(everything()).steps.empty());
 }
 
+TEST_P(DriverContract, TellsWhetherWhatItAskedForIsCarriedOut) {
+  reach(everything());
+  const auto caught_up = [&] {
+    const DaemonProgress now = observed()->progress;
+    return now.done == now.asked;
+  };
+  EXPECT_TRUE(eventually(caught_up));
+  world_->set_working(false);
+  const DaemonProgress before = observed()->progress;
+  reach({});
+  const DaemonProgress behind = observed()->progress;
+  EXPECT_GT(behind.asked, before.asked);
+  EXPECT_EQ(behind.done, before.done);
+  EXPECT_NE(behind.daemon, "");
+  world_->set_working(true);
+  EXPECT_TRUE(eventually(caught_up));
+}
+
 TEST_P(DriverContract, HintsWhenTheWorldChanges) {
   const auto driver = world_->connect();
   std::atomic<int> hints = 0;

@@ -62,6 +62,7 @@ class FakeSubject final : public World {
     for (const char* port : {"vnet0", "vnet1", "vnet2"}) add_port(port);
   }
   void set_reachable(bool reachable) override { world_->set_reachable(reachable); }
+  void set_working(bool working) override { world_->set_working(working); }
   void arm(std::size_t n, Fault fault) override {
     world_->arm(n, fault == Fault::fail ? FakeWorld::Fault::fail : FakeWorld::Fault::drop);
   }

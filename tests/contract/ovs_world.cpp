@@ -57,6 +57,7 @@ class OvsSubject final : public World {
     else
       sandbox_.kill_server();
   }
+  void set_working(bool working) override { sandbox_.freeze_vswitchd(!working); }
   void arm(std::size_t n, Fault) override { proxy_.cut_after(n); }
   bool disarm() override {
     const bool cut = proxy_.has_cut();

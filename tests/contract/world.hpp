@@ -32,6 +32,8 @@ class World {
 
   /// The switch's control connection is down, or up again.
   virtual void set_reachable(bool reachable) = 0;
+  /// The switch's daemon hangs, or goes on.
+  virtual void set_working(bool working) = 0;
 
   enum class Fault {
     fail,  ///< Refused; only where steps happen one by one.

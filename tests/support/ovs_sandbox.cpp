@@ -151,6 +151,10 @@ void OvsSandbox::freeze_server(bool frozen) {
   ::kill(server_, frozen ? SIGSTOP : SIGCONT);
 }
 
+void OvsSandbox::freeze_vswitchd(bool frozen) {
+  ::kill(vswitchd_, frozen ? SIGSTOP : SIGCONT);
+}
+
 std::string OvsSandbox::vsctl(const std::string& arguments) {
   return shell("ovs-vsctl --no-wait --timeout=10 --db=" + remote() + " " + arguments);
 }

@@ -44,6 +44,8 @@ class OvsSandbox {
   void start_vswitchd();
   /// SIGSTOP, SIGCONT: a server that has the connection open and answers nothing.
   void freeze_server(bool frozen);
+  /// The same: a daemon that carries nothing out of what the database says.
+  void freeze_vswitchd(bool frozen);
 
   /// Runs ovs-vsctl, by default without waiting for ovs-vswitchd. Returns what it printed, without
   /// the last newline; throws std::runtime_error with its message when it fails.

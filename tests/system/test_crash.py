@@ -7,6 +7,7 @@ sequence's start.
 
 import os
 import random
+import signal
 import time
 import unittest
 
@@ -125,6 +126,24 @@ class Crash(system.SystemTest):
                     self.assertIn("switch", status)
                     start()
                     self.check(["all", "plc"])
+
+    def test_a_switch_that_hangs_shows_mirrors_that_nobody_believes(self):
+        self.set_policies(["all"])
+        self.host.start()
+        self.check(["all"])
+        vswitchd = self.world.processes["ovs-vswitchd"]
+        vswitchd.send_signal(signal.SIGSTOP)
+        try:
+            self.set_policies(["all", "plc"])
+            self.check(["all", "plc"])  # Its database takes everything.
+            switch = self.eventually("a stalled switch", lambda: [
+                s for s in [self.host.ask("status")["switch"]] if s["state"] == "stalled"])[0]
+            self.assertIn("ovs-vswitchd has carried out no change since", switch["error"]["what"])
+            self.assertEqual(set(self.host.sessions().values()), {"unknown"})
+        finally:
+            vswitchd.send_signal(signal.SIGCONT)
+        self.eventually("a switch that works", lambda: self.host.ask("status")["switch"]["state"] == "connected")
+        self.assertNotIn("unknown", self.host.sessions().values())
 
     def test_a_policy_that_changes_while_the_database_is_away_is_caught_up(self):
         self.set_policies(["all"])

@@ -113,6 +113,11 @@ TEST(Admission, BeforeThePortsAre) {
                   h.known.observe_error = Error{Error::Kind::unreachable, "no answer", "", ""};
                 },
                 Kind::not_yet, "no answer"},
+           Case{"the switch carries nothing out",
+                [](Host& h) {
+                  h.known.stall = Error{Error::Kind::unreachable, "no change since", "", ""};
+                },
+                Kind::not_yet, "no change since"},
            Case{"not read yet", [](Host& h) { h.known.observed = nullptr; }, Kind::not_yet,
                 "not read yet"},
            Case{"no more mirrors",
@@ -200,6 +205,12 @@ TEST(Admission, OnceThePortsAre) {
                   h.known.observe_error = Error{Error::Kind::unreachable, "no answer", "", ""};
                 },
                 Kind::not_yet, "no answer"},
+           Case{"the switch carries nothing out",
+                [](Host& h) {
+                  h.session("must", "vnet0", true);
+                  h.known.stall = Error{Error::Kind::unreachable, "no change since", "", ""};
+                },
+                Kind::not_yet, "no change since"},
        }) {
     SCOPED_TRACE(c.why);
     Host h;

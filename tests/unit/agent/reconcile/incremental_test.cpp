@@ -60,7 +60,7 @@ class Story {
   std::vector<Policy> policies;
   std::map<std::string, std::string> titles;  ///< By port: what a hypervisor says of its guest.
   Evidence evidence;
-  std::optional<Error> apply_error;
+  std::optional<Error> apply_error, stall;
 
  private:
   Switch& on() { return world.switches.at(pick(3) == 0 ? "br1" : "br0"); }
@@ -84,6 +84,8 @@ class Story {
       case 5:
         apply_error =
             pick(3) == 0 ? std::optional(Error{Error::Kind::refused, "no", "", ""}) : std::nullopt;
+        stall = pick(3) == 0 ? std::optional(Error{Error::Kind::unreachable, "hangs", "", ""})
+                             : std::nullopt;
         return;
       case 6:
         return remove_port();
@@ -262,12 +264,14 @@ void expect_same(Incremental& is, const Story& story) {
   ASSERT_EQ(steps, lines(fresh->wanted(), *world));
 
   is.ledger.set_evidence(story.evidence);
-  is.ledger.update(is.wishes, is.locations, *is.realiser, world, story.apply_error, story.now);
+  is.ledger.update(is.wishes, is.locations, *is.realiser, world, story.apply_error, story.stall,
+                   story.now);
   Realisation realisation;
   static_cast<Wanted&>(realisation) = fresh->wanted();
   for (const auto& [name, verdict] : fresh->verdicts()) realisation.verdicts.push_back(verdict);
   is.tracks =
-      judge(is.tracks, {wish, realisation, *world, story.evidence, story.apply_error}, story.now);
+      judge(is.tracks, {wish, realisation, *world, story.evidence, story.apply_error, story.stall},
+            story.now);
   ASSERT_EQ(is.ledger.sessions().size(), is.tracks.size());
   PersistentMap<Mac, WatchedNic> nics;
   std::size_t unproven = 0;

@@ -57,7 +57,8 @@ struct Story {
   void copies(std::uint64_t frames) { *mirror().copied_frames += frames; }
   /// Judges at this second; "state: reason".
   std::string at(int second) {
-    tracks = judge(tracks, {wish, realisation, observed, evidence, apply_error}, second * kSecond);
+    tracks = judge(tracks, {wish, realisation, observed, evidence, apply_error, stall},
+                   second * kSecond);
     return told();
   }
   std::string unreadable(int second, const Error& error) {
@@ -76,7 +77,7 @@ struct Story {
   Realisation realisation;
   Observed observed;
   Evidence evidence;
-  std::optional<Error> apply_error;
+  std::optional<Error> apply_error, stall;
   std::vector<Track> tracks;
 };
 
@@ -272,6 +273,21 @@ TEST(Judge, AnUnreadableSwitchMakesUnknownAndKeepsTheProof) {
   EXPECT_EQ(s.unreadable(4, error), unknown);
   EXPECT_EQ(s.tracks[0].status.since, 3 * kSecond);
   EXPECT_EQ(s.at(5), kActive);
+}
+
+TEST(Judge, SilenceOfASwitchThatCarriesNothingOutSaysNothing) {
+  Story s;
+  s.at(1);
+  s.moves(1);
+  s.copies(1);
+  s.at(2);
+  s.stall = Error{Error::Kind::unreachable, "ovs-vswitchd does nothing", "switch", ""};
+  EXPECT_EQ(s.at(3), "unknown: nothing moves: ovs-vswitchd does nothing");
+  s.evidence.received[kMac] = 7;
+  EXPECT_EQ(s.at(4), kActive) << "a datapath may go on without its daemon, and copies are a proof";
+  EXPECT_EQ(s.at(5), "unknown: nothing moves: ovs-vswitchd does nothing");
+  s.stall.reset();
+  EXPECT_EQ(s.at(6), kActive) << "it was proven before";
 }
 
 }  // namespace

@@ -119,6 +119,31 @@ TEST(Reconciler, APortThatAppearsIsMirroredAtOnce) {
   EXPECT_EQ(shell.snapshot().drifts, 0U);
 }
 
+TEST(Reconciler, ASwitchThatCarriesNothingOutIsToldAndLeftToItsPlan) {
+  Shell shell;
+  shell.reconciler.set_policies(kPolicies);
+  shell.run(kSecond);
+  shell.world->set_working(false);
+  shell.run(kStallPatience - 2 * kSecond);
+  EXPECT_FALSE(shell.snapshot().stall) << "it may be starting";
+  shell.run(3 * kSecond);
+  ASSERT_TRUE(shell.snapshot().stall);
+  EXPECT_EQ(shell.snapshot().stall->what,
+            "the fake's daemon has carried out no change since 1970-01-01T00:16:41Z");
+  EXPECT_EQ(shell.snapshot().sessions.at("vnet0@local").state, SessionState::unknown);
+  EXPECT_TRUE(shell.snapshot().in_sync()) << "its database is as the policies say";
+  shell.world->set_reachable(false);
+  shell.run(2 * kSecond);
+  EXPECT_FALSE(shell.snapshot().stall) << "nobody can tell";
+  shell.world->set_reachable(true);
+  shell.run(kSecond);
+  EXPECT_FALSE(shell.snapshot().stall) << "its patience begins anew";
+  shell.world->set_working(true);
+  shell.run(kStallPatience + kSecond);
+  EXPECT_FALSE(shell.snapshot().stall);
+  EXPECT_EQ(shell.snapshot().sessions.at("vnet0@local").state, SessionState::pending);
+}
+
 TEST(Reconciler, PoliciesThatGoTakeTheirMirrorsWithThem) {
   Shell shell;
   const std::string before = shell.switch_text();

@@ -179,6 +179,21 @@ TEST(OvsObserve, TwoMirrorsOfOneNameAreTwo) {
   EXPECT_EQ(remove.keys, ovsdb::Datum(Atom(doubled)));
 }
 
+TEST(OvsCompose, AsksOvsVswitchdToTellOnceItIsDone) {
+  Database db;
+  const Uuid root =
+      db.add(kOpenVswitch, {{root::kNextCfg, integer(7)}, {root::kCurCfg, integer(6)}});
+  db.add(kBridge, {{bridge::kName, "br0"}});
+  const Step vlans{PutUnlearnedVlans{"br0", {100}}, ""}, gone{RemovePort{"br0", "gone"}, ""};
+  const auto done = compose({&vlans, 1}, db.snapshot(), "vmirror");
+  const auto* count = std::get_if<ovsdb::Increment>(&done->back());
+  ASSERT_NE(count, nullptr);
+  EXPECT_EQ(count->row, root);
+  EXPECT_EQ(count->column, root::kNextCfg);
+  EXPECT_TRUE(compose({&gone, 1}, db.snapshot(), "vmirror")->empty()) << "nothing to do";
+  EXPECT_EQ(to_observed(db.snapshot(), "vmirror").progress, (DaemonProgress{"ovs-vswitchd", 7, 6}));
+}
+
 TEST(OvsCompose, SaysWhatCantBe) {
   Database db;
   const Uuid port = db.add_port("vnet0");

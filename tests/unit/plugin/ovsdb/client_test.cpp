@@ -17,7 +17,7 @@ using test::OvsSandbox;
 using namespace std::chrono_literals;
 
 enum Tables : std::size_t { kRoot, kBridge, kMirror };
-enum RootColumns : std::size_t { kBridges, kVersion };
+enum RootColumns : std::size_t { kBridges, kVersion, kNextCfg };
 enum BridgeColumns : std::size_t { kBridgeName, kMirrors, kBridgeIds, kFloodVlans };
 enum MirrorColumns : std::size_t { kMirrorName, kSnaplen, kFilter, kStatistics };
 
@@ -25,7 +25,8 @@ Schema schema() {
   return {"Open_vSwitch",
           {{"Open_vSwitch",
             true,
-            {Column::set("bridges", Type::uuid), Column::optional("ovs_version", Type::string)}},
+            {Column::set("bridges", Type::uuid), Column::optional("ovs_version", Type::string),
+             Column::one("next_cfg", Type::integer)}},
            {"Bridge",
             false,
             {Column::one("name", Type::string), Column::set("mirrors", Type::uuid),
@@ -154,6 +155,29 @@ TEST_F(ClientTest, AddsAndRemovesWithoutTouchingWhatOthersWrote) {
   ASSERT_TRUE(done && done->done);
   EXPECT_EQ(sandbox_->vsctl("get bridge br0 external_ids"), "{ours=\"4\", theirs=\"1\"}");
   EXPECT_EQ(sandbox_->vsctl("get bridge br0 flood_vlans"), "[7, 8]");
+}
+
+TEST_F(ClientTest, CountsUpWithWhatItChangesWhateverOthersCount) {
+  start();
+  sandbox_->vsctl("add-br br0 -- set open_vswitch . next_cfg=7");
+  ASSERT_TRUE(eventually([&] { return read()->tables[kBridge]->rows.size() == 1; }));
+  const Uuid bridge = only(*read(), kBridge).id, root = only(*read(), kRoot).id;
+  const auto vlan = [&](std::uint16_t id) {
+    return Add{kBridge, bridge, kFloodVlans, std::set<std::uint16_t>{id}};
+  };
+  std::vector<std::thread> threads;
+  for (std::uint16_t t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (std::uint16_t i = 0; i < 5; ++i) {
+        const auto id = static_cast<std::uint16_t>(10 * t + i);
+        const auto done = client_->commit({vlan(id), Increment{kRoot, root, kNextCfg}}, 5s);
+        EXPECT_TRUE(done && done->done);
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(sandbox_->vsctl("get open_vswitch . next_cfg"), "27");
+  const auto nothing = client_->commit({vlan(0), Increment{kRoot, root, kNextCfg}}, 5s);
+  EXPECT_TRUE(nothing && nothing->done);
 }
 
 TEST_F(ClientTest, AllOrNothing) {
