@@ -238,9 +238,10 @@ std::optional<Track> judge_leftover(Track track, const JudgeContext& context, Ti
   return track;
 }
 
-bool is_unsettled(const Track& track) {
+bool is_unsettled(const Track& track, bool stalled) {
   const SessionStatus& s = track.status;
   if (s.state == SessionState::refused) return false;
+  if (stalled && s.state != SessionState::unknown) return true;
   return !s.in_place || s.state == SessionState::draining || track.moved_at != 0;
 }
 

@@ -78,8 +78,8 @@ Track judge_overruled(Track track, const Refusal& refusal, const Location* at, T
 /// No longer asked for; none: it is gone from the switch, too.
 std::optional<Track> judge_leftover(Track track, const JudgeContext& context, Time now);
 /// True while a session can change without anything of it on the switch changing: it waits for a
-/// change to be made, or for a proof.
-bool is_unsettled(const Track& track);
+/// change to be made, or for a proof; or it moved while the switch is stalled, and may stop.
+bool is_unsettled(const Track& track, bool stalled);
 
 /// One track for each session asked or refused, and for those that drain; by name.
 std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, Time now);

@@ -155,7 +155,7 @@ void Ledger::put(const std::string& name, std::optional<Track> track, RoundChang
     return;
   }
   statuses_.set(name, track->status);
-  if (is_unsettled(*track))
+  if (is_unsettled(*track, stalled_))
     unsettled_.insert(name);
   else
     unsettled_.erase(name);
@@ -228,8 +228,8 @@ RoundChanges Ledger::update(const Wishes& wishes, const LocationMap& locations,
   RoundChanges out;
   out.time = now;
   touch_changes(wishes, locations, realiser, *observed, out);
-  // While it hangs, what moved in one round may have stopped in the next.
-  if (std::exchange(was_stalled_, stall.has_value()) || stall) touch_all();
+  if (stall.has_value() != stalled_) touch_all();
+  stalled_ = stall.has_value();
   locations_ = locations;
   wished_ = wishes.sessions();
   overruled_ = wishes.refused();

@@ -90,7 +90,7 @@ class Ledger {
   std::vector<Mirror> wanted_;
   std::shared_ptr<const Observed> observed_ = std::make_shared<const Observed>();
   bool was_unreadable_ = false;
-  bool was_stalled_ = false;
+  bool stalled_ = false;
   Evidence evidence_;
 
   Names touched_;                    ///< To be judged at the next update.
