@@ -54,8 +54,10 @@ struct RingOptions {
 /// Opens a TPACKET_V3 ring. VLAN tags that the kernel took out of the bytes are in Frame::stripped.
 /// Frames lost for want of room are Drop::kernel. Offloads that merge frames before we see them are
 /// in `warnings`. `next` hands out the frames of a block, holds the block until they are consumed,
-/// and sleeps only when there is none. Errors. missing: no such interface; refused: no CAP_NET_RAW;
-/// invalid: sizes that the kernel does not take; unsupported: a link type that we do not read; from
+/// and sleeps only when there is none. Errors. missing: no such interface, or it was deleted
+/// meanwhile; unreachable: it is down; refused: no CAP_NET_RAW; exhausted: no memory; invalid, and
+/// only that for good: sizes that the kernel does not take; unsupported: a link type that we do not
+/// read; from
 /// `next`: unreachable, when the interface goes down (a later call may succeed), missing, when it
 /// is gone for good.
 /// Source: packet(7), Documentation/networking/packet_mmap.rst.

@@ -45,6 +45,8 @@ class RingSource : public FrameSource {
   std::span<const std::string> warnings() const override { return warnings_; }
 
  private:
+  tl::unexpected<Error> failed(const char* what) const;
+  tl::unexpected<Error> gone() const;
   template <typename T>
   Result<void> set(int option, const T& value, const char* what);
   Result<void> make_ring();
@@ -75,15 +77,38 @@ class RingSource : public FrameSource {
   std::vector<std::string> warnings_;
 };
 
-std::string why(const char* what) {
-  return std::string(what) + ": " + std::strerror(errno);
+/// By errno. The interface may come and go meanwhile, so that nothing but the ring's own sizes is
+/// Error::Kind::invalid: to try again is of use.
+tl::unexpected<Error> RingSource::failed(const char* what) const {
+  const int error = errno;
+  const std::string text = std::string(what) + ": " + std::strerror(error);
+  switch (error) {
+    case ENODEV:
+    case ENXIO:
+      return gone();
+    case ENETDOWN:
+      return fail(Error::Kind::unreachable, text, options_.interface);
+    case ENOMEM:
+    case ENOBUFS:
+      return fail(Error::Kind::exhausted, text, options_.interface, "make block_count smaller");
+    case EPERM:
+    case EACCES:
+      return fail(Error::Kind::refused, text, options_.interface,
+                  "run as root, or with CAP_NET_RAW");
+    default:
+      return fail(Error::Kind::refused, text, options_.interface, "see dmesg(1)");
+  }
+}
+
+tl::unexpected<Error> RingSource::gone() const {
+  return fail(Error::Kind::missing, "the interface was deleted", options_.interface,
+              "open it again once it is back");
 }
 
 template <typename T>
 Result<void> RingSource::set(int option, const T& value, const char* what) {
   if (setsockopt(fd_, SOL_PACKET, option, &value, sizeof value) == 0) return {};
-  const auto kind = errno == EPERM || errno == EACCES ? Error::Kind::refused : Error::Kind::invalid;
-  return fail(kind, why(what), options_.interface, "see the ring's options, and dmesg(1)");
+  return failed(what);
 }
 
 Result<void> RingSource::open() {
@@ -92,9 +117,7 @@ Result<void> RingSource::open() {
     return fail(Error::Kind::missing, "no such interface", options_.interface,
                 "see `ip link` in this network namespace");
   fd_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-  if (fd_ < 0)
-    return fail(Error::Kind::refused, why("no packet socket"), options_.interface,
-                "run as root, or with CAP_NET_RAW");
+  if (fd_ < 0) return failed("no packet socket");
   for (const auto& name : merging_offloads(options_.interface, options_.offloads_off))
     warnings_.push_back(options_.interface + ": " + name + " is on, frames may arrive merged");
   // The filter and the direction come before the bind, so that nothing slips in.
@@ -130,12 +153,14 @@ Result<void> RingSource::make_ring() {
   request.tp_frame_size = kFrame;
   request.tp_frame_nr = request.tp_block_size / kFrame * request.tp_block_nr;
   request.tp_retire_blk_tov = options_.block_timeout_ms;
-  if (auto ring = set(PACKET_RX_RING, request, "ring of this size"); !ring) return ring;
+  if (setsockopt(fd_, SOL_PACKET, PACKET_RX_RING, &request, sizeof request) != 0) {
+    if (errno != EINVAL) return failed("ring");
+    return fail(Error::Kind::invalid, "the kernel takes no ring of this size", options_.interface,
+                "make block_size a multiple of the page's size");
+  }
   void* at = mmap(nullptr, options_.block_size * options_.block_count, PROT_READ | PROT_WRITE,
                   MAP_SHARED, fd_, 0);
-  if (at == MAP_FAILED)
-    return fail(Error::Kind::exhausted, why("the ring can't be mapped"), options_.interface,
-                "make block_count smaller");
+  if (at == MAP_FAILED) return failed("the ring can't be mapped");
   ring_ = static_cast<std::uint8_t*>(at);
   return {};
 }
@@ -146,7 +171,7 @@ Result<void> RingSource::cut_to_snaplen() {
   sock_filter keep{BPF_RET | BPF_K, 0, 0, options_.snaplen};
   const sock_fprog program{1, &keep};
   if (setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
-    return fail(Error::Kind::invalid, why("snaplen"), options_.interface);
+    return failed("snaplen");
   return {};
 }
 
@@ -156,9 +181,10 @@ Result<void> RingSource::bind_to(unsigned index) {
   address.sll_protocol = htons(ETH_P_ALL);
   address.sll_ifindex = static_cast<int>(index);
   if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail(Error::Kind::refused, why("bind"), options_.interface);
+    return failed("bind");
   socklen_t size = sizeof address;
   getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+  if (address.sll_ifindex <= 0) return gone();
   switch (address.sll_hatype) {
     case ARPHRD_ETHER:
     case ARPHRD_LOOPBACK:
@@ -242,9 +268,7 @@ Result<std::size_t> RingSource::interface_error() {
   sockaddr_ll address{};
   size = sizeof address;
   getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
-  if (address.sll_ifindex <= 0)
-    return fail(Error::Kind::missing, "the interface was deleted", options_.interface,
-                "open it again once it is back");
+  if (address.sll_ifindex <= 0) return gone();
   if (error == 0) return 0;
   if (error == ENETDOWN)
     return fail(Error::Kind::unreachable, "the interface is down", options_.interface,

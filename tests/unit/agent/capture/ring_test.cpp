@@ -3,13 +3,17 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <thread>
 
@@ -228,6 +232,33 @@ TEST_F(Ring, SaysThatTheInterfaceWasDeletedAfterGivingWhatCame) {
   EXPECT_EQ(got.error().kind, Error::Kind::missing);
 }
 
+/// A switch takes a port away and makes it anew while it is opened: that is no reason to give up.
+TEST_F(Ring, AnInterfaceThatComesAndGoesIsNeverInvalid) {
+  std::atomic<bool> stop{false};
+  std::thread flapper([&stop] {  // In this namespace: a thread inherits it.
+    while (!stop) {
+      const int tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+      ifreq request{};
+      std::strcpy(request.ifr_name, "flap");
+      request.ifr_flags = IFF_TAP | IFF_NO_PI;
+      if (tap < 0 || ioctl(tap, TUNSETIFF, &request) != 0) stop = true;
+      usleep(static_cast<unsigned>(random() % 30000));
+      close(tap);  // It goes with its last user.
+    }
+  });
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (std::chrono::steady_clock::now() < until && !stop) {
+    const auto source = open_ring({.interface = "flap", .block_count = 1, .fanout_group = 9});
+    if (source) continue;
+    EXPECT_TRUE(source.error().kind == Error::Kind::missing ||
+                source.error().kind == Error::Kind::unreachable)
+        << source.error().text();
+  }
+  EXPECT_FALSE(stop) << "no tap could be made";
+  stop = true;
+  flapper.join();
+}
+
 TEST_F(Ring, RefusesByName) {
   const auto kind = [](const RingOptions& options) {
     const auto source = open_ring(options);
@@ -236,7 +267,8 @@ TEST_F(Ring, RefusesByName) {
   EXPECT_EQ(kind({.interface = "nowhere"}),
             "nowhere: no such interface (see `ip link` in this network namespace)");
   EXPECT_EQ(kind({.interface = "rx", .block_size = 1000}),
-            "rx: ring of this size: Invalid argument (see the ring's options, and dmesg(1))");
+            "rx: the kernel takes no ring of this size (make block_size a multiple of the page's "
+            "size)");
 }
 
 TEST_F(Ring, ReportsTheOffloadsThatMergeFrames) {
