@@ -68,6 +68,12 @@ Result<void> Daemon::State::open_engine() {
   options.pipeline.eve.sink = eve.get();
   options.retry_min = kRetryMin;
   options.retry_max = kRetryMax;
+  options.on_input = [](const std::string& input, const Error* error) {
+    if (error)
+      spdlog::warn("input {}: {}", input, error->text());
+    else
+      spdlog::info("input {}: frames come again", input);
+  };
   options.inputs = make_inputs(config);
   engine = std::make_unique<Engine>(std::move(options));
   return {};

@@ -144,13 +144,9 @@ class Slot {
 /// One worker: a source, a pipeline, a thread.
 class Worker {
  public:
-  Worker(InputOptions input, PipelineOptions pipeline, int number, milliseconds retry_min,
-         milliseconds retry_max)
-      : input_(std::move(input)),
-        options_(std::move(pipeline)),
-        number_(number),
-        retry_min_(retry_min),
-        retry_max_(retry_max) {}
+  /// `engine` outlives it.
+  Worker(InputOptions input, PipelineOptions pipeline, int number, const EngineOptions& engine)
+      : input_(std::move(input)), options_(std::move(pipeline)), number_(number), engine_(engine) {}
 
   void start() {
     thread_ = std::thread([this] { run(); });
@@ -168,11 +164,12 @@ class Worker {
   void do_jobs(Pipeline& pipeline);
   EngineSnapshot snapshot(const Pipeline& pipeline) const;
   void lost(Error error);
+  void tell(const Error* error);
 
   const InputOptions input_;
   PipelineOptions options_;
   int number_;
-  milliseconds retry_min_, retry_max_;
+  const EngineOptions& engine_;
   Slot slot_;
   std::thread thread_;
 
@@ -183,6 +180,7 @@ class Worker {
   bool hopeless_ = false;       ///< The source would fail in the same way again.
   std::optional<Error> error_;  ///< What is wrong with the source now.
   std::optional<Error> reinject_error_;
+  std::string told_;  ///< EngineOptions::on_input; empty: frames come.
   milliseconds retry_{0};
   std::vector<Job> jobs_;                     ///< That wait for what is under way.
   steady_clock::time_point last_batch_ = {};  ///< While they do.
@@ -202,7 +200,15 @@ void Worker::lost(Error error) {
   source_.reset();
   pipeline_->source_reopened();
   pipeline_->tick(wall_clock());
-  retry_ = retry_.count() == 0 ? retry_min_ : std::min(retry_ * 2, retry_max_);
+  retry_ = retry_.count() == 0 ? engine_.retry_min : std::min(retry_ * 2, engine_.retry_max);
+  tell(&*error_);
+}
+
+void Worker::tell(const Error* error) {
+  std::string now = error ? error->text() : "";
+  if (now == told_) return;
+  told_ = std::move(now);
+  if (engine_.on_input) engine_.on_input(input_.name, error);
 }
 
 /// Batches, until the source fails or ends, or the worker is to stop.
@@ -219,6 +225,7 @@ void Worker::pump() {
     if (slot_.asked.load(std::memory_order_acquire)) answer(*pipeline_);
     if (*taken > 0) {
       retry_ = milliseconds(0);
+      if (!told_.empty()) tell(nullptr);
       pipeline_->process(std::span(batch).first(*taken));
       if (!jobs_.empty()) last_batch_ = steady_clock::now();
     } else if (source_->finished()) {
@@ -375,7 +382,7 @@ void Engine::add(InputOptions input) {
     pipeline.reinject = nullptr;
     pipeline.flows.worker = static_cast<std::uint8_t>(state_->workers.size());
     auto& worker = state_->workers.emplace_back(
-        std::make_unique<Worker>(input, std::move(pipeline), number, o.retry_min, o.retry_max));
+        std::make_unique<Worker>(input, std::move(pipeline), number, o));
     if (state_->index) worker->slot().watch(state_->index);
     for (const auto& adoption : state_->adopted()) hand_to(*worker, adoption);
     worker->start();

@@ -35,6 +35,9 @@ struct EngineOptions {
   /// are the input's.
   PipelineOptions pipeline;
   std::chrono::milliseconds retry_min{100}, retry_max{5000};  ///< Backoff of a failed source.
+  /// An input can't be read, for this reason; null: frames come again. Told when that changes, not
+  /// with each attempt, from the input's thread.
+  std::function<void(const std::string& input, const Error* error)> on_input = {};
   std::size_t max_adopted = 2 * 65536;  ///< Flows that were given and wait to go on, of all guests.
 };
 

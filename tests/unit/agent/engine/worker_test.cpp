@@ -132,12 +132,21 @@ TEST(Engine, OpensAFailedSourceAgain) {
     return std::make_unique<SceneSource>(
         1, n < 4 ? SceneSource::End::fails : SceneSource::End::finished);
   };
-  Engine engine(engine_options({flapping}));
+  std::vector<std::string> told;  // By the only worker.
+  EngineOptions options = engine_options({flapping});
+  options.on_input = [&told](const std::string& input, const Error* error) {
+    told.push_back(input + ": " + (error ? error->what : "frames"));
+  };
+  Engine engine(std::move(options));
   until(engine, [&](const auto&) { return engine.finished(); });
   const auto end = engine.snapshot();
   EXPECT_EQ(opened, 4);
   EXPECT_EQ(end->frames().analysed, 3 * scene().size());
   EXPECT_EQ(end->frames().dropped_total(), 3u) << "each source's own losses";
+  engine.stop();
+  EXPECT_EQ(told,
+            (std::vector<std::string>{"mon0: the link is down", "mon0: no such interface",
+                                      "mon0: frames", "mon0: the link is down", "mon0: frames"}));
   EXPECT_FALSE(end->inputs[0].error);
 }
 
