@@ -135,7 +135,7 @@ class Crash(system.SystemTest):
         vswitchd.send_signal(signal.SIGSTOP)
         try:
             self.set_policies(["all", "plc"])
-            self.check(["all", "plc"])  # Its database takes everything.
+            self.eventually("both mirrors in the database", lambda: len(self.owned()) == 2)
             switch = self.eventually("a stalled switch", lambda: [
                 s for s in [self.host.ask("status")["switch"]] if s["state"] == "stalled"])[0]
             self.assertIn("ovs-vswitchd has carried out no change since", switch["error"]["what"])
