@@ -20,6 +20,8 @@ constexpr Time kFirstFrameSlack = 50 * kMillisecond;  ///< An event may be told 
 // ---- Views
 
 void MigrationTracker::look(Open& open, const GuestView& view, Time now) {
+  // It left and is back: what its new port counts is of another stay.
+  if (open.source && open.outcome && open.gone && view.ports > 0) return complete(open, now);
   MigrationHalf& half = open.half();
   const MigrationHalf before = half;
   if (!view.name.empty() && open.record.vm_name != view.name) {

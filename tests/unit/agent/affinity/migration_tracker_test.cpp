@@ -157,6 +157,23 @@ TEST_F(TwoHosts, ThereAndBackQuickly) {
   }
 }
 
+/// Its port is there again, with counters of its own, before libvirt tells of it, and while the
+/// frames of its last stay are still read.
+TEST_F(TwoHosts, APortThatIsBackAtOnceIsAnotherStay) {
+  runs_on("hosta");
+  migrate("hosta", "hostb");
+  pass(50);
+  ports("hosta", 1, 0);
+  pass(100);
+  const MigrationRecord r = host("hosta").tracker->records().at(0);
+  EXPECT_EQ(r.source.notes, Notes{});
+  EXPECT_EQ(r.source.port_frames, 50U);
+  EXPECT_EQ(r.source.copied_frames, 50U);
+  migrate("hostb", "hosta");
+  pass(4000);
+  EXPECT_EQ(host("hosta").finished.size(), 2U);
+}
+
 // ---- Bounds
 
 TEST(Tracker, OpenAndKeptRecordsAreBounded) {
