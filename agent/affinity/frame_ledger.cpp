@@ -1,6 +1,7 @@
 #include "agent/affinity/frame_ledger.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace vmirror {
 namespace {
@@ -73,8 +74,11 @@ std::optional<FrameLedger::Result> FrameLedger::result() const {
   const std::uint64_t lost_out = at_least_0(high_->out - std::max(generous.out, end_->out));
   // What waits in the tap is copied and not yet counted by it: so the lowest is the one to trust.
   const std::uint64_t lost_in = at_least_0(low_->in - std::max(generous.in, end_->in));
-  result.copied_frames = at_least_0(less(result.port_frames, lost_out + lost_in));
+  std::uint64_t lost = lost_out + lost_in;
   result.uncertain = at_least_0(high_->out - end_->out) - lost_out;
+  // The guest moved on after the only reading: what the engine lacked then may have come since.
+  if (!end_generous_) result.uncertain += std::exchange(lost, 0);
+  result.copied_frames = at_least_0(less(result.port_frames, lost));
   return result;
 }
 

@@ -17,7 +17,8 @@
 //
 // What is told as lost is lost for sure, for frames on their way are given the benefit of the
 // doubt: on the destination (where the guest runs while it is read) that may hide as many as it
-// moves between two readings; `uncertain` says how many.
+// moves between two readings; `uncertain` says how many. Of a single reading of the end nothing is
+// sure.
 #pragma once
 
 #include <cstdint>
