@@ -6,8 +6,9 @@
 namespace vmirror {
 namespace {
 
-/// A NIC of which nothing came for this long is quiet.
-constexpr Time kQuiet = 250 * kMillisecond;
+/// A NIC of which nothing came for this long was quiet when its switch counted. New counters give
+/// no hint: they are read up to ReconcilerOptions::interval after they were written.
+constexpr Time kQuiet = 1500 * kMillisecond;
 /// A port whose counters did not change for this long has been silent: more than Open vSwitch's
 /// interval.
 constexpr Time kSilent = 6 * kSecond;

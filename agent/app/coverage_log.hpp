@@ -1,9 +1,9 @@
 // Pairs what the engine received of each NIC with what its switch counted on the port. A switch
 // writes its counters now and then (Open vSwitch: every 5 s), so a pair is taken a moment after
-// they change. It is exact when the NIC was quiet around then; else it may be off by the frames of
-// that moment. What the switch counted before its first writing since the mirror is in place is not
-// told apart from what the mirror copied: that first writing is where coverage begins.
-// One thread.
+// they are seen to change. It is exact when the NIC was quiet from before they were written; else
+// it may be off by the frames since. What the switch counted before its first writing since the
+// mirror is in place is not told apart from what the mirror copied: that first writing is where
+// coverage begins. One thread.
 #pragma once
 
 #include <map>

@@ -69,10 +69,11 @@ Result<void> Daemon::State::open_engine() {
   options.retry_min = kRetryMin;
   options.retry_max = kRetryMax;
   options.on_input = [](const std::string& input, const Error* error) {
-    if (error)
-      spdlog::warn("input {}: {}", input, error->text());
-    else
-      spdlog::info("input {}: frames come again", input);
+    if (!error) return spdlog::info("input {}: frames come again", input);
+    // A port that comes and goes with its policy is no fault.
+    const bool expected = error->kind == Error::Kind::missing;
+    spdlog::log(expected ? spdlog::level::info : spdlog::level::warn, "input {}: {}", input,
+                error->text());
   };
   options.inputs = make_inputs(config);
   engine = std::make_unique<Engine>(std::move(options));

@@ -102,8 +102,12 @@ TEST(CoverageLog, ARoughBeginningIsReplacedByAQuietOne) {
   s.writes(0);
   s.receives(5);
   s.now += kSecond;
-  s.writes(5);
-  s.take();  // Nothing came for a second: exact, so coverage begins anew here.
+  s.writes(3);
+  s.take();  // Written in the middle of the five, and read a second later: as rough as before.
+  EXPECT_EQ(s.told(), "7/3");
+  s.now += 2 * kSecond;
+  s.writes(2);
+  s.take();  // Nothing came since before the writing: exact, so coverage begins anew here.
   EXPECT_EQ(s.told(), "0/0");
   s.receives(30);
   s.now += kSecond;
