@@ -136,7 +136,7 @@ class Printer final : public FrameObserver {
     out << number_ << "  " << format_time(frame.time) << "  " << endpoint(p, frame.bytes, true)
         << " > " << endpoint(p, frame.bytes, false) << "  " << frame.wire_size << " bytes";
     for (int i = 0; i < p.tag_count; ++i) out << "  vlan " << p.tags[i].id();
-    if (frame.bytes.size() < frame.wire_size) out << "  captured " << frame.bytes.size();
+    if (is_cut(frame)) out << "  captured " << frame.bytes.size();
     if (p.error != HeaderError::none) out << "  " << to_text(p.error);
     out << "\n";
     if (origin.depth > 0) out << "    out of " << json::serialize(origin_json(origin)) << "\n";

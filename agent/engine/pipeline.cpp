@@ -189,7 +189,7 @@ Context Pipeline::State::context_of(const Item& item) {
   context.vlan = p.vlan();
   context.ttl = p.ttl;
   context.to_server = item.probe.side == 0;
-  context.cut = item.origin.truncated || frame.wire_size > frame.bytes.size();
+  context.cut = item.origin.truncated || is_cut(frame);
   context.flow = flows.id(item.probe.entry);
   context.requests = &reading->dissection.requests();
   return context;

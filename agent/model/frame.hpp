@@ -50,4 +50,14 @@ struct Frame {
   std::uint16_t input = 0;  ///< Index of the capture input in the configuration.
 };
 
+/// Bytes that `frame.bytes` would have, had all of the frame been captured.
+inline std::size_t whole_size(const Frame& frame) {
+  constexpr std::size_t kTag = 4;
+  return frame.wire_size - (frame.stripped.present() ? kTag : 0);
+}
+/// Not all of the frame was captured.
+inline bool is_cut(const Frame& frame) {
+  return frame.bytes.size() < whole_size(frame);
+}
+
 }  // namespace vmirror
