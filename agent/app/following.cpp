@@ -77,7 +77,7 @@ struct Following::State : std::enable_shared_from_this<Following::State> {
   const Config& config;
   Engine& engine;
   LineSink* const eve;
-  Peers* peers = nullptr;
+  std::atomic<Peers*> peers = nullptr;  ///< Its threads may deliver before the main thread has it.
   Libvirt* libvirt = nullptr;
   MigrationTracker tracker;
   Journal journal;
@@ -133,11 +133,12 @@ void Following::State::act(TrackerActions actions) {
 }
 
 void Following::State::act(const SendMigration& action) {
-  if (peers == nullptr) return;
+  Peers* const link = peers;
+  if (link == nullptr) return;
   const std::string body = encode(action.message);
   for (const Peer& peer : config.peers->link.peers)
     if (peer.host != config.host && (action.to.empty() || action.to == peer.host))
-      (void)peers->send(peer.host, MigrationMessage::kType, body);  // Down: on_up sends anew.
+      (void)link->send(peer.host, MigrationMessage::kType, body);  // Down: on_up sends anew.
 }
 
 std::vector<Mac> Following::State::macs(const std::string& guest) const {
@@ -204,8 +205,9 @@ void Following::State::act(const HandOverGuest& action) {
 void Following::State::send_handover(const HandOverGuest& action, const Handover& taken) {
   const std::string bytes = encode(taken);
   HandoverResult result = result_of(taken, HandoverResult::State::sent, bytes.size());
-  const auto sent = peers == nullptr ? fail(Error::Kind::unreachable, "no link", action.to)
-                                     : peers->send(action.to, kHandover, action.id + "\n" + bytes);
+  Peers* const link = peers;
+  const auto sent = link == nullptr ? fail(Error::Kind::unreachable, "no link", action.to)
+                                    : link->send(action.to, kHandover, action.id + "\n" + bytes);
   if (!sent) {
     result.state = HandoverResult::State::failed;
     result.reason = sent.error().text();
@@ -244,7 +246,8 @@ void Following::State::take_handover(const std::string& host, const std::string&
     failed.reason = given.error().text();
     return told(id, failed);
   }
-  for (const PeerStatus& peer : peers->status().peers)
+  Peers* const link = peers;
+  for (const PeerStatus& peer : link ? link->status().peers : std::vector<PeerStatus>{})
     if (peer.host == host && peer.clock_offset) shift(*given, -*peer.clock_offset);
   told(id, engine.give(std::move(*given), size));
 }
@@ -295,8 +298,8 @@ void Following::State::set_timer() {
 void Following::State::beat() {
   const Time now = wall_clock();
   if (journalled && !tracker.migrating().empty()) write(journal.beat(now));
-  if (peers != nullptr)
-    for (const PeerStatus& peer : peers->status().peers)
+  if (Peers* const link = peers)
+    for (const PeerStatus& peer : link->status().peers)
       tracker.clock_offset(peer.host, peer.clock_offset);
   views.forget(tracker.migrating());
   pulse.expires_after(std::chrono::seconds(1));
@@ -356,9 +359,7 @@ PeersHandlers Following::handlers(PeersHandlers also) {
           s.act(s.tracker.message(host, *message, wall_clock()));
       });
     } else if (type == kHandover) {
-      if (const auto self = weak.lock())
-        asio::post(self->handover,
-                   [self, host, body = std::move(body)] { self->take_handover(host, body); });
+      if (const auto self = weak.lock()) self->on_handover(host, std::move(body));
     } else {
       also.on_message(host, type, std::move(body));
     }
