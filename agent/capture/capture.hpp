@@ -59,7 +59,8 @@ struct RingOptions {
 /// only that for good: sizes that the kernel does not take; unsupported: a link type that we do not
 /// read; from
 /// `next`: unreachable, when the interface goes down (a later call may succeed), missing, when it
-/// is gone for good.
+/// is gone for good; either comes after all frames that came before, up to `block_timeout_ms` and
+/// 50 ms late.
 /// Source: packet(7), Documentation/networking/packet_mmap.rst.
 Result<std::unique_ptr<FrameSource>> open_ring(const RingOptions& options);
 

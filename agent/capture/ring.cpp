@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <vector>
 
@@ -27,7 +28,12 @@
 namespace vmirror {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
 constexpr unsigned short kRawIp = 519;  // ARPHRD_RAWIP, which net/if_arp.h lacks.
+/// The kernel's timer for a block that is not full counts in its own ticks, and may be late.
+constexpr milliseconds kTimerSlack{50};
 
 class RingSource : public FrameSource {
  public:
@@ -62,6 +68,7 @@ class RingSource : public FrameSource {
   std::size_t hand_out(std::span<Frame> batch);
   void hand_back();
   void read_drops();
+  bool waited_for_last_block(int timeout_ms);
   Result<std::size_t> interface_error();
 
   RingOptions options_;
@@ -73,6 +80,7 @@ class RingSource : public FrameSource {
   bool held_ = false;           ///< The block is ours: handed out, wholly or in part.
   std::uint8_t* at_ = nullptr;  ///< The next frame in it.
   LinkType link_ = LinkType::ethernet;
+  std::optional<Clock::time_point> last_block_by_;  ///< Since the interface went away.
   std::array<std::uint64_t, kDropKinds> dropped_{};
   std::vector<std::string> warnings_;
 };
@@ -205,15 +213,31 @@ Result<std::size_t> RingSource::next(std::span<Frame> batch, int timeout_ms) {
   if (held_ && left_ == 0) hand_back();
   if (!held_ && !ready()) {
     pollfd waiting[] = {{fd_, POLLIN | POLLERR, 0}, {wake_fd_, POLLIN, 0}};
-    const int n = poll(waiting, 2, timeout_ms);
-    if (n > 0 && (waiting[0].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 && !ready())
-      return interface_error();
+    poll(waiting, 2, timeout_ms);
+    const bool ended = (waiting[0].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+    const bool nothing_more = ended && waited_for_last_block(timeout_ms);
     if (!ready()) {
       read_drops();
+      if (nothing_more) return interface_error();
       return 0;
     }
   }
   return hand_out(batch);
+}
+
+/// After the interface went away: frames that came before may lie in a block that is not full,
+/// which only the kernel's timer hands over. poll() on the ring is of no use for that, it tells of
+/// the error at once. Waits for the block, but no longer than `next` may. True: none will come.
+bool RingSource::waited_for_last_block(int timeout_ms) {
+  const auto now = Clock::now();
+  if (!last_block_by_) last_block_by_ = now + milliseconds(options_.block_timeout_ms) + kTimerSlack;
+  auto until = *last_block_by_;
+  if (timeout_ms >= 0) until = std::min(until, now + milliseconds(timeout_ms));
+  constexpr int kStepMs = 2;
+  pollfd wake{wake_fd_, POLLIN, 0};
+  while (!ready() && Clock::now() < until)
+    if (poll(&wake, 1, kStepMs) > 0) break;
+  return Clock::now() >= *last_block_by_ && !ready();
 }
 
 std::size_t RingSource::hand_out(std::span<Frame> batch) {
@@ -262,6 +286,7 @@ void RingSource::read_drops() {
 }
 
 Result<std::size_t> RingSource::interface_error() {
+  last_block_by_.reset();
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);

@@ -232,6 +232,29 @@ TEST_F(Ring, SaysThatTheInterfaceWasDeletedAfterGivingWhatCame) {
   EXPECT_EQ(got.error().kind, Error::Kind::missing);
 }
 
+/// What lies in a block that is not full: the kernel hands it over after the interface is gone.
+class RingsEnd : public Ring, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(RingsEnd, ComesAfterTheFramesOfTheOpenBlock) {
+  auto source = open_ring({.interface = "rx", .block_timeout_ms = 500});
+  ASSERT_TRUE(source) << source.error().text();
+  for (int i = 0; i < 10; ++i) send(udp_frame({}));
+  ASSERT_EQ(run(GetParam()), 0);
+  std::vector<Frame> batch(4);
+  std::size_t frames = 0;
+  Result<std::size_t> got = 0;
+  for (int i = 0; i < 500 && got; ++i) {
+    frames += *got;
+    got = (*source)->next(batch, 10);
+  }
+  EXPECT_EQ(frames, 10u);
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().where, "rx");
+}
+
+INSTANTIATE_TEST_SUITE_P(Rings, RingsEnd,
+                         ::testing::Values("ip link del rx", "ip link set dev rx down"));
+
 /// A switch takes a port away and makes it anew while it is opened: that is no reason to give up.
 TEST_F(Ring, AnInterfaceThatComesAndGoesIsNeverInvalid) {
   std::atomic<bool> stop{false};
