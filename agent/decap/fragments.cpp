@@ -304,11 +304,14 @@ void Fragments::release() {
 
 std::uint64_t Fragments::expire(Time now) {
   std::uint64_t frames = std::exchange(overflowed_, 0);
-  for (std::size_t i = 0; i < active_.size();)
-    if (now - active_[i]->since > limits_.timeout)
+  for (std::size_t i = 0; i < active_.size();) {
+    Time& since = active_[i]->since;
+    since = as_of(since, now);
+    if (now - since > limits_.timeout)
       frames += give_up(i);
     else
       ++i;
+  }
   return frames;
 }
 

@@ -68,7 +68,8 @@ class Fragments {
   /// Gives the joined frames' memory back, to be used again.
   void release();
 
-  /// Gives up what is older than the timeout; the number of frames.
+  /// Gives up what is older than the timeout; the number of frames. What was held before the clock
+  /// was set back is as old as if it had come `now`.
   std::uint64_t expire(Time now);
   /// Gives up all of it.
   std::uint64_t flush();

@@ -258,7 +258,9 @@ bool FlowTable::match_fragment(const Frame& frame, const Packet& packet, std::ui
     return true;
   }
   from = to = 0;
-  if (entry.datagram != datagram || frame.time - entry.time > kFragmentTime) return false;
+  if (entry.datagram != datagram || frame.time - entry.time > kFragmentTime ||
+      is_ahead(entry.time, frame.time))
+    return false;
   from = entry.source_port;
   to = entry.destination_port;
   return true;
@@ -304,7 +306,8 @@ FlowTable::Entry& FlowTable::update(Probe& probe, const Frame& frame, const Pack
   std::uint32_t place = probe.entry;
   if (place == kNone || !(entries_[place].key == probe.key)) place = find(probe.key, probe.hash);
   if (place != kNone) {
-    const Entry& entry = entries_[place];
+    Entry& entry = entries_[place];
+    set_back(entry, frame.time);
     const bool idle = frame.time - entry.last > timeouts_[entry.timeout];
     if (idle || begins_anew(entry, packet)) [[unlikely]] {
       end(place, entry.timeout == kClosed || !idle ? FlowEnd::closed : FlowEnd::idle);
@@ -336,7 +339,7 @@ FlowTable::Entry& FlowTable::update(Probe& probe, const Frame& frame, const Pack
 
 std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Packet& packet,
                                std::uint32_t session) {
-  if (active_ == options_.max_flows) evict();
+  if (active_ == options_.max_flows) evict(frame.time);
   std::uint32_t place = free_;
   if (place == kNone) {
     place = fresh_++;
@@ -383,8 +386,9 @@ void FlowTable::sweep(Time now, std::uint32_t entries) {
   for (entries = std::min(entries, fresh_); entries > 0; --entries) {
     if (sweep_hand_ >= fresh_) sweep_hand_ = 0;
     const std::uint32_t place = sweep_hand_++;
-    const Entry& entry = entries_[place];
+    Entry& entry = entries_[place];
     if (entry.key.version == kFreeVersion) continue;
+    set_back(entry, now);
     if (now - entry.last > timeouts_[entry.timeout]) {
       end(place, entry.timeout == kClosed ? FlowEnd::closed : FlowEnd::idle);
     } else if (now >= entry.next_report && entry.packets != entry.reported_packets) {
@@ -404,14 +408,27 @@ bool FlowTable::flush(std::uint32_t count) {
   return active_ > 0;
 }
 
+/// Makes a flow that was last seen before the clock was set back one that was last seen `now`. Its
+/// times move as one, so that it is as long as it was and its next report is as near.
+void FlowTable::set_back(Entry& entry, Time now) {
+  if (!is_ahead(entry.last, now)) [[likely]]
+    return;
+  const Time step = entry.last - now;
+  entry.first -= step;
+  entry.last -= step;
+  entry.next_report -= step;
+}
+
 /// The least recently used of the next few: near enough to the oldest of all, at a bounded cost.
-void FlowTable::evict() {
+void FlowTable::evict(Time now) {
   std::uint32_t oldest = kNone;
   for (std::uint32_t i = 0; i < std::min(kEvictionSample, fresh_); ++i) {
     if (eviction_hand_ >= fresh_) eviction_hand_ = 0;
     const std::uint32_t place = eviction_hand_++;
-    if (oldest == kNone || entries_[place].last < entries_[oldest].last) oldest = place;
+    if (oldest == kNone || seen_earlier(entries_[place].last, entries_[oldest].last, now))
+      oldest = place;
   }
+  set_back(entries_[oldest], now);
   end(oldest, FlowEnd::evicted);
 }
 

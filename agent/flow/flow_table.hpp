@@ -14,6 +14,8 @@
 //
 // A flow ends when TCP closed it, when nothing came for its protocol's timeout, when the table was
 // full and it was the least recently used of those looked at, or by `flush`. Time is the frames'.
+// Where their clock was set back, what it stamped before counts as of now (plugin/base/clock.hpp):
+// the sweep, which passes by all entries in turn, moves such a flow's times back as one.
 //
 // The client is who sent the SYN (or the SYN-ACK's receiver, the echo reply's receiver), else whom
 // the first frame was from. Fragments behind the first have no ports: the first one's are kept for
@@ -236,7 +238,8 @@ class FlowTable {
   std::uint32_t begin(const Probe& probe, const Frame& frame, const Packet& packet,
                       std::uint32_t session);
   void end(std::uint32_t place, FlowEnd reason);
-  void evict();
+  void evict(Time now);
+  static void set_back(Entry& entry, Time now);
   void report(std::uint32_t place, FlowEnd reason);
   void unlink(std::uint32_t place);
   Flow flow_of(std::uint32_t place, FlowEnd reason) const;

@@ -89,6 +89,7 @@ struct Inventory::State {
   std::unordered_map<IpAddress, Holder> by_ip;
   std::vector<std::uint32_t> changed;
   std::vector<const Asset*> told;  ///< What take_changed gave.
+  Time now = 0;                    ///< When the last flow began or was answered, or later.
   std::uint32_t hand = 0;          ///< Where the search for what gives way goes on.
   std::string room;                ///< For a fact's text.
 
@@ -119,11 +120,12 @@ struct Inventory::State {
 
   std::uint32_t touch(const Mac& mac, Time time) {
     if (!is_host(mac)) return kNone;
+    now = std::max(now, time);
     std::uint32_t place = find(mac);
     if (place == kNone) place = add(mac, time);
     Seen& s = seen[place];
     s.first = std::min(s.first, time);
-    s.last = std::max(s.last, time);
+    s.last = std::max(as_of(s.last, now), time);
     return place;
   }
 
@@ -153,7 +155,7 @@ struct Inventory::State {
     std::uint32_t oldest = kNone;
     for (std::uint32_t i = 0; i < std::min<std::size_t>(kEvictionSample, seen.size()); ++i) {
       hand = hand + 1 < seen.size() ? hand + 1 : 0;
-      if (oldest == kNone || seen[hand].last < seen[oldest].last) oldest = hand;
+      if (oldest == kNone || seen_earlier(seen[hand].last, seen[oldest].last, now)) oldest = hand;
     }
     for (const IpAddress& ip : said[oldest].asset.ips) by_ip.erase(ip);
     unlink(oldest);
@@ -264,14 +266,14 @@ struct Inventory::State {
     std::vector<AssetProperty>& properties = said[place].asset.properties;
     for (AssetProperty& property : properties) {
       if (property.attribute != fact.attribute || property.value != value) continue;
-      property.last = std::max(property.last, time);
+      property.last = std::max(as_of(property.last, now), time);
       return;
     }
     if (properties.size() >= options.max_properties) {
       ++counters.overflow;
-      const auto oldest =
-          std::min_element(properties.begin(), properties.end(),
-                           [](const auto& a, const auto& b) { return a.last < b.last; });
+      const auto oldest = std::min_element(
+          properties.begin(), properties.end(),
+          [&](const auto& a, const auto& b) { return seen_earlier(a.last, b.last, now); });
       if (oldest == properties.end()) return;
       std::rotate(oldest, oldest + 1, properties.end());
       AssetProperty& again = properties.back();  // With its memory.
@@ -299,6 +301,7 @@ Inventory::Inventory(Inventory&&) noexcept = default;
 Inventory& Inventory::operator=(Inventory&&) noexcept = default;
 
 void Inventory::flow_started(const Flow& flow, std::size_t side, std::uint8_t ttl) {
+  state_->now = flow.first;
   for (std::size_t i = 0; i < 2; ++i) {
     const std::uint32_t place = state_->touch(flow.mac[i], flow.first);
     if (place == State::kNone) continue;
@@ -309,6 +312,7 @@ void Inventory::flow_started(const Flow& flow, std::size_t side, std::uint8_t tt
 
 void Inventory::flow_answered(const Subject& sender, std::uint16_t vlan, std::uint8_t ttl,
                               Time time) {
+  state_->now = time;
   const std::uint32_t place = state_->touch(sender.mac, time);
   if (place == State::kNone) return;
   state_->add_vlan(place, vlan);
@@ -327,6 +331,7 @@ void Inventory::flow_reported(const Flow& flow, const std::array<std::uint64_t, 
 }
 
 void Inventory::learn(const Fact& fact, Time time) {
+  state_->now = std::max(state_->now, time);
   std::uint32_t place = State::kNone;
   if (!fact.subject.mac.is_zero()) {
     place = state_->touch(fact.subject.mac, time);

@@ -141,6 +141,19 @@ TEST(Fragments, AreGivenUpAfterTheTimeout) {
   EXPECT_EQ(bench.decapsulator.flush(), 0u);
 }
 
+TEST(Fragments, AreGivenUpAfterTheClockWasSetBack) {
+  constexpr Time kNow = 1'700'000'000 * kSecond, kAhead = kNow + 7200 * kSecond;
+  Bench bench({.fragment_timeout = 30 * kSecond});
+  const auto across = pieces(1), old = pieces(2);
+  for (std::size_t i = 0; i + 1 < across.size(); ++i) bench.take(across[i], kAhead);
+  bench.take(old[0], kAhead);
+  EXPECT_EQ(bench.decapsulator.expire(kNow), 0u);
+  EXPECT_EQ(bench.take(across.back(), kNow + kSecond), Status::frame) << "it came in time";
+  EXPECT_EQ(bench.out, kGuest);
+  EXPECT_EQ(bench.decapsulator.expire(kNow + 30 * kSecond), 0u);
+  EXPECT_EQ(bench.decapsulator.expire(kNow + 31 * kSecond), 1u) << "as if it had come at kNow";
+}
+
 TEST(Fragments, AnIdUsedAgainLaterBeginsANewDatagram) {
   Bench bench;
   const auto parts = pieces();

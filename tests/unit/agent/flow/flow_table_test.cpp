@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -266,6 +267,82 @@ TEST(FlowTable, IsBoundedAndCountsWhatGivesWay) {
   EXPECT_EQ(flows.counters().started, 1000u);
   EXPECT_EQ(flows.counters().ended[static_cast<int>(FlowEnd::evicted)], 900u);
   EXPECT_EQ(flows.top(1000).size(), 100u);
+}
+
+// A machine boots with its clock two hours ahead, then NTP sets it back to kNow.
+constexpr Time kNow = 1'700'000'000 * kSecond, kAhead = kNow + 7200 * kSecond;
+
+TEST(FlowTable, AfterTheClockWasSetBackFlowsEndAndAreReportedAsEver) {
+  struct Row {
+    const char* name;
+    std::vector<Time> packets;           ///< Seconds after the clock was set back.
+    Time ends;                           ///< Likewise; 0: it goes on.
+    std::vector<std::uint64_t> reports;  ///< New packets of each.
+  };
+  const std::vector<Row> table = {
+      {"nothing comes any more: 60 s from the first sweep", {}, 61, {4, 0}},
+      {"a packet before the first sweep, the last", {0}, 61, {5, 0}},
+      {"a packet after the first sweep", {50}, 0, {4, 1}},
+      {"it goes on", {0, 10, 20, 30, 40, 50, 60, 70}, 0, {6, 2, 2, 2}},
+  };
+  for (const Row& row : table) {
+    SCOPED_TRACE(row.name);
+    FlowTable flows({.report_interval = 20 * kSecond});
+    for (Time t = 0; t < 4; ++t) take(flows, numbered(1), kAhead + t * kSecond);
+    Time ended = 0;
+    std::vector<std::uint64_t> reports;
+    for (Time t = 0; t <= 75; ++t) {
+      const Time now = kNow + t * kSecond;
+      if (std::count(row.packets.begin(), row.packets.end(), t) > 0) take(flows, numbered(1), now);
+      flows.sweep(now, 1);
+      for (const FlowReport& report : flows.reports()) {
+        reports.push_back(report.new_packets[0]);
+        EXPECT_EQ(report.flow.first, kNow - 3 * kSecond) << "3 s before what was the last packet";
+        EXPECT_LE(report.flow.last, now);
+        if (report.flow.end == FlowEnd::idle) ended = t;
+      }
+      flows.clear_reports();
+    }
+    EXPECT_EQ(ended, row.ends);
+    EXPECT_EQ(reports, row.reports);
+    EXPECT_EQ(flows.active(), row.ends == 0 ? 1u : 0u);
+  }
+}
+
+TEST(FlowTable, AfterTheClockWasSetBackNewFlowsStay) {
+  FlowTable flows({.max_flows = 8});
+  for (std::uint32_t n = 0; n < 8; ++n) take(flows, numbered(n), kAhead + n);
+  for (std::uint32_t n = 8; n < 16; ++n) take(flows, numbered(n), kNow + n);
+  std::vector<std::string> gone;
+  for (const FlowReport& report : flows.reports()) {
+    EXPECT_EQ(report.flow.end, FlowEnd::evicted);
+    EXPECT_LE(report.flow.last, kNow + 16) << "in the time of now";
+    gone.push_back(report.flow.ip[0].text());
+  }
+  EXPECT_EQ(gone, (std::vector<std::string>{"10.0.0.0", "10.0.0.1", "10.0.0.2", "10.0.0.3",
+                                            "10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.7"}))
+      << "those seen before, the least recently used of them first";
+}
+
+TEST(FlowTable, FramesOutOfOrderByLessThanAMinuteSetNoClockBack) {
+  for (const Time ahead : {kClockSlack, kClockSlack + 1}) {
+    FlowTable flows({});
+    const FlowTable::Probe probe = take(flows, numbered(1), kNow + ahead);
+    flows.sweep(kNow, 1);
+    const bool stays = ahead == kClockSlack;
+    EXPECT_EQ(flows.flow(probe.entry).last, stays ? kNow + ahead : kNow);
+    EXPECT_EQ(flows.flow(probe.entry).first, stays ? kNow + ahead : kNow);
+  }
+}
+
+TEST(FlowTable, AFirstFragmentFromBeforeTheClockWasSetBackIsForgotten) {
+  FlowTable flows({});
+  const std::vector<Buffer> parts = fragments(udp_frame({}, counting(3000)), 1000);
+  take(flows, parts[0], kAhead);
+  take(flows, parts[1], kAhead);
+  EXPECT_EQ(flows.counters().fragments_unmatched, 0u);
+  take(flows, parts[2], kNow);
+  EXPECT_EQ(flows.counters().fragments_unmatched, 1u);
 }
 
 // Insertion and removal in every order must leave the index whole: against a map.

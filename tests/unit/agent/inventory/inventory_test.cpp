@@ -184,6 +184,84 @@ TEST(Inventory, IsBounded) {
   EXPECT_EQ(inventory.counters().overflow, 3u) << "an address of A, a VLAN of A and one of B";
 }
 
+// A machine boots with its clock two hours ahead, then NTP sets it back to kNow.
+constexpr Time kNow = 1'700'000'000 * kSecond, kAhead = kNow + 7200 * kSecond;
+
+TEST(Inventory, AfterTheClockWasSetBackWhatIsSeenStays) {
+  Inventory inventory({.max_assets = 8});
+  const auto host = [](std::uint8_t n) {
+    Mac m = kA;
+    m.octets[5] = n;
+    return m;
+  };
+  const auto send = [&](std::uint8_t n, Time time) {
+    inventory.flow_started(flow(host(n), "", Mac{}, "", 0, time), 0, 0);
+  };
+  for (std::uint8_t n = 0; n < 8; ++n) send(n, kAhead + n);
+  // 0 is seen again, 1 only in reports of a flow that goes on.
+  send(0, kNow);
+  const Flow goes_on = flow(host(1), "", Mac{}, "", 0, kNow);
+  for (std::uint8_t n = 8; n < 14; ++n) {
+    inventory.flow_reported(goes_on, {1, 0}, {60, 0});
+    send(n, kNow + n);
+  }
+  std::string here;
+  for (const Asset& asset : inventory.assets()) {
+    here += std::to_string(asset.mac.octets[5]) + " ";
+    EXPECT_LE(asset.last, kNow + 13);
+  }
+  EXPECT_EQ(here, "0 1 8 9 10 11 12 13 ") << "those not seen since gave way";
+}
+
+TEST(Inventory, LastSeenFollowsAClockThatWasSetBack) {
+  struct Row {
+    const char* name;
+    Time before;
+    std::function<void(Inventory&)> event;
+    Time last;
+  };
+  const auto reported = [](Time time) {
+    return [=](Inventory& i) { i.flow_reported(flow(kA, "", kB, "", 0, time), {1, 1}, {60, 60}); };
+  };
+  const auto started = [](Time time) {
+    return [=](Inventory& i) { i.flow_started(flow(kA, "", kB, "", 0, time), 0, 0); };
+  };
+  const std::vector<Row> table = {
+      {"a flow begins", kAhead, started(kNow), kNow},
+      {"an answer comes", kAhead,
+       [](Inventory& i) {
+         i.flow_answered({kA, {}}, 0, 0, kNow);
+       },
+       kNow},
+      {"a flow begins, out of order", kNow + kClockSlack, started(kNow), kNow + kClockSlack},
+      {"a report of a flow that ended a while ago", kNow, reported(kNow - 600 * kSecond), kNow},
+      {"a report while no flow begins", kNow - 600 * kSecond, reported(kNow), kNow},
+  };
+  for (const Row& row : table) {
+    SCOPED_TRACE(row.name);
+    Inventory inventory({});
+    started(row.before)(inventory);
+    row.event(inventory);
+    EXPECT_EQ(inventory.find(kA)->last, row.last);
+  }
+}
+
+TEST(Inventory, AfterTheClockWasSetBackTheLatestFactsStay) {
+  Inventory inventory({.max_properties = 3});
+  const auto name = [&](const char* value, Time time) {
+    inventory.learn({{kA, {}}, Attribute::host_name, Value::of(std::string_view(value)), "dns.x"},
+                    time);
+  };
+  for (const char* value : {"old 1", "old 2", "again"}) name(value, kAhead);
+  inventory.flow_started(flow(kA, "", kB, "", 0, kNow), 0, 0);
+  name("again", kNow);
+  for (const char* value : {"new 1", "new 2"}) name(value, kNow + kSecond);
+  std::string here;
+  for (const AssetProperty& property : inventory.find(kA)->properties)
+    here += property.value + ", ";
+  EXPECT_EQ(here, "again, new 1, new 2, ");
+}
+
 TEST(Inventory, TellsChangesOnce) {
   Inventory inventory({});
   inventory.flow_started(flow(kA, "10.0.0.1", kB, "10.0.0.2"), 0, 64);
