@@ -76,9 +76,12 @@ struct LineSink::State {
       std::swap(writing, pending);
       writing_left = writing.size();
       const std::string_view left = work_off(lock);
-      lose(LineLoss::stopped, count_lines(left));
       writing_left = 0;
-      if (!left.empty()) return;  // only when stopping
+      if (!left.empty()) {  // only when stopping
+        lose(LineLoss::stopped, count_lines(left) + count_lines(pending));
+        pending.clear();
+        return;
+      }
     }
   }
 

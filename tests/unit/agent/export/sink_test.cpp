@@ -250,6 +250,16 @@ TEST_F(Sink, TheEndWaitsOnlyAsLongAsToldAndCountsTheRest) {
   EXPECT_EQ(lost(*sink, LineLoss::stopped), 2U);
 }
 
+TEST_F(Sink, TheEndCountsWhatWaitsBehindAnOutputThatFails) {
+  auto sink = socket(false, 1 << 20);
+  sink->submit("one\n");
+  ASSERT_TRUE(eventually([&] { return sink->status().error.has_value(); }));
+  sink->submit("two\n");  // The writer still holds the first.
+  sink->stop();
+  EXPECT_EQ(lost(*sink, LineLoss::stopped), 2U);
+  EXPECT_EQ(sink->status().waiting_bytes, 0U);
+}
+
 TEST_F(Sink, ManyThreadsLoseNothingUncounted) {
   auto sink = file(/*max_bytes=*/100'000, /*keep=*/1);
   std::vector<std::thread> workers;
