@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -126,7 +127,7 @@ struct Reinjector::State {
   std::size_t waiting = 0;
   ReinjectCounters counters;
   std::optional<Error> error;
-  Time next_search = 0;
+  Time last_search = -kSecond;
 
   void lose(ReinjectLoss reason) { ++counters.lost[static_cast<std::size_t>(reason)]; }
 
@@ -183,10 +184,10 @@ struct Reinjector::State {
   }
 
   /// An interface that went and came back has another index: look for it, at most once a second.
-  /// Also notices another MTU.
+  /// Also notices another MTU. A second to either side: the clock may be set back.
   void search(Time now) {
-    if (!error || now < next_search) return;
-    next_search = now + kSecond;
+    if (!error || std::abs(now - last_search) < kSecond) return;
+    last_search = now;
     const Link found = find_link(interface);
     if (found.index == 0 || (found.index == link.index && found.mtu == link.mtu)) return;
     if (auto socket = open_sender(interface, found)) use(found, std::move(*socket));

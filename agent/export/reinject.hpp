@@ -64,7 +64,7 @@ class Reinjector {
   /// Copies the frame; sends when kBatch wait.
   void add(const Frame& frame, const Origin& origin);
   /// Sends what waits. Call it when the source has no more for now. `now` paces the attempts to
-  /// find an interface again that went away (once a second).
+  /// find an interface again that went away (once a second); it may be set back.
   void flush(Time now);
   const ReinjectCounters& counters() const;
   /// What is wrong now: "mon1: is down". Empty: nothing.

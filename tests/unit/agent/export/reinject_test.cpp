@@ -195,6 +195,27 @@ TEST_F(Reinject, AnInterfaceThatIsMadeAnewIsFoundAgain) {
   EXPECT_FALSE(out->error());
 }
 
+TEST_F(Reinject, AClockThatIsSetBackDoesNotStopTheSearch) {
+  auto out = Reinjector::open({.interface = "vmr0", .inputs = {}});
+  ASSERT_TRUE(out);
+  const Buffer frame = test::ping_frame({});
+  ASSERT_TRUE(run("ip link del vmr0"));
+  out->add(test::frame_of(frame), {});
+  out->flush(1000 * kSecond);
+  ASSERT_TRUE(out->error());
+  ASSERT_TRUE(run("ip link add vmr0 type veth peer name vmr1"));
+  ASSERT_TRUE(run("ip link set vmr0 up && ip link set vmr1 up"));
+  out->flush(400 * kSecond);
+  // A link that was just made takes a moment until it passes frames.
+  for (int tries = 0; tries < 200 && out->counters().sent == 0; ++tries) {
+    if (tries > 0) ::usleep(10'000);
+    out->add(test::frame_of(frame), {});
+    out->flush(401 * kSecond);
+  }
+  EXPECT_EQ(out->counters().sent, 1U);
+  EXPECT_FALSE(out->error());
+}
+
 TEST_F(Reinject, RefusesALoop) {
   const std::string itself[] = {"vmr0"};
   const std::string peer[] = {"other", "vmr1"};
