@@ -153,6 +153,16 @@ json::object to_json(const InputSnapshot& input) {
                    {"sessions", all(input.sessions)},
                    {"warnings", texts(input.warnings)}};
   if (input.error) out["error"] = input.error->text();
+  if (input.reinjected) {
+    const ReinjectCounters& c = *input.reinjected;
+    json::object lost;
+    for (std::size_t i = 0; i < c.lost.size(); ++i)
+      if (c.lost[i] > 0) lost[to_text(static_cast<ReinjectLoss>(i))] = c.lost[i];
+    out["reinjected"] = {{"frames", c.frames},
+                         {"sent", c.sent},
+                         {"sent_bytes", c.sent_bytes},
+                         {"lost", std::move(lost)}};
+  }
   return out;
 }
 

@@ -319,7 +319,10 @@ void Pipeline::tick(Time now) {
   State& s = *state_;
   s.housekeep(now, 16384);
   s.eve.flush();
-  if (s.options.reinject != nullptr) s.options.reinject->flush(now);
+}
+
+void Pipeline::reinject(Reinjector* to) {
+  state_->options.reinject = to;
 }
 
 void Pipeline::flush() {

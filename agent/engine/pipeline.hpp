@@ -44,7 +44,8 @@ struct PipelineOptions {
   /// Vendors by MAC prefix, shared by all workers; null: no vendors.
   std::shared_ptr<const Vendors> vendors;
   EveOptions eve;
-  Reinjector* reinject = nullptr;     ///< Of this pipeline's thread alone; null: none.
+  Reinjector* reinject =
+      nullptr;  ///< Of this pipeline's thread alone, which flushes it; null: none.
   FrameObserver* observer = nullptr;  ///< Of this pipeline's thread alone; null: none.
   std::size_t top_flows = 100;        ///< In snapshots.
 };
@@ -68,6 +69,8 @@ class Pipeline {
   void source_dropped(std::span<const std::uint64_t, kDropKinds> dropped);
   /// A source that was opened again counts from zero: what it dropped so far is kept.
   void source_reopened();
+  /// PipelineOptions::reinject, from now on.
+  void reinject(Reinjector* to);
   /// The NICs to count frames of; null or empty: none, at no cost. Counts of NICs that stay are
   /// kept.
   void watch(std::shared_ptr<const MirrorIndex> index);

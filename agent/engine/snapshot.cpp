@@ -105,6 +105,13 @@ void add(std::vector<InputSnapshot>& to, const InputSnapshot& from) {
     if (std::find(at->warnings.begin(), at->warnings.end(), warning) == at->warnings.end())
       at->warnings.push_back(warning);
   if (from.error) at->error = from.error;
+  if (from.reinjected) {
+    ReinjectCounters& sum = at->reinjected ? *at->reinjected : at->reinjected.emplace();
+    sum.frames += from.reinjected->frames;
+    sum.sent += from.reinjected->sent;
+    sum.sent_bytes += from.reinjected->sent_bytes;
+    for (std::size_t i = 0; i < sum.lost.size(); ++i) sum.lost[i] += from.reinjected->lost[i];
+  }
   at->workers += from.workers;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/decap/decap.hpp"
+#include "agent/export/reinject.hpp"
 #include "agent/health/coverage.hpp"
 #include "agent/model/asset.hpp"
 #include "agent/model/drop.hpp"
@@ -36,6 +37,7 @@ struct InputSnapshot {
   std::vector<SessionCounters> sessions;
   std::vector<std::string> warnings;
   std::optional<Error> error;  ///< What is wrong with it now; it is tried again meanwhile.
+  std::optional<ReinjectCounters> reinjected;  ///< None: its bare frames are not sent on.
   int workers = 1;
 };
 

@@ -72,7 +72,7 @@ class Slot {
   /// False: the worker has ended, and does no more.
   bool post(Job job) {
     const std::lock_guard lock(mutex_);
-    if (ended_) return false;
+    if (refuses_) return false;
     jobs_.push_back(std::move(job));
     ask();
     return true;
@@ -102,6 +102,11 @@ class Slot {
     eventfd_read(wake_fd_, &times);
     return {std::exchange(snapshot_wanted_, false) ? requested_ : 0, std::exchange(index_, {}),
             std::exchange(jobs_, {})};
+  }
+  /// What is posted from now on would not be done.
+  void refuse_jobs() {
+    const std::lock_guard lock(mutex_);
+    refuses_ = true;
   }
   /// Readable while something is asked.
   int wake_fd() const { return wake_fd_; }
@@ -133,7 +138,8 @@ class Slot {
   mutable std::mutex mutex_;
   std::condition_variable published_, woken_;
   bool snapshot_wanted_ = false;
-  bool ended_ = false;  ///< The worker's last snapshot is there.
+  bool refuses_ = false;  ///< Jobs: nobody would do them.
+  bool ended_ = false;    ///< The worker's last snapshot is there.
   std::uint64_t requested_ = 0, answered_ = 0;
   std::optional<std::shared_ptr<const MirrorIndex>> index_;
   std::vector<Job> jobs_;
@@ -165,6 +171,7 @@ class Worker {
   EngineSnapshot snapshot(const Pipeline& pipeline) const;
   void lost(Error error);
   void tell(const Error* error);
+  void open_reinjector();
 
   const InputOptions input_;
   PipelineOptions options_;
@@ -180,7 +187,8 @@ class Worker {
   bool hopeless_ = false;       ///< The source would fail in the same way again.
   std::optional<Error> error_;  ///< What is wrong with the source now.
   std::optional<Error> reinject_error_;
-  std::string told_;  ///< EngineOptions::on_input; empty: frames come.
+  steady_clock::time_point reinject_at_ = {};  ///< When it is tried again, while that is of use.
+  std::string told_;                           ///< EngineOptions::on_input; empty: frames come.
   milliseconds retry_{0};
   std::vector<Job> jobs_;                     ///< That wait for what is under way.
   steady_clock::time_point last_batch_ = {};  ///< While they do.
@@ -228,37 +236,50 @@ void Worker::pump() {
       if (!told_.empty()) tell(nullptr);
       pipeline_->process(std::span(batch).first(*taken));
       if (!jobs_.empty()) last_batch_ = steady_clock::now();
+      if (reinjector_) reinjector_->flush(wall_clock());
     } else if (source_->finished()) {
       return;
     } else {
       pipeline_->tick(wall_clock());
+      if (reinjector_) reinjector_->flush(wall_clock());
     }
+    if (input_.open_reinjector && !reinjector_) open_reinjector();
     if (slot_.asked.load(std::memory_order_acquire)) answer(*pipeline_);
     if (!jobs_.empty()) do_jobs(*pipeline_);
   }
 }
 
-void Worker::run() {
-  if (input_.open_reinjector) {
-    auto opened = input_.open_reinjector();
-    if (opened) {
-      reinjector_.emplace(std::move(*opened));
-      options_.reinject = &*reinjector_;
-    } else {
-      reinject_error_ = opened.error();
-    }
+void Worker::open_reinjector() {
+  const bool can_come = !reinject_error_ || reinject_error_->kind == Error::Kind::missing;
+  const auto now = steady_clock::now();
+  if (!can_come || now < reinject_at_) return;
+  reinject_at_ = now + std::chrono::seconds(1);
+  auto opened = input_.open_reinjector();
+  if (opened) {
+    reinjector_.emplace(std::move(*opened));
+    pipeline_->reinject(&*reinjector_);
+    reinject_error_.reset();
+  } else {
+    reinject_error_ = opened.error();
   }
+}
+
+void Worker::run() {
   pipeline_ = std::make_unique<Pipeline>(options_);
+  if (input_.open_reinjector) open_reinjector();
   while (!slot_.stop) {
     if (!source_) attempt();
     if (source_) pump();
     if (hopeless_ || (source_ && source_->finished())) break;
     if (slot_.asked) answer(*pipeline_);
-    if (!source_ && jobs_.empty()) slot_.sleep(retry_);
+    if (!source_) do_jobs(*pipeline_);  // Without a source nothing is worth waiting for.
+    if (!source_) slot_.sleep(retry_);
   }
+  slot_.refuse_jobs();
   answer(*pipeline_);
   for (Job& job : std::exchange(jobs_, {})) job.run(*pipeline_);
   pipeline_->flush();
+  if (reinjector_) reinjector_->flush(wall_clock());
   slot_.publish(snapshot(*pipeline_), 0, true);
   slot_.finished = true;
 }
@@ -271,6 +292,7 @@ EngineSnapshot Worker::snapshot(const Pipeline& pipeline) const {
     const std::span<const std::string> warnings = source_->warnings();
     input.warnings.assign(warnings.begin(), warnings.end());
   }
+  if (reinjector_) input.reinjected = reinjector_->counters();
   if (reinjector_ && reinjector_->error()) input.warnings.push_back(reinjector_->error()->text());
   return out;
 }

@@ -24,8 +24,9 @@ struct InputOptions {
   /// source failed.
   std::function<Result<std::unique_ptr<FrameSource>>(int worker)> open;
   DecapOptions decap;
-  /// Opens where this input's decapsulated frames are sent on to; empty: nowhere. Called once for
-  /// each worker, on its thread.
+  /// Opens where this input's decapsulated frames are sent on to; empty: nowhere. Called for each
+  /// worker, on its thread, once a second until it succeeds or fails otherwise than by
+  /// Error::Kind::missing.
   std::function<Result<Reinjector>()> open_reinjector;
 };
 

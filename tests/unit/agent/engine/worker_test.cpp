@@ -177,6 +177,61 @@ TEST(Engine, GivesUpWhatCanNeverWork) {
   EXPECT_TRUE(engine.snapshot()->inputs[0].error);
 }
 
+/// Frames of long ago without a pause, so that what was asked waits; then it fails for good.
+class DyingSource : public SceneSource {
+ public:
+  explicit DyingSource(const std::atomic<bool>& dead)
+      : SceneSource(1 << 30, End::waits), dead_(dead) {}
+  Result<std::size_t> next(std::span<Frame> batch, int timeout_ms) override {
+    if (dead_) return fail(Error::Kind::unreachable, "the link is down", "mon0");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return SceneSource::next(batch.first(1), timeout_ms);
+  }
+
+ private:
+  const std::atomic<bool>& dead_;
+};
+
+TEST(Engine, WhatIsAskedIsAnsweredThoughTheSourceFailsMeanwhile) {
+  std::atomic<bool> dead = false;
+  std::atomic<int> opened = 0;
+  InputOptions dying = input("mon0", 1, 1, SceneSource::End::waits);
+  dying.open = [&](int) -> Result<std::unique_ptr<FrameSource>> {
+    ++opened;
+    if (dead) return fail(Error::Kind::missing, "no such interface", "mon0");
+    return std::make_unique<DyingSource>(dead);
+  };
+  EngineOptions options = engine_options({dying});
+  options.retry_min = options.retry_max = std::chrono::milliseconds(20);
+  Engine engine(std::move(options));
+  until(engine, [](const EngineSnapshot& s) { return s.frames().analysed > 0; });
+  std::thread link([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    dead = true;
+  });
+  const Handover taken =
+      engine.take({Mac::from(scene()[0].data() + 6)}, {}, std::chrono::seconds(4));
+  link.join();
+  EXPECT_EQ(taken.workers_missing, 0);
+  EXPECT_LT(opened, 250) << "20 ms lie between two attempts";
+}
+
+TEST(Engine, WhereBareFramesGoIsLookedForUntilItIsThere) {
+  for (const auto kind : {Error::Kind::missing, Error::Kind::refused}) {
+    std::atomic<int> opened = 0;
+    InputOptions bare = input("mon0", 1, 1, SceneSource::End::waits);
+    bare.open_reinjector = [&, kind]() -> Result<Reinjector> {
+      ++opened;
+      return fail(kind, "no such interface", "mon1");
+    };
+    Engine engine(engine_options({bare}));
+    const int wanted = kind == Error::Kind::missing ? 2 : 1;
+    until(engine, [&](const EngineSnapshot& s) { return s.inputs[0].error && opened >= wanted; });
+    EXPECT_EQ(opened, wanted);
+    EXPECT_EQ(engine.snapshot()->inputs[0].error->text(), "mon1: no such interface");
+  }
+}
+
 TEST(Engine, WithoutInputsIsQuiet) {
   Engine engine(engine_options({}));
   EXPECT_TRUE(engine.snapshot()->inputs.empty());
