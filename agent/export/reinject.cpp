@@ -231,7 +231,7 @@ void Reinjector::add(const Frame& frame, const Origin& origin) {
   const Bytes bytes = frame.bytes;
   if (frame.link != LinkType::ethernet || bytes.size() < kEthernet)
     return s.lose(ReinjectLoss::no_ethernet);
-  const bool cut = origin.truncated || bytes.size() < frame.wire_size;
+  const bool cut = origin.truncated || is_cut(frame);
   if (cut && !s.send_truncated) return s.lose(ReinjectLoss::truncated);
 
   // The MTU is of what follows the MAC header; one tag goes on top of it.

@@ -33,6 +33,14 @@ bool own_namespace() {
   return done;
 }
 
+/// A frame as a ring gives it: `tag` is not in the bytes, but the wire had it.
+Frame stripped_of(Bytes bytes, VlanTag tag) {
+  Frame frame = test::frame_of(bytes);
+  frame.stripped = tag;
+  frame.wire_size += 4;
+  return frame;
+}
+
 class Reinject : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -101,15 +109,10 @@ TEST_F(Reinject, SendsTheFrameAsItWas) {
   out->add(test::frame_of(plain), {});
   out->add(test::frame_of(tagged), {});
   // The same with the outermost tag stripped must come out the same.
-  Frame stripped = test::frame_of(plain);
-  stripped.stripped = {0x8100, 0x2064};
-  out->add(stripped, {});
-  Frame inner = test::frame_of(stacked);
+  out->add(stripped_of(plain, {0x8100, 0x2064}), {});
   Buffer without = stacked;
   without.erase(without.begin() + 12, without.begin() + 16);
-  inner = test::frame_of(without);
-  inner.stripped = {0x88a8, 5};
-  out->add(inner, {});
+  out->add(stripped_of(without, {0x88a8, 5}), {});
   out->flush(0);
   EXPECT_EQ(received(), plain);
   EXPECT_EQ(received(), tagged);
@@ -141,6 +144,8 @@ TEST_F(Reinject, CountsWhatDoesNotGoOutByReason) {
   const Buffer over = test::ethernet(Buffer(1501), 0x88b5);
   const Buffer packet = test::ip_part(full);
   const Buffer small(13);
+  Frame tagged_part = stripped_of(full, {0x8100, 1});
+  tagged_part.bytes = tagged_part.bytes.first(tagged_part.bytes.size() - 1);
   Origin cut;
   cut.truncated = true;
   out->add(test::frame_of(full), {});
@@ -149,12 +154,13 @@ TEST_F(Reinject, CountsWhatDoesNotGoOutByReason) {
   out->add(test::frame_of(packet, 0, LinkType::ip), {});
   out->add(test::frame_of(small), {});
   out->add(test::frame_of(full), cut);
+  out->add(tagged_part, {});
   out->flush(0);
   EXPECT_EQ(out->counters().sent, 2U);
   EXPECT_EQ(lost(*out, ReinjectLoss::too_long), 1U);
   EXPECT_EQ(lost(*out, ReinjectLoss::no_ethernet), 2U);
-  EXPECT_EQ(lost(*out, ReinjectLoss::truncated), 1U);
-  EXPECT_EQ(out->counters().frames, 6U);
+  EXPECT_EQ(lost(*out, ReinjectLoss::truncated), 2U);
+  EXPECT_EQ(out->counters().frames, 7U);
 }
 
 TEST_F(Reinject, ALinkThatIsDownIsSeenAndComesBack) {
