@@ -101,7 +101,10 @@ LibvirtStatus Libvirt::Impl::status() const {
   LibvirtStatus status = status_;
   status.connected = link_ != nullptr;
   status.guests = known_.size();
-  if (const std::optional<Error> error = why_stale()) status.error = error->text();
+  if (const std::optional<Error> error = why_stale())
+    status.error = error->text();
+  else if (!unread_.empty())
+    status.error = unread_.begin()->second.text();
   return status;
 }
 
@@ -204,7 +207,9 @@ std::optional<Error> Libvirt::Impl::why_stale() const {
     if (!listing_ && !reading_.empty()) what += "; waiting for " + *reading_.begin();
     return Error{Error::Kind::unreachable, std::move(what), options_.uri, {}};
   }
-  if (!unread_.empty()) return unread_.begin()->second;
+  // One that libvirtd described and we could not read says nothing of the others.
+  for (const auto& [uuid, error] : unread_)
+    if (error.kind == Error::Kind::unreachable) return error;
   return std::nullopt;
 }
 

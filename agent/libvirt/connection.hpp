@@ -84,7 +84,8 @@ class Libvirt {
   Libvirt& operator=(const Libvirt&) = delete;
 
   /// Never null. Guests::error is set until the first complete reading, and while the connection is
-  /// down: then it shows the last known guests.
+  /// down: then it shows the last known guests. A guest whose description is past the bounds of
+  /// domain_xml.hpp sets no error: it is as it was read last, or left out, and the status names it.
   std::shared_ptr<const Guests> guests() const;
   LibvirtStatus status() const;
 

@@ -189,7 +189,8 @@ Result<std::optional<Guest>> LibvirtLink::read(const std::string& uuid,
   if (vir().DomainGetState(domain.get(), &state, &reason, 0) < 0) return failed();
   Result<Guest> guest = parse_domain(xml.get());
   if (!guest) {
-    guest.error().where = "guest " + uuid + ", " + guest.error().where;
+    const char* const name = vir().DomainGetName(domain.get());
+    guest.error().where = "guest " + (name ? name : uuid) + ", " + guest.error().where;
     return tl::unexpected(std::move(guest.error()));
   }
   const std::optional<GuestState> known = state_of(state, reason, before);

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "agent/libvirt/domain_xml.hpp"
 #include "tests/support/libvirt_under_tsan.hpp"
 
 namespace vmirror {
@@ -165,6 +166,31 @@ TEST(Libvirt, AStormEndsConsistent) {
   const LibvirtStatus status = libvirt->status();
   EXPECT_EQ(status.events_lost, 0U);
   EXPECT_GE(status.events, 2 * kGuests);
+}
+
+std::string labels(std::size_t n) {
+  std::string out = "<v:guest xmlns:v='" + std::string(kGuestMetadataUri) + "'>";
+  for (std::size_t i = 0; i < n; i++) out += "<v:label key='" + std::to_string(i) + "' value=''/>";
+  return out + "</v:guest>";
+}
+
+TEST(Libvirt, AGuestThatCantBeReadIsNamedAndTheOthersAreUpToDate) {
+  const Connection other(virConnectOpen(kUri), virConnectClose);
+  const std::string metadata = "<metadata>" + labels(kMaxGuestLabels + 1) + "</metadata>";
+  const Domain bad(virDomainCreateXML(other.get(), definition("labelled", metadata).c_str(), 0),
+                   virDomainFree);
+  ASSERT_TRUE(bad);
+  Told told;
+  const auto libvirt = Libvirt::start(told.options());
+  const bool complete = told.wait_complete();
+  const std::string error = libvirt->status().error;
+  const auto guests = libvirt->guests();
+  ASSERT_EQ(virDomainDestroy(bad.get()), 0);
+  ASSERT_TRUE(complete);
+  EXPECT_EQ(error, "guest labelled, domain XML: more than 64 labels");
+  EXPECT_TRUE(libvirt->status().connected);
+  EXPECT_TRUE(guests->by_uuid.contains(kTestUuid));
+  for (const auto& [uuid, guest] : guests->by_uuid) EXPECT_NE(guest->name, "labelled");
 }
 
 TEST(Libvirt, SaysWhyItIsNotConnected) {
