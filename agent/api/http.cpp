@@ -5,12 +5,15 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace vmirror {
 
@@ -20,6 +23,23 @@ namespace http = boost::beast::http;
 using Unix = asio::local::stream_protocol;
 using Tcp = asio::ip::tcp;
 
+namespace {
+constexpr std::chrono::milliseconds kAcceptAgain{100};  ///< After an error: no descriptor is free.
+constexpr std::chrono::milliseconds kLookAtSocket{1000};
+
+/// Which file a path names, a link not followed; all 0: none.
+struct FileId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool operator==(const FileId&) const = default;
+};
+
+FileId file_id(const std::string& path) {
+  struct stat s {};
+  return ::lstat(path.c_str(), &s) == 0 ? FileId{s.st_dev, s.st_ino} : FileId{};
+}
+}  // namespace
+
 /// What both kinds of server share. Sessions and the pending accept hold it weakly or not at all
 /// once `closed` is set, so that nothing calls the handler after the server is gone.
 struct HttpServer::State {
@@ -27,7 +47,9 @@ struct HttpServer::State {
   HttpLimits limits;
   std::size_t connections = 0;
   bool closed = false;
-  std::string socket_path;  ///< To unlink; empty for TCP.
+  std::string socket_path;  ///< Empty for TCP.
+  FileId socket;            ///< Ours, at that path; to unlink.
+  std::optional<std::string> news;
   std::uint16_t port = 0;
   std::set<std::function<void()>*> closers;  ///< One for each open socket and acceptor.
 };
@@ -106,11 +128,10 @@ template <typename Protocol>
 class Listener : public std::enable_shared_from_this<Listener<Protocol>> {
  public:
   Listener(typename Protocol::acceptor acceptor, std::shared_ptr<HttpServer::State> server)
-      : acceptor_(std::move(acceptor)), server_(std::move(server)) {
-    closer_ = [this] {
-      beast::error_code ignored;
-      acceptor_.close(ignored);
-    };
+      : acceptor_(std::move(acceptor)),
+        again_(acceptor_.get_executor()),
+        server_(std::move(server)) {
+    closer_ = [this] { close(); };
     server_->closers.insert(&closer_);
   }
   ~Listener() { server_->closers.erase(&closer_); }
@@ -118,15 +139,29 @@ class Listener : public std::enable_shared_from_this<Listener<Protocol>> {
   void accept() {
     acceptor_.async_accept([self = this->shared_from_this()](beast::error_code error,
                                                              typename Protocol::socket socket) {
-      if (self->server_->closed || error == asio::error::operation_aborted) return;
-      if (!error && self->server_->connections < self->server_->limits.connections)
+      if (self->server_->closed || !self->acceptor_.is_open()) return;
+      if (error) return self->accept_later();
+      if (self->server_->connections < self->server_->limits.connections)
         std::make_shared<Session<Protocol>>(std::move(socket), self->server_)->read();
       self->accept();
     });
   }
+  void close() {
+    beast::error_code ignored;
+    acceptor_.close(ignored);
+    again_.cancel(ignored);
+  }
 
  private:
+  void accept_later() {
+    again_.expires_after(kAcceptAgain);
+    again_.async_wait([self = this->shared_from_this()](beast::error_code error) {
+      if (!error && self->acceptor_.is_open()) self->accept();
+    });
+  }
+
   typename Protocol::acceptor acceptor_;
+  asio::steady_timer again_;
   std::shared_ptr<HttpServer::State> server_;
   std::function<void()> closer_;
 };
@@ -148,12 +183,7 @@ bool somebody_listens(asio::io_context& io, const std::string& path) {
 
 constexpr std::size_t kMaxSocketPath = 107;  // sun_path without its final zero
 
-}  // namespace
-
-Result<std::unique_ptr<HttpServer>> HttpServer::on_unix_socket(asio::io_context& io,
-                                                               const std::string& path,
-                                                               HttpHandler handler,
-                                                               HttpLimits limits) {
+Result<Unix::acceptor> listen_on(asio::io_context& io, const std::string& path) {
   if (path.empty() || path.size() > kMaxSocketPath)
     return fail(Error::Kind::invalid, "a Unix socket's path has 1 to 107 characters", path,
                 "choose a shorter path");
@@ -164,17 +194,82 @@ Result<std::unique_ptr<HttpServer>> HttpServer::on_unix_socket(asio::io_context&
   Unix::acceptor acceptor(io);
   beast::error_code error;
   acceptor.open(Unix(), error);
-  // Nobody else may connect, not even between bind and chmod.
-  const mode_t old = ::umask(0177);
+  // Nobody else may connect, not even between bind and chmod: Linux gives the file the mode that
+  // its socket has by then. The umask is every thread's.
+  if (!error && ::fchmod(acceptor.native_handle(), 0600) != 0)
+    error.assign(errno, boost::system::system_category());
   if (!error) acceptor.bind(Unix::endpoint(path), error);
-  ::umask(old);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error)
     return fail(Error::Kind::refused, "can't listen: " + error.message(), path,
                 "create the folder and make it writable for this user");
+  return acceptor;
+}
+
+/// Listens at a path, for as long as the server is there: who cleans /run takes the path from under
+/// a socket, which then nobody can reach any more.
+class PathKeeper : public std::enable_shared_from_this<PathKeeper> {
+ public:
+  PathKeeper(asio::io_context& io, std::shared_ptr<HttpServer::State> server)
+      : io_(io), timer_(io), server_(std::move(server)) {
+    closer_ = [this] {
+      beast::error_code ignored;
+      timer_.cancel(ignored);
+    };
+    server_->closers.insert(&closer_);
+  }
+  ~PathKeeper() { server_->closers.erase(&closer_); }
+
+  Result<void> listen() {
+    auto acceptor = listen_on(io_, server_->socket_path);
+    if (!acceptor) return tl::unexpected(acceptor.error());
+    if (listener_) listener_->close();
+    server_->socket = file_id(server_->socket_path);
+    listener_ = std::make_shared<Listener<Unix>>(std::move(*acceptor), server_);
+    listener_->accept();
+    return {};
+  }
+
+  void wait() {
+    timer_.expires_after(kLookAtSocket);
+    timer_.async_wait([self = shared_from_this()](beast::error_code error) {
+      if (error || self->server_->closed) return;
+      if (file_id(self->server_->socket_path) != self->server_->socket) self->listen_again();
+      self->wait();
+    });
+  }
+
+ private:
+  void listen_again() {
+    std::error_code ignored;
+    std::filesystem::create_directory(std::filesystem::path(server_->socket_path).parent_path(),
+                                      ignored);
+    const Result<void> done = listen();
+    std::string text = done ? server_->socket_path + ": was taken away; listens there again"
+                            : "the control socket was taken away: " + done.error().text();
+    if (text != told_) server_->news = text;
+    told_ = done ? std::string() : std::move(text);
+  }
+
+  asio::io_context& io_;
+  asio::steady_timer timer_;
+  std::shared_ptr<HttpServer::State> server_;
+  std::shared_ptr<Listener<Unix>> listener_;
+  std::function<void()> closer_;
+  std::string told_;  ///< Why it can't listen again.
+};
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::on_unix_socket(asio::io_context& io,
+                                                               const std::string& path,
+                                                               HttpHandler handler,
+                                                               HttpLimits limits) {
   auto state = make_state(std::move(handler), limits);
   state->socket_path = path;
-  std::make_shared<Listener<Unix>>(std::move(acceptor), state)->accept();
+  const auto keeper = std::make_shared<PathKeeper>(io, state);
+  if (const auto done = keeper->listen(); !done) return tl::unexpected(done.error());
+  keeper->wait();
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
 }
 
@@ -208,7 +303,12 @@ HttpServer::~HttpServer() {
   state_->closed = true;
   state_->handler = nullptr;
   for (auto* close : std::set(state_->closers)) (*close)();
-  if (!state_->socket_path.empty()) ::unlink(state_->socket_path.c_str());
+  if (state_->socket != FileId{} && file_id(state_->socket_path) == state_->socket)
+    ::unlink(state_->socket_path.c_str());
+}
+
+std::optional<std::string> HttpServer::take_news() {
+  return std::exchange(state_->news, std::nullopt);
 }
 
 std::uint16_t HttpServer::port() const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "plugin/base/result.hpp"
@@ -42,7 +43,8 @@ class HttpServer {
  public:
   /// Listens on a Unix socket with mode 0600. A socket that nobody listens on any more (left by a
   /// crash) is replaced. Error::Kind::refused: another process listens there, or the folder is not
-  /// writable.
+  /// writable. When the path is taken away, with its folder or not, it listens there again within
+  /// about a second, unless another process does by then.
   static Result<std::unique_ptr<HttpServer>> on_unix_socket(boost::asio::io_context& io,
                                                             const std::string& path,
                                                             HttpHandler handler,
@@ -59,6 +61,8 @@ class HttpServer {
 
   /// The TCP port that it listens on; 0 for a Unix socket.
   std::uint16_t port() const;
+  /// For the log: that the socket's path was taken away, and what came of it; once.
+  std::optional<std::string> take_news();
 
   struct State;
 

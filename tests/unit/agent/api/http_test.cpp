@@ -2,6 +2,7 @@
 #include "agent/api/http.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -107,6 +108,80 @@ TEST_F(Http, ReplacesASocketThatACrashLeftBehindButNoLivingOne) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().kind, Error::Kind::refused);
   EXPECT_TRUE(http_call(path(), {})) << "the first still answers";
+}
+
+/// The control socket after somebody cleaned /run.
+TEST_F(Http, ListensAgainWhenItsPathWasTakenAway) {
+  std::filesystem::create_directory(folder_ + "/run");
+  const std::string in_run = folder_ + "/run/control";
+  auto server = on_io([&] {
+    return HttpServer::on_unix_socket(io_, in_run,
+                                      [](const HttpRequest&) { return HttpResponse{}; });
+  });
+  ASSERT_TRUE(server) << server.error().text();
+  server_ = std::move(*server);
+  const auto answers = [&] {
+    for (int i = 0; i < 500; ++i) {
+      if (http_call(in_run, {})) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  };
+  const auto news = [this] { return on_io([this] { return server_->take_news(); }); };
+  ASSERT_TRUE(answers());
+  EXPECT_FALSE(news());
+  std::filesystem::remove(in_run);
+  EXPECT_TRUE(answers()) << "the path was removed";
+  EXPECT_EQ(news(), in_run + ": was taken away; listens there again");
+  EXPECT_FALSE(news()) << "once";
+  struct stat status {};
+  ASSERT_EQ(stat(in_run.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  std::filesystem::remove_all(folder_ + "/run");
+  EXPECT_TRUE(answers()) << "its folder was removed";
+}
+
+TEST_F(Http, LeavesASocketThatIsAnothersByNow) {
+  ASSERT_EQ(listen().what, "");
+  asio::io_context other;
+  const asio::local::stream_protocol::acceptor theirs(other, folder_ + "/theirs");
+  std::filesystem::rename(folder_ + "/theirs", path());
+  std::optional<std::string> news;
+  for (int i = 0; i < 500 && !news; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    news = on_io([this] { return server_->take_news(); });
+  }
+  ASSERT_TRUE(news);
+  EXPECT_NE(news->find("another process listens"), std::string::npos) << *news;
+  on_io([this] { server_.reset(); });
+  EXPECT_TRUE(std::filesystem::exists(path())) << "theirs";
+}
+
+TEST(HttpListener, WaitsWhereNoDescriptorIsFree) {
+  char name[] = "/tmp/vmirror-http-XXXXXX";
+  const std::string folder = mkdtemp(name), path = folder + "/control";
+  asio::io_context io, other;
+  auto server =
+      HttpServer::on_unix_socket(io, path, [](const HttpRequest&) { return HttpResponse{}; });
+  ASSERT_TRUE(server) << server.error().text();
+  asio::local::stream_protocol::socket peer(other);
+  peer.connect(asio::local::stream_protocol::endpoint(path));
+  asio::write(peer, asio::buffer(std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n")));
+  const int lowest_free = ::dup(0);
+  ::close(lowest_free);
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
+  const rlimit none{static_cast<rlim_t>(lowest_free), old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const std::size_t turns = io.run_for(std::chrono::milliseconds(300));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
+  EXPECT_GT(turns, 0U) << "it tried";
+  EXPECT_LT(turns, 20U);
+  for (int i = 0; i < 100 && peer.available() == 0; ++i)
+    io.run_one_for(std::chrono::milliseconds(100));
+  EXPECT_GT(peer.available(), 0U) << "answered once there was one";
+  server->reset();
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(Http, ClosesWhatIsOpenWhenItGoes) {
