@@ -147,8 +147,12 @@ Result<void> Journal::beat(Time now) {
 
 Result<void> Journal::write(const std::string& line) {
   if (file_ < 0) return fail(Error::Kind::refused, "is not open", path_, "see the daemon's log");
-  if (bytes_ + line.size() > limit_) return compact();  // It holds what the line says.
-  if (const auto done = write_all(file_, line, path_); !done) return done;
+  // Written anew, it holds what the line says, and what a line that was cut off was to say.
+  if (torn_ || bytes_ + line.size() > limit_) return compact();
+  if (const auto done = write_all(file_, line, path_); !done) {
+    torn_ = true;
+    return done;
+  }
   bytes_ += line.size();
   return {};
 }
@@ -172,6 +176,7 @@ Result<void> Journal::compact() {
   }
   if (file_ >= 0) ::close(file_);
   file_ = file;
+  torn_ = false;
   bytes_ = text.size();
   limit_ = std::max(options_.bytes, 2 * bytes_);
   return {};

@@ -51,7 +51,8 @@ class Journal {
   /// isn't there is an empty journal; its folder must be there. Error::Kind::refused: it can't be
   /// read or written; then appends fail, too.
   Result<JournalContents> load();
-  /// The record is like this at `now`. Error::Kind::refused: no room, no right.
+  /// The record is like this at `now`. Error::Kind::refused: no room, no right; the next append or
+  /// beat that succeeds writes what this one could not.
   Result<void> append(const MigrationRecord& record, Time now, const std::string& replaces = {});
   /// A sign of life: to be called once a second while a record is open.
   Result<void> beat(Time now);
@@ -65,6 +66,7 @@ class Journal {
   std::string path_;
   Options options_;
   int file_ = -1;
+  bool torn_ = false;  ///< The file may end amid a line: nothing may be appended to it.
   std::size_t bytes_ = 0, limit_ = 0;
   Time alive_ = 0;
   std::map<std::uint64_t, MigrationRecord> records_;  ///< By order of arrival.

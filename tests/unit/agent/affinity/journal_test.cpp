@@ -2,7 +2,9 @@
 #include "agent/affinity/journal.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -105,6 +107,28 @@ TEST_F(JournalFile, RecordsThatFillItAreStillWrittenOncePerChange) {
   const std::size_t before = journal.bytes();
   ASSERT_TRUE(journal.beat(100));
   EXPECT_GT(journal.bytes(), before);  // Appended, though it is past its bytes.
+}
+
+/// A disk that was full for a moment, as the kernel shows it: part of a line, then an error.
+TEST_F(JournalFile, ALineThatFoundNoRoomIsWrittenByTheNextOne) {
+  Journal journal(path_);
+  ASSERT_TRUE(journal.load());
+  ASSERT_TRUE(journal.append(record("a"), 1));
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  const rlimit small{journal.bytes() + 10, old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto refused = journal.append(record("a", MigrationState::done), 2);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old), 0);
+  ASSERT_FALSE(refused);
+  ASSERT_EQ(fs::file_size(path_), journal.bytes() + 10) << "cut off";
+  ASSERT_TRUE(journal.append(record("b"), 3));
+  Journal again(path_);
+  const auto contents = again.load();
+  ASSERT_TRUE(contents);
+  EXPECT_EQ(contents->records, (std::vector{record("a", MigrationState::done), record("b")}));
+  EXPECT_EQ(contents->bad_lines, 0U);
 }
 
 TEST_F(JournalFile, NoFolderIsAnErrorWithItsPath) {
