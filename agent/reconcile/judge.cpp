@@ -98,7 +98,7 @@ Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& 
                           ": nothing to copy yet"
                     : "the switch has not counted port " + s.port + "'s frames yet"};
   }
-  if (track.moved_at == 0) track.moved_at = now.at;
+  if (track.moved_at == 0 || track.moved_at > now.at) track.moved_at = now.at;
   if (!s.filter.empty() || !s.vlans.empty()) {
     if (track.proven) return active();
     return {SessionState::pending,

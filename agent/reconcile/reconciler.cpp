@@ -42,9 +42,10 @@ void Reconciler::relocate(const std::vector<std::string>& vm_uuids,
 }
 
 Reconciler::Action Reconciler::next(Time now) {
+  const bool clock_went_back = now < last_look_;
+  if (clock_went_back || retry_at_ - now > options_.retry_max) retry_at_ = 0;
   if (fresh_ && !steps_.empty() && (now >= retry_at_ || steps_ != last_steps_))
     return Apply{steps_};
-  const bool clock_went_back = now < last_look_;
   Time due = last_look_ + (look_ ? options_.spacing : options_.interval);
   if (fresh_ && !steps_.empty()) due = std::min(due, retry_at_);
   if (read_back_ || clock_went_back || now >= due) return Observe{};

@@ -160,6 +160,16 @@ TEST(Judge, AnActiveSessionWhoseCopiesStopFails) {
             "failed: port vnet0 moved 1 frame since 1970-01-01T00:00:02Z, its mirror copied none");
 }
 
+TEST(Judge, AClockThatIsSetBackOnlyBeginsTheWaitAnew) {
+  Story s;
+  s.at(10'000);
+  s.moves(5);
+  s.at(10'001);
+  EXPECT_TRUE(s.at(100).starts_with("pending")) << "set back";
+  EXPECT_TRUE(s.at(110).starts_with("pending"));
+  EXPECT_TRUE(s.at(120).starts_with("failed"));
+}
+
 TEST(Judge, AFilterMayMatchNothing) {
   Story s;
   s.wish.desired.sessions[0].filter = "tcp";

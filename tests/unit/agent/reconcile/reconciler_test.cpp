@@ -246,6 +246,18 @@ TEST(Reconciler, StepsThatFailAreTriedEverMoreRarely) {
   EXPECT_EQ(reconciler.snapshot(0).sessions.begin()->second.state, SessionState::failed);
 }
 
+TEST(Reconciler, AClockThatIsSetBackDoesNotPutOffTheNextAttempt) {
+  Shell shell;
+  shell.reconciler.set_policies(kPolicies);
+  shell.world->arm(2, FakeWorld::Fault::fail);
+  EXPECT_EQ(shell.run(0), "oao");
+  EXPECT_TRUE(shell.world->disarm());
+  EXPECT_FALSE(shell.snapshot().in_sync());
+  shell.now -= 900 * kSecond;
+  shell.run(kSecond);
+  EXPECT_TRUE(shell.snapshot().in_sync());
+}
+
 TEST(Reconciler, AChangeThatDoesNotTakeIsAFailureNotALoop) {
   Shell shell;
   std::string did;
