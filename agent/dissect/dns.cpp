@@ -80,18 +80,22 @@ Malformed tell_section(DnsReader& reader, const char* name, int count, Grouped* 
   Malformed malformed = Malformed::none;
   facts.open_array(name);
   for (int i = 0; i < count && malformed == Malformed::none; ++i) {
+    if (i >= kMaxListed) {
+      malformed = reader.skip_resource();
+      continue;
+    }
     const auto resource = reader.resource();
     if (!resource) {
       malformed = resource.error();
-    } else if (i < kMaxListed) {
-      const auto data = tell_dns_resource(reader, *resource, facts);
-      malformed = data ? Malformed::none : data.error();
-      const bool listable =
-          data && (data->kind == Value::Kind::ip || data->kind == Value::Kind::text);
-      if (!listable || !grouped) continue;
-      learn(*resource, *data, facts);
-      grouped->items[grouped->count++] = {resource->type, *data};
+      continue;
     }
+    const auto data = tell_dns_resource(reader, *resource, facts);
+    malformed = data ? Malformed::none : data.error();
+    const bool listable =
+        data && (data->kind == Value::Kind::ip || data->kind == Value::Kind::text);
+    if (!listable || !grouped) continue;
+    learn(*resource, *data, facts);
+    grouped->items[grouped->count++] = {resource->type, *data};
   }
   facts.close();
   return malformed;
@@ -104,9 +108,13 @@ Malformed dissect(Bytes message, const Context& context, Facts& facts) {
   facts.record("dns");
   tell_header(*header, facts);
   for (int i = 0; i < header->questions; ++i) {
+    if (i > 0) {
+      const Malformed malformed = reader.skip_question();
+      if (malformed != Malformed::none) return malformed;
+      continue;
+    }
     const auto question = reader.question();
     if (!question) return question.error();
-    if (i > 0) continue;
     facts.add("rrname", facts.keep(question->name.text()));
     tell_dns_type(question->type, facts);
   }
@@ -155,7 +163,7 @@ Probe probe(Bytes message, const Context& context) {
   if (!question || !plausible(*question)) return Probe::no;
   const int resources = header->answers + header->authorities + header->additionals;
   for (int i = 0; i < resources; ++i)
-    if (!reader.resource()) return Probe::no;
+    if (reader.skip_resource() != Malformed::none) return Probe::no;
   return reader.left() == 0 ? Probe::yes : Probe::no;
 }
 

@@ -74,11 +74,12 @@ const char* dns_type_name(std::uint16_t type) {
   return name_of(kTypes, type);
 }
 
-Malformed DnsReader::read_name(std::size_t& at, DnsName& out) const {
+/// Pointers::pass: `out` is the name up to its first pointer.
+Malformed DnsReader::read_name(std::size_t& at, DnsName& out, Pointers pointers) const {
   std::size_t here = at;
   std::size_t wire = 1;
   std::size_t lowest = at;  // Each pointer leads to before all that was read: so it ends.
-  bool jumped = false;
+  int jumps = 0;
   out.size = 0;
   for (;;) {
     if (here >= message_.size()) return Malformed::truncated;
@@ -87,8 +88,9 @@ Malformed DnsReader::read_name(std::size_t& at, DnsName& out) const {
       if (here + 2 > message_.size()) return Malformed::truncated;
       const std::size_t target = load_be16(&message_[here]) & 0x3fff;
       if (target >= lowest) return Malformed::bad_value;
-      if (!jumped) at = here + 2;
-      jumped = true;
+      if (jumps == 0) at = here + 2;
+      if (pointers == Pointers::pass) return Malformed::none;
+      if (++jumps > DnsName::kMaxPointers) return Malformed::too_deep;
       here = lowest = target;
       continue;
     }
@@ -104,14 +106,14 @@ Malformed DnsReader::read_name(std::size_t& at, DnsName& out) const {
     }
     here += 1 + length;
   }
-  if (!jumped) at = here + 1;
+  if (jumps == 0) at = here + 1;
   if (out.size == 0) out.data[out.size++] = '.';
   return Malformed::none;
 }
 
 Parsed<DnsName> DnsReader::name(std::size_t at) const {
   DnsName out;
-  const Malformed malformed = read_name(at, out);
+  const Malformed malformed = read_name(at, out, Pointers::follow);
   if (malformed != Malformed::none) return bad(malformed);
   return out;
 }
@@ -130,22 +132,20 @@ Parsed<DnsHeader> DnsReader::header() {
   return out;
 }
 
-Parsed<DnsQuestion> DnsReader::question() {
-  DnsQuestion out;
-  const Malformed malformed = read_name(at_, out.name);
-  if (malformed != Malformed::none) return bad(malformed);
+Malformed DnsReader::read(DnsQuestion& out, Pointers pointers) {
+  const Malformed malformed = read_name(at_, out.name, pointers);
+  if (malformed != Malformed::none) return malformed;
   Cursor cursor(message_.subspan(at_));
   out.type = cursor.u16();
   out.cls = cursor.u16();
-  if (!cursor.ok()) return bad(Malformed::truncated);
+  if (!cursor.ok()) return Malformed::truncated;
   at_ += cursor.offset();
-  return out;
+  return Malformed::none;
 }
 
-Parsed<DnsResource> DnsReader::resource() {
-  DnsResource out;
-  const Malformed malformed = read_name(at_, out.name);
-  if (malformed != Malformed::none) return bad(malformed);
+Malformed DnsReader::read(DnsResource& out, Pointers pointers) {
+  const Malformed malformed = read_name(at_, out.name, pointers);
+  if (malformed != Malformed::none) return malformed;
   Cursor cursor(message_.subspan(at_));
   out.type = cursor.u16();
   out.cls = cursor.u16();
@@ -153,9 +153,33 @@ Parsed<DnsResource> DnsReader::resource() {
   const std::uint16_t size = cursor.u16();
   out.at = at_ + cursor.offset();
   out.data = cursor.take(size);
-  if (!cursor.ok()) return bad(Malformed::truncated);
+  if (!cursor.ok()) return Malformed::truncated;
   at_ += cursor.offset();
+  return Malformed::none;
+}
+
+Parsed<DnsQuestion> DnsReader::question() {
+  DnsQuestion out;
+  const Malformed malformed = read(out, Pointers::follow);
+  if (malformed != Malformed::none) return bad(malformed);
   return out;
+}
+
+Parsed<DnsResource> DnsReader::resource() {
+  DnsResource out;
+  const Malformed malformed = read(out, Pointers::follow);
+  if (malformed != Malformed::none) return bad(malformed);
+  return out;
+}
+
+Malformed DnsReader::skip_question() {
+  DnsQuestion out;
+  return read(out, Pointers::pass);
+}
+
+Malformed DnsReader::skip_resource() {
+  DnsResource out;
+  return read(out, Pointers::pass);
 }
 
 Parsed<Value> tell_dns_data(const DnsReader& reader, const DnsResource& resource, Facts& facts) {

@@ -5,6 +5,10 @@
 //   const auto header = reader.header();
 //   for (i < header->questions)                      reader.question()
 //   for (i < header->answers + authorities + ...)    reader.resource()
+//
+// A name is up to 127 labels and as many pointers from where it begins: what is not told of is
+// passed over with skip_question and skip_resource, which follow no pointer. A message of 64 KiB
+// has room for 5,000 names, each of which may lead through the same long one.
 #pragma once
 
 #include "agent/dissect/dissector.hpp"
@@ -22,6 +26,8 @@ const char* dns_type_name(std::uint16_t type);
 /// label have a backslash in front (RFC 1035, section 5.1); other octets are as they came.
 struct DnsName {
   static constexpr std::size_t kMaxWire = 255;  ///< Octets, RFC 1035, section 2.3.4.
+  /// As many as labels of one octet fit: more are there to keep a reader busy.
+  static constexpr int kMaxPointers = 127;
   char data[2 * kMaxWire];
   std::uint16_t size = 0;
   std::string_view text() const { return {data, size}; }
@@ -57,17 +63,23 @@ class DnsReader {
   explicit DnsReader(Bytes message) : message_(message) {}
 
   /// These move on behind what they read. truncated; bad_value: a pointer that does not lead
-  /// backwards, or a label of unknown kind; too_deep: a name over kMaxWire octets.
+  /// backwards, or a label of unknown kind; too_deep: a name over kMaxWire octets or kMaxPointers.
   Parsed<DnsHeader> header();
   Parsed<DnsQuestion> question();
   Parsed<DnsResource> resource();
+  /// The same without the name: only the part that stands there itself is checked.
+  Malformed skip_question();
+  Malformed skip_resource();
   /// The name at any offset of the message.
   Parsed<DnsName> name(std::size_t at) const;
   /// Bytes not read yet.
   std::size_t left() const { return message_.size() - at_; }
 
  private:
-  Malformed read_name(std::size_t& at, DnsName& out) const;
+  enum class Pointers : bool { pass, follow };
+  Malformed read_name(std::size_t& at, DnsName& out, Pointers pointers) const;
+  Malformed read(DnsQuestion& out, Pointers pointers);
+  Malformed read(DnsResource& out, Pointers pointers);
   Bytes message_;
   std::size_t at_ = 0;
 };

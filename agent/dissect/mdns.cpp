@@ -60,9 +60,13 @@ Malformed tell_queries(DnsReader& reader, int count, Facts& facts) {
   Malformed malformed = Malformed::none;
   facts.open_array("queries");
   for (int i = 0; i < count && malformed == Malformed::none; ++i) {
+    if (i >= kMaxListed) {
+      malformed = reader.skip_question();
+      continue;
+    }
     const auto question = reader.question();
     if (!question) malformed = question.error();
-    if (!question || i >= kMaxListed) continue;
+    if (!question) continue;
     facts.open_object("");
     facts.add("rrname", facts.keep(question->name.text()));
     tell_dns_type(question->type, facts);
@@ -79,9 +83,13 @@ Malformed tell_section(DnsReader& reader, const char* name, int count, const Sub
   Malformed malformed = Malformed::none;
   facts.open_array(name);
   for (int i = 0; i < count && malformed == Malformed::none; ++i) {
+    if (i >= kMaxListed) {
+      malformed = reader.skip_resource();
+      continue;
+    }
     const auto resource = reader.resource();
     if (!resource) malformed = resource.error();
-    if (!resource || i >= kMaxListed || resource->type == dns_type::kOpt) continue;
+    if (!resource || resource->type == dns_type::kOpt) continue;
     const auto data = tell_dns_resource(reader, *resource, facts);
     if (!data) malformed = data.error();
     // A time to live of zero takes the record back (RFC 6762, section 10.1).

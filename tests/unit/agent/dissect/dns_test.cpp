@@ -125,6 +125,79 @@ TEST(Dns, ANameIsBoundedHoweverManyPointersItHas) {
   EXPECT_EQ(DnsReader(message).name(12)->size, 63);
 }
 
+/// A response to "a." whose first answer's data is a chain of `pointers` from its end to that "a.",
+/// and `more` answers without data whose name is the chain's end.
+Buffer chained(int pointers, int more) {
+  Writer out;
+  out.bytes(hex("0007 8180 0001")).u16(1 + more).bytes(hex("0000 0000 0161 00 0001 0001"));
+  out.u8(0).u16(10).u16(1).u32(0).u16(2 * pointers);
+  std::size_t last = 12;
+  for (int i = 0; i < pointers; ++i) {
+    const std::size_t here = out.size();
+    out.u16(0xc000 | last);
+    last = here;
+  }
+  for (int i = 0; i < more; ++i) out.u16(0xc000 | last).u16(65280).u16(1).u32(0).u16(0);
+  return out.take();
+}
+
+TEST(Dns, ANameFollowsAsManyPointersAsItMayHaveLabels) {
+  const struct {
+    int pointers;  ///< Of the chain; the answer's name is one more.
+    Malformed malformed;
+  } cases[] = {{3, Malformed::none},
+               {126, Malformed::none},
+               {127, Malformed::too_deep},
+               {8000, Malformed::too_deep}};
+  for (const auto& c : cases) {
+    const Buffer message = chained(c.pointers, 1);
+    const auto name = DnsReader(message).name(message.size() - 12);
+    if (c.malformed == Malformed::none)
+      EXPECT_EQ(name->text(), "a") << c.pointers;
+    else
+      EXPECT_EQ(name.error(), c.malformed) << c.pointers;
+    const std::string out = told(kDns, message, context_of(false));
+    EXPECT_EQ(out.find("malformed too_deep") == std::string::npos, c.malformed == Malformed::none)
+        << out;
+  }
+}
+
+TEST(Dns, NamesOfWhatIsNotListedAreNotFollowed) {
+  const Buffer chain = chained(200, 0);
+  const Buffer to_chain = Writer().u16(0xc000 | (chain.size() - 2)).take();
+  const struct {
+    const char* what;
+    std::uint16_t place;  ///< Of the answer; 64 are listed.
+    Buffer name;
+    const char* malformed;
+  } cases[] = {
+      {"the last listed, 201 pointers", 63, to_chain, "malformed too_deep"},
+      {"the first not listed, 201 pointers", 64, to_chain, ""},
+      {"a label and a pointer", 64, hex("0162 c00c"), ""},
+      {"a pointer forwards", 64, hex("ffff"), "malformed bad_value"},
+      {"a label of unknown kind", 64, hex("80"), "malformed bad_value"},
+      {"a name over 255 octets", 64, Writer().bytes(Buffer(300, 1)).take(), "malformed too_deep"},
+      {"a name past the message", 64, hex("3f"), "malformed truncated"},
+  };
+  for (const auto& c : cases) {
+    Writer out;
+    out.bytes(chain);
+    const Buffer rest = hex("ff00 0001 00000000 0000");
+    for (int i = 1; i < c.place; ++i) out.bytes(hex("c00c")).bytes(rest);
+    out.bytes(c.name);
+    if (c.name.size() > 1) out.bytes(rest);
+    Buffer message = out.take();
+    message[7] = static_cast<std::uint8_t>(c.place + 1);
+    for (const Dissector* dissector : {&kDns, &kMdns}) {
+      const std::string text = told(*dissector, message, context_of(false));
+      const std::size_t at = text.find("malformed");
+      EXPECT_EQ(at == std::string::npos ? "" : text.substr(at, text.find('\n', at) - at),
+                c.malformed)
+          << dissector->name << ": " << c.what;
+    }
+  }
+}
+
 TEST(Dns, AMessageWithTheTruncationFlagMayEndAnywhere) {  // RFC 2181, section 9
   Buffer message = answer(1, "c0000201", 0x8380);
   message.resize(message.size() - 3);
