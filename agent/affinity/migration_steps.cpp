@@ -295,13 +295,6 @@ void MigrationTracker::step(Open& open, Time now) {
     actions_.push_back(AskLeaving{open.guest});
     open.next_ask = now + options_.ask_every;
   }
-  const bool left =
-      open.source ? open.verdict == MigrationState::done : open.verdict == MigrationState::aborted;
-  // The engine is read to the end before it lets go.
-  if (left && !open.let_go && open.half().mirrored && (has_nothing_more(open, now))) {
-    open.let_go = true;
-    actions_.push_back(LetGuestGo{open.guest});
-  }
   if (has_nothing_more(open, now))
     complete(open, now);
   else if (open.next_read <= now)
@@ -312,6 +305,9 @@ void MigrationTracker::complete(Open& open, Time now) {
   MigrationHalf& half = open.half();
   const std::string& host = options_.host;
   open.completed = now;
+  // The engine was read to the end: it lets go, before anything is given for another stay.
+  const bool left = open.verdict == (open.source ? MigrationState::done : MigrationState::aborted);
+  if (left && !open.stayed && half.mirrored) actions_.push_back(LetGuestGo{open.guest});
   if (!open.tentative && !open.record.vm_uuid.empty()) completed_[open.record.vm_uuid] = now;
   half.ended = now;
   open.changed = open.tell = true;

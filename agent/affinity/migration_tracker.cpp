@@ -24,16 +24,18 @@ MigrationTracker::Open* MigrationTracker::find(const std::string& guest, bool so
 }
 
 /// What this host still had open of the guest is over, for it moves again.
-void MigrationTracker::end_earlier(const std::string& guest, Time now) {
+void MigrationTracker::end_earlier(const std::string& guest, bool source, Time now) {
   for (Open& open : open_) {
     if (open.guest != guest || open.completed) continue;
+    // Nobody said that it left, and it is to leave now: it may have been here all the time.
+    open.stayed = !open.outcome && source;
     conclude(open, MigrationState::done, now);
     complete(open, now);
   }
 }
 
 MigrationTracker::Open* MigrationTracker::begin(const std::string& guest, bool source, Time now) {
-  end_earlier(guest, now);
+  end_earlier(guest, source, now);
   if (open_.size() >= options_.open) {
     const auto it = std::ranges::find_if(open_, &Open::tentative);
     if (it == open_.end()) {

@@ -155,7 +155,8 @@ class MigrationTracker {
     bool countable = false;  ///< As in GuestView.
     bool restored = false;   ///< By `restore`, and its guest was not told since.
     bool coming = false;     ///< It was incoming (destination).
-    bool had_mirrors = false, left = false, handed = false, let_go = false;
+    bool had_mirrors = false, left = false, handed = false;
+    bool stayed = false;               ///< Its end was not seen, and it is to leave again (source).
     bool changed = true, tell = true;  ///< To be published; to be told to the other agent.
     Time began = 0, next_read = 0, next_ask = 0;
     std::optional<Time> passed;      ///< The guest runs here (destination).
@@ -185,7 +186,7 @@ class MigrationTracker {
   const GuestView* view_for(const MigrationMessage& message) const;
   Open* begin(const std::string& guest, bool source, Time now);
   void begin_from_view(const GuestView& view, bool appeared, Time now);
-  void end_earlier(const std::string& guest, Time now);
+  void end_earlier(const std::string& guest, bool source, Time now);
   void note(Open& open, std::string text);
   void conclude(Open& open, MigrationState verdict, Time now);
   void conclude_unseen(Open& open, Time now);

@@ -169,9 +169,45 @@ TEST_F(TwoHosts, APortThatIsBackAtOnceIsAnotherStay) {
   EXPECT_EQ(r.source.notes, Notes{});
   EXPECT_EQ(r.source.port_frames, 50U);
   EXPECT_EQ(r.source.copied_frames, 50U);
+  EXPECT_EQ(host("hosta").done, Notes{"let go"});  // Before its state is given anew.
   migrate("hostb", "hosta");
   pass(4000);
   EXPECT_EQ(host("hosta").finished.size(), 2U);
+  EXPECT_EQ(host("hosta").done, Notes{"let go"});
+}
+
+/// It is back while the engine is still read to the end: the old half ends, and lets go, at once.
+TEST_F(TwoHosts, AGuestThatIsBackWasLetGo) {
+  for (const bool told : {true, false}) {
+    SCOPED_TRACE(told ? "its leaving was told" : "its leaving was not told");
+    now_ = kStart;
+    use(true, true);
+    runs_on("hosta");
+    comes("hostb");
+    suspends("hosta");
+    pass(40);
+    resumes("hostb");
+    if (told) tell("hosta", Kind::left);
+    EXPECT_EQ(host("hosta").done, Notes{});
+    tell("hosta", Kind::incoming);
+    EXPECT_EQ(host("hosta").done, Notes{"let go"});
+  }
+}
+
+/// A half whose end nobody told, and the guest is asked for anew: it may not have left at all.
+TEST_F(TwoHosts, AGuestThatIsAskedForAgainIsNotLetGo) {
+  runs_on("hosta");
+  comes("hostb");
+  link(false);
+  pass(1000);
+  tell("hostb", Kind::stopped, "failed");
+  ports("hostb", 0, 0);
+  pass(30'000);
+  ASSERT_FALSE(host("hosta").tracker->migrating().empty());
+  comes("hostb");
+  link(true);
+  pass(1000);
+  EXPECT_EQ(host("hosta").done, Notes{});
 }
 
 // ---- Bounds
