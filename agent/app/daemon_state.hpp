@@ -44,6 +44,7 @@ struct Daemon::State {
   // The control side, in the policies' order.
   std::unique_ptr<PolicyStore> policies;
   std::optional<std::vector<Policy>> in_force;  ///< None: no good set was read yet.
+  std::optional<Error> hook_file_error;         ///< What the hook reads is not `in_force`.
   std::unique_ptr<Control> control;             ///< Null: this daemon drives no switch.
   GuestBook guests{[this](std::shared_ptr<const Guests> g) { on_guests(std::move(g)); }};
   std::unique_ptr<Libvirt> libvirt;  ///< Null: this daemon asks no hypervisor.
@@ -78,6 +79,7 @@ struct Daemon::State {
   template <typename Make>
   auto view(Make make);
   void use(std::vector<Policy> all);
+  void write_for_hook();
   HookAnswer on_hook(const HookCall& call);
   HookAnswer hook_answer(const HookCall& call);
   void on_guest_event(const GuestEvent& event);

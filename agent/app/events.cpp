@@ -33,9 +33,19 @@ Evidence evidence_of(const std::vector<NicFrames>& nics) {
 /// The hook is told before the switch is, so that it never knows of less.
 void Daemon::State::use(std::vector<Policy> all) {
   in_force = std::move(all);
-  if (const auto saved = save_requirements(requirements_path(config.state), *in_force); !saved)
-    spdlog::error("for the hook: {}", saved.error().text());
+  write_for_hook();
   control->set_policies(*in_force);
+}
+
+/// Tried again each second until it is done: with an old file and no agent the hook would let a
+/// guest start unmirrored that a policy requires.
+void Daemon::State::write_for_hook() {
+  const std::string path = requirements_path(config.state);
+  const auto saved = save_requirements(path, *in_force);
+  if (!saved && hook_file_error != saved.error())
+    spdlog::error("for the hook, tried again each second: {}", saved.error().text());
+  if (saved && hook_file_error) spdlog::info("for the hook: {} is written now", path);
+  hook_file_error = saved ? std::nullopt : std::optional(saved.error());
 }
 
 void Daemon::State::on_guest_event(const GuestEvent& event) {
@@ -106,6 +116,7 @@ void Daemon::State::tell_evidence(const std::vector<NicFrames>& nics) {
 /// Once a second: while a session waits for its proof, what the engine received of it.
 void Daemon::State::on_tick() {
   if (policies && policies->folder().error) policies->reload();
+  if (hook_file_error) write_for_hook();
   if (control) {
     const auto known = control->snapshot();
     if (known->unproven != 0) tell_evidence(engine->nics().nics);

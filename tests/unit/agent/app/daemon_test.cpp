@@ -112,6 +112,23 @@ TEST_F(DaemonTest, AnUnreachableSwitchIsAState) {
   EXPECT_EQ(ask("/v1/plan").at("error").at("kind"), "unreachable");
 }
 
+TEST_F(DaemonTest, WhatTheHookReadsIsWrittenOnceItCanBe) {
+  config.driver = DriverConfig{};
+  config.driver->ovs.remote = "unix:" + folder + "/nobody.sock";
+  config.on_stop = OnStop::keep;
+  const std::string file = config.state + "/requirements";
+  fs::create_directories(file + ".new");  // Where the file is made: root can't write it either.
+  put("a.yaml", policy("a", "require: true\n"));
+  start();
+  EXPECT_FALSE(fs::exists(file));
+  fs::remove(file + ".new");
+  for (int i = 0; i < 1000 && !fs::exists(file); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  std::ifstream in(file);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}),
+            "# vmirror requirements 1\na\t0\tport=p*\n");
+}
+
 TEST_F(DaemonTest, OneEveOutput) {
   config.eve = {SinkOptions{}, SinkOptions{}};
   EXPECT_EQ(Daemon::start(config).error().kind, Error::Kind::unsupported);
