@@ -115,7 +115,7 @@ void Daemon::State::tell_evidence(const std::vector<NicFrames>& nics) {
 
 /// Once a second: while a session waits for its proof, what the engine received of it.
 void Daemon::State::on_tick() {
-  if (policies && policies->folder().error) policies->reload();
+  if (policies) policies->look();
   if (hook_file_error) write_for_hook();
   if (control) {
     const auto known = control->snapshot();

@@ -2,11 +2,14 @@
 
 #include <spdlog/spdlog.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <filesystem>
+#include <map>
 #include <optional>
 
 namespace vmirror {
@@ -16,8 +19,43 @@ namespace asio = boost::asio;
 namespace {
 /// Several files that are changed together are read together.
 constexpr std::chrono::milliseconds kSettle{10};
-constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                                  IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr std::uint32_t kEvents = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
+                                  IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+
+/// Which file a path leads to, and which state of it; all 0: to none.
+struct Place {
+  dev_t device = 0;
+  ino_t inode = 0;
+  off_t bytes = 0;
+  Time changed = 0;
+  bool operator==(const Place&) const = default;
+};
+
+Place place_of(const std::string& path) {
+  struct stat s {};
+  if (::stat(path.c_str(), &s) != 0) return {};
+  if (S_ISDIR(s.st_mode)) return {s.st_dev, s.st_ino, 0, 0};
+  return {s.st_dev, s.st_ino, s.st_size, s.st_mtim.tv_sec * kSecond + s.st_mtim.tv_nsec};
+}
+
+/// Where the folder and the links in it lead: what inotify, which watches inodes, does not tell.
+std::map<std::string, Place> places_of(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::map<std::string, Place> out{{folder, place_of(folder)}};
+  std::error_code code;
+  for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
+    std::error_code unknown;
+    if (it->is_symlink(unknown)) out.emplace(it->path().string(), place_of(it->path().string()));
+  }
+  return out;
+}
+
+/// A link is whole once it is there; a plain file tells when it is closed.
+bool is_link(const std::string& path) {
+  struct stat s {};
+  return ::lstat(path.c_str(), &s) == 0 &&
+         (S_ISLNK(s.st_mode) || (S_ISREG(s.st_mode) && s.st_nlink > 1));
+}
 }  // namespace
 
 struct PolicyStore::State : std::enable_shared_from_this<State> {
@@ -29,10 +67,16 @@ struct PolicyStore::State : std::enable_shared_from_this<State> {
   Use use;
   asio::posix::stream_descriptor watcher;
   asio::steady_timer settle;
-  bool watching = false;
+  int watched = -1;                     ///< inotify's descriptor of the folder; -1: of none.
+  std::map<std::string, Place> places;  ///< As of the last reading.
+
+  void look() {
+    if (folder.error || watched < 0 || places != places_of(folder.path)) reload();
+  }
 
   void reload() {
-    if (!watching) watch();
+    places = places_of(folder.path);
+    watch();
     const auto before = folder.first_error();
     folder = read_policies(folder.path);
     const auto bad = folder.first_error();
@@ -44,7 +88,8 @@ struct PolicyStore::State : std::enable_shared_from_this<State> {
     use(std::move(policies));
   }
 
-  /// Before the folder is read, so that no change falls between.
+  /// Before the folder is read, so that no change falls between; and each time, for the path may
+  /// lead to another folder by now. The same one keeps its descriptor.
   void watch() {
     if (!watcher.is_open()) {
       const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -52,7 +97,10 @@ struct PolicyStore::State : std::enable_shared_from_this<State> {
       watcher.assign(fd);
       wait();
     }
-    watching = ::inotify_add_watch(watcher.native_handle(), folder.path.c_str(), kEvents) >= 0;
+    const int fd = watcher.native_handle();
+    const int now = ::inotify_add_watch(fd, folder.path.c_str(), kEvents);
+    if (watched >= 0 && watched != now) ::inotify_rm_watch(fd, watched);
+    watched = now;
   }
 
   void wait() {
@@ -67,12 +115,15 @@ struct PolicyStore::State : std::enable_shared_from_this<State> {
   void drain() {
     alignas(inotify_event) std::array<char, 4096> buffer;
     ssize_t size = 0;
+    bool news = false;
     while ((size = ::read(watcher.native_handle(), buffer.data(), buffer.size())) > 0)
       for (ssize_t at = 0; at < size;) {
         const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
-        if ((event->mask & (IN_IGNORED | IN_MOVE_SELF)) != 0) watching = false;
+        news |= (event->mask & IN_CREATE) != 0 ? is_link(folder.path + "/" + event->name)
+                                               : (event->mask & IN_IGNORED) == 0;
         at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
       }
+    if (!news) return;
     settle.expires_after(kSettle);
     settle.async_wait([self = shared_from_this()](boost::system::error_code error) {
       if (!error) self->reload();
@@ -93,6 +144,10 @@ PolicyStore::~PolicyStore() {
 
 void PolicyStore::reload() {
   state_->reload();
+}
+
+void PolicyStore::look() {
+  state_->look();
 }
 
 const PolicyFolder& PolicyStore::folder() const {

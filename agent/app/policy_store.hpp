@@ -17,8 +17,7 @@ class PolicyStore {
   using Use = std::function<void(std::vector<Policy>)>;
 
   /// Reads the folder and watches it (inotify(7)). `use` is called with all policies whenever a
-  /// good set was read that differs from the last one. A folder that can't be watched is looked at
-  /// again by `reload`.
+  /// good set was read that differs from the last one.
   PolicyStore(boost::asio::io_context& io, std::string folder, Use use);
   ~PolicyStore();
   PolicyStore(const PolicyStore&) = delete;
@@ -26,6 +25,10 @@ class PolicyStore {
 
   /// Reads the folder now. With any file bad, what was in force stays.
   void reload();
+  /// To be called once a second. Reads the folder where inotify is silent: it can't be read or
+  /// watched, its path leads to another folder (a symbolic link was turned, a parent renamed), or
+  /// a symbolic link in it to another or a changed file.
+  void look();
   /// As it was last read, good or not.
   const PolicyFolder& folder() const;
 

@@ -112,6 +112,74 @@ TEST_F(PolicyStoreTest, KeepIsRefusedWhileAnotherFileIsBad) {
   EXPECT_EQ(used.back().size(), 1U);
 }
 
+/// releases/42 -> releases/43, as those who deploy configurations do it.
+TEST_F(PolicyStoreTest, AFolderBehindALinkThatIsTurned) {
+  for (const char* release : {"/42", "/43"}) fs::create_directory(folder + release);
+  const auto turn = [&](const char* release) {
+    fs::create_directory_symlink(release, folder + "/fresh");
+    fs::rename(folder + "/fresh", folder + "/policies.d");
+  };
+  turn("42");
+  put("42/a.yaml", text("a"));
+  put("43/a.yaml", text("a"));
+  put("43/b.yaml", text("b"));
+  PolicyStore store(io, folder + "/policies.d",
+                    [this](std::vector<Policy> all) { used.push_back(std::move(all)); });
+  EXPECT_EQ(used.back().size(), 1U);
+  store.look();
+  EXPECT_EQ(used.size(), 1U);
+  turn("43");
+  store.look();
+  ASSERT_EQ(used.size(), 2U);
+  EXPECT_EQ(used.back().size(), 2U);
+  fs::remove(folder + "/43/a.yaml");  // The new one is the one that is watched.
+  serve_until(3);
+  EXPECT_EQ(used.back().size(), 1U);
+}
+
+TEST_F(PolicyStoreTest, AFolderWhoseParentWasRenamed) {
+  fs::create_directories(folder + "/etc/policies.d");
+  put("etc/policies.d/a.yaml", text("a"));
+  PolicyStore store(io, folder + "/etc/policies.d",
+                    [this](std::vector<Policy> all) { used.push_back(std::move(all)); });
+  fs::rename(folder + "/etc", folder + "/old");
+  store.look();
+  EXPECT_TRUE(store.folder().error);
+  EXPECT_EQ(used.size(), 1U) << "what was in force stays";
+  fs::create_directories(folder + "/etc/policies.d");
+  store.look();
+  ASSERT_EQ(used.size(), 2U);
+  EXPECT_TRUE(used.back().empty());
+}
+
+TEST_F(PolicyStoreTest, PoliciesThatAreLinks) {
+  fs::create_directory(folder + "/available");
+  put("available/a.yaml", text("a"));
+  put("available/b.yaml", text("b"));
+  PolicyStore store = make();
+  fs::create_symlink("available/a.yaml", folder + "/a.yaml");
+  serve_until(2);
+  EXPECT_EQ(used.back().size(), 1U);
+  fs::create_hard_link(folder + "/available/b.yaml", folder + "/b.yaml");
+  serve_until(3);
+  EXPECT_EQ(used.back().size(), 2U);
+  put("available/a.yaml", text("a", "snaplen: 64\n"));  // Nothing happens in the folder itself.
+  store.look();
+  ASSERT_EQ(used.size(), 4U);
+  EXPECT_EQ(used.back()[0].snaplen, 64U);
+}
+
+TEST_F(PolicyStoreTest, AFileThatIsHalfWrittenMakesNoNoise) {
+  const PolicyStore store = make();
+  std::ofstream half(folder + "/a.yaml");
+  half << "policy: a\nselec" << std::flush;
+  io.run_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(store.folder().first_error());
+  half << "t: [{port: p1}]\ntargets: [local]\n";
+  half.close();
+  serve_until(2);
+}
+
 TEST_F(PolicyStoreTest, AFolderThatComesLaterIsRead) {
   fs::remove(folder);
   PolicyStore store = make();
