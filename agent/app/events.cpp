@@ -116,6 +116,8 @@ void Daemon::State::tell_evidence(const std::vector<NicFrames>& nics) {
 /// Once a second: while a session waits for its proof, what the engine received of it.
 void Daemon::State::on_tick() {
   if (policies) policies->look();
+  if (api)
+    if (const auto news = api->take_news()) spdlog::warn("{}", *news);
   if (hook_file_error) write_for_hook();
   if (control) {
     const auto known = control->snapshot();
