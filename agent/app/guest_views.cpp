@@ -13,6 +13,10 @@ PortKey port_of(const Location& at) {
   return {at.switch_name, at.port};
 }
 
+PortKey port_of(const SessionStatus& session) {
+  return {session.switch_name, session.port};
+}
+
 }  // namespace
 
 std::set<std::string> GuestViews::follow(const RoundChanges& changes) {
@@ -25,36 +29,73 @@ std::set<std::string> GuestViews::follow(const RoundChanges& changes) {
         entry->second.ports.erase(port_of(*before));
         touched.insert(key);
       }
-      if (!after) key_of_port_.erase(port_of(*before));
     }
     if (!after) continue;
     const std::string key = key_of(*after);
+    give(port_of(*after), key, touched);
     if (key.empty()) continue;
     Entry& entry = guests_[key];
     if (entry.ports.empty()) entry.since = changes.time;
     entry.ports.insert_or_assign(port_of(*after), *after);
-    entry.had.clear();
-    for (const auto& [port, at] : entry.ports) entry.had.push_back(at);
-    key_of_port_[port_of(*after)] = key;
+    entry.hold_ports();
     touched.insert(key);
   }
   for (const auto& [before, after] : changes.sessions) {
     const SessionStatus& session = after ? *after : *before;
-    const PortKey port{session.switch_name, session.port};
-    std::string key;
-    if (const auto known = key_of_port_.find(port); known != key_of_port_.end())
-      key = known->second;
-    else if (!session.vm_uuid.empty())
-      key = session.vm_uuid;  // Its port went in this round.
+    const auto known = key_of_port_.find(port_of(session));
+    // Its port may have gone before this agent began.
+    const std::string key = known != key_of_port_.end() ? known->second : session.vm_uuid;
     const auto entry = guests_.find(key);
     if (entry == guests_.end()) continue;
-    if (after)
+    if (after) {
       entry->second.sessions.insert_or_assign(after->name, *after);
-    else
+      key_of_port_[port_of(session)] = key;
+    } else {
       entry->second.sessions.erase(before->name);
+    }
     touched.insert(key);
   }
+  for (const auto& [before, after] : changes.ports)
+    if (!after) tidy(port_of(*before));
+  for (const auto& [before, after] : changes.sessions)
+    if (!after) tidy(port_of(*before));
   return touched;
+}
+
+/// Its sessions that are there go with it.
+void GuestViews::give(const PortKey& port, const std::string& key, std::set<std::string>& touched) {
+  const auto known = key_of_port_.find(port);
+  if (known != key_of_port_.end() && known->second != key) {
+    std::map<std::string, SessionStatus> kept, moved;
+    auto& all = guests_[known->second].sessions;
+    for (auto& [name, session] : all)
+      (port_of(session) == port ? moved : kept).emplace(name, std::move(session));
+    all = std::move(kept);
+    if (!key.empty()) guests_[key].sessions.merge(moved);
+    touched.insert(known->second);
+  }
+  if (key.empty())
+    key_of_port_.erase(port);
+  else
+    key_of_port_[port] = key;
+}
+
+/// Whose the port was is known until its last session went, too.
+void GuestViews::tidy(const PortKey& port) {
+  const auto known = key_of_port_.find(port);
+  if (known == key_of_port_.end()) return;
+  const auto entry = guests_.find(known->second);
+  const bool needed = entry != guests_.end() &&
+                      (entry->second.ports.contains(port) ||
+                       std::ranges::any_of(entry->second.sessions, [&port](const auto& session) {
+                         return port_of(session.second) == port;
+                       }));
+  if (!needed) key_of_port_.erase(known);
+}
+
+void GuestViews::Entry::hold_ports() {
+  had.clear();
+  for (const auto& [port, at] : ports) had.push_back(at);
 }
 
 std::set<std::string> GuestViews::follow(std::shared_ptr<const Guests> guests) {
@@ -99,10 +140,13 @@ std::vector<Location> GuestViews::nics(const std::string& key) const {
 }
 
 void GuestViews::forget(const std::vector<std::string>& but) {
-  std::erase_if(guests_, [&](const auto& entry) {
-    return entry.second.ports.empty() && entry.second.sessions.empty() &&
-           std::ranges::find(but, entry.first) == but.end();
-  });
+  for (auto it = guests_.begin(); it != guests_.end();) {
+    Entry& entry = it->second;
+    const bool keep = std::ranges::find(but, it->first) != but.end();
+    if (!keep && !entry.ports.empty() && entry.had.size() != entry.ports.size()) entry.hold_ports();
+    const bool over = !keep && entry.ports.empty() && entry.sessions.empty();
+    it = over ? guests_.erase(it) : std::next(it);
+  }
 }
 
 }  // namespace vmirror

@@ -23,9 +23,10 @@ class GuestViews {
 
   /// Without ports: as it is told when the last of them went.
   GuestView view(const std::string& key) const;
-  /// Its NICs here; after they went, those that it had until `forget`.
+  /// Its NICs here, and until `forget` those that went.
   std::vector<Location> nics(const std::string& key) const;
-  /// Forgets guests without ports that aren't in `but`.
+  /// Forgets the NICs that went, and guests without ports and mirrors, of all that aren't in `but`:
+  /// a leaving guest loses its ports one by one, and its counters are wanted to the end.
   void forget(const std::vector<std::string>& but);
 
  private:
@@ -34,7 +35,10 @@ class GuestViews {
     std::map<std::string, SessionStatus> sessions;
     std::vector<Location> had;  ///< The latest ports that it had.
     Time since = 0;             ///< When the first of `ports` came.
+    void hold_ports();          ///< As the latest.
   };
+  void give(const PortKey& port, const std::string& key, std::set<std::string>& touched);
+  void tidy(const PortKey& port);
   const Guest* guest(const std::string& key) const;
 
   std::map<std::string, Entry> guests_;         ///< By GuestView::key().

@@ -79,16 +79,68 @@ TEST(GuestViews, FollowAGuestFromItsFirstPortToItsLast) {
   EXPECT_TRUE(views.nics(kUuid).empty());
 }
 
-TEST(GuestViews, APortMayComeToBelongToAnotherGuest) {
+TEST(GuestViews, ANicThatWasUnpluggedIsForgottenUnlessItsGuestLeaves) {
   GuestViews views;
-  const std::string nobody;
-  views.follow(round(1, {{{}, nic("vnet0", nobody)}}));
-  // Nobody told its UUID: the interface id is who it is.
-  EXPECT_EQ(views.view("nic id-vnet0").ports, 1U);
-  EXPECT_EQ(views.follow(round(2, {{nic("vnet0", nobody), nic("vnet0")}})),
-            (std::set<std::string>{kUuid, "nic id-vnet0"}));
-  EXPECT_EQ(views.view("nic id-vnet0").ports, 0U);
-  EXPECT_EQ(views.view(kUuid).ports, 1U);
+  views.follow(round(1, {{{}, nic("vnet0")}, {{}, nic("vnet1")}}));
+  views.follow(round(2, {{nic("vnet1"), {}}}));
+  views.forget({kUuid});
+  EXPECT_EQ(views.nics(kUuid).size(), 2U);
+  views.forget({});
+  ASSERT_EQ(views.nics(kUuid).size(), 1U);
+  EXPECT_EQ(views.nics(kUuid).front().port, "vnet0");
+}
+
+/// Its mirror goes with it; what is told of the mirror later is of the new guest.
+TEST(GuestViews, APortMayComeToBelongToAnotherGuest) {
+  const std::string nobody, other = "bbbbbbbb-0000-4000-8000-000000000012";
+  const struct {
+    const char* what;
+    std::string before, after, old_key, new_key;
+  } table[] = {
+      // Nobody told its UUID: the interface id is who it is.
+      {"its UUID is told late", nobody, kUuid, "nic id-vnet0", kUuid},
+      {"another guest has its name within one reading", kUuid, other, kUuid, other},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.what);
+    GuestViews views;
+    views.follow(round(1, {{{}, nic("vnet0", row.before)}}, {{{}, session("vnet0", 1)}}));
+    EXPECT_EQ(views.view(row.old_key).ports, 1U);
+    EXPECT_EQ(views.view(row.old_key).mirrors, 1U);
+    EXPECT_EQ(views.follow(round(2, {{nic("vnet0", row.before), nic("vnet0", row.after)}})),
+              (std::set<std::string>{row.old_key, row.new_key}));
+    EXPECT_EQ(views.view(row.old_key).ports, 0U);
+    EXPECT_EQ(views.view(row.old_key).mirrors, 0U);
+    EXPECT_EQ(views.view(row.new_key).ports, 1U);
+    EXPECT_EQ(views.view(row.new_key).mirrors, 1U);
+    views.follow(round(3, {}, {{session("vnet0", 1), {}}}));
+    EXPECT_EQ(views.view(row.new_key).mirrors, 0U);
+    views.forget({});
+    EXPECT_TRUE(views.nics(row.old_key).empty());
+  }
+}
+
+/// The mirror of its port may go in the same reading or in a later one.
+TEST(GuestViews, AGuestWithoutUuidComesAndGoes) {
+  SessionStatus mirror = session("vnet0", 1);
+  mirror.vm_uuid.clear();
+  const std::string key = "nic id-vnet0";
+  for (const bool later : {false, true}) {
+    SCOPED_TRACE(later ? "later" : "at once");
+    GuestViews views;
+    views.follow(round(1, {{{}, nic("vnet0", "")}}, {{{}, mirror}}));
+    if (later) {
+      views.follow(round(2, {{nic("vnet0", ""), {}}}));
+      EXPECT_EQ(views.view(key).mirrors, 1U);
+      EXPECT_EQ(views.follow(round(3, {}, {{mirror, {}}})), std::set<std::string>{key});
+    } else {
+      views.follow(round(2, {{nic("vnet0", ""), {}}}, {{mirror, {}}}));
+    }
+    EXPECT_EQ(views.view(key).ports, 0U);
+    EXPECT_EQ(views.view(key).mirrors, 0U);
+    views.forget({});
+    EXPECT_TRUE(views.nics(key).empty());
+  }
 }
 
 TEST(GuestViews, TheHypervisorsWordTouchesOnlyGuestsWithPortsHere) {
