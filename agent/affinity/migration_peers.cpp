@@ -1,6 +1,7 @@
 // The migration tracker's talk with the other agents: who tells what, and what is made of it. See
 // migration_tracker.hpp.
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "agent/affinity/matching_halves.hpp"
@@ -10,6 +11,7 @@
 namespace vmirror {
 namespace {
 
+constexpr Time kClocksMoved = 100 * kMillisecond;  ///< Halves may match now that did not before.
 constexpr const char* kHalfUnknown = "its half is not known";
 
 /// Which of two words on one handover is the later.
@@ -123,9 +125,8 @@ const GuestView* MigrationTracker::view_for(const MigrationMessage& message) con
   return nullptr;
 }
 
-TrackerActions MigrationTracker::peer_up(const std::string& host, Time now) {
-  up_.insert(host);
-  down_since_.erase(host);
+/// What is there, for halves of it may belong to what that agent has.
+void MigrationTracker::tell_anew(const std::string& host) {
   for (Open& open : open_)
     if (open.other().host.empty() || open.other().host == host) open.tell = true;
   // A record that was finished without that peer's half: it may be asked for ours, too.
@@ -134,6 +135,12 @@ TrackerActions MigrationTracker::peer_up(const std::string& host, Time now) {
     if (lacks_half_of(record, host))
       actions_.push_back(SendMigration{host, {false, source, record, {}}});
   }
+}
+
+TrackerActions MigrationTracker::peer_up(const std::string& host, Time now) {
+  up_.insert(host);
+  down_since_.erase(host);
+  tell_anew(host);
   return flush(now);
 }
 
@@ -143,11 +150,15 @@ TrackerActions MigrationTracker::peer_down(const std::string& host, Time now) {
   return flush(now);
 }
 
-void MigrationTracker::clock_offset(const std::string& host, std::optional<Time> offset) {
-  if (offset)
-    offsets_[host] = *offset;
-  else
-    offsets_.erase(host);
+TrackerActions MigrationTracker::clock_offset(const std::string& host, std::optional<Time> offset,
+                                              Time now) {
+  if (!offset) return {};
+  const auto known = offsets_.find(host);
+  const bool news = known == offsets_.end() || std::abs(known->second - *offset) > kClocksMoved;
+  offsets_[host] = *offset;
+  if (!news || !up_.contains(host)) return {};
+  tell_anew(host);
+  return flush(now);
 }
 
 TrackerActions MigrationTracker::message(const std::string& host, const MigrationMessage& message,

@@ -127,8 +127,10 @@ class MigrationTracker {
   TrackerActions peer_up(const std::string& host, Time now);
   TrackerActions peer_down(const std::string& host, Time now);
   TrackerActions message(const std::string& host, const MigrationMessage& message, Time now);
-  /// The peer's clock less ours, as the link estimates it (PeerStatus::clock_offset).
-  void clock_offset(const std::string& host, std::optional<Time> offset);
+  /// The peer's clock less ours, as the link estimates it (PeerStatus::clock_offset); the latest
+  /// holds until another is known. Once it is known, or differs, what is there is told anew:
+  /// halves that began apart are matched by their times.
+  TrackerActions clock_offset(const std::string& host, std::optional<Time> offset, Time now);
   /// What became of a handover: on the source when it was sent or failed, on the destination when
   /// it was given to the engine. `id` is the record's.
   TrackerActions handed_over(const std::string& id, const HandoverResult& result, Time now);
@@ -214,6 +216,7 @@ class MigrationTracker {
   void take(Open& open, const std::string& host, const MigrationMessage& message, Time now);
   void compare_clocks(MigrationRecord& record, const std::string& host,
                       const MigrationRecord& said) const;
+  void tell_anew(const std::string& host);
   void take_late(MigrationRecord& record, const std::string& host, const MigrationMessage& message);
   TrackerActions readable(std::optional<Time>& since, bool readable, const std::string& what,
                           Time now);

@@ -300,7 +300,7 @@ void Following::State::beat() {
   if (journalled && !tracker.migrating().empty()) write(journal.beat(now));
   if (Peers* const link = peers)
     for (const PeerStatus& peer : link->status().peers)
-      tracker.clock_offset(peer.host, peer.clock_offset);
+      act(tracker.clock_offset(peer.host, peer.clock_offset, now));
   views.forget(tracker.migrating());
   pulse.expires_after(std::chrono::seconds(1));
   pulse.async_wait([weak = weak_from_this()](boost::system::error_code error) {

@@ -27,6 +27,7 @@ struct Host {
   std::unique_ptr<MigrationTracker> tracker;
   GuestView view;
   bool up = true;
+  Time clock = 0;  // Its clock less the test's.
   GuestCounters counters;
   std::vector<MigrationRecord> journal, finished;
   std::vector<std::string> handed_to, done;  // done: names of actions, without reading counters.
@@ -49,7 +50,8 @@ class TwoHosts : public testing::Test {
       make(host);
     }
     link(peers);
-    for (const char* name : {"hosta", "hostb"}) act(host(name), host(name).tracker->ready(now()));
+    for (const char* name : {"hosta", "hostb"})
+      act(host(name), host(name).tracker->ready(at(name)));
   }
 
   void make(Host& host) {
@@ -62,21 +64,29 @@ class TwoHosts : public testing::Test {
   }
 
   Host& host(const std::string& name) { return hosts_[name]; }
-  Time now() const { return now_; }
+  Time at(const std::string& name) { return now_ + host(name).clock; }  ///< By its clock.
 
   void link(bool up) {
     linked_ = up;
     const std::pair<const char*, const char*> both[] = {{"hosta", "hostb"}, {"hostb", "hosta"}};
-    for (const auto& [one, other] : both)
-      host(one).tracker->clock_offset(other, up ? std::optional<Time>(0) : std::nullopt);
+    if (up && clocks_known_) compare_clocks();
     for (const auto& [one, other] : both) {
       MigrationTracker& t = *host(one).tracker;
-      act(host(one), up ? t.peer_up(other, now_) : t.peer_down(other, now_));
+      act(host(one), up ? t.peer_up(other, at(one)) : t.peer_down(other, at(one)));
     }
+  }
+
+  /// The link has an estimate.
+  void compare_clocks() {
+    const std::pair<const char*, const char*> both[] = {{"hosta", "hostb"}, {"hostb", "hosta"}};
+    for (const auto& [one, other] : both)
+      act(host(one),
+          host(one).tracker->clock_offset(other, host(other).clock - host(one).clock, at(one)));
   }
 
   /// Does what a tracker says, as the daemon would.
   void act(Host& at, const TrackerActions& actions) {
+    const Time time = now_ + at.clock;
     for (const TrackerAction& action : actions) {
       if (const auto* send = std::get_if<SendMigration>(&action)) {
         const std::string other = at.name == "hosta" ? "hostb" : "hosta";
@@ -85,15 +95,16 @@ class TwoHosts : public testing::Test {
         const auto message = parse_migration_message(encode(send->message));
         ASSERT_TRUE(message) << message.error().text();
         for (int i = 0; i < (doubled_ ? 2 : 1); ++i)
-          act(host(other), host(other).tracker->message(at.name, *message, now_));
+          act(host(other), host(other).tracker->message(at.name, *message, this->at(other)));
       } else if (std::get_if<ReadCounters>(&action)) {
-        act(at, at.tracker->counters(kUuid, at.counters, now_));
+        act(at, at.tracker->counters(kUuid, at.counters, time));
       } else if (const auto* hand = std::get_if<HandOverGuest>(&action)) {
         at.handed_to.push_back(hand->to);
         HandoverResult sent{HandoverResult::State::sent, 3, 2, 1, 100, ""};
-        act(at, at.tracker->handed_over(hand->id, sent, now_));
+        act(at, at.tracker->handed_over(hand->id, sent, time));
         sent.state = HandoverResult::State::taken;
-        act(host(hand->to), host(hand->to).tracker->handed_over(hand->id, sent, now_));
+        act(host(hand->to),
+            host(hand->to).tracker->handed_over(hand->id, sent, this->at(hand->to)));
       } else if (const auto* changed = std::get_if<RecordChanged>(&action)) {
         std::erase_if(at.journal, [&](const MigrationRecord& r) {
           return r.id == changed->record.id || r.id == changed->replaces;
@@ -103,7 +114,7 @@ class TwoHosts : public testing::Test {
         at.finished.push_back(over->record);
       } else if (std::get_if<AskLeaving>(&action)) {
         if (!leaving_.contains(at.name))
-          act(at, at.tracker->event({now_, Kind::not_leaving, kUuid, "", ""}));
+          act(at, at.tracker->event({time, Kind::not_leaving, kUuid, "", ""}));
       } else if (std::get_if<RestartFirstFrame>(&action)) {
         at.done.push_back("restart first frame");
       } else {
@@ -118,22 +129,22 @@ class TwoHosts : public testing::Test {
     while (now_ < until) {
       now_ = std::min(until, now_ + 10 * kMillisecond);
       for (auto& [name, h] : hosts_)
-        if (const auto wake = h.tracker->wake(); h.up && wake && *wake <= now_)
-          act(h, h.tracker->tick(now_));
+        if (const auto wake = h.tracker->wake(); h.up && wake && *wake <= at(name))
+          act(h, h.tracker->tick(at(name)));
     }
   }
 
   void tell(const std::string& at, Kind kind, const std::string& detail = "") {
     Host& h = host(at);
     for (int i = 0; i < (doubled_ ? 2 : 1); ++i)
-      act(h, h.tracker->event({now_, kind, kUuid, "dc1", detail}));
+      act(h, h.tracker->event({this->at(at), kind, kUuid, "dc1", detail}));
   }
   void show(const std::string& at) {
     Host& h = host(at);
     if (!h.up) return;
     GuestView view = h.view;
     if (!hypervisor_) view.state.reset();
-    for (int i = 0; i < (doubled_ ? 2 : 1); ++i) act(h, h.tracker->view(view, now_));
+    for (int i = 0; i < (doubled_ ? 2 : 1); ++i) act(h, h.tracker->view(view, this->at(at)));
   }
   void state(const std::string& at, GuestState state) {
     host(at).view.state = state;
@@ -165,8 +176,8 @@ class TwoHosts : public testing::Test {
     if (c.port) c.port->out_frames += frames;
     if (!c.copied) return;
     c.copied->out += copied;
-    if (c.copied->first_out == 0) c.copied->first_out = now_;
-    c.copied->last_out = now_;
+    if (c.copied->first_out == 0) c.copied->first_out = this->at(at);
+    c.copied->last_out = this->at(at);
   }
 
   // -- the steps of a migration --
@@ -217,6 +228,7 @@ class TwoHosts : public testing::Test {
 
   Time now_ = kStart;
   bool linked_ = false, hypervisor_ = true, peers_ = true, selected_ = true, doubled_ = false;
+  bool clocks_known_ = true;  // As soon as the link is up.
   /// Hosts whose libvirt says that it migrates the guest away, when asked.
   std::set<std::string> leaving_{"hosta", "hostb"};
   std::map<std::string, Host> hosts_;
