@@ -125,6 +125,12 @@ const GuestView* MigrationTracker::view_for(const MigrationMessage& message) con
   return nullptr;
 }
 
+/// libvirt was read, and has no such guest running: its port is a leftover, of a host that crashed.
+bool MigrationTracker::is_elsewhere(const GuestView& view) const {
+  if (!hypervisor_read_ || no_hypervisor_ || view.uuid.empty()) return false;
+  return !view.state || view.state == GuestState::off;
+}
+
 /// What is there, for halves of it may belong to what that agent has.
 void MigrationTracker::tell_anew(const std::string& host) {
   for (Open& open : open_)
@@ -174,8 +180,9 @@ TrackerActions MigrationTracker::message(const std::string& host, const Migratio
     // The destination asks who has the guest; or a source tells of one that has just come here.
     const bool begins =
         view != nullptr &&
-        (message.from_source ? !message.record.source.ended && (view->incoming || !view->state)
-                             : !message.record.destination.ended && !view->incoming);
+        (message.from_source
+             ? !message.record.source.ended && (view->incoming || !view->state)
+             : !message.record.destination.ended && !view->incoming && !is_elsewhere(*view));
     if (begins) open = begin(view->key(), !message.from_source, now);
     if (open == nullptr)
       ++counters_.ignored;

@@ -240,6 +240,7 @@ TrackerActions MigrationTracker::readable(std::optional<Time>& since, bool reada
 }
 
 TrackerActions MigrationTracker::hypervisor(bool ok, Time now) {
+  hypervisor_read_ = hypervisor_read_ || ok;
   return readable(no_hypervisor_, ok, "libvirt on " + options_.host + " was not reachable", now);
 }
 

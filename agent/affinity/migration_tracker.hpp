@@ -119,7 +119,8 @@ class MigrationTracker {
   /// Of libvirt; before the view that shows its effect.
   TrackerActions event(const GuestEvent& event);
   TrackerActions counters(const std::string& guest, const GuestCounters& reading, Time now);
-  /// libvirt, or the switch, can't be read since now, or again.
+  /// libvirt, or the switch, can't be read since now, or again. Before the first word on libvirt
+  /// it was not read yet.
   TrackerActions hypervisor(bool readable, Time now);
   TrackerActions switches(bool readable, Time now);
 
@@ -216,6 +217,7 @@ class MigrationTracker {
   void take(Open& open, const std::string& host, const MigrationMessage& message, Time now);
   void compare_clocks(MigrationRecord& record, const std::string& host,
                       const MigrationRecord& said) const;
+  bool is_elsewhere(const GuestView& view) const;
   void tell_anew(const std::string& host);
   void take_late(MigrationRecord& record, const std::string& host, const MigrationMessage& message);
   TrackerActions readable(std::optional<Time>& since, bool readable, const std::string& what,
@@ -234,7 +236,7 @@ class MigrationTracker {
   std::map<std::string, Time> down_since_;
   std::map<std::string, Time> offsets_;
   std::optional<Time> no_hypervisor_, no_switches_;
-  bool ready_ = false;
+  bool ready_ = false, hypervisor_read_ = false;
   Time now_ = 0;
   TrackerActions actions_;
   TrackerCounters counters_;

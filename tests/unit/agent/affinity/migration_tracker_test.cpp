@@ -210,6 +210,29 @@ TEST_F(TwoHosts, AGuestThatIsAskedForAgainIsNotLetGo) {
   EXPECT_EQ(host("hosta").done, Notes{});
 }
 
+/// A host that crashed and came back still has the guest's port in its switch.
+TEST_F(TwoHosts, APortThatWasLeftBehindIsNoSource) {
+  const struct {
+    const char* what;
+    std::optional<GuestState> state;
+    bool read, begins;
+  } table[] = {{"libvirt does not know the guest", {}, true, false},
+               {"libvirt says it is off", GuestState::off, true, false},
+               {"libvirt says it runs", GuestState::running, true, true},
+               {"libvirt was not read yet", {}, false, true}};
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.what);
+    now_ = kStart;
+    libvirt_read_ = row.read;
+    use(true, true);
+    host("hosta").view.state = row.state;
+    ports("hosta", 1, 1);
+    tell("hostb", Kind::incoming);
+    EXPECT_EQ(host("hosta").tracker->records().size(), row.begins ? 1U : 0U);
+    EXPECT_EQ(host("hosta").tracker->counters().ignored, row.begins ? 0U : 1U);
+  }
+}
+
 // ---- Bounds
 
 TEST(Tracker, OpenAndKeptRecordsAreBounded) {

@@ -61,6 +61,7 @@ class TwoHosts : public testing::Test {
     options.run_in = kSecond;  // So that there is time to disturb.
     if (peers_) options.peers = {"hosta", "hostb", "hostc"};
     host.tracker = std::make_unique<MigrationTracker>(options);
+    if (libvirt_read_ && hypervisor_) act(host, host.tracker->hypervisor(true, at(host.name)));
   }
 
   Host& host(const std::string& name) { return hosts_[name]; }
@@ -228,6 +229,7 @@ class TwoHosts : public testing::Test {
 
   Time now_ = kStart;
   bool linked_ = false, hypervisor_ = true, peers_ = true, selected_ = true, doubled_ = false;
+  bool libvirt_read_ = true;  // At the agent's start.
   bool clocks_known_ = true;  // As soon as the link is up.
   /// Hosts whose libvirt says that it migrates the guest away, when asked.
   std::set<std::string> leaving_{"hosta", "hostb"};
