@@ -10,6 +10,7 @@ namespace vmirror {
 namespace {
 
 constexpr Time kTentative = 10 * kSecond;  ///< For a peer to say that it has the guest, too.
+constexpr Time kClockStep = 5 * kSecond;   ///< Further back the clock was set; less, it was late.
 constexpr Time kTick = 100 * kMillisecond;
 constexpr const char* kNicPrefix = "nic ";
 
@@ -250,7 +251,7 @@ TrackerActions MigrationTracker::switches(bool ok, Time now) {
 
 /// Lets time pass for all that is open, and tells what became different.
 TrackerActions MigrationTracker::flush(Time now) {
-  now_ = std::max(now_, now);
+  now_ = now + kClockStep < now_ ? now : std::max(now_, now);
   for (auto it = open_.begin(); it != open_.end();) {
     Open& open = *it;
     step(open, now);
@@ -273,7 +274,21 @@ TrackerActions MigrationTracker::flush(Time now) {
   return std::exchange(actions_, {});
 }
 
+/// The wall clock was set back: what is due later is due as much earlier. What is told of stays.
+void MigrationTracker::go_back(Time by) {
+  for (Open& open : open_) {
+    open.began -= by;
+    open.next_ask -= by;
+    open.next_read = std::min(open.next_read, ticked_ - by);
+    for (auto* time : {&open.passed, &open.gone, &open.outcome, &open.completed})
+      if (*time) **time -= by;
+  }
+  for (auto& [uuid, time] : completed_) time -= by;
+}
+
 TrackerActions MigrationTracker::tick(Time now) {
+  if (now + kClockStep < ticked_) go_back(ticked_ - now);
+  ticked_ = now;
   return flush(now);
 }
 

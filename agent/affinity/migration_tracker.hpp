@@ -136,7 +136,8 @@ class MigrationTracker {
   /// it was given to the engine. `id` is the record's.
   TrackerActions handed_over(const std::string& id, const HandoverResult& result, Time now);
 
-  /// Time has passed. Due at `wake()`; earlier calls do nothing.
+  /// Time has passed. Due at `wake()`; earlier calls do nothing. The wall clock may have been set
+  /// back meanwhile: what waits does so no longer for it.
   TrackerActions tick(Time now);
   std::optional<Time> wake() const;
 
@@ -225,6 +226,7 @@ class MigrationTracker {
   MigrationMessage message_of(const Open& open, bool asks) const;
   void send(const Open& open);
   void finish(Open& open);
+  void go_back(Time by);
   TrackerActions flush(Time now);
 
   TrackerOptions options_;
@@ -237,7 +239,7 @@ class MigrationTracker {
   std::map<std::string, Time> offsets_;
   std::optional<Time> no_hypervisor_, no_switches_;
   bool ready_ = false, hypervisor_read_ = false;
-  Time now_ = 0;
+  Time now_ = 0, ticked_ = 0;
   TrackerActions actions_;
   TrackerCounters counters_;
 };

@@ -36,5 +36,37 @@ TEST_F(TwoHosts, HalvesThatBeganApartAreJoinedOnceTheClocksAreKnown) {
   }
 }
 
+/// The record ends in its time, and the next migration is none of the past.
+TEST_F(TwoHosts, AClockThatIsSetBack) {
+  runs_on("hosta");
+  migrate("hosta", "hostb");
+  for (const char* name : {"hosta", "hostb"}) host(name).clock -= 3600 * kSecond;
+  link(false);  // Told by the new clock before any tick is.
+  link(true);
+  for (const char* name : {"hosta", "hostb"})  // The timer was set before.
+    act(host(name), host(name).tracker->tick(at(name)));
+  pass(20'000);
+  EXPECT_EQ(only("hosta").state, MigrationState::done);
+  EXPECT_EQ(text(only("hosta")), text(only("hostb")));
+  EXPECT_FALSE(host("hosta").tracker->wake());
+  migrate("hostb", "hosta");
+  pass(20'000);
+  EXPECT_EQ(host("hosta").finished.size(), 2U);
+  EXPECT_EQ(gap_frames(host("hosta").finished.back()), 0U);
+}
+
+TEST(Tracker, WakesByTheClockAsItIsNow) {
+  TrackerOptions options;
+  options.host = "hostb";
+  options.hypervisor = true;
+  MigrationTracker tracker(options);
+  tracker.ready(kStart);
+  tracker.event({kStart, Kind::incoming, "uuid", "vm", ""});
+  const Time back = kStart - 3600 * kSecond;
+  tracker.switches(true, back);
+  ASSERT_TRUE(tracker.wake());
+  EXPECT_LE(*tracker.wake(), back + kSecond);
+}
+
 }  // namespace
 }  // namespace vmirror
