@@ -82,14 +82,16 @@ json::value hook_json(const DaemonView& v) {
   };
   const bool required = std::ranges::any_of(
       v.policies.files, [](const auto& file) { return file.policy && file.policy->require; });
+  std::string error;
+  if (v.hook_file_error)
+    error = "it goes by older policies: " + v.hook_file_error->text();
+  else if (!h.last_missed.empty() && required)
+    error = "guest " + h.last_missed + " began without it: see `vmirror hook status`";
   return {{"calls", h.calls},
           {"refused", h.refused},
           {"last_call", never(h.last_call)},
           {"missed", h.missed},
-          {"error", text_or_null(h.last_missed.empty() || !required
-                                     ? std::string()
-                                     : "guest " + h.last_missed +
-                                           " began without it: see `vmirror hook status`")}};
+          {"error", text_or_null(error)}};
 }
 
 json::value peers_json(const DaemonView& v) {

@@ -33,8 +33,9 @@ struct DaemonView {
   std::optional<PeersStatus> peers = {};          ///< None: this daemon knows no other.
   std::optional<FollowingStatus> following = {};  ///< None: this daemon drives no switch.
   HookStatus hook = {};
-  boost::json::object sensor = {};       ///< SensorFollower::status()
-  std::uint64_t locations_overflow = 0;  ///< LocationTable::overflow()
+  std::optional<Error> hook_file_error = {};  ///< What the hook reads is not what is in force.
+  boost::json::object sensor = {};            ///< SensorFollower::status()
+  std::uint64_t locations_overflow = 0;       ///< LocationTable::overflow()
 };
 
 /// {"host", "uptime_seconds", "switch": {"driver", "version", "state": connected | connecting |

@@ -65,7 +65,8 @@ void Requests::expire(Time now, Time timeout) {
   for (; begin_ != end_; ++begin_) {
     const auto oldest = static_cast<std::uint32_t>(begin_ & (ring_.size() - 1));
     if (!ring_[oldest].used) continue;
-    if (ring_[oldest].request.time > now - timeout) return;
+    const Time asked = ring_[oldest].request.time;
+    if (asked > now - timeout && !is_ahead(asked, now)) return;
     forget(oldest);
   }
 }

@@ -196,6 +196,7 @@ void Reassembler::take(TcpStream& stream, int side_index, const Segment& segment
   }
   if (segment.flags & tcp_flag::kRst) flush(stream);
   for (Side& each : stream.side) {
+    each.since = as_of(each.since, now_);
     if (each.head == 0 || now_ - each.since < limits_.wait) continue;
     if (each.has_passable && distance(each.passable, chunks_[each.head].sequence) >= 0) continue;
     ++counters_.limit_wait;

@@ -105,6 +105,9 @@ TEST(Status, TellsOfTheHypervisorTheOtherAgentsAndMigrations) {
   EXPECT_EQ(status.at("libvirt").at("state"), "unreachable");
   EXPECT_EQ(status.at("libvirt").at("error"), "no libvirtd");
   EXPECT_EQ(status.at("hook").at("error"), "guest dc1 began without it: see `vmirror hook status`");
+  view.hook_file_error = Error{Error::Kind::refused, "no room", "requirements", ""};
+  EXPECT_EQ(status_json(view).at("hook").at("error"),
+            "it goes by older policies: requirements: no room");
   EXPECT_EQ(status.at("peers").at("hosts").at(0).at("state"), "down");
   EXPECT_EQ(status.at("migrations").at("finished").at("done"), 3);
   EXPECT_EQ(status.at("migrations").at("finished").at("lost"), 0);

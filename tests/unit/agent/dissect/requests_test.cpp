@@ -50,6 +50,15 @@ TEST(Requests, ExpireOldestFirst) {
   EXPECT_FALSE(requests.answer(1, 3));
 }
 
+TEST(Requests, OneFromBeforeTheClockWasSetBackKeepsNobodyFromExpiring) {
+  Requests requests(8);
+  requests.ask(1, 1, {7200 * kSecond, 0, 0});
+  requests.ask(1, 2, {10 * kSecond, 0, 0});
+  requests.expire(20 * kSecond, 60 * kSecond);
+  EXPECT_FALSE(requests.answer(1, 1));
+  EXPECT_TRUE(requests.answer(1, 2));
+}
+
 TEST(Requests, NoneIsUnaccountedFor) {
   Requests requests(64);
   for (std::uint64_t i = 0; i < 10'000; ++i) {

@@ -141,6 +141,16 @@ TEST(Reassembler, AHoleIsNotWaitedForLongerThanItsBounds) {
   EXPECT_EQ(c.reassembler.counters().limit_bytes, 1u);
 }
 
+TEST(Reassembler, AHoleIsNotWaitedForUntilAClockThatWasSetBackHasCaughtUp) {
+  Connection c({.chunks = 8, .held_bytes = 10, .wait = 3 * kSecond});
+  c.handshake();
+  c.send(0, 1, "b", 0, kAck, 0, 7200 * kSecond);
+  c.send(0, 1, "", 0, kAck, 0, kSecond);
+  EXPECT_EQ(c.out, "");
+  c.send(0, 1, "", 0, kAck, 0, 4 * kSecond);
+  EXPECT_EQ(c.out, "c:-1- c:b");
+}
+
 TEST(Reassembler, WithoutChunksHolesArePassedOverAtOnce) {
   Connection c({.chunks = 1, .held_bytes = 100, .wait = kSecond});
   c.handshake();
