@@ -11,6 +11,7 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -55,6 +56,8 @@ class RingSource : public FrameSource {
   tl::unexpected<Error> gone() const;
   template <typename T>
   Result<void> set(int option, const T& value, const char* what);
+  tl::unexpected<Error> is_down() const;
+  Result<void> see_it_up() const;
   Result<void> make_ring();
   Result<void> bind_to(unsigned index);
   Result<void> cut_to_snaplen();
@@ -95,7 +98,7 @@ tl::unexpected<Error> RingSource::failed(const char* what) const {
     case ENXIO:
       return gone();
     case ENETDOWN:
-      return fail(Error::Kind::unreachable, text, options_.interface);
+      return is_down();
     case ENOMEM:
     case ENOBUFS:
       return fail(Error::Kind::exhausted, text, options_.interface, "make block_count smaller");
@@ -113,6 +116,11 @@ tl::unexpected<Error> RingSource::gone() const {
               "open it again once it is back");
 }
 
+tl::unexpected<Error> RingSource::is_down() const {
+  return fail(Error::Kind::unreachable, "the interface is down", options_.interface,
+              "ip link set " + options_.interface + " up");
+}
+
 template <typename T>
 Result<void> RingSource::set(int option, const T& value, const char* what) {
   if (setsockopt(fd_, SOL_PACKET, option, &value, sizeof value) == 0) return {};
@@ -126,6 +134,7 @@ Result<void> RingSource::open() {
                 "see `ip link` in this network namespace");
   fd_ = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return failed("no packet socket");
+  if (auto up = see_it_up(); !up) return up;
   for (const auto& name : merging_offloads(options_.interface, options_.offloads_off))
     warnings_.push_back(options_.interface + ": " + name + " is on, frames may arrive merged");
   // The filter and the direction come before the bind, so that nothing slips in.
@@ -148,6 +157,15 @@ Result<void> RingSource::open() {
                                                    << 16;
     if (auto joined = set(PACKET_FANOUT, value, "fanout group"); !joined) return joined;
   }
+  return {};
+}
+
+/// A ring could be bound to an interface that is down, and would tell of it only once it is read.
+Result<void> RingSource::see_it_up() const {
+  ifreq request{};
+  options_.interface.copy(request.ifr_name, sizeof request.ifr_name - 1);
+  if (ioctl(fd_, SIOCGIFFLAGS, &request) != 0) return failed("flags");
+  if ((request.ifr_flags & IFF_UP) == 0) return is_down();
   return {};
 }
 
@@ -295,9 +313,7 @@ Result<std::size_t> RingSource::interface_error() {
   getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
   if (address.sll_ifindex <= 0) return gone();
   if (error == 0) return 0;
-  if (error == ENETDOWN)
-    return fail(Error::Kind::unreachable, "the interface is down", options_.interface,
-                "ip link set " + options_.interface + " up");
+  if (error == ENETDOWN) return is_down();
   return fail(Error::Kind::unreachable, std::strerror(error), options_.interface);
 }
 

@@ -122,9 +122,10 @@ class Slot {
     const std::lock_guard lock(mutex_);
     nics_ = std::move(nics);
   }
-  void sleep(milliseconds time) {
+  /// Until then, or until something is asked.
+  void sleep(steady_clock::time_point until) {
     std::unique_lock lock(mutex_);
-    woken_.wait_for(lock, time, [&] { return stop.load() || asked.load(); });
+    woken_.wait_until(lock, until, [&] { return stop.load() || asked.load(); });
   }
 
  private:
@@ -190,6 +191,7 @@ class Worker {
   steady_clock::time_point reinject_at_ = {};  ///< When it is tried again, while that is of use.
   std::string told_;                           ///< EngineOptions::on_input; empty: frames come.
   milliseconds retry_{0};
+  steady_clock::time_point retry_at_ = {};
   std::vector<Job> jobs_;                     ///< That wait for what is under way.
   steady_clock::time_point last_batch_ = {};  ///< While they do.
 };
@@ -209,6 +211,7 @@ void Worker::lost(Error error) {
   pipeline_->source_reopened();
   pipeline_->tick(wall_clock());
   retry_ = retry_.count() == 0 ? engine_.retry_min : std::min(retry_ * 2, engine_.retry_max);
+  retry_at_ = steady_clock::now() + retry_;
   tell(&*error_);
 }
 
@@ -268,12 +271,12 @@ void Worker::run() {
   pipeline_ = std::make_unique<Pipeline>(options_);
   if (input_.open_reinjector) open_reinjector();
   while (!slot_.stop) {
-    if (!source_) attempt();
+    if (!source_ && steady_clock::now() >= retry_at_) attempt();
     if (source_) pump();
     if (hopeless_ || (source_ && source_->finished())) break;
     if (slot_.asked) answer(*pipeline_);
     if (!source_) do_jobs(*pipeline_);  // Without a source nothing is worth waiting for.
-    if (!source_) slot_.sleep(retry_);
+    if (!source_) slot_.sleep(retry_at_);
   }
   slot_.refuse_jobs();
   answer(*pipeline_);

@@ -217,6 +217,15 @@ TEST_F(Ring, SaysThatTheInterfaceIsDownAndGoesOnOnceItIsUp) {
   EXPECT_EQ(got, 1u);
 }
 
+/// The kernel would give a ring there, which looks well until it is read.
+TEST_F(Ring, IsNotOpenedOnAnInterfaceThatIsDown) {
+  ASSERT_EQ(run("ip link set dev rx down"), 0);
+  const auto source = open_ring({.interface = "rx"});
+  ASSERT_FALSE(source);
+  EXPECT_EQ(source.error().kind, Error::Kind::unreachable);
+  EXPECT_EQ(source.error().text(), "rx: the interface is down (ip link set rx up)");
+}
+
 TEST_F(Ring, SaysThatTheInterfaceWasDeletedAfterGivingWhatCame) {
   auto source = ring();
   ASSERT_TRUE(source);

@@ -163,6 +163,35 @@ TEST(Engine, SaysWhatIsWrongMeanwhile) {
   EXPECT_FALSE(engine.finished());
 }
 
+/// One that opens and fails only once it is read, as a ring may: whoever asks is told of the error.
+TEST(Engine, AskingDoesNotHideWhatIsWrong) {
+  std::atomic<int> opened = 0;
+  InputOptions failing = input("mon0", 1, 0, SceneSource::End::fails);
+  failing.open = [&](int) -> Result<std::unique_ptr<FrameSource>> {
+    ++opened;
+    class Late : public SceneSource {
+     public:
+      Late() : SceneSource(0, End::waits) {}
+      Result<std::size_t> next(std::span<Frame> batch, int timeout_ms) override {
+        if (asked_once_) return fail(Error::Kind::unreachable, "the link is down", "mon0");
+        asked_once_ = true;
+        return SceneSource::next(batch, std::min(timeout_ms, 1));
+      }
+
+     private:
+      bool asked_once_ = false;
+    };
+    return std::make_unique<Late>();
+  };
+  EngineOptions options = engine_options({failing});
+  options.retry_min = options.retry_max = std::chrono::seconds(30);
+  Engine engine(std::move(options));
+  until(engine, [](const EngineSnapshot& s) { return s.inputs[0].error.has_value(); });
+  for (int i = 0; i < 20; ++i)
+    EXPECT_TRUE(engine.snapshot()->inputs[0].error) << "asked " << i << " times since";
+  EXPECT_EQ(opened, 1) << "nobody who asks cuts the wait short";
+}
+
 TEST(Engine, GivesUpWhatCanNeverWork) {
   InputOptions wrong = input("mon0", 1, 1, SceneSource::End::fails);
   int opened = 0;
