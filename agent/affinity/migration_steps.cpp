@@ -1,7 +1,6 @@
 // The migration tracker's steps within one half: what a view, an event, a reading or time alone
 // makes of it. See migration_tracker.hpp.
 #include <algorithm>
-#include <limits>
 
 #include "agent/affinity/migration_tracker.hpp"
 #include "agent/affinity/time_of_day.hpp"
@@ -9,7 +8,6 @@
 namespace vmirror {
 namespace {
 
-constexpr Time kNever = std::numeric_limits<Time>::max();
 constexpr Time kEndReadings = 500 * kMillisecond;     ///< How long they last where the guest runs.
 constexpr Time kEndEvery = 50 * kMillisecond;         ///< More than the engine lags behind.
 constexpr Time kFrozenEvery = 20 * kMillisecond;      ///< While the guest is suspended.
@@ -114,7 +112,7 @@ void MigrationTracker::event_source(Open& open, const GuestEvent& event) {
     case Kind::suspended_postcopy:
       if (event.kind == Kind::suspended_postcopy) half.postcopy = open.changed = open.tell = true;
       if (half.suspended) break;  // libvirt tells of post-copy once more, after the suspension.
-      half.suspended = event.time;
+      half.suspended = open.suspended = event.time;
       open.next_read = event.time;
       open.changed = open.tell = true;
       hand_over(open);
@@ -179,15 +177,14 @@ void MigrationTracker::event_destination(Open& open, const GuestEvent& event) {
 
 /// From when on readings are of the end.
 std::optional<Time> MigrationTracker::end_begins(const Open& open) const {
-  if (open.source && open.half().suspended) return open.half().suspended;
+  if (open.source && open.suspended) return open.suspended;
   if (!open.source && open.passed) return *open.passed + options_.run_in;
   return open.outcome;
 }
 
 Time MigrationTracker::end_lasts(const Open& open) const {
-  return open.source && open.half().suspended && open.verdict != MigrationState::aborted
-             ? options_.settle
-             : kEndReadings;
+  return open.source && open.suspended && open.verdict != MigrationState::aborted ? options_.settle
+                                                                                  : kEndReadings;
 }
 
 void MigrationTracker::read(Open& open, Time now) {
@@ -200,7 +197,7 @@ void MigrationTracker::read(Open& open, Time now) {
   } else if (now >= *end + end_lasts(open)) {
     open.next_read = kNever;
   } else {
-    const bool frozen = open.source && open.half().suspended && !open.outcome;
+    const bool frozen = open.source && open.suspended && !open.outcome;
     open.next_read = now + (frozen ? kFrozenEvery : kEndEvery);
   }
 }

@@ -10,7 +10,6 @@ namespace vmirror {
 namespace {
 
 constexpr Time kTentative = 10 * kSecond;  ///< For a peer to say that it has the guest, too.
-constexpr Time kClockStep = 5 * kSecond;   ///< Further back the clock was set; less, it was late.
 constexpr Time kTick = 100 * kMillisecond;
 constexpr const char* kNicPrefix = "nic ";
 
@@ -119,7 +118,10 @@ TrackerActions MigrationTracker::restore(std::vector<MigrationRecord> records, T
     open.counted = false;
     open.restored = true;
     open.coming = !source;
-    open.passed = source ? std::nullopt : open.record.destination.resumed;
+    (source ? open.suspended : open.passed) =
+        source ? open.record.source.suspended : open.record.destination.resumed;
+    for (auto* time : {&open.suspended, &open.passed})
+      if (*time) *time = std::min(**time, now);  // The clock may have been set back.
     if (open.passed) conclude(open, MigrationState::done, now);
     open.handed = open.record.handover.state != HandoverResult::State::none;
     if (const MigrationHalf& half = open.half(); half.ended) {
@@ -251,7 +253,7 @@ TrackerActions MigrationTracker::switches(bool ok, Time now) {
 
 /// Lets time pass for all that is open, and tells what became different.
 TrackerActions MigrationTracker::flush(Time now) {
-  now_ = now + kClockStep < now_ ? now : std::max(now_, now);
+  now_ = now;
   for (auto it = open_.begin(); it != open_.end();) {
     Open& open = *it;
     step(open, now);
@@ -274,20 +276,24 @@ TrackerActions MigrationTracker::flush(Time now) {
   return std::exchange(actions_, {});
 }
 
-/// The wall clock was set back: what is due later is due as much earlier. What is told of stays.
-void MigrationTracker::go_back(Time by) {
+/// The wall clock was set back. What is ahead of it now is of before, and was as much earlier; what
+/// is not may be of since. What is told of stays.
+void MigrationTracker::go_back(Time by, Time now) {
+  const auto move = [by, now](Time& time) {
+    if (time > now) time = std::min(time - by, now);
+  };
   for (Open& open : open_) {
-    open.began -= by;
-    open.next_ask -= by;
-    open.next_read = std::min(open.next_read, ticked_ - by);
-    for (auto* time : {&open.passed, &open.gone, &open.outcome, &open.completed})
-      if (*time) **time -= by;
+    move(open.began);
+    open.next_ask = std::min(open.next_ask, now + options_.ask_every);
+    if (open.next_read != kNever) open.next_read = std::min(open.next_read, now);
+    for (auto* time : {&open.suspended, &open.passed, &open.gone, &open.outcome, &open.completed})
+      if (*time) move(**time);
   }
-  for (auto& [uuid, time] : completed_) time -= by;
+  for (auto& [uuid, time] : completed_) move(time);
 }
 
 TrackerActions MigrationTracker::tick(Time now) {
-  if (now + kClockStep < ticked_) go_back(ticked_ - now);
+  if (now < ticked_) go_back(ticked_ - now, now);
   ticked_ = now;
   return flush(now);
 }

@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <list>
 #include <map>
 #include <optional>
@@ -136,8 +137,9 @@ class MigrationTracker {
   /// it was given to the engine. `id` is the record's.
   TrackerActions handed_over(const std::string& id, const HandoverResult& result, Time now);
 
-  /// Time has passed. Due at `wake()`; earlier calls do nothing. The wall clock may have been set
-  /// back meanwhile: what waits does so no longer for it.
+  /// Time has passed. Due at `wake()`, and once a second even where nothing is open; other calls do
+  /// nothing. The wall clock may have been set back since the last one: what waits does so no
+  /// longer for it, and what was told is none of the future.
   TrackerActions tick(Time now);
   std::optional<Time> wake() const;
 
@@ -148,6 +150,7 @@ class MigrationTracker {
   TrackerCounters counters() const;
 
  private:
+  static constexpr Time kNever = std::numeric_limits<Time>::max();
   struct Open {
     std::string guest;
     bool source = false;
@@ -162,7 +165,9 @@ class MigrationTracker {
     bool had_mirrors = false, left = false, handed = false;
     bool stayed = false;               ///< Its end was not seen, and it is to leave again (source).
     bool changed = true, tell = true;  ///< To be published; to be told to the other agent.
-    Time began = 0, next_read = 0, next_ask = 0;
+    Time began = 0, next_read = 0, next_ask = 0;  ///< next_read: kNever, it was read to the end.
+    // As of now, should the clock be set back; the record keeps them as they were told.
+    std::optional<Time> suspended;   ///< The guest was (source).
     std::optional<Time> passed;      ///< The guest runs here (destination).
     std::optional<Time> gone;        ///< Its last port went.
     std::optional<Time> unmirrored;  ///< A mirror that was in place is not.
@@ -226,7 +231,7 @@ class MigrationTracker {
   MigrationMessage message_of(const Open& open, bool asks) const;
   void send(const Open& open);
   void finish(Open& open);
-  void go_back(Time by);
+  void go_back(Time by, Time now);
   TrackerActions flush(Time now);
 
   TrackerOptions options_;

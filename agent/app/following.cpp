@@ -294,9 +294,10 @@ void Following::State::set_timer() {
   });
 }
 
-/// Once a second: a sign of life while something is open, and the peers' clocks.
+/// Once a second: the time, a sign of life while something is open, and the peers' clocks.
 void Following::State::beat() {
   const Time now = wall_clock();
+  act(tracker.tick(now));
   if (journalled && !tracker.migrating().empty()) write(journal.beat(now));
   if (Peers* const link = peers)
     for (const PeerStatus& peer : link->status().peers)

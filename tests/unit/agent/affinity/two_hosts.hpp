@@ -124,15 +124,21 @@ class TwoHosts : public testing::Test {
     }
   }
 
-  /// Lets time pass; the trackers wake when they want to.
+  /// Lets time pass; the trackers wake when they want to, and are told the time each second.
   void pass(Time milliseconds) {
     const Time until = now_ + milliseconds * kMillisecond;
     while (now_ < until) {
       now_ = std::min(until, now_ + 10 * kMillisecond);
-      for (auto& [name, h] : hosts_)
-        if (const auto wake = h.tracker->wake(); h.up && wake && *wake <= at(name))
-          act(h, h.tracker->tick(at(name)));
+      const bool beats = now_ % kSecond == 0;
+      for (auto& [name, h] : hosts_) {
+        const auto wake = h.tracker->wake();
+        if (h.up && (beats || (wake && *wake <= at(name)))) act(h, h.tracker->tick(at(name)));
+      }
     }
+  }
+  /// Both hosts' clocks.
+  void set_back(Time by) {
+    for (const char* name : {"hosta", "hostb"}) host(name).clock -= by;
   }
 
   void tell(const std::string& at, Kind kind, const std::string& detail = "") {
