@@ -51,6 +51,16 @@ def times(path, guest):
                 yield float(words[3])
 
 
+def first_from_guest(path, since):
+    """When the peer got the guest's first frame from then on, or None."""
+    with open(path, encoding="ascii") as log:
+        for line in log:
+            words = line.split()
+            if line.endswith("\n") and words[0] in ("got", "echo") and float(words[-1]) >= since:
+                return float(words[-1])
+    return None
+
+
 def compare(peer, recordings, guest, since=0.0):
     """Frames that the peer saw, and which of them no recorder saw, or more than one did. The peer is
     read first, and what it saw is given time to be in the recordings."""
