@@ -18,7 +18,7 @@ std::span<const DriverInfo> drivers() {
   return kDrivers;
 }
 
-Result<std::unique_ptr<Driver>> make_driver(const DriverConfig& config) {
+Result<void> check(const DriverConfig& config) {
   const auto it = std::ranges::find(kDrivers, config.name, &DriverInfo::name);
   if (it == kDrivers.end())
     return fail(Error::Kind::invalid, "there is no driver `" + config.name + "`", "driver",
@@ -26,6 +26,11 @@ Result<std::unique_ptr<Driver>> make_driver(const DriverConfig& config) {
   if (!it->supported)
     return fail(Error::Kind::unsupported, "driver `" + config.name + "` is not in this version yet",
                 "driver", "use `ovs`");
+  return check(config.ovs);
+}
+
+Result<std::unique_ptr<Driver>> make_driver(const DriverConfig& config) {
+  if (const auto good = check(config); !good) return tl::unexpected(good.error());
   return make_ovs_driver(config.ovs);
 }
 

@@ -27,6 +27,10 @@ struct DriverConfig {
   OvsOptions ovs;
 };
 
+/// What can be told without the switch: that this version has the driver, and its own options.
+/// make_driver asks it. Error::Kind::invalid or unsupported. Pure.
+Result<void> check(const DriverConfig& config);
+
 /// Error::Kind::invalid for a name that isn't a driver's, Error::Kind::unsupported for one that
 /// isn't in this version; else as the driver's own function says.
 Result<std::unique_ptr<Driver>> make_driver(const DriverConfig& config);

@@ -66,14 +66,21 @@ class OvsDriver final : public Driver {
   const std::unique_ptr<ovsdb::Client> client_;
 };
 
+ovsdb::ClientOptions client_options(const OvsOptions& options) {
+  return {options.remote, options.private_key, options.certificate, options.ca_certificate};
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Driver>> make_ovs_driver(const OvsOptions& options) {
+Result<void> check(const OvsOptions& options) {
   if (options.owner.empty())
     return fail(Error::Kind::invalid, "the owner's name is empty", "owner", "give it a name");
-  auto client = ovsdb::Client::start(
-      {options.remote, options.private_key, options.certificate, options.ca_certificate},
-      ovs::schema());
+  return ovsdb::check(client_options(options));
+}
+
+Result<std::unique_ptr<Driver>> make_ovs_driver(const OvsOptions& options) {
+  if (const auto good = check(options); !good) return tl::unexpected(good.error());
+  auto client = ovsdb::Client::start(client_options(options), ovs::schema());
   if (!client) return tl::unexpected(client.error());
   return std::make_unique<OvsDriver>(options, std::move(*client));
 }

@@ -24,6 +24,10 @@ struct OvsOptions {
   std::chrono::milliseconds timeout{3000};
 };
 
+/// What can be told without the switch: an owner, the remote's form, the files that it needs.
+/// make_ovs_driver asks it. Error::Kind::invalid. Pure: files are not opened.
+Result<void> check(const OvsOptions& options);
+
 /// Starts the connection on a thread of its own and returns at once, whether or not the database
 /// answers: observe() tells. Error::Kind::invalid when an option is wrong or a TLS file unreadable.
 Result<std::unique_ptr<Driver>> make_ovs_driver(const OvsOptions& options);

@@ -27,14 +27,14 @@ void start_library() {
   std::call_once(once, vm_idl_startup);
 }
 
+bool uses_tls(const ClientOptions& options) {
+  return options.remote.find("ssl:") != std::string::npos;
+}
+
 Result<void> use_tls(const ClientOptions& options) {
   static std::mutex mutex;
   const std::array files = {&options.private_key, &options.certificate, &options.ca_certificate};
   for (const std::string* file : files) {
-    if (file->empty())
-      return fail(Error::Kind::invalid,
-                  "TLS needs a private key, a certificate and a CA certificate", options.remote,
-                  "give all three files");
     if (access(file->c_str(), R_OK) != 0)
       return fail(Error::Kind::invalid, "can't read this file", *file,
                   "give a PEM file that exists");
@@ -64,13 +64,22 @@ struct Client::Request {
   std::optional<Result<bool>> answer;  ///< Done, or not: compose anew.
 };
 
-Result<std::unique_ptr<Client>> Client::start(const ClientOptions& options, Schema schema) {
+Result<void> check(const ClientOptions& options) {
   constexpr std::array<std::string_view, 3> kForms = {"unix:", "tcp:", "ssl:"};
   if (std::ranges::none_of(kForms, [&](auto form) { return options.remote.starts_with(form); }))
     return fail(Error::Kind::invalid, "`" + options.remote + "` is no database's address", "remote",
                 "write unix:PATH, tcp:IP:PORT or ssl:IP:PORT");
+  if (uses_tls(options) && (options.private_key.empty() || options.certificate.empty() ||
+                            options.ca_certificate.empty()))
+    return fail(Error::Kind::invalid, "TLS needs a private key, a certificate and a CA certificate",
+                options.remote, "give all three files");
+  return {};
+}
+
+Result<std::unique_ptr<Client>> Client::start(const ClientOptions& options, Schema schema) {
+  if (const auto good = check(options); !good) return tl::unexpected(good.error());
   start_library();
-  if (options.remote.find("ssl:") != std::string::npos)
+  if (uses_tls(options))
     if (const auto used = use_tls(options); !used) return tl::unexpected(used.error());
   return std::unique_ptr<Client>(new Client(options, std::move(schema)));
 }

@@ -28,6 +28,10 @@ struct ClientOptions {
   std::string private_key, certificate, ca_certificate;
 };
 
+/// What can be told without a connection: the remote's form, and that `ssl:` has its three files.
+/// Client::start asks it. Error::Kind::invalid. Pure: files are not opened.
+Result<void> check(const ClientOptions& options);
+
 /// How a transaction ended that the server did not refuse.
 struct Commit {
   bool done =
