@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "agent/dissect/dissectors.hpp"
 #include "agent/flow/flow_table.hpp"
 #include "agent/policy/yaml.hpp"
 
@@ -232,17 +233,49 @@ Result<void> read_peers(const Node& node, Config& config) {
   return done;
 }
 
-/// The name by which a host's agent is known is `host` at the top, wherever that stands in the
-/// file.
-Result<void> finish_peers(Config& config, const std::string& file) {
-  if (!config.peers) return {};
-  config.peers->link.host = config.host;
-  auto ok = check(config.peers->link);
-  if (!ok) ok.error().where = file + ": " + ok.error().where;
-  return ok;
+/// `switch` is what the rest stands on: without it nobody asks a hypervisor or another agent.
+Result<void> check_needs_switch(const Config& config) {
+  if (config.driver) return {};
+  for (const auto& [given, key] : {std::pair(config.libvirt.has_value(), "libvirt"),
+                                   {config.peers.has_value(), "peers"},
+                                   {config.monitor_nic.has_value(), "local.monitor_nic"}})
+    if (given)
+      return fail(Error::Kind::invalid, "this daemon drives no switch: it has no guest to follow",
+                  key, "add `switch`, or leave this out");
+  return {};
+}
+
+Result<void> check_export(const Config& config) {
+  if (config.eve.size() > 1)
+    return fail(Error::Kind::unsupported, "more than one EVE output", "export.eve",
+                "keep one; a socket's reader can write the file");
+  if (!config.prometheus) return {};
+  const auto address = IpAddress::parse(config.prometheus->address);
+  if (!address || !PeerEndpoint{*address, config.prometheus->port}.is_loopback())
+    return fail(Error::Kind::invalid, "`" + config.prometheus->address + "` is no loopback address",
+                "export.prometheus.address",
+                "write 127.0.0.1 or ::1; what scrapes from elsewhere needs a proxy on this host");
+  return {};
+}
+
+/// `done`, with `prefix` before where an error is.
+Result<void> under(const std::string& prefix, Result<void> done) {
+  if (!done) done.error().where = prefix + done.error().where;
+  return done;
 }
 
 }  // namespace
+
+Result<void> check(const Config& config) {
+  if (config.driver)
+    if (auto good = under("switch: ", check(*config.driver)); !good) return good;
+  if (auto good = check_needs_switch(config); !good) return good;
+  if (config.peers)
+    if (auto good = check(config.peers->link); !good) return good;
+  if (const auto selected = Dissectors::select(config.protocols); !selected)
+    return under("analysis.", tl::unexpected(selected.error()));
+  return check_export(config);
+}
 
 Result<Config> parse_config(std::string_view text, const std::string& file) {
   Config config;
@@ -270,7 +303,10 @@ Result<Config> parse_config(std::string_view text, const std::string& file) {
   if (!done) return tl::unexpected(done.error());
   if (config.host.empty()) config.host = host_name();
   config.local.name = "local";
-  if (const auto ok = finish_peers(config, file); !ok) return tl::unexpected(ok.error());
+  // The name by which a host's agent is known, wherever it stands in the file.
+  if (config.peers) config.peers->link.host = config.host;
+  if (const auto good = under(file + ": ", check(config)); !good)
+    return tl::unexpected(good.error());
   return config;
 }
 

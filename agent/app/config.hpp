@@ -81,8 +81,14 @@ struct Config {
   std::optional<PrometheusConfig> prometheus;
 };
 
-/// Reads a configuration. `file` is used in errors only. Error::Kind::invalid. Pure, but for the
-/// default of `host`.
+/// What can be told of a configuration without the world: nothing in it contradicts the rest, is
+/// not in this version, or would be ignored without a word. parse_config and Daemon::start ask it.
+/// Error::Kind::invalid or unsupported; `where` is the key. Pure.
+Result<void> check(const Config& config);
+
+/// Reads a configuration. `file` is used in errors only. As check() says, too, with
+/// the file before the key. Error::Kind::invalid or unsupported. Pure, but for the default of
+/// `host`.
 Result<Config> parse_config(std::string_view text, const std::string& file);
 
 /// Reads the file. Error::Kind::missing or invalid.

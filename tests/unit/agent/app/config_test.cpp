@@ -39,7 +39,6 @@ analysis: {protocols: [dns, modbus], max_flows: 2048, max_streams: 64, max_asset
 export:
   eve:
     - {file: /eve.json, max_megabytes: 10, keep: 2, queue_megabytes: 1}
-    - {socket: /eve.sock, datagram: true}
   stats_interval: 5
   prometheus: {address: "::1", port: 9999}
 )",
@@ -76,11 +75,16 @@ export:
   EXPECT_EQ(config->protocols, (std::vector<std::string>{"dns", "modbus"}));
   EXPECT_EQ(config->max_flows, 2048u);
   EXPECT_EQ(config->top_flows, 5u);
-  ASSERT_EQ(config->eve.size(), 2u);
+  ASSERT_EQ(config->eve.size(), 1u);
   EXPECT_EQ(std::get<FileOutput>(config->eve[0].output).max_bytes, 10u << 20);
-  EXPECT_TRUE(std::get<SocketOutput>(config->eve[1].output).datagram);
   EXPECT_EQ(config->eve_stats_interval.count(), 5);
   EXPECT_EQ(config->prometheus->port, 9999);
+}
+
+TEST(Config, AnEveOutputMayBeASocket) {
+  const auto config = parse_config("export: {eve: [{socket: /s, datagram: true}]}", "c.yaml");
+  ASSERT_TRUE(config) << config.error().text();
+  EXPECT_TRUE(std::get<SocketOutput>(config->eve[0].output).datagram);
 }
 
 TEST(Config, ACollectorNeedsOnlyAnInput) {
@@ -109,6 +113,7 @@ TEST(Config, OtherHostsAndTheHypervisor) {
   const auto config = parse_config(R"(
 host: hostb
 state: /state
+switch: {}
 libvirt: {uri: "qemu+unix:///system?socket=/s", sensor: sensor1, sensor_settle: 2, sensor_spacing: 20}
 peers:
   listen: "192.0.2.2:9999"
@@ -145,7 +150,7 @@ TEST(Config, AHostAloneHasNeitherPeersNorAHypervisor) {
   EXPECT_FALSE(config->peers);
   EXPECT_FALSE(config->libvirt);
   EXPECT_EQ(config->state, "/var/lib/vmirror");
-  EXPECT_EQ(parse_config("libvirt: {}", "c.yaml")->libvirt->uri, "qemu:///system");
+  EXPECT_EQ(parse_config("{switch: {}, libvirt: {}}", "c.yaml")->libvirt->uri, "qemu:///system");
 }
 
 TEST(Config, WrongOnesAreRefusedByLineKeyAndRemedy) {
@@ -180,23 +185,60 @@ TEST(Config, WrongOnesAreRefusedByLineKeyAndRemedy) {
                 "c.yaml:1: `address`: `hosta` is no IP address (write its IP address)"},
            Case{"peers: {tls: {certificate: /c, ca: /a}, hosts: []}",
                 "c.yaml:1: key `private_key` is missing (add `private_key: ...`)"},
-           Case{"peers: {listen: 0.0.0.0, hosts: []}",
+           Case{"switch: {}\npeers: {listen: 0.0.0.0, hosts: []}",
                 "c.yaml: peers: listening on 0.0.0.0:9478 without TLS would be neither encrypted "
                 "nor authenticated (set `tls`, or `insecure: true` on a network where nobody else "
                 "is)"},
-           Case{"host: a\npeers: {hosts: [{host: b, address: 192.0.2.1}]}",
+           Case{"switch: {}\nhost: a\npeers: {hosts: [{host: b, address: 192.0.2.1}]}",
                 "c.yaml: peers: dialing 192.0.2.1:9478 without TLS would be neither encrypted nor "
                 "authenticated (set `tls`, or `insecure: true` on a network where nobody else is)"},
            Case{
-               "host: b\npeers: {insecure: true, hosts: [{host: a, address: 192.0.2.1}]}",
+               "switch: {}\nhost: b\npeers: {insecure: true, hosts: [{host: a, address: "
+               "192.0.2.1}]}",
                "c.yaml: peers: `a` dials `b`, which listens nowhere (set `listen: IP:PORT`; of two "
                "hosts the one whose name sorts first dials)"},
+           Case{"libvirt: {}",
+                "c.yaml: libvirt: this daemon drives no switch: it has no guest to follow (add "
+                "`switch`, or leave this out)"},
+           Case{"host: a\npeers: {listen: 127.0.0.1, hosts: []}",
+                "c.yaml: peers: this daemon drives no switch: it has no guest to follow (add "
+                "`switch`, or leave this out)"},
+           Case{
+               "local: {monitor_nic: '52:54:00:00:00:09'}",
+               "c.yaml: local.monitor_nic: this daemon drives no switch: it has no guest to follow "
+               "(add `switch`, or leave this out)"},
+           Case{"switch: {driver: hyperv}",
+                "c.yaml: switch: driver: driver `hyperv` is not in this version yet (use `ovs`)"},
+           Case{"switch: {driver: osv}",
+                "c.yaml: switch: driver: there is no driver `osv` (see `vmirror drivers`)"},
+           Case{"switch: {owner: ''}",
+                "c.yaml: switch: owner: the owner's name is empty (give it a name)"},
+           Case{"switch: {remote: /run/db.sock}",
+                "c.yaml: switch: remote: `/run/db.sock` is no database's address (write unix:PATH, "
+                "tcp:IP:PORT or ssl:IP:PORT)"},
+           Case{"switch: {remote: 'ssl:192.0.2.1:6640', certificate: /c.pem}",
+                "c.yaml: switch: ssl:192.0.2.1:6640: TLS needs a private key, a certificate and a "
+                "CA certificate (give all three files)"},
+           Case{"export: {eve: [{file: a}, {socket: b}]}",
+                "c.yaml: export.eve: more than one EVE output (keep one; a socket's reader can "
+                "write the file)"},
+           Case{"export: {prometheus: {address: 0.0.0.0}}",
+                "c.yaml: export.prometheus.address: `0.0.0.0` is no loopback address (write "
+                "127.0.0.1 or ::1; what scrapes from elsewhere needs a proxy on this host)"},
+           Case{"export: {prometheus: {address: localhost}}",
+                "c.yaml: export.prometheus.address: `localhost` is no loopback address (write "
+                "127.0.0.1 or ::1; what scrapes from elsewhere needs a proxy on this host)"},
            Case{"", "c.yaml: the file is empty (write it, or remove it)"},
        }) {
     const auto config = parse_config(c.yaml, "c.yaml");
     ASSERT_FALSE(config) << c.yaml;
     EXPECT_EQ(config.error().text(), c.error);
   }
+  const auto typo = parse_config("analysis: {protocols: [modbsu]}", "c.yaml");
+  ASSERT_FALSE(typo);
+  EXPECT_TRUE(typo.error().text().starts_with(
+      "c.yaml: analysis.protocols: unknown protocol `modbsu` (known are all, none, arp, "))
+      << typo.error().text();
   EXPECT_EQ(load_config("/nonexistent").error().kind, Error::Kind::missing);
 }
 
