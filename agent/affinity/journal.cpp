@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 
 #include "agent/affinity/record_json.hpp"
 
@@ -19,6 +19,24 @@ namespace json = boost::json;
 tl::unexpected<Error> refused(const char* doing, const std::string& path) {
   return fail(Error::Kind::refused, std::string(doing) + ": " + std::strerror(errno), path,
               "is there room, and may the daemon write here?");
+}
+
+/// A file that isn't there is empty.
+Result<std::string> read_all(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0 && errno == ENOENT) return std::string();
+  if (file < 0) return refused("can't be read", path);
+  std::string text;
+  std::array<char, 65536> block;
+  ssize_t n = 0;
+  do {
+    n = ::read(file, block.data(), block.size());
+    if (n > 0) text.append(block.data(), static_cast<std::size_t>(n));
+  } while (n > 0 || (n < 0 && errno == EINTR));
+  Result<std::string> out = std::move(text);
+  if (n < 0) out = refused("can't be read", path);
+  ::close(file);
+  return out;
 }
 
 Result<void> write_all(int file, std::string_view text, const std::string& path) {
@@ -95,19 +113,25 @@ JournalContents parse_journal(std::string_view text) {
   return out;
 }
 
-Journal::Journal(std::string path, Options options) : path_(std::move(path)), options_(options) {}
+Journal::Journal(std::string path, Options options)
+    : path_(std::move(path)),
+      options_(options),
+      read_(fail(Error::Kind::refused, "is not loaded", path_)) {}
 
 Journal::~Journal() {
   if (file_ >= 0) ::close(file_);
 }
 
-Result<JournalContents> Journal::load() {
-  std::string text;
-  if (std::ifstream in(path_, std::ios::binary); in) {
-    text.assign(std::istreambuf_iterator<char>(in), {});
-    if (in.bad()) return refused("can't be read", path_);
+JournalContents Journal::load() {
+  const auto text = read_all(path_);
+  if (!text) {
+    read_ = tl::unexpected(text.error());
+    JournalContents none;
+    none.error = text.error();
+    return none;
   }
-  JournalContents contents = parse_journal(text);
+  read_ = {};
+  JournalContents contents = parse_journal(*text);
   if (contents.records.size() > options_.records)
     contents.records.erase(contents.records.begin(),
                            contents.records.end() - static_cast<std::ptrdiff_t>(options_.records));
@@ -118,7 +142,7 @@ Result<JournalContents> Journal::load() {
     records_[next_++] = record;
   }
   alive_ = contents.alive;
-  if (const auto done = compact(); !done) return tl::unexpected(done.error());
+  if (const auto done = compact(); !done) contents.error = done.error();
   return contents;
 }
 
@@ -140,17 +164,17 @@ Result<void> Journal::append(const MigrationRecord& record, Time now, const std:
   return write(encode_journal_line(now, &record, replaces));
 }
 
-Result<void> Journal::beat(Time now) {
+Result<void> Journal::beat(Time now, bool open) {
+  if (!open && !lacks_) return {};
   alive_ = std::max(alive_, now);
   return write(encode_journal_line(now, nullptr));
 }
 
 Result<void> Journal::write(const std::string& line) {
-  if (file_ < 0) return fail(Error::Kind::refused, "is not open", path_, "see the daemon's log");
   // Written anew, it holds what the line says, and what a line that was cut off was to say.
-  if (torn_ || bytes_ + line.size() > limit_) return compact();
+  if (lacks_ || bytes_ + line.size() > limit_) return compact();
   if (const auto done = write_all(file_, line, path_); !done) {
-    torn_ = true;
+    lacks_ = true;
     return done;
   }
   bytes_ += line.size();
@@ -158,6 +182,8 @@ Result<void> Journal::write(const std::string& line) {
 }
 
 Result<void> Journal::compact() {
+  if (!read_) return read_;
+  lacks_ = true;
   std::string text;
   for (const auto& [place, record] : records_) text += encode_journal_line(alive_, &record);
   if (text.empty() && alive_ != 0) text = encode_journal_line(alive_, nullptr);
@@ -176,7 +202,7 @@ Result<void> Journal::compact() {
   }
   if (file_ >= 0) ::close(file_);
   file_ = file;
-  torn_ = false;
+  lacks_ = false;
   bytes_ = text.size();
   limit_ = std::max(options_.bytes, 2 * bytes_);
   return {};

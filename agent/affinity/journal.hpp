@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,7 @@ struct JournalContents {
                                          ///< first lines.
   Time alive = 0;                        ///< Of the last line; 0: there is none.
   std::size_t bad_lines = 0;             ///< Passed over: cut off by a crash, or damaged.
+  std::optional<Error> error;            ///< Journal::load's.
 };
 /// Pure. A line that can't be read is counted and passed over.
 JournalContents parse_journal(std::string_view text);
@@ -48,14 +50,16 @@ class Journal {
   Journal& operator=(const Journal&) = delete;
 
   /// Reads the file, writes it anew without what is superseded, and opens it to append. A file that
-  /// isn't there is an empty journal; its folder must be there. Error::Kind::refused: it can't be
-  /// read or written; then appends fail, too.
-  Result<JournalContents> load();
+  /// isn't there is an empty journal; its folder must be there. JournalContents::error:
+  /// Error::Kind::refused, it can't be written, and the contents stand; or it can't be read, and it
+  /// is left as it is: all that is to be written fails, too.
+  JournalContents load();
   /// The record is like this at `now`. Error::Kind::refused: no room, no right; the next append or
   /// beat that succeeds writes what this one could not.
   Result<void> append(const MigrationRecord& record, Time now, const std::string& replaces = {});
-  /// A sign of life: to be called once a second while a record is open.
-  Result<void> beat(Time now);
+  /// To be called once a second. While a record is `open` a sign of life; else it only writes what
+  /// could not be written before.
+  Result<void> beat(Time now, bool open);
   std::size_t bytes() const { return bytes_; }
 
  private:
@@ -66,7 +70,8 @@ class Journal {
   std::string path_;
   Options options_;
   int file_ = -1;
-  bool torn_ = false;  ///< The file may end amid a line: nothing may be appended to it.
+  Result<void> read_;  ///< What load() could, or why nothing may be written.
+  bool lacks_ = true;  ///< The file lacks something, or ends amid a line: it is to be written anew.
   std::size_t bytes_ = 0, limit_ = 0;
   Time alive_ = 0;
   std::map<std::uint64_t, MigrationRecord> records_;  ///< By order of arrival.

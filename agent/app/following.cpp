@@ -81,7 +81,6 @@ struct Following::State : std::enable_shared_from_this<Following::State> {
   Libvirt* libvirt = nullptr;
   MigrationTracker tracker;
   Journal journal;
-  bool journalled = false;  ///< The journal could be opened.
   GuestViews views;
   FollowingStatus counts;
   std::optional<Outage> outage;  ///< The switch's latest.
@@ -265,7 +264,7 @@ void Following::State::write(const Result<void>& done) {
 }
 
 void Following::State::act(const RecordChanged& action) {
-  if (journalled) write(journal.append(action.record, wall_clock(), action.replaces));
+  write(journal.append(action.record, wall_clock(), action.replaces));
 }
 
 void Following::State::act(const RecordFinished& action) {
@@ -298,7 +297,7 @@ void Following::State::set_timer() {
 void Following::State::beat() {
   const Time now = wall_clock();
   act(tracker.tick(now));
-  if (journalled && !tracker.migrating().empty()) write(journal.beat(now));
+  write(journal.beat(now, !tracker.migrating().empty()));
   if (Peers* const link = peers)
     for (const PeerStatus& peer : link->status().peers)
       act(tracker.clock_offset(peer.host, peer.clock_offset, now));
@@ -312,10 +311,9 @@ void Following::State::beat() {
 void Following::State::open_journal() {
   std::error_code ignored;
   std::filesystem::create_directories(config.state, ignored);
-  auto contents = journal.load();
-  if (!contents) return write(tl::unexpected(contents.error()));
-  journalled = true;
-  act(tracker.restore(std::move(contents->records), contents->alive, wall_clock()));
+  JournalContents contents = journal.load();
+  if (contents.error) write(tl::unexpected(*contents.error));
+  act(tracker.restore(std::move(contents.records), contents.alive, wall_clock()));
 }
 
 void Following::State::look(const std::set<std::string>& guests, Time now) {

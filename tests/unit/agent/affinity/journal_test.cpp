@@ -65,78 +65,143 @@ class JournalFile : public testing::Test {
 TEST_F(JournalFile, WhatWasAppendedIsThereAfterwards) {
   {
     Journal journal(path_);
-    const auto empty = journal.load();
-    ASSERT_TRUE(empty) << empty.error().text();
-    EXPECT_TRUE(empty->records.empty());
-    EXPECT_EQ(empty->alive, 0);
+    const JournalContents empty = journal.load();
+    ASSERT_FALSE(empty.error) << empty.error->text();
+    EXPECT_TRUE(empty.records.empty());
+    EXPECT_EQ(empty.alive, 0);
     ASSERT_TRUE(journal.append(record("a"), 1));
     ASSERT_TRUE(journal.append(record("b"), 2));
     ASSERT_TRUE(journal.append(record("b2"), 3, "b"));
-    ASSERT_TRUE(journal.beat(9));
+    ASSERT_TRUE(journal.beat(9, true));
   }
   for (int i = 0; i < 2; ++i) {  // Loading writes it anew, and loses nothing.
     Journal journal(path_);
-    const auto contents = journal.load();
-    ASSERT_TRUE(contents) << contents.error().text();
-    EXPECT_EQ(contents->records, (std::vector{record("a"), record("b2")}));
-    EXPECT_EQ(contents->alive, 9);
+    const JournalContents contents = journal.load();
+    ASSERT_FALSE(contents.error) << contents.error->text();
+    EXPECT_EQ(contents.records, (std::vector{record("a"), record("b2")}));
+    EXPECT_EQ(contents.alive, 9);
   }
 }
 
 TEST_F(JournalFile, ItIsWrittenAnewBeforeItGrows) {
   Journal journal(path_, {.records = 5, .bytes = 50'000});
-  ASSERT_TRUE(journal.load());
+  ASSERT_FALSE(journal.load().error);
   for (int i = 0; i < 500; ++i)
     ASSERT_TRUE(journal.append(record("id" + std::to_string(i / 20)), i));
   EXPECT_LE(fs::file_size(path_), 50'000U);
   EXPECT_EQ(journal.bytes(), fs::file_size(path_));
   Journal again(path_, {.records = 5, .bytes = 50'000});
-  const auto contents = again.load();
-  ASSERT_TRUE(contents);
-  ASSERT_EQ(contents->records.size(), 5U);
-  EXPECT_EQ(contents->records.front().id, "id20");
-  EXPECT_EQ(contents->records.back().id, "id24");
-  EXPECT_EQ(contents->alive, 499);
+  const JournalContents contents = again.load();
+  ASSERT_FALSE(contents.error);
+  ASSERT_EQ(contents.records.size(), 5U);
+  EXPECT_EQ(contents.records.front().id, "id20");
+  EXPECT_EQ(contents.records.back().id, "id24");
+  EXPECT_EQ(contents.alive, 499);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1);
 }
 
 TEST_F(JournalFile, RecordsThatFillItAreStillWrittenOncePerChange) {
   Journal journal(path_, {.records = 50, .bytes = 1000});
-  ASSERT_TRUE(journal.load());
+  ASSERT_FALSE(journal.load().error);
   for (int i = 0; i < 50; ++i) ASSERT_TRUE(journal.append(record(std::to_string(i)), i));
   const std::size_t before = journal.bytes();
-  ASSERT_TRUE(journal.beat(100));
+  ASSERT_TRUE(journal.beat(100, true));
   EXPECT_GT(journal.bytes(), before);  // Appended, though it is past its bytes.
 }
 
-/// A disk that was full for a moment, as the kernel shows it: part of a line, then an error.
+/// A disk that is full, as the kernel shows it: what goes past `bytes` of a file is an error.
+class NoRoom {
+ public:
+  explicit NoRoom(rlim_t bytes) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &old_), 0);
+    const rlimit small{bytes, old_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  }
+  ~NoRoom() { EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &old_), 0); }
+
+ private:
+  rlimit old_{};
+};
+
+/// The next line may be another record's, or none for long: then the beat writes it.
 TEST_F(JournalFile, ALineThatFoundNoRoomIsWrittenByTheNextOne) {
+  for (const bool another : {true, false}) {
+    Journal journal(path_);
+    ASSERT_FALSE(journal.load().error);
+    ASSERT_TRUE(journal.append(record("a"), 1));
+    {
+      const NoRoom small(journal.bytes() + 10);
+      ASSERT_FALSE(journal.append(record("a", MigrationState::done), 2));
+    }
+    ASSERT_EQ(fs::file_size(path_), journal.bytes() + 10) << "cut off";
+    std::vector expected{record("a", MigrationState::done)};
+    if (another) {
+      expected.push_back(record("b"));
+      ASSERT_TRUE(journal.append(record("b"), 3));
+    } else {
+      ASSERT_TRUE(journal.beat(3, false));
+    }
+    Journal again(path_);
+    const JournalContents contents = again.load();
+    ASSERT_FALSE(contents.error);
+    EXPECT_EQ(contents.records, expected);
+    EXPECT_EQ(contents.bad_lines, 0U);
+    fs::remove(path_);
+  }
+}
+
+/// The agent begins while the disk is full: it knows what was, and writes once there is room.
+TEST_F(JournalFile, WhatIsReadStandsThoughItCanNotBeWrittenAnew) {
+  {
+    Journal journal(path_);
+    ASSERT_FALSE(journal.load().error);
+    ASSERT_TRUE(journal.append(record("a"), 1));
+  }
   Journal journal(path_);
-  ASSERT_TRUE(journal.load());
+  {
+    const NoRoom none(0);
+    const JournalContents contents = journal.load();
+    ASSERT_TRUE(contents.error);
+    EXPECT_EQ(contents.records, std::vector{record("a")});
+    EXPECT_EQ(contents.alive, 1);
+    EXPECT_FALSE(journal.append(record("b"), 2));
+    EXPECT_FALSE(journal.beat(3, false));
+  }
+  EXPECT_TRUE(journal.beat(4, false));
+  EXPECT_EQ(Journal(path_).load().records, (std::vector{record("a"), record("b")}));
+}
+
+TEST_F(JournalFile, ABeatWritesNothingWhereNothingIsOpenOrLacking) {
+  Journal journal(path_);
+  ASSERT_FALSE(journal.load().error);
   ASSERT_TRUE(journal.append(record("a"), 1));
-  ::signal(SIGXFSZ, SIG_IGN);
-  rlimit old{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
-  const rlimit small{journal.bytes() + 10, old.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const auto refused = journal.append(record("a", MigrationState::done), 2);
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old), 0);
-  ASSERT_FALSE(refused);
-  ASSERT_EQ(fs::file_size(path_), journal.bytes() + 10) << "cut off";
-  ASSERT_TRUE(journal.append(record("b"), 3));
-  Journal again(path_);
-  const auto contents = again.load();
-  ASSERT_TRUE(contents);
-  EXPECT_EQ(contents->records, (std::vector{record("a", MigrationState::done), record("b")}));
-  EXPECT_EQ(contents->bad_lines, 0U);
+  const std::size_t before = fs::file_size(path_);
+  EXPECT_TRUE(journal.beat(2, false));
+  EXPECT_EQ(fs::file_size(path_), before);
 }
 
 TEST_F(JournalFile, NoFolderIsAnErrorWithItsPath) {
   Journal journal(folder_ + "/none/journal");
-  const auto contents = journal.load();
-  ASSERT_FALSE(contents);
-  EXPECT_EQ(contents.error().where, folder_ + "/none/journal.new");
+  const JournalContents contents = journal.load();
+  ASSERT_TRUE(contents.error);
+  EXPECT_EQ(contents.error->where, folder_ + "/none/journal.new");
   EXPECT_FALSE(journal.append(record("a"), 1));
+}
+
+TEST_F(JournalFile, WhatCanNotBeReadIsLeftAsItIs) {
+  fs::create_directory(path_);
+  Journal journal(path_);
+  const JournalContents contents = journal.load();
+  ASSERT_TRUE(contents.error);
+  EXPECT_EQ(contents.error->where, path_);
+  EXPECT_TRUE(contents.records.empty());
+  const auto refused = journal.append(record("a"), 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().text(), contents.error->text());
+  EXPECT_FALSE(journal.beat(2, false));
+  EXPECT_TRUE(fs::is_directory(path_));
+  EXPECT_FALSE(fs::exists(path_ + ".new"));
 }
 
 }  // namespace
