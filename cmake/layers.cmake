@@ -47,6 +47,7 @@ target_include_directories(agent_libvirt SYSTEM PRIVATE ${libvirt_INCLUDE_DIRS})
 # layer, because loading libraries would take longer than its work.
 vmirror_layer(agent/hook USES agent_libvirt)
 add_executable(vmirror-hook agent/hook/hook_main.cpp)
+target_compile_definitions(vmirror-hook PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
 if(VMIRROR_SANITIZE)  # Which can't be static.
   target_link_libraries(vmirror-hook PRIVATE agent_hook)
 else()
@@ -67,6 +68,7 @@ vmirror_layer(agent/app USES agent_api agent_hook agent_affinity agent_libvirt a
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/app/vmirrord_main.cpp)
   add_executable(vmirrord agent/app/vmirrord_main.cpp)
   target_link_libraries(vmirrord PRIVATE agent_app CLI11::CLI11)
+  target_compile_definitions(vmirrord PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
 endif()
 # The command line. `vmirror` is agent/cli/vmirror_main.cpp, `vmirrord` agent/app/vmirrord_main.cpp.
 vmirror_layer(agent/cli USES agent_app agent_api agent_hook plugin CLI11::CLI11)

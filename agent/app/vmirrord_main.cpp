@@ -12,6 +12,7 @@ namespace {
 /// Greater blocks go back to the system when they are freed. glibc raises that by itself to what
 /// was freed last, and would keep 6 MB that only the start needed.
 constexpr int kLargeBlock = 256 << 10;
+constexpr int kWrongCommandLine = 64;  ///< As `vmirror` has it, and sysexits.h.
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -21,8 +22,15 @@ int main(int argc, char** argv) {
   bool check = false;
   app.add_option("--config", path, "The configuration, a YAML file")->capture_default_str();
   app.add_flag("--check", check, "Read the configuration, say whether it is good, and end");
-  app.footer("Example: vmirrord --config /etc/vmirror/vmirrord.yaml");
-  CLI11_PARSE(app, argc, argv);
+  app.set_version_flag("--version", "vmirrord " VMIRROR_VERSION);
+  app.footer(
+      "Exit codes: 0 ended as asked; 1 it could not start, or mirrors were left behind at the end; "
+      "64 wrong command line.\n\nExample: vmirrord --config /etc/vmirror/vmirrord.yaml");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {  // --help and --version are such, too, of code 0.
+    return app.exit(e) == 0 ? 0 : kWrongCommandLine;
+  }
 
   const auto end = [](const vmirror::Error& error) {
     std::cerr << "vmirrord: " << error.text() << "\n";

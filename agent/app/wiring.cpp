@@ -14,6 +14,7 @@
 #include <sys/random.h>
 
 #include <boost/asio/post.hpp>
+#include <filesystem>
 
 #include "agent/app/daemon_state.hpp"
 
@@ -38,9 +39,6 @@ std::uint64_t random_seed() {
 // ---- Start
 
 Result<void> Daemon::State::open_outputs() {
-  if (config.eve.size() > 1)
-    return fail(Error::Kind::unsupported, "more than one EVE output", "export.eve",
-                "keep one; a socket's reader can write the file");
   if (config.eve.empty()) return {};
   auto sink = LineSink::open(config.eve.front());
   if (!sink) return tl::unexpected(sink.error());
@@ -117,9 +115,6 @@ Result<void> Daemon::State::open_control() {
 
 Result<void> Daemon::State::open_peers() {
   if (config.peers) {
-    if (!control)
-      return fail(Error::Kind::invalid, "this daemon drives no switch: it has no guest to follow",
-                  "peers", "add `switch`, or leave `peers` out");
     const auto sources = [this](auto call) { asio::post(io, [this, call] { call(*sensor); }); };
     PeersHandlers handlers;
     handlers.on_message = [=](const std::string& host, const std::string& type, std::string body) {
@@ -144,6 +139,8 @@ Result<void> Daemon::State::open_peers() {
 }
 
 Result<void> Daemon::State::open_servers() {
+  std::error_code ignored;  // Listening says what is wrong.
+  std::filesystem::create_directories(std::filesystem::path(config.socket).parent_path(), ignored);
   auto server = HttpServer::on_unix_socket(io, config.socket, api_routes(backend()));
   if (!server) return tl::unexpected(server.error());
   api = std::move(*server);
@@ -176,6 +173,7 @@ Daemon::~Daemon() {
 }
 
 Result<std::unique_ptr<Daemon>> Daemon::start(Config config) {
+  if (const auto good = check(config); !good) return tl::unexpected(good.error());
   std::unique_ptr<Daemon> daemon(new Daemon(std::make_unique<State>(std::move(config))));
   State& s = *daemon->state_;
   for (const auto open : {&State::open_outputs, &State::open_engine, &State::open_control,

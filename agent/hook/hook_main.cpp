@@ -11,11 +11,16 @@ namespace {
 
 constexpr char kUsage[] =
     "vmirror-hook is started by libvirtd, through the file that `vmirror hook install` writes:\n"
-    "  vmirror-hook SETTINGS GUEST OPERATION SUBOPERATION EXTRA\n"
-    "Exit codes: 0 go on; 1 the guest is refused, standard error says why; 64 wrong call\n";
+    "  vmirror-hook SETTINGS GUEST OPERATION SUBOPERATION EXTRA <DOMAIN.XML\n"
+    "Exit codes: 0 go on; 1 the guest is refused, standard error says why; 64 wrong call\n\n"
+    "Example: virsh dumpxml dc1 |\n"
+    "  vmirror-hook /etc/libvirt/hooks/qemu.d/vmirror dc1 prepare begin -\n";
 
+void print(int to, std::string_view text) {
+  (void)!::write(to, text.data(), text.size());
+}
 void print_error(std::string_view text) {
-  (void)!::write(STDERR_FILENO, text.data(), text.size());
+  print(STDERR_FILENO, text);
 }
 
 }  // namespace
@@ -23,6 +28,14 @@ void print_error(std::string_view text) {
 int main(int argc, char** argv) {
   using namespace vmirror;
   const auto started = HookClock::now();
+  if (argc == 2 && std::string_view(argv[1]) == "--help") {
+    print(STDOUT_FILENO, kUsage);
+    return 0;
+  }
+  if (argc == 2 && std::string_view(argv[1]) == "--version") {
+    print(STDOUT_FILENO, "vmirror-hook " VMIRROR_VERSION "\n");
+    return 0;
+  }
   if (argc != 5 && argc != 6) {
     print_error(kUsage);
     return 64;

@@ -197,6 +197,20 @@ TEST(Config, WrongOnesAreRefusedByLineKeyAndRemedy) {
                "192.0.2.1}]}",
                "c.yaml: peers: `a` dials `b`, which listens nowhere (set `listen: IP:PORT`; of two "
                "hosts the one whose name sorts first dials)"},
+           Case{"", "c.yaml: the file is empty (write it, or remove it)"},
+       }) {
+    const auto config = parse_config(c.yaml, "c.yaml");
+    ASSERT_FALSE(config) << c.yaml;
+    EXPECT_EQ(config.error().text(), c.error);
+  }
+  EXPECT_EQ(load_config("/nonexistent").error().kind, Error::Kind::missing);
+}
+
+TEST(Config, WhatCouldNotBeCarriedOutIsRefusedByKeyAndRemedy) {
+  struct Case {
+    const char *yaml, *error;
+  };
+  for (const Case& c : {
            Case{"libvirt: {}",
                 "c.yaml: libvirt: this daemon drives no switch: it has no guest to follow (add "
                 "`switch`, or leave this out)"},
@@ -228,7 +242,6 @@ TEST(Config, WrongOnesAreRefusedByLineKeyAndRemedy) {
            Case{"export: {prometheus: {address: localhost}}",
                 "c.yaml: export.prometheus.address: `localhost` is no loopback address (write "
                 "127.0.0.1 or ::1; what scrapes from elsewhere needs a proxy on this host)"},
-           Case{"", "c.yaml: the file is empty (write it, or remove it)"},
        }) {
     const auto config = parse_config(c.yaml, "c.yaml");
     ASSERT_FALSE(config) << c.yaml;
@@ -239,7 +252,6 @@ TEST(Config, WrongOnesAreRefusedByLineKeyAndRemedy) {
   EXPECT_TRUE(typo.error().text().starts_with(
       "c.yaml: analysis.protocols: unknown protocol `modbsu` (known are all, none, arp, "))
       << typo.error().text();
-  EXPECT_EQ(load_config("/nonexistent").error().kind, Error::Kind::missing);
 }
 
 }  // namespace
