@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "agent/affinity/journal.hpp"
+#include "agent/affinity/record_json.hpp"
 #include "agent/app/device_counters.hpp"
 #include "agent/app/guest_views.hpp"
 #include "agent/export/eve.hpp"
@@ -61,6 +62,19 @@ std::string text_of(const MigrationRecord& r) {
 }
 
 }  // namespace
+
+void count(FollowingStatus& counts, const MigrationRecord& r) {
+  if (const auto gap = gap_frames(r))
+    counts.gap_frames += *gap;
+  else if (r.state == MigrationState::done)
+    ++counts.gap_unknown;
+  counts.duplicates += r.source.duplicates + r.destination.duplicates;
+  ++counts.handovers[r.handover.state];
+  if (const auto pause = downtime(r); pause && r.state == MigrationState::done) {
+    ++counts.downtimes;
+    counts.downtime += std::max<Time>(0, *pause);  // The clocks are known within half a round trip.
+  }
+}
 
 struct Following::State : std::enable_shared_from_this<Following::State> {
   State(asio::io_context& i, const Config& c, Engine& e, LineSink* s)
@@ -268,14 +282,11 @@ void Following::State::act(const RecordChanged& action) {
 }
 
 void Following::State::act(const RecordFinished& action) {
-  if (const auto gap = gap_frames(action.record))
-    counts.gap_frames += *gap;
-  else if (action.record.state == MigrationState::done)
-    ++counts.gap_unknown;
+  count(counts, action.record);
   spdlog::info("{}", text_of(action.record));
   if (eve == nullptr) return;
   std::string line;
-  append_migration_event(line, action.record);
+  append_migration_event(line, action.record, to_json(action.record));
   eve->submit(line);
 }
 

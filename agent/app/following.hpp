@@ -12,6 +12,7 @@
 
 #include <array>
 #include <boost/asio/io_context.hpp>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,8 +32,15 @@ struct FollowingStatus {
   TrackerCounters tracker;
   std::uint64_t gap_frames = 0;   ///< Of all finished migrations whose gap is known.
   std::uint64_t gap_unknown = 0;  ///< Finished migrations whose gap is not.
-  std::string journal_error;      ///< Empty: none.
+  std::uint64_t duplicates = 0;   ///< Of all finished migrations.
+  /// How many finished migrations handed the guest's analysis over, or did not.
+  std::map<HandoverResult::State, std::uint64_t> handovers;
+  std::uint64_t downtimes = 0;  ///< Migrations that are done, and whose downtime is known.
+  Time downtime = 0;            ///< The sum of theirs.
+  std::string journal_error;    ///< Empty: none.
 };
+/// Adds a finished migration. Pure.
+void count(FollowingStatus& counts, const MigrationRecord& record);
 
 /// Handovers that came and wait to be read; one more is refused, and the record says so.
 constexpr std::size_t kMaxWaitingHandovers = 8;

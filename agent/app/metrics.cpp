@@ -10,7 +10,8 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 
 class List {
  public:
-  void count(const char* name, const char* help, std::uint64_t value, Labels labels = {}) {
+  template <typename Number>
+  void count(const char* name, const char* help, Number value, Labels labels = {}) {
     out.push_back({name, help, MetricType::counter, std::move(labels), static_cast<double>(value)});
   }
   void gauge(const char* name, const char* help, double value, Labels labels = {}) {
@@ -73,10 +74,22 @@ void add_following(List& list, const DaemonView& v) {
     list.count("migrations", "Guests' migrations, by how they ended.",
                count == t.finished.end() ? 0 : count->second, {{"state", to_text(state)}});
   }
+  const FollowingStatus& f = *v.following;
   list.count("migration_gap_frames", "Frames of migrating guests that no mirror copied.",
-             v.following->gap_frames);
-  list.count("migration_gap_unknown", "Migrations whose gap is not known.",
-             v.following->gap_unknown);
+             f.gap_frames);
+  list.count("migration_gap_unknown", "Migrations whose gap is not known.", f.gap_unknown);
+  list.count("migration_duplicates", "Copies received on a host where the guest did not run.",
+             f.duplicates);
+  list.count("migration_downtimes", "Migrations that are done and whose downtime is known.",
+             f.downtimes);
+  list.count("migration_downtime_seconds", "The sum of their downtimes.",
+             static_cast<double>(f.downtime) / kSecond);
+  using Handover = HandoverResult::State;
+  for (const Handover state : {Handover::none, Handover::sent, Handover::taken, Handover::failed}) {
+    const auto count = f.handovers.find(state);
+    list.count("migration_handovers", "Finished migrations, by what became of the handover.",
+               count == f.handovers.end() ? 0 : count->second, {{"state", to_text(state)}});
+  }
 }
 
 void add_outputs(List& list, const std::vector<SinkStatus>& outputs) {
@@ -98,6 +111,8 @@ std::vector<Metric> metrics(const DaemonView& v) {
   add_inputs(list, v.engine);
   list.gauge("flows_active", "Flows in the table.", static_cast<double>(v.engine.flows_active));
   list.count("flows_started", "Flows begun.", v.engine.flows_started);
+  list.count("frames_repeated", "Frames that came twice; looked for while NICs are watched.",
+             v.engine.duplicates);
   list.gauge("assets", "Assets known.", static_cast<double>(v.engine.assets.size()));
   for (const Limit& limit : v.engine.limits) {
     list.gauge("limit_used", "How much of a bound is in use.", static_cast<double>(limit.used),

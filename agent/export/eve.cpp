@@ -189,22 +189,30 @@ void append_frames(Json& json, const FrameCounters& frames) {
   json.close();
 }
 
-/// One host's half. One that nobody told is left out.
-void append_half(Json& json, const char* name, const MigrationHalf& half) {
-  if (half.host.empty()) return;
-  json.open_object(name);
-  json.field("host", half.host);
-  json.field("mirrored", half.mirrored);
-  if (half.postcopy) json.field("postcopy", true);
-  for (const HalfTime& step : kHalfTimes)
-    if (const std::optional<Time>& time = half.*step.time) json.time(step.name, *time);
-  if (half.port_frames) json.field("port_frames", *half.port_frames);
-  if (half.copied_frames) json.field("copied_frames", *half.copied_frames);
-  json.field("duplicates", half.duplicates);
-  json.open_array("notes");
-  for (const std::string& note : half.notes) json.value(note);
-  json.close();
-  json.close();
+/// A member of the open object, or an element of the open array (whose names are empty).
+void append_value(Json& json, std::string_view name, const boost::json::value& v) {
+  switch (v.kind()) {
+    case boost::json::kind::object:
+      json.open_object(name);
+      for (const auto& [key, member] : v.get_object()) append_value(json, key, member);
+      return json.close();
+    case boost::json::kind::array:
+      json.open_array(name);
+      for (const boost::json::value& element : v.get_array()) append_value(json, {}, element);
+      return json.close();
+    case boost::json::kind::string:
+      return json.field(name, std::string_view(v.get_string()));
+    case boost::json::kind::bool_:
+      return json.field(name, v.get_bool());
+    case boost::json::kind::int64:
+      return json.field(name, v.get_int64());
+    case boost::json::kind::uint64:
+      return json.field(name, v.get_uint64());
+    case boost::json::kind::double_:
+      return json.field(name, v.get_double());
+    case boost::json::kind::null:
+      return json.null(name);
+  }
 }
 
 }  // namespace
@@ -353,36 +361,15 @@ void append_stats_event(std::string& out, Time now, std::uint64_t uptime_seconds
   end_line(out, json);
 }
 
-void append_migration_event(std::string& out, const MigrationRecord& record) {
+void append_migration_event(std::string& out, const MigrationRecord& record,
+                            const boost::json::object& told) {
   EventHead head;
   for (const MigrationHalf* half : {&record.source, &record.destination})
     for (const HalfTime& step : kHalfTimes)
       head.time = std::max(head.time, (half->*step.time).value_or(0));
-  head.vm = record.vm_name;
+  head.vm = record.vm_name.empty() ? record.vm_uuid : record.vm_name;
   Json json = begin_line(out, head, "migration");
-  json.open_object("migration");
-  json.field("id", record.id);
-  json.field("vm", record.vm_name);
-  json.field("uuid", record.vm_uuid);
-  json.field("state", to_text(record.state));
-  append_half(json, "source", record.source);
-  append_half(json, "destination", record.destination);
-  const auto milliseconds = [&](const char* name, std::optional<Time> time) {
-    if (time) json.field(name, static_cast<double>(*time) / kMillisecond);
-  };
-  if (const auto frames = gap_frames(record)) json.field("gap_frames", *frames);
-  milliseconds("gap_ms", gap(record));
-  milliseconds("downtime_ms", downtime(record));
-  milliseconds("clock_offset_ms", record.clock_offset);
-  json.field("duplicates", record.source.duplicates + record.destination.duplicates);
-  const HandoverResult& handover = record.handover;
-  json.open_object("handover");
-  json.field("state", to_text(handover.state));
-  json.field("flows", handover.flows);
-  json.field("streams", handover.streams);
-  json.field("assets", handover.assets);
-  json.field("bytes", handover.bytes);
-  if (!handover.reason.empty()) json.field("reason", handover.reason);
+  append_value(json, "migration", told);
   end_line(out, json);
 }
 

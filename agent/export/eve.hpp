@@ -8,10 +8,11 @@
 //
 // Every record of a dissector becomes an event of its protocol's name; besides there are flow,
 // asset and stats. All functions append whole lines to a worker's buffer and are pure. A key whose
-// value isn't known is left out.
+// value isn't known is left out, but for migrations, whose records are as the API has them.
 #pragma once
 
 #include <array>
+#include <boost/json/object.hpp>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -64,10 +65,11 @@ void append_flow_event(std::string& out, const Flow& flow, std::string_view in_i
 /// One line of `event_type` "asset". `timestamp` is when it was last seen.
 void append_asset_event(std::string& out, const Asset& asset);
 
-/// One line of `event_type` "migration": a migration's record as it stands, with both halves (each
-/// by its own clock), gap_frames and gap_ms where they are known, duplicates and the handover.
-/// `timestamp` is the latest time in it.
-void append_migration_event(std::string& out, const MigrationRecord& record);
+/// One line of `event_type` "migration": a migration's record as it stands. `told` is the record as
+/// the API shows it (agent/affinity/record_json.hpp), so that both have the same keys; what isn't
+/// known is null there, too. `timestamp` is the latest time in the record.
+void append_migration_event(std::string& out, const MigrationRecord& record,
+                            const boost::json::object& told);
 
 /// One input's counters, by its name.
 struct InputStats {

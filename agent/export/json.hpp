@@ -59,6 +59,9 @@ class Json {
     if (!begin({})) return;
     write(v);
   }
+  void null(std::string_view name) {
+    if (begin(name)) out_ += "null";
+  }
   /// A time in Suricata's form.
   void time(std::string_view name, Time t);
   /// Raw bytes as lower-case hexadecimal text.

@@ -119,6 +119,33 @@ TEST(Status, TellsOfTheHypervisorTheOtherAgentsAndMigrations) {
     EXPECT_NE(text.find(line), std::string::npos) << line;
 }
 
+TEST(Metrics, WhatFinishedMigrationsCameTo) {
+  View v;
+  DaemonView view = v.view();
+  view.following = FollowingStatus{};
+  MigrationRecord record;
+  record.state = MigrationState::done;
+  record.source.duplicates = 2;
+  record.destination.duplicates = 1;
+  record.source.suspended = 10 * kSecond;
+  record.destination.resumed = 10 * kSecond + 250 * kMillisecond;
+  record.clock_offset = 0;
+  record.handover.state = HandoverResult::State::failed;
+  count(*view.following, record);
+  record.clock_offset.reset();  // Its downtime is not known.
+  record.handover.state = HandoverResult::State::taken;
+  count(*view.following, record);
+  const std::string text = prometheus_text(metrics(view));
+  for (const char* line :
+       {"vmirror_migration_duplicates_total 6\n", "vmirror_migration_downtimes_total 1\n",
+        "vmirror_migration_downtime_seconds_total 0.25\n",
+        "vmirror_migration_gap_unknown_total 2\n",
+        "vmirror_migration_handovers_total{state=\"failed\"} 1\n",
+        "vmirror_migration_handovers_total{state=\"taken\"} 1\n",
+        "vmirror_migration_handovers_total{state=\"none\"} 0\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+}
+
 TEST(Locations, ThoseThatAreGoneHaveNoSessions) {
   Location here;
   here.switch_name = "br0";
