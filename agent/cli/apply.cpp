@@ -81,9 +81,7 @@ int prune(const CommandContext& context, const std::string& config) {
 
 int apply(const CommandContext& context, const ApplyArguments& arguments) {
   if (!arguments.remove.empty()) return remove_policy(context, arguments.remove);
-  if (!arguments.file.empty())
-    if (const int code = apply_file(context, arguments.file); code != kOk || !arguments.prune)
-      return code;
+  if (!arguments.file.empty()) return apply_file(context, arguments.file);
   if (arguments.prune) return prune(context, arguments.config);
   context.err << "vmirror apply: name a policy's FILE, --remove NAME, or --prune\n";
   return kUsage;
@@ -96,13 +94,19 @@ void add_apply(CLI::App& app, CommandContext& context, int& exit) {
       "apply",
       "Hand a policy to the running daemon, which keeps it; or remove what no policy asks for");
   auto arguments = std::make_shared<ApplyArguments>();
+  // One thing at a time, so that --json is one object and an exit code is about one thing.
   command->add_option("FILE", arguments->file, "The policy, one YAML document");
   command->add_option("--remove", arguments->remove, "Forget the policy of this name")
       ->excludes("FILE");
-  command->add_flag("--prune", arguments->prune, "Remove what is ours and no policy asks for");
-  command->add_option("--config", arguments->config,
-                      "With --prune: work on the switch directly, by this vmirrord configuration "
-                      "(after a crash, with no daemon running)");
+  auto* prune = command->add_flag("--prune", arguments->prune,
+                                  "Remove what is ours and no policy asks for; not with FILE or "
+                                  "--remove");
+  prune->excludes("FILE")->excludes("--remove");
+  command
+      ->add_option("--config", arguments->config,
+                   "With --prune: work on the switch directly, by this vmirrord configuration "
+                   "(after a crash, with no daemon running)")
+      ->needs(prune);
   command->add_flag("--json", context.json, "Print one JSON object");
   command->add_option("--socket", context.socket, "The daemon's control socket")
       ->envname("VMIRROR_SOCKET")

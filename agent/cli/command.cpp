@@ -21,9 +21,11 @@ int run_command_line(std::vector<std::string> arguments, CommandContext& context
   app.set_version_flag("--version", std::string("vmirror ") + VMIRROR_VERSION);
   app.require_subcommand(1);
   app.footer(
-      "Exit codes: 0 done; 1 failed, standard error says why; 2 drift (plan), or sessions that are "
+      "Exit codes: 0 done; 1 failed, standard error says why; 2 drift (plan), sessions that are "
       "not "
-      "active (sessions); 64 wrong command line.\n\nExample: vmirror sessions --json");
+      "active (sessions), a hook that isn't installed or can't work (hook status); 64 wrong "
+      "command "
+      "line.\n\nExample: vmirror sessions --json");
   int exit = kOk;
   for (const AddCommand add : commands()) add(app, context, exit);
   std::reverse(arguments.begin(), arguments.end());  // As CLI11 takes a vector.

@@ -36,7 +36,7 @@ int show(const CommandContext& context, const std::string& target, Print print) 
 
 const json::array& rows(const json::object& object, const char* key) {
   static const json::array none;
-  const auto* value = object.if_contains(key);
+  const auto* value = find(object, key);
   return value != nullptr && value->is_array() ? value->get_array() : none;
 }
 
@@ -107,29 +107,51 @@ void print_inputs(const CommandContext& context, const json::object& status) {
   print_table(context.out, sessions, kColumns, context.colour);
 }
 
-/// The hypervisor, the other hosts' agents, migrations: a line each, where there is one.
-void print_neighbours(const CommandContext& context, const json::object& status) {
-  if (text(status, "libvirt.state") != "none")
-    context.out << "libvirt " << text(status, "libvirt.uri") << " " << text(status, "libvirt.state")
-                << ", " << text(status, "libvirt.guests") << " guests\n";
-  if (const std::string error = text(status, "hook.error"); error != "-")
-    context.out << "libvirt's hook: " << error << "\n";
-  if (const auto* peers = find(status, "peers.hosts"); peers != nullptr && peers->is_array())
-    for (const json::value& peer : peers->get_array()) {
-      const json::object& p = peer.as_object();
-      context.out << "agent of " << text(p, "host") << " " << text(p, "state")
-                  << (text(p, "encrypted") == "true" ? "" : ", not encrypted");
-      if (text(p, "reason") != "-") context.out << ": " << text(p, "reason");
-      context.out << "\n";
-    }
-  if (const auto* m = find(status, "migrations"); m != nullptr && m->is_object())
+/// ": why", where the object has a reason or an error there; else "".
+std::string because(const json::object& object, const char* key) {
+  const std::string why = text(object, key);
+  return why == "-" ? "" : ": " + why;
+}
+
+/// libvirt and its hook.
+void print_hypervisor(const CommandContext& context, const json::object& status) {
+  if (const std::string state = text(status, "libvirt.state"); state != "none" && state != "-")
+    context.out << "libvirt " << text(status, "libvirt.uri") << " " << state << ", "
+                << text(status, "libvirt.guests") << " guests" << because(status, "libvirt.error")
+                << "\n";
+  const auto* hook = find(status, "hook");
+  if (hook == nullptr || !hook->is_object()) return;
+  context.out << "libvirt's hook: " << text(status, "hook.calls") << " calls, "
+              << text(status, "hook.refused") << " refused, " << text(status, "hook.missed")
+              << " missed" << because(status, "hook.error") << "\n";
+}
+
+/// Migrations and the sensor that follows its guests.
+void print_following(const CommandContext& context, const json::object& status) {
+  if (const auto* m = find(status, "migrations"); m != nullptr && m->is_object()) {
     context.out << "migrations: " << text(status, "migrations.finished.done") << " done, "
                 << text(status, "migrations.finished.aborted") << " aborted, "
                 << text(status, "migrations.finished.lost") << " lost; gap "
-                << text(status, "migrations.gap_frames") << " frames\n";
-  if (const auto* vm = find(status, "sensor.vm"); vm != nullptr && text(status, "sensor.vm") != "-")
+                << text(status, "migrations.gap_frames") << " frames, of "
+                << text(status, "migrations.gap_unknown") << " not known\n";
+    if (const std::string why = because(status, "migrations.journal_error"); !why.empty())
+      context.out << "the records of migrations can't be kept" << why << "\n";
+  }
+  if (text(status, "sensor.vm") != "-")
     context.out << "sensor " << text(status, "sensor.vm") << " " << text(status, "sensor.decision")
+                << because(status, "sensor.error") << "\n";
+}
+
+/// The hypervisor, the other hosts' agents, migrations: a line each, where there is one.
+void print_neighbours(const CommandContext& context, const json::object& status) {
+  print_hypervisor(context, status);
+  for (const json::value& peer : rows(status, "peers.hosts")) {
+    const json::object& p = peer.as_object();
+    context.out << "agent of " << text(p, "host") << " " << text(p, "state")
+                << (text(p, "encrypted") == "true" ? "" : ", not encrypted") << because(p, "reason")
                 << "\n";
+  }
+  print_following(context, status);
 }
 
 void print_status(const CommandContext& context, const json::object& status) {

@@ -146,7 +146,6 @@ json::value trouble(const fs::path& file, const Result<HookSettings>& settings,
 int status(const CommandContext& context, const HookArguments& a) {
   std::string text;
   const InPlace is = look(a.file(), text);
-  if (is == InPlace::foreign) return report(context, foreign(a.file()));
   json::object out{{"file", a.file().string()}, {"installed", is == InPlace::ours}};
   if (is == InPlace::ours) {
     const auto settings = parse_hook_file(text);
@@ -159,6 +158,7 @@ int status(const CommandContext& context, const HookArguments& a) {
     }
     out["error"] = trouble(a.file(), settings, program);
   }
+  if (is == InPlace::foreign) out["error"] = foreign(a.file()).text();
   const bool good = is == InPlace::ours && out["error"].is_null();
   if (context.json) {
     print_json(context, out);

@@ -4,10 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
 #include <fstream>
 #include <map>
+#include <span>
 #include <sstream>
+#include <thread>
 
+#include "agent/api/http.hpp"
 #include "tests/support/captures.hpp"
 
 namespace vmirror {
@@ -42,13 +47,63 @@ std::string capture(const TempDir& folder) {
   return folder.write("mirror.pcap", pcap(frames));
 }
 
+/// The words of every command that there is, "hook install" as "hook", "install".
+void collect(const CLI::App& app, std::vector<std::string> words,
+             std::vector<std::vector<std::string>>& out) {
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    words.push_back(command->get_name());
+    out.push_back(words);
+    collect(*command, words, out);
+    words.pop_back();
+  }
+}
+
 TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
-  for (const char* name : {"status", "sessions", "locations", "migrations", "assets", "flows",
-                           "explain", "plan", "apply", "dissect", "analyze", "drivers"}) {
-    const Outcome o = run({name, "--help"});
-    EXPECT_EQ(o.exit, kOk) << name;
-    EXPECT_NE(o.out.find("Example: vmirror " + std::string(name)), std::string::npos) << o.out;
-    EXPECT_NE(o.out.find("--json"), std::string::npos) << name;
+  CLI::App app;
+  std::ostringstream none;
+  CommandContext context{.out = none, .err = none};
+  int exit = 0;
+  for (const AddCommand add : commands()) add(app, context, exit);
+  std::vector<std::vector<std::string>> all;
+  collect(app, {}, all);
+  const std::vector<std::string> of_two{"hook", "install"};
+  ASSERT_NE(std::ranges::find(all, of_two), all.end());
+  for (std::vector<std::string> words : all) {
+    std::string line = "vmirror";
+    for (const std::string& word : words) line += " " + word;
+    const bool does = std::ranges::none_of(all, [&](const auto& other) {
+      return other.size() > words.size() &&
+             std::ranges::equal(words, std::span(other).first(words.size()));
+    });
+    words.emplace_back("--help");
+    const Outcome o = run(words);
+    EXPECT_EQ(o.exit, kOk) << line;
+    EXPECT_NE(o.out.find("Example: " + line), std::string::npos) << o.out;
+    EXPECT_TRUE(!does || o.out.find("--json") != std::string::npos) << line;
+  }
+}
+
+TEST(CommandLine, HelpTellsEveryCommandThatHasAnExitCodeOfItsOwn) {
+  const Outcome o = run({"--help"});
+  EXPECT_EQ(o.exit, kOk);
+  for (const char* command : {"(plan)", "(sessions)", "(hook status)"})
+    EXPECT_NE(o.out.find(command), std::string::npos) << o.out;
+}
+
+TEST(CommandLine, ApplyDoesOneThing) {
+  struct Case {
+    std::vector<std::string> words;
+    const char* why;
+  };
+  for (const Case& c :
+       {Case{{"apply", "--remove", "dc", "--prune"}, "--remove excludes --prune"},
+        Case{{"apply", "dc.yaml", "--prune"}, "FILE excludes --prune"},
+        Case{{"apply", "--config", "vmirrord.yaml"}, "--config requires --prune"},
+        Case{{"apply", "dc.yaml", "--config", "vmirrord.yaml"}, "--config requires --prune"},
+        Case{{"apply"}, "name a policy's FILE, --remove NAME, or --prune"}}) {
+    const Outcome o = run(c.words);
+    EXPECT_EQ(o.exit, kUsage) << c.why;
+    EXPECT_NE(o.err.find(c.why), std::string::npos) << o.err;
   }
 }
 
@@ -67,6 +122,44 @@ TEST(CommandLine, WithoutADaemonSaysWhereItLooked) {
   EXPECT_EQ(o.out, "");
   EXPECT_NE(o.err.find("/nonexistent/control.sock"), std::string::npos);
   EXPECT_NE(o.err.find("is vmirrord running?"), std::string::npos);
+}
+
+/// `vmirror status` against a daemon that answers this.
+std::string status_text(const std::string& answer) {
+  const TempDir folder;
+  const std::string socket = folder / "control.sock";
+  boost::asio::io_context io;
+  auto server = HttpServer::on_unix_socket(io, socket, [&](const HttpRequest&) {
+    return HttpResponse{200, "application/json", answer};
+  });
+  if (!server) return server.error().text();
+  std::thread serves([&] { io.run(); });
+  const Outcome o = run({"status", "--socket", socket});
+  io.stop();
+  serves.join();
+  return o.err + o.out;
+}
+
+TEST(CommandLine, StatusTellsWhatIsWrongBesideTheSwitch) {
+  const std::string text = status_text(R"({"host": "kvm7",
+      "libvirt": {"uri": "qemu:///system", "state": "unreachable", "guests": 0,
+                  "error": "no libvirtd"},
+      "hook": {"calls": 3, "refused": 1, "missed": 2, "error": null},
+      "migrations": {"finished": {"done": 1, "aborted": 0, "lost": 0}, "gap_frames": 0,
+                     "gap_unknown": 4, "journal_error": "no room"},
+      "sensor": {"vm": "sensor1", "decision": "stays", "error": "it can't be migrated"}})");
+  for (const char* line :
+       {"libvirt qemu:///system unreachable, 0 guests: no libvirtd\n",
+        "libvirt's hook: 3 calls, 1 refused, 2 missed\n", "gap 0 frames, of 4 not known\n",
+        "migrations can't be kept: no room\n", "sensor sensor1 stays: it can't be migrated\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << "in\n" << text;
+}
+
+TEST(CommandLine, StatusSaysNothingOfWhatIsNotThere) {
+  const std::string text = status_text(R"({"host": "kvm7", "libvirt": {"state": "none"},
+      "hook": null, "peers": null, "migrations": null, "sensor": {"vm": null}})");
+  for (const char* word : {"libvirt", "hook", "migrations", "sensor"})
+    EXPECT_EQ(text.find(word), std::string::npos) << text;
 }
 
 TEST(CommandLine, DriversNamesWhatIsNotSupported) {

@@ -77,11 +77,16 @@ TEST(HookCommand, SaysWhenLibvirtdMustLook) {
 TEST(HookCommand, LeavesOthersFilesAlone) {
   Root r;
   r.put("#!/bin/sh\nexit 0\n");
-  for (const char* command : {"install", "remove", "status"}) {
+  for (const char* command : {"install", "remove"}) {
     EXPECT_EQ(r.run({command}), kFailed) << command;
     EXPECT_NE(r.err.find("isn't vmirror's"), std::string::npos) << r.err;
     EXPECT_EQ(r.text(), "#!/bin/sh\nexit 0\n") << command;
   }
+  EXPECT_EQ(r.run({"status"}), kDrift) << "it tells what is there: that isn't vmirror's hook";
+  EXPECT_NE(r.out.find("is not installed"), std::string::npos) << r.out;
+  EXPECT_NE(r.out.find("isn't vmirror's"), std::string::npos) << r.out;
+  EXPECT_EQ(r.run({"status", "--json"}), kDrift);
+  EXPECT_FALSE(json::parse(r.out).at("installed").as_bool());
 }
 
 TEST(HookCommand, RemovesOurs) {
