@@ -90,8 +90,9 @@ Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& 
   }
   if (moved == 0) {
     track.moved_at = 0;
-    // The daemon writes the counters, too.
-    if (stall) return {SessionState::unknown, "nothing moves: " + stall->what};
+    // The daemon writes the counters, too, and what the engine received is told now and then.
+    if (stall && now.at - base.at > kStillPatience)
+      return {SessionState::unknown, "nothing moves: " + stall->what};
     if (track.proven) return active();
     return {SessionState::pending,
             counted ? "port " + s.port + " has been silent since " + clock_text(base.at) +
@@ -126,7 +127,8 @@ Track::Counts read_counts(const SessionRequest& s, const Port& port, const Mirro
 }
 
 /// A port that was added again, or counters that went back: what was counted before says nothing.
-/// A count of the engine's that went back (it was started again) is only taken anew.
+/// A count of the engine's that went back (it was started again) is only taken anew, and a time
+/// that is ahead since the clock was set back.
 void refresh_base(Track& track, const Track::Counts& now) {
   if (!track.base || track.base->port_id != now.port_id || now.port < track.base->port ||
       now.copied < track.base->copied) {
@@ -135,6 +137,7 @@ void refresh_base(Track& track, const Track::Counts& now) {
     track.proven = false;
   }
   track.base->received = std::min(track.base->received, now.received);
+  track.base->at = std::min(track.base->at, now.at);
 }
 
 Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const JudgeContext& in,
@@ -275,7 +278,6 @@ std::vector<Track> judge_unreadable(std::span<const Track> previous, const Error
   for (Track& track : out) {
     if (track.status.state == SessionState::refused) continue;
     std::string past = to_text(track.status.state);
-    if (track.status.state == SessionState::unknown) continue;  // It has its reason already.
     settle(track.status,
            {SessionState::unknown, "it was " + past + " until the switch could not be read (" +
                                        error.text() + "); it was left as it is"},

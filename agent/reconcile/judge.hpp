@@ -68,6 +68,10 @@ struct JudgeInput {
 /// How long a port may move without a copy before the session has failed. Open vSwitch writes its
 /// counters every 5 s.
 constexpr Time kProofPatience = 15 * kSecond;
+/// How long ago something must have moved where the switch is stalled, for the session to be more
+/// than unknown. The engine's word comes once a second; a stall is told after more
+/// (reconciler.hpp).
+constexpr Time kStillPatience = 4 * kSecond;
 
 /// The three that a session can be; `track` is its own from before, or a new one, and `at` its NIC.
 /// Asked for; `verdict` is the driver's, null: it says nothing.
@@ -84,7 +88,8 @@ bool is_unsettled(const Track& track, bool stalled);
 /// One track for each session asked or refused, and for those that drain; by name.
 std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, Time now);
 
-/// The same when the switch can't be read: every session is unknown, its past state in the reason.
+/// The same at the first reading that fails: every session is unknown, its past state in the
+/// reason. It stays so until the switch can be read again.
 std::vector<Track> judge_unreadable(std::span<const Track> previous, const Error& error, Time now);
 
 }  // namespace vmirror

@@ -248,7 +248,7 @@ RoundChanges Ledger::update(const Wishes& wishes, const LocationMap& locations,
 RoundChanges Ledger::unreadable(const Error& error, Time now) {
   RoundChanges out;
   out.time = now;
-  was_unreadable_ = true;
+  if (std::exchange(was_unreadable_, true)) return out;
   std::vector<Track> tracks;
   for (const auto& [name, track] : tracks_) tracks.push_back(track);
   std::ranges::sort(tracks, {}, [](const Track& t) -> const std::string& { return t.status.name; });

@@ -50,7 +50,8 @@ class Ledger {
                       std::shared_ptr<const Observed> observed,
                       const std::optional<Error>& apply_error, const std::optional<Error>& stall,
                       Time now);
-  /// The switch can't be read: every session is unknown.
+  /// The switch can't be read: every session is unknown, for the reason that the first of such
+  /// calls on end gave.
   RoundChanges unreadable(const Error& error, Time now);
   /// Counts from the next update on.
   void set_evidence(Evidence evidence);

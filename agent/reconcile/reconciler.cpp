@@ -60,6 +60,7 @@ void Reconciler::observed(const Result<std::shared_ptr<const Observed>>& reading
     ++failures_;
     fresh_ = false;
     behind_since_ = 0;  // A daemon that can't reach the database either has its patience anew.
+    stall_.reset();
     if (!observe_error_) tell(now, "switch", "can't be read: " + reading.error().text());
     observe_error_ = reading.error();
     take_note(ledger_.unreadable(reading.error(), now));
@@ -211,7 +212,7 @@ ControlSnapshot Reconciler::snapshot(Time now) const {
   out.plan = steps_;
   out.observe_error = observe_error_;
   out.apply_error = apply_error_;
-  if (!observe_error_) out.stall = stall_;
+  out.stall = stall_;
   out.observed_at = observed_at_;
   out.rounds = rounds_;
   out.steps_applied = steps_applied_;

@@ -280,9 +280,20 @@ TEST(Judge, AnUnreadableSwitchMakesUnknownAndKeepsTheProof) {
       "unknown: it was active until the switch could not be read (unix:x: no answer); it was left "
       "as it is";
   EXPECT_EQ(s.unreadable(3, error), unknown);
-  EXPECT_EQ(s.unreadable(4, error), unknown);
   EXPECT_EQ(s.tracks[0].status.since, 3 * kSecond);
   EXPECT_EQ(s.at(5), kActive);
+}
+
+TEST(Judge, AnUnreadableSwitchIsTheReasonEvenOfWhatWasUnknown) {
+  Story s;
+  s.at(1);
+  s.stall = Error{Error::Kind::unreachable, "ovs-vswitchd does nothing", "switch", ""};
+  EXPECT_EQ(s.at(9), "unknown: nothing moves: ovs-vswitchd does nothing");
+  EXPECT_EQ(
+      s.unreadable(10, {Error::Kind::unreachable, "no answer", "unix:x", ""}),
+      "unknown: it was unknown until the switch could not be read (unix:x: no answer); it was "
+      "left as it is");
+  EXPECT_EQ(s.tracks[0].status.since, 9 * kSecond);
 }
 
 TEST(Judge, SilenceOfASwitchThatCarriesNothingOutSaysNothing) {
@@ -292,12 +303,29 @@ TEST(Judge, SilenceOfASwitchThatCarriesNothingOutSaysNothing) {
   s.copies(1);
   s.at(2);
   s.stall = Error{Error::Kind::unreachable, "ovs-vswitchd does nothing", "switch", ""};
-  EXPECT_EQ(s.at(3), "unknown: nothing moves: ovs-vswitchd does nothing");
+  const std::string unknown = "unknown: nothing moves: ovs-vswitchd does nothing";
+  EXPECT_EQ(s.at(20), unknown);
   s.evidence.received[kMac] = 7;
-  EXPECT_EQ(s.at(4), kActive) << "a datapath may go on without its daemon, and copies are a proof";
-  EXPECT_EQ(s.at(5), "unknown: nothing moves: ovs-vswitchd does nothing");
+  EXPECT_EQ(s.at(21), kActive) << "a datapath may go on without its daemon, and copies are a proof";
+  EXPECT_EQ(s.at(22), kActive) << "a reading between two words of the engine says nothing";
+  s.evidence.received[kMac] = 8;
+  EXPECT_EQ(s.at(25), kActive);
+  EXPECT_EQ(s.at(29), kActive);
+  EXPECT_EQ(s.tracks[0].status.since, 21 * kSecond);
+  EXPECT_EQ(s.at(30), unknown);
   s.stall.reset();
-  EXPECT_EQ(s.at(6), kActive) << "it was proven before";
+  EXPECT_EQ(s.at(31), kActive) << "it was proven before";
+}
+
+TEST(Judge, OfASwitchThatStallsAClockThatIsSetBackMakesNoProofLast) {
+  Story s;
+  s.at(7200);
+  s.moves(1);
+  s.copies(1);
+  EXPECT_EQ(s.at(7201), kActive);
+  s.stall = Error{Error::Kind::unreachable, "ovs-vswitchd does nothing", "switch", ""};
+  EXPECT_EQ(s.at(2), kActive);
+  EXPECT_EQ(s.at(7), "unknown: nothing moves: ovs-vswitchd does nothing");
 }
 
 }  // namespace

@@ -144,6 +144,61 @@ TEST(Reconciler, ASwitchThatCarriesNothingOutIsToldAndLeftToItsPlan) {
   EXPECT_EQ(shell.snapshot().sessions.at("vnet0@local").state, SessionState::pending);
 }
 
+TEST(Reconciler, ASwitchThatHangsOnAfterAnOutageIsNotSaidToWork) {
+  Shell shell;
+  shell.reconciler.set_policies(kPolicies);
+  shell.run(kSecond);
+  const auto of_switch = [&](std::uint64_t from) {
+    std::vector<std::string> out;
+    const auto known = shell.snapshot();
+    for (auto at = known.history.lower_bound(from); at != known.history.end(); ++at)
+      if (at->second.subject == "switch")
+        out.push_back(at->second.text.substr(0, at->second.text.find(" since")));
+    return out;
+  };
+  const std::uint64_t before = shell.snapshot().events;
+  shell.world->set_working(false);
+  shell.run(kStallPatience + kSecond);
+  shell.world->set_reachable(false);
+  shell.run(3 * kSecond);
+  EXPECT_EQ(shell.snapshot().sessions.at("vnet0@local").reason,
+            "it was unknown until the switch could not be read (fake: the switch doesn't answer "
+            "(wait)); it was "
+            "left as it is");
+  shell.world->set_reachable(true);
+  shell.run(kStallPatience + 2 * kSecond);
+  shell.world->set_working(true);
+  shell.run(kSecond);
+  const std::string stalled = "switch: the fake's daemon has carried out no change";
+  EXPECT_EQ(of_switch(before),
+            (std::vector<std::string>{
+                stalled, "can't be read: fake: the switch doesn't answer (wait)",
+                "can be read again", stalled, "the fake's daemon carries changes out again"}));
+}
+
+TEST(Reconciler, CopiesThatArriveFromASwitchThatHangsKeepTheirSessionActive) {
+  Shell shell;
+  const Mac mac = *Mac::parse("52:54:00:00:00:01");
+  shell.world->edit([&](auto& switches) { switches["br0"].sw.ports["vnet0"].mac = mac; });
+  shell.reconciler.set_policies({policy("a", "vnet0", {LocalTarget{}})});
+  shell.run(kSecond);
+  shell.world->set_working(false);
+  shell.run(kStallPatience + kSecond);
+  const auto state = [&] { return shell.snapshot().sessions.at("vnet0@local").state; };
+  EXPECT_EQ(state(), SessionState::unknown);
+  std::uint64_t told = 0;
+  for (std::uint64_t received = 1; received <= 20; ++received) {
+    shell.reconciler.set_evidence({{{mac, received}}});
+    for (int hint = 0; hint < 4; ++hint) {  // Somebody else changes something in OVSDB.
+      shell.reconciler.hint();
+      shell.run(250 * kMillisecond);
+    }
+    EXPECT_EQ(state(), SessionState::active);
+    if (received == 1) told = shell.snapshot().events;
+  }
+  EXPECT_EQ(shell.snapshot().events, told) << "said once";
+}
+
 TEST(Reconciler, PoliciesThatGoTakeTheirMirrorsWithThem) {
   Shell shell;
   const std::string before = shell.switch_text();
