@@ -11,10 +11,12 @@ std::size_t Adoption::Hash::operator()(const FlowKey& key) const noexcept {
   return hash ^ hash >> 32;
 }
 
-Adoption::Adoption(Handover handover)
+Adoption::Adoption(Handover handover, Time now)
     : handover_(std::move(handover)),
+      came_(now),
       claimed_(std::make_unique<std::atomic<bool>[]>(handover_.flows.size())),
       waiting_(handover_.flows.size()) {
+  settle(handover_, now);
   places_.reserve(handover_.flows.size());
   for (std::size_t place = 0; place < handover_.flows.size(); ++place)
     places_.emplace(handover_.flows[place].flow.key, place);

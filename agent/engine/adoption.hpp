@@ -24,8 +24,10 @@ struct AdoptionCounters {
 /// Used by all workers and by the engine.
 class Adoption {
  public:
-  explicit Adoption(Handover handover);
+  /// It came `now`: see `settle`.
+  Adoption(Handover handover, Time now);
 
+  Time came() const { return came_; }
   const Handover& handover() const { return handover_; }
   /// The flow of this key, to whom asks first; null: there is none, or it is taken.
   const HandedFlow* claim(const FlowKey& key);
@@ -48,6 +50,7 @@ class Adoption {
     std::size_t operator()(const FlowKey& key) const noexcept;
   };
   Handover handover_;
+  Time came_;
   std::unordered_map<FlowKey, std::size_t, Hash> places_;
   std::unique_ptr<std::atomic<bool>[]> claimed_;
   std::atomic<std::size_t> waiting_;

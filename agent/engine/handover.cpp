@@ -130,6 +130,24 @@ void shift(Handover& handover, Time offset) {
   }
 }
 
+void settle(Handover& handover, Time now) {
+  const auto move = [now](Time& time) { time = as_of(time, now); };
+  for (HandedFlow& handed : handover.flows) {
+    Flow& flow = handed.flow.flow;
+    if (is_ahead(flow.last, now)) flow.first = std::max<Time>(0, flow.first - (flow.last - now));
+    move(flow.first);
+    move(flow.last);
+    for (HandedRequest& request : handed.requests) move(request.request.time);
+    if (!handed.stream) continue;
+    for (SavedSide& side : handed.stream->tcp) move(side.since);
+  }
+  for (Asset& asset : handover.assets) {
+    move(asset.first);
+    move(asset.last);
+    for (AssetProperty& property : asset.properties) move(property.last);
+  }
+}
+
 HandoverResult result_of(const Handover& handover, HandoverResult::State state,
                          std::uint64_t bytes) {
   HandoverResult out;

@@ -99,6 +99,9 @@ std::string encode(const Handover& handover);
 Result<Handover> decode(Bytes bytes, const HandoverLimits& limits = {});
 /// All times by `offset` nanoseconds: the destination's clock less the source's.
 void shift(Handover& handover, Time offset);
+/// What was seen ahead of `now` (clock.hpp) was seen at `now`: the source's clock was set back. A
+/// flow's times move as one.
+void settle(Handover& handover, Time now);
 /// For the migration's record: counts and the reason why not all was handed over, in words. `bytes`
 /// is the encoded size.
 HandoverResult result_of(const Handover& handover, HandoverResult::State state,

@@ -73,7 +73,7 @@ Handover Pipeline::take(std::span<const Mac> macs, const HandoverLimits& limits)
 
 void Pipeline::let_go(std::span<const Mac> macs) {
   State& s = *state_;
-  for (const std::shared_ptr<Adoption>& adoption : s.adoptions) {
+  for (const auto& [adoption, since] : s.adoptions) {
     const std::vector<Mac>& given = adoption->handover().macs;
     if (std::none_of(given.begin(), given.end(), [&](const Mac& m) { return is_one_of(macs, m); }))
       continue;
@@ -113,7 +113,7 @@ void Pipeline::adopt(std::shared_ptr<Adoption> adoption) {
     const std::uint32_t place = s.flows.find(given[i].flow.key);
     if (place == FlowTable::kNone || adoption->claim(i) == nullptr) continue;
     const std::uint64_t before = s.flows.id(place);
-    s.go_on(place, given[i]);
+    s.go_on(place, given[i], adoption->came());
     if (s.flows.id(place) != before) renamed.emplace(before, s.flows.id(place));
   }
   if (s.reading && !renamed.empty()) {
@@ -123,21 +123,22 @@ void Pipeline::adopt(std::shared_ptr<Adoption> adoption) {
     requests.give_away(is_renamed);
     for (const Requests::Pending& p : pending) requests.ask(renamed[p.flow], p.key, p.request);
   }
-  s.adoptions.push_back(std::move(adoption));
+  const Time came = adoption->came();
+  s.adoptions.push_back({std::move(adoption), came});
 }
 
 /// A flow begins here: does it go on? True: its client and server are the other way round.
-bool Pipeline::State::go_on(std::uint32_t place) {
+bool Pipeline::State::go_on(std::uint32_t place, Time now) {
   bool turned = false;
-  for (const std::shared_ptr<Adoption>& adoption : adoptions)
+  for (const auto& [adoption, since] : adoptions)
     if (const HandedFlow* given = adoption->claim(std::as_const(flows).entry(place).key))
-      turned ^= go_on(place, *given);
+      turned ^= go_on(place, *given, now);
   return turned;
 }
 
-bool Pipeline::State::go_on(std::uint32_t place, const HandedFlow& given) {
+bool Pipeline::State::go_on(std::uint32_t place, const HandedFlow& given, Time now) {
   bool turned = false;
-  switch (flows.join(place, given.flow, turned)) {
+  switch (flows.join(place, given.flow, now, turned)) {
     case FlowTable::Join::over:
       ++adopted.over;
       end_adopted(given, FlowEnd::closed);
@@ -192,15 +193,19 @@ void Pipeline::State::end_adopted(const HandedFlow& given, FlowEnd end) {
   write(flow);
 }
 
-/// Once a second: ends what waited for its timeout, lets go of what has nothing left.
+/// Once a second: ends what waited for its timeout, lets go of what has nothing left. The clock may
+/// be set back while it waits.
 void Pipeline::State::expire_adoptions(Time now) {
   if (now - adoptions_expired < kSecond && now >= adoptions_expired) return;
   adoptions_expired = now;
-  std::erase_if(adoptions, [&](const std::shared_ptr<Adoption>& adoption) {
+  for (Adopted& each : adoptions) each.since = as_of(each.since, now);
+  std::erase_if(adoptions, [&](const Adopted& each) {
+    const auto& [adoption, since] = each;
     const std::vector<HandedFlow>& given = adoption->handover().flows;
     for (std::size_t i = 0; i < given.size(); ++i) {
       if (adoption->is_claimed(i)) continue;
-      if (now - given[i].flow.flow.last <= flows.timeout(given[i].flow)) continue;
+      const Time last = std::min(given[i].flow.flow.last, since);
+      if (now - last <= flows.timeout(given[i].flow)) continue;
       if (adoption->claim(i) == nullptr) continue;
       ++adopted.idle;
       end_adopted(given[i], FlowEnd::idle);
@@ -215,7 +220,7 @@ void Pipeline::State::expire_adoptions(Time now) {
 /// At the worker's end. Flows that still wait are reported by the last worker that could have
 /// taken them.
 void Pipeline::State::leave_adoptions() {
-  for (const std::shared_ptr<Adoption>& adoption : adoptions) {
+  for (const auto& [adoption, since] : adoptions) {
     if (!adoption->leave()) continue;
     for (std::size_t i = 0; i < adoption->handover().flows.size(); ++i) {
       const HandedFlow* given = adoption->claim(i);

@@ -113,7 +113,7 @@ void Pipeline::State::begin_flow(Item& item, FlowTable::Entry& entry) {
       entry.dissector = dissectors.for_stream(flow.port[0], flow.port[1]);
     }
   }
-  if (!adoptions.empty() && go_on(item.probe.entry)) item.probe.side ^= 1;
+  if (!adoptions.empty() && go_on(item.probe.entry, item.frame->time)) item.probe.side ^= 1;
 }
 
 /// Reads the frame's messages, where it can carry any that is selected.

@@ -77,7 +77,11 @@ struct Pipeline::State {
   std::vector<std::pair<const char*, std::uint64_t>> records;  ///< By the record's protocol.
   Time last_frame = 0;
   Time requests_expired = 0;
-  std::vector<std::shared_ptr<Adoption>> adoptions;  ///< Flows that may go on here.
+  struct Adopted {
+    std::shared_ptr<Adoption> adoption;
+    Time since;  ///< None of its flows was seen later.
+  };
+  std::vector<Adopted> adoptions;  ///< Flows that may go on here.
   AdoptionCounters adopted;
   Time adoptions_expired = 0;
 
@@ -102,8 +106,8 @@ struct Pipeline::State {
   void write(const Flow& flow);
   std::string_view vm_of(const Mac& a, const Mac& b) const;
 
-  bool go_on(std::uint32_t place);
-  bool go_on(std::uint32_t place, const HandedFlow& given);
+  bool go_on(std::uint32_t place, Time now);
+  bool go_on(std::uint32_t place, const HandedFlow& given, Time now);
   void adopt_reading(FlowTable::Entry& entry, std::uint64_t id, const HandedFlow& given);
   void end_adopted(const HandedFlow& given, FlowEnd end);
   void expire_adoptions(Time now);

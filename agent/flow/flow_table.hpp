@@ -166,8 +166,9 @@ class FlowTable {
     over,  ///< The saved flow had ended before this one began: nothing was changed.
   };
   /// Joins the flow at this place with `saved`, of the same key. `turned`: client and server here
-  /// changed places, because it is `saved` that saw the beginning.
-  Join join(std::uint32_t place, const SavedFlow& saved, bool& turned);
+  /// changed places, because it is `saved` that saw the beginning. `now`: neither was seen later,
+  /// unless by a clock that was set back since.
+  Join join(std::uint32_t place, const SavedFlow& saved, Time now, bool& turned);
   /// Idle time after which such a flow ends.
   Time timeout(const SavedFlow& saved) const;
   /// Ends the flow at this place as moved.

@@ -91,16 +91,19 @@ Time FlowTable::timeout(const SavedFlow& saved) const {
   return timeouts_[tcp ? timeout_of(saved.flow.tcp) : timeout_of(saved.key)];
 }
 
-FlowTable::Join FlowTable::join(std::uint32_t place, const SavedFlow& saved, bool& turned) {
+FlowTable::Join FlowTable::join(std::uint32_t place, const SavedFlow& saved, Time now,
+                                bool& turned) {
   Entry& entry = entries_[place];
+  set_back(entry, now);
   const Flow& from = saved.flow;
+  const Time last = std::min(from.last, now);
   const bool begun_anew =
       is_over(from.tcp) && ((entry.flags[0] | entry.flags[1]) & tcp_flag::kSyn) != 0;
   turned = false;
-  if (entry.first - from.last > timeout(saved) || begun_anew) return Join::over;
+  if (entry.first - last > timeout(saved) || begun_anew) return Join::over;
   turned = entry.lesser_side != saved.lesser_side;
   if (turned) turn(entry);
-  const bool both = from.last - entry.first > kOverlap;
+  const bool both = last - entry.first > kOverlap;
   for (std::size_t side = 0; side < 2; ++side) {
     if (from.packets[side] > 0) entry.mac[side] = from.mac[side];
     add(entry.packets[side], entry.reported_packets[side], from.packets[side],
@@ -109,7 +112,7 @@ FlowTable::Join FlowTable::join(std::uint32_t place, const SavedFlow& saved, boo
         both);
     entry.flags[side] |= from.tcp_flags[side];
   }
-  entry.first = std::min(entry.first, from.first);
+  entry.first = std::min(entry.first, std::max<Time>(0, from.first - (from.last - last)));
   entry.generation = 0;
   entry.given_id = from.id;
   if (entry.tcp != TcpState::none) {

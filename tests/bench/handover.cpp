@@ -70,7 +70,7 @@ Times measure(const PipelineOptions& options) {
   out.bytes = bytes.size();
   const auto adopt = [&](Pipeline& pipeline) {
     auto handover = decode({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
-    const auto adoption = std::make_shared<Adoption>(std::move(*handover));
+    const auto adoption = std::make_shared<Adoption>(std::move(*handover), wall_clock());
     adoption->enter();
     pipeline.adopt(adoption);
   };

@@ -62,8 +62,10 @@ VMIRROR_FUZZ(bytes) {
   const std::vector<Mac> macs = handover->macs;
   shift(*handover, handover->time);
   const bool late = (handover->time & 1) != 0;
+  const Time came =
+      (handover->time & 2) != 0 ? 5 * kSecond : Time{1} << 61;  // 2^61: all times are before.
   if (late) process(pipeline, 4, 6);
-  const auto adoption = std::make_shared<Adoption>(std::move(*handover));
+  const auto adoption = std::make_shared<Adoption>(std::move(*handover), came);
   adoption->enter();
   pipeline.adopt(adoption);
   process(pipeline, late ? 6 : 5, frames().size());

@@ -73,9 +73,11 @@ struct Host {
   EveFile eve;
   Pipeline pipeline{options_of(eve)};
 
+  Time ahead = 0;  ///< Its clock.
+
   void see(const std::vector<Buffer>& frames, std::size_t from, std::size_t to) {
     for (std::size_t i = from; i < to; ++i) {
-      const Frame frame = frame_of(frames[i], time_of(i));
+      const Frame frame = frame_of(frames[i], time_of(i) + ahead);
       pipeline.process(std::span(&frame, 1));
     }
   }
@@ -85,11 +87,11 @@ struct Host {
     handover.macs = kGuest;
     return encode(handover);
   }
-  std::shared_ptr<Adoption> give(const std::string& bytes) {
+  std::shared_ptr<Adoption> give(const std::string& bytes, Time now = 1000 * kSecond) {
     const auto decoded =
         decode({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
     EXPECT_TRUE(decoded) << (decoded ? "" : decoded.error().text());
-    const auto adoption = std::make_shared<Adoption>(decoded.value_or(Handover{}));
+    const auto adoption = std::make_shared<Adoption>(decoded.value_or(Handover{}), now);
     adoption->enter();
     pipeline.adopt(adoption);
     return adoption;
@@ -332,6 +334,38 @@ TEST(Moving, AFlowThatDoesNotGoOnEndsInItsOwnTime) {
   }
 }
 
+/// Hours ahead, until the guest came or while its flows wait: they neither wait for the clock nor
+/// are taken for flows that both hosts saw.
+TEST(Moving, AClockThatIsSetBack) {
+  const Split split;
+  constexpr Time kAhead = 7200 * kSecond;
+  const FlowTableOptions times;
+  for (const bool before : {true, false})
+    for (const bool goes_on : {true, false}) {
+      SCOPED_TRACE(std::string(before ? "before it came" : "after it came") +
+                   (goes_on ? ", and it goes on" : ""));
+      Host source, destination;
+      source.ahead = kAhead;
+      source.see(split.frames, 0, 3);
+      const Time came = time_of(3);
+      const auto adoption = destination.give(source.take(), before ? came : came + kAhead);
+      if (!before) destination.pipeline.tick(came + kAhead);
+      destination.pipeline.tick(came + kSecond);
+      EXPECT_EQ(adoption->waiting(), 1u);
+      if (goes_on) {
+        destination.ahead = kSecond;
+        destination.see(split.frames, 3, 4);
+        EXPECT_EQ(destination.count("continued"), 1u);
+        EXPECT_EQ(destination.pipeline.snapshot(0).top_flows.at(0).packets[0], 3u);
+        EXPECT_EQ(records(destination.pipeline, "modbus"), 1u);
+      } else {
+        destination.pipeline.tick(came + times.tcp_established + 2 * kSecond);
+        EXPECT_EQ(destination.count("idle"), 1u);
+        EXPECT_EQ(adoption->waiting(), 0u);
+      }
+    }
+}
+
 TEST(Moving, AnotherConnectionWithTheSamePortsIsAnotherFlow) {
   const Ends up{.destination_port = 8080};
   const std::vector<Buffer> frames = {tcp_frame(up, {100, 0, kSyn}), tcp_frame(up, {101, 0, kRst}),
@@ -373,7 +407,8 @@ TEST(Moving, WhereProtocolsDifferTheFlowStillGoesOn) {
   Pipeline blind(none);
   const std::string bytes = source.take();
   const auto adoption = std::make_shared<Adoption>(
-      decode({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}).value());
+      decode({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}).value(),
+      time_of(3));
   adoption->enter();
   blind.adopt(adoption);
   const Frame frame = frame_of(split.frames[3], time_of(3));

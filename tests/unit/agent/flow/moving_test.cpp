@@ -132,7 +132,7 @@ TEST(FlowTableMoving, TwoHalvesAreOneConnection) {
     for (const char* step : row.here) place = take(destination, frame_of_step(step), time += 1000);
     const std::uint64_t own = destination.id(place);
     bool turned = false;
-    EXPECT_EQ(destination.join(place, saved, turned), row.join);
+    EXPECT_EQ(destination.join(place, saved, std::max(time, saved.flow.last), turned), row.join);
     const Flow flow = destination.flow(place);
     EXPECT_EQ(flow.tcp, row.state);
     EXPECT_EQ(flow.packets, row.packets);
@@ -149,12 +149,35 @@ TEST(FlowTableMoving, TwoHalvesAreOneConnection) {
   }
 }
 
+/// Each host saw its half alone; one of the clocks was hours ahead until then.
+TEST(FlowTableMoving, AClockThatWasAheadMakesNoOverlapAndNoPause) {
+  constexpr Time kNow = 1000'000 * kSecond, kAhead = 7200 * kSecond;
+  struct Row {
+    const char* name;
+    Time there, here;  ///< When the half ended there, and began here.
+  };
+  for (const Row& row : {Row{"the source's", kNow - kSecond + kAhead, kNow},
+                         Row{"the source's, by little", kNow - kSecond + 30 * kSecond, kNow},
+                         Row{"the destination's", kNow - kSecond, kNow - kSecond / 2 + kAhead}}) {
+    SCOPED_TRACE(row.name);
+    FlowTable source({}), destination({});
+    take(source, udp_frame({}), row.there - 5 * kSecond);
+    const SavedFlow saved = source.save(take(source, udp_frame({}), row.there));
+    const std::uint32_t place = take(destination, udp_frame({}), row.here);
+    bool turned = false;
+    EXPECT_EQ(destination.join(place, saved, kNow, turned), FlowTable::Join::one);
+    EXPECT_EQ(destination.flow(place).packets[0], 3u);
+    EXPECT_EQ(destination.flow(place).last, kNow);
+    EXPECT_NEAR(static_cast<double>(kNow - destination.flow(place).first), 5e9, 1e9);
+  }
+}
+
 TEST(FlowTableMoving, AFlowThatCameIsFoundAndEndsAsAnyOther) {
   FlowTable source({}), destination({.max_flows = 4});
   const SavedFlow saved = source.save(take(source, udp_frame({}), kSecond));
   const std::uint32_t place = take(destination, udp_frame({}), 2 * kSecond);
   bool turned;
-  destination.join(place, saved, turned);
+  destination.join(place, saved, 2 * kSecond, turned);
   EXPECT_EQ(take(destination, udp_frame({}), 3 * kSecond), place);
   EXPECT_EQ(destination.id(place), saved.flow.id);
   destination.sweep(1000 * kSecond, 4);
