@@ -1,5 +1,7 @@
 #include "agent/affinity/lingering_nics.hpp"
 
+#include <algorithm>
+
 namespace vmirror {
 
 std::shared_ptr<const MirrorIndex> LingeringNics::follow(std::shared_ptr<const MirrorIndex> wanted,
@@ -13,6 +15,8 @@ std::shared_ptr<const MirrorIndex> LingeringNics::follow(std::shared_ptr<const M
            else if (before != nullptr && gone_.size() < kMost)
              gone_.insert_or_assign(mac, std::pair{now, *before});
          });
+  for (auto& [mac, entry] : gone_)
+    entry.first = std::min(entry.first, now);  // The clock went back.
   changed |= std::erase_if(gone_, [now](const auto& entry) {
                return entry.second.first + kLinger <= now;
              }) > 0;

@@ -38,6 +38,18 @@ TEST(LingeringNics, ANicThatIsBackIsAsItIsNow) {
   EXPECT_EQ(*nics.follow(index({1}, "q"), 5 * kSecond), *index({1}, "q"));
 }
 
+TEST(LingeringNics, AClockThatIsSetBackMakesItStayNoLonger) {
+  for (const Time back : {10 * kSecond, 7200 * kSecond}) {
+    LingeringNics nics;
+    const Time before = 100'000 * kSecond, now = before - back;
+    nics.follow(index({1}), before);
+    const auto none = index({});
+    EXPECT_EQ(*nics.follow(none, before), *index({1}));
+    EXPECT_EQ(*nics.follow(none, now), *index({1}));
+    EXPECT_EQ(nics.follow(none, now + kSecond), none);
+  }
+}
+
 TEST(LingeringNics, Bounded) {
   LingeringNics nics;
   auto many = std::make_shared<MirrorIndex>();
