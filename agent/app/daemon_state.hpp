@@ -23,7 +23,7 @@
 #include "agent/app/sensor_follower.hpp"
 #include "agent/app/status.hpp"
 #include "agent/app/wiring.hpp"
-#include "agent/engine/worker.hpp"
+#include "agent/engine/engine.hpp"
 #include "agent/libvirt/connection.hpp"
 
 namespace vmirror {

@@ -19,7 +19,7 @@
 
 #include "agent/affinity/migration_tracker.hpp"
 #include "agent/app/config.hpp"
-#include "agent/engine/worker.hpp"
+#include "agent/engine/engine.hpp"
 #include "agent/export/sink.hpp"
 #include "agent/libvirt/connection.hpp"
 #include "agent/peers/peers.hpp"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/app/config.hpp"
-#include "agent/engine/worker.hpp"
+#include "agent/engine/engine.hpp"
 #include "agent/reconcile/reconciler.hpp"
 
 namespace vmirror {

@@ -1,98 +1,66 @@
-// The engine's threads. Each input has one worker or several (a ring's fanout group); a worker is
-// one thread that owns one source and one pipeline, and nothing of it is shared:
-//
-//   source -> pipeline            snapshot() -> request flag, looked at once a batch
-//      ^ opened again when lost              <- a snapshot in the worker's slot
+// One of the engine's threads (engine.hpp): a source, opened again when it fails, and a pipeline.
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
-#include "agent/engine/handover.hpp"
-#include "agent/engine/pipeline.hpp"
+#include "agent/engine/engine.hpp"
+#include "agent/engine/slot.hpp"
 
 namespace vmirror {
 
-/// One capture input.
-struct InputOptions {
-  std::string name;  ///< "mon0": unique in the engine.
-  int workers = 1;   ///< More than one: `open` joins them to a fanout group.
-  /// Opens the source of worker 0..workers-1. Called on that worker's thread, and again after the
-  /// source failed.
-  std::function<Result<std::unique_ptr<FrameSource>>(int worker)> open;
-  DecapOptions decap;
-  /// Opens where this input's decapsulated frames are sent on to; empty: nowhere. Called for each
-  /// worker, on its thread, once a second until it succeeds or fails otherwise than by
-  /// Error::Kind::missing.
-  std::function<Result<Reinjector>()> open_reinjector;
-};
-
-struct EngineOptions {
-  std::vector<InputOptions> inputs;
-  /// What all pipelines have in common. Limits are of each worker. input_name, decap and reinject
-  /// are the input's.
-  PipelineOptions pipeline;
-  std::chrono::milliseconds retry_min{100}, retry_max{5000};  ///< Backoff of a failed source.
-  /// An input can't be read, for this reason; null: frames come again. Told when that changes, not
-  /// with each attempt, from the input's thread.
-  std::function<void(const std::string& input, const Error* error)> on_input = {};
-  std::size_t max_adopted = 2 * 65536;  ///< Flows that were given and wait to go on, of all guests.
-};
-
-/// All functions may be called by any thread.
-class Engine {
+/// One worker: a source, a pipeline, a thread.
+class Worker {
  public:
-  /// Starts the threads. A source that can't be opened is no failure: its input's snapshot has the
-  /// error, and it is tried again; unless the error is Error::Kind::invalid, which ends the worker.
-  explicit Engine(EngineOptions options);
-  /// stop()
-  ~Engine();
-  Engine(const Engine&) = delete;
-  Engine& operator=(const Engine&) = delete;
+  /// `engine` outlives it.
+  Worker(InputOptions input, PipelineOptions pipeline, int number, const EngineOptions& engine)
+      : input_(std::move(input)), options_(std::move(pipeline)), number_(number), engine_(engine) {}
 
-  /// One more input, from now on; it watches what the others do.
-  void add(InputOptions input);
-  /// Everything that is known now, of all workers. Waits for each worker to finish its batch; a
-  /// worker that does not answer within `wait` is represented by its last snapshot.
-  std::shared_ptr<const EngineSnapshot> snapshot(
-      std::chrono::milliseconds wait = std::chrono::milliseconds(1000));
-  /// From each worker's next batch on.
-  void watch(std::shared_ptr<const MirrorIndex> index);
-  /// Only what was counted of the watched NICs, and lost by the inputs: at once and at little cost,
-  /// whatever the workers do. Of counters that move meanwhile each is right for itself.
-  NicReadings nics() const;
-  /// NicFrames::first_out of this NIC is the next frame's. At once.
-  void restart_first_out(const Mac& mac);
-
-  // -- guests that move: source take, let_go; destination give; see handover.hpp --
-  /// What is known of the guest with these MACs, latest flows first, within the limits. Changes
-  /// nothing: should the migration be aborted, all goes on. To be called once the guest is
-  /// suspended. Each worker answers when it has read all frames that were there at the call (that
-  /// takes 30 ms where none comes after them), or half of `wait` has passed. Those that do not
-  /// answer within `wait` are counted in the handover.
-  Handover take(std::vector<Mac> macs, const HandoverLimits& limits = {},
-                std::chrono::milliseconds wait = std::chrono::milliseconds(200));
-  /// The guest has left: its flows end as FlowEnd::moved, all but those whose other end is watched
-  /// here, which are still seen. On the destination of an aborted migration: what was given of it
-  /// and did not go on is forgotten. Does not wait.
-  void let_go(std::vector<Mac> macs);
-  /// The guest's flows go on here: each where its next packet comes (or came already), as one flow
-  /// with the source's id, start and counters; records that were told before the state came have
-  /// the id that the flow had here. What goes on nowhere ends as idle in its protocol's own time.
-  /// Past max_adopted flows the handover is not taken: the result says so. Does not wait; what is
-  /// asked before a frame comes is there before it is analysed.
-  HandoverResult give(Handover handover, std::uint64_t encoded_bytes = 0);
-  /// True once every worker has ended: its capture file is read to the end and all was flushed.
-  bool finished() const;
-  /// Reports all flows as flushed, ends the threads. Snapshots keep working: they show the end.
-  void stop();
+  void start() {
+    thread_ = std::thread([this] { run(); });
+  }
+  void join() {
+    if (thread_.joinable()) thread_.join();
+  }
+  WorkerSlot& slot() { return slot_; }
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  void run();
+  void attempt();
+  void pump();
+  void answer(Pipeline& pipeline);
+  void do_jobs(Pipeline& pipeline);
+  EngineSnapshot snapshot(const Pipeline& pipeline) const;
+  void lost(Error error);
+  void tell(const Error* error);
+  void open_reinjector();
+
+  const InputOptions input_;
+  PipelineOptions options_;
+  int number_;
+  const EngineOptions& engine_;
+  WorkerSlot slot_;
+  std::thread thread_;
+
+  // Of the worker's thread.
+  std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<FrameSource> source_;
+  std::optional<Reinjector> reinjector_;
+  bool hopeless_ = false;       ///< The source would fail in the same way again.
+  std::optional<Error> error_;  ///< What is wrong with the source now.
+  std::optional<Error> reinject_error_;
+  TimePoint reinject_at_ = {};  ///< When it is tried again, while that is of use.
+  std::string told_;            ///< EngineOptions::on_input; empty: frames come.
+  std::chrono::milliseconds retry_{0};
+  TimePoint retry_at_ = {};
+  std::vector<WorkerJob> jobs_;  ///< That wait for what is under way.
+  TimePoint last_batch_ = {};    ///< While they do.
 };
 
 }  // namespace vmirror

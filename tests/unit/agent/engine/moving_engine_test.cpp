@@ -6,7 +6,7 @@
 #include <mutex>
 #include <thread>
 
-#include "agent/engine/worker.hpp"
+#include "agent/engine/engine.hpp"
 #include "tests/support/payloads.hpp"
 #include "tests/unit/agent/engine/scene.hpp"
 

@@ -1,6 +1,6 @@
 // The threads: all frames of all workers are counted, snapshots come while frames flow, a source
 // that fails is opened again, and the end comes when asked.
-#include "agent/engine/worker.hpp"
+#include "agent/engine/engine.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,226 @@
+#include "agent/engine/engine.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <unordered_set>
+#include <utility>
+
+#include "agent/engine/worker.hpp"
+
+namespace vmirror {
+
+using namespace std::chrono;
+
+namespace {
+
+/// False: the worker has ended.
+bool hand_to(Worker& worker, const std::shared_ptr<Adoption>& adoption) {
+  adoption->enter();
+  if (worker.slot().post({[adoption](Pipeline& pipeline) { pipeline.adopt(adoption); }}))
+    return true;
+  adoption->leave();
+  return false;
+}
+
+}  // namespace
+
+struct Engine::State {
+  EngineOptions options;
+  mutable std::mutex
+      mutex;  ///< Guards the rest, not the workers themselves: they are never removed.
+  std::vector<std::unique_ptr<Worker>> workers;
+  std::shared_ptr<const MirrorIndex> index;
+  std::vector<std::weak_ptr<Adoption>> adoptions;
+  std::uint64_t given = 0, refused = 0;  ///< Flows.
+  bool stopped = false;
+
+  std::vector<Worker*> all() const {
+    const std::lock_guard lock(mutex);
+    std::vector<Worker*> out;
+    for (const auto& worker : workers) out.push_back(worker.get());
+    return out;
+  }
+
+  /// Those that are still held. Under the lock.
+  std::vector<std::shared_ptr<Adoption>> adopted() {
+    std::vector<std::shared_ptr<Adoption>> out;
+    std::erase_if(adoptions, [&](const std::weak_ptr<Adoption>& each) {
+      if (auto adoption = each.lock()) out.push_back(std::move(adoption));
+      return each.expired();
+    });
+    return out;
+  }
+
+  /// Flows that came with this guest and did not go on yet: they leave with it.
+  std::vector<HandedFlow> waiting_of(const std::vector<Mac>& macs) {
+    const std::lock_guard lock(mutex);
+    std::vector<HandedFlow> out;
+    for (const auto& adoption : adopted()) {
+      const Handover& from = adoption->handover();
+      if (std::find_first_of(from.macs.begin(), from.macs.end(), macs.begin(), macs.end()) ==
+          from.macs.end())
+        continue;
+      for (std::size_t i = 0; i < from.flows.size(); ++i)
+        if (!adoption->is_claimed(i)) out.push_back(from.flows[i]);
+    }
+    return out;
+  }
+
+  void tell_adopted(EngineSnapshot& snapshot) {
+    const std::lock_guard lock(mutex);
+    std::uint64_t waiting = 0;
+    for (const auto& adoption : adopted()) waiting += adoption->waiting();
+    snapshot.adopted.push_back({"given", given});
+    snapshot.limits.push_back(
+        {"adopted", "flows of guests that came", options.max_adopted, waiting, refused});
+  }
+};
+
+Engine::Engine(EngineOptions options) : state_(std::make_unique<State>()) {
+  const std::vector<InputOptions> inputs = std::exchange(options.inputs, {});
+  state_->options = std::move(options);
+  for (const InputOptions& input : inputs) add(input);
+}
+
+void Engine::add(InputOptions input) {
+  const EngineOptions& o = state_->options;
+  const std::lock_guard lock(state_->mutex);
+  if (state_->stopped) return;
+  for (int number = 0; number < std::max(input.workers, 1); ++number) {
+    PipelineOptions pipeline = o.pipeline;
+    pipeline.input_name = input.name;
+    pipeline.decap = input.decap;
+    pipeline.reinject = nullptr;
+    pipeline.flows.worker = static_cast<std::uint8_t>(state_->workers.size());
+    auto& worker = state_->workers.emplace_back(
+        std::make_unique<Worker>(input, std::move(pipeline), number, o));
+    if (state_->index) worker->slot().watch(state_->index);
+    for (const auto& adoption : state_->adopted()) hand_to(*worker, adoption);
+    worker->start();
+  }
+}
+
+Engine::~Engine() {
+  stop();
+}
+
+std::shared_ptr<const EngineSnapshot> Engine::snapshot(milliseconds wait) {
+  const auto until = steady_clock::now() + wait;
+  const std::vector<Worker*> workers = state_->all();
+  std::vector<std::uint64_t> numbers;
+  for (Worker* worker : workers) numbers.push_back(worker->slot().request());
+  std::vector<std::shared_ptr<const EngineSnapshot>> parts;
+  for (std::size_t i = 0; i < numbers.size(); ++i)
+    if (auto part = workers[i]->slot().wait(numbers[i], until)) parts.push_back(std::move(part));
+  auto merged = merge(parts, state_->options.pipeline.top_flows);
+  merged.time = wall_clock();
+  state_->tell_adopted(merged);
+  return std::make_shared<const EngineSnapshot>(std::move(merged));
+}
+
+void Engine::watch(std::shared_ptr<const MirrorIndex> index) {
+  const std::lock_guard lock(state_->mutex);
+  state_->index = index;
+  for (const auto& worker : state_->workers) worker->slot().watch(index);
+}
+
+NicReadings Engine::nics() const {
+  NicReadings out;
+  for (Worker* worker : state_->all()) {
+    out.lost += worker->slot().lost.load(std::memory_order_relaxed);
+    if (const auto counts = worker->slot().nics()) merge_into(out.nics, counts->read());
+  }
+  return out;
+}
+
+void Engine::restart_first_out(const Mac& mac) {
+  for (Worker* worker : state_->all())
+    if (const auto counts = worker->slot().nics()) counts->restart_first_out(mac);
+}
+
+// ---- Guests that move
+
+Handover Engine::take(std::vector<Mac> macs, const HandoverLimits& limits, milliseconds wait) {
+  struct Answers {
+    std::mutex mutex;
+    std::condition_variable came;
+    std::vector<Handover> parts;
+  };
+  const auto answers = std::make_shared<Answers>();  // Also for one that comes too late.
+  const auto now = steady_clock::now();
+  WorkerJob job{[=](Pipeline& pipeline) {
+                  Handover part = pipeline.take(macs, limits);
+                  const std::lock_guard lock(answers->mutex);
+                  answers->parts.push_back(std::move(part));
+                  answers->came.notify_all();
+                },
+                now + wait / 2, wall_clock(), now};
+  std::vector<HandedFlow> waiting = state_->waiting_of(macs);
+  std::size_t posted = 0;
+  for (Worker* worker : state_->all()) posted += worker->slot().post(job);
+  std::unique_lock lock(answers->mutex);
+  answers->came.wait_until(lock, now + wait, [&] { return answers->parts.size() == posted; });
+  std::vector<Handover> parts = std::move(answers->parts);
+  lock.unlock();
+  const std::size_t missing = posted - parts.size();
+
+  // What came with the guest and waits still; a flow that went on meanwhile is a worker's.
+  std::unordered_set<std::uint64_t> ids;
+  for (const Handover& part : parts)
+    for (const HandedFlow& flow : part.flows) ids.insert(flow.flow.flow.id);
+  std::erase_if(waiting, [&](const HandedFlow& f) { return ids.contains(f.flow.flow.id); });
+  if (!waiting.empty()) parts.emplace_back().flows = std::move(waiting);
+
+  Handover out = merge(std::move(parts), limits);
+  out.time = wall_clock();
+  out.macs = std::move(macs);
+  out.workers_missing = static_cast<std::uint16_t>(missing);
+  return out;
+}
+
+void Engine::let_go(std::vector<Mac> macs) {
+  for (Worker* worker : state_->all())
+    worker->slot().post({[macs](Pipeline& pipeline) { pipeline.let_go(macs); }});
+}
+
+HandoverResult Engine::give(Handover handover, std::uint64_t encoded_bytes) {
+  using Result = HandoverResult::State;
+  const std::lock_guard lock(state_->mutex);
+  HandoverResult result = result_of(handover, Result::taken, encoded_bytes);
+  const auto refuse = [&](std::string reason) {
+    state_->refused += handover.flows.size();
+    result.state = Result::failed;
+    result.reason = std::move(reason);
+    return result;
+  };
+  std::size_t waiting = 0;
+  for (const auto& adoption : state_->adopted()) waiting += adoption->waiting();
+  if (waiting + handover.flows.size() > state_->options.max_adopted)
+    return refuse("flows of other guests that came fill the bound of " +
+                  std::to_string(state_->options.max_adopted));
+  state_->given += handover.flows.size();
+  const auto adoption = std::make_shared<Adoption>(std::move(handover), wall_clock());
+  bool handed = false;
+  for (const auto& worker : state_->workers) handed |= hand_to(*worker, adoption);
+  if (!handed) return refuse("the engine has no input");
+  state_->adoptions.push_back(adoption);
+  return result;
+}
+
+bool Engine::finished() const {
+  const std::vector<Worker*> workers = state_->all();
+  return std::all_of(workers.begin(), workers.end(),
+                     [](Worker* worker) { return worker->slot().finished.load(); });
+}
+
+void Engine::stop() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopped = true;
+  }
+  for (Worker* worker : state_->all()) worker->slot().wake();
+  for (Worker* worker : state_->all()) worker->join();
+}
+
+}  // namespace vmirror
