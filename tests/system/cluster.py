@@ -15,6 +15,7 @@ vmirrord. Its private folders are in DIRECTORY/HOST and can be read from outside
 without KVM, started by libvirt (guest/image.py). Always inside the namespaces that inside.py makes.
 """
 
+import json
 import os
 import re
 import shutil
@@ -36,6 +37,7 @@ PRIVATE = ("/run/openvswitch", "/run/libvirt", "/run/netns", "/run/vmirror", "/e
            "/var/log/libvirt", "/var/cache/libvirt")
 PEER_ADDRESS = "10.0.0.1"
 QEMU = "/usr/bin/qemu-system-x86_64"
+METRICS = 9477  #: vmirrord's port of metrics, on each host's loopback.
 
 LIBVIRTD_CONF = """\
 listen_tls = 0
@@ -79,12 +81,25 @@ DOMAIN = """\
   </devices>
 </domain>
 """
+# Without a kernel: what libvirt and the switch say of it is real, and it costs little.
+SILENT = """\
+<domain type="qemu">
+  <name>{name}</name><uuid>{uuid}</uuid>
+  <memory unit="MiB">8</memory>
+  <os><type arch="x86_64" machine="pc">hvm</type></os>
+  <devices><emulator>{qemu}</emulator>{nics}<memballoon model="none"/><controller type="usb" model="none"/></devices>
+</domain>
+"""
+ON_BRIDGE = '<interface type="bridge"><source bridge="br0"/><virtualport type="openvswitch"/>'
+ON_NETWORK = '<interface type="network"><source network="{network}"/>'
+# A network whose guests' ports are br0's.
+NETWORK = """\
+<network><name>{network}</name><forward mode="bridge"/><bridge name="br0"/><virtualport type="openvswitch"/></network>
+"""
 # Checksums are in the frames: the userspace datapath passes on what it gets.
 NIC = """\
-<interface type="bridge">
+{where}
   <mac address="{mac}"/>
-  <source bridge="br0"/>
-  <virtualport type="openvswitch"/>
   <model type="virtio"/>
   <driver name="qemu"><host csum="off" gso="off" tso4="off" tso6="off" ecn="off" ufo="off" mrg_rxbuf="off"/>
     <guest csum="off" tso4="off" tso6="off" ecn="off" ufo="off"/></driver>
@@ -113,8 +128,12 @@ class Guest:
         self.address = f"10.0.0.{100 + number}"
         self.mac = f"52:54:00:00:01:{number:02x}"
 
-    def nic_xml(self, mac=None):
-        return NIC.format(mac=mac or self.mac)
+    def nic_xml(self, mac=None, network=None):
+        where = ON_NETWORK.format(network=network) if network else ON_BRIDGE
+        return NIC.format(where=where, mac=mac or self.mac)
+
+    def silent_xml(self, nics=None):
+        return SILENT.format(name=self.name, uuid=self.uuid, qemu=QEMU, nics=nics or self.nic_xml())
 
     def xml(self, directory, kernel, initramfs, interval):
         return DOMAIN.format(
@@ -189,6 +208,7 @@ class Host(w.World):
         self.start_libvirtd()
         self.daemon = Daemon(self, self.name, {
             "switch": {"driver": "ovs", "remote": w.OVSDB}, "local": {"offloads_off": True},
+            "export": {"prometheus": {"address": "127.0.0.1", "port": METRICS}},
             **self.cluster.settings_of(self), **settings})
         self.daemon.write_policy("watch", policy)
         self.daemon.start()
@@ -217,14 +237,44 @@ class Host(w.World):
         """A virsh command that goes on by itself; `wait` its process for the end."""
         return self.spawn(name, "virsh", "-q", "-c", "qemu:///system", *words)
 
+    # ---- What its agent says ----
+
+    def metrics(self):
+        """Its Prometheus metrics: {name with labels: number}."""
+        text = self.run(sys.executable, "-c", "import sys, urllib.request as u; "
+                        "sys.stdout.write(u.urlopen(sys.argv[1], timeout=10).read().decode())",
+                        f"http://127.0.0.1:{METRICS}/metrics")
+        lines = [line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#")]
+        return {name: float(value) for name, value in lines}
+
+    def events(self, kind):
+        """The EVE events of that type that it told so far."""
+        with open(self.daemon.eve, encoding="utf-8") as lines:
+            # The last line may be half there.
+            return [event for event in map(json.loads, (line for line in lines if line.endswith("\n")))
+                    if event["event_type"] == kind]
+
+    def presence(self, guest, name=None):
+        """Of its NICs here, by MAC. Without its name, which libvirt alone can tell, it has none."""
+        return {one["mac"]: one["presence"] for one in self.daemon.ask("locations")["locations"]
+                if one["vm_uuid"] == guest.uuid and one["vm"] == (name or guest.name)}
+
     # ---- Guests ----
+
+    def keep_xml(self, guest, text):
+        """Writes a guest's description to a file, and returns its path."""
+        path = os.path.join(self.directory, guest.name + ".xml")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        return path
 
     def define_and_start(self, guest, interval=5):
         kernel, initramfs = self.cluster.image
-        path = os.path.join(self.directory, guest.name + ".xml")
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(guest.xml(self.cluster.directory, kernel, initramfs, interval))
-        self.virsh("create", path)
+        self.virsh("create", self.keep_xml(guest, guest.xml(self.cluster.directory, kernel, initramfs, interval)))
+
+    def start_silent(self, guest, *options, nics=None):
+        """Starts it without a kernel; with the option --paused, not even the BIOS runs."""
+        self.virsh("create", self.keep_xml(guest, guest.silent_xml(nics)), *options)
 
     def state(self, guest):
         """What libvirt says: "running", "paused"; empty when it isn't there."""
@@ -243,6 +293,15 @@ class Host(w.World):
         return [row["name"] for row in self.rows("Interface", "name", "external_ids")
                 if (row["external_ids"] or {}).get("vm-id") == guest.uuid]
 
+    def mirrored_macs(self, guest):
+        """MACs of its NICs whose ports here a mirror selects, in both directions."""
+        macs = {row["name"]: row["external_ids"]["attached-mac"] for row in
+                self.rows("Interface", "name", "external_ids")
+                if (row["external_ids"] or {}).get("vm-id") == guest.uuid}
+        mirrors = [m for rows in self.mirrors().values() for m in rows]
+        return sorted(mac for port, mac in macs.items()
+                      if any(port in m["select_src_port"] and port in m["select_dst_port"] for m in mirrors))
+
     def mirrored(self, guest):
         """True when all of its ports here are selected by a mirror, in both directions."""
         ports = self.ports_of(guest)
@@ -253,6 +312,10 @@ class Host(w.World):
     def copies_memory(self, guest):
         """True while a migration from here is in pre-copy."""
         return "Memory processed" in self.virsh("domjobinfo", guest.uuid)
+
+    def hurry(self, guest):
+        """A slow migration from here goes on without a bound of its speed."""
+        self.virsh("migrate-setspeed", guest.uuid, 10000)
 
     def migrate_words(self, guest, to, *options):
         return ("migrate", "--live", *options, guest.uuid, f"qemu+tcp://{to.address}/system",

@@ -21,7 +21,7 @@ class Daemon:
         self.state = os.path.join(self.folder, "state")
         os.makedirs(self.policies, exist_ok=True)
         settings = {"host": name, "policies": self.policies, "socket": self.socket, "state": self.state,
-                    "export": {"eve": [{"file": self.eve}]}, **settings}
+                    **settings, "export": {"eve": [{"file": self.eve}], **settings.get("export", {})}}
         with open(self.config, "w", encoding="utf-8") as out:
             json.dump(settings, out, indent=1)
 

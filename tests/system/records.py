@@ -1,6 +1,27 @@
-"""Compares what a guest's peer saw to what the recorders at the mirrors saw (peer.py, recorder.py)."""
+"""Compares what a guest's peer saw to what the recorders at the mirrors saw (peer.py, recorder.py); and what
+a migration's record must keep to.
+"""
 
 import time
+
+#: Each of these steps comes before the other.
+ORDER = (("port_added", "mirror_active"), ("mirror_active", "suspended"), ("suspended", "resumed"),
+         ("resumed", "first_frame"), ("suspended", "mirror_removed"), ("last_frame", "mirror_removed"))
+#: The switch's clock and libvirt's events come by two ways; a record may have them this much out of order.
+SLACK = 0.05
+
+
+def seconds(record, step):
+    """A step's time of a record as seconds since 1970."""
+    text = record[step]
+    whole, _, rest = text.rstrip("Z").partition(".")
+    return time.mktime(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) - time.timezone + float("0." + (rest or "0"))
+
+
+def out_of_order(record):
+    """Pairs of its steps of which the second came first."""
+    return [(earlier, later) for earlier, later in ORDER
+            if seconds(record, earlier) > seconds(record, later) + SLACK]
 
 
 def read_peer(path, since=0.0):
@@ -42,12 +63,12 @@ def read_recording(path, guest):
     return copies, lost
 
 
-def times(path, guest):
-    """When frames that the guest with that address sent were recorded."""
+def times(path, guest, kinds=("VMG", "VMA")):
+    """When frames of the guest with that address were recorded: those that it sent, or other kinds."""
     with open(path, encoding="ascii") as log:
         for line in log:
             words = line.split()
-            if line.endswith("\n") and words[0] in ("VMG", "VMA") and words[2] == guest:
+            if line.endswith("\n") and words[0] in kinds and words[2] == guest:
                 yield float(words[3])
 
 

@@ -2,7 +2,6 @@
 id by both hosts' agents, which are linked by TLS.
 """
 
-import json
 import os
 import time
 from datetime import datetime
@@ -10,6 +9,7 @@ from datetime import datetime
 import cluster as c
 import system
 import world as w
+from test_migrate import SLOW
 
 
 def make_certificates(folder, names):
@@ -44,14 +44,10 @@ class Handover(c.ClusterTest):
                 "peers": {"listen": f"{host.address}:9478", "tls": cls.certificates[host.name],
                           "hosts": [{"host": name, "address": f"10.9.0.{number[name]}"} for name in others]}}
 
-    def events(self, host, kind):
-        with open(host.daemon.eve, encoding="utf-8") as lines:
-            return [event for event in map(json.loads, lines) if event["event_type"] == kind]
-
     def flows(self, host):
         """Its events of flows between the guest and the peer, by ports and protocol."""
         out = {}
-        for event in self.events(host, "flow"):
+        for event in host.events("flow"):
             if {event.get("src_ip"), event.get("dest_ip")} == {self.guest.address, c.PEER_ADDRESS}:
                 key = (event["proto"], event.get("src_port"), event.get("dest_port"))
                 out.setdefault(key, []).append(event)
@@ -62,6 +58,30 @@ class Handover(c.ClusterTest):
 
     def start(self, event):
         return datetime.strptime(event["flow"]["start"], "%Y-%m-%dT%H:%M:%S.%f%z")
+
+    def test_a_handover_to_an_agent_that_dies_is_told_as_failed(self):
+        guest = c.Guest("g2", 2)
+        self.addCleanup(self.cluster.end_guest, guest)
+        self.cluster.start_guest(guest, self.a)
+        migration = self.a.background("migration", *self.a.migrate_words(guest, self.b, *SLOW))
+
+        def records(host):
+            return host.daemon.ask("migrations", guest.uuid)["migrations"]
+        self.eventually("a to know where it goes", lambda: self.a.copies_memory(guest) and
+                        records(self.a) and records(self.a)[0]["to"] == "hostb")
+        self.b.kill(self.b.name)
+        self.assertIsNone(migration.poll(), "the migration was too quick to disturb")
+        self.a.hurry(guest)
+        self.assertEqual(migration.wait(60), 0, f"see {self.a.log_of('migration')}")
+        self.eventually("the handover to have failed", lambda:
+                        records(self.a)[0]["handover"]["state"] == "failed")
+        self.b.daemon.start()
+        for host in (self.a, self.b):  # Also the one that was away: the other tells it.
+            self.eventually(f"the record of {host.name}", lambda at=host: [
+                r["state"] for r in records(at)] == ["done"])
+            [record] = records(host)
+            self.assertEqual(record["handover"]["state"], "failed", host.name)
+            self.assertRegex(record["handover"]["reason"], "^peer hostb: ", host.name)
 
     def test_flows_go_on(self):
         self.guest = c.Guest("g1", 1)
@@ -79,8 +99,9 @@ class Handover(c.ClusterTest):
         self.assertEqual(record["handover"]["state"], "taken", record["handover"])
         self.assertGreaterEqual(record["handover"]["flows"], 2, record["handover"])
         self.assertEqual(record["handover"]["reason"], "")
-        [event] = [e["migration"] for e in self.events(self.b, "migration")]
-        self.assertEqual((event["state"], event["gap_frames"]), ("done", record["gap_frames"]))
+        for host in (self.a, self.b):
+            [event] = [e["migration"] for e in host.events("migration") if e["migration"]["vm"] == "g1"]
+            self.assertEqual((event["state"], event["gap_frames"]), ("done", record["gap_frames"]))
 
         # At its end an agent tells all flows that go on.
         self.assertEqual(self.b.daemon.stop(), 0)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 
 import cluster as c
 import system
@@ -84,7 +85,34 @@ class Hook(c.ClusterTest):
         self.assertIn("policy `must` requires its mirror", said)
         self.assertIn("the agent does not answer", said)
         self.a.processes[self.a.name].send_signal(signal.SIGCONT)
+        self.eventually("the mirror of the one that is not required", lambda: self.a.mirrored(self.other))
         self.a.define_and_start(self.must)
+
+    # ---- Its words ----
+
+    def call(self, host, guest, *words):
+        """Runs the installed hook as libvirtd does; returns its exit status, standard output and error."""
+        kernel, initramfs = self.cluster.image
+        done = subprocess.run([*map(str, host.prefix), "/etc/libvirt/hooks/qemu.d/vmirror", guest.name, *words],
+                              input=guest.xml(self.cluster.directory, kernel, initramfs, 5), text=True,
+                              capture_output=True, timeout=60, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_it_prints_nothing_on_standard_output(self):
+        """On `migrate` libvirt takes what is there for the guest's new description."""
+        calls = self.b.daemon.ask("status")["hook"]["calls"]
+        for words in (("migrate", "begin", "-"), ("prepare", "begin", "-"), ("release", "end", "-")):
+            for guest in (self.must, self.other):
+                with self.subTest(words=words, guest=guest.name):
+                    self.assertEqual(self.call(self.b, guest, *words), (0, "", ""))
+        self.eventually("the agent was told", lambda: self.b.daemon.ask("status")["hook"]["calls"] >= calls + 6)
+        self.b.processes[self.b.name].send_signal(signal.SIGSTOP)
+        self.assertEqual(self.call(self.b, self.must, "migrate", "begin", "-"), (0, "", ""))
+        self.assertEqual(self.call(self.b, self.other, "prepare", "begin", "-"), (0, "", ""))
+        status, out, error = self.call(self.b, self.must, "prepare", "begin", "-")
+        self.assertEqual((status, out), (1, ""))
+        self.assertRegex(error, "^vmirror: guest must-1, prepare: policy `must` requires its mirror")
+        self.b.processes[self.b.name].send_signal(signal.SIGCONT)
 
     def test_with_a_dead_agent_only_a_required_guest_is_refused(self):
         self.a.daemon.kill()
