@@ -22,7 +22,7 @@ import capture
 import inside
 import world as w
 from daemon import collector_daemon, host_daemon
-from options import parser
+from options import fail, parser, say
 
 DIRECTORY = "/run/demo"  # Of the private /run: it goes with the demo.
 POLICY = """\
@@ -34,10 +34,6 @@ targets:
   - local
   - erspan: {{address: {collector}, version: {version}, session: {session}}}
 """
-
-
-def say(text):
-    print(f"== {text}", file=sys.stderr, flush=True)
 
 
 def settled(daemon):
@@ -132,10 +128,8 @@ def main_inside(options):
     world = w.World(DIRECTORY)
     try:
         host, collector = show(world)
-    except w.Failed as error:
-        say(f"failed: {error}")
-        say(f"the logs are in {world.save_logs('vmirror-demo-')}")
-        return 1
+    except (w.Failed, RuntimeError, OSError, subprocess.SubprocessError) as error:
+        return fail(options, error, world.save_logs("vmirror-demo-"))
     took = time.monotonic() - began
     if options.json:
         print(json.dumps({**summary(host, collector), "seconds": round(took, 1)}))

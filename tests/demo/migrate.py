@@ -12,6 +12,7 @@ numbered frame. Everything is private to the demo (tests/system/inside.py) and e
 import argparse
 import json
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
@@ -19,7 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import cluster as c
 import inside
 import world as w
-from options import parser
+from options import fail, parser, say
 
 DIRECTORY = "/run/demo"  # Of the private /run: it goes with the demo.
 POLICY = """\
@@ -33,10 +34,6 @@ METADATA = ('<metadata><v:guest xmlns:v="urn:vmirror:guest:1"><v:label key="role
             "</v:guest></metadata>")
 STEPS = ("port_added", "mirror_active", "suspended", "resumed", "first_frame", "last_frame",
          "mirror_removed")
-
-
-def say(text):
-    print(f"== {text}", file=sys.stderr, flush=True)
 
 
 def show(cluster):
@@ -101,14 +98,12 @@ To end it:
 
 def main_inside(options):
     pid = inside.enter("vmirror-demo")
-    cluster = c.Cluster(DIRECTORY)
-    a, b = cluster.hosts.values()
     try:
+        cluster = c.Cluster(DIRECTORY)
         guest, records, account = show(cluster)
-    except (w.Failed, RuntimeError) as error:
-        say(f"failed: {error}")
-        say(f"the logs are in {cluster.save_logs('vmirror-demo-')}")
-        return 1
+    except (w.Failed, RuntimeError, OSError, subprocess.SubprocessError) as error:
+        return fail(options, error, w.World(DIRECTORY).save_logs("vmirror-demo-"))
+    a, b = cluster.hosts.values()
     if options.json:
         print(json.dumps(summary(records, account)))
     else:
@@ -131,8 +126,7 @@ def main():
     if chosen.inside:
         return main_inside(chosen)
     if reason := inside.unavailable() or c.unavailable():
-        say(f"not available: {reason}")
-        return 1
+        return fail(chosen, f"not available: {reason}")
     return inside.run(os.path.abspath(__file__), *sys.argv[1:])
 
 

@@ -1,6 +1,8 @@
-"""The options that the demos have in common."""
+"""What the demos have in common: options, and how they fail."""
 
 import argparse
+import json
+import sys
 
 
 def parser(prog, description):
@@ -10,3 +12,17 @@ def parser(prog, description):
     out.add_argument("--json", action="store_true", help="print the end as one JSON object")
     out.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return out
+
+
+def say(text):
+    print(f"== {text}", file=sys.stderr, flush=True)
+
+
+def fail(options, error, logs=None):
+    """Says why it failed; with --json the one object does, too. Returns the exit status."""
+    say(f"failed: {error}")
+    if logs:
+        say(f"the logs are in {logs}")
+    if options.json:
+        print(json.dumps({"error": str(error), "logs": logs}))
+    return 1
