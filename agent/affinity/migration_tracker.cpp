@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "agent/affinity/set_back.hpp"
 #include "agent/affinity/time_of_day.hpp"
 
 namespace vmirror {
@@ -276,12 +277,9 @@ TrackerActions MigrationTracker::flush(Time now) {
   return std::exchange(actions_, {});
 }
 
-/// The wall clock was set back. What is ahead of it now is of before, and was as much earlier; what
-/// is not may be of since. What is told of stays.
+/// The wall clock was set back. What is told of stays.
 void MigrationTracker::go_back(Time by, Time now) {
-  const auto move = [by, now](Time& time) {
-    if (time > now) time = std::min(time - by, now);
-  };
+  const auto move = [by, now](Time& time) { time = set_back(time, by, now); };
   for (Open& open : open_) {
     move(open.began);
     open.next_ask = std::min(open.next_ask, now + options_.ask_every);

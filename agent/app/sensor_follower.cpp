@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
+#include "agent/affinity/set_back.hpp"
+
 namespace vmirror {
 
 namespace json = boost::json;
@@ -67,10 +69,26 @@ std::vector<std::string> SensorFollower::others() const {
   return out;
 }
 
+/// The wall clock may have been set back since it was last told: all is as old as it was.
+void SensorFollower::go_to(Time now) {
+  const Time by = now_ - now;
+  now_ = now;
+  if (by <= 0) return;
+  const auto move = [by, now](Time& time) { time = set_back(time, by, now); };
+  for (auto& [uuid, since] : since_) move(since);
+  for (SensorSource& source : here_) move(source.since);
+  for (auto& [host, sources] : there_)
+    for (SensorSource& source : sources) move(source.since);
+  if (came_) move(*came_);
+  for (Time& at : history_.moves) move(at);
+  std::ranges::sort(history_.moves);
+}
+
 // ---- What is here
 
 void SensorFollower::look(const ControlSnapshot& control, const std::vector<Policy>& policies,
                           const std::vector<std::string>& migrating, Time now) {
+  go_to(now);
   const bool wanted =
       std::ranges::any_of(policies, [now](const Policy& p) { return follows(p, now); });
   tell(wanted ? sources_here(control, policies, migrating, now) : std::vector<SensorSource>{}, now);
@@ -119,6 +137,7 @@ std::string SensorFollower::message(Time now) const {
 }
 
 void SensorFollower::on_peer_up(const std::string& host, Time now) {
+  go_to(now);
   if (looked_) (void)peers_->send(host, kMessage, message(now));
 }
 
@@ -127,6 +146,7 @@ void SensorFollower::on_peer_down(const std::string& host) {
 }
 
 void SensorFollower::on_message(const std::string& host, const std::string& body, Time now) {
+  go_to(now);
   json::error_code error;
   const json::value value = json::parse(body, error);
   const auto* object = error ? nullptr : value.if_object();

@@ -48,6 +48,7 @@ class SensorFollower {
   boost::json::object status(Time now) const;
 
  private:
+  void go_to(Time now);
   std::vector<SensorSource> sources_here(const ControlSnapshot& control,
                                          const std::vector<Policy>& policies,
                                          const std::vector<std::string>& migrating, Time now);
@@ -71,6 +72,7 @@ class SensorFollower {
   SensorHistory history_;
   std::vector<Time> told_moves_;  ///< `history_.moves` when the peers were told.
   bool moving_ = false;           ///< libvirt was asked to migrate it.
+  Time now_ = 0;                  ///< When something was told last.
   std::string decision_ = "not decided yet", error_;
 };
 

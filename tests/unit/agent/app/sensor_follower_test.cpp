@@ -61,12 +61,13 @@ struct Agent {
       boost::asio::post(io, [this, call] { call(*follower); });
     };
     PeersHandlers handlers;
-    handlers.on_message = [=](const std::string& host, const std::string& type, std::string body) {
+    handlers.on_message = [=, this](const std::string& host, const std::string& type,
+                                    std::string body) {
       if (type == SensorFollower::kMessage)
-        later([=](SensorFollower& f) { f.on_message(host, body, wall_clock()); });
+        later([=, this](SensorFollower& f) { f.on_message(host, body, now()); });
     };
-    handlers.on_up = [=](const std::string& host) {
-      later([=](SensorFollower& f) { f.on_peer_up(host, wall_clock()); });
+    handlers.on_up = [=, this](const std::string& host) {
+      later([=, this](SensorFollower& f) { f.on_peer_up(host, now()); });
     };
     handlers.on_down = [=](const std::string& host, const std::string&) {
       later([=](SensorFollower& f) { f.on_peer_down(host); });
@@ -76,11 +77,17 @@ struct Agent {
   }
   std::uint16_t port() const { return peers->status().listen->port; }
   boost::json::value sources(const std::string& host) const {
-    return follower->status(wall_clock()).at("sources").as_object().at(host);
+    return follower->status(now()).at("sources").as_object().at(host);
+  }
+  std::int64_t moves() const {
+    return follower->status(now()).at("moves_in_an_hour").to_number<std::int64_t>();
   }
   void look(const ControlSnapshot& control, const std::vector<Policy>& policies = kFollow) {
-    follower->look(control, policies, {}, wall_clock());
+    follower->look(control, policies, {}, now());
   }
+  Time now() const { return wall_clock() + ahead; }
+
+  Time ahead = 0;  ///< The host's clock.
 
   const Config config;
   std::unique_ptr<SensorFollower> follower;
@@ -116,6 +123,33 @@ TEST_F(SensorFollowerTest, AgentsTellEachOtherTheirSources) {
     a.peers.reset();
     EXPECT_TRUE(becomes([&] { return b.sources("a").is_null(); })) << "unknown is not empty";
   }
+}
+
+/// A host whose clock is set back knows of a migration that is yet to come: it is the one that the
+/// others know, and is told as such.
+TEST_F(SensorFollowerTest, AClockThatIsSetBackMakesNoMoves) {
+  Agent b(io, config("b", "a", 1));
+  Agent a(io, config("a", "b", b.port()));
+  a.ahead = 7200 * kSecond;
+  const auto look = [&](const std::vector<std::string>& guests) {
+    a.look(ports(guests));
+    EXPECT_TRUE(becomes([&] { return b.sources("a") == guests.size(); }));
+    b.look(ports(guests));
+    EXPECT_TRUE(becomes([&] { return a.sources("b") == guests.size(); }));
+  };
+  b.look({});
+  ASSERT_TRUE(becomes([&] { return a.sources("b") == 0; }));
+  a.follower->on_message("c", R"({"sources": [], "moved_ms_ago": [100000]})", a.now());
+  look({"dc1"});
+  ASSERT_EQ(b.moves(), 1);
+  a.ahead = 0;
+  for (int i = 0; i < 10; ++i) {
+    look(i % 2 == 0 ? std::vector<std::string>{"dc1", "dc2"} : std::vector<std::string>{"dc1"});
+    a.ahead += kSecond;
+    b.ahead += kSecond;
+  }
+  EXPECT_LE(a.moves(), 2) << "by how much the clock was set back is known to a second";
+  EXPECT_LE(b.moves(), 2);
 }
 
 TEST_F(SensorFollowerTest, APolicyThatExpiredFollowsNobody) {
