@@ -283,8 +283,8 @@ struct Delete {
   std::size_t table;
   Uuid row;
 };
-/// Adds 1 to an integer, whatever others add meanwhile, if the transaction changes anything else.
-/// Once in a transaction.
+/// Adds 1 to an integer, whatever others add meanwhile, if the transaction changes anything else;
+/// an Add counts as a change also where all is there already. Once in a transaction.
 struct Increment {
   std::size_t table;
   Uuid row;

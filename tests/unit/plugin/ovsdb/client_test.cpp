@@ -176,8 +176,24 @@ TEST_F(ClientTest, CountsUpWithWhatItChangesWhateverOthersCount) {
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(sandbox_->vsctl("get open_vswitch . next_cfg"), "27");
-  const auto nothing = client_->commit({vlan(0), Increment{kRoot, root, kNextCfg}}, 5s);
-  EXPECT_TRUE(nothing && nothing->done);
+
+  ASSERT_TRUE(eventually([&] { return only(*read(), kBridge)[kFloodVlans].size() == 20; }));
+  const struct {
+    const char* what;
+    Operation operation;
+    const char* next_cfg;
+  } table[] = {
+      {"a value is written that is there", Write{kBridge, bridge, {{kBridgeName, "br0"}}}, "27"},
+      {"a value is added that is there", vlan(0), "28"},
+      {"a value is removed that isn't",
+       Remove{kBridge, bridge, kFloodVlans, std::set<std::uint16_t>{999}}, "28"},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.what);
+    const auto done = client_->commit({row.operation, Increment{kRoot, root, kNextCfg}}, 5s);
+    EXPECT_TRUE(done && done->done);
+    EXPECT_EQ(sandbox_->vsctl("get open_vswitch . next_cfg"), row.next_cfg);
+  }
 }
 
 TEST_F(ClientTest, AllOrNothing) {
