@@ -76,18 +76,20 @@ MigrationTracker::Found MigrationTracker::find_for(const std::string& host,
                                                    const MigrationMessage& message) {
   const MigrationRecord& said = message.record;
   for (MigrationRecord& record : finished_)
-    if (record.id == said.id) return {nullptr, &record};
+    if (record.id == said.id) return {nullptr, &record, false};
   for (Open& open : open_)
-    if (open.record.id == said.id && open.source != message.from_source) return {&open, nullptr};
+    if (open.record.id == said.id && open.source != message.from_source)
+      return {&open, nullptr, false};
 
   std::vector<Found> ours;
   for (MigrationRecord& record : finished_)
-    if (!said.vm_uuid.empty() && record.vm_uuid == said.vm_uuid) ours.push_back({nullptr, &record});
+    if (!said.vm_uuid.empty() && record.vm_uuid == said.vm_uuid)
+      ours.push_back({nullptr, &record, false});
   for (Open& open : open_)
     if (!said.vm_uuid.empty() && !open.record.vm_uuid.empty()
             ? open.record.vm_uuid == said.vm_uuid
             : share_a_nic(message.interface_ids, open.interface_ids))
-      ours.push_back({&open, nullptr});
+      ours.push_back({&open, nullptr, false});
   const auto half = [this](const Found& found) -> const MigrationHalf& {
     const MigrationRecord& record = found.open != nullptr ? found.open->record : *found.finished;
     return record.source.host == options_.host ? record.source : record.destination;
@@ -96,6 +98,9 @@ MigrationTracker::Found MigrationTracker::find_for(const std::string& host,
       ours, [&](const auto& a, const auto& b) { return half(a).began > half(b).began; });
 
   const auto offset = offsets_.find(host);
+  const auto is_open = [](const Found& found) { return found.open != nullptr; };
+  if (offset == offsets_.end() && std::ranges::any_of(ours, is_open))
+    return {nullptr, nullptr, true};
   const Time ahead = offset != offsets_.end() ? offset->second : 0;  // Their clock less ours.
   const MigrationHalf& theirs = message.from_source ? said.source : said.destination;
   const Time they_began = theirs.began.value_or(0) - ahead;
@@ -175,7 +180,7 @@ TrackerActions MigrationTracker::message(const std::string& host, const Migratio
     return flush(now);
   }
   Open* open = found.open;
-  if (open == nullptr) {
+  if (open == nullptr && !found.unsure) {
     const GuestView* view = view_for(message);
     // The destination asks who has the guest; or a source tells of one that has just come here.
     const bool begins =
@@ -184,12 +189,11 @@ TrackerActions MigrationTracker::message(const std::string& host, const Migratio
              ? !message.record.source.ended && (view->incoming || !view->state)
              : !message.record.destination.ended && !view->incoming && !is_elsewhere(*view));
     if (begins) open = begin(view->key(), !message.from_source, now);
-    if (open == nullptr)
-      ++counters_.ignored;
-    else
-      open->record.id = message.record.id;
+    if (open != nullptr) open->record.id = message.record.id;
   }
-  if (open != nullptr) {
+  if (open == nullptr) {
+    ++counters_.ignored;
+  } else {
     take(*open, host, message, now);
     if (message.asks) open->tell = true;
   }

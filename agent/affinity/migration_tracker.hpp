@@ -131,7 +131,7 @@ class MigrationTracker {
   TrackerActions message(const std::string& host, const MigrationMessage& message, Time now);
   /// The peer's clock less ours, as the link estimates it (PeerStatus::clock_offset); the latest
   /// holds until another is known. Once it is known, or differs, what is there is told anew:
-  /// halves that began apart are matched by their times.
+  /// halves that began apart are matched by their times. Before, none is while ours is open.
   TrackerActions clock_offset(const std::string& host, std::optional<Time> offset, Time now);
   /// What became of a handover: on the source when it was sent or failed, on the destination when
   /// it was given to the engine. `id` is the record's.
@@ -189,6 +189,7 @@ class MigrationTracker {
   struct Found {  ///< At most one of them.
     Open* open = nullptr;
     MigrationRecord* finished = nullptr;
+    bool unsure = false;  ///< Which it is can't be told before the clocks are known.
   };
   bool lacks_half_of(const MigrationRecord& record, const std::string& host) const;
   Found find_for(const std::string& host, const MigrationMessage& message);

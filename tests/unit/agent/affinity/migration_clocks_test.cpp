@@ -36,6 +36,57 @@ TEST_F(TwoHosts, HalvesThatBeganApartAreJoinedOnceTheClocksAreKnown) {
   }
 }
 
+/// The same while the guest is on its way: the link's first messages come before its estimate, and
+/// by their times alone the halves would be of two migrations.
+TEST_F(TwoHosts, HalvesThatAreOpenWaitForTheClocksToBeKnown) {
+  for (const Time ahead : {-300 * kSecond, 300 * kSecond})
+    for (const bool resumed : {true, false})
+      for (const char* first : {"hosta", "hostb"}) {
+        SCOPED_TRACE(std::string("the destination's clock is ") + (ahead < 0 ? "late" : "early") +
+                     ", the link is up " + (resumed ? "after" : "before") +
+                     " the guest resumed, and the clocks are known first to " + first);
+        now_ = kStart;
+        clocks_known_ = false;
+        use(true, true);
+        link(false);
+        host("hostb").clock = ahead;
+        for (const char* name : {"hosta", "hostb"}) {
+          make(host(name));
+          act(host(name), host(name).tracker->ready(at(name)));
+        }
+        const auto link_up = [&] {
+          link(true);
+          pass(100);
+          const std::string other = first == std::string("hosta") ? "hostb" : "hosta";
+          act(host(first), host(first).tracker->clock_offset(
+                               other, host(other).clock - host(first).clock, at(first)));
+          pass(50);
+          compare_clocks();
+        };
+        runs_on("hosta");
+        tell("hosta", Kind::iteration, "iteration 1");
+        pass(100);
+        comes("hostb");
+        traffic("hosta", 50, 50);
+        if (!resumed) link_up();
+        suspends("hosta");
+        pass(40);
+        resumes("hostb");
+        if (resumed) link_up();
+        pass(100);
+        leaves("hosta");
+        pass(20'000);
+        const MigrationRecord r = only("hosta");
+        EXPECT_EQ(text(r), text(only("hostb")));
+        EXPECT_EQ(host("hosta").tracker->records().size(), 1U);
+        EXPECT_EQ(host("hostb").tracker->records().size(), 1U);
+        EXPECT_EQ(r.state, MigrationState::done);
+        EXPECT_EQ(gap_frames(r), 0U) << text(r);
+        EXPECT_EQ(downtime(r), 40 * kMillisecond);
+        EXPECT_EQ(host("hosta").handed_to, Notes{"hostb"});
+      }
+}
+
 /// The record ends in its time, and the next migration is none of the past.
 TEST_F(TwoHosts, AClockThatIsSetBack) {
   runs_on("hosta");
