@@ -102,6 +102,7 @@ class Handover(c.ClusterTest):
         for host in (self.a, self.b):
             [event] = [e["migration"] for e in host.events("migration") if e["migration"]["vm"] == "g1"]
             self.assertEqual((event["state"], event["gap_frames"]), ("done", record["gap_frames"]))
+        self.assertEqual(list(event), list(record), "the event has the record's keys")
 
         # At its end an agent tells all flows that go on.
         self.assertEqual(self.b.daemon.stop(), 0)
