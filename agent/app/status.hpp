@@ -38,13 +38,11 @@ struct DaemonView {
   std::uint64_t locations_overflow = 0;       ///< LocationTable::overflow()
 };
 
-/// {"host", "uptime_seconds", "switch": {"driver", "version", "state": connected | connecting |
-/// stalled (its daemon carries nothing out) | unreachable | none, "error", "read_at", "outage":
-/// the latest, {"from", "to"}}, "libvirt": {"uri", "state": connected | unreachable | none,
-/// "version", "guests", "error"}, "hook": null (no libvirt) |
-/// {"calls", "refused", "last_call", "missed", "error"}, "policy_error", "policies", "sessions",
-/// "reconcile": {"in_sync", "rounds", "steps_applied", "drifts", "failures", "error"}, "frames",
-/// "inputs", "coverage", "assets", "flows", "limits", "outputs"}. An error that isn't is null.
+/// {"host", "uptime_seconds", "switch", "libvirt", "hook", "peers", "migrations", "sensor",
+/// "policy_error", "policies", "sessions", "reconcile": {"in_sync", "rounds", "steps_applied",
+/// "drifts", "failures", "error"}, "frames", "inputs", "coverage", "duplicates", "flows", "assets",
+/// "limits", "outputs"}. docs/OPERATING.md, "Status, by field", has those up to "sensor". An error
+/// that isn't is null; so are "hook" without libvirt, "peers" and "migrations" without these.
 boost::json::object status_json(const DaemonView& view);
 
 /// {"session": {...}, "lines": [...]}: from the policy to the last error, in words; `lines` are for

@@ -50,6 +50,17 @@ class Programs(unittest.TestCase):
                 self.assertEqual(got, code, text)
                 self.assertEqual(path in err, code != 0, err)
 
+    def test_the_daemon_makes_the_folder_of_its_socket(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path, socket = os.path.join(folder, "vmirrord.yaml"), os.path.join(folder, "run", "vmirror", "control.sock")
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(f"{{socket: {socket}, state: {folder}/state}}")
+            with subprocess.Popen([os.path.join(w.BIN, "vmirrord"), "--config", path], stdout=subprocess.DEVNULL) as daemon:
+                w.wait_for("an answer, or the daemon's end", lambda: daemon.poll() is not None
+                           or call("vmirror", "status", "--socket", socket)[0] == 0)
+                daemon.terminate()
+            self.assertEqual(daemon.returncode, 0)
+
 
 class Run(unittest.TestCase):
     def test_every_command_has_help_that_does_nothing_else(self):
