@@ -66,6 +66,49 @@ class Feed {
   bool idle_ = false;
 };
 
+/// A worker's source that does not come back before it is let go.
+class Stuck {
+ public:
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return inside_; });
+  }
+  void let_go() {
+    const std::lock_guard lock(mutex_);
+    free_ = true;
+    changed_.notify_all();
+  }
+
+  class Source : public FrameSource {
+   public:
+    explicit Source(Stuck& stuck) : stuck_(stuck) {}
+    Result<std::size_t> next(std::span<Frame>, int timeout_ms) override {
+      std::unique_lock lock(stuck_.mutex_);
+      if (stuck_.free_) {
+        lock.unlock();
+        std::this_thread::sleep_for(milliseconds(std::min(timeout_ms, 5)));
+        return 0;
+      }
+      stuck_.inside_ = true;
+      stuck_.changed_.notify_all();
+      stuck_.changed_.wait(lock, [&] { return stuck_.free_; });
+      return 0;
+    }
+    bool finished() const override { return false; }
+    std::span<const std::uint64_t, kDropKinds> dropped() const override { return dropped_; }
+    std::span<const std::string> warnings() const override { return {}; }
+
+   private:
+    Stuck& stuck_;
+    std::array<std::uint64_t, kDropKinds> dropped_{};
+  };
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool inside_ = false, free_ = false;
+};
+
 /// An engine of one input with workers that the test feeds one by one.
 struct Host {
   explicit Host(int workers, std::size_t max_adopted = 1000) : feeds(workers) {
@@ -198,6 +241,29 @@ TEST(MovingEngine, RefusesWhatIsOverItsBound) {
   destination.engine->let_go(kGuest);
   EXPECT_EQ(destination.adopted("forgotten"), 10u);
   EXPECT_EQ(destination.adopted("given"), 10u);
+}
+
+/// The guest goes on in the meantime: its state is handed over without what that worker knows.
+TEST(MovingEngine, AWorkerThatDoesNotAnswerIsNotWaitedForLong) {
+  Stuck stuck;
+  Host source(1);
+  InputOptions input;
+  input.name = "mon1";
+  input.open = [&](int) -> Result<std::unique_ptr<FrameSource>> {
+    return std::make_unique<Stuck::Source>(stuck);
+  };
+  source.engine->add(input);
+  stuck.wait();
+  source.see(step(0, 0), 0, wall_clock(), 0);
+  source.drain();
+  const Handover taken = source.engine->take(kGuest);  // It would wait for ever without a bound.
+  EXPECT_EQ(taken.workers_missing, 1);
+  EXPECT_EQ(taken.flows.size(), 1u) << "what the other worker knows";
+  EXPECT_EQ(result_of(taken, HandoverResult::State::sent, 0).reason,
+            "1 worker did not answer in time");
+  stuck.let_go();
+  EXPECT_EQ(source.engine->take(kGuest, {}, std::chrono::seconds(60)).workers_missing, 0);
+  source.engine->stop();
 }
 
 TEST(MovingEngine, AnInputThatComesLaterAdoptsToo) {
