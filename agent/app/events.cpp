@@ -37,8 +37,8 @@ void Daemon::State::use(std::vector<Policy> all) {
   control->set_policies(*in_force);
 }
 
-/// Tried again each second until it is done: with an old file and no agent the hook would let a
-/// guest start unmirrored that a policy requires.
+/// Each second anew: with an old file, or none, and no agent the hook would let a guest start
+/// unmirrored that a policy requires.
 void Daemon::State::write_for_hook() {
   const std::string path = requirements_path(config.state);
   const auto saved = save_requirements(path, *in_force);
@@ -113,15 +113,18 @@ void Daemon::State::tell_evidence(const std::vector<NicFrames>& nics) {
   control->set_evidence(evidence);
 }
 
-/// Once a second: while a session waits for its proof, what the engine received of it.
+/// Once a second: while a session waits for its proof, what the engine received of it; and while
+/// the switch owes a change, for it may count nothing any more. What somebody made of the hook's
+/// file is put right.
 void Daemon::State::on_tick() {
   if (policies) policies->look();
   if (api)
     if (const auto news = api->take_news()) spdlog::warn("{}", *news);
-  if (hook_file_error) write_for_hook();
+  if (in_force) write_for_hook();
   if (control) {
     const auto known = control->snapshot();
-    if (known->unproven != 0) tell_evidence(engine->nics().nics);
+    const bool behind = known->observed && known->observed->progress.behind();
+    if (known->unproven != 0 || behind) tell_evidence(engine->nics().nics);
     watch_nics(*known);
     if (in_force) sensor->look(*known, *in_force, following->migrating(), wall_clock());
   }

@@ -79,7 +79,7 @@ void Reconciler::observed(const Result<std::shared_ptr<const Observed>>& reading
 void Reconciler::watch_progress(Time now) {
   const DaemonProgress& is = world_->progress;
   const bool moved = std::exchange(progress_, is).done != is.done;
-  if (is.done >= is.asked)
+  if (!is.behind())
     behind_since_ = 0;
   else if (behind_since_ == 0 || moved || now < behind_since_)
     behind_since_ = now;

@@ -189,6 +189,7 @@ struct Outage {
 struct DaemonProgress {
   std::string daemon;  ///< Its name, for people: "ovs-vswitchd"
   std::int64_t asked = 0, done = 0;
+  bool behind() const { return done < asked; }
   bool operator==(const DaemonProgress&) const = default;
 };
 

@@ -1,6 +1,13 @@
 // The whole daemon, asked through its control socket: against a real Open vSwitch where one can run
 // here, and without a switch.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/json.hpp>
 #include <filesystem>
@@ -9,6 +16,7 @@
 
 #include "agent/api/http.hpp"
 #include "agent/app/wiring.hpp"
+#include "tests/support/frames.hpp"
 #include "tests/support/ovs_sandbox.hpp"
 
 namespace vmirror {
@@ -127,6 +135,34 @@ TEST_F(DaemonTest, WhatTheHookReadsIsWrittenOnceItCanBe) {
   std::ifstream in(file);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}),
             "# vmirror requirements 1\na\t0\tport=p*\n");
+}
+
+TEST_F(DaemonTest, WhatTheHookReadsIsWrittenAgainWhereSomebodyTouchedIt) {
+  config.driver = DriverConfig{};
+  config.driver->ovs.remote = "unix:" + folder + "/nobody.sock";
+  config.on_stop = OnStop::keep;
+  const std::string file = config.state + "/requirements";
+  put("a.yaml", policy("a", "require: true\n"));
+  start();
+  const auto read = [&] {
+    std::ifstream in(file);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  const std::string right = "# vmirror requirements 1\na\t0\tport=p*\n";
+  ASSERT_EQ(read(), right);
+  const struct {
+    const char* what;
+    std::function<void()> touch;
+  } table[] = {{"deleted", [&] { fs::remove(file); }},
+               {"written over", [&] { std::ofstream(file) << "# vmirror requirements 1\n"; }},
+               {"with its folder", [&] { fs::remove_all(config.state); }}};
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.what);
+    row.touch();
+    for (int i = 0; i < 500 && read() != right; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_EQ(read(), right);
+  }
 }
 
 TEST_F(DaemonTest, OneEveOutput) {
@@ -252,6 +288,66 @@ TEST_F(DaemonOnOvs, WhatSomebodyTakesAwayComesBack) {
   eventually("/v1/status", "reconcile",
              [](const json::value& r) { return r.at("drifts") == 1 && r.at("in_sync") == true; });
   EXPECT_NE(mirrors(), "[]");
+}
+
+/// A network namespace whose loopback device carries copies; the test's thread is in it.
+class DaemonOnStalledOvs : public DaemonOnOvs {
+ protected:
+  void SetUp() override {
+    DaemonOnOvs::SetUp();
+    if (IsSkipped()) return;
+    before_ = ::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (::unshare(CLONE_NEWNET) != 0) GTEST_SKIP() << "needs root for a network namespace";
+    entered_ = true;
+    sender_ = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    ASSERT_GE(sender_, 0);
+    ifreq up{};
+    std::string("lo").copy(up.ifr_name, sizeof up.ifr_name - 1);
+    up.ifr_flags = IFF_UP | IFF_RUNNING;
+    ASSERT_EQ(::ioctl(sender_, SIOCSIFFLAGS, &up), 0);
+    InputConfig copies;
+    copies.name = copies.ring.interface = "lo";
+    config.inputs = {copies};
+  }
+  void TearDown() override {
+    stop();
+    if (sender_ >= 0) ::close(sender_);
+    if (entered_) ::setns(before_, CLONE_NEWNET);
+    if (before_ >= 0) ::close(before_);
+  }
+  void send(const test::Buffer& frame) const {
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_ifindex = static_cast<int>(::if_nametoindex("lo"));
+    ASSERT_EQ(::sendto(sender_, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&to),
+                       sizeof to),
+              static_cast<ssize_t>(frame.size()));
+  }
+
+ private:
+  int before_ = -1, sender_ = -1;
+  bool entered_ = false;
+};
+
+/// ovs-vswitchd hangs, and the kernel goes on copying.
+TEST_F(DaemonOnStalledOvs, WhatTheEngineReceivesCountsWhileTheSwitchIsStalled) {
+  ovs->vsctl("set Interface p1 external_ids:attached-mac=52:54:00:00:00:01");
+  put("a.yaml", policy("a"));
+  start();
+  const auto sw = eventually("/v1/status", "switch",
+                             [](const json::value& s) { return s.at("state") == "stalled"; });
+  EXPECT_EQ(sw.at("state"), "stalled");
+  const auto state = [](const json::value& sessions) { return sessions.at(0).at("state"); };
+  json::value sessions = eventually("/v1/sessions", "sessions", [&](const json::value& s) {
+    return !s.as_array().empty() && state(s) == "unknown";
+  });
+  EXPECT_EQ(state(sessions), "unknown");
+  sessions = eventually("/v1/sessions", "sessions", [&](const json::value& s) {
+    send(test::udp_frame({}, test::text("copy")));
+    return state(s) == "active";
+  });
+  EXPECT_EQ(state(sessions), "active");
+  EXPECT_EQ(sessions.at(0).at("name"), "p1@local");
 }
 
 }  // namespace
