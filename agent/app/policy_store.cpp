@@ -38,23 +38,24 @@ Place place_of(const std::string& path) {
   return {s.st_dev, s.st_ino, s.st_size, s.st_mtim.tv_sec * kSecond + s.st_mtim.tv_nsec};
 }
 
+/// Symbolic or hard. It is whole once it is there, where a plain file tells when it is closed; and
+/// what it leads to may change by another name.
+bool is_link(const std::string& path) {
+  struct stat s {};
+  return ::lstat(path.c_str(), &s) == 0 &&
+         (S_ISLNK(s.st_mode) || (S_ISREG(s.st_mode) && s.st_nlink > 1));
+}
+
 /// Where the folder and the links in it lead: what inotify, which watches inodes, does not tell.
 std::map<std::string, Place> places_of(const std::string& folder) {
   namespace fs = std::filesystem;
   std::map<std::string, Place> out{{folder, place_of(folder)}};
   std::error_code code;
   for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
-    std::error_code unknown;
-    if (it->is_symlink(unknown)) out.emplace(it->path().string(), place_of(it->path().string()));
+    const std::string path = it->path().string();
+    if (is_link(path)) out.emplace(path, place_of(path));
   }
   return out;
-}
-
-/// A link is whole once it is there; a plain file tells when it is closed.
-bool is_link(const std::string& path) {
-  struct stat s {};
-  return ::lstat(path.c_str(), &s) == 0 &&
-         (S_ISLNK(s.st_mode) || (S_ISREG(s.st_mode) && s.st_nlink > 1));
 }
 }  // namespace
 

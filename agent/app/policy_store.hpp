@@ -27,7 +27,7 @@ class PolicyStore {
   void reload();
   /// To be called once a second. Reads the folder where inotify is silent: it can't be read or
   /// watched, its path leads to another folder (a symbolic link was turned, a parent renamed), or
-  /// a symbolic link in it to another or a changed file.
+  /// a link in it, symbolic or hard, to another or a changed file.
   void look();
   /// As it was last read, good or not.
   const PolicyFolder& folder() const;

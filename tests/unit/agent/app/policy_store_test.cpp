@@ -167,6 +167,12 @@ TEST_F(PolicyStoreTest, PoliciesThatAreLinks) {
   store.look();
   ASSERT_EQ(used.size(), 4U);
   EXPECT_EQ(used.back()[0].snaplen, 64U);
+  put("available/b.yaml", text("b", "snaplen: 96\n"));
+  store.look();
+  ASSERT_EQ(used.size(), 5U) << "a hard link has another name, too";
+  EXPECT_EQ(used.back()[1].snaplen, 96U);
+  store.look();
+  EXPECT_EQ(used.size(), 5U);
 }
 
 TEST_F(PolicyStoreTest, AFileThatIsHalfWrittenMakesNoNoise) {
