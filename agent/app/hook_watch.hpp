@@ -18,9 +18,11 @@ namespace vmirror {
 /// For people.
 struct HookStatus {
   std::uint64_t calls = 0, refused = 0;
-  Time last_call = 0;        ///< 0: none yet.
-  std::uint64_t missed = 0;  ///< Guests that started or came here, and the hook had not called.
-  std::string last_missed;   ///< The latest one's name, until the hook calls again.
+  Time last_call = 0;           ///< 0: none yet.
+  std::uint64_t missed = 0;     ///< Guests that started or came here, and the hook had not called.
+  std::string last_missed;      ///< The latest one's name, until the hook calls again.
+  std::size_t remembered = 0;   ///< Guests that it announced.
+  std::uint64_t forgotten = 0;  ///< More than kMaxRemembered were; each may count as missed.
 };
 
 /// One thread.

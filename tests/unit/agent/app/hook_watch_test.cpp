@@ -48,5 +48,35 @@ TEST(HookWatch, RefusalsAreCountedAndMemoryIsBounded) {
   EXPECT_FALSE(watch.happened({1, Kind::started, "u", "g1", ""}));
 }
 
+/// Announced by a clock that was two hours ahead.
+TEST(HookWatch, AClockThatIsSetBackMakesNoAnnouncementLast) {
+  HookWatch watch;
+  const auto starts = [&](const char* name, Time seconds) {
+    return watch.happened({seconds * kSecond, GuestEvent::Kind::started, "u", name, ""});
+  };
+  watch.called({"prepare", "dc1", ""}, HookAnswer::Kind::go_on, 7200 * kSecond);
+  EXPECT_FALSE(starts("dc1", 5)) << "it may have been announced just now";
+  EXPECT_TRUE(starts("dc1", 5 + 601));
+}
+
+TEST(HookWatch, WhatWasAnnouncedSinceTheClockWasSetBackIsKeptLongest) {
+  HookWatch watch;
+  const auto announced = [&](const std::string& name, Time at) {
+    watch.called({"prepare", name, ""}, HookAnswer::Kind::go_on, at);
+  };
+  for (std::size_t i = 0; i < HookWatch::kMaxRemembered; ++i)
+    announced("g" + std::to_string(i), 7200 * kSecond + static_cast<Time>(i));
+  announced("a", 10 * kSecond);
+  announced("b", 11 * kSecond);
+  const auto missed = [&](const std::string& name) {
+    const auto before = watch.status().missed;
+    watch.happened({11 * kSecond, GuestEvent::Kind::started, "u", name, ""});
+    return watch.status().missed != before;
+  };
+  EXPECT_FALSE(missed("a"));
+  EXPECT_FALSE(missed("b"));
+  EXPECT_TRUE(missed("g0"));
+}
+
 }  // namespace
 }  // namespace vmirror
