@@ -13,6 +13,10 @@ PortKey port_of(const Location& at) {
   return {at.switch_name, at.port};
 }
 
+bool is_same_nic(const Location& a, const Location& b) {
+  return (!a.interface_id.empty() && a.interface_id == b.interface_id) || (a.mac && a.mac == b.mac);
+}
+
 PortKey port_of(const SessionStatus& session) {
   return {session.switch_name, session.port};
 }
@@ -34,10 +38,7 @@ std::set<std::string> GuestViews::follow(const RoundChanges& changes) {
     const std::string key = key_of(*after);
     give(port_of(*after), key, touched);
     if (key.empty()) continue;
-    Entry& entry = guests_[key];
-    if (entry.ports.empty()) entry.since = changes.time;
-    entry.ports.insert_or_assign(port_of(*after), *after);
-    entry.hold_ports();
+    guests_[key].put(*after, changes.time);
     touched.insert(key);
   }
   for (const auto& [before, after] : changes.sessions) {
@@ -93,9 +94,17 @@ void GuestViews::tidy(const PortKey& port) {
   if (!needed) key_of_port_.erase(known);
 }
 
-void GuestViews::Entry::hold_ports() {
-  had.clear();
-  for (const auto& [port, at] : ports) had.push_back(at);
+/// What went makes room for the same NIC by another name, and for a guest that was started anew.
+void GuestViews::Entry::put(const Location& at, Time now) {
+  if (ports.empty()) {
+    since = now;
+    had.clear();
+  }
+  std::erase_if(had, [&](const auto& nic) {
+    return !ports.contains(nic.first) && is_same_nic(nic.second.at, at);
+  });
+  ports.insert_or_assign(port_of(at), at);
+  had.insert_or_assign(port_of(at), Had{at});
 }
 
 std::set<std::string> GuestViews::follow(std::shared_ptr<const Guests> guests) {
@@ -124,11 +133,11 @@ GuestView GuestViews::view(const std::string& key) const {
   GuestView out = view_of(at, sessions, guest(key));
   if (!at.empty()) out.ports_since = entry->second.since;
   if (at.empty() && entry != guests_.end() && !entry->second.had.empty()) {  // Who it was.
-    const Location& was = entry->second.had.front();
+    const Location& was = entry->second.had.begin()->second.at;
     out.uuid = was.vm_uuid;
     if (out.name.empty()) out.name = was.vm_name;
-    for (const Location& nic : entry->second.had)
-      if (!nic.interface_id.empty()) out.interface_ids.push_back(nic.interface_id);
+    for (const auto& [port, nic] : entry->second.had)
+      if (!nic.at.interface_id.empty()) out.interface_ids.push_back(nic.at.interface_id);
     std::ranges::sort(out.interface_ids);
   }
   return out;
@@ -136,14 +145,20 @@ GuestView GuestViews::view(const std::string& key) const {
 
 std::vector<Location> GuestViews::nics(const std::string& key) const {
   const auto entry = guests_.find(key);
-  return entry == guests_.end() ? std::vector<Location>{} : entry->second.had;
+  std::vector<Location> out;
+  if (entry != guests_.end())
+    for (const auto& [port, nic] : entry->second.had) out.push_back(nic.at);
+  return out;
 }
 
+/// The ports of a guest that leaves go one by one, and nobody need have told that it leaves.
 void GuestViews::forget(const std::vector<std::string>& but) {
   for (auto it = guests_.begin(); it != guests_.end();) {
     Entry& entry = it->second;
     const bool keep = std::ranges::find(but, it->first) != but.end();
-    if (!keep && !entry.ports.empty() && entry.had.size() != entry.ports.size()) entry.hold_ports();
+    for (auto& [port, nic] : entry.had) nic.beats += !entry.ports.contains(port);
+    if (!keep && !entry.ports.empty())
+      std::erase_if(entry.had, [](const auto& nic) { return nic.second.beats >= kBeats; });
     const bool over = !keep && entry.ports.empty() && entry.sessions.empty();
     it = over ? guests_.erase(it) : std::next(it);
   }

@@ -16,6 +16,8 @@ namespace vmirror {
 
 class GuestViews {
  public:
+  static constexpr int kBeats = 2;
+
   /// Follows a round; returns the keys of the guests that it may have changed.
   std::set<std::string> follow(const RoundChanges& changes);
   /// Follows the hypervisor; returns the keys of guests with ports here that changed.
@@ -25,17 +27,22 @@ class GuestViews {
   GuestView view(const std::string& key) const;
   /// Its NICs here, and until `forget` those that went.
   std::vector<Location> nics(const std::string& key) const;
-  /// Forgets the NICs that went, and guests without ports and mirrors, of all that aren't in `but`:
-  /// a leaving guest loses its ports one by one, and its counters are wanted to the end.
+  /// To be called with each beat. Forgets the NICs that went kBeats ago, and guests without ports
+  /// and mirrors, of all that aren't in `but`: a leaving guest loses its ports one by one, and its
+  /// counters are wanted to the end.
   void forget(const std::vector<std::string>& but);
 
  private:
+  struct Had {
+    Location at;
+    int beats = 0;  ///< Since it went.
+  };
   struct Entry {
     std::map<PortKey, Location> ports;
     std::map<std::string, SessionStatus> sessions;
-    std::vector<Location> had;  ///< The latest ports that it had.
-    Time since = 0;             ///< When the first of `ports` came.
-    void hold_ports();          ///< As the latest.
+    std::map<PortKey, Had> had;  ///< `ports`, and those that went a moment ago.
+    Time since = 0;              ///< When the first of `ports` came.
+    void put(const Location& at, Time now);
   };
   void give(const PortKey& port, const std::string& key, std::set<std::string>& touched);
   void tidy(const PortKey& port);

@@ -90,6 +90,41 @@ TEST(GuestViews, ANicThatWasUnpluggedIsForgottenUnlessItsGuestLeaves) {
   EXPECT_EQ(views.nics(kUuid).front().port, "vnet0");
 }
 
+/// A beat may fall between the removals of a guest's NICs, and a change of the one that is left.
+TEST(GuestViews, ANicThatJustWentIsStillItsGuests) {
+  GuestViews views;
+  views.follow(round(1, {{{}, nic("vnet0")}, {{}, nic("vnet1")}}));
+  views.follow(round(2, {{nic("vnet0"), {}}}));
+  views.forget({});
+  Location changed = nic("vnet1");
+  changed.labels["tier"] = "web";
+  views.follow(round(3, {{nic("vnet1"), changed}}));
+  const auto all = views.nics(kUuid);
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0].port, "vnet0");
+  EXPECT_EQ(all[1], changed);
+  views.forget({});
+  EXPECT_EQ(views.nics(kUuid), std::vector{changed});
+}
+
+TEST(GuestViews, ANicThatCameAgainIsOne) {
+  const struct {
+    const char* what;
+    bool all;  ///< Its guest was gone meanwhile.
+  } table[] = {{"by another port's name", false}, {"with its guest, which was started anew", true}};
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.what);
+    GuestViews views;
+    views.follow(round(1, {{{}, nic("vnet0")}, {{}, nic("vnet1")}}));
+    views.follow(round(2, {{nic("vnet0"), {}}}));
+    if (row.all) views.follow(round(2, {{nic("vnet1"), {}}}));
+    Location again = nic("vnet7");
+    again.interface_id = row.all ? "id-other" : "id-vnet0";
+    views.follow(round(3, {{{}, again}}));
+    EXPECT_EQ(views.nics(kUuid), row.all ? std::vector{again} : (std::vector{nic("vnet1"), again}));
+  }
+}
+
 /// Its mirror goes with it; what is told of the mirror later is of the new guest.
 TEST(GuestViews, APortMayComeToBelongToAnotherGuest) {
   const std::string nobody, other = "bbbbbbbb-0000-4000-8000-000000000012";
