@@ -173,12 +173,17 @@ std::shared_ptr<HttpServer::State> make_state(HttpHandler handler, HttpLimits li
   return state;
 }
 
-/// True when a process answers on the socket.
+/// True when a process listens on the socket, also one that hangs and whose queue is full. Does not
+/// wait, as Asio's own connect would.
 bool somebody_listens(asio::io_context& io, const std::string& path) {
   Unix::socket probe(io);
   beast::error_code error;
-  probe.connect(Unix::endpoint(path), error);
-  return !error;
+  probe.open(Unix(), error);
+  if (!error) probe.native_non_blocking(true, error);
+  if (error) return true;  // No descriptor is free: nobody can tell, so that it stays.
+  const Unix::endpoint to(path);
+  return ::connect(probe.native_handle(), to.data(), static_cast<socklen_t>(to.size())) == 0 ||
+         errno == EAGAIN;
 }
 
 constexpr std::size_t kMaxSocketPath = 107;  // sun_path without its final zero

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -155,6 +157,30 @@ TEST_F(Http, LeavesASocketThatIsAnothersByNow) {
   EXPECT_NE(news->find("another process listens"), std::string::npos) << *news;
   on_io([this] { server_.reset(); });
   EXPECT_TRUE(std::filesystem::exists(path())) << "theirs";
+}
+
+/// Where nothing is accepted any more, even to connect would be to wait.
+TEST_F(Http, DoesNotWaitForOneThatListensAndHangs) {
+  asio::io_context other;
+  asio::local::stream_protocol::acceptor hangs(other);
+  hangs.open();
+  hangs.bind(path());
+  hangs.listen(0);
+  std::vector<int> waiting;
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  path().copy(to.sun_path, sizeof to.sun_path - 1);
+  for (bool full = false; !full;) {
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    full = ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0;
+    EXPECT_TRUE(!full || errno == EAGAIN);
+    waiting.push_back(fd);
+  }
+  auto refused = std::async(std::launch::async, [this] { return listen(); });
+  EXPECT_EQ(refused.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  hangs.close();  // Who waits is woken.
+  EXPECT_EQ(refused.get().kind, Error::Kind::refused);
+  for (const int fd : waiting) ::close(fd);
 }
 
 TEST(HttpListener, WaitsWhereNoDescriptorIsFree) {
