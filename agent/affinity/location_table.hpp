@@ -41,6 +41,8 @@ class LocationTable {
   /// Those that are here by switch and port, then those that are gone, latest first. Those that are
   /// gone for longer than `keep_gone` are left out.
   std::vector<LocationRow> rows(Time now) const;
+  /// Of those that are gone, how many are kept, of max_gone.
+  std::size_t gone() const { return gone_.size(); }
   /// Gone rows that were dropped early, because there were max_gone.
   std::uint64_t overflow() const { return overflow_; }
 

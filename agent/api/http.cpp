@@ -1,5 +1,6 @@
 #include "agent/api/http.hpp"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

@@ -27,13 +27,13 @@ auto Daemon::State::view(Make make) {
   static const PolicyFolder no_folder;
   std::vector<SinkStatus> outputs;
   if (eve) outputs.push_back(eve->status());
-  return make(
-      DaemonView{config, wall_clock(), started, *known, *seen,
-                 policies ? policies->folder() : no_folder, coverage.rows(*known, *seen),
-                 std::move(outputs), libvirt ? std::optional(libvirt->status()) : std::nullopt,
-                 peers ? std::optional(peers->status()) : std::nullopt,
-                 following ? std::optional(following->status()) : std::nullopt, hook.status(),
-                 hook_file_error, sensor->status(wall_clock()), locations.overflow()});
+  return make(DaemonView{
+      config, wall_clock(), started, *known, *seen, policies ? policies->folder() : no_folder,
+      coverage.rows(*known, *seen), std::move(outputs),
+      libvirt ? std::optional(libvirt->status()) : std::nullopt,
+      peers ? std::optional(peers->status()) : std::nullopt,
+      following ? std::optional(following->status()) : std::nullopt, hook.status(), hook_file_error,
+      sensor->status(wall_clock()), locations.gone(), locations.overflow(), guests.count()});
 }
 
 ApiBackend Daemon::State::backend() {

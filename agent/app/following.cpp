@@ -104,6 +104,7 @@ struct Following::State : std::enable_shared_from_this<Following::State> {
   asio::steady_timer wake, pulse;
   asio::thread_pool handover{1};
   std::atomic<std::size_t> waiting{0};  ///< Handovers that came and were not read yet.
+  std::atomic<std::uint64_t> refused_handovers{0};
 
   void open_journal();
   void act(TrackerActions actions);
@@ -232,6 +233,7 @@ void Following::State::send_handover(const HandOverGuest& action, const Handover
 void Following::State::on_handover(const std::string& host, std::string body) {
   if (waiting.fetch_add(1) >= kMaxWaitingHandovers) {
     --waiting;
+    ++refused_handovers;
     HandoverResult refused;
     refused.state = HandoverResult::State::failed;
     refused.bytes = body.size();
@@ -422,6 +424,8 @@ std::vector<std::string> Following::migrating() const {
 FollowingStatus Following::status() const {
   FollowingStatus out = state_->counts;
   out.tracker = state_->tracker.counters();
+  out.handovers_waiting = state_->waiting;
+  out.handovers_refused = state_->refused_handovers;
   return out;
 }
 

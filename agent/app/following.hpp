@@ -35,9 +35,11 @@ struct FollowingStatus {
   std::uint64_t duplicates = 0;   ///< Of all finished migrations.
   /// How many finished migrations handed the guest's analysis over, or did not.
   std::map<HandoverResult::State, std::uint64_t> handovers;
-  std::uint64_t downtimes = 0;  ///< Migrations that are done, and whose downtime is known.
-  Time downtime = 0;            ///< The sum of theirs.
-  std::string journal_error;    ///< Empty: none.
+  std::size_t handovers_waiting = 0;    ///< That came, and are to be read.
+  std::uint64_t handovers_refused = 0;  ///< Because kMaxWaitingHandovers waited.
+  std::uint64_t downtimes = 0;          ///< Migrations that are done, and whose downtime is known.
+  Time downtime = 0;                    ///< The sum of theirs.
+  std::string journal_error;            ///< Empty: none.
 };
 /// Adds a finished migration. Pure.
 void count(FollowingStatus& counts, const MigrationRecord& record);

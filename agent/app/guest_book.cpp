@@ -23,7 +23,10 @@ void GuestBook::announced(const std::string& operation, Guest guest, Time now) {
     announced_.erase(before);
     return tell();
   }
-  if (before == announced_.end() && announced_.size() >= kMaxAnnouncedGuests) return;
+  if (before == announced_.end() && announced_.size() >= kMaxAnnouncedGuests) {
+    ++passed_over_;
+    return;
+  }
   // `prepare` and `start` don't say what for: after `migrate` it is a guest that comes here. Only
   // where a connection will tell that it has come.
   const bool comes =
@@ -37,6 +40,11 @@ void GuestBook::announced(const std::string& operation, Guest guest, Time now) {
   const std::string uuid = guest.uuid;
   announced_[uuid] = {std::make_shared<const Guest>(std::move(guest)), now};
   tell();
+}
+
+GuestBook::Count GuestBook::count() const {
+  const std::lock_guard lock(mutex_);
+  return {announced_.size(), passed_over_};
 }
 
 /// Of one guest what the hook told goes before what the connection does: it came later.

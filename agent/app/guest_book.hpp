@@ -41,6 +41,14 @@ class GuestBook {
   /// else than off.
   void announced(const std::string& operation, Guest guest, Time now);
 
+  /// Guests that only the hook told of, now, and calls of it that were passed over because there
+  /// were kMaxAnnouncedGuests.
+  struct Count {
+    std::size_t announced = 0;
+    std::uint64_t passed_over = 0;
+  };
+  Count count() const;
+
  private:
   struct Announced {
     std::shared_ptr<const Guest> guest;
@@ -48,11 +56,12 @@ class GuestBook {
   };
   void tell();
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   Use use_;
   std::shared_ptr<const Guests> told_;  ///< Null: no connection.
   std::map<std::string, Announced> announced_;
   std::uint64_t revision_ = 0;
+  std::uint64_t passed_over_ = 0;
 };
 
 }  // namespace vmirror

@@ -114,7 +114,7 @@ std::vector<Metric> metrics(const DaemonView& v) {
   list.count("frames_repeated", "Frames that came twice; looked for while NICs are watched.",
              v.engine.duplicates);
   list.gauge("assets", "Assets known.", static_cast<double>(v.engine.assets.size()));
-  for (const Limit& limit : v.engine.limits) {
+  for (const Limit& limit : limits(v)) {
     list.gauge("limit_used", "How much of a bound is in use.", static_cast<double>(limit.used),
                {{"limit", limit.name}});
     list.count("limit_overflow", "Times that a bound was hit.", limit.overflow,

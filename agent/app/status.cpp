@@ -289,6 +289,24 @@ json::object flow_json(const Flow& flow) {
 
 }  // namespace
 
+std::vector<Limit> limits(const DaemonView& v) {
+  std::vector<Limit> out = v.engine.limits;
+  if (v.config.driver)
+    out.push_back({"locations", "NICs that are gone", LocationTableOptions{}.max_gone,
+                   v.locations_gone, v.locations_overflow});
+  if (v.following)
+    out.push_back({"handovers", "handovers that wait to be read", kMaxWaitingHandovers,
+                   v.following->handovers_waiting, v.following->handovers_refused});
+  if (!v.libvirt) return out;
+  out.push_back({"libvirt_events", "events that wait", kMaxLibvirtEvents, v.libvirt->events_waiting,
+                 v.libvirt->events_lost});
+  out.push_back({"announced_guests", "guests that only the hook told of", kMaxAnnouncedGuests,
+                 v.guests.announced, v.guests.passed_over});
+  out.push_back({"hook_guests", "guests that the hook was called for", HookWatch::kMaxRemembered,
+                 v.hook.remembered, v.hook.forgotten});
+  return out;
+}
+
 json::object status_json(const DaemonView& v) {
   const ControlSnapshot& c = v.control;
   const auto failure = c.apply_error ? c.apply_error : c.observe_error;
@@ -318,7 +336,7 @@ json::object status_json(const DaemonView& v) {
           {"duplicates", v.engine.duplicates},
           {"flows", std::move(flows)},
           {"assets", v.engine.assets.size()},
-          {"limits", all(v.engine.limits)},
+          {"limits", all(limits(v))},
           {"outputs", outputs_json(v.outputs)}};
 }
 

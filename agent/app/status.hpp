@@ -9,6 +9,7 @@
 #include "agent/app/config.hpp"
 #include "agent/app/coverage_log.hpp"
 #include "agent/app/following.hpp"
+#include "agent/app/guest_book.hpp"
 #include "agent/app/hook_watch.hpp"
 #include "agent/engine/snapshot.hpp"
 #include "agent/export/prometheus.hpp"
@@ -35,8 +36,13 @@ struct DaemonView {
   HookStatus hook = {};
   std::optional<Error> hook_file_error = {};  ///< What the hook reads is not what is in force.
   boost::json::object sensor = {};            ///< SensorFollower::status()
+  std::size_t locations_gone = 0;             ///< LocationTable::gone()
   std::uint64_t locations_overflow = 0;       ///< LocationTable::overflow()
+  GuestBook::Count guests = {};
 };
+
+/// The bounds that are in use: the engine's and, where the daemon follows guests, the daemon's own.
+std::vector<Limit> limits(const DaemonView& view);
 
 /// {"host", "uptime_seconds", "switch", "libvirt", "hook", "peers", "migrations", "sensor",
 /// "policy_error", "policies", "sessions", "reconcile": {"in_sync", "rounds", "steps_applied",

@@ -101,6 +101,7 @@ LibvirtStatus Libvirt::Impl::status() const {
   LibvirtStatus status = status_;
   status.connected = link_ != nullptr;
   status.guests = known_.size();
+  status.events_waiting = events_.size();
   if (const std::optional<Error> error = why_stale())
     status.error = error->text();
   else if (!unread_.empty())

@@ -54,11 +54,12 @@ struct LibvirtStatus {
   std::string version;  ///< libvirtd's: "9.0.0"; empty before the first connection.
   std::string error;    ///< Why it isn't connected, or what it could not read; empty: all is well.
   std::size_t guests = 0;
-  std::uint64_t connections = 0;  ///< Made so far.
-  std::uint64_t events = 0;       ///< Taken in.
-  std::uint64_t events_lost = 0;  ///< More than kMaxLibvirtEvents waited; all was read again.
-  std::uint64_t reads = 0;        ///< Of one guest.
-  std::uint64_t full_reads = 0;   ///< Of all.
+  std::uint64_t connections = 0;   ///< Made so far.
+  std::uint64_t events = 0;        ///< Taken in.
+  std::size_t events_waiting = 0;  ///< To be told.
+  std::uint64_t events_lost = 0;   ///< More than kMaxLibvirtEvents waited; all was read again.
+  std::uint64_t reads = 0;         ///< Of one guest.
+  std::uint64_t full_reads = 0;    ///< Of all.
 };
 
 constexpr std::size_t kMaxLibvirtEvents = 16384;  ///< Events that wait to be told.

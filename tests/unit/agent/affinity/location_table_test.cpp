@@ -64,6 +64,7 @@ TEST(LocationTable, GoneOnesAreBoundedAndCounted) {
     table.remove("br0", "vnet" + std::to_string(i), i);
   }
   EXPECT_EQ(text(table, 5), "vnet4 vm gone 4, vnet3 vm gone 3, vnet2 vm gone 2");
+  EXPECT_EQ(table.gone(), 3U);
   EXPECT_EQ(table.overflow(), 2U);
   table.put(at("vnet9", "vm"), 200);
   table.remove("br0", "vnet9", 200);  // Those that are too old don't count.

@@ -93,6 +93,8 @@ TEST(GuestBook, IsBounded) {
   for (std::size_t i = 0; i <= kMaxAnnouncedGuests; i++)
     b.book.announced("prepare", guest(std::to_string(i).c_str()), 0);
   EXPECT_EQ(b.used.back()->by_uuid.size(), kMaxAnnouncedGuests);
+  EXPECT_EQ(b.book.count().announced, kMaxAnnouncedGuests);
+  EXPECT_EQ(b.book.count().passed_over, 1U);
 }
 
 TEST(GuestBook, WhatDidNotChangeIsTheSameObject) {

@@ -44,6 +44,8 @@ TEST(HookWatch, RefusalsAreCountedAndMemoryIsBounded) {
     watch.called({"prepare", "g" + std::to_string(i), ""}, HookAnswer::Kind::refuse,
                  static_cast<Time>(i));
   EXPECT_EQ(watch.status().refused, HookWatch::kMaxRemembered + 1);
+  EXPECT_EQ(watch.status().remembered, HookWatch::kMaxRemembered);
+  EXPECT_EQ(watch.status().forgotten, 1U);
   EXPECT_TRUE(watch.happened({1, Kind::started, "u", "g0", ""})) << "the earliest is forgotten";
   EXPECT_FALSE(watch.happened({1, Kind::started, "u", "g1", ""}));
 }

@@ -82,6 +82,46 @@ TEST(Status, AFileThatWentBadIsShownBesideThePolicyThatStaysInForce) {
   EXPECT_EQ(status.at("policy_error").at("where"), "/p/a.yaml:4");
 }
 
+/// "flows 1/9 (2)": used, bound, and how often it was hit.
+std::vector<std::string> limit_lines(const boost::json::object& status) {
+  std::vector<std::string> out;
+  for (const boost::json::value& limit : status.at("limits").as_array()) {
+    const auto number = [&](const char* key) {
+      return std::to_string(limit.at(key).to_number<std::uint64_t>());
+    };
+    out.push_back(std::string(limit.at("name").as_string()) + " " + number("used") + "/" +
+                  number("limit") + " (" + number("overflow") + ")");
+  }
+  return out;
+}
+
+TEST(Status, ListsTheBoundsOfBothFlows) {
+  View v;
+  v.engine.limits = {{"flows", "flows", 9, 1, 2}};
+  v.config.driver.reset();
+  EXPECT_EQ(limit_lines(status_json(v.view())), std::vector<std::string>{"flows 1/9 (2)"});
+  v.config.driver = DriverConfig{};
+  DaemonView view = v.view();
+  view.locations_gone = 1024;
+  view.locations_overflow = 3;
+  view.following = FollowingStatus{};
+  view.following->handovers_waiting = 8;
+  view.following->handovers_refused = 4;
+  view.libvirt = LibvirtStatus{};
+  view.libvirt->events_waiting = 5;
+  view.libvirt->events_lost = 6;
+  view.guests = {7, 8};
+  view.hook.remembered = 9;
+  view.hook.forgotten = 10;
+  EXPECT_EQ(limit_lines(status_json(view)),
+            (std::vector<std::string>{"flows 1/9 (2)", "locations 1024/1024 (3)",
+                                      "handovers 8/8 (4)", "libvirt_events 5/16384 (6)",
+                                      "announced_guests 7/1024 (8)", "hook_guests 9/4096 (10)"}));
+  EXPECT_NE(
+      prometheus_text(metrics(view)).find("vmirror_limit_overflow_total{limit=\"locations\"} 3\n"),
+      std::string::npos);
+}
+
 TEST(Status, TellsOfTheHypervisorTheOtherAgentsAndMigrations) {
   const auto alone = status_json(View().view());
   EXPECT_EQ(alone.at("libvirt").at("state"), "none");
