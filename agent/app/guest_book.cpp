@@ -7,6 +7,7 @@ namespace vmirror {
 void GuestBook::told(std::shared_ptr<const Guests> guests, Time now) {
   const std::lock_guard lock(mutex_);
   told_ = std::move(guests);
+  for (auto& [uuid, entry] : announced_) entry.at = as_of(entry.at, now);
   std::erase_if(announced_, [&](const auto& entry) {
     const auto* known = told_->by_uuid.get(entry.first);
     if (known != nullptr && (*known)->state != GuestState::off) return true;

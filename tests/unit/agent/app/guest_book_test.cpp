@@ -86,6 +86,12 @@ TEST(GuestBook, AStartThatCameToNothingIsForgotten) {
   EXPECT_EQ(b.now(), "a:suspended") << "a connection that is down knows nothing better";
   b.book.told(guests({}), late);
   EXPECT_EQ(b.now(), "");
+
+  b.book.announced("prepare", guest("a"), 7200 * kSecond);  // By a clock that is then set back.
+  b.book.told(guests({}), 0);
+  EXPECT_EQ(b.now(), "a:suspended");
+  b.book.told(guests({}), late);
+  EXPECT_EQ(b.now(), "");
 }
 
 TEST(GuestBook, IsBounded) {
