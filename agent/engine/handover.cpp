@@ -109,13 +109,11 @@ Handover merge(std::vector<Handover> parts, const HandoverLimits& limits) {
   return out;
 }
 
-void shift(Handover& handover, Time offset) {
-  constexpr Time kMost = std::int64_t{1} << 61;
-  offset = std::clamp(offset, -kMost, kMost);
-  const auto move = [&](Time& time) {
-    if (time != 0) time = std::clamp<Time>(std::clamp<Time>(time, 0, kMost) + offset, 0, kMost);
-  };
-  move(handover.time);
+namespace {
+
+/// All times at which something of the guest's was seen.
+template <typename Move>
+void each_time(Handover& handover, const Move& move) {
   for (HandedFlow& handed : handover.flows) {
     move(handed.flow.flow.first);
     move(handed.flow.flow.last);
@@ -130,22 +128,24 @@ void shift(Handover& handover, Time offset) {
   }
 }
 
+}  // namespace
+
+void shift(Handover& handover, Time offset) {
+  constexpr Time kMost = std::int64_t{1} << 61;
+  offset = std::clamp(offset, -kMost, kMost);
+  const auto move = [&](Time& time) {
+    if (time != 0) time = std::clamp<Time>(std::clamp<Time>(time, 0, kMost) + offset, 0, kMost);
+  };
+  move(handover.time);
+  each_time(handover, move);
+}
+
 void settle(Handover& handover, Time now) {
-  const auto move = [now](Time& time) { time = as_of(time, now); };
   for (HandedFlow& handed : handover.flows) {
     Flow& flow = handed.flow.flow;
     if (is_ahead(flow.last, now)) flow.first = std::max<Time>(0, flow.first - (flow.last - now));
-    move(flow.first);
-    move(flow.last);
-    for (HandedRequest& request : handed.requests) move(request.request.time);
-    if (!handed.stream) continue;
-    for (SavedSide& side : handed.stream->tcp) move(side.since);
   }
-  for (Asset& asset : handover.assets) {
-    move(asset.first);
-    move(asset.last);
-    for (AssetProperty& property : asset.properties) move(property.last);
-  }
+  each_time(handover, [now](Time& time) { time = as_of(time, now); });
 }
 
 HandoverResult result_of(const Handover& handover, HandoverResult::State state,
