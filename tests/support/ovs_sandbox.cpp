@@ -21,10 +21,25 @@
 namespace vmirror::test {
 namespace {
 
-constexpr const char* kSchema = "/usr/share/openvswitch/vswitch.ovsschema";
+/// Of another version's root (tests/roots/make); empty: this machine's Open vSwitch.
+std::string root() {
+  const char* folder = std::getenv("VMIRROR_OVS_ROOT");
+  return folder && *folder ? std::filesystem::absolute(folder).string() : std::string();
+}
+
+std::string schema_file() {
+  return root() + "/usr/share/openvswitch/vswitch.ovsschema";
+}
+
+/// Where programs are looked for: the root's Open vSwitch before this machine's.
+std::string search_path() {
+  const char* own = std::getenv("PATH");
+  const std::string rest = own ? own : "/usr/sbin:/usr/bin:/sbin:/bin";
+  return root().empty() ? rest : root() + "/programs:" + rest;
+}
 
 std::string shell(const std::string& command) {
-  std::FILE* pipe = popen((command + " 2>&1").c_str(), "r");
+  std::FILE* pipe = popen(("PATH='" + search_path() + "'; " + command + " 2>&1").c_str(), "r");
   if (!pipe) throw std::runtime_error("popen: " + command);
   std::string out;
   char buffer[4096];
@@ -46,8 +61,9 @@ bool accepts(const std::string& path) {
 }
 
 bool found(const char* program) {
-  for (const char* folder : {"/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"})
-    if (access((std::string(folder) + program).c_str(), X_OK) == 0) return true;
+  std::stringstream folders(search_path());
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (access((folder + "/" + program).c_str(), X_OK) == 0) return true;
   return false;
 }
 
@@ -63,6 +79,8 @@ bool eventually(const std::function<bool()>& condition, double seconds) {
 }
 
 std::string OvsSandbox::unavailable() {
+  if (!root().empty() && access(schema_file().c_str(), R_OK) != 0)
+    return "no Open vSwitch in " + root() + " (./run roots)";
   for (const char* program : {"ovsdb-server", "ovs-vswitchd", "ovsdb-tool", "ovs-vsctl", "nsenter"})
     if (!found(program)) return std::string(program) + " isn't installed";
   if (geteuid() != 0) return "needs root for a network namespace and tap devices";
@@ -74,7 +92,7 @@ OvsSandbox::OvsSandbox(Options options) : options_(std::move(options)) {
   if (!mkdtemp(pattern.data())) throw std::runtime_error("mkdtemp " + pattern);
   directory_ = pattern;
   std::stringstream schema;
-  schema << std::ifstream(kSchema).rdbuf();
+  schema << std::ifstream(schema_file()).rdbuf();
   std::ofstream(directory_ + "/schema")
       << (options_.edit_schema ? options_.edit_schema(schema.str()) : schema.str());
   shell("ovsdb-tool create " + directory_ + "/conf.db " + directory_ + "/schema");
@@ -104,6 +122,7 @@ pid_t OvsSandbox::spawn(const std::vector<std::string>& arguments, bool own_netw
   const int fd = open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
   dup2(fd, 1);
   dup2(fd, 2);
+  setenv("PATH", search_path().c_str(), 1);
   setenv("OVS_RUNDIR", directory_.c_str(), 1);
   setenv("OVS_LOGDIR", directory_.c_str(), 1);
   setenv("OVS_DBDIR", directory_.c_str(), 1);

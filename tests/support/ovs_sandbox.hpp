@@ -1,6 +1,10 @@
 // A real Open vSwitch for tests: ovsdb-server and ovs-vswitchd (userspace datapath) with all their
 // files in a private directory and all their devices in a network namespace of their own. Both go
 // with the object, or with the test's process however it ends.
+//
+// It is this machine's version, or, where the environment variable VMIRROR_OVS_ROOT names a root
+// that tests/roots/make made, that root's: VMIRROR_OVS_ROOT=build/roots/sid
+// build/dev/bin/test_contract.
 #pragma once
 
 #include <sys/types.h>

@@ -68,13 +68,18 @@ class SystemTest(unittest.TestCase):
             return self.fail(f"{error}; the daemon says {self.host.ask('status')['coverage']}")
 
 
+def no_switch():
+    """Says so where the Open vSwitch that was asked for (VMIRROR_OVS_ROOT) isn't here."""
+    return f"no Open vSwitch in {w.OVS_ROOT} (./run roots)" if w.OVS_ROOT and not os.path.exists(w.SCHEMA) else ""
+
+
 def main(path, unavailable=lambda: ""):
     """Runs a file's tests; `unavailable` says what they need besides namespaces and isn't here."""
     if "--inside" in sys.argv:
         sys.argv.remove("--inside")
         inside.enter("vmirror-test")
         unittest.main(module="__main__", verbosity=2)
-    elif reason := inside.unavailable() or unavailable():
+    elif reason := inside.unavailable() or no_switch() or unavailable():
         os.environ["VMIRROR_SKIP"] = reason
         unittest.main(module="__main__", verbosity=2)
     else:

@@ -1,4 +1,5 @@
 """From a policy to frames: mirrors, what comes through them, and that they are kept true."""
+# versions: all
 
 import os
 import signal

@@ -21,7 +21,11 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BIN = os.path.abspath(os.environ.get("VMIRROR_BIN", os.path.join(ROOT, "build", "release", "bin")))
-SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+# A root with another Open vSwitch (tests/roots/make), whose programs go before this machine's.
+OVS_ROOT = os.path.abspath(os.environ["VMIRROR_OVS_ROOT"]) if os.environ.get("VMIRROR_OVS_ROOT") else ""
+if OVS_ROOT:
+    os.environ["PATH"] = f"{OVS_ROOT}/programs:{os.environ['PATH']}"
+SCHEMA = OVS_ROOT + "/usr/share/openvswitch/vswitch.ovsschema"
 OVSDB = "unix:/run/openvswitch/db.sock"
 
 # No IPv6 by itself: the traffic is what the tests make.
