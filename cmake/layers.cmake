@@ -23,7 +23,7 @@ endfunction()
 vmirror_layer(plugin/base USES tl::expected)
 vmirror_layer(plugin/api USES plugin_base)
 vmirror_layer(plugin/ovsdb USES plugin_base PRIVATE openvswitch::openvswitch)
-vmirror_layer(plugin/ovs USES plugin_api plugin_ovsdb)
+vmirror_layer(plugin/ovs USES plugin_api plugin_ovsdb PRIVATE Boost::json)
 vmirror_layer(plugin/fake USES plugin_api)
 vmirror_layer(plugin USES plugin_ovs)
 

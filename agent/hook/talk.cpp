@@ -10,35 +10,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "plugin/base/unix_socket.hpp"
+
 namespace vmirror {
 namespace {
-
-/// A descriptor that closes itself.
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-/// Waits until `events` are possible. False: `deadline` came first.
-bool wait_for(int fd, short events, HookClock::time_point deadline) {
-  for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - HookClock::now());
-    if (left.count() <= 0) return false;
-    pollfd poll{fd, events, 0};
-    const int ready = ::poll(&poll, 1, static_cast<int>(left.count()));
-    if (ready > 0) return true;
-    if (ready < 0 && errno != EINTR) return false;
-  }
-}
 
 tl::unexpected<Error> unreachable(const std::string& what, const std::string& socket) {
   return fail(Error::Kind::unreachable, what, socket, "is vmirrord running?");
@@ -55,26 +30,10 @@ bool set_path(sockaddr_un& address, const std::string& path) {
   return true;
 }
 
-/// A connection to a Unix socket never waits: it is there, or the listener's queue is full.
-Result<int> connect_to(const std::string& path) {
-  sockaddr_un address{};
-  if (!set_path(address, path)) return unreachable("no path of a Unix socket", path);
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return unreachable(path);
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
-  const auto error = unreachable(path);
-  ::close(fd);
-  return error;
-}
-
-/// Sends as much as there is room for; how much. Negative: the peer is gone.
-ssize_t send_some(int fd, std::string_view bytes) {
-  for (;;) {
-    const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent >= 0) return sent;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
-    if (errno != EINTR) return -1;
-  }
+Result<Fd> connect_to(const std::string& path) {
+  auto fd = connect_unix(path);
+  if (!fd) fd.error().remedy = "is vmirrord running?";
+  return fd;
 }
 
 }  // namespace
@@ -113,22 +72,16 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
 
 Result<HookReply> ask_agent(const std::string& socket, const std::string& request,
                             HookClock::time_point deadline) {
-  const auto connected = connect_to(socket);
-  if (!connected) return tl::unexpected(connected.error());
-  const Fd fd(*connected);
-  for (std::string_view rest = request; !rest.empty();) {
-    const ssize_t sent = send_some(fd.get(), rest);
-    if (sent < 0) return unreachable(socket);
-    rest.remove_prefix(static_cast<std::size_t>(sent));
-    if (!rest.empty() && !wait_for(fd.get(), POLLOUT, deadline))
-      return unreachable("the agent does not read", socket);
-  }
+  const auto fd = connect_to(socket);
+  if (!fd) return tl::unexpected(fd.error());
+  if (const auto sent = send_all(fd->get(), request, deadline); !sent)
+    return unreachable(sent.error().what, socket);
   std::string bytes;
   for (;;) {
-    if (!wait_for(fd.get(), POLLIN, deadline))
+    if (!wait_for(fd->get(), POLLIN, deadline))
       return unreachable("the agent does not answer", socket);
     char buffer[4096];
-    const ssize_t got = ::recv(fd.get(), buffer, sizeof buffer, MSG_DONTWAIT);
+    const ssize_t got = ::recv(fd->get(), buffer, sizeof buffer, MSG_DONTWAIT);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0) return unreachable(socket);
     bytes.append(buffer, static_cast<std::size_t>(got));
@@ -139,13 +92,12 @@ Result<HookReply> ask_agent(const std::string& socket, const std::string& reques
 }
 
 Result<void> tell_agent(const std::string& socket, const std::string& request) {
-  const auto connected = connect_to(socket);
-  if (!connected) return tl::unexpected(connected.error());
-  const Fd fd(*connected);
+  const auto fd = connect_to(socket);
+  if (!fd) return tl::unexpected(fd.error());
   // Room for all of it, so that an agent that is busy reads it later; root may ask for so much.
   const int room = static_cast<int>(2 * request.size() + 65536);
-  (void)::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
-  const ssize_t sent = send_some(fd.get(), request);
+  (void)::setsockopt(fd->get(), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+  const ssize_t sent = send_some(fd->get(), request);
   if (sent < 0) return unreachable(socket);
   if (static_cast<std::size_t>(sent) < request.size())
     return unreachable("no room for the call", socket);

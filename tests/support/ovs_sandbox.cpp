@@ -161,7 +161,7 @@ void OvsSandbox::start_server() {
 
 void OvsSandbox::start_vswitchd() {
   vswitchd_ = spawn({"ovs-vswitchd", "--disable-system", "--no-chdir",
-                     "--unixctl=" + directory_ + "/vswitchd.ctl", remote()},
+                     "--unixctl=" + directory_ + "/ovs-vswitchd.ctl", remote()},
                     true);
   vsctl_wait("get Open_vSwitch . ovs_version");
 }
