@@ -36,14 +36,20 @@ void add_inputs(List& list, const EngineSnapshot& engine) {
 }
 
 void add_control(List& list, const ControlSnapshot& control) {
-  std::map<SessionState, int> states;
+  std::map<std::pair<SessionState, Proof>, int> states;
   for (const SessionState s :
-       {SessionState::pending, SessionState::active, SessionState::failed, SessionState::refused,
+       {SessionState::pending, SessionState::ready, SessionState::failed, SessionState::refused,
         SessionState::draining, SessionState::unknown})
-    states[s] = 0;
-  for (const auto& [name, s] : control.sessions) ++states[s.state];
-  for (const auto& [state, n] : states)
-    list.gauge("sessions", "Mirror sessions, by state.", n, {{"state", to_text(state)}});
+    states[{s, Proof::none}] = 0;
+  for (const Proof proof : {Proof::none, Proof::sent, Proof::delivered, Proof::received})
+    states[{SessionState::active, proof}] = 0;
+  for (const auto& [name, s] : control.sessions) ++states[{s.state, s.proof}];
+  for (const auto& [key, n] : states) {
+    const auto [state, proof] = key;
+    list.gauge("sessions", "Mirror sessions, by state and, where active, by proof.", n,
+               {{"state", to_text(state)},
+                {"proof", state == SessionState::active ? to_text(proof) : ""}});
+  }
   list.gauge("switch_readable", "1 while the switch can be read.",
              control.observed && !control.observe_error ? 1 : 0);
   list.gauge("switch_stalled", "1 while the switch's daemon carries no change out.",

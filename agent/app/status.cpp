@@ -391,10 +391,11 @@ Result<json::object> explain_json(const DaemonView& v, const std::string& name) 
   }
   const SessionStatus& s = *session;
   std::vector<std::string> lines{
-      s.name + " is " + to_text(s.state) + " since " + clock_text(s.since) + ": " + s.reason,
+      s.name + " is " + state_text(s) + " since " + clock_text(s.since) + ": " + s.reason,
       "policy   " + s.policy + " asks for " + std::string(to_text(s.direction)) + " of port " +
           s.switch_name + "/" + s.port + (s.vm.empty() ? "" : " (" + s.vm + ")") + ", to " +
           s.target};
+  for (const std::string& warning : s.warnings) lines.push_back("warning  " + warning);
   for (const PolicyFile& file : v.policies.files)
     if (file.policy &&
         ("+" + s.policy + "+").find("+" + file.policy->name + "+") != std::string::npos)

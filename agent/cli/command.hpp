@@ -16,8 +16,8 @@ namespace vmirror {
 enum Exit : int {
   kOk = 0,
   kFailed = 1,  ///< The command could not do what was asked; standard error says why.
-  /// `plan`: the switch is not as the policies say. `sessions`: some are not active. `hook status`:
-  /// it is not installed, or it can't work.
+  /// `plan`: the switch is not as the policies say. `sessions`: some are neither active nor ready.
+  /// `hook status`: it is not installed, or it can't work.
   kDrift = 2,
   kUsage = 64,  ///< The command line is wrong.
 };

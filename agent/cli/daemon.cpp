@@ -44,10 +44,29 @@ std::string text(const json::object& object, const char* key) {
   return cell(find(object, key));
 }
 
-constexpr Column kSessionColumns[] = {
-    {"name", "SESSION"},  {"vm", "VM"},         {"policy", "POLICY"}, {"direction", "DIRECTION"},
-    {"mirror", "MIRROR"}, {"output", "OUTPUT"}, {"session_id", "ID"}, {"copied_frames", "COPIED"},
-    {"state", "STATE"},   {"reason", "REASON"}};
+constexpr Column kSessionColumns[] = {{"name", "SESSION"},     {"vm", "VM"},
+                                      {"policy", "POLICY"},    {"direction", "DIRECTION"},
+                                      {"mirror", "MIRROR"},    {"output", "OUTPUT"},
+                                      {"session_id", "ID"},    {"copied_frames", "COPIED"},
+                                      {"state_text", "STATE"}, {"reason", "REASON"}};
+
+/// The sessions as kSessionColumns show them: the reason ends with the warnings.
+json::array session_rows(const json::object& answer) {
+  json::array out = rows(answer, "sessions");
+  for (json::value& row : out) {
+    json::object& session = row.as_object();
+    for (const json::value& warning : rows(session, "warnings"))
+      session["reason"] = text(session, "reason") + "; warning: " + cell(&warning);
+  }
+  return out;
+}
+
+/// True for a session that is as asked; with `proven`, one whose copies are known to go out.
+bool is_well(const json::object& session, bool proven) {
+  const std::string state = text(session, "state"), proof = text(session, "proof");
+  if (proven) return state == "active" && proof != "none";
+  return state == "active" || state == "ready";
+}
 
 void heading(const CommandContext& context, const char* title) {
   context.out << "\n"
@@ -165,7 +184,7 @@ void print_status(const CommandContext& context, const json::object& status) {
       {"name", "POLICY"}, {"sessions", "SESSIONS"}, {"state", "STATE"}, {"reason", "REASON"}};
   print_table(context.out, rows(status, "policies"), kPolicies, context.colour);
   heading(context, "Sessions");
-  print_table(context.out, rows(status, "sessions"), kSessionColumns, context.colour);
+  print_table(context.out, session_rows(status), kSessionColumns, context.colour);
   heading(context, "Coverage");
   constexpr Column kCoverage[] = {
       {"port", "PORT"},       {"vm", "VM"},       {"mac", "MAC"},          {"received", "RECEIVED"},
@@ -245,18 +264,23 @@ void add_status(CLI::App& app, CommandContext& context, int& exit) {
 }
 
 void add_sessions(CLI::App& app, CommandContext& context, int& exit) {
-  declare(app, context, "sessions",
-          "Show each session, its state and the reason; 2: some are not active",
-          "vmirror sessions --json | jq -r '.sessions[] | select(.state != \"active\") | .reason'")
-      ->callback([&] {
-        exit = show(context, "/v1/sessions", [&](const json::object& answer) -> int {
-          const json::array& sessions = rows(answer, "sessions");
-          if (!context.json) print_table(context.out, sessions, kSessionColumns, context.colour);
-          for (const json::value& session : sessions)
-            if (text(session.as_object(), "state") != "active") return kDrift;
-          return kOk;
-        });
+  CLI::App* command = declare(
+      app, context, "sessions",
+      "Show each session, its state and the reason; 2: some are neither active nor ready",
+      "vmirror sessions --json | jq -r '.sessions[] | select(.state != \"active\") | .reason'");
+  auto proven = std::make_shared<bool>(false);
+  command->add_flag("--proven", *proven,
+                    "2 also for sessions that are ready, or active and not proven");
+  command->callback([&, proven] {
+    exit = show(context, "/v1/sessions", [&](const json::object& answer) -> int {
+      if (!context.json)
+        print_table(context.out, session_rows(answer), kSessionColumns, context.colour);
+      const bool well = std::ranges::all_of(rows(answer, "sessions"), [&](const json::value& row) {
+        return is_well(row.as_object(), *proven);
       });
+      return well ? kOk : kDrift;
+    });
+  });
 }
 
 void add_locations(CLI::App& app, CommandContext& context, int& exit) {

@@ -24,8 +24,8 @@ std::size_t width(const std::string& text) {
 }
 
 const char* colour_of(const std::string& text) {
-  if (text == "active" || text == "in force" || text == "connected" || text == "in sync" ||
-      text == "done" || text == "taken")
+  if (text.starts_with("active") || text == "ready" || text == "in force" || text == "connected" ||
+      text == "in sync" || text == "done" || text == "taken")
     return "\033[32m";
   if (text == "pending" || text == "draining" || text == "selects nothing" || text == "expired" ||
       text == "running" || text == "incoming")

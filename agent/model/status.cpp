@@ -20,6 +20,8 @@ const char* to_text(SessionState state) {
   switch (state) {
     case SessionState::pending:
       return "pending";
+    case SessionState::ready:
+      return "ready";
     case SessionState::active:
       return "active";
     case SessionState::failed:
@@ -32,6 +34,26 @@ const char* to_text(SessionState state) {
       break;
   }
   return "unknown";
+}
+
+const char* to_text(Proof proof) {
+  switch (proof) {
+    case Proof::sent:
+      return "sent";
+    case Proof::delivered:
+      return "delivered";
+    case Proof::received:
+      return "received";
+    case Proof::none:
+      break;
+  }
+  return "none";
+}
+
+std::string state_text(const SessionStatus& session) {
+  if (session.state != SessionState::active) return to_text(session.state);
+  if (session.proof == Proof::none) return "active, not proven";
+  return std::string("active (") + to_text(session.proof) + ")";
 }
 
 const char* to_text(PolicyState state) {

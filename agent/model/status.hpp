@@ -14,7 +14,8 @@ namespace vmirror {
 
 enum class SessionState : std::uint8_t {
   pending,   ///< Asked for; not on the switch yet, or not proven by counters yet.
-  active,    ///< The switch shows it as asked, and copies move with the port's traffic.
+  ready,     ///< The switch shows it as asked, and the guest is silent: there is nothing to copy.
+  active,    ///< The switch shows it as asked, and copies move with the port's traffic: see Proof.
   failed,    ///< The switch refused it, says that it is broken, or copies nothing.
   refused,   ///< Not attempted, for the reason given.
   draining,  ///< No longer asked for; still on the switch.
@@ -23,11 +24,25 @@ enum class SessionState : std::uint8_t {
 /// "pending"
 const char* to_text(SessionState state);
 
+/// How far an active session is proven.
+enum class Proof : std::uint8_t {
+  none,       ///< The switch copies; nothing tells whether the copies leave it or arrive.
+  sent,       ///< Remote: the copies move, and the switch has a way out to the collector.
+  delivered,  ///< Remote: the collector is one of our agents, and its counts came back.
+  received,   ///< Local: the engine's own count of the NIC's frames agrees with the port's.
+};
+/// "none", "sent", "delivered", "received"
+const char* to_text(Proof proof);
+
 /// One session as people see it.
 struct SessionStatus {
   std::string name;  ///< "vnet0@local"
   SessionState state = SessionState::pending;
+  Proof proof = Proof::none;  ///< Of an active session; else `none`.
   std::string reason;
+  /// Whatever a person should know of a session that works, each with its remedy: a path whose MTU
+  /// is too small, copies that come twice.
+  std::vector<std::string> warnings;
   Time since = 0;  ///< When it came into this state.
   std::string policy;
   std::string vm;       ///< Its name, else its UUID.
@@ -48,6 +63,8 @@ struct SessionStatus {
   std::optional<std::uint64_t> port_frames;    ///< By the port, in the session's directions.
   bool operator==(const SessionStatus&) const = default;
 };
+/// "pending", "active (received)", "active, not proven"
+std::string state_text(const SessionStatus& session);
 
 enum class PolicyState : std::uint8_t {
   in_force,         ///< It selects NICs of this host.

@@ -8,6 +8,7 @@ namespace {
 struct Ruling {
   SessionState state;
   std::string reason;
+  Proof proof = Proof::none;
 };
 
 std::string clock_text(Time time) {
@@ -79,11 +80,14 @@ Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& 
   const std::uint64_t moved = now.port - base.port;
   const bool received = now.received > base.received;
   const auto active = [&] {
-    return Ruling{SessionState::active, "the switch shows it as asked, and copies move with port " +
-                                            s.port + "'s traffic"};
+    return Ruling{
+        SessionState::active,
+        "the switch shows it as asked, and copies move with port " + s.port + "'s traffic",
+        track.received ? Proof::received : Proof::none};
   };
   if (received || (moved > 0 && now.copied > base.copied)) {
     track.proven = true;
+    track.received = received;
     track.base = now;
     track.moved_at = 0;
     return active();
@@ -173,6 +177,7 @@ Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const Judge
 void settle(SessionStatus& status, Ruling ruling, Time now) {
   if (status.since == 0 || status.state != ruling.state) status.since = now;
   status.state = ruling.state;
+  status.proof = ruling.proof;
   status.reason = std::move(ruling.reason);
   if (!status.in_place)
     status.in_place_since = 0;

@@ -43,8 +43,9 @@ struct Track {
     bool operator==(const Counts&) const = default;
   };
   std::optional<Counts> base;
-  Time moved_at = 0;    ///< When the port was first seen to move since; 0: it has not.
-  bool proven = false;  ///< Copies were seen to move since the mirror was put.
+  Time moved_at = 0;      ///< When the port was first seen to move since; 0: it has not.
+  bool proven = false;    ///< Copies were seen to move since the mirror was put.
+  bool received = false;  ///< It was the engine that saw them the last time.
 };
 
 /// What a session is judged by besides itself.

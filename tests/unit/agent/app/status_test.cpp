@@ -232,7 +232,7 @@ TEST(Explain, FromThePolicyToTheLastEvent) {
   std::vector<std::string> lines;
   for (const auto& line : answer->at("lines").as_array()) lines.emplace_back(line.as_string());
   EXPECT_EQ(lines, (std::vector<std::string>{
-                       "vnet0@local is active since 1970-01-01T00:01:00Z: copies move",
+                       "vnet0@local is active, not proven since 1970-01-01T00:01:00Z: copies move",
                        "policy   a+b asks for both of port br0/vnet0 (dc-1), to local",
                        "file     /p/a.yaml",
                        "file     /p/b.yaml",
@@ -255,8 +255,10 @@ TEST(Metrics, FramesSessionsAndHealth) {
   for (const char* line :
        {"vmirror_frames_received_total{input=\"local\"} 12\n",
         "vmirror_frames_dropped_total{input=\"local\",kind=\"kernel\"} 2\n",
-        "vmirror_sessions{state=\"active\"} 1\n", "vmirror_sessions{state=\"failed\"} 0\n",
-        "vmirror_in_sync 1\n", "vmirror_policies_good 1\n", "vmirror_uptime_seconds 60\n"})
+        "vmirror_sessions{state=\"active\",proof=\"none\"} 1\n",
+        "vmirror_sessions{state=\"active\",proof=\"sent\"} 0\n",
+        "vmirror_sessions{state=\"failed\",proof=\"\"} 0\n", "vmirror_in_sync 1\n",
+        "vmirror_policies_good 1\n", "vmirror_uptime_seconds 60\n"})
     EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
 }
 
