@@ -2,27 +2,10 @@
 
 #include <algorithm>
 
+#include "agent/reconcile/rulings.hpp"
+
 namespace vmirror {
 namespace {
-
-struct Ruling {
-  SessionState state;
-  std::string reason;
-  Proof proof = Proof::none;
-};
-
-std::string clock_text(Time time) {
-  return format_time(time).substr(0, 19) + "Z";
-}
-
-std::string count(std::uint64_t n, const char* what) {
-  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
-}
-
-std::uint64_t frames_of(const PortCounters& c, Direction direction) {
-  return (includes(direction, Direction::in) ? c.in_frames : 0) +
-         (includes(direction, Direction::out) ? c.out_frames : 0);
-}
 
 template <typename Map>
 const typename Map::mapped_type* find(const Map& map, const typename Map::key_type& key) {
@@ -73,77 +56,6 @@ std::optional<Ruling> rule_structure(const SessionRequest& s, const Verdict& v, 
   return std::nullopt;
 }
 
-/// What moved since the base: the proof that copies flow, or that they don't.
-Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& now, bool counted,
-                    const std::optional<Error>& stall) {
-  const Track::Counts& base = *track.base;
-  const std::uint64_t moved = now.port - base.port;
-  const bool received = now.received > base.received;
-  const auto active = [&] {
-    return Ruling{
-        SessionState::active,
-        "the switch shows it as asked, and copies move with port " + s.port + "'s traffic",
-        track.received ? Proof::received : Proof::none};
-  };
-  if (received || (moved > 0 && now.copied > base.copied)) {
-    track.proven = true;
-    track.received = received;
-    track.base = now;
-    track.moved_at = 0;
-    return active();
-  }
-  if (moved == 0) {
-    track.moved_at = 0;
-    // The daemon writes the counters, too, and what the engine received is told now and then.
-    if (stall && now.at - base.at > kStillPatience)
-      return {SessionState::unknown, "nothing moves: " + stall->what};
-    if (track.proven) return active();
-    return {SessionState::pending,
-            counted ? "port " + s.port + " has been silent since " + clock_text(base.at) +
-                          ": nothing to copy yet"
-                    : "the switch has not counted port " + s.port + "'s frames yet"};
-  }
-  if (track.moved_at == 0 || track.moved_at > now.at) track.moved_at = now.at;
-  if (!s.filter.empty() || !s.vlans.empty()) {
-    if (track.proven) return active();
-    return {SessionState::pending,
-            "no frame of port " + s.port + " matched the filter and VLANs yet"};
-  }
-  const Time waited = now.at - track.moved_at;
-  const std::string fact = "port " + s.port + " moved " + count(moved, "frame") + " since " +
-                           clock_text(base.at) + ", its mirror copied none";
-  if (waited > kProofPatience) {
-    track.proven = false;
-    return {SessionState::failed, fact};
-  }
-  if (track.proven) return active();
-  return {SessionState::pending, fact + " yet"};
-}
-
-/// The counters of one session now.
-Track::Counts read_counts(const SessionRequest& s, const Port& port, const Mirror& mirror,
-                          const Evidence& evidence, Time now) {
-  Track::Counts c{now, port.id, 0, mirror.copied_frames.value_or(0), 0};
-  if (port.counters) c.port = frames_of(*port.counters, s.direction);
-  if (port.mac && std::holds_alternative<LocalTarget>(s.target))
-    if (const auto* n = find(evidence.received, *port.mac)) c.received = *n;
-  return c;
-}
-
-/// A port that was added again, or counters that went back: what was counted before says nothing.
-/// A count of the engine's that went back (it was started again) is only taken anew, and a time
-/// that is ahead since the clock was set back.
-void refresh_base(Track& track, const Track::Counts& now) {
-  if (!track.base || track.base->port_id != now.port_id || now.port < track.base->port ||
-      now.copied < track.base->copied) {
-    track.base = now;
-    track.moved_at = 0;
-    track.proven = false;
-  }
-  track.base->received = std::min(track.base->received, now.received);
-  track.base->at = std::min(track.base->at, now.at);
-}
-
 Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const JudgeContext& in,
             Time now) {
   const auto forget = [&track] {
@@ -166,12 +78,10 @@ Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const Judge
   }
   const Port& port = sw->ports.at(s.port);
   const Mirror& mirror = sw->mirrors.at(v.mirror);
-  const Track::Counts counts = read_counts(s, port, mirror, in.evidence, now);
-  refresh_base(track, counts);
   track.status.in_place = true;
   track.status.copied_frames = mirror.copied_frames;
-  if (port.counters) track.status.port_frames = counts.port;
-  return rule_traffic(track, s, counts, port.counters.has_value(), in.stall);
+  if (port.counters) track.status.port_frames = frames_of(*port.counters, s.direction);
+  return rule_remote(track, s, port, mirror, in, now);
 }
 
 void settle(SessionStatus& status, Ruling ruling, Time now) {

@@ -1,0 +1,38 @@
+// What judge.cpp asks, once the switch shows a session as it was asked for: what do the counters
+// say? One rule for each kind of target. Not for others. Pure.
+#pragma once
+
+#include <string>
+
+#include "agent/reconcile/judge.hpp"
+
+namespace vmirror {
+
+struct Ruling {
+  SessionState state;
+  std::string reason;
+  Proof proof = Proof::none;
+};
+
+/// Of a session whose copies leave the host: by the mirror's own counter, which counts for all the
+/// ports that it selects. `port` and `mirror` are the session's, as the switch shows them.
+Ruling rule_remote(Track& track, const SessionRequest& session, const Port& port,
+                   const Mirror& mirror, const JudgeContext& context, Time now);
+
+/// "2026-01-02T03:04:05Z"
+inline std::string clock_text(Time time) {
+  return format_time(time).substr(0, 19) + "Z";
+}
+
+/// "1 frame", "2 frames"
+inline std::string count(std::uint64_t n, const char* what) {
+  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+}
+
+/// Those of a session's directions.
+inline std::uint64_t frames_of(const PortCounters& c, Direction direction) {
+  return (includes(direction, Direction::in) ? c.in_frames : 0) +
+         (includes(direction, Direction::out) ? c.out_frames : 0);
+}
+
+}  // namespace vmirror
