@@ -213,7 +213,7 @@ struct Realiser::State {
     if (const auto able = check_abilities(s, world->capabilities); !able) return able;
     auto output = rules.find(s, **sw);
     if (!output) return tl::unexpected(output.error());
-    if (output->ours) our_names.insert(output->port);
+    if (output->ours) our_names.insert(output->ours->name);
     if (output->port == s.port)
       return refuse(Error::Kind::refused, s, "the port is its own target: a loop");
     const std::string mirror = mirror_name(owner, output->key, s);
@@ -223,9 +223,9 @@ struct Realiser::State {
                     "mirror `" + mirror + "` is there already and isn't ours", "rename that one");
     if (output->ours)
       for (const auto& [name, other] : world->switches)
-        if (const Port* held = other.ports.get(output->port); held && !held->owned)
+        if (const Port* held = other.ports.get(output->ours->name); held && !held->owned)
           return refuse(Error::Kind::refused, s,
-                        "port `" + output->port + "` of " + name + " isn't ours",
+                        "port `" + output->ours->name + "` of " + name + " isn't ours",
                         "rename that one");
     entry.mirror = {s.switch_name, mirror};
     entry.output = std::move(*output);

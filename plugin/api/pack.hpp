@@ -31,7 +31,7 @@ struct Output {
   std::string key;   ///< Names it among the outputs of a switch: "local", "erspan-192.0.2.9".
   std::string port;  ///< Empty when it is a VLAN.
   std::optional<std::uint16_t> vlan = {};
-  std::optional<OutputPort> ours = {};  ///< Set when the port is to be made by us.
+  std::optional<OutputPort> ours = {};  ///< A port of ours that it needs: `port`, or one beside it.
   std::optional<std::uint32_t> session_id = {};
   /// Refuses the session, yet keeps the port: where only the port's being there tells the reason.
   std::optional<Error> refused = {};

@@ -47,7 +47,14 @@ class Composer {
     return std::visit([&](const auto& change) { return add(change, *bridge); }, step.change);
   }
 
-  Transaction take() { return std::move(transaction_); }
+  /// The transaction, and with it what makes ovs-vswitchd look again at the flows that run.
+  Transaction take() {
+    for (const Uuid& id : changed_) revalidate(*db_[kBridge].find(id));
+    if (transaction_.empty()) return {};
+    for (const auto& [id, row] : db_[kOpenVswitch].rows)
+      transaction_.push_back(Increment{kOpenVswitch, row->id, root::kNextCfg});
+    return std::move(transaction_);
+  }
 
  private:
   /// A port as the steps so far leave it. `row` is null for one that they make.
@@ -97,6 +104,7 @@ class Composer {
                                   port,
                                   {{port::kName, name.c_str()},
                                    {port::kInterfaces, reference(interface)},
+                                   {port::kTrunks, number(revalidation())},
                                    {port::kExternalIds, mark}}});
     transaction_.push_back(Add{kBridge, on.id, bridge::kPorts, reference(port)});
     changed_ports_[name] = PortState{port, nullptr};
@@ -124,7 +132,7 @@ class Composer {
         return fail(Error::Kind::refused,
                     "mirror `" + put.mirror.name + "` is there and isn't ours",
                     on[bridge::kName].text());
-      change_mirror(*found->second, std::move(*columns), put);
+      change_mirror(*found->second, std::move(*columns), put, on);
       return {};
     }
     const Uuid id = fresh();
@@ -134,11 +142,13 @@ class Composer {
                           std::map<std::string, std::string>{{kOwnerKey, owner_}});
     transaction_.push_back(Insert{kMirror, id, std::move(*columns)});
     transaction_.push_back(Add{kBridge, on.id, bridge::kMirrors, reference(id)});
+    changed_.insert(on.id);
     return {};
   }
 
   /// Writes what differs. A selection may have a thousand ports: of it, what comes and what goes.
-  void change_mirror(const Row& is, ColumnValues columns, const PutMirror& put) {
+  void change_mirror(const Row& is, ColumnValues columns, const PutMirror& put, const Row& on) {
+    const std::size_t before = transaction_.size();
     ColumnValues writes;
     for (auto& [column, wanted] : columns)
       if (is[column] != wanted) writes.emplace_back(column, std::move(wanted));
@@ -146,6 +156,7 @@ class Composer {
     const std::optional<PutMirror::Selected>& was = put.was;
     change_selection(is, mirror::kSelectSrcPort, was ? &was->out : nullptr, put.mirror.out_ports);
     change_selection(is, mirror::kSelectDstPort, was ? &was->in : nullptr, put.mirror.in_ports);
+    if (transaction_.size() != before) changed_.insert(on.id);
   }
 
   /// From what was observed, or, where nothing was, from what is there now.
@@ -174,6 +185,7 @@ class Composer {
                   on[bridge::kName].text());
     transaction_.push_back(Remove{kBridge, on.id, bridge::kMirrors, reference(found->second->id)});
     mirrors.erase(found);
+    changed_.insert(on.id);
     return {};
   }
 
@@ -204,6 +216,31 @@ class Composer {
     transaction_.push_back(
         Add{kBridge, on.id, bridge::kExternalIds, std::map<std::string, std::string>{{key, list}}});
     return {};
+  }
+
+  /// ovs-vswitchd applies a changed mirror to flows that run only when it revalidates them, which
+  /// it does for a port with other trunks. Ours mean nothing: copies pass by them. A port of ours
+  /// that comes or goes has the same effect, so that where none stays nothing is to do.
+  void revalidate(const Row& on) {
+    for (const Uuid& id : on[bridge::kPorts].ids) {
+      const Row* row = db_[kPort].find(id);
+      if (!row || !is_owned((*row)[port::kExternalIds], owner_)) continue;
+      if (const auto it = changed_ports_.find((*row)[port::kName].text());
+          it != changed_ports_.end() && (!it->second || it->second->id != id))
+        continue;
+      transaction_.push_back(Write{kPort, id, {{port::kTrunks, number(revalidation())}}});
+      return;
+    }
+  }
+
+  /// Another VLAN with each transaction. A value that only goes to and fro would be the same again
+  /// where ovs-vswitchd takes in two transactions at once.
+  std::int64_t revalidation() const {
+    constexpr std::int64_t kVlans = 4094;
+    std::int64_t next_cfg = 0;
+    for (const auto& [id, row] : db_[kOpenVswitch].rows)
+      next_cfg = (*row)[root::kNextCfg].get<std::int64_t>().value_or(0);
+    return 1 + (next_cfg % kVlans + kVlans) % kVlans;
   }
 
   std::set<Uuid> ids(const PersistentSet<std::string>& names) const {
@@ -258,6 +295,7 @@ class Composer {
   const std::string& owner_;
   std::map<std::string, std::optional<PortState>> changed_ports_;  ///< By the steps; none: gone.
   std::map<Uuid, std::map<std::string, const Row*>> mirrors_;
+  std::set<Uuid> changed_;  ///< Bridges whose mirrors the steps change.
   std::uint32_t rows_made_ = 0;
   Transaction transaction_;
 };
@@ -269,11 +307,7 @@ Result<Transaction> compose(std::span<const Step> steps, const Snapshot& db,
   Composer composer(db, owner);
   for (const Step& step : steps)
     if (const auto added = composer.add(step); !added) return tl::unexpected(added.error());
-  Transaction out = composer.take();
-  if (out.empty()) return out;
-  for (const auto& [id, row] : db[kOpenVswitch].rows)
-    out.push_back(Increment{kOpenVswitch, row->id, root::kNextCfg});
-  return out;
+  return composer.take();
 }
 
 }  // namespace vmirror::ovs

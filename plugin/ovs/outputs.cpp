@@ -177,15 +177,17 @@ Result<Output> Outputs::find(const SessionRequest& s, const Switch& sw) const {
   return tunnel(s, sw);
 }
 
-Result<Output> Outputs::local(const SessionRequest&, const Switch& sw) const {
-  Output out{.key = "local", .port = port_name(sw.name, "local")};
+OutputPort Outputs::local_port(const Switch& sw) const {
   const auto mtu = mtu_.find(sw.name);
-  out.ours =
-      OutputPort{out.port,
-                 sw.name,
-                 "internal",
-                 {{"mtu_request", std::to_string(mtu == mtu_.end() ? kUsualMtu : mtu->second)}}};
-  return out;
+  return {port_name(sw.name, "local"),
+          sw.name,
+          "internal",
+          {{"mtu_request", std::to_string(mtu == mtu_.end() ? kUsualMtu : mtu->second)}}};
+}
+
+Result<Output> Outputs::local(const SessionRequest&, const Switch& sw) const {
+  OutputPort port = local_port(sw);
+  return Output{.key = "local", .port = port.name, .ours = std::move(port)};
 }
 
 Result<Output> Outputs::monitor_nic(const SessionRequest& s, const Switch& sw,
@@ -197,7 +199,7 @@ Result<Output> Outputs::monitor_nic(const SessionRequest& s, const Switch& sw,
                     "give the appliance a monitor NIC on " + sw.name);
     std::string key = "local-" + mac.text();
     std::erase(key, ':');
-    return Output{.key = std::move(key), .port = nic.port};
+    return Output{.key = std::move(key), .port = nic.port, .ours = local_port(sw)};
   }
   return refuse(missing, s, "no port of the switch has the monitor NIC's MAC " + mac.text(),
                 "see that external_ids:attached-mac of its interface says so");
@@ -260,7 +262,8 @@ Result<Output> Outputs::rspan(const SessionRequest& s, const Switch& sw, std::ui
   if (sw.ports.at(s.port).vlan == vlan)
     return refuse(refused, s,
                   "the port is in VLAN " + std::to_string(vlan) + ", which carries the copies");
-  return Output{.key = "rspan-" + std::to_string(vlan), .port = {}, .vlan = vlan};
+  return Output{
+      .key = "rspan-" + std::to_string(vlan), .port = {}, .vlan = vlan, .ours = local_port(sw)};
 }
 
 std::unique_ptr<Realiser> make_realiser(const std::string& owner) {

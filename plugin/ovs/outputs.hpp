@@ -48,6 +48,10 @@ class Outputs {
   void note_tunnels(const Landmarks& landmarks, const Observed& observed, Taken& taken);
   void assign(Tunnel& tunnel, const Observed& observed, Taken& taken, bool sticky) const;
 
+  /// The internal port that local copies go to. Where copies go to what isn't ours, a VLAN or the
+  /// monitor NIC, the bridge has it all the same: only by a port of ours can a changed mirror be
+  /// brought to flows that run (docs/decisions/0014).
+  OutputPort local_port(const Switch& sw) const;
   Result<Output> local(const SessionRequest& session, const Switch& sw) const;
   Result<Output> monitor_nic(const SessionRequest& session, const Switch& sw, const Mac& mac) const;
   Result<Output> tunnel(const SessionRequest& session, const Switch& sw) const;

@@ -17,7 +17,7 @@ namespace bridge {
 enum : std::size_t { kName, kPorts, kMirrors, kFloodVlans, kExternalIds };
 }
 namespace port {
-enum : std::size_t { kName, kInterfaces, kTag, kExternalIds };
+enum : std::size_t { kName, kInterfaces, kTag, kTrunks, kExternalIds };
 }
 namespace interface {
 enum : std::size_t {

@@ -84,6 +84,55 @@ TEST_F(OvsDriverTest, MakesAWorkingMirrorWhoseCountersMove) {
       20));
 }
 
+/// ovs-vswitchd looks again at flows that run when a port's trunks change; tests/system/test_change.py
+/// shows that they follow.
+TEST_F(OvsDriverTest, EachChangeOfAMirrorChangesAPortOfOursAndNothingElse) {
+  OvsSandbox::Options options;
+  options.vswitchd = false;
+  start(options);
+  const auto trunks = [&](const std::string& name) {
+    return sandbox_->vsctl("get port " + name + " trunks");
+  };
+  const auto reach = [&](std::vector<SessionRequest> sessions) {
+    const auto reached = converge(*driver_, {std::move(sessions)});
+    ASSERT_TRUE(reached) << reached.error().text();
+  };
+  SessionRequest second = session(LocalTarget{});
+  second.name = "vnet1@local";
+  second.port = "vnet1";
+  // A VLAN as target has no port of its own.
+  for (const Target& target : std::vector<Target>{LocalTarget{}, RspanTarget{100}}) {
+    std::set<std::string> seen;
+    const auto expect_change = [&](std::vector<SessionRequest> sessions, const char* what) {
+      for (SessionRequest& s : sessions) s.target = target;
+      reach(std::move(sessions));
+      EXPECT_TRUE(seen.insert(trunks("vmr-br0")).second) << to_text(target) << ": " << what;
+    };
+    SessionRequest changed = session(LocalTarget{});
+    expect_change({changed}, "made");
+    expect_change({changed, second}, "a source added");
+    expect_change({changed}, "a source removed");
+    changed.direction = Direction::in;
+    expect_change({changed}, "another direction");
+    changed.snaplen = 128;
+    expect_change({changed}, "another snaplen");
+    changed.vlans = {10};
+    expect_change({changed}, "VLANs");
+    expect_change({second}, "another source");
+    const std::string last = trunks("vmr-br0");
+    SessionRequest same = second;
+    same.target = target;
+    reach({same});
+    const auto world = *driver_->observe();
+    const Mirror& mirror = world->switches.at("br0").mirrors.begin()->second;
+    EXPECT_TRUE(driver_->apply(std::vector{Step{PutMirror{mirror}, "again"}}));
+    EXPECT_EQ(trunks("vmr-br0"), last) << "nothing was to do";
+    for (const char* foreign : {"br0", "vnet0", "vnet1"}) EXPECT_EQ(trunks(foreign), "[]");
+    reach({});
+    EXPECT_EQ(sandbox_->vsctl("list-ports br0"), "vnet0\nvnet1") << "ours goes with the last";
+  }
+}
+
 TEST_F(OvsDriverTest, SurvivesTheSwitchsRestart) {
   start();
   const Desired desired = {{session(LocalTarget{})}};

@@ -3,13 +3,19 @@
     python3 traffic.py serve http|dns|modbus [ADDRESS]
     python3 traffic.py ping|http|dns|modbus ADDRESS [COUNT]
     python3 traffic.py mdns OWN_ADDRESS NAME
+    python3 traffic.py stream ADDRESS NAME
 
-Servers answer until they are ended; they print `ready` once they listen.
+Servers answer until they are ended; they print `ready` once they listen. A stream is one UDP flow that goes
+on: 500 datagrams a second of 300 bytes, which begin with STREAM and NAME.
 """
 
 import socket
 import struct
 import sys
+import time
+
+STREAM = b"a stream of "
+STREAM_PORT = 5000
 
 
 def read_exactly(connection, size):
@@ -128,6 +134,19 @@ def ping(address, number):
         pass
 
 
+def stream(address, name):
+    """Both ends send and have the port open, so that nobody answers that it is closed."""
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.bind(("", STREAM_PORT))
+    data = (STREAM + name.encode() + b".").ljust(300, b"-")
+    while True:
+        try:
+            sender.sendto(data, (address, STREAM_PORT))
+        except OSError:
+            pass  # The other end does not listen yet, or there is no way to it.
+        time.sleep(0.002)
+
+
 def main(words):
     if words[0] == "serve":
         {"http": lambda: serve_stream(80, http_talk), "dns": serve_dns,
@@ -136,6 +155,8 @@ def main(words):
     count = int(more[0]) if more and more[0].isdigit() else 1
     if kind == "modbus":
         ask_modbus(address, count)
+    elif kind == "stream":
+        stream(address, more[0])
     elif kind == "mdns":
         announce_mdns(address, more[0])
     else:

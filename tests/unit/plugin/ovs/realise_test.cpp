@@ -70,7 +70,7 @@ TEST(OvsRealise, MakesAnOutputForEachTarget) {
        "vmr-#"},
       {"the appliance's monitor NIC",
        {session(LocalTarget{*Mac::parse("52:54:00:00:00:01")})},
-       {},
+       {"br0/vmr-br0: internal mtu_request=1500"},
        "mon"},
       {"ERSPAN II",
        {session(erspan("192.0.2.1", 2, 7))},
@@ -93,7 +93,10 @@ TEST(OvsRealise, MakesAnOutputForEachTarget) {
        {session(gre("192.0.2.1", 70000))},
        {"br0/vmr-#: gre key=70000 remote_ip=192.0.2.1"},
        "vmr-#"},
-      {"RSPAN", {session(RspanTarget{100})}, {}, "vlan 100"},
+      {"RSPAN",
+       {session(RspanTarget{100})},
+       {"br0/vmr-br0: internal mtu_request=1500"},
+       "vlan 100"},
   };
   for (const auto& c : cases) {
     const Realisation r = realise({c.sessions}, world(), "vmirror");
