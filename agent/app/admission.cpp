@@ -134,8 +134,8 @@ HookAnswer admit(const AdmissionView& view, const Guest& guest) {
   if (!view.known.observed) return no(Kind::not_yet, first, "the switch was not read yet");
 
   const Planned planned = plan_ports(view, guest);
-  const Wish wish = desired(view.policies, planned.locations, view.now, view.monitor_nic);
-  const Realisation realisation = view.realise(wish.desired, planned.observed);
+  const auto [wish, realisation] = agree(view.policies, planned.locations, view.now,
+                                         view.monitor_nic, planned.observed, view.realise);
   for (const Need& need : needs) {
     const GuestNic& nic = *need.nic;
     // A network's bridge is known once the port is there: `start` asks again.

@@ -24,7 +24,7 @@ namespace vmirror {
 struct AdmissionView {
   std::span<const Policy> policies;  ///< In force.
   const ControlSnapshot& known;
-  std::function<Realisation(const Desired&, const Observed&)> realise;  ///< The driver's.
+  Realise realise;  ///< The driver's.
   std::optional<Mac> monitor_nic;
   Time now = 0;
 };

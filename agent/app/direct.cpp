@@ -14,9 +14,10 @@ using Steps = std::vector<Step>;
 
 Steps plan(const Driver& driver, const Config& config, const std::vector<Policy>& policies,
            const Observed& world) {
-  const Wish wish =
-      desired(policies, locate(world, nullptr, config.host), wall_clock(), config.monitor_nic);
-  return diff(driver.realise(wish.desired, world), world);
+  const auto realise = [&](const Desired& d, const Observed& o) { return driver.realise(d, o); };
+  const Agreed agreed = agree(policies, locate(world, nullptr, config.host), wall_clock(),
+                              config.monitor_nic, world, realise);
+  return diff(agreed.realisation, world);
 }
 
 bool has_all(const PersistentSet<std::string>& of, const PersistentSet<std::string>& ports) {

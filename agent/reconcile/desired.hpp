@@ -4,9 +4,11 @@
 //
 // Policies that want the same NIC at the same target share one session: directions are joined;
 // snaplen, VLANs and filter are those of the highest priority. Where two of that priority disagree,
-// the one whose name sorts first decides and the other is refused there.
+// the one whose name sorts first decides and the other is refused there. A policy decides only
+// where the driver can do what it asks for: else the next one does, and it is refused there.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -30,5 +32,17 @@ struct Wish {
 /// one name, "br0/vnet0@local"; where one address is given twice, "vnet0@erspan-192.0.2.9~2".
 Wish desired(std::span<const Policy> policies, const Locations& locations, Time now,
              const std::optional<Mac>& monitor_nic = std::nullopt);
+
+/// The driver's, once: Driver::realise().
+using Realise = std::function<Realisation(const Desired&, const Observed&)>;
+
+struct Agreed {
+  Wish wish;
+  Realisation realisation;  ///< For `wish`.
+};
+/// What the driver can serve of it in `observed`: see Wishes::heed().
+Agreed agree(std::span<const Policy> policies, const Locations& locations, Time now,
+             const std::optional<Mac>& monitor_nic, const Observed& observed,
+             const Realise& realise);
 
 }  // namespace vmirror

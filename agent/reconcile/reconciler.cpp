@@ -116,7 +116,10 @@ void Reconciler::plan(Time now) {
   steps_.clear();
   locate();
   wishes_.update(locations_, now);
-  realiser_->update(wishes_.sessions(), world_);
+  do {
+    realiser_->update(wishes_.sessions(), world_);
+  } while (wishes_.heed(
+      [&](const std::string& session) { return realiser_->verdicts().get(session); }));
   if (policies_known_) {
     steps_ = diff(realiser_->wanted(), *world_, realiser_->owned_ports());
     fresh_ = true;

@@ -11,8 +11,12 @@ struct Want {
   std::vector<const Policy*> policies;
 };
 
+Manner manner(const Policy& p) {
+  return {p.snaplen, p.vlans, p.filter};
+}
+
 bool agree(const Policy& a, const Policy& b) {
-  return a.snaplen == b.snaplen && a.vlans == b.vlans && a.filter == b.filter;
+  return manner(a) == manner(b);
 }
 
 std::string words(const Policy& p) {
@@ -27,9 +31,50 @@ Target resolve(Target target, const std::optional<Mac>& monitor_nic) {
   return target;
 }
 
-/// The session of one want; policies that the first one contradicts are refused instead.
-void serve(const Location& at, const Want& want, const std::string& name, PortWish& out) {
-  const Policy& decides = *want.policies.front();
+/// The policies of a want as one session has them: which one decides how it is mirrored, and whom
+/// the driver refused before.
+struct Choice {
+  std::size_t decides = 0;
+  std::map<const Policy*, const Error*> refused;
+  bool last = true;  ///< No policy after it wants another manner.
+};
+
+Choice choose(const Want& want, const RefusedManners::mapped_type* refused) {
+  Choice out;
+  const auto why = [&](const Policy& p) -> const Error* {
+    if (refused == nullptr) return nullptr;
+    const auto it = std::ranges::find(*refused, manner(p), [](const auto& r) { return r.first; });
+    return it == refused->end() ? nullptr : &it->second;
+  };
+  const auto served =
+      std::ranges::find_if(want.policies, [&](const Policy* p) { return why(*p) == nullptr; });
+  // Where the driver refuses all, the first is as good as any, and its verdict says why.
+  if (served == want.policies.end()) return out;
+  out.decides = static_cast<std::size_t>(served - want.policies.begin());
+  for (const Policy* p : want.policies)
+    if (const Error* error = why(*p)) out.refused[p] = error;
+  out.last = std::ranges::all_of(served, want.policies.end(), [&](const Policy* p) {
+    return agree(*p, **served) || out.refused.contains(p);
+  });
+  return out;
+}
+
+SessionRequest refused_request(const SessionRequest& session, const Policy& p) {
+  SessionRequest out = session;
+  out.name = session.name + "/" + p.name;
+  out.policy = p.name;
+  out.direction = p.direction;
+  out.snaplen = p.snaplen;
+  out.vlans = p.vlans;
+  out.filter = p.filter;
+  return out;
+}
+
+/// The session of one want; policies that the one which decides contradicts are refused instead.
+void serve(const Location& at, const Want& want, const std::string& name,
+           const RefusedManners::mapped_type* refused, PortWish& out) {
+  const Choice choice = choose(want, refused);
+  const Policy& decides = *want.policies[choice.decides];
   SessionRequest session{.name = name,
                          .policy = {},
                          .switch_name = at.switch_name,
@@ -40,25 +85,24 @@ void serve(const Location& at, const Want& want, const std::string& name, PortWi
                          .filter = decides.filter,
                          .target = want.target};
   for (const Policy* p : want.policies) {
-    if (p->priority == decides.priority && !agree(*p, decides)) {
-      SessionRequest refused = session;
-      refused.name = name + "/" + p->name;
-      refused.policy = p->name;
-      refused.direction = p->direction;
-      refused.snaplen = p->snaplen;
-      refused.vlans = p->vlans;
-      refused.filter = p->filter;
-      out.refused.push_back({std::move(refused),
+    if (const auto it = choice.refused.find(p); it != choice.refused.end()) {
+      Error why = *it->second;
+      why.what = words(*p) + " can't be had: " + why.what + "; policy `" + decides.name +
+                 "` (" + words(decides) + ") decides";
+      out.refused.push_back({refused_request(session, *p), std::move(why)});
+    } else if (p->priority == decides.priority && !agree(*p, decides)) {
+      out.refused.push_back({refused_request(session, *p),
                              {Error::Kind::refused,
                               words(*p) + " contradicts policy `" + decides.name + "` (" +
                                   words(decides) + ") at the same priority",
                               name, "give one of them a higher priority"}});
-      continue;
+    } else {
+      session.policy += (session.policy.empty() ? "" : "+") + p->name;
+      session.direction = session.direction | p->direction;
+      ++out.of_policy[p->name];
     }
-    session.policy += (session.policy.empty() ? "" : "+") + p->name;
-    session.direction = session.direction | p->direction;
-    ++out.of_policy[p->name];
   }
+  if (!choice.last || !choice.refused.empty()) out.contested.insert(name);
   out.sessions.push_back(std::move(session));
 }
 
@@ -95,10 +139,16 @@ PortWish Wishes::wish(const Location& at) const {
   }
   const bool alone = of_name_.at(at.port).size() == 1;
   std::map<std::string, int> used;
+  const auto refused = refused_manners_.find({at.switch_name, at.port});
+  const auto refused_of = [&](const std::string& name) -> const RefusedManners::mapped_type* {
+    if (refused == refused_manners_.end()) return nullptr;
+    const auto it = refused->second.find(name);
+    return it == refused->second.end() ? nullptr : &it->second;
+  };
   for (const auto& [target, want] : wants) {
     std::string name = (alone ? "" : at.switch_name + "/") + at.port + "@" + to_text(target);
     if (const int n = ++used[name]; n > 1) name += "~" + std::to_string(n);
-    serve(at, want, name, out);
+    serve(at, want, name, refused_of(name), out);
   }
   return out;
 }
@@ -123,6 +173,8 @@ void Wishes::replace(const PortKey& port, PortWish wish) {
     if (std::ranges::find(wish.sessions, s.name, &SessionRequest::name) == wish.sessions.end())
       sessions_.erase(s.name);
   for (const SessionRequest& s : wish.sessions) sessions_.set(s.name, s);
+  for (const std::string& name : is.contested) contested_.erase(name);
+  for (const std::string& name : wish.contested) contested_[name] = port;
   is = std::move(wish);
   if (is.sessions.empty() && is.refused.empty()) ports_.erase(port);
 }
@@ -143,6 +195,12 @@ void Wishes::update(const LocationMap& locations, Time now) {
   });
   locations_ = locations;
   now_ = now;
+  const bool time_is_up = now - heeded_at_ > kRefusedManner || now < heeded_at_;
+  std::erase_if(refused_manners_, [&](const auto& of_port) {
+    const bool again = anew_ || time_is_up || touched.contains(of_port.first);
+    if (again) touched.insert(of_port.first);
+    return again;
+  });
   std::vector<const Policy*> in_force = this->in_force(now);
   if (anew_ || in_force != in_force_) {
     for (const auto& [key, at] : locations_) touched.insert(key);
@@ -157,6 +215,20 @@ void Wishes::update(const LocationMap& locations, Time now) {
   }
   for (const PortKey& key : touched)
     if (const Location* at = locations_.get(key)) replace(key, wish(*at));
+}
+
+bool Wishes::heed(const std::function<const Verdict*(const std::string&)>& verdict) {
+  std::set<PortKey> changed;
+  for (const auto& [name, port] : contested_) {
+    const Verdict* v = verdict(name);
+    if (v == nullptr || !v->refused) continue;
+    const SessionRequest& s = sessions_.at(name);
+    if (refused_manners_.empty()) heeded_at_ = now_;
+    refused_manners_[port][name].push_back({{s.snaplen, s.vlans, s.filter}, *v->refused});
+    changed.insert(port);
+  }
+  for (const PortKey& port : changed) replace(port, wish(locations_.at(port)));
+  return !changed.empty();
 }
 
 const PortWish& Wishes::of(const PortKey& port) const {

@@ -1,7 +1,15 @@
 // Wishes: from policies and locations to the sessions that are wanted on this host, again and again
 // for what changed. See desired.hpp for the rules; desired() is Wishes asked once.
+//
+// The driver has a say in which policy decides: what it can't carry out must not displace what it
+// can.
+//
+//   update --> sessions --> Realiser --> verdicts --> heed: all served as they could be?
+//                 ^                                    | no: for a session that is refused, the
+//                 +------------------------------------+ next policy decides
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -17,7 +25,8 @@
 
 namespace vmirror {
 
-/// A policy's wish for one NIC and target that another policy overrules.
+/// A policy's wish for one NIC and target that another policy overrules, or the driver refuses while
+/// another policy's can be served.
 struct Refusal {
   SessionRequest request;  ///< Its name is "vnet0@local/POLICY".
   Error reason;
@@ -32,8 +41,24 @@ struct PortWish {
   std::vector<SessionRequest> sessions;  ///< By target.
   std::vector<Refusal> refused;
   std::map<std::string, std::size_t> of_policy;  ///< How many of `sessions` it has a part in.
+  /// Names of `sessions` that would be another if the policy that decides could not.
+  std::set<std::string> contested;
   bool operator==(const PortWish&) const = default;
 };
+
+/// What of a session the policies may contradict each other in.
+struct Manner {
+  std::uint32_t snaplen = 0;
+  std::set<std::uint16_t> vlans;
+  std::string filter;
+  bool operator==(const Manner&) const = default;
+};
+
+/// How long a manner that the driver refused is not asked for again.
+constexpr Time kRefusedManner = 10 * kSecond;
+
+/// By session: what the driver refused, and why, in the order of the policies.
+using RefusedManners = std::map<std::string, std::vector<std::pair<Manner, Error>>>;
 
 class Wishes {
  public:
@@ -46,6 +71,10 @@ class Wishes {
   /// these are their ancestors; all, when a policy came, went or expired. What comes of it depends
   /// on the policies, the locations and the time alone.
   void update(const LocationMap& locations, Time now);
+  /// The driver's word on sessions(), by name; null: it has none. Where it refuses a session that
+  /// another policy wants in another manner, that policy decides until kRefusedManner later, and the
+  /// first is among the refused with the driver's reason. True: sessions() changed, ask it again.
+  bool heed(const std::function<const Verdict*(const std::string&)>& verdict);
 
   const SessionMap& sessions() const { return sessions_; }
   const PersistentMap<std::string, Refusal>& refused() const { return refused_; }  ///< By name.
@@ -72,6 +101,9 @@ class Wishes {
   std::unordered_map<std::string, std::set<PortKey>> of_name_;  ///< By port: on which switches.
   std::unordered_map<PortKey, PortWish, PortKeyHash> ports_;    ///< Those that are wanted.
   std::map<std::string, Tally> tallies_;                        ///< By policy.
+  std::map<std::string, PortKey> contested_;                    ///< By session.
+  std::map<PortKey, RefusedManners> refused_manners_;
+  Time heeded_at_ = 0;  ///< When the first of them was refused.
   SessionMap sessions_;
   PersistentMap<std::string, Refusal> refused_;
 };

@@ -140,6 +140,25 @@ class Mirror(system.SystemTest):
         [policy] = [p for p in self.host.ask("status")["policies"] if p["name"] == "nobody"]
         self.assertEqual(policy["state"], "selects nothing")
 
+    def test_a_policy_that_the_switch_refuses_displaces_none(self):
+        """Its filter is one that no version takes."""
+        self.host.write_policy("watch", LOCAL.format(name="watch", vm="plc"))
+        before = self.one_mirror()
+        self.host.write_policy("strict", LOCAL.format(name="strict", vm="plc") +
+                               "priority: 9\nfilter: \"tcp and no such word\"\n")
+
+        def policies():
+            return {p["name"]: p for p in self.host.ask("status")["policies"]}
+        self.eventually("the refusal", lambda: policies().get("strict", {}).get("state") == "refused")
+        self.assertIn("policy `watch`", policies()["strict"]["reason"])
+        self.assertEqual(policies()["watch"]["state"], "in force")
+        self.assertEqual(self.one_mirror(), before)
+        self.assertTrue(self.host.in_sync())
+        states = self.host.sessions()
+        self.assertEqual(states.pop(f"{PLC}@local/strict"), "refused")
+        self.assertEqual(list(states), [f"{PLC}@local"])
+        self.assertNotEqual(states[f"{PLC}@local"], "refused")
+
     def test_a_loop_is_refused_with_the_reason(self):
         # Who has the collector's address is not in the database, unless somebody wrote it there.
         self.world.vsctl("set", "Interface", "wan-collector",

@@ -163,6 +163,79 @@ TEST(Desired, AContradictionAtOnePriorityRefusesTheLaterByName) {
                                  "priority)"}));
 }
 
+/// A driver that has no filters, and takes no snaplen under 64.
+Realisation realise(const Desired& wanted, const Observed&) {
+  Realisation out;
+  for (const SessionRequest& s : wanted.sessions) {
+    Verdict& v = out.verdicts.emplace_back(Verdict{s.name, s.switch_name, "m", "out", {}, {}});
+    if (!s.filter.empty()) v.refused = Error{Error::Kind::unsupported, "no filter here", "br0", ""};
+    if (s.snaplen != 0 && s.snaplen < 64)
+      v.refused = Error{Error::Kind::invalid, "too short", "br0", ""};
+  }
+  return out;
+}
+
+TEST(Desired, APolicyThatTheDriverRefusesDisplacesNone) {
+  Policy works = policy("works", by_port("vnet0"), {LocalTarget{}});
+  Policy filters = policy("filters", by_port("vnet*"), {LocalTarget{}});
+  filters.filter = "tcp";
+  filters.priority = 1;
+  Policy cuts = policy("cuts", by_port("vnet0"), {LocalTarget{}});
+  cuts.snaplen = 20;
+  cuts.priority = 2;
+  const auto agreed = [](std::vector<Policy> policies) {
+    return agree(policies, kNics, 0, {}, {}, realise).wish;
+  };
+  EXPECT_EQ(lines(agreed({works, filters})),
+            (Lines{"vnet0@local works both", "vnet1@local filters both `tcp`"}));
+  EXPECT_EQ(states(agreed({works, filters})),
+            (Lines{"filters: refused: br0: snaplen 0, filter `tcp` can't be had: no filter here; "
+                   "policy `works` (snaplen 0) decides",
+                   "works: in force: 1 session"}));
+  const Wish three = agreed({works, filters, cuts});
+  EXPECT_EQ(lines(three)[0], "vnet0@local works both");
+  ASSERT_EQ(three.refused.size(), 2u);
+  EXPECT_EQ(three.refused[0].request.name, "vnet0@local/cuts");
+  EXPECT_EQ(three.refused[1].request.name, "vnet0@local/filters");
+  EXPECT_EQ(lines(agreed({cuts, filters}))[0], "vnet0@local cuts+filters both 20")
+      << "where none can be served the first decides, and the driver's verdict says why";
+
+  filters.priority = cuts.priority = 0;
+  EXPECT_EQ(lines(agreed({works, filters, cuts}))[0], "vnet0@local works both")
+      << "at one priority, too";
+}
+
+TEST(Desired, WhatTheDriverRefusedIsAskedForAgain) {
+  Policy works = policy("works", by_port("vnet0"), {LocalTarget{}});
+  Policy filters = policy("filters", by_port("vnet0"), {LocalTarget{}});
+  filters.filter = "tcp";
+  filters.priority = 1;
+  Wishes wishes({});
+  wishes.set_policies({works, filters});
+  LocationMap at;
+  at.set({"br0", "vnet0"}, kNics[0]);
+  bool can = false;
+  const auto decides = [&](Time now) {
+    wishes.update(at, now);
+    for (;;) {
+      Verdict v;
+      if (const auto& s = wishes.sessions().at("vnet0@local"); !can && !s.filter.empty())
+        v.refused = Error{Error::Kind::unsupported, "no filter here", "br0", ""};
+      if (!wishes.heed([&](const std::string&) { return &v; }))
+        return wishes.sessions().at("vnet0@local").policy;
+    }
+  };
+  EXPECT_EQ(decides(kSecond), "works");
+  can = true;
+  EXPECT_EQ(decides(2 * kSecond), "works");
+  EXPECT_EQ(decides(kSecond + kRefusedManner + 1), "filters+works");
+  can = false;
+  EXPECT_EQ(decides(20 * kSecond), "works");
+  at.set({"br0", "vnet0"}, nic("vnet0", "dc-2"));
+  can = true;
+  EXPECT_EQ(decides(20 * kSecond + 1), "filters+works") << "another guest's NIC";
+}
+
 TEST(Desired, NamesStayApart) {
   const IpAddress collector = *IpAddress::parse("192.0.2.9");
   Locations two = {nic("vnet0", "a"), nic("vnet0", "b")};
