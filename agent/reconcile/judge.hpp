@@ -38,11 +38,12 @@ struct Track {
   /// Counters when it was last proven (or put): what moved since is what counts.
   struct Counts {
     Time at = 0;
-    std::string port_id;
+    std::string port_id, mirror_id;
     std::uint64_t port = 0, copied = 0, received = 0;
     bool operator==(const Counts&) const = default;
   };
   std::optional<Counts> base;
+  Time settled_at = 0;    ///< From then on the mirror's counter has a say. See kCounterSettles.
   Time moved_at = 0;      ///< When the port was first seen to move since; 0: it has not.
   bool proven = false;    ///< Copies were seen to move since the mirror was put.
   bool received = false;  ///< It was the engine that saw them the last time.
@@ -69,6 +70,10 @@ struct JudgeInput {
 /// How long a port may move without a copy before the session has failed. Open vSwitch writes its
 /// counters every 5 s.
 constexpr Time kProofPatience = 15 * kSecond;
+/// How long a mirror's counter says nothing after the mirror was put: frames that the flows which
+/// run were counting for the mirror before it are added to it when they are looked at again, and
+/// Open vSwitch writes that 5 s later.
+constexpr Time kCounterSettles = 7 * kSecond;
 /// How long ago something must have moved where the switch is stalled, for the session to be more
 /// than unknown. The engine's word comes once a second; a stall is told after more
 /// (reconciler.hpp).

@@ -56,7 +56,7 @@ Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& 
 /// The counters of one session now.
 Track::Counts read_counts(const SessionRequest& s, const Port& port, const Mirror& mirror,
                           const Evidence& evidence, Time now) {
-  Track::Counts c{now, port.id, 0, mirror.copied_frames.value_or(0), 0};
+  Track::Counts c{now, port.id, mirror.id, 0, mirror.copied_frames.value_or(0), 0};
   if (port.counters) c.port = frames_of(*port.counters, s.direction);
   if (port.mac && std::holds_alternative<LocalTarget>(s.target))
     if (const auto n = evidence.received.find(*port.mac); n != evidence.received.end())
@@ -68,12 +68,15 @@ Track::Counts read_counts(const SessionRequest& s, const Port& port, const Mirro
 /// A count of the engine's that went back (it was started again) is only taken anew, and a time
 /// that is ahead since the clock was set back.
 void refresh_base(Track& track, const Track::Counts& now) {
-  if (!track.base || track.base->port_id != now.port_id || now.port < track.base->port ||
-      now.copied < track.base->copied) {
+  if (!track.base || track.base->port_id != now.port_id || track.base->mirror_id != now.mirror_id ||
+      now.port < track.base->port || now.copied < track.base->copied) {
     track.base = now;
+    track.settled_at = now.at + kCounterSettles;
     track.moved_at = 0;
     track.proven = false;
   }
+  track.settled_at = std::min(track.settled_at, now.at + kCounterSettles);
+  if (now.at < track.settled_at) track.base->copied = now.copied;
   track.base->received = std::min(track.base->received, now.received);
   track.base->at = std::min(track.base->at, now.at);
 }

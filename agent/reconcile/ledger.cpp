@@ -15,7 +15,8 @@ const typename Map::mapped_type* find(const Map& map, const typename Map::key_ty
 /// All of a mirror that a session of it is judged by, but its selections.
 bool alike(const Mirror* a, const Mirror* b) {
   if (a == nullptr || b == nullptr) return a == b;
-  return a->same_but_ports(*b) && a->owned == b->owned && a->copied_frames == b->copied_frames;
+  return a->same_but_ports(*b) && a->id == b->id && a->owned == b->owned &&
+         a->copied_frames == b->copied_frames;
 }
 
 bool changes_state(const SessionStatus* before, const SessionStatus* after) {

@@ -118,8 +118,8 @@ void Reconciler::plan(Time now) {
   wishes_.update(locations_, now);
   do {
     realiser_->update(wishes_.sessions(), world_);
-  } while (wishes_.heed(
-      [&](const std::string& session) { return realiser_->verdicts().get(session); }));
+  } while (
+      wishes_.heed([&](const std::string& session) { return realiser_->verdicts().get(session); }));
   if (policies_known_) {
     steps_ = diff(realiser_->wanted(), *world_, realiser_->owned_ports());
     fresh_ = true;

@@ -87,8 +87,8 @@ void serve(const Location& at, const Want& want, const std::string& name,
   for (const Policy* p : want.policies) {
     if (const auto it = choice.refused.find(p); it != choice.refused.end()) {
       Error why = *it->second;
-      why.what = words(*p) + " can't be had: " + why.what + "; policy `" + decides.name +
-                 "` (" + words(decides) + ") decides";
+      why.what = words(*p) + " can't be had: " + why.what + "; policy `" + decides.name + "` (" +
+                 words(decides) + ") decides";
       out.refused.push_back({refused_request(session, *p), std::move(why)});
     } else if (p->priority == decides.priority && !agree(*p, decides)) {
       out.refused.push_back({refused_request(session, *p),

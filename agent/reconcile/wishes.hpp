@@ -25,8 +25,8 @@
 
 namespace vmirror {
 
-/// A policy's wish for one NIC and target that another policy overrules, or the driver refuses while
-/// another policy's can be served.
+/// A policy's wish for one NIC and target that another policy overrules, or the driver refuses
+/// while another policy's can be served.
 struct Refusal {
   SessionRequest request;  ///< Its name is "vnet0@local/POLICY".
   Error reason;
@@ -72,8 +72,9 @@ class Wishes {
   /// on the policies, the locations and the time alone.
   void update(const LocationMap& locations, Time now);
   /// The driver's word on sessions(), by name; null: it has none. Where it refuses a session that
-  /// another policy wants in another manner, that policy decides until kRefusedManner later, and the
-  /// first is among the refused with the driver's reason. True: sessions() changed, ask it again.
+  /// another policy wants in another manner, that policy decides until kRefusedManner later, and
+  /// the first is among the refused with the driver's reason. True: sessions() changed, ask it
+  /// again.
   bool heed(const std::function<const Verdict*(const std::string&)>& verdict);
 
   const SessionMap& sessions() const { return sessions_; }

@@ -133,6 +133,7 @@ struct Mirror {
   std::string filter;
 
   // Observed only.
+  std::string id;  ///< The switch's own identity of it; another for one that was made anew.
   bool owned = false;
   std::optional<std::uint64_t> copied_frames;
   std::optional<std::uint64_t> copied_bytes;

@@ -111,6 +111,7 @@ Port to_port(const Snapshot& db, const Row& row, const std::string& owner) {
 /// All but its selections.
 Mirror to_mirror(const Snapshot& db, const Row& row, const std::string& owner) {
   Mirror mirror;
+  mirror.id = row.id.text();
   mirror.all = row[mirror::kSelectAll].get<bool>().value_or(false);
   mirror.vlans = vlans(row[mirror::kSelectVlan]);
   if (const auto id = row[mirror::kOutputPort].get<Uuid>())

@@ -84,8 +84,8 @@ TEST_F(OvsDriverTest, MakesAWorkingMirrorWhoseCountersMove) {
       20));
 }
 
-/// ovs-vswitchd looks again at flows that run when a port's trunks change; tests/system/test_change.py
-/// shows that they follow.
+/// ovs-vswitchd looks again at flows that run when a port's trunks change;
+/// tests/system/test_change.py shows that they follow.
 TEST_F(OvsDriverTest, EachChangeOfAMirrorChangesAPortOfOursAndNothingElse) {
   OvsSandbox::Options options;
   options.vswitchd = false;

@@ -59,6 +59,8 @@ struct Story {
   std::string at(int second) {
     tracks = judge(tracks, {wish, realisation, observed, evidence, apply_error, stall},
                    second * kSecond);
+    if (settled)
+      for (Track& track : tracks) track.settled_at = 0;
     return told();
   }
   std::string unreadable(int second, const Error& error) {
@@ -79,6 +81,7 @@ struct Story {
   Evidence evidence;
   std::optional<Error> apply_error, stall;
   std::vector<Track> tracks;
+  bool settled = true;  ///< The mirror was put long ago.
 };
 
 const std::string kActive =
@@ -96,6 +99,32 @@ TEST(Judge, ActiveOnlyOnceCopiesMoveWithThePort) {
   s.moves(3);
   EXPECT_EQ(s.at(3), kActive);
   EXPECT_EQ(s.tracks[0].status.since, 3 * kSecond);
+}
+
+TEST(Judge, ACounterThatBeginsWithTheFramesOfTheMirrorBeforeIsNoProof) {
+  Story s;
+  s.settled = false;
+  s.mirror().copied_frames.reset();
+  s.mirror().id = "1";
+  EXPECT_EQ(s.at(1), kSilent);
+  s.mirror().copied_frames = 0;
+  s.moves(900);
+  EXPECT_TRUE(s.at(2).starts_with("pending"));
+  s.copies(200);  // What the flows that ran had counted, written 5 s later.
+  s.moves(900);
+  EXPECT_TRUE(s.at(7).starts_with("pending"));
+  s.copies(1);
+  EXPECT_EQ(s.at(8), kActive);
+
+  s.mirror().id = "2";  // Made anew within one reading: another's frames again.
+  s.copies(200);
+  s.moves(1);
+  EXPECT_TRUE(s.at(9).starts_with("pending"));
+  s.copies(200);
+  s.moves(1);
+  EXPECT_TRUE(s.at(15).starts_with("pending"));
+  s.copies(1);
+  EXPECT_EQ(s.at(16), kActive);
 }
 
 TEST(Judge, AnActiveSessionMayFallSilent) {
