@@ -107,6 +107,7 @@ void describe(SessionStatus& status, const SessionRequest& s, const Location* at
   status.mirror.clear();
   status.output.clear();
   status.session_id.reset();
+  status.warnings.clear();
   status.copied_frames.reset();
   status.port_frames.reset();
   if (at != nullptr) {
@@ -136,6 +137,7 @@ Track judge_asked(Track track, const SessionRequest& s, const Location* at, cons
   track.status.mirror = verdict->mirror;
   track.status.output = verdict->output;
   track.status.session_id = verdict->session_id;
+  track.status.warnings = verdict->warnings;
   settle(track.status, rule(track, s, *verdict, context, now), now);
   return track;
 }

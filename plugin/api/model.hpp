@@ -231,6 +231,7 @@ struct Verdict {
   std::optional<std::uint32_t>
       session_id;  ///< ERSPAN session ID or GRE key, when the target has one.
   std::optional<Error> refused;
+  std::vector<std::string> warnings = {};  ///< What a person should know of one that is served.
   bool operator==(const Verdict&) const = default;
 };
 

@@ -59,14 +59,6 @@ std::string vlan_text(const std::set<std::uint16_t>& vlans) {
   return vlans.size() <= kFew ? out : short_hash(out, 8);
 }
 
-std::string mirror_name(std::string_view owner, const std::string& key, const SessionRequest& s) {
-  std::string name = std::string(owner) + "-" + key;
-  if (s.snaplen != 0) name += "-s" + std::to_string(s.snaplen);
-  if (!s.vlans.empty()) name += "-v" + vlan_text(s.vlans);
-  if (!s.filter.empty()) name += "-f" + short_hash(s.filter, 8);
-  return name;
-}
-
 /// What the other parts of a switch say to all sessions: who copies where, under which names.
 void add_basis(std::string& to, const Observed& observed) {
   const Capabilities& can = observed.capabilities;
@@ -99,6 +91,7 @@ struct Realiser::State {
     std::pair<std::string, Target> key;
     Direction direction = Direction::none;
     std::uint32_t mtu = 0;
+    std::string manner;
   };
   struct Entry {
     SessionRequest session;
@@ -111,6 +104,7 @@ struct Realiser::State {
   struct Count {
     std::array<std::size_t, 4> of_direction{};
     std::map<std::uint32_t, std::size_t> mtus;
+    std::map<std::string, std::size_t> manners;
   };
   /// The sessions that one mirror serves, or would.
   struct Group {
@@ -162,10 +156,14 @@ struct Realiser::State {
   void count(const Contribution& c, bool add) {
     const auto it = counts.try_emplace(c.key).first;
     std::size_t& direction = it->second.of_direction[static_cast<std::size_t>(c.direction)];
-    std::size_t& mtu = it->second.mtus[c.mtu];
     direction += add ? 1 : -1;
-    mtu += add ? 1 : -1;
-    if (mtu == 0) it->second.mtus.erase(c.mtu);
+    const auto count_in = [add](auto& counts, const auto& key) {
+      std::size_t& n = counts[key];
+      n += add ? 1 : -1;
+      if (n == 0) counts.erase(key);
+    };
+    count_in(it->second.mtus, c.mtu);
+    count_in(it->second.manners, c.manner);
     if (it->second.mtus.empty()) counts.erase(it);
   }
 
@@ -177,6 +175,7 @@ struct Realiser::State {
         if (count.of_direction[static_cast<std::size_t>(d)] != 0)
           share.direction = share.direction | d;
       share.mtu = count.mtus.rbegin()->first;
+      for (const auto& [manner, n] : count.manners) share.manners.insert(manner);
     }
     return out;
   }
@@ -186,7 +185,8 @@ struct Realiser::State {
     entry.session = s;
     on_port[{s.switch_name, s.port}].insert(name);
     if (const Port* port = switch_of(*world, s.switch_name).ports.get(s.port)) {
-      entry.contribution = {{s.switch_name, s.target}, s.direction, port->mtu.value_or(0)};
+      entry.contribution = {
+          {s.switch_name, s.target}, s.direction, port->mtu.value_or(0), manner_text(s)};
       count(*entry.contribution, true);
     }
   }
@@ -216,7 +216,7 @@ struct Realiser::State {
     if (output->ours) our_names.insert(output->ours->name);
     if (output->port == s.port)
       return refuse(Error::Kind::refused, s, "the port is its own target: a loop");
-    const std::string mirror = mirror_name(owner, output->key, s);
+    const std::string mirror = owner + "-" + output->key + manner_text(s);
     if (const auto held = (*sw)->mirrors.find(mirror);
         held != (*sw)->mirrors.end() && !held->second.owned)
       return refuse(Error::Kind::refused, s,
@@ -321,14 +321,18 @@ struct Realiser::State {
         switch_of(*world, switch_name).mirrors, [](const auto& m) { return !m.second.owned; }));
   }
 
-  /// The switch holds so many mirrors: the first sessions' are served. Those of a mirror for which
-  /// that changes are affected.
+  /// The switch holds so many mirrors: those that it has stay, then the first sessions' are served.
+  /// Those of a mirror for which that changes are affected.
   void serve_first(Names& affected) {
-    std::map<std::string, std::map<std::string, Group*>> by_first;  // By switch, then first member.
-    for (auto& [key, group] : groups) by_first[key.switch_name][*group.members.begin()] = &group;
+    using Turn = std::pair<bool, std::string>;               // Is it new? Its first member.
+    std::map<std::string, std::map<Turn, Group*>> by_first;  // By switch.
+    for (auto& [key, group] : groups) {
+      const bool is_new = !switch_of(*world, key.switch_name).mirrors.contains(key.port);
+      by_first[key.switch_name][{is_new, *group.members.begin()}] = &group;
+    }
     for (auto& [switch_name, of_switch] : by_first) {
       std::size_t used = foreign_mirrors(switch_name);
-      for (auto& [name, group] : of_switch) {
+      for (auto& [turn, group] : of_switch) {
         const bool served = used++ < world->capabilities.mirrors_per_switch;
         if (served != group->served) affected.insert(group->members.begin(), group->members.end());
         group->served = served;
@@ -351,7 +355,7 @@ struct Realiser::State {
 
   void judge(const std::string& name, Entry& entry) {
     const SessionRequest& s = entry.session;
-    Verdict v{s.name, s.switch_name, {}, {}, {}, refusal(entry)};
+    Verdict v{s.name, s.switch_name, {}, {}, {}, refusal(entry), {}};
     if (!v.refused && !groups.at(entry.mirror).served) {
       std::string full = "the switch holds " +
                          std::to_string(world->capabilities.mirrors_per_switch) +
@@ -367,6 +371,7 @@ struct Realiser::State {
       v.output =
           entry.output.vlan ? "vlan " + std::to_string(*entry.output.vlan) : entry.output.port;
       v.session_id = entry.output.session_id;
+      v.warnings = entry.output.warnings;
     }
     use_port(name, entry, !v.refused || entry.output.refused);
     verdicts.set(name, std::move(v));
@@ -436,6 +441,14 @@ struct Realiser::State {
     collect();
   }
 };
+
+std::string manner_text(const SessionRequest& s) {
+  std::string out;
+  if (s.snaplen != 0) out += "-s" + std::to_string(s.snaplen);
+  if (!s.vlans.empty()) out += "-v" + vlan_text(s.vlans);
+  if (!s.filter.empty()) out += "-f" + short_hash(s.filter, 8);
+  return out;
+}
 
 std::string short_hash(std::string_view text, std::size_t digits) {
   std::uint64_t hash = 0xcbf29ce484222325;

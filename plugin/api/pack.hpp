@@ -21,6 +21,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "plugin/api/model.hpp"
 
@@ -35,6 +36,7 @@ struct Output {
   std::optional<std::uint32_t> session_id = {};
   /// Refuses the session, yet keeps the port: where only the port's being there tells the reason.
   std::optional<Error> refused = {};
+  std::vector<std::string> warnings = {};  ///< See Verdict.
 };
 
 /// The driver's part: the output for a session on a switch, or why there can be none. The session's
@@ -45,6 +47,9 @@ using FindOutput = std::function<Result<Output>(const SessionRequest&, const Swi
 struct Share {
   Direction direction = Direction::none;  ///< All of theirs.
   std::uint32_t mtu = 0;                  ///< The largest of their ports'; 0: none is known.
+  /// Their manner_text()s. Copies that several mirrors would send to one output a switch may make
+  /// once only, in the manner of one of them.
+  std::set<std::string> manners;
 };
 using Demand = std::map<std::pair<std::string, Target>, Share>;
 
@@ -96,6 +101,10 @@ class Realiser {
 Realisation pack(const Desired& desired, const Observed& observed, Realiser& fresh);
 Realisation pack(const Desired& desired, const Observed& observed, std::string_view owner,
                  const FindOutput& find_output);
+
+/// What of a frame a session wants copied, as a part of a name: "[-sSNAPLEN][-vVLANS][-fHASH]",
+/// empty for every frame as a whole.
+std::string manner_text(const SessionRequest& session);
 
 /// The text's FNV-1a hash (64 bits) as `digits` hexadecimal digits: for names that must be short.
 std::string short_hash(std::string_view text, std::size_t digits);

@@ -54,6 +54,13 @@ bool names_address(const std::string& value, const std::string& address) {
   return false;
 }
 
+/// True where we may choose the output, so that sessions of different manners do not share it.
+bool has_output_for_each_manner(const Target& target) {
+  if (const auto* local = std::get_if<LocalTarget>(&target)) return !local->monitor_nic;
+  const auto* erspan = std::get_if<ErspanTarget>(&target);
+  return erspan && !erspan->session;
+}
+
 }  // namespace
 
 Outputs::Outputs(const Demand& demand, const Landmarks& landmarks, const Observed& observed,
@@ -61,6 +68,8 @@ Outputs::Outputs(const Demand& demand, const Landmarks& landmarks, const Observe
     : owner_(std::move(owner)), capabilities_(observed.capabilities) {
   for (const auto& [key, share] : demand) {
     const auto& [switch_name, target] = key;
+    if (share.manners.size() > 1) mixed_.insert(key);
+    plain_[key] = plain_manner(switch_name, target, share.manners, observed);
     if (const auto* to = std::get_if<LocalTarget>(&target)) {
       std::uint32_t& mtu = mtu_.try_emplace(switch_name, kUsualMtu).first->second;
       mtu = std::max(mtu, share.mtu);
@@ -68,9 +77,11 @@ Outputs::Outputs(const Demand& demand, const Landmarks& landmarks, const Observe
       for (const PortKey& at : landmarks.by_mac.at(*to->monitor_nic))
         if (!landmarks.owned.contains(at)) monitors_.try_emplace(*to->monitor_nic, at);
     } else if (!std::holds_alternative<RspanTarget>(target)) {
-      const Tunnel wanted = tunnel_of(switch_name, target);
-      Tunnel& tunnel = tunnels_.try_emplace({switch_name, wanted.key}, wanted).first->second;
-      tunnel.direction = tunnel.direction | share.direction;
+      for (const std::string& manner : share.manners) {
+        const Tunnel wanted = tunnel_of(switch_name, target, manner);
+        Tunnel& tunnel = tunnels_.try_emplace({switch_name, wanted.key}, wanted).first->second;
+        tunnel.direction = tunnel.direction | share.direction;
+      }
     }
   }
   Taken taken;
@@ -91,7 +102,32 @@ std::string Outputs::port_name(const std::string& switch_name, const std::string
   return "vmr-" + short_hash(owner_ + "\n" + switch_name + "\n" + key, 11);
 }
 
-Outputs::Tunnel Outputs::tunnel_of(const std::string& switch_name, const Target& target) const {
+/// The manner that has the target's plain output on the switch, else the first.
+std::string Outputs::plain_manner(const std::string& switch_name, const Target& target,
+                                  const std::set<std::string>& manners,
+                                  const Observed& observed) const {
+  const bool local = std::holds_alternative<LocalTarget>(target);
+  const std::string key = local ? "local" : tunnel_of(switch_name, target, {}).output_key;
+  const auto& mirrors = switch_of(observed, switch_name).mirrors;
+  for (const std::string& manner : manners)
+    if (const auto it = mirrors.find(owner_ + "-" + key + manner);
+        it != mirrors.end() && it->second.owned &&
+        it->second.output_port == port_name(switch_name, key))
+      return manner;
+  return *manners.begin();
+}
+
+/// What of a manner is in the output's name.
+std::string Outputs::own_manner(const std::string& switch_name, const Target& target,
+                                const std::string& manner) const {
+  if (!has_output_for_each_manner(target)) return {};
+  const auto it = plain_.find({switch_name, target});
+  if (it == plain_.end() || it->second == manner) return {};
+  return manner.empty() ? "-whole" : manner;
+}
+
+Outputs::Tunnel Outputs::tunnel_of(const std::string& switch_name, const Target& target,
+                                   const std::string& manner) const {
   Tunnel t;
   t.switch_name = switch_name;
   t.key = to_text(target);
@@ -110,6 +146,8 @@ Outputs::Tunnel Outputs::tunnel_of(const std::string& switch_name, const Target&
   // too late for its successor: where the version changes, the port stays and only its options do.
   const std::string id = t.asked ? "-" + std::to_string(*t.asked) : "";
   t.key += id;
+  t.output_key = t.key;
+  t.key += own_manner(switch_name, target, manner);
   t.port = port_name(switch_name, t.asked ? to_text(target) + id : t.key);
   return t;
 }
@@ -137,6 +175,9 @@ std::string Outputs::basis() const {
     out += (t.id ? " " + std::to_string(*t.id) : "") + "\n";
   }
   for (const auto& [port, remote] : egress_) out += remote + " through " + port + "\n";
+  for (const auto& [key, manner] : plain_)
+    out += key.first + " " + to_text(key.second) + (mixed_.contains(key) ? " mixed " : " ") +
+           manner + "\n";
   return out;
 }
 
@@ -171,22 +212,33 @@ Result<Output> Outputs::find(const SessionRequest& s, const Switch& sw) const {
   if (is_tunnel(sw.ports.at(s.port).type))
     return refuse(refused, s, "the port is a tunnel (" + sw.ports.at(s.port).type + ")",
                   "mirror the ports whose frames it carries");
+  auto out = output(s, sw);
+  if (out && !has_output_for_each_manner(s.target) && mixed_.contains({s.switch_name, s.target}))
+    out->warnings.push_back(
+        "sessions with another snaplen, VLANs or filter copy to the same output: of a frame "
+        "between "
+        "two such guests the switch makes one copy, as the sender's session says; another session "
+        "ID, key or VLAN for one of the policies keeps them apart");
+  return out;
+}
+
+Result<Output> Outputs::output(const SessionRequest& s, const Switch& sw) const {
   if (const auto* target = std::get_if<LocalTarget>(&s.target))
     return target->monitor_nic ? monitor_nic(s, sw, *target->monitor_nic) : local(s, sw);
   if (const auto* target = std::get_if<RspanTarget>(&s.target)) return rspan(s, sw, target->vlan);
   return tunnel(s, sw);
 }
 
-OutputPort Outputs::local_port(const Switch& sw) const {
+OutputPort Outputs::local_port(const Switch& sw, const std::string& manner) const {
   const auto mtu = mtu_.find(sw.name);
-  return {port_name(sw.name, "local"),
+  return {port_name(sw.name, "local" + manner),
           sw.name,
           "internal",
           {{"mtu_request", std::to_string(mtu == mtu_.end() ? kUsualMtu : mtu->second)}}};
 }
 
-Result<Output> Outputs::local(const SessionRequest&, const Switch& sw) const {
-  OutputPort port = local_port(sw);
+Result<Output> Outputs::local(const SessionRequest& s, const Switch& sw) const {
+  OutputPort port = local_port(sw, own_manner(sw.name, s.target, manner_text(s)));
   return Output{.key = "local", .port = port.name, .ours = std::move(port)};
 }
 
@@ -206,7 +258,8 @@ Result<Output> Outputs::monitor_nic(const SessionRequest& s, const Switch& sw,
 }
 
 Result<Output> Outputs::tunnel(const SessionRequest& s, const Switch& sw) const {
-  const Tunnel& t = tunnels_.at({s.switch_name, tunnel_of(s.switch_name, s.target).key});
+  const Tunnel& t =
+      tunnels_.at({s.switch_name, tunnel_of(s.switch_name, s.target, manner_text(s)).key});
   const bool erspan = t.version != 0;
   if (t.remote.empty() || t.remote.is_group() || t.remote.is_unspecified())
     return refuse(invalid, s, "`" + t.remote.text() + "` is no collector's address");
@@ -228,7 +281,7 @@ Result<Output> Outputs::tunnel(const SessionRequest& s, const Switch& sw) const 
                       " is taken by " + t.taken_by,
                   "choose another session ID or key for one of the two");
 
-  Output out{.key = t.key, .port = t.port, .vlan = {}, .ours = {}, .session_id = t.id};
+  Output out{.key = t.output_key, .port = t.port, .vlan = {}, .ours = {}, .session_id = t.id};
   out.ours = OutputPort{t.port, sw.name, t.type, {{"remote_ip", t.remote.text()}}};
   if (t.id) out.ours->options["key"] = std::to_string(*t.id);
   if (erspan) out.ours->options["erspan_ver"] = t.version == 2 ? "1" : "2";

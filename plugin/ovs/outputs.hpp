@@ -17,6 +17,11 @@ namespace vmirror::ovs {
 /// A port of ours is named after its bridge and target alone: "vmr-br0" for the local target when
 /// that fits into a device name (15 bytes) and the owner is "vmirror", else "vmr-" and a hash.
 ///
+/// Of mirrors with one output the switch makes one copy of a frame, in the manner of the mirror
+/// that selects the sender. So sessions that differ in snaplen, VLANs or filter get outputs of
+/// their own, where we may choose: a local port, and an ERSPAN tunnel with another ID. Else they
+/// are warned.
+///
 /// An ERSPAN session left to us gets an ID of 1..1023 from the hash of owner, bridge and collector,
 /// the next free one where that is taken on any bridge: ovs-vswitchd tells tunnels apart by remote
 /// and key, whichever bridge they are on. A port of ours keeps the ID that it has.
@@ -34,6 +39,7 @@ class Outputs {
   /// One tunnel port of ours.
   struct Tunnel {
     std::string switch_name, key, port, type;
+    std::string output_key;  ///< See Output; `key` may say the manner, too.
     IpAddress remote;
     int version = 0;                     ///< ERSPAN type; 0: GRE.
     std::optional<std::uint32_t> asked;  ///< Session ID or GRE key asked for.
@@ -44,14 +50,20 @@ class Outputs {
   using Taken = std::map<std::pair<std::string, std::string>, std::string>;
 
   std::string port_name(const std::string& switch_name, const std::string& key) const;
-  Tunnel tunnel_of(const std::string& switch_name, const Target& target) const;
+  Tunnel tunnel_of(const std::string& switch_name, const Target& target,
+                   const std::string& manner) const;
   void note_tunnels(const Landmarks& landmarks, const Observed& observed, Taken& taken);
   void assign(Tunnel& tunnel, const Observed& observed, Taken& taken, bool sticky) const;
 
   /// The internal port that local copies go to. Where copies go to what isn't ours, a VLAN or the
   /// monitor NIC, the bridge has it all the same: only by a port of ours can a changed mirror be
   /// brought to flows that run (docs/decisions/0014).
-  OutputPort local_port(const Switch& sw) const;
+  OutputPort local_port(const Switch& sw, const std::string& manner = {}) const;
+  std::string plain_manner(const std::string& switch_name, const Target& target,
+                           const std::set<std::string>& manners, const Observed& observed) const;
+  std::string own_manner(const std::string& switch_name, const Target& target,
+                         const std::string& manner) const;
+  Result<Output> output(const SessionRequest& session, const Switch& sw) const;
   Result<Output> local(const SessionRequest& session, const Switch& sw) const;
   Result<Output> monitor_nic(const SessionRequest& session, const Switch& sw, const Mac& mac) const;
   Result<Output> tunnel(const SessionRequest& session, const Switch& sw) const;
@@ -66,6 +78,10 @@ class Outputs {
   /// Ports that our tunnels' packets leave through, and the collectors that these lead to.
   std::set<std::pair<std::string, std::string>> egress_;
   std::map<std::pair<std::string, std::string>, Tunnel> tunnels_;  ///< By switch and key.
+  /// Targets, by switch, to which sessions of several manners copy.
+  std::set<std::pair<std::string, Target>> mixed_;
+  std::map<std::pair<std::string, Target>, std::string>
+      plain_;  ///< By switch and target: see above.
 };
 
 /// Packs sessions on bridges. See Driver::realiser().

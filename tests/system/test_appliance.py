@@ -71,12 +71,17 @@ class Appliance(system.SystemTest):
         self.eventually("an active session", active)
         [rows] = self.world.mirrors().values()
         self.assertEqual(rows[0]["output_port"], ["vnet-monitor"])
-        # Nothing of ours but the mirror: the NIC was there.
-        self.assertEqual([row["name"] for row in self.world.rows("Port", "name", "external_ids")
-                          if "vmirror-owner" in (row["external_ids"] or {})], [])
+        # The port by which flows that run learn of a change: it stays down.
+        self.assertEqual(self.owned_ports(), ["vmr-br0"])
+        self.assertNotIn("UP", w.run("ip", "-o", "link", "show", "vmr-br0").split("<")[1].split(">")[0])
         self.assertGreater(agent.ask("status")["frames"]["analysed"], 0)
         self.assertEqual(agent.stop(), 0)
         self.assertEqual(self.world.mirrors(), {})
+        self.assertEqual(self.owned_ports(), [])
+
+    def owned_ports(self):
+        return [row["name"] for row in self.world.rows("Port", "name", "external_ids")
+                if "vmirror-owner" in (row["external_ids"] or {})]
 
     def test_a_monitor_nic_does_not_mirror_itself(self):
         agent = self.agent(self.certificates["agent"], "appliance")

@@ -170,6 +170,26 @@ class Change(system.SystemTest):
             vswitchd.send_signal(signal.SIGCONT)
         self.copied("what plc sends", lambda copies: senders(copies) == {"plc"})
 
+    def test_two_guests_that_talk_to_each_other_are_cut_differently(self):
+        """Of mirrors with one output the switch makes one copy, cut as the sender's mirror says."""
+        self.host.write_policy("plc", policy(["plc"], snaplen=150).replace("watch", "plc"))
+        self.in_place(policy(["web"], snaplen=100))
+        self.eventually("both mirrors", lambda: len(self.outputs()) == 2 and self.host.in_sync())
+
+        def right(copies):
+            sizes = {size: {name for name, n in copies if n == size} for size in (100, 150)}
+            return (set(n for _, n in copies) == {100, 150} and
+                    all(names == {"web", "plc"} for names in sizes.values()))
+        self.copied("both flows twice, cut to 100 and to 150", right)
+        self.eventually("each session proven", lambda: set(self.host.sessions().values()) == {"active"})
+        self.assertEqual([s["warnings"] for s in self.host.ask("sessions")["sessions"]], [[], []])
+
+        # Where the output is given, it is said.
+        self.host.write_policy("plc", policy(["plc"], ERSPAN, snaplen=150).replace("watch", "plc"))
+        self.in_place(policy(["web"], ERSPAN, snaplen=100))
+        self.eventually("the warnings", lambda: all(
+            "one copy" in " ".join(s["warnings"]) for s in self.host.ask("sessions")["sessions"]))
+
     def test_the_last_policy_goes(self):
         for targets, devices in (("[local]", None), (ERSPAN, ["wan-collector"])):
             with self.subTest(targets):

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace vmirror {
 namespace {
 
@@ -171,6 +173,26 @@ TEST(Pack, ServesTheFirstWhereThereIsNoRoomForAll) {
   EXPECT_EQ(r.mirrors.size(), 4u);
   for (std::size_t i = 0; i < sessions.size(); i++)
     EXPECT_EQ(r.verdicts[i].refused.has_value(), i == 4 || i == 5) << i;
+}
+
+TEST(Pack, AMirrorThatIsThereKeepsItsRoom) {
+  Observed full = world();
+  for (const char* name : {"me-local-s102", "me-local-s103"}) {
+    Mirror& m = full.switches["br0"].mirrors[name];
+    m.name = name;
+    m.switch_name = "br0";
+    m.owned = true;
+  }
+  std::vector<SessionRequest> sessions;
+  for (std::uint32_t i = 0; i < 6; i++)
+    sessions.push_back(session("vnet0", Direction::in, 100 + i));
+  const Realisation r = pack({sessions}, full, "me", find_output);
+  for (std::size_t i = 0; i < sessions.size(); i++)
+    EXPECT_EQ(r.verdicts[i].refused.has_value(), i >= 4) << i;
+  std::ranges::reverse(sessions);
+  const Realisation other_order = pack({sessions}, full, "me", find_output);
+  for (std::size_t i = 0; i < sessions.size(); i++)
+    EXPECT_EQ(other_order.verdicts[i].refused.has_value(), i == 4 || i == 5) << i;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <regex>
+#include <set>
 
 #include "plugin/ovs/outputs.hpp"
 
@@ -120,6 +121,60 @@ TEST(OvsRealise, TheLocalPortTakesTheLargestFrameThatIsCopiedToIt) {
   };
   EXPECT_EQ(mtu({session(LocalTarget{})}), "1500");
   EXPECT_EQ(mtu({session(LocalTarget{}), session(LocalTarget{}, "vnet1")}), "9000");
+}
+
+/// Of mirrors with one output the switch makes one copy of a frame.
+TEST(OvsRealise, SessionsThatWantMoreOrLessOfAFrameShareNoOutputOrAreWarned) {
+  const struct {
+    const char* name;
+    Target target;
+    std::size_t outputs;  ///< Of four sessions: two whole, one cut, one of a VLAN.
+    bool warned;
+  } cases[] = {
+      {"the engine", LocalTarget{}, 3, false},
+      {"ERSPAN with an ID of our choice", erspan("192.0.2.1"), 3, false},
+      {"ERSPAN with a given ID", erspan("192.0.2.1", 2, 7), 1, true},
+      {"GRE", gre("192.0.2.1"), 1, true},
+      {"RSPAN", RspanTarget{100}, 1, true},
+      {"a monitor NIC", LocalTarget{*Mac::parse("52:54:00:00:00:01")}, 1, true},
+  };
+  for (const auto& c : cases) {
+    std::vector<SessionRequest> sessions;
+    for (const char* port : {"vnet0", "vnet1", "br0", "vnet2"}) {
+      sessions.push_back(session(c.target, port));
+      sessions.back().name = port;
+    }
+    sessions[1].snaplen = 100;
+    sessions[3].vlans = {10};
+    Observed observed = world();
+    add_port(observed, "br0", "vnet2");
+    add_port(observed, "br0", "vnet3");
+    sessions[2].port = "vnet3";
+    const Realisation r = realise({sessions}, observed, "vmirror");
+    std::set<std::string> outputs;
+    for (const Verdict& v : r.verdicts) {
+      ASSERT_FALSE(v.refused) << c.name << ": " << v.refused->text();
+      outputs.insert(v.output);
+      EXPECT_EQ(!v.warnings.empty(), c.warned) << c.name;
+    }
+    EXPECT_EQ(outputs.size(), c.outputs) << c.name;
+    EXPECT_EQ(r.mirrors.size(), 3u) << c.name;
+    EXPECT_EQ(r.verdicts[0].output, r.verdicts[2].output) << c.name;
+
+    const Realisation same = realise({{sessions[0], sessions[2]}}, observed, "vmirror");
+    EXPECT_TRUE(same.verdicts[0].warnings.empty()) << c.name;
+    EXPECT_EQ(same.verdicts[0].output, r.verdicts[0].output) << c.name << ": it stays where it was";
+
+    const Realisation cut = realise({{sessions[1]}}, observed, "vmirror");
+    EXPECT_EQ(cut.verdicts[0].output, r.verdicts[0].output) << c.name << ": alone it has the same";
+    for (const Mirror& m : cut.mirrors) {
+      Mirror& is = observed.switches["br0"].mirrors[m.name] = m;
+      is.owned = true;
+    }
+    const Realisation later = realise({sessions}, observed, "vmirror");
+    EXPECT_EQ(later.verdicts[1].output, cut.verdicts[0].output) << c.name << ": and keeps it";
+    EXPECT_EQ(later.verdicts[0].output == later.verdicts[1].output, c.warned) << c.name;
+  }
 }
 
 TEST(OvsRealise, SessionIdsAreStableAndDoNotClash) {
