@@ -17,8 +17,8 @@ namespace vmirror {
 namespace asio = boost::asio;
 
 namespace {
-/// Several files that are changed together are read together.
-constexpr std::chrono::milliseconds kSettle{10};
+/// Several files that are changed together are read together; each change takes so much longer.
+constexpr std::chrono::milliseconds kSettle{3};
 constexpr std::uint32_t kEvents = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
                                   IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 

@@ -21,16 +21,16 @@ constexpr Bench kBenches[] = {
     {"live", "a veth at top speed, against a bare TPACKET_V3 loop (root)", bench_live},
     {"mirror_latency", "from a port's insertion into OVSDB to its mirror there (root)",
      bench_mirror_latency},
+    {"change_latency", "from a policy's change to its effect on flows that run (root)",
+     bench_change_latency},
     {"idle", "vmirrord with a mirror and no traffic (root)", bench_idle},
     {"hook", "what libvirt's hook adds to a guest's start, agent up, hung and dead (root)",
      bench_hook},
 };
 
 constexpr Part kParts[] = {
-    {"@pass", part_pass},
-    {"@memory", part_memory},
-    {"@send", part_send},
-    {"@live", part_live},
+    {"@pass", part_pass}, {"@memory", part_memory},   {"@send", part_send},
+    {"@live", part_live}, {"@changes", part_changes},
 };
 
 int run_benches(const std::vector<std::string>& names, bool json) {

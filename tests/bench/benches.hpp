@@ -14,10 +14,12 @@ void bench_live(Report& report);
 void bench_idle(Report& report);
 void bench_hook(Report& report);
 void bench_mirror_latency(Report& report);
+void bench_change_latency(Report& report);
 
 int part_pass(const std::vector<std::string>& arguments);
 int part_memory(const std::vector<std::string>& arguments);
 int part_send(const std::vector<std::string>& arguments);
+int part_changes(const std::vector<std::string>& arguments);
 int part_live(const std::vector<std::string>& arguments);
 
 }  // namespace vmirror::bench

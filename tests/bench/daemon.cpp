@@ -47,11 +47,12 @@ bool Daemon::is_built() {
 
 Daemon::Daemon(test::OvsSandbox& sandbox) {
   const fs::path folder = fs::path(sandbox.directory()) / "vmirrord";
-  fs::create_directories(folder / "policies.d");
+  policies_ = (folder / "policies.d").string();
+  fs::create_directories(policies_);
   std::ofstream(folder / "policies.d" / "all.yaml")
       << "policy: all\nselect: [{port: \"old*\"}, {port: \"new*\"}]\ntargets: [local]\n";
   std::ofstream(folder / "vmirrord.yaml")
-      << "host: bench\npolicies: " << (folder / "policies.d").string()
+      << "host: bench\npolicies: " << policies_
       << "\nsocket: " << (folder / "control.sock").string()
       << "\nstate: " << (folder / "state").string() << "\nswitch: {driver: ovs, remote: \""
       << sandbox.remote() << "\"}\n";

@@ -20,11 +20,14 @@ class Daemon {
 
   static bool is_built();
   pid_t pid() const { return pid_; }
+  /// Its folder of policies; all of them are in all.yaml.
+  const std::string& policies() const { return policies_; }
   /// Of all its threads so far, in user and kernel mode, as the scheduler counts them: nanoseconds
   /// and not ticks.
   double cpu_seconds() const;
 
  private:
+  std::string policies_;
   pid_t pid_ = 0;
 };
 
