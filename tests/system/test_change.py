@@ -1,6 +1,7 @@
 """A change of a mirror reaches the flows that run already: two guests talk all the time, in two UDP flows
 that never pause, and what is copied of them follows the policy."""
 
+# versions: all
 import os
 import re
 import signal
@@ -60,6 +61,9 @@ def policy(vms, targets="[local]", **more):
 
 
 ERSPAN = f"[{{erspan: {{address: {w.COLLECTOR_ADDRESS}, session: 5}}}}]"
+
+
+WEB = f"vnet-web@erspan-{w.COLLECTOR_ADDRESS}"
 
 
 def senders(frames):
@@ -189,6 +193,20 @@ class Change(system.SystemTest):
         self.in_place(policy(["web"], ERSPAN, snaplen=100))
         self.eventually("the warnings", lambda: all(
             "one copy" in " ".join(s["warnings"]) for s in self.host.ask("sessions")["sessions"]))
+
+    def test_the_frames_of_the_mirror_before_prove_nothing(self):
+        """What flows that run had counted is added to the mirror that takes the place of theirs."""
+        self.world.vsctl("set", "Port", "vnet-web", "tag=10", "--", "set", "Port", "vnet-plc", "tag=10")
+        self.in_place(policy(["web"], ERSPAN, vlans="[10]"))
+        self.eventually("an active session", lambda: self.host.sessions() == {WEB: "active"})
+        self.in_place(policy(["web"], ERSPAN, vlans="[30]"))
+        self.copied("no copies", self.none, ["wan-collector"])
+        states = set()
+        end = time.monotonic() + 16  # The counters are written every 5 s.
+        while time.monotonic() < end:
+            states.add(self.host.sessions()[WEB])
+            time.sleep(0.2)
+        self.assertNotIn("active", states)
 
     def test_the_last_policy_goes(self):
         for targets, devices in (("[local]", None), (ERSPAN, ["wan-collector"])):

@@ -141,23 +141,30 @@ class Mirror(system.SystemTest):
         self.assertEqual(policy["state"], "selects nothing")
 
     def test_a_policy_that_the_switch_refuses_displaces_none(self):
-        """Its filter is one that no version takes."""
-        self.host.write_policy("watch", LOCAL.format(name="watch", vm="plc"))
-        before = self.one_mirror()
-        self.host.write_policy("strict", LOCAL.format(name="strict", vm="plc") +
-                               "priority: 9\nfilter: \"tcp and no such word\"\n")
+        """The mirror that it needs has the name of somebody else's."""
+        self.world.vsctl("--", "--id=@m", "create", "Mirror", "name=vmirror-local-s64", "output_vlan=77",
+                         "--", "add", "Bridge", "br0", "mirrors", "@m")
+        try:
+            self.host.write_policy("watch", LOCAL.format(name="watch", vm="plc"))
+            before = self.one_mirror()
+            self.host.write_policy("strict", LOCAL.format(name="strict", vm="plc") +
+                                   "priority: 9\nsnaplen: 64\n")
 
-        def policies():
-            return {p["name"]: p for p in self.host.ask("status")["policies"]}
-        self.eventually("the refusal", lambda: policies().get("strict", {}).get("state") == "refused")
-        self.assertIn("policy `watch`", policies()["strict"]["reason"])
-        self.assertEqual(policies()["watch"]["state"], "in force")
-        self.assertEqual(self.one_mirror(), before)
-        self.assertTrue(self.host.in_sync())
-        states = self.host.sessions()
-        self.assertEqual(states.pop(f"{PLC}@local/strict"), "refused")
-        self.assertEqual(list(states), [f"{PLC}@local"])
-        self.assertNotEqual(states[f"{PLC}@local"], "refused")
+            def policies():
+                return {p["name"]: p for p in self.host.ask("status")["policies"]}
+            self.eventually("the refusal", lambda: policies().get("strict", {}).get("state") == "refused")
+            self.assertIn("isn't ours; policy `watch`", policies()["strict"]["reason"])
+            self.assertEqual(policies()["watch"]["state"], "in force")
+            self.assertEqual(self.one_mirror(), before)
+            states = self.host.sessions()
+            self.assertEqual(states.pop(f"{PLC}@local/strict"), "refused")
+            self.assertEqual(list(states), [f"{PLC}@local"])
+            self.assertNotEqual(states[f"{PLC}@local"], "refused")
+        finally:
+            self.world.vsctl("clear", "Bridge", "br0", "mirrors")
+        # What was refused is asked for again.
+        self.eventually("the other mirror",
+                        lambda: [m["name"] for m in self.owned()] == ["vmirror-local-s64"])
 
     def test_a_loop_is_refused_with_the_reason(self):
         # Who has the collector's address is not in the database, unless somebody wrote it there.
