@@ -6,6 +6,16 @@
 #   build/deps/openvswitch-<hash>/lib/libopenvswitch.a  include/{config.h, openvswitch/…, lib/…}
 set(OPENVSWITCH_SOURCE /usr/src/openvswitch/openvswitch.tar.gz CACHE FILEPATH
     "Open vSwitch's source as a tar file (Debian: package openvswitch-source)")
+# Debian 13's package is the tree itself. Packed, its files keep their times, without which autoconf were needed.
+if(NOT EXISTS ${OPENVSWITCH_SOURCE} AND EXISTS /usr/src/openvswitch/configure)
+  set(packed ${CMAKE_SOURCE_DIR}/build/deps/openvswitch.tar.gz)
+  if(NOT EXISTS ${packed})
+    file(MAKE_DIRECTORY ${CMAKE_SOURCE_DIR}/build/deps)
+    execute_process(COMMAND tar -czf ${packed}.new --sort=name -C /usr/src openvswitch COMMAND_ERROR_IS_FATAL ANY)
+    file(RENAME ${packed}.new ${packed})
+  endif()
+  set(OPENVSWITCH_SOURCE ${packed})
+endif()
 if(NOT EXISTS ${OPENVSWITCH_SOURCE})
   message(FATAL_ERROR "${OPENVSWITCH_SOURCE} is missing: apt-get install openvswitch-source, or set "
                       "OPENVSWITCH_SOURCE to Open vSwitch's source as a tar file")

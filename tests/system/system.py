@@ -22,6 +22,7 @@ class SystemTest(unittest.TestCase):
     themselves."""
 
     with_collector = False
+    default_offloads = False
     database_arguments = ()
 
     @classmethod
@@ -29,6 +30,7 @@ class SystemTest(unittest.TestCase):
         if reason := os.environ.get("VMIRROR_SKIP", ""):
             raise unittest.SkipTest(reason)
         cls.world = w.World(os.path.join(DIRECTORY, cls.__name__))
+        cls.world.default_offloads = cls.default_offloads
         os.makedirs(cls.world.directory, exist_ok=True)
         cls.world.start_switch(*cls.database_arguments)
         cls.world.start_guests()

@@ -1,5 +1,6 @@
 """From a policy to frames: mirrors, what comes through them, and that they are kept true."""
 # versions: all
+# datapaths: all
 
 import os
 import signal

@@ -1,7 +1,8 @@
 """Real traffic between guests, with nothing but Python: small servers and clients.
 
-    python3 traffic.py serve http|dns|modbus [ADDRESS]
+    python3 traffic.py serve http|dns|modbus|bulk [ADDRESS]
     python3 traffic.py ping|http|dns|modbus ADDRESS [COUNT]
+    python3 traffic.py bulk ADDRESS MEGABYTES [MEGABYTES A SECOND]
     python3 traffic.py mdns OWN_ADDRESS NAME
     python3 traffic.py stream ADDRESS NAME
 
@@ -47,6 +48,13 @@ def http_talk(connection):
     connection.recv(4096)
     body = b"<h1>Pump station 7</h1>\n" * 200
     connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def bulk_talk(connection):
+    """Takes all that comes, and says so at its end."""
+    while connection.recv(1 << 20):
+        pass
+    connection.sendall(b"done")
 
 
 def modbus_talk(connection):
@@ -112,6 +120,17 @@ def ask_modbus(address, rounds):
             read_exactly(connection, length - 1)
 
 
+def send_bulk(address, megabytes, rate=0.0):
+    """One connection, which is still open when the last byte was taken."""
+    with socket.create_connection((address, 5001), timeout=60) as connection:
+        for _ in range(megabytes * 16):
+            connection.sendall(bytes(1 << 16))
+            if rate:
+                time.sleep(1 / 16 / rate)
+        connection.shutdown(socket.SHUT_WR)
+        read_exactly(connection, 4)
+
+
 def announce_mdns(address, name):
     """One mDNS response (RFC 6762): `name`.local has this address."""
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -150,13 +169,16 @@ def stream(address, name):
 def main(words):
     if words[0] == "serve":
         {"http": lambda: serve_stream(80, http_talk), "dns": serve_dns,
-         "modbus": lambda: serve_stream(502, modbus_talk)}[words[1]]()
+         "modbus": lambda: serve_stream(502, modbus_talk),
+         "bulk": lambda: serve_stream(5001, bulk_talk)}[words[1]]()
     kind, address, *more = words
     count = int(more[0]) if more and more[0].isdigit() else 1
     if kind == "modbus":
         ask_modbus(address, count)
     elif kind == "stream":
         stream(address, more[0])
+    elif kind == "bulk":
+        send_bulk(address, count, float(more[1]) if len(more) > 1 else 0.0)
     elif kind == "mdns":
         announce_mdns(address, more[0])
     else:

@@ -28,6 +28,11 @@ if OVS_ROOT:
 SCHEMA = OVS_ROOT + "/usr/share/openvswitch/vswitch.ovsschema"
 OVSDB = "unix:/run/openvswitch/db.sock"
 
+# Which datapath the bridges have: "netdev", in userspace, or "system", the kernel's (tests/kernel).
+DATAPATH = os.environ.get("VMIRROR_DATAPATH", "netdev")
+# How many times longer than usual to wait for anything, on a machine that is slow.
+PATIENCE = float(os.environ.get("VMIRROR_PATIENCE", "1"))
+
 # No IPv6 by itself: the traffic is what the tests make.
 QUIET = "net.ipv6.conf.all.disable_ipv6=1"
 HOST_ADDRESS, COLLECTOR_ADDRESS = "192.0.2.1", "192.0.2.9"
@@ -46,7 +51,7 @@ class Failed(Exception):
 def run(*command, check=True, timeout=60):
     """Runs a command; returns what it printed."""
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False,
-                          timeout=timeout)
+                          timeout=timeout * PATIENCE)
     if check and done.returncode != 0:
         raise Failed(f"`{' '.join(map(str, command))}` failed: {(done.stderr or done.stdout).strip()}")
     return done.stdout.strip()
@@ -55,6 +60,7 @@ def run(*command, check=True, timeout=60):
 def wait_for(what, condition, seconds=20.0):
     """Waits until `condition()` is true (or gives something true, which is returned). An exception
     of a command that fails is a `not yet`."""
+    seconds *= PATIENCE
     end = time.monotonic() + seconds
     reason = ""
     while True:
@@ -78,6 +84,7 @@ class World:
 
     bridges = ("br0", "br-wan")  #: For the guests, and as the tunnels' underlay.
     guests = GUESTS  #: Name -> address, MAC, UUID of the guests that are namespaces.
+    default_offloads = False  #: Guests keep the offloads that every NIC of a guest has by default.
     prefix = ()  #: Words before every command: they enter the namespaces of a host (cluster.py).
 
     def __init__(self, directory):
@@ -144,7 +151,8 @@ class World:
         wait_for("ovsdb-server", lambda: self.run("ovs-vsctl", "--no-wait", "--timeout=2", "init") == "")
 
     def start_vswitchd(self):
-        self.spawn("ovs-vswitchd", "ovs-vswitchd", OVSDB, "--disable-system", "--no-chdir",
+        userspace = () if DATAPATH == "system" else ("--disable-system",)
+        self.spawn("ovs-vswitchd", "ovs-vswitchd", OVSDB, *userspace, "--no-chdir",
                    "--unixctl=/run/openvswitch/ovs-vswitchd.ctl", "-vconsole:warn")
         wait_for("ovs-vswitchd", lambda: "true" in self.vswitchd_ctl("version") or True)
 
@@ -164,7 +172,7 @@ class World:
                    "other_config:stats-update-interval=5000")
         for bridge in self.bridges:
             self.vsctl("--may-exist", "add-br", bridge, "--", "set", "bridge", bridge,
-                       "datapath_type=netdev")
+                       f"datapath_type={DATAPATH}")
             self.run("ip", "link", "set", bridge, "up")
         if "br-wan" in self.bridges:
             self.run("ip", "address", "add", HOST_ADDRESS + "/24", "dev", "br-wan")
@@ -190,6 +198,8 @@ class World:
 
     def plain_frames(self, port, netns=None):
         """Switches off the offloads that merge frames or leave out checksums."""
+        if self.default_offloads:
+            return
         where = ("ip", "netns", "exec", netns) if netns else ()
         self.run(*where, "ethtool", "-K", port, "tx", "off", "tso", "off", "gso", "off", "gro", "off",
                  check=False)

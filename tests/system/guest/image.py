@@ -2,6 +2,8 @@
 the modules of a virtio NIC and talker.c. Built once, and again when one of its parts changes.
 
     kernel, initramfs = build(FOLDER)
+
+Other guests have an initramfs of their own: pack().
 """
 
 import glob
@@ -42,8 +44,8 @@ def unavailable():
     return ""
 
 
-def modules_in_order(release):
-    """The files of MODULES and of what they need, each after what it needs."""
+def modules_in_order(release, wanted):
+    """The files of these modules and of what they need, each after what it needs."""
     folder = "/lib/modules/" + release
     needs = {}
     with open(folder + "/modules.dep", encoding="utf-8") as lines:
@@ -57,7 +59,7 @@ def modules_in_order(release):
             add(needed)
         if module not in out:
             out.append(module)
-    for name in MODULES:
+    for name in wanted:
         for module in needs:
             if os.path.basename(module).split(".ko")[0] == name:
                 add(module)
@@ -66,32 +68,39 @@ def modules_in_order(release):
 
 def build(folder):
     """Paths of the kernel and of the initramfs in `folder`."""
+    return pack(folder, "guest", os.path.join(HERE, "init"), MODULES, [os.path.join(HERE, "talker.c")])
+
+
+def pack(folder, name, init, modules, sources=()):
+    """Paths of the kernel, and of an initramfs in `folder` whose first process is the script `init`: with
+    busybox, these modules (/modules/order has them in order), and the programs of these C files in /bin."""
     release = kernel_release()
-    parts = [os.path.join(HERE, name) for name in ("talker.c", "init", "image.py")]
-    mark = hashlib.sha256(release.encode())
-    for part in parts:
+    mark = hashlib.sha256(f"{release} {modules}".encode())
+    for part in (init, *sources, os.path.join(HERE, "image.py")):
         with open(part, "rb") as data:
             mark.update(data.read())
-    kernel, initramfs = "/boot/vmlinuz-" + release, os.path.join(folder, f"guest-{mark.hexdigest()[:12]}.cpio")
+    kernel, initramfs = "/boot/vmlinuz-" + release, os.path.join(folder, f"{name}-{mark.hexdigest()[:12]}.cpio")
     if not os.path.exists(initramfs):
         os.makedirs(folder, exist_ok=True)
-        _write(release, folder, initramfs)
+        _write(release, initramfs, init, modules, sources)
     return kernel, initramfs
 
 
-def _write(release, folder, initramfs):
-    root = os.path.join(folder, f"root.{os.getpid()}")
+def _write(release, initramfs, init, modules, sources):
+    root = f"{initramfs}.root.{os.getpid()}"
     for name in ("bin", "modules", "proc", "sys", "dev"):
         os.makedirs(os.path.join(root, name))
     try:
         shutil.copy(BUSYBOX, os.path.join(root, "bin", "busybox"))
         os.symlink("busybox", os.path.join(root, "bin", "sh"))
-        shutil.copy(os.path.join(HERE, "init"), os.path.join(root, "init"))
+        shutil.copy(init, os.path.join(root, "init"))
         os.chmod(os.path.join(root, "init"), 0o755)
-        subprocess.run(["gcc", "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-o",
-                        os.path.join(root, "bin", "talker"), os.path.join(HERE, "talker.c")], check=True)
+        for source in sources:
+            program = os.path.basename(source).removesuffix(".c")
+            subprocess.run(["gcc", "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-o",
+                            os.path.join(root, "bin", program), source], check=True)
         order = []
-        for module in modules_in_order(release):
+        for module in modules_in_order(release, modules):
             name = os.path.basename(module).removesuffix(".xz")
             order.append(name)
             with open(os.path.join(root, "modules", name), "wb") as out:
