@@ -204,7 +204,7 @@ TrackerActions MigrationTracker::event(const GuestEvent& event) {
       }
       break;
     }
-    case Kind::iteration:
+    case Kind::leaving:
     case Kind::suspended_leaving:
     case Kind::suspended_postcopy:
       if (source == nullptr && here && !late) source = begin(event.uuid, true, event.time);
@@ -213,7 +213,7 @@ TrackerActions MigrationTracker::event(const GuestEvent& event) {
       break;
   }
   if (source == nullptr && destination == nullptr && event.kind != Kind::changed &&
-      event.kind != Kind::started && event.kind != Kind::not_leaving)
+      event.kind != Kind::started && event.kind != Kind::leaving && event.kind != Kind::not_leaving)
     ++counters_.ignored;
   // The pointers of before may be of records that were completed by the beginning of another.
   if (source != nullptr && !source->completed) event_source(*source, event);

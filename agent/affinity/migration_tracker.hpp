@@ -10,10 +10,10 @@
 //                                               metric
 //
 // On the destination a record begins when the guest is incoming, on the source when a peer asks for
-// the guest or libvirt tells that it is copied or suspended. A half is complete once its host has
-// nothing more to tell; a record is finished once both are, or the other one will not be known.
-// What is told may come twice, late or never: views show states and mend lost events, at the price
-// of the moment, which is noted then.
+// the guest or libvirt tells that it leaves or is suspended for it. A half is complete once its
+// host has nothing more to tell; a record is finished once both are, or the other one will not be
+// known. What is told may come twice, late or never: views show states and mend lost events, at the
+// price of the moment, which is noted then.
 #pragma once
 
 #include <cstdint>

@@ -188,8 +188,10 @@ void CoverageCounter::count(const Frame& frame, const Packet& packet) {
     NicCounts::Frames& frames = nic->frames;
     frames.out.add(1);
     frames.last.set(frame.time);
-    if (frames.first_out.get() == 0) frames.first_out.set(frame.time);
-    frames.last_out.set(frame.time);
+    if (packet.ethertype != ethertype::kRarp) {
+      if (frames.first_out.get() == 0) frames.first_out.set(frame.time);
+      frames.last_out.set(frame.time);
+    }
     if (to_group) {
       frames.out_group.add(1);
       // Its own groups are no `in`, as far as they are among those that it would have received.

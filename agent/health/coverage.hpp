@@ -30,7 +30,8 @@ struct NicFrames {
   std::uint64_t out = 0, in = 0;              ///< By the rule above.
   std::uint64_t out_group = 0, in_group = 0;  ///< Of these, to group addresses.
   Time last = 0;                              ///< Of the latest frame that names the MAC.
-  /// Of its first and its latest `out`, 0: none. A NIC begins anew when it is watched again after
+  /// Of its first and its latest `out`, 0: none. RARP is no guest's: QEMU announces with it where a
+  /// guest has come to. A NIC begins anew when it is watched again after
   /// it was not, or comes to another port: a guest that returns is a new one. A guest's broadcasts
   /// may come by other mirrored ports before it runs here: `restart` tells when that is over.
   Time first_out = 0, last_out = 0;

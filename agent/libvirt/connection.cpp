@@ -120,8 +120,7 @@ void Libvirt::Impl::ask_leaving(std::string uuid) {
   uuid = lower(std::move(uuid));
   const Lock lock(mutex_);
   if (!link_ || !is_uuid(uuid)) return;
-  if (asked_.size() < kMaxWaiting) asked_.insert(std::move(uuid));  // Who asks, asks again.
-  for_workers_.notify_one();
+  ask(uuid, {.sign = {}, .awaited = true});
 }
 
 Result<void> Libvirt::Impl::migrate(const std::string& uuid, const std::string& destination,
@@ -183,6 +182,7 @@ void Libvirt::Impl::tell_events(Lock& lock) {
       lock.lock();
     }
     if (next.read && link_) want(event.uuid);
+    if (next.ask && link_) ask(event.uuid, {.sign = event.time});
   }
 }
 

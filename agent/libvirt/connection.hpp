@@ -13,6 +13,12 @@
 // its QEMU starts. So calls are made by a few workers. A domain that does not answer holds up one
 // of them, never an event.
 //
+// libvirt has no event for a migration's begin on its source, and the event of a pass through the
+// guest's memory comes of `save`, `dump` and snapshots, too (from QEMU 11.1 on not for the first
+// pass). The job's operation tells; reading it costs a call, so it is read where there is a sign:
+// that event, or that libvirtd wrote its note on the guest anew (/run/libvirt/qemu/NAME.xml, which
+// it does as a job begins and ends). Where the notes are another host's, guests are asked in turn.
+//
 // The connection is libvirt's read-only one: no privilege is needed to watch. migrate() opens
 // another that may write.
 #pragma once
@@ -63,6 +69,8 @@ struct LibvirtStatus {
 };
 
 constexpr std::size_t kMaxLibvirtEvents = 16384;  ///< Events that wait to be told.
+/// Guests asked a second whether they leave, where no sign of it can be seen.
+constexpr std::size_t kAskedInTurn = 8;
 constexpr std::size_t kMaxLibvirtMigrations =
     4;  ///< Migrations that this agent asked for, at once.
 

@@ -119,7 +119,9 @@ Transition transition(std::optional<GuestState> before, const DomainEvent& event
     case DomainEvent::Id::lifecycle:
       return lifecycle(before, event.event, event.detail);
     case DomainEvent::Id::iteration:
-      return {Kind::iteration, {}, "iteration " + std::to_string(event.event), false};
+    case DomainEvent::Id::noted:
+      // Of a migration, or of `save`, `dump`, a snapshot: only the job's operation tells.
+      return {{}, {}, {}, false, true};
     case DomainEvent::Id::device_added:
       return {Kind::changed, {}, event.text + " attached"};
     case DomainEvent::Id::device_removed:
@@ -130,6 +132,8 @@ Transition transition(std::optional<GuestState> before, const DomainEvent& event
               event.event == VIR_DOMAIN_METADATA_TITLE     ? "title"
               : event.event == VIR_DOMAIN_METADATA_ELEMENT ? "metadata"
                                                            : "description"};
+    case DomainEvent::Id::leaving:
+      return {Kind::leaving, {}, {}, false};
     case DomainEvent::Id::not_leaving:
       return {Kind::not_leaving, {}, {}, false};
     case DomainEvent::Id::job_completed:

@@ -18,12 +18,14 @@ namespace vmirror {
 struct DomainEvent {
   enum class Id : std::uint8_t {
     lifecycle,       ///< virDomainEventType in `event`, its detail in `detail`.
-    iteration,       ///< The number in `event`.
+    iteration,       ///< Memory is copied once more, into a migration or into a file.
     device_added,    ///< The alias in `text`; so for the next.
     device_removed,  //
     metadata,        ///< virDomainMetadataType in `event`.
     job_completed,   ///< Its statistics in `text`.
-    not_leaving,     ///< No event: the answer to a question of ours.
+    noted,           ///< No event: libvirtd wrote its note on the guest `name` anew.
+    leaving,         ///< No event: the answer to a question of ours; so is the next.
+    not_leaving,
   };
   Time time = 0;  ///< When the callback was called.
   std::string uuid, name;
@@ -37,6 +39,7 @@ struct Transition {
   std::optional<GuestState> state;       ///< The state after it; none: as before, also if unknown.
   std::string detail;                    ///< GuestEvent::detail.
   bool read = true;                      ///< Whether the guest must be read again.
+  bool ask = false;  ///< Whether it must be asked if the guest is being migrated from here.
 };
 
 /// What `event` does to a guest whose events so far left it in the state `before` (none: the first

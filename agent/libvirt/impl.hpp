@@ -62,6 +62,7 @@ class Libvirt::Impl : public std::enable_shared_from_this<Impl> {
   void list(Lock& lock);
   void read(Lock& lock, std::set<std::string>& from);
   void answer_leaving(Lock& lock);
+  void ask_in_turn();
   bool take_next(const std::set<std::string>& from, std::string& uuid) const;
   void keep(const std::string& uuid, Result<std::optional<Guest>> answer);
   Clock::time_point next_due() const;
@@ -69,6 +70,9 @@ class Libvirt::Impl : public std::enable_shared_from_this<Impl> {
   // With the mutex held.
   void lose(const std::string& reason);
   void want(std::string uuid);
+  struct Question;
+  void ask(const std::string& uuid, const Question& question);
+  void take_note(const DomainEvent& event);
   void doubt(Clock::duration later = {});
   std::optional<Error> why_stale() const;
 
@@ -101,7 +105,15 @@ class Libvirt::Impl : public std::enable_shared_from_this<Impl> {
   bool complete_ = false;  ///< A full reading on this connection has ended.
   bool filling_ = false;   ///< A full reading is on its way; `rest_` or `reading_` hold some of it.
   std::set<std::string> urgent_, rest_, reading_;
-  std::set<std::string> asked_;  ///< By ask_leaving().
+  /// Whether the guest is being migrated from here.
+  struct Question {
+    std::optional<Time> sign;  ///< Since when it seems so: a yes is told.
+    bool awaited = false;      ///< By ask_leaving(): a no is told.
+  };
+  std::map<std::string, Question> questions_;  ///< By UUID.
+  std::set<std::string> asking_;               ///< Being asked; a guest that hangs holds up one.
+  Clock::time_point turn_due_;                 ///< When the next guests are asked in turn.
+  std::string last_in_turn_;
 
   // What is known.
   PersistentMap<std::string, std::shared_ptr<const Guest>> known_;

@@ -31,8 +31,10 @@ namespace vmirror {
   F(DomainIsPersistent)              \
   F(DomainLookupByUUIDString)        \
   F(DomainMigrateToURI3)             \
+  F(EventAddHandle)                  \
   F(EventAddTimeout)                 \
   F(EventRegisterDefaultImpl)        \
+  F(EventRemoveHandle)               \
   F(EventRemoveTimeout)              \
   F(EventRunDefaultImpl)             \
   F(EventUpdateTimeout)              \

@@ -1,5 +1,8 @@
 #include "agent/libvirt/link.hpp"
 
+#include <sys/inotify.h>
+#include <unistd.h>
+
 #include <array>
 #include <cstdlib>
 #include <utility>
@@ -83,6 +86,38 @@ void on_close(virConnectPtr, int reason, void* opaque) {
                                   : "libvirtd closed the connection");
 }
 
+// ---- Notes: libvirtd keeps NAME.xml of each guest that runs, written anew as a job begins or ends
+
+constexpr const char* kLocalUri = "qemu:///system";
+constexpr const char* kNotes = "/run/libvirt/qemu";
+constexpr std::string_view kNote = ".xml";
+
+struct Notes {
+  LibvirtLink::Callbacks callbacks;
+  int inotify;
+};
+void forget_notes(void* opaque) {
+  auto* const notes = static_cast<Notes*>(opaque);
+  ::close(notes->inotify);
+  delete notes;
+}
+void on_notes(int, int fd, int, void* opaque) {
+  alignas(inotify_event) std::array<char, 4096> buffer;
+  const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+  for (ssize_t at = 0; at < got;) {
+    const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
+    at += static_cast<ssize_t>(sizeof *event + event->len);
+    const std::string_view file = event->len == 0 ? "" : event->name;
+    if (!file.ends_with(kNote)) continue;
+    static_cast<const Notes*>(opaque)->callbacks.event(
+        {.time = wall_clock(),
+         .uuid = {},
+         .name = std::string(file.substr(0, file.size() - kNote.size())),
+         .id = DomainEvent::Id::noted,
+         .text = {}});
+  }
+}
+
 /// A guest paused for a migration: is it the destination? Only the source has statistics of the
 /// job (libvirt 9.0, qemu driver: "migration statistics are available only on the source host").
 GuestState side_of(virDomainPtr domain, GuestState otherwise) {
@@ -102,6 +137,7 @@ LibvirtLink::LibvirtLink(_virConnect* connection, std::shared_ptr<EventLoop> loo
     : loop_(std::move(loop)), connection_(connection) {}
 
 LibvirtLink::~LibvirtLink() {
+  if (notes_watch_ >= 0) vir().EventRemoveHandle(notes_watch_);
   for (const int id : registered_) vir().ConnectDomainEventDeregisterAny(connection_, id);
   if (has_close_callback_) vir().ConnectUnregisterCloseCallback(connection_, on_close);
   vir().ConnectClose(connection_);
@@ -121,13 +157,25 @@ Result<std::shared_ptr<LibvirtLink>> LibvirtLink::open(const LibvirtOptions& opt
   // Drivers inside this process (test:///) have none; they can't go away either.
   vir().ConnectSetKeepAlive(connection, static_cast<int>(options.keepalive_interval.count()),
                             options.keepalive_count);
-  link->listen(std::move(callbacks));
+  link->listen(callbacks);
+  if (options.uri == kLocalUri) link->watch_notes(callbacks);
   if (link->registered_.empty())
     return tl::unexpected(last_error(options.uri, Error::Kind::unsupported));
   return link;
 }
 
-void LibvirtLink::listen(Callbacks callbacks) {
+/// Not told: what is not seen is asked for.
+void LibvirtLink::watch_notes(const Callbacks& callbacks) {
+  const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (fd < 0) return;
+  auto* const notes = new Notes{callbacks, fd};
+  if (::inotify_add_watch(fd, kNotes, IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR) >= 0)
+    notes_watch_ =
+        vir().EventAddHandle(fd, VIR_EVENT_HANDLE_READABLE, on_notes, notes, forget_notes);
+  if (notes_watch_ < 0) forget_notes(notes);
+}
+
+void LibvirtLink::listen(const Callbacks& callbacks) {
   // Ours to free: drivers inside this process say that they took it and forget it. libvirt calls it
   // under the lock that unregistering takes.
   on_closed_ = std::make_unique<Callbacks>(callbacks);

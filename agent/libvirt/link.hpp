@@ -42,18 +42,23 @@ class LibvirtLink {
   Result<std::optional<Guest>> read(const std::string& uuid,
                                     std::optional<GuestState> before) const;
 
+  /// A DomainEvent::Id::noted is told whenever libvirtd writes its note on a guest anew. False
+  /// where its notes are another host's, or not to be read.
+  bool sees_notes() const { return notes_watch_ >= 0; }
   /// A migration of the guest from this host is under way.
   Result<bool> is_leaving(const std::string& uuid) const;
 
  private:
   LibvirtLink(_virConnect* connection, std::shared_ptr<EventLoop> loop);
-  void listen(Callbacks callbacks);
+  void listen(const Callbacks& callbacks);
+  void watch_notes(const Callbacks& callbacks);
 
   const std::shared_ptr<EventLoop> loop_;  ///< Outlives the connection.
   _virConnect* const connection_;
   std::vector<int> registered_;
   std::unique_ptr<Callbacks> on_closed_;
   bool has_close_callback_ = false;
+  int notes_watch_ = -1;  ///< libvirt's handle.
 };
 
 /// Migrates on a connection of its own, and returns when it is over: Libvirt::migrate().

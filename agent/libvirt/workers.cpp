@@ -10,6 +10,9 @@ namespace {
 /// An event that a reading overtook is there by then.
 constexpr std::chrono::milliseconds kOvertaken{50};
 constexpr std::chrono::seconds kRetry{1};  ///< After a call that failed on a living connection.
+constexpr std::chrono::seconds kTurn{1};   ///< Between the questions in turn.
+/// Workers that ask at once; the others are left for reading.
+constexpr std::size_t kAskers = 2;
 }  // namespace
 
 // ---- The event loop's thread
@@ -17,6 +20,7 @@ constexpr std::chrono::seconds kRetry{1};  ///< After a call that failed on a li
 void Libvirt::Impl::take_event(std::uint64_t connection, DomainEvent event) {
   const Lock lock(mutex_);
   if (connection != connection_ || stop_) return;
+  if (event.id == DomainEvent::Id::noted) return take_note(event);
   status_.events++;
   if (events_.size() == kMaxLibvirtEvents) {
     status_.events_lost++;
@@ -57,6 +61,23 @@ void Libvirt::Impl::want(std::string uuid) {
   for_workers_.notify_one();
 }
 
+/// Where too many wait, it is not asked: who asks, asks again.
+void Libvirt::Impl::ask(const std::string& uuid, const Question& question) {
+  if (questions_.size() == kMaxWaiting && !questions_.contains(uuid)) return;
+  Question& waits = questions_[uuid];
+  if (!waits.sign) waits.sign = question.sign;
+  waits.awaited = waits.awaited || question.awaited;
+  for_workers_.notify_one();
+}
+
+/// Notes have names. One that starts or that nobody has heard of yet does not leave.
+void Libvirt::Impl::take_note(const DomainEvent& event) {
+  for (const auto& [uuid, guest] : known_)
+    if (guest->name == event.name && guest->state != GuestState::off &&
+        guest->state != GuestState::incoming)
+      ask(uuid, {.sign = event.time});
+}
+
 /// What is known stays, and Guests::error says why it may be stale.
 void Libvirt::Impl::lose(const std::string& reason) {
   if (!link_) return;
@@ -68,7 +89,7 @@ void Libvirt::Impl::lose(const std::string& reason) {
   list_due_.reset();
   urgent_.clear();
   rest_.clear();
-  asked_.clear();
+  questions_.clear();
   states_.clear();
   doubted_.clear();
   filling_ = complete_ = false;
@@ -103,6 +124,7 @@ Libvirt::Impl::Clock::time_point Libvirt::Impl::next_due() const {
   if (link_)
     for (const auto& [uuid, at] : doubted_)
       if (!reading_.contains(uuid)) due = std::min(due, at);
+  if (link_ && !link_->sees_notes()) due = std::min(due, turn_due_);
   return due;
 }
 
@@ -133,20 +155,52 @@ bool Libvirt::Impl::do_one(Lock& lock) {
       read(lock, *from);
       return true;
     }
-  if (asked_.empty()) return false;
+  if (!link_->sees_notes() && turn_due_ <= now) ask_in_turn();
+  const bool waits = std::ranges::any_of(
+      questions_, [this](const auto& entry) { return !asking_.contains(entry.first); });
+  if (!waits || asking_.size() >= kAskers) return false;
   answer_leaving(lock);
   return true;
 }
 
+/// The guests that run, a few a second.
+void Libvirt::Impl::ask_in_turn() {
+  turn_due_ = Clock::now() + kTurn;
+  const Time now = wall_clock();
+  std::size_t asked = 0;
+  std::vector<std::string> running;
+  for (const auto& [uuid, guest] : known_)
+    if (guest->state == GuestState::running) running.push_back(uuid);
+  auto next = std::ranges::upper_bound(running, last_in_turn_);
+  for (; asked < std::min(kAskedInTurn, running.size()); asked++) {
+    if (next == running.end()) next = running.begin();
+    last_in_turn_ = *next++;
+    ask(last_in_turn_, {.sign = now});
+  }
+}
+
 /// The answer is told as an event, after those that came before it.
 void Libvirt::Impl::answer_leaving(Lock& lock) {
-  const std::string uuid = std::move(asked_.extract(asked_.begin()).value());
+  const auto next = std::ranges::find_if(
+      questions_, [this](const auto& entry) { return !asking_.contains(entry.first); });
+  const auto [uuid, question] = *next;
+  questions_.erase(next);
+  asking_.insert(uuid);
   const std::shared_ptr<LibvirtLink> link = link_;
   lock.unlock();
   const Result<bool> leaving = link->is_leaving(uuid);
   lock.lock();
-  if (link != link_ || !leaving || *leaving || events_.size() == kMaxLibvirtEvents) return;
-  events_.push_back({wall_clock(), uuid, {}, DomainEvent::Id::not_leaving, 0, 0, {}});
+  asking_.erase(uuid);
+  for_workers_.notify_one();
+  if (link != link_ || !leaving || events_.size() == kMaxLibvirtEvents) return;
+  if (*leaving ? !question.sign : !question.awaited) return;
+  events_.push_back({*leaving ? *question.sign : wall_clock(),
+                     uuid,
+                     {},
+                     *leaving ? DomainEvent::Id::leaving : DomainEvent::Id::not_leaving,
+                     0,
+                     0,
+                     {}});
   for_thread_.notify_one();
 }
 

@@ -43,8 +43,8 @@ const char* to_text(GuestEvent::Kind kind) {
       return "resumed";
     case Kind::stopped:
       return "stopped";
-    case Kind::iteration:
-      return "migration iteration";
+    case Kind::leaving:
+      return "migrates from here";
     case Kind::not_leaving:
       return "no migration from here";
     case Kind::changed:

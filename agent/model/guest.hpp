@@ -84,8 +84,10 @@ struct GuestEvent {
     suspended,
     resumed,    ///< By a person, or an I/O error.
     stopped,    ///< Shut down, destroyed, crashed; or an incoming migration that failed.
-    changed,    ///< Its NICs, name or labels.
-    iteration,  ///< Pre-copy goes through the guest's memory once more.
+    changed,  ///< Its NICs, name or labels.
+    /// Asked, the hypervisor says that a migration from here is under way; `time` is when the sign
+    /// of it came. Saving, dumping and snapshots give the same signs, and are none.
+    leaving,
     /// Nothing happened: asked, the hypervisor says that no migration from here is under way.
     /// libvirt tells the source of an abort before the switch-over in no other way.
     not_leaving,
@@ -93,7 +95,7 @@ struct GuestEvent {
   Time time = 0;  ///< Wall clock of this host, when it was told.
   Kind kind = Kind::changed;
   std::string uuid, name;
-  std::string detail;  ///< The hypervisor's words: "failed", "iteration 3"; may be empty.
+  std::string detail;  ///< The hypervisor's words: "failed"; may be empty.
   bool operator==(const GuestEvent&) const = default;
 };
 /// "started", "incoming", "suspended for migration", ...

@@ -38,8 +38,9 @@ struct VlanTag {
 };
 
 namespace ethertype {
-constexpr std::uint16_t kIpv4 = 0x0800, kArp = 0x0806, kIpv6 = 0x86dd, kVlan = 0x8100,
-                        kProviderVlan = 0x88a8, kOldProviderVlan = 0x9100, kLldp = 0x88cc;
+constexpr std::uint16_t kIpv4 = 0x0800, kArp = 0x0806, kRarp = 0x8035, kIpv6 = 0x86dd,
+                        kVlan = 0x8100, kProviderVlan = 0x88a8, kOldProviderVlan = 0x9100,
+                        kLldp = 0x88cc;
 }
 namespace ip_protocol {
 constexpr std::uint8_t kIcmp = 1, kIgmp = 2, kIpv4 = 4, kTcp = 6, kUdp = 17, kIpv6 = 41, kGre = 47,

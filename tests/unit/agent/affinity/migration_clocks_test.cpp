@@ -18,7 +18,7 @@ TEST_F(TwoHosts, HalvesThatBeganApartAreJoinedOnceTheClocksAreKnown) {
     make(b);
     act(b, b.tracker->ready(at("hostb")));
     runs_on("hosta");
-    tell("hosta", Kind::iteration, "iteration 1");
+    tell("hosta", Kind::leaving);
     migrate("hosta", "hostb");
     pass(12'000);
     link(true);
@@ -64,7 +64,7 @@ TEST_F(TwoHosts, HalvesThatAreOpenWaitForTheClocksToBeKnown) {
           compare_clocks();
         };
         runs_on("hosta");
-        tell("hosta", Kind::iteration, "iteration 1");
+        tell("hosta", Kind::leaving);
         pass(100);
         comes("hostb");
         traffic("hosta", 50, 50);

@@ -11,7 +11,7 @@ namespace {
 TEST_F(TwoHosts, WithoutOtherAgentsEachKeepsItsHalf) {
   use(true, false);
   runs_on("hosta");
-  tell("hosta", Kind::iteration, "iteration 1");
+  tell("hosta", Kind::leaving);
   migrate("hosta", "hostb");
   pass(3000);
   const MigrationRecord a = only("hosta"), b = only("hostb");
@@ -28,7 +28,7 @@ TEST_F(TwoHosts, WithoutOtherAgentsEachKeepsItsHalf) {
 TEST_F(TwoHosts, AnAgentThatCanNotBeReached) {
   link(false);
   runs_on("hosta");
-  tell("hosta", Kind::iteration, "iteration 1");
+  tell("hosta", Kind::leaving);
   migrate("hosta", "hostb");
   pass(5000);
   EXPECT_TRUE(host("hosta").finished.empty());  // It waits for the other half.
@@ -46,7 +46,7 @@ TEST_F(TwoHosts, AnAgentThatCanNotBeReached) {
 TEST_F(TwoHosts, AnAbortThatNobodyTellsIsSeenByAsking) {
   link(false);
   runs_on("hosta");
-  tell("hosta", Kind::iteration, "iteration 1");
+  tell("hosta", Kind::leaving);
   pass(5000);
   EXPECT_EQ(host("hosta").tracker->migrating(), std::vector<std::string>{kUuid});
   leaving_.clear();
@@ -387,7 +387,7 @@ TEST_F(TwoHosts, EventsThatAreLostDoubledOrLate) {
   };
   const std::vector<Step> steps{{"hostb", Kind::incoming, GuestState::incoming, 0},
                                 {"hostb", Kind::changed, GuestState::incoming, 1},
-                                {"hosta", Kind::iteration, GuestState::running, 1},
+                                {"hosta", Kind::leaving, GuestState::running, 1},
                                 {"hosta", Kind::suspended_leaving, GuestState::leaving, 1},
                                 {"hostb", Kind::resumed_arrived, GuestState::running, 1},
                                 {"hosta", Kind::changed, GuestState::leaving, 0},
@@ -498,7 +498,7 @@ class ToAndFro : public TwoHosts {
     state(to, GuestState::incoming);
     ports(to, 1, 1);
     then();
-    if (random_() % 2 == 0) told(from, Kind::iteration);
+    if (random_() % 2 == 0) told(from, Kind::leaving);
     then();
     told(from, Kind::suspended_leaving);
     state(from, GuestState::leaving);

@@ -139,6 +139,14 @@ TEST(CoverageCounter, KnowsTheFirstAndTheLatestFrameFromANic) {
   count(counter, kA, kX, 5);
   counter.counts()->restart_first_out(kA);
   EXPECT_EQ(nic().first_out, 0);
+  // RARP, by which QEMU announces where a guest has come to.
+  const Buffer bytes = ethernet(Buffer(46), 0x8035, {kAll, kA, {}});
+  const Frame announcement = frame_of(bytes, 6);
+  const std::uint64_t before = nic().out;
+  counter.count(announcement, parse_packet(announcement.bytes, announcement.link));
+  EXPECT_EQ(nic().out, before + 1);
+  EXPECT_EQ(nic().first_out, 0);
+  EXPECT_EQ(nic().last_out, 5);
   count(counter, kA, kX, 6);
   EXPECT_EQ(nic().first_out, 6);
 }

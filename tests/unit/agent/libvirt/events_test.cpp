@@ -125,17 +125,20 @@ TEST(Events, SequencesOfLibvirt) {
   }
 }
 
-TEST(Events, TheOthersTellADetailAndKeepTheState) {
+TEST(Events, TheOthersKeepTheState) {
   using Id = DomainEvent::Id;
   const struct {
     Id id;
     int event;
     const char* text;
-    Kind kind;
+    std::optional<Kind> kind;
     const char* detail;
     bool read;
+    bool ask = false;
   } table[] = {
-      {Id::iteration, 3, "", Kind::iteration, "iteration 3", false},
+      {Id::iteration, 3, "", {}, "", false, true},  // Also of `save`, `dump` and snapshots.
+      {Id::noted, 0, "", {}, "", false, true},
+      {Id::leaving, 0, "", Kind::leaving, "", false},
       {Id::device_added, 0, "net1", Kind::changed, "net1 attached", true},
       {Id::device_removed, 0, "net1", Kind::changed, "net1 detached", true},
       {Id::metadata, VIR_DOMAIN_METADATA_ELEMENT, "", Kind::changed, "metadata", true},
@@ -150,6 +153,7 @@ TEST(Events, TheOthersTellADetailAndKeepTheState) {
     EXPECT_EQ(next.state, std::nullopt);
     EXPECT_EQ(next.detail, row.detail);
     EXPECT_EQ(next.read, row.read);
+    EXPECT_EQ(next.ask, row.ask);
   }
 }
 
