@@ -1,6 +1,8 @@
 #include "agent/affinity/locate.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "agent/model/uuid.hpp"
 
@@ -11,6 +13,21 @@ const std::string& label(const Port& port, const char* key) {
   static const std::string none;
   const auto it = port.labels.find(key);
   return it == port.labels.end() ? none : it->second;
+}
+
+/// What the hypervisor tells.
+void describe(Location& at, const Guest& guest, const GuestNic* nic) {
+  at.vm_uuid = guest.uuid;
+  if (!guest.name.empty()) at.vm_name = guest.name;
+  at.title = guest.title;
+  if (guest.state == GuestState::incoming) at.presence = Presence::incoming;
+  for (const auto& [key, value] : guest.labels) at.labels[key] = value;
+  if (nic == nullptr) return;
+  at.network = nic->network;
+  at.link_down = nic->link_down;
+  if (at.interface_id.empty()) at.interface_id = nic->interface_id;
+  if (!at.mac) at.mac = nic->mac;
+  if (at.mac) at.mac_unknown.clear();
 }
 
 }  // namespace
@@ -58,6 +75,11 @@ const Guest* GuestPorts::guest_of(const std::string& switch_name, const Port& po
   return nullptr;
 }
 
+const Guest* GuestPorts::guest(const std::string& uuid) const {
+  const auto* guest = guests_ ? guests_->by_uuid.get(uuid) : nullptr;
+  return guest == nullptr ? nullptr : guest->get();
+}
+
 const GuestNic* nic_of(const Guest& guest, const Port& port) {
   const auto find = [&guest](auto fits) -> const GuestNic* {
     const auto it = std::ranges::find_if(guest.nics, fits);
@@ -80,24 +102,45 @@ Location locate(const std::string& host, const std::string& switch_name, const P
               .vm_uuid = {},
               .interface_id = port.interface_id,
               .mac = port.mac,
-              .labels = port.labels};
+              .vlan = port.vlan,
+              .labels = port.labels,
+              .mac_unknown = port.mac_unknown};
   (is_uuid(port.vm) ? at.vm_uuid : at.vm_name) = port.vm;
   if (const std::string& name = label(port, "vm-name"); !name.empty()) at.vm_name = name;
   if (guest == nullptr) {
     if (label(port, "iface-status") == "inactive") at.presence = Presence::incoming;
     return at;
   }
-  at.vm_uuid = guest->uuid;
-  if (!guest->name.empty()) at.vm_name = guest->name;
-  at.title = guest->title;
-  if (guest->state == GuestState::incoming) at.presence = Presence::incoming;
-  for (const auto& [key, value] : guest->labels) at.labels[key] = value;
-  if (const GuestNic* nic = nic_of(*guest, port)) {
-    at.network = nic->network;
-    if (at.interface_id.empty()) at.interface_id = nic->interface_id;
-    if (!at.mac) at.mac = nic->mac;
-  }
+  describe(at, *guest, nic_of(*guest, port));
   return at;
+}
+
+Locations locate_portless(const std::string& host, const Guest& guest,
+                          const std::vector<const Port*>& ports, const Observed& observed) {
+  Locations out;
+  if (guest.state == GuestState::off) return out;
+  std::set<const GuestNic*> plugged;
+  for (const Port* port : ports) plugged.insert(nic_of(guest, *port));
+  for (const GuestNic& nic : guest.nics) {
+    if (plugged.contains(&nic)) continue;
+    const bool settled = guest.state == GuestState::running || nic.port == NicPort::none;
+    std::optional<Error> why = why_no_port(nic, observed.switches.contains(nic.bridge));
+    if (!why && nic.port == NicPort::by_other)
+      why = Error{Error::Kind::unsupported,
+                  "is on " + nic.on + ", which is no port of a switch here",
+                  {},
+                  "add its device to a bridge of Open vSwitch"};
+    if (!why || !settled) continue;
+    Location& at = out.emplace_back();
+    at.host = host;
+    at.port = nic.device;
+    if (at.port.empty())
+      at.port = guest.name + "/" + (nic.mac ? nic.mac->text() : std::to_string(out.size()));
+    why->what = "not mirrored: its NIC " + why->what;
+    at.no_port = std::move(why);
+    describe(at, guest, &nic);
+  }
+  return out;
 }
 
 Locations locate(const Observed& observed, const Guests* guests, const std::string& host) {
@@ -105,10 +148,18 @@ Locations locate(const Observed& observed, const Guests* guests, const std::stri
   // Borrowed for the time of this call.
   index.update(std::shared_ptr<const Guests>(std::shared_ptr<void>(), guests));
   Locations out;
+  std::map<std::string, std::vector<const Port*>> ports_of;
   for (const auto& [switch_name, sw] : observed.switches)
-    for (const auto& [port_name, port] : sw.ports)
-      if (!port.owned)
-        out.push_back(locate(host, switch_name, port, index.guest_of(switch_name, port)));
+    for (const auto& [port_name, port] : sw.ports) {
+      if (port.owned) continue;
+      const Guest* guest = index.guest_of(switch_name, port);
+      if (guest != nullptr) ports_of[guest->uuid].push_back(&port);
+      out.push_back(locate(host, switch_name, port, guest));
+    }
+  if (guests != nullptr)
+    for (const auto& [uuid, guest] : guests->by_uuid)
+      std::ranges::move(locate_portless(host, *guest, ports_of[uuid], observed),
+                        std::back_inserter(out));
   return out;
 }
 

@@ -34,6 +34,8 @@ class GuestPorts {
   /// NIC of the port's name on this switch. Null: none that the hypervisor told. Good until the
   /// next update. O(log n).
   const Guest* guest_of(const std::string& switch_name, const Port& port) const;
+  /// The guest of that UUID; null: none that the hypervisor told. Good until the next update.
+  const Guest* guest(const std::string& uuid) const;
 
  private:
   std::shared_ptr<const Guests> guests_;
@@ -58,7 +60,15 @@ const GuestNic* nic_of(const Guest& guest, const Port& port);
 Location locate(const std::string& host, const std::string& switch_name, const Port& port,
                 const Guest* guest);
 
-/// One location for each port that isn't ours, by switch and port. `guests` may be null.
+/// The NICs of a guest that no port is: what they are on can't be mirrored, and says so. `ports`
+/// are those of this guest. A guest that is off has none; of one that does not run yet, or no
+/// longer, those are left out whose port may be about to come, or has just gone. A NIC on a bridge
+/// of Open vSwitch that is read here is left out, too: the switch tells of it.
+Locations locate_portless(const std::string& host, const Guest& guest,
+                          const std::vector<const Port*>& ports, const Observed& observed);
+
+/// One location for each port that isn't ours, by switch and port, then those of NICs without one.
+/// `guests` may be null.
 Locations locate(const Observed& observed, const Guests* guests, const std::string& host);
 
 }  // namespace vmirror

@@ -52,6 +52,11 @@ std::string words(const GuestNic& nic) {
   return nic.mac ? "NIC " + nic.mac->text() : "a NIC";
 }
 
+HookAnswer refuse(const Need& need, const Error& why) {
+  return no(Kind::refuse, need.policy->name,
+            Error{why.kind, words(*need.nic) + " " + why.what, {}, why.remedy}.text());
+}
+
 /// The name of a port that isn't there yet; no port of a switch has it.
 std::string planned_port(const GuestNic& nic, std::size_t index) {
   return nic.device.empty() ? "(" + words(nic) + ", " + std::to_string(index) + ")" : nic.device;
@@ -119,6 +124,9 @@ HookAnswer in_place(const AdmissionView& view, const Need& need) {
     ++there;
   }
   if (there >= targets.size()) return {};
+  const bool read = view.known.observed && view.known.observed->switches.contains(need.nic->bridge);
+  if (const auto why = why_no_port(*need.nic, read); why && need.nic->port == NicPort::none)
+    return refuse(need, *why);
   const std::string who = words(*need.nic) + (port.empty() ? "" : ", port " + port);
   return no(Kind::not_yet, policy, who + ", is not on a switch that is read here");
 }
@@ -138,14 +146,11 @@ HookAnswer admit(const AdmissionView& view, const Guest& guest) {
                                          view.monitor_nic, planned.observed, view.realise);
   for (const Need& need : needs) {
     const GuestNic& nic = *need.nic;
-    // A network's bridge is known once the port is there: `start` asks again.
-    if (nic.bridge.empty() && !nic.network.empty()) continue;
     const std::string& policy = need.policy->name;
-    if (nic.bridge.empty())
-      return no(Kind::refuse, policy, words(nic) + " is on no switch that could mirror it");
-    if (!planned.observed.switches.contains(nic.bridge))
-      return no(Kind::refuse, policy,
-                words(nic) + " is to be on " + nic.bridge + ", and there is no such switch here");
+    // A network's bridge, or a port that somebody else makes, is known once it is there: `start`
+    // asks again.
+    if (const auto why = why_no_port(nic, planned.observed.switches.contains(nic.bridge)))
+      return refuse(need, *why);
     const auto index = static_cast<std::size_t>(&nic - guest.nics.data());
     if (const auto why = refusal(wish, realisation, policy, nic.bridge, planned_port(nic, index)))
       return no(Kind::refuse, policy, why->text());

@@ -16,7 +16,13 @@ Reconciler make_reconciler(const ControlOptions& options, const Driver& driver,
                                                           const Port& port) {
     return locate(host, switch_name, port, guests.guest_of(switch_name, port));
   };
-  return {options.reconciler, locate_port, driver.realiser()};
+  const auto portless = [host = options.host, &guests](const std::string& uuid,
+                                                       const std::vector<const Port*>& ports,
+                                                       const Observed& observed) {
+    const Guest* guest = guests.guest(uuid);
+    return guest ? locate_portless(host, *guest, ports, observed) : Locations();
+  };
+  return {options.reconciler, locate_port, driver.realiser(), portless};
 }
 
 }  // namespace

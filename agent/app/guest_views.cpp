@@ -17,6 +17,11 @@ bool is_same_nic(const Location& a, const Location& b) {
   return (!a.interface_id.empty() && a.interface_id == b.interface_id) || (a.mac && a.mac == b.mac);
 }
 
+/// Nothing of it can be counted, or is mirrored.
+bool is_portless(const std::optional<Location>& at) {
+  return at && at->no_port;
+}
+
 PortKey port_of(const SessionStatus& session) {
   return {session.switch_name, session.port};
 }
@@ -26,6 +31,7 @@ PortKey port_of(const SessionStatus& session) {
 std::set<std::string> GuestViews::follow(const RoundChanges& changes) {
   std::set<std::string> touched;
   for (const auto& [before, after] : changes.ports) {
+    if (is_portless(before) || is_portless(after)) continue;
     if (before) {
       const std::string key = key_of(*before);
       const auto entry = guests_.find(key);
@@ -43,6 +49,7 @@ std::set<std::string> GuestViews::follow(const RoundChanges& changes) {
   }
   for (const auto& [before, after] : changes.sessions) {
     const SessionStatus& session = after ? *after : *before;
+    if (session.switch_name.empty()) continue;  // Of a NIC without a port.
     const auto known = key_of_port_.find(port_of(session));
     // Its port may have gone before this agent began.
     const std::string key = known != key_of_port_.end() ? known->second : session.vm_uuid;

@@ -103,8 +103,8 @@ std::vector<SensorSource> SensorFollower::sources_here(const ControlSnapshot& co
   std::vector<SensorSource> here;
   for (const auto& [key, is] : control.locations) {
     const Location& at = is.at;
-    if (at.presence != Presence::active || at.vm_uuid.empty() || !is_followed(policies, at, now) ||
-        is_sensor(at.vm_name, at.vm_uuid))
+    if (at.presence != Presence::active || at.no_port || at.vm_uuid.empty() ||
+        !is_followed(policies, at, now) || is_sensor(at.vm_name, at.vm_uuid))
       continue;
     const auto known = since_.find(at.vm_uuid);
     if (!since.emplace(at.vm_uuid, known == since_.end() ? now : known->second).second) continue;

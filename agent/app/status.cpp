@@ -144,8 +144,12 @@ json::object location_json(const LocationRow& row, const LocationStatus* is) {
   json::object labels;
   for (const auto& [key, value] : at.labels) labels[key] = value;
   return {{"host", at.host},
-          {"switch", at.switch_name},
+          {"switch", text_or_null(at.switch_name)},
           {"port", at.port},
+          {"not_mirrored", at.no_port ? json::value(at.no_port->what) : json::value()},
+          {"remedy", at.no_port ? json::value(at.no_port->remedy) : json::value()},
+          {"link_down", at.link_down},
+          {"vlan", at.vlan ? json::value(*at.vlan) : json::value()},
           {"presence", to_text(at.presence)},
           {"vm", at.vm()},
           {"vm_uuid", text_or_null(at.vm_uuid)},

@@ -294,6 +294,7 @@ void add_locations(CLI::App& app, CommandContext& context, int& exit) {
                                         {"since", "SINCE"},
                                         {"sessions", "SESSIONS"},
                                         {"mirrored_since", "MIRRORED SINCE"},
+                                        {"not_mirrored", "NOT MIRRORED"},
                                         {"labels", "LABELS"}};
   add_listing(app, context, exit, "locations", "Show where each guest's NICs are, and were",
               kColumns);

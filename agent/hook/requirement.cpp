@@ -146,6 +146,7 @@ Location planned_location(const Guest& guest, const GuestNic& nic) {
               .title = guest.title,
               .network = nic.network,
               .labels = guest.labels};
+  if (nic.port == NicPort::none) return at;
   // virNetDevOpenvswitchAddPort; a label of the guest takes precedence, as it does in locations.
   at.labels.emplace("vm-id", guest.uuid);
   at.labels.emplace("iface-status", "active");
@@ -157,7 +158,8 @@ Location planned_location(const Guest& guest, const GuestNic& nic) {
 bool may_select(const Selector& selector, const Guest& guest, const GuestNic& nic) {
   if (!selector.port.empty() && nic.device.empty()) return false;
   const Location at = planned_location(guest, nic);
-  if (!nic.bridge.empty() || !nic.network.empty()) return selects(selector, at);
+  if (!nic.bridge.empty() || !nic.network.empty() || nic.port == NicPort::none)
+    return selects(selector, at);
   Selector decidable = selector;
   std::erase_if(decidable.labels, [&](const auto& l) { return !at.labels.contains(l.first); });
   return selects(decidable, at);

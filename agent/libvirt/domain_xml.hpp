@@ -9,7 +9,7 @@
 //       </vmirror:guest>
 //     </metadata>
 //     <devices>
-//       <interface type='bridge'>             bridge, network, ethernet or direct
+//       <interface type='bridge'>             or any other: what it is on is told in words
 //         <mac address='52:54:00:12:34:56'/>
 //         <source bridge='br0' network='lan'/>
 //         <virtualport type='openvswitch'>
@@ -17,6 +17,7 @@
 //         </virtualport>
 //         <target dev='vnet3'/>               while it runs
 //         <alias name='net0'/>
+//         <link state='down'/>
 #pragma once
 
 #include <cstddef>
@@ -36,8 +37,7 @@ constexpr std::size_t kMaxGuestLabels = 64;        ///< Labels of a guest.
 constexpr std::size_t kMaxGuestTextLength = 1024;  ///< Bytes of a name, a title, a label.
 
 /// The guest that `xml` describes. Its state isn't in there: `incoming`, `running` and the rest are
-/// the caller's; it is left `off`. NICs of types that have no port on a virtual switch (user,
-/// vhostuser, hostdev, ...) are left out; so are labels without a key, and a label that is said
+/// the caller's; it is left `off`. Labels without a key are left out, and a label that is said
 /// twice keeps its first value. Error::Kind::invalid: no domain, no UUID or name, or not XML;
 /// Error::Kind::exhausted: past one of the bounds above.
 Result<Guest> parse_domain(std::string_view xml);

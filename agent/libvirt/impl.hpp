@@ -64,7 +64,7 @@ class Libvirt::Impl : public std::enable_shared_from_this<Impl> {
   void answer_leaving(Lock& lock);
   void ask_in_turn();
   bool take_next(const std::set<std::string>& from, std::string& uuid) const;
-  void keep(const std::string& uuid, Result<std::optional<Guest>> answer);
+  void keep(const std::string& uuid, Result<std::optional<LibvirtLink::Reading>> answer);
   Clock::time_point next_due() const;
 
   // With the mutex held.
@@ -118,7 +118,7 @@ class Libvirt::Impl : public std::enable_shared_from_this<Impl> {
   // What is known.
   PersistentMap<std::string, std::shared_ptr<const Guest>> known_;
   std::map<std::string, GuestState> states_;  ///< As the events have it: transition()'s `before`.
-  /// Read once with a state that no event told: when to read them again.
+  /// Read once with a state that no event told, or as about to start: when to read them again.
   std::map<std::string, Clock::time_point> doubted_;
   std::map<std::string, Error> unread_;  ///< Guests that could not be read.
   std::shared_ptr<const Guests> told_;

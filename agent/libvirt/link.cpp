@@ -222,10 +222,10 @@ Result<std::vector<std::string>> LibvirtLink::list() const {
   return uuids;
 }
 
-Result<std::optional<Guest>> LibvirtLink::read(const std::string& uuid,
-                                               std::optional<GuestState> before) const {
-  const auto failed = [&uuid]() -> Result<std::optional<Guest>> {
-    if (is_gone()) return std::optional<Guest>{};
+Result<std::optional<LibvirtLink::Reading>> LibvirtLink::read(
+    const std::string& uuid, std::optional<GuestState> before) const {
+  const auto failed = [&uuid]() -> Result<std::optional<Reading>> {
+    if (is_gone()) return std::optional<Reading>{};
     return tl::unexpected(last_error("guest " + uuid, Error::Kind::unreachable));
   };
   const Domain domain(vir().DomainLookupByUUIDString(connection_, uuid.c_str()), vir().DomainFree);
@@ -245,7 +245,8 @@ Result<std::optional<Guest>> LibvirtLink::read(const std::string& uuid,
   const bool starts = reason == VIR_DOMAIN_PAUSED_STARTING_UP;
   guest->state =
       known ? *known : side_of(domain.get(), starts ? GuestState::suspended : GuestState::leaving);
-  return std::optional<Guest>(std::move(*guest));
+  const bool paused = state == VIR_DOMAIN_PAUSED && starts;
+  return std::optional<Reading>(Reading{std::move(*guest), paused});
 }
 
 Result<bool> LibvirtLink::is_leaving(const std::string& uuid) const {

@@ -38,9 +38,13 @@ class LibvirtLink {
   std::string version() const;
   /// The UUIDs of all guests, running or not.
   Result<std::vector<std::string>> list() const;
+  struct Reading {
+    Guest guest;
+    bool starts = false;  ///< It is about to run. If that fails, no event tells.
+  };
   /// A guest; none where libvirtd has no such. `before`: as state_of() takes it.
-  Result<std::optional<Guest>> read(const std::string& uuid,
-                                    std::optional<GuestState> before) const;
+  Result<std::optional<Reading>> read(const std::string& uuid,
+                                      std::optional<GuestState> before) const;
 
   /// A DomainEvent::Id::noted is told whenever libvirtd writes its note on a guest anew. False
   /// where its notes are another host's, or not to be read.

@@ -70,12 +70,16 @@ void Libvirt::Impl::ask(const std::string& uuid, const Question& question) {
   for_workers_.notify_one();
 }
 
-/// Notes have names. One that starts or that nobody has heard of yet does not leave.
+/// Notes have names. One that starts or that nobody has heard of yet does not leave. A guest is
+/// read anew, too: a VLAN or a link that is changed on a NIC has no event.
 void Libvirt::Impl::take_note(const DomainEvent& event) {
-  for (const auto& [uuid, guest] : known_)
-    if (guest->name == event.name && guest->state != GuestState::off &&
-        guest->state != GuestState::incoming)
-      ask(uuid, {.sign = event.time});
+  for (const auto& [uuid, guest] : known_) {
+    if (guest->name != event.name || guest->state == GuestState::off ||
+        guest->state == GuestState::incoming)
+      continue;
+    want(uuid);
+    ask(uuid, {.sign = event.time});
+  }
 }
 
 /// What is known stays, and Guests::error says why it may be stale.
@@ -292,7 +296,7 @@ void Libvirt::Impl::read(Lock& lock, std::set<std::string>& from) {
   const std::optional<GuestState> state =
       before == states_.end() ? std::nullopt : std::optional(before->second);
   lock.unlock();
-  Result<std::optional<Guest>> answer = link->read(uuid, state);
+  Result<std::optional<LibvirtLink::Reading>> answer = link->read(uuid, state);
   lock.lock();
   reading_.erase(uuid);
   if (link != link_) return;
@@ -313,7 +317,8 @@ void Libvirt::Impl::read(Lock& lock, std::set<std::string>& from) {
 }
 
 /// With the mutex held.
-void Libvirt::Impl::keep(const std::string& uuid, Result<std::optional<Guest>> answer) {
+void Libvirt::Impl::keep(const std::string& uuid,
+                         Result<std::optional<LibvirtLink::Reading>> answer) {
   if (!answer) {
     // Unknown is not gone: what was known stays.
     doubted_.erase(uuid);
@@ -328,7 +333,7 @@ void Libvirt::Impl::keep(const std::string& uuid, Result<std::optional<Guest>> a
     doubted_.erase(uuid);
     return;
   }
-  Guest& guest = **answer;
+  Guest& guest = (*answer)->guest;
   // A reading may overtake the event that explains it: it is believed when it says so twice.
   const GuestState told = states_.emplace(uuid, guest.state).first->second;
   const Clock::time_point now = Clock::now();
@@ -336,6 +341,7 @@ void Libvirt::Impl::keep(const std::string& uuid, Result<std::optional<Guest>> a
     guest.state = told;
   else
     doubted_.erase(uuid);
+  if ((*answer)->starts) doubted_[uuid] = now + kRetry;
   const auto* before = known_.get(uuid);
   if (before == nullptr || **before != guest)
     known_.set(uuid, std::make_shared<const Guest>(std::move(guest)));

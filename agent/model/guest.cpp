@@ -53,4 +53,24 @@ const char* to_text(GuestEvent::Kind kind) {
   return "changed";
 }
 
+std::optional<Error> why_no_port(const GuestNic& nic, bool bridge_is_read) {
+  const auto no = [](std::string what, std::string remedy) {
+    return Error{Error::Kind::unsupported, std::move(what), {}, std::move(remedy)};
+  };
+  constexpr const char* kMove = "put the NIC on a bridge of Open vSwitch";
+  if (bridge_is_read) return std::nullopt;
+  if (nic.port == NicPort::none) {
+    // No software of the host sees what these send.
+    const bool passed = nic.type == "hostdev" || nic.type == "vdpa";
+    return no("is on " + nic.on,
+              (passed ? "mirror on the physical switch, or " : "") + std::string(kMove));
+  }
+  if (!nic.bridge.empty())
+    return no("is to be on " + nic.bridge + ", and there is no such switch here",
+              "see `ovs-vsctl list-br`");
+  if (nic.port == NicPort::open && nic.network.empty())
+    return no("is on no switch that could mirror it", kMove);
+  return std::nullopt;
+}
+
 }  // namespace vmirror

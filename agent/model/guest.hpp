@@ -26,6 +26,14 @@ enum class GuestState : std::uint8_t {
 /// "incoming", "running", "suspended", "leaving", "off"
 const char* to_text(GuestState state);
 
+/// Whether a NIC has, or can have, a port on a virtual switch.
+enum class NicPort : std::uint8_t {
+  open,       ///< Not known yet: its network, whose bridge nobody told, or its device decides.
+  on_switch,  ///< Its bridge is one of Open vSwitch.
+  by_other,   ///< Where somebody makes a port of its device: libvirt does not.
+  none,       ///< Never: `on` is no switch that could mirror it.
+};
+
 struct GuestNic {
   std::optional<Mac> mac;
   std::string device;        ///< The port on the host: "vnet3"; empty while the guest is off.
@@ -33,6 +41,11 @@ struct GuestNic {
   std::string interface_id;  ///< virtualport's interfaceid; empty where there is none.
   std::string bridge;        ///< The switch, where it is named.
   std::string network;       ///< The hypervisor's network, where the NIC is on one.
+  NicPort port = NicPort::open;
+  std::string type = {};  ///< The hypervisor's word: "bridge", "user", "hostdev".
+  /// What it is on, for people: "Linux bridge br1", "PCI device 0000:03:10.1".
+  std::string on = {};
+  bool link_down = false;  ///< The hypervisor keeps the guest's link down.
   bool operator==(const GuestNic&) const = default;
 };
 
@@ -45,6 +58,10 @@ struct Guest {
   std::vector<GuestNic> nics;
   bool operator==(const Guest&) const = default;
 };
+
+/// Why no port of a switch here is, or will be, this NIC's ("is on Linux bridge br1"), with a
+/// remedy; none: there may be one. `bridge_is_read`: its `bridge` is a switch that is read here.
+std::optional<Error> why_no_port(const GuestNic& nic, bool bridge_is_read);
 
 /// All guests of this host as one reading shows them. Never changed once made: a guest that did not
 /// change is the same object in the next one, and what two have in common is shared.
@@ -82,8 +99,8 @@ struct GuestEvent {
     resumed_here,        ///< Its CPUs run again where they were: a migration failed or was aborted.
     left,                ///< It is gone from here: it has migrated.
     suspended,
-    resumed,    ///< By a person, or an I/O error.
-    stopped,    ///< Shut down, destroyed, crashed; or an incoming migration that failed.
+    resumed,  ///< By a person, or an I/O error.
+    stopped,  ///< Shut down, destroyed, crashed; or an incoming migration that failed.
     changed,  ///< Its NICs, name or labels.
     /// Asked, the hypervisor says that a migration from here is under way; `time` is when the sign
     /// of it came. Saving, dumping and snapshots give the same signs, and are none.

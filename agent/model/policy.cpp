@@ -18,7 +18,9 @@ bool fits(const std::string& glob, const std::string& text) {
 }  // namespace
 
 bool selects(const Selector& s, const Location& at) {
-  if (!fits(s.vm, at.vm()) || !fits(s.port, at.port)) return false;
+  // A NIC without a device has no port's name.
+  const bool named = !at.no_port || at.port.find('/') == at.port.npos;
+  if (!fits(s.vm, at.vm()) || !fits(s.port, named ? at.port : "")) return false;
   if (!fits(s.title, at.title) || !fits(s.network, at.network)) return false;
   if (!s.uuid.empty() && !fits(lower(s.uuid), lower(at.vm_uuid))) return false;
   if (!s.mac.empty() && !(at.mac && fits(s.mac, at.mac->text()))) return false;

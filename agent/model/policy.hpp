@@ -21,7 +21,7 @@ struct Selector {
   std::string vm;            ///< The VM's name; also its UUID where the switch knows no name.
   std::string uuid;          ///< The VM's UUID, in either case.
   std::string mac;           ///< The NIC's MAC, lower case with colons: "52:54:00:*".
-  std::string port;          ///< The port's name on its switch.
+  std::string port;          ///< The port's name on its switch, or the NIC's device on the host.
   std::string title = {};    ///< The VM's title.
   std::string network = {};  ///< The hypervisor's network that the NIC is on.
   /// Open vSwitch's external_ids and the guest's metadata (agent/model/location.hpp). Key -> glob.

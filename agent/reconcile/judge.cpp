@@ -111,6 +111,10 @@ void describe(SessionStatus& status, const SessionRequest& s, const Location* at
   status.copied_frames.reset();
   status.port_frames.reset();
   if (at != nullptr) {
+    if (at->link_down)
+      status.warnings.emplace_back(
+          "the guest's link is down (virsh domif-setlink): it gets nothing of what the switch "
+          "counts and copies as received by it");
     status.vm = at->vm();
     status.vm_uuid = at->vm_uuid;
     status.mac = at->mac;
@@ -137,7 +141,8 @@ Track judge_asked(Track track, const SessionRequest& s, const Location* at, cons
   track.status.mirror = verdict->mirror;
   track.status.output = verdict->output;
   track.status.session_id = verdict->session_id;
-  track.status.warnings = verdict->warnings;
+  track.status.warnings.insert(track.status.warnings.end(), verdict->warnings.begin(),
+                               verdict->warnings.end());
   settle(track.status, rule(track, s, *verdict, context, now), now);
   return track;
 }

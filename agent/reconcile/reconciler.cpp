@@ -15,9 +15,11 @@ constexpr Time kFightWindow = 10 * kSecond;
 
 }  // namespace
 
-Reconciler::Reconciler(ReconcilerOptions options, Locate locate, std::unique_ptr<Realiser> realiser)
+Reconciler::Reconciler(ReconcilerOptions options, Locate locate, std::unique_ptr<Realiser> realiser,
+                       LocatePortless portless)
     : options_(std::move(options)),
       locate_(std::move(locate)),
+      portless_(std::move(portless)),
       realiser_(std::move(realiser)),
       wishes_(options_.monitor_nic) {}
 
@@ -34,6 +36,7 @@ void Reconciler::relocate(const std::vector<std::string>& vm_uuids,
   for (const std::string& uuid : vm_uuids)
     for (auto it = of_vm_.lower_bound({uuid, {}}); it != of_vm_.end() && it->first == uuid; ++it)
       moved_.insert(it->second);
+  moved_guests_.insert(vm_uuids.begin(), vm_uuids.end());
   for (const std::string& device : devices)
     for (const auto& [name, sw] : located_world_->switches)
       if (sw.ports.contains(device)) moved_.insert({name, device});
@@ -101,13 +104,54 @@ void Reconciler::locate() {
     if (is && !is->vm.empty()) of_vm_.insert({lower(is->vm), key});
     moved_.insert(key);
   });
+  // What a NIC without a port is said to be on may be a switch that came or went.
+  if (!std::ranges::equal(
+          located_world_->switches, world_->switches, {}, [](const auto& sw) { return sw.first; },
+          [](const auto& sw) { return sw.first; }))
+    for (const auto& [uuid, guest] : of_guest_) moved_guests_.insert(uuid);
   located_world_ = world_;
   for (const PortKey& key : std::exchange(moved_, {})) {
     const Port* port = switch_of(*world_, key.switch_name).ports.get(key.port);
     if (port && !port->owned)
-      locations_.set(key, locate_(key.switch_name, *port));
+      put_location(key, locate_(key.switch_name, *port));
     else
-      locations_.erase(key);
+      put_location(key, std::nullopt);
+  }
+  locate_portless();
+}
+
+/// Of a port; none: it went.
+void Reconciler::put_location(const PortKey& key, std::optional<Location> at) {
+  const Location* was = locations_.get(key);
+  const std::string before = was ? was->vm_uuid : "";
+  const std::string after = at ? at->vm_uuid : "";
+  if (!before.empty() && before != after) of_guest_[before].ports.erase(key);
+  if (!after.empty()) of_guest_[after].ports.insert(key);
+  moved_guests_.insert({before, after});
+  if (at)
+    locations_.set(key, std::move(*at));
+  else
+    locations_.erase(key);
+}
+
+void Reconciler::locate_portless() {
+  for (const std::string& uuid : std::exchange(moved_guests_, {})) {
+    if (uuid.empty()) continue;
+    OfGuest& guest = of_guest_[uuid];
+    std::vector<const Port*> ports;
+    for (const PortKey& key : guest.ports)
+      ports.push_back(switch_of(*world_, key.switch_name).ports.get(key.port));
+    std::set<PortKey> portless;
+    if (portless_)
+      for (Location& at : portless_(uuid, ports, *world_)) {
+        const PortKey key{at.switch_name, at.port};
+        portless.insert(key);
+        locations_.set(key, std::move(at));
+      }
+    for (const PortKey& key : guest.portless)
+      if (!portless.contains(key)) locations_.erase(key);
+    guest.portless = std::move(portless);
+    if (guest.ports.empty() && guest.portless.empty()) of_guest_.erase(uuid);
   }
 }
 

@@ -95,14 +95,20 @@ class Reconciler {
   /// relocate().
   using Locate = std::function<Location(const std::string& switch_name, const Port& port)>;
 
-  /// `realiser` is the driver's.
-  Reconciler(ReconcilerOptions options, Locate locate, std::unique_ptr<Realiser> realiser);
+  /// Of the guest of this UUID the NICs that none of `ports`, those that are located as its, is;
+  /// each with `no_port`, and an empty switch.
+  using LocatePortless = std::function<Locations(
+      const std::string& uuid, const std::vector<const Port*>& ports, const Observed& observed)>;
+
+  /// `realiser` is the driver's. Without `portless` nobody knows of NICs without a port.
+  Reconciler(ReconcilerOptions options, Locate locate, std::unique_ptr<Realiser> realiser,
+             LocatePortless portless = {});
 
   /// The policies in force from now on, all of them. Until the first call nothing is changed.
   void set_policies(std::vector<Policy> policies);
   void set_evidence(Evidence evidence) { ledger_.set_evidence(std::move(evidence)); }
   /// The guests of these UUIDs, or with these devices, are not what they were: their ports are to
-  /// be located anew. UUIDs in lower case.
+  /// be located anew, and their NICs without one. UUIDs in lower case.
   void relocate(const std::vector<std::string>& vm_uuids, const std::vector<std::string>& devices);
   /// The world may have changed.
   void hint() { look_ = true; }
@@ -122,11 +128,14 @@ class Reconciler {
   void note_drift(Time now);
   void failed_to_apply(Error error, Time now);
   void locate();
+  void put_location(const PortKey& key, std::optional<Location> at);
+  void locate_portless();
   void take_note(RoundChanges changes);
   void tell(Time now, const std::string& subject, const std::string& text);
 
   ReconcilerOptions options_;
   Locate locate_;
+  LocatePortless portless_;
   std::unique_ptr<Realiser> realiser_;
   bool policies_known_ = false;
 
@@ -136,6 +145,12 @@ class Reconciler {
   std::set<std::pair<std::string, PortKey>> of_vm_;  ///< By Port::vm in lower case.
   std::set<PortKey> moved_;                          ///< To be located anew.
   LocationMap locations_;
+  /// Of each guest's UUID the ports that are located as its, and its NICs without one.
+  struct OfGuest {
+    std::set<PortKey> ports, portless;
+  };
+  std::map<std::string, OfGuest> of_guest_;
+  std::set<std::string> moved_guests_;  ///< Whose NICs without a port are to be located anew.
   Wishes wishes_;
   std::vector<Step> steps_;  ///< Left to do, by the latest reading.
   bool fresh_ = false;       ///< steps_ were not tried since that reading.

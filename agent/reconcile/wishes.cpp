@@ -1,6 +1,7 @@
 #include "agent/reconcile/wishes.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace vmirror {
 namespace {
@@ -70,6 +71,22 @@ SessionRequest refused_request(const SessionRequest& session, const Policy& p) {
   return out;
 }
 
+/// The one want of a NIC without a port. One refusal for each policy: each is told of it.
+void refuse(const Location& at, const Want& want, const std::string& name, PortWish& out) {
+  SessionRequest session;
+  session.name = name;
+  session.switch_name = at.switch_name;
+  session.port = at.port;
+  session.target = want.target;
+  for (const Policy* p : want.policies) {
+    Refusal& refusal = out.refused.emplace_back();
+    refusal.request = refused_request(session, *p);
+    if (p == want.policies.front()) refusal.request.name = name;
+    refusal.reason = *at.no_port;
+    refusal.reason.where = refusal.request.name;
+  }
+}
+
 /// The session of one want; policies that the one which decides contradicts are refused instead.
 void serve(const Location& at, const Want& want, const std::string& name,
            const RefusedManners::mapped_type* refused, PortWish& out) {
@@ -106,6 +123,17 @@ void serve(const Location& at, const Want& want, const std::string& name,
   out.sessions.push_back(std::move(session));
 }
 
+/// One of its selectors asks for a MAC, and nothing else speaks against the NIC.
+bool selects_but_for_mac(const Policy& policy, const Location& at) {
+  return std::ranges::any_of(policy.select, [&](Selector s) {
+    return !std::exchange(s.mac, {}).empty() && selects(s, at);
+  });
+}
+
+bool is_empty(const PortWish& wish) {
+  return wish.sessions.empty() && wish.refused.empty() && wish.unsure.empty();
+}
+
 }  // namespace
 
 void Wishes::set_policies(std::vector<Policy> policies) {
@@ -128,8 +156,12 @@ PortWish Wishes::wish(const Location& at) const {
   if (at.presence == Presence::gone) return out;
   std::map<Target, Want> wants;
   for (const Policy* policy : in_force_) {
-    if (std::ranges::none_of(policy->select, [&](const Selector& s) { return selects(s, at); }))
+    if (std::ranges::none_of(policy->select, [&](const Selector& s) { return selects(s, at); })) {
+      if (!at.mac_unknown.empty() && selects_but_for_mac(*policy, at))
+        out.unsure[policy->name] = "`mac` can't be compared with port " + at.port +
+                                   ": its external_ids have none, and " + at.mac_unknown;
       continue;
+    }
     for (const Target& asked : policy->targets) {
       const Target target = resolve(asked, monitor_nic_);
       Want& want = wants[target];
@@ -146,9 +178,13 @@ PortWish Wishes::wish(const Location& at) const {
     return it == refused->second.end() ? nullptr : &it->second;
   };
   for (const auto& [target, want] : wants) {
-    std::string name = (alone ? "" : at.switch_name + "/") + at.port + "@" + to_text(target);
+    std::string name =
+        (alone || at.no_port ? "" : at.switch_name + "/") + at.port + "@" + to_text(target);
     if (const int n = ++used[name]; n > 1) name += "~" + std::to_string(n);
-    serve(at, want, name, refused_of(name), out);
+    if (at.no_port)
+      refuse(at, want, name, out);
+    else
+      serve(at, want, name, refused_of(name), out);
   }
   return out;
 }
@@ -156,7 +192,7 @@ PortWish Wishes::wish(const Location& at) const {
 void Wishes::replace(const PortKey& port, PortWish wish) {
   PortWish& is = ports_[port];
   if (is == wish) {
-    if (is.sessions.empty() && is.refused.empty()) ports_.erase(port);
+    if (is_empty(is)) ports_.erase(port);
     return;
   }
   for (const auto& [policy, n] : is.of_policy) tallies_[policy].sessions -= n;
@@ -169,6 +205,8 @@ void Wishes::replace(const PortKey& port, PortWish wish) {
     tallies_[r.request.policy].refusals[r.request.name] = r.reason.text();
     refused_.set(r.request.name, r);
   }
+  for (const auto& [policy, why] : is.unsure) tallies_[policy].unsure.erase(port);
+  for (const auto& [policy, why] : wish.unsure) tallies_[policy].unsure[port] = why;
   for (const SessionRequest& s : is.sessions)
     if (std::ranges::find(wish.sessions, s.name, &SessionRequest::name) == wish.sessions.end())
       sessions_.erase(s.name);
@@ -176,7 +214,7 @@ void Wishes::replace(const PortKey& port, PortWish wish) {
   for (const std::string& name : is.contested) contested_.erase(name);
   for (const std::string& name : wish.contested) contested_[name] = port;
   is = std::move(wish);
-  if (is.sessions.empty() && is.refused.empty()) ports_.erase(port);
+  if (is_empty(is)) ports_.erase(port);
 }
 
 void Wishes::update(const LocationMap& locations, Time now) {
@@ -237,27 +275,45 @@ const PortWish& Wishes::of(const PortKey& port) const {
   return it == ports_.end() ? none : it->second;
 }
 
+namespace {
+
+/// The first of several reasons, and how many there are besides.
+template <typename Map>
+std::string first_of(const Map& reasons) {
+  std::string out = reasons.begin()->second;
+  if (const std::size_t n = reasons.size(); n > 1)
+    out += "; and " + std::to_string(n - 1) + " more";
+  return out;
+}
+
+}  // namespace
+
+PolicyStatus Wishes::status_of(const Policy& policy) const {
+  const auto it = tallies_.find(policy.name);
+  const Tally tally = it == tallies_.end() ? Tally{} : it->second;
+  PolicyStatus status{policy.name, PolicyState::in_force, {}, tally.sessions};
+  if (policy.expires && *policy.expires <= now_) {
+    status.state = PolicyState::expired;
+    status.reason = "it expired at " + format_time(*policy.expires).substr(0, 19) + "Z";
+    return status;
+  }
+  if (!tally.refusals.empty()) {
+    status.state = PolicyState::refused;
+    status.reason = first_of(tally.refusals);
+  } else if (tally.sessions == 0) {
+    status.state = PolicyState::selects_nothing;
+    status.reason = "no NIC on this host matches its selectors";
+  } else {
+    status.reason =
+        std::to_string(tally.sessions) + (tally.sessions == 1 ? " session" : " sessions");
+  }
+  if (!tally.unsure.empty()) status.reason += "; " + first_of(tally.unsure);
+  return status;
+}
+
 std::vector<PolicyStatus> Wishes::policies() const {
   std::vector<PolicyStatus> out;
-  for (const Policy& policy : policies_) {
-    const auto it = tallies_.find(policy.name);
-    const Tally tally = it == tallies_.end() ? Tally{} : it->second;
-    PolicyStatus status{policy.name, PolicyState::in_force, {}, tally.sessions};
-    if (policy.expires && *policy.expires <= now_) {
-      status.state = PolicyState::expired;
-      status.reason = "it expired at " + format_time(*policy.expires).substr(0, 19) + "Z";
-    } else if (!tally.refusals.empty()) {
-      status.state = PolicyState::refused;
-      status.reason = tally.refusals.begin()->second;
-    } else if (tally.sessions == 0) {
-      status.state = PolicyState::selects_nothing;
-      status.reason = "no NIC on this host matches its selectors";
-    } else {
-      status.reason =
-          std::to_string(tally.sessions) + (tally.sessions == 1 ? " session" : " sessions");
-    }
-    out.push_back(std::move(status));
-  }
+  for (const Policy& policy : policies_) out.push_back(status_of(policy));
   std::ranges::sort(out, {}, &PolicyStatus::name);
   return out;
 }

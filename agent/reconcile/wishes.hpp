@@ -25,10 +25,10 @@
 
 namespace vmirror {
 
-/// A policy's wish for one NIC and target that another policy overrules, or the driver refuses
-/// while another policy's can be served.
+/// A policy's wish for one NIC and target that another policy overrules, that the driver refuses
+/// while another policy's can be served, or for a NIC that can't be mirrored (Location::no_port).
 struct Refusal {
-  SessionRequest request;  ///< Its name is "vnet0@local/POLICY".
+  SessionRequest request;  ///< Its name is "vnet0@local/POLICY"; without a port "vnet0@local".
   Error reason;
   bool operator==(const Refusal&) const = default;
 };
@@ -43,6 +43,8 @@ struct PortWish {
   std::map<std::string, std::size_t> of_policy;  ///< How many of `sessions` it has a part in.
   /// Names of `sessions` that would be another if the policy that decides could not.
   std::set<std::string> contested;
+  /// Policies that would select it by `mac`, had it one; why not, in words.
+  std::map<std::string, std::string> unsure;
   bool operator==(const PortWish&) const = default;
 };
 
@@ -86,11 +88,13 @@ class Wishes {
   struct Tally {
     std::size_t sessions = 0;
     std::map<std::string, std::string> refusals;  ///< By the request's name.
+    std::map<PortKey, std::string> unsure;        ///< PortWish::unsure
   };
 
   std::vector<const Policy*> in_force(Time now) const;
   PortWish wish(const Location& at) const;
   void replace(const PortKey& port, PortWish wish);
+  PolicyStatus status_of(const Policy& policy) const;
 
   const std::optional<Mac> monitor_nic_;
   std::vector<Policy> policies_;

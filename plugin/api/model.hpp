@@ -106,6 +106,7 @@ struct Port {
   bool owned = false;
   bool link_up = false;
   std::optional<Mac> mac;    ///< The guest's, where the switch knows it.
+  std::string mac_unknown;   ///< Of a guest's port without one: why, in words.
   std::string vm;            ///< The VM's UUID or name, where the switch knows it.
   std::string interface_id;  ///< The NIC's identity, the same on both hosts of a migration.
   std::optional<std::uint16_t> vlan;           ///< Access VLAN.

@@ -1,6 +1,10 @@
 #include "plugin/ovs/driver.hpp"
 
+#include <mutex>
+#include <set>
+
 #include "plugin/ovs/compose.hpp"
+#include "plugin/ovs/learned.hpp"
 #include "plugin/ovs/observe.hpp"
 #include "plugin/ovs/outputs.hpp"
 #include "plugin/ovs/schema.hpp"
@@ -23,15 +27,27 @@ class OvsDriver final : public Driver {
       : owner_(options.owner),
         timeout_(options.timeout),
         observer_(options.owner),
-        client_(std::move(client)) {}
+        client_(std::move(client)),
+        learned_(options.remote, [this] { tell(); }) {}
 
   std::string_view name() const override { return "ovs"; }
 
   Result<std::shared_ptr<const Observed>> observe() override {
     const auto snapshot = client_->read(timeout_);
     if (!snapshot) return tl::unexpected(snapshot.error());
-    if (!observed_ || observed_->revision != (*snapshot)->revision)
-      observed_ = observer_.update(*snapshot);
+    const auto learned = learned_.latest();
+    if (observed_ && observed_->revision == (*snapshot)->revision && learned == used_)
+      return observed_;
+    observed_ = observer_.update(*snapshot);
+    used_ = learned;
+    std::set<std::string> bridges;
+    for (const auto& [key, number] : observer_.nameless()) bridges.insert(key.switch_name);
+    learned_.watch(std::move(bridges));
+    if (!observer_.nameless().empty()) {
+      auto named = std::make_shared<Observed>(*observed_);
+      namer_.name(*named, observer_.nameless(), *learned);
+      observed_ = std::move(named);
+    }
     return observed_;
   }
 
@@ -56,14 +72,30 @@ class OvsDriver final : public Driver {
                 "ovsdb-server");
   }
 
-  void on_change(std::function<void()> hint) override { client_->on_change(std::move(hint)); }
+  void on_change(std::function<void()> hint) override {
+    {
+      const std::lock_guard lock(mutex_);
+      hint_ = hint;
+    }
+    client_->on_change(std::move(hint));
+  }
 
  private:
+  void tell() {
+    const std::lock_guard lock(mutex_);
+    if (hint_) hint_();
+  }
+
   const std::string owner_;
   const milliseconds timeout_;
   ovs::Observer observer_;
   std::shared_ptr<const Observed> observed_;
   const std::unique_ptr<ovsdb::Client> client_;
+  ovs::PortNamer namer_;
+  std::shared_ptr<const ovs::Learned> used_;  ///< By observed_.
+  std::mutex mutex_;
+  std::function<void()> hint_;  ///< Guarded by the mutex.
+  ovs::LearnedReader learned_;  ///< Its thread hints: it goes first.
 };
 
 ovsdb::ClientOptions client_options(const OvsOptions& options) {

@@ -248,8 +248,10 @@ void Observer::place_ports(Ids& changed) {
              return;
            }
            switch_of_port_.erase(id);
-           if (const Row* row = (*before_)[kPort].find(id))
+           if (const Row* row = (*before_)[kPort].find(id)) {
              out_.switches[name].ports.erase((*row)[port::kName].text());
+             nameless_.erase({name, (*row)[port::kName].text()});
+           }
          });
     if (!is) out_.switches.erase(name);
   });
@@ -300,6 +302,18 @@ void Observer::read_mirrors() {
   }
 }
 
+/// A bond's, a tunnel's and a patch's addresses are those of many.
+void Observer::note_nameless(const PortKey& key, const Port& port, const Row& row) {
+  nameless_.erase(key);
+  const bool plain = port.type.empty() || port.type == "system" || port.type == "tap" ||
+                     port.type.starts_with("dpdkvhostuser");
+  if (port.mac || port.owned || port.uplink || !plain) return;
+  for (const Uuid& id : row[port::kInterfaces].ids)
+    if (const Row* interface = (*now_)[kInterface].find(id))
+      if (const auto number = (*interface)[interface::kOfport].get<std::int64_t>())
+        nameless_[key] = *number;
+}
+
 std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot> db) {
   now_ = std::move(db);
   Ids ports = changed_ports();
@@ -310,6 +324,7 @@ std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot>
     if (at == switch_of_port_.end() || !row) continue;
     Port port = to_port(*now_, *row, owner_);
     const std::string name = port.name;
+    note_nameless({at->second, name}, port, *row);
     out_.switches[at->second].ports.set(name, std::move(port));
   }
   // A mirror's output is named by its port.

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "plugin/api/model.hpp"
+#include "plugin/ovs/learned.hpp"
 #include "plugin/ovsdb/value.hpp"
 
 namespace vmirror::ovs {
@@ -24,6 +25,8 @@ class Observer {
   /// ancestor, and a comparison of the sets that differ (a bridge's ports, a mirror's selections);
   /// what comes of it depends on `db` alone.
   std::shared_ptr<const Observed> update(std::shared_ptr<const ovsdb::Snapshot> db);
+  /// Ports of guests, as of the last update, on which nobody wrote a MAC.
+  const NamelessPorts& nameless() const { return nameless_; }
 
  private:
   struct Selected {
@@ -39,6 +42,7 @@ class Observer {
   void select(PersistentSet<std::string>& names, const ovsdb::Datum& was,
               const ovsdb::Datum& is) const;
   void read_mirrors();
+  void note_nameless(const PortKey& key, const Port& port, const ovsdb::Row& row);
 
   const std::string owner_;
   std::shared_ptr<const ovsdb::Snapshot> before_, now_;
@@ -46,6 +50,7 @@ class Observer {
   std::unordered_map<ovsdb::Uuid, ovsdb::Uuid, ovsdb::UuidHash> port_of_interface_;
   std::unordered_map<ovsdb::Uuid, std::string, ovsdb::UuidHash> switch_of_port_;
   std::map<ovsdb::Uuid, Selected> selected_;  ///< By mirror.
+  NamelessPorts nameless_;
 };
 
 /// Pure: the same, once. Time is linear in the rows.

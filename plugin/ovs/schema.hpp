@@ -31,7 +31,8 @@ enum : std::size_t {
   kError,
   kStatus,
   kExternalIds,
-  kStatistics
+  kStatistics,
+  kOfport
 };
 }
 namespace mirror {

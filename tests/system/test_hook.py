@@ -70,6 +70,22 @@ class Hook(c.ClusterTest):
         self.assertIn("guest must-1, prepare: policy `must` requires its mirror", said)
         self.assertIn("is to be on br7, and there is no such switch here", said)
 
+    def test_a_guest_whose_nic_no_switch_has_is_refused(self):
+        for where, on in (
+                ('<interface type="user">', "user-mode networking"),
+                ('<interface type="mcast"><source address="230.0.0.1" port="5558"/>',
+                 "multicast socket 230.0.0.1:5558"),
+                ('<interface type="bridge"><source bridge="lbr1"/>', "Linux bridge lbr1"),
+                ('<interface type="vdpa"><source dev="/dev/vhost-vdpa-0"/>', "vDPA device /dev/vhost-vdpa-0")):
+            with self.subTest(on=on):
+                said = self.refused(self.a, self.must, lambda xml, new=where: xml.replace(c.ON_BRIDGE, new))
+                self.assertIn(f"prepare: policy `must` requires its mirror: NIC {self.must.mac} is on {on} (", said)
+
+    def test_a_socket_that_is_no_port_is_refused_once_it_would_be_one(self):
+        where = '<interface type="vhostuser"><source type="unix" path="/run/vhu9" mode="server"/>'
+        said = self.refused(self.a, self.must, lambda xml: xml.replace(c.ON_BRIDGE, where))
+        self.assertIn("start: policy `must` requires its mirror", said)
+
     def test_a_policy_that_selects_by_port_is_decided_once_the_port_has_a_name(self):
         self.a.daemon.apply("policy: before\nselect: [{port: 'vnet*'}]\nsnaplen: 100\ntargets: [local]\n")
         self.addCleanup(self.a.daemon.run, "apply", "--remove", "before")

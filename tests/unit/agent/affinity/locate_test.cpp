@@ -188,5 +188,102 @@ TEST(Locate, WhatIsStaleStaysInForce) {
   EXPECT_EQ(at[0].presence, Presence::incoming);
 }
 
+// ---- NICs without a port
+
+GuestNic portless(const char* mac, NicPort port, const char* type, const char* on,
+                  const char* device = "", const char* bridge = "") {
+  GuestNic nic;
+  nic.mac = *Mac::parse(mac);
+  nic.port = port;
+  nic.type = type;
+  nic.on = on;
+  nic.device = device;
+  nic.bridge = bridge;
+  return nic;
+}
+
+TEST(Locate, ANicThatNoSwitchHasSaysWhatItIsOn) {
+  const struct {
+    const char* what;
+    GuestNic nic;
+    GuestState state;
+    std::string port, why;  ///< Empty: it is left out.
+  } table[] = {
+      {"user", portless("52:54:00:00:00:01", NicPort::none, "user", "user-mode networking"),
+       GuestState::running, "g/52:54:00:00:00:01",
+       "not mirrored: its NIC is on user-mode networking"},
+      {"Linux bridge",
+       portless("52:54:00:00:00:01", NicPort::none, "bridge", "Linux bridge br1", "vnet7", "br1"),
+       GuestState::running, "vnet7", "not mirrored: its NIC is on Linux bridge br1"},
+      {"of a guest that is about to start",
+       portless("52:54:00:00:00:01", NicPort::none, "bridge", "Linux bridge br1", "", "br1"),
+       GuestState::suspended, "g/52:54:00:00:00:01",
+       "not mirrored: its NIC is on Linux bridge br1"},
+      {"of a guest that is off",
+       portless("52:54:00:00:00:01", NicPort::none, "user", "user-mode networking"),
+       GuestState::off, "", ""},
+      {"a device that is no port",
+       portless("52:54:00:00:00:01", NicPort::by_other, "ethernet", "device tap9", "tap9"),
+       GuestState::running, "tap9",
+       "not mirrored: its NIC is on device tap9, which is no port of a switch here"},
+      {"which may be one soon",
+       portless("52:54:00:00:00:01", NicPort::by_other, "ethernet", "device tap9", "tap9"),
+       GuestState::incoming, "", ""},
+      {"a switch that isn't here",
+       portless("52:54:00:00:00:01", NicPort::on_switch, "bridge", "br7", "vnet7", "br7"),
+       GuestState::running, "vnet7",
+       "not mirrored: its NIC is to be on br7, and there is no such switch here"},
+      {"a switch that is here: it tells",
+       portless("52:54:00:00:00:01", NicPort::on_switch, "bridge", "br0", "vnet7", "br0"),
+       GuestState::running, "", ""},
+      {"a network whose bridge nobody tells",
+       [] {
+         GuestNic nic = portless("52:54:00:00:00:01", NicPort::open, "network", "network lan");
+         nic.network = "lan";
+         return nic;
+       }(),
+       GuestState::running, "", ""},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.what);
+    Observed world;
+    world.switches["br0"].name = "br0";
+    const auto all = guests({guest(kUuid, "g", row.state, {row.nic})});
+    const Locations at = locate(world, all.get(), "host-a");
+    ASSERT_EQ(at.size(), row.why.empty() ? 0U : 1U);
+    if (at.empty()) continue;
+    EXPECT_EQ(at[0].port, row.port);
+    EXPECT_EQ(at[0].switch_name, "");
+    EXPECT_EQ(at[0].vm_name, "g");
+    EXPECT_EQ(at[0].title, "Title of g");
+    EXPECT_EQ(at[0].mac, row.nic.mac);
+    ASSERT_TRUE(at[0].no_port);
+    EXPECT_EQ(at[0].no_port->what, row.why);
+    EXPECT_FALSE(at[0].no_port->remedy.empty());
+  }
+}
+
+TEST(Locate, WhatTheSwitchShowsGoesBeforeWhatLibvirtSaysOfTheType) {
+  // OVS's own port of a vhost-user socket, and a tap that somebody made a port.
+  Observed world;
+  for (const char* name : {"vhu1", "tap9"}) {
+    Port port;
+    port.name = name;
+    world.switches["br0"].ports.set(name, port);
+  }
+  const auto all = guests(
+      {guest(kUuid, "g", GuestState::running,
+             {portless("52:54:00:00:00:01", NicPort::by_other, "vhostuser", "a socket", "vhu1"),
+              portless("52:54:00:00:00:02", NicPort::by_other, "ethernet", "a device", "tap9")})});
+  const Locations at = locate(world, all.get(), "host-a");
+  ASSERT_EQ(at.size(), 2U);
+  for (const Location& one : at) {
+    EXPECT_EQ(one.switch_name, "br0");
+    EXPECT_EQ(one.vm_name, "g");
+    EXPECT_FALSE(one.no_port);
+  }
+  EXPECT_EQ(at[1].mac, Mac::parse("52:54:00:00:00:01").value());
+}
+
 }  // namespace
 }  // namespace vmirror

@@ -102,6 +102,27 @@ TEST(Admission, BeforeThePortsAre) {
                 Kind::refuse, "no such switch"},
            Case{"no switch at all", [](Host& h) { h.guest.nics[0].bridge = ""; }, Kind::refuse,
                 "on no switch"},
+           Case{"its NIC is on no switch of any kind",
+                [](Host& h) {
+                  h.guest.nics[0].bridge = "br1";
+                  h.guest.nics[0].port = NicPort::none;
+                  h.guest.nics[0].on = "Linux bridge br1";
+                },
+                Kind::refuse, "NIC 52:54:00:00:00:01 is on Linux bridge br1 (put the NIC on"},
+           Case{"a device that is passed through",
+                [](Host& h) {
+                  h.guest.nics[0].bridge = "";
+                  h.guest.nics[0].port = NicPort::none;
+                  h.guest.nics[0].type = "hostdev";
+                  h.guest.nics[0].on = "PCI device 0000:03:10.1";
+                },
+                Kind::refuse, "is on PCI device 0000:03:10.1 (mirror on the physical switch"},
+           Case{"a device that somebody may make a port: `start` tells",
+                [](Host& h) {
+                  h.guest.nics[0].bridge = "";
+                  h.guest.nics[0].port = NicPort::by_other;
+                },
+                Kind::go_on, ""},
            Case{"a network whose bridge isn't known yet",
                 [](Host& h) {
                   h.guest.nics[0].bridge = "";
@@ -180,6 +201,13 @@ TEST(Admission, OnceThePortsAre) {
            Case{"refused",
                 [](Host& h) { h.session("must", "vnet0", false, SessionState::refused); },
                 Kind::refuse, "so it is"},
+           Case{"on no switch of any kind: nothing to wait for",
+                [](Host& h) {
+                  h.guest.nics[0].bridge = "virbr0";
+                  h.guest.nics[0].port = NicPort::none;
+                  h.guest.nics[0].on = "Linux bridge virbr0 (network default)";
+                },
+                Kind::refuse, "is on Linux bridge virbr0 (network default)"},
            Case{"one of two targets",
                 [](Host& h) {
                   h.policies[0].targets.emplace_back(RspanTarget{100});

@@ -199,5 +199,23 @@ TEST(GuestViews, TheHypervisorsWordTouchesOnlyGuestsWithPortsHere) {
   EXPECT_TRUE(views.follow(first).empty());
 }
 
+TEST(GuestViews, ANicWithoutAPortIsNoneOfThem) {
+  GuestViews views;
+  views.follow(round(10, {{{}, nic("vnet0")}}, {{{}, session("vnet0", 11)}}));
+  Location user = nic("dc1/52:54:00:00:00:01");
+  user.switch_name.clear();
+  user.no_port = Error{Error::Kind::unsupported, "not mirrored", {}, {}};
+  SessionStatus refused = session("dc1/52:54:00:00:00:01", 0);
+  refused.switch_name.clear();
+  refused.state = SessionState::refused;
+  const GuestView before = views.view(kUuid);
+  EXPECT_TRUE(views.follow(round(12, {{{}, user}}, {{{}, refused}})).empty());
+  EXPECT_EQ(views.view(kUuid), before);
+  EXPECT_TRUE(before.in_place);
+  EXPECT_EQ(views.nics(kUuid).size(), 1U);
+  views.follow(round(13, {{user, {}}}, {{refused, {}}}));
+  EXPECT_EQ(views.view(kUuid), before);
+}
+
 }  // namespace
 }  // namespace vmirror

@@ -55,8 +55,7 @@ TEST(DomainXml, WhatLibvirtPrints) {
        {{"role", "dc"}},
        {"52:54:00:00:00:01 vnet4 net0 cf032515-483a-46a7-bfca-5652631ea90d br0 -",
         "52:54:00:00:00:02 vnet5 net1 f32dcf8e-f7b6-4c3b-9238-1e902c737d2c br0 -"}},
-      // Labels by `virsh metadata`; a network over a bridge, a tap of no bridge; `user` has no
-      // port.
+      // Labels by `virsh metadata`; a network over a bridge, a tap of no bridge, `user`.
       {"networks.xml",
        "g1",
        "4dea22b3-1d52-4d8f-8516-782e98ab3fa0",
@@ -64,7 +63,7 @@ TEST(DomainXml, WhatLibvirtPrints) {
        {{"role", "dc"}, {"site", "north"}},
        {"52:54:00:00:00:01 vnet2 net0 56f178a6-ab04-4d4e-a7ff-4dafb46bbde8 br0 -",
         "52:54:00:00:00:03 vnet3 net1 71ebdefb-279b-488a-89a1-b54bbf92619d br0 lan",
-        "52:54:00:00:00:04 tapx net2 - - -"}},
+        "52:54:00:00:00:04 tapx net2 - - -", "52:54:00:00:00:05 - net3 - - -"}},
       {"test_driver.xml",
        "test",
        "6695eb01-f6a4-8304-79aa-97f2502e193f",
@@ -118,19 +117,70 @@ TEST(DomainXml, UuidsAreLowerCase) {
   EXPECT_EQ(guest->uuid, "4dea22b3-1d52-4d8f-8516-782e98ab3fa0");
 }
 
-TEST(DomainXml, NicsOfEveryKind) {
-  const char* const kinds[] = {"bridge", "network", "ethernet", "direct"};
-  for (const char* kind : kinds)
-    EXPECT_EQ(parse_domain(domain("<devices><interface type='" + std::string(kind) +
-                                  "'><target dev='t'/></interface></devices>"))
-                  ->nics.size(),
-              1U)
-        << kind;
-  for (const char* kind : {"user", "hostdev", "vhostuser", "internal", ""})
-    EXPECT_TRUE(parse_domain(domain("<devices><interface type='" + std::string(kind) +
-                                    "'><target dev='t'/></interface></devices>"))
-                    ->nics.empty())
-        << kind;
+TEST(DomainXml, NicsOfEveryTypeAreOnSomething) {
+  const char* const kOvs = "<virtualport type='openvswitch'/>";
+  const struct {
+    std::string type, inside;
+    NicPort port;
+    const char* on;
+  } table[] = {
+      {"bridge", "<source bridge='br1'/>", NicPort::none, "Linux bridge br1"},
+      {"bridge", "<source bridge='br0'/>" + std::string(kOvs), NicPort::on_switch, "br0"},
+      {"network", "<source network='lan'/>", NicPort::open, "network lan"},
+      {"network", "<source network='lan'/>" + std::string(kOvs), NicPort::on_switch, "network lan"},
+      {"network", "<source network='default' bridge='virbr0'/>", NicPort::none,
+       "Linux bridge virbr0 (network default)"},
+      {"bridge", "<source network='lan' bridge='br0'/>" + std::string(kOvs), NicPort::on_switch,
+       "br0 (network lan)"},
+      {"ethernet", "<target dev='tap9'/>", NicPort::by_other, "device tap9"},
+      {"direct", "<source dev='eth0' mode='bridge'/>", NicPort::none, "macvtap over eth0"},
+      {"user", "", NicPort::none, "user-mode networking"},
+      {"user", "<backend type='passt'/>", NicPort::none, "user-mode networking (passt)"},
+      {"hostdev",
+       "<source><address type='pci' domain='0x0000' bus='0x03' slot='0x10' function='0x1'/>"
+       "</source>",
+       NicPort::none, "PCI device 0000:03:10.1"},
+      {"vhostuser", "<source type='unix' path='/run/vhost-1' mode='server'/>", NicPort::by_other,
+       "vhost-user socket /run/vhost-1"},
+      {"vdpa", "<source dev='/dev/vhost-vdpa-0'/>", NicPort::none, "vDPA device /dev/vhost-vdpa-0"},
+      {"mcast", "<source address='230.0.0.1' port='5558'/>", NicPort::none,
+       "multicast socket 230.0.0.1:5558"},
+      {"server", "<source address='127.0.0.1' port='5558'/>", NicPort::none,
+       "TCP socket 127.0.0.1:5558"},
+      {"client", "<source address='127.0.0.1' port='5558'/>", NicPort::none,
+       "TCP socket 127.0.0.1:5558"},
+      {"udp", "<source address='127.0.0.1' port='5115'><local address='127.0.0.1'/></source>",
+       NicPort::none, "UDP socket 127.0.0.1:5115"},
+      {"internal", "<source name='lab'/>", NicPort::none, "internal network lab"},
+      {"null", "", NicPort::none, "nothing"},
+      {"vds", "", NicPort::none, "an interface of type vds"},
+      {"", "", NicPort::none, "something that libvirt does not name"},
+  };
+  for (const auto& row : table) {
+    SCOPED_TRACE(row.type + " " + row.inside);
+    const auto guest = parse_domain(domain("<devices><interface type='" + row.type + "'>" +
+                                           row.inside + "</interface></devices>"));
+    ASSERT_TRUE(guest);
+    ASSERT_EQ(guest->nics.size(), 1U);
+    EXPECT_EQ(guest->nics[0].type, row.type);
+    EXPECT_EQ(guest->nics[0].port, row.port);
+    EXPECT_EQ(guest->nics[0].on, row.on);
+    EXPECT_FALSE(guest->nics[0].link_down);
+  }
+}
+
+TEST(DomainXml, TheStateOfTheLinkAndThePortOfAVhostUserSocket) {
+  const auto guest = parse_domain(
+      domain("<devices><interface type='bridge'><link state='down'/></interface>"
+             "<interface type='bridge'><link state='up'/></interface>"
+             "<interface type='vhostuser'><source path='/run/openvswitch/vhu1'/></interface>"
+             "<interface type='vhostuser'><source path='/run/vm.sock'/><target dev='vhu2'/>"
+             "</interface></devices>"));
+  ASSERT_TRUE(guest);
+  EXPECT_TRUE(guest->nics[0].link_down);
+  EXPECT_FALSE(guest->nics[1].link_down);
+  EXPECT_EQ(guest->nics[2].device, "vhu1");
+  EXPECT_EQ(guest->nics[3].device, "vhu2");
 }
 
 std::string times(std::size_t n, const std::string& text) {

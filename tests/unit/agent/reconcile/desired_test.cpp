@@ -257,5 +257,57 @@ TEST(Desired, LocalIsTheAppliancesMonitorNicThere) {
   EXPECT_EQ(std::get<LocalTarget>(wish.desired.sessions[0].target).monitor_nic, monitor);
 }
 
+// ---- What can't be mirrored
+
+TEST(Desired, ANicWithoutAPortIsRefusedAndCounted) {
+  Location at = nic("vnet7", "dc-1", "52:54:00:00:00:07");
+  at.switch_name.clear();
+  at.no_port = Error{
+      Error::Kind::unsupported, "not mirrored: its NIC is on Linux bridge br1", {}, "move it"};
+  Location other = at;
+  other.port = "dc-1/52:54:00:00:00:08";
+  Locations nics = kNics;
+  nics.push_back(at);
+  nics.push_back(other);
+  const std::vector<Policy> policies = {policy("a", by_vm("dc-*"), {LocalTarget{}}),
+                                        policy("b", by_port("vnet[1-9]"), {LocalTarget{}}),
+                                        policy("c", by_port("*"), {LocalTarget{}})};
+  const Wish wish = desired(policies, nics, 0);
+  EXPECT_EQ(lines(wish),
+            (Lines{"eth0@local c both", "vnet0@local a+c both", "vnet1@local b+c both"}));
+  Lines refused;
+  for (const Refusal& r : wish.refused) refused.push_back(r.request.name + ": " + r.request.policy);
+  EXPECT_EQ(refused, (Lines{"dc-1/52:54:00:00:00:08@local: a", "vnet7@local: a", "vnet7@local/b: b",
+                            "vnet7@local/c: c"}))
+      << "a NIC without a device has no port's name";
+  EXPECT_EQ(states(wish)[0],
+            "a: refused: dc-1/52:54:00:00:00:08@local: not mirrored: its NIC is on Linux bridge "
+            "br1 (move it); and 1 more");
+  EXPECT_EQ(states(wish)[1],
+            "b: refused: vnet7@local/b: not mirrored: its NIC is on Linux bridge br1 (move it)");
+}
+
+TEST(Desired, APolicyByMacSaysWhichPortItCouldNotCompare) {
+  Selector by_mac;
+  by_mac.mac = "52:54:00:*";
+  Selector narrower = by_mac;
+  narrower.port = "vnet*";
+  Location at = nic("tap100i0", "");
+  at.mac_unknown = "it has sent nothing yet";
+  const auto state = [&](const Selector& selector, const Locations& nics) {
+    return states(desired(std::vector{policy("a", selector, {LocalTarget{}})}, nics, 0)).at(0);
+  };
+  const std::string unsure =
+      "`mac` can't be compared with port tap100i0: its external_ids have none, and it has sent "
+      "nothing yet";
+  EXPECT_EQ(state(by_mac, {at}),
+            "a: selects nothing: no NIC on this host matches its selectors; " + unsure);
+  EXPECT_EQ(state(by_mac, {kNics[0], at}), "a: in force: 1 session; " + unsure);
+  EXPECT_EQ(state(narrower, {at}), "a: selects nothing: no NIC on this host matches its selectors");
+  at.mac = Mac::parse("52:54:00:00:00:09").value();
+  at.mac_unknown.clear();
+  EXPECT_EQ(state(by_mac, {at}), "a: in force: 1 session");
+}
+
 }  // namespace
 }  // namespace vmirror

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "agent/affinity/locate.hpp"
 #include "plugin/fake/driver.hpp"
 #include "tests/support/converge.hpp"
@@ -75,11 +78,16 @@ class Shell {
   Time now = 1000 * kSecond;
   std::shared_ptr<FakeWorld> world = std::make_shared<FakeWorld>();
   std::unique_ptr<Driver> driver = make_fake_driver(world, "vmirror");
+  Reconciler::LocatePortless portless;  ///< Empty: there are none.
   Reconciler reconciler{{},
                         [](const std::string& switch_name, const Port& port) {
                           return locate("host", switch_name, port, nullptr);
                         },
-                        driver->realiser()};
+                        driver->realiser(),
+                        [this](const std::string& uuid, const std::vector<const Port*>& ports,
+                               const Observed& observed) {
+                          return portless ? portless(uuid, ports, observed) : Locations();
+                        }};
 };
 
 const std::vector<Policy> kPolicies = {policy("a", "vnet[01]", {LocalTarget{}, RspanTarget{100}}),
@@ -393,6 +401,56 @@ TEST(MirrorIndex, TheLocalSessionsNics) {
   EXPECT_EQ(index->nics.begin()->second.vlan, 5);
   shell.run(5 * kSecond);
   EXPECT_EQ(shell.snapshot().index, index);  // The same value while nothing changes.
+}
+
+TEST(Reconciler, ANicWithoutAPortComesAndGoesWithItsGuest) {
+  constexpr const char* kGuest = "6f0c1d6e-8d7a-4f35-9a55-0a2f6b1c7d10";
+  Shell shell;
+  std::set<std::string> nics = {"tap8", "tap9"};
+  shell.portless = [&](const std::string& uuid, const std::vector<const Port*>& ports,
+                       const Observed&) {
+    Locations out;
+    for (const std::string& nic : nics) {
+      if (std::ranges::find(ports, nic, &Port::name) != ports.end()) continue;
+      Location& at = out.emplace_back();
+      at.port = nic;
+      at.vm_uuid = uuid;
+      at.no_port = Error{Error::Kind::unsupported, "not mirrored: on something", {}, {}};
+    }
+    return out;
+  };
+  const auto states = [&] {
+    std::vector<std::string> out;
+    for (const auto& [name, s] : shell.snapshot().sessions)
+      out.push_back(s.switch_name + "/" + name + " " + to_text(s.state));
+    return out;
+  };
+  using Lines = std::vector<std::string>;
+  shell.reconciler.set_policies({policy("a", "tap*", {LocalTarget{}})});
+  shell.reconciler.relocate({kGuest}, {});
+  shell.run(kSecond);
+  EXPECT_EQ(states(), (Lines{"/tap8@local refused", "/tap9@local refused"}));
+  EXPECT_TRUE(shell.snapshot().in_sync());
+  EXPECT_EQ(shell.snapshot().policies[0].state, PolicyState::refused);
+
+  shell.world->edit([&](auto& switches) {
+    Port& port = switches["br0"].sw.ports["tap9"];
+    port.name = "tap9";
+    port.vm = kGuest;
+  });
+  shell.run(kSecond);
+  EXPECT_EQ(states().at(0), "/tap8@local refused");
+  EXPECT_TRUE(states().at(1).starts_with("br0/tap9@local ")) << "what the switch shows goes first";
+  EXPECT_EQ(shell.snapshot().locations.size(), 5U);
+
+  shell.world->edit([&](auto& switches) { switches["br0"].sw.ports.erase("tap9"); });
+  shell.run(kSecond);
+  EXPECT_EQ(states(), (Lines{"/tap8@local refused", "/tap9@local refused"}));
+  nics.clear();
+  shell.reconciler.relocate({kGuest}, {});
+  shell.run(kSecond);
+  EXPECT_TRUE(states().empty());
+  EXPECT_EQ(shell.snapshot().policies[0].state, PolicyState::selects_nothing);
 }
 
 }  // namespace
