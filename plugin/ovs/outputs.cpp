@@ -86,11 +86,13 @@ Outputs::Outputs(const Demand& demand, const Landmarks& landmarks, const Observe
   }
   Taken taken;
   note_tunnels(landmarks, observed, taken);
-  // First the IDs that are asked for, then those that our ports have, then the free choices.
+  // First the IDs that are asked for, then those that our ports have, then the free choices. A port
+  // that is there comes before one that would take its ID.
   const auto assign_all = [&](bool asked, bool sticky) {
     for (auto& [key, tunnel] : tunnels_)
       if ((tunnel.asked || tunnel.version == 0) == asked) assign(tunnel, observed, taken, sticky);
   };
+  assign_all(true, true);
   assign_all(true, false);
   assign_all(false, true);
   assign_all(false, false);
@@ -182,23 +184,22 @@ std::string Outputs::basis() const {
 }
 
 void Outputs::assign(Tunnel& t, const Observed& observed, Taken& taken, bool sticky) const {
-  if (t.id) return;
+  if (t.assigned) return;
   const std::string me = t.switch_name + "/" + t.port;
   const std::string remote = t.remote.text();
   const auto take = [&](std::optional<std::uint32_t> id) {
     const auto [it, fresh] = taken.try_emplace(clash(t.type, remote, id), me);
     if (fresh) t.id = id;
+    t.assigned = fresh;
     t.taken_by = fresh ? "" : it->second;
     return fresh;
   };
+  const Port* port = switch_of(observed, t.switch_name).ports.get(t.port);
+  if (sticky && (port == nullptr || !port->owned)) return;
   if (t.asked || t.version == 0) {
     take(t.asked);
   } else if (sticky) {
-    const auto sw = observed.switches.find(t.switch_name);
-    const auto port = sw->second.ports.find(t.port);
-    if (port == sw->second.ports.end() || !port->second.owned) return;
-    if (const auto id = number(port->second.options, "key"); id && *id - 1 < kLargestSessionId)
-      take(id);
+    if (const auto id = number(port->options, "key"); id && *id - 1 < kLargestSessionId) take(id);
   } else {
     const std::string hash = short_hash(owner_ + "\n" + t.switch_name + "\n" + t.key, 8);
     std::uint32_t first = 0;

@@ -44,6 +44,7 @@ class Outputs {
     int version = 0;                     ///< ERSPAN type; 0: GRE.
     std::optional<std::uint32_t> asked;  ///< Session ID or GRE key asked for.
     std::optional<std::uint32_t> id;     ///< The one that it gets.
+    bool assigned = false;               ///< It has it: a GRE tunnel may have none.
     std::string taken_by;                ///< Not empty: who else has `asked`.
     Direction direction = Direction::none;
   };

@@ -131,6 +131,19 @@ TEST_F(OvsDriverTest, EachChangeOfAMirrorChangesAPortOfOursAndNothingElse) {
     reach({});
     EXPECT_EQ(sandbox_->vsctl("list-ports br0"), "vnet0\nvnet1") << "ours goes with the last";
   }
+  // Each bridge of a transaction.
+  sandbox_->vsctl("add-br br1 -- add-port br1 vnet2");
+  SessionRequest there = second;
+  there.name = "vnet2@local";
+  there.switch_name = "br1";
+  there.port = "vnet2";
+  std::set<std::string> seen;
+  for (const Direction direction : {Direction::in, Direction::out, Direction::both}) {
+    second.direction = there.direction = direction;
+    reach({second, there});
+    EXPECT_TRUE(seen.insert("br0 " + trunks("vmr-br0")).second);
+    EXPECT_TRUE(seen.insert("br1 " + trunks("vmr-br1")).second);
+  }
 }
 
 TEST_F(OvsDriverTest, SurvivesTheSwitchsRestart) {

@@ -211,6 +211,24 @@ TEST(OvsRealise, SessionIdsAreStableAndDoNotClash) {
   is.options = ours.options;
   is.options["key"] = "77";
   EXPECT_EQ(ids(realise(two, kept, "vmirror"))[0], 77u);
+
+  // So does one whose ID was asked for, and of two the first where neither is there.
+  for (const Target& target : std::vector<Target>{erspan("192.0.2.1", 2, 7), gre("192.0.2.1")}) {
+    const Desired same = {{session(target), session(target, "vnet0", "br1")}};
+    Observed there = world();
+    const Realisation on_br0 = realise(same, there, "vmirror");
+    EXPECT_FALSE(on_br0.verdicts[0].refused);
+    EXPECT_TRUE(on_br0.verdicts[1].refused);
+    const OutputPort second =
+        realise({{session(target, "vnet0", "br1")}}, there, "vmirror").ports.at(0);
+    Port& on_br1 = add_port(there, "br1", second.name);
+    on_br1.owned = true;
+    on_br1.type = second.type;
+    on_br1.options = second.options;
+    const Realisation kept_on_br1 = realise(same, there, "vmirror");
+    EXPECT_TRUE(kept_on_br1.verdicts[0].refused);
+    EXPECT_FALSE(kept_on_br1.verdicts[1].refused);
+  }
 }
 
 TEST(OvsRealise, RefusesWithAReason) {
