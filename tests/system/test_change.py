@@ -2,6 +2,7 @@
 that never pause, and what is copied of them follows the policy."""
 
 # versions: all
+# datapaths: all
 import os
 import re
 import signal
