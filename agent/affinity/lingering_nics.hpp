@@ -25,7 +25,7 @@ class LingeringNics {
  private:
   std::shared_ptr<const MirrorIndex> wanted_ = std::make_shared<const MirrorIndex>();
   std::shared_ptr<const MirrorIndex> watched_ = wanted_;
-  std::map<Mac, std::pair<Time, WatchedNic>> gone_;  ///< Since when.
+  std::map<PortKey, std::pair<Time, WatchedNic>> gone_;  ///< Since when.
 };
 
 }  // namespace vmirror

@@ -29,7 +29,7 @@ auto Daemon::State::view(Make make) {
   if (eve) outputs.push_back(eve->status());
   return make(DaemonView{
       config, wall_clock(), started, *known, *seen, policies ? policies->folder() : no_folder,
-      coverage.rows(*known, *seen), std::move(outputs),
+      coverage.rows(*known), std::move(outputs),
       libvirt ? std::optional(libvirt->status()) : std::nullopt,
       peers ? std::optional(peers->status()) : std::nullopt,
       following ? std::optional(following->status()) : std::nullopt, hook.status(), hook_file_error,

@@ -1,126 +1,140 @@
 #include "agent/app/coverage_log.hpp"
 
 #include <algorithm>
-#include <optional>
 
 namespace vmirror {
 namespace {
 
-/// A NIC of which nothing came for this long was quiet when its switch counted. New counters give
-/// no hint: they are read up to ReconcilerOptions::interval after they were written.
-constexpr Time kQuiet = 1500 * kMillisecond;
-/// A port whose counters did not change for this long has been silent: more than Open vSwitch's
-/// interval.
-constexpr Time kSilent = 6 * kSecond;
-
-const Port* find_port(const ControlSnapshot& control, const WatchedNic& nic) {
+const Port* port_of(const ControlSnapshot& control, const PortKey& at) {
   if (!control.observed || control.observe_error) return nullptr;
-  const std::size_t slash = nic.port.rfind('/');
-  const auto sw = control.observed->switches.find(nic.port.substr(0, slash));
-  if (sw == control.observed->switches.end()) return nullptr;
-  const auto port = sw->second.ports.find(nic.port.substr(slash + 1));
-  return port == sw->second.ports.end() ? nullptr : &port->second;
+  return switch_of(*control.observed, at.switch_name).ports.get(at.port);
 }
 
-/// True once the switch shows the NIC's mirror of all its frames to us as asked, moving or not.
-bool in_place(const ControlSnapshot& control, const WatchedNic& nic) {
-  const SessionStatus* s = control.sessions.get(nic.session);
-  return s != nullptr && s->in_place && !s->selective;
+const NicFrames* frames_of(const NicReadings& readings, const PortKey& at) {
+  const auto it = std::ranges::lower_bound(readings.nics, at, {}, &NicFrames::at);
+  return it == readings.nics.end() || it->at != at ? nullptr : &*it;
 }
 
-/// The engine's counts by MAC.
-using Received = std::map<Mac, const NicFrames*>;
-
-Received received_of(const EngineSnapshot& engine) {
-  Received out;
-  for (const NicFrames& nic : engine.nics) out.emplace(nic.mac, &nic);
-  return out;
-}
-
-std::optional<CoverageSample> sample(const WatchedNic& nic, const Port* port,
-                                     const Received& received, Time now) {
-  const auto frames = received.find(nic.mac);
-  if (frames == received.end() || port == nullptr || !port->counters) return std::nullopt;
-  return CoverageSample{now, *frames->second, port->counters, port->id};
+/// The switch's latest writing, as of this port.
+std::optional<PortReading> written(const ControlSnapshot& control, const Port& port) {
+  const Time at = control.observed->counted_at;
+  if (at == 0 || !port.counters) return std::nullopt;
+  return PortReading{at - CoverageLog::kWriting, at, *port.counters, port.id};
 }
 
 }  // namespace
 
-bool CoverageLog::unpaired(const ControlSnapshot& control, const Mac& mac) const {
-  const WatchedNic* nic = control.index->nics.get(mac);
-  const Port* port = nic ? find_port(control, *nic) : nullptr;
-  if (port == nullptr || !port->counters) return false;
-  const auto log = logs_.find(mac);
-  return log == logs_.end() ? in_place(control, *nic) : port->counters != log->second.latest.port;
+/// Null: its mirror is not in place. What was paired of another mirror is forgotten.
+CoverageLog::Log* CoverageLog::log_of(const WatchedNic& nic, const ControlSnapshot& control) {
+  const SessionStatus* s = control.sessions.get(nic.session);
+  if (s == nullptr || !s->in_place) return nullptr;
+  Log& log = logs_[nic.at];
+  if (log.since != s->in_place_since)
+    log = {
+        .since = s->in_place_since, .waiting = {}, .pairs = {}, .judged = {}, .faults = log.faults};
+  return &log;
 }
 
-bool CoverageLog::due(const ControlSnapshot& control) {
-  static const Observed nothing;
-  std::set<Mac> touched;
-  diff(seen_.index->nics, control.index->nics,
-       [&](const Mac& mac, const auto*, const auto*) { touched.insert(mac); });
-  diff(seen_.sessions, control.sessions,
-       [&](const std::string&, const SessionStatus*, const SessionStatus* is) {
-         if (is != nullptr && is->mac) touched.insert(*is->mac);
-       });
-  diff_ports(seen_.observed ? *seen_.observed : nothing,
-             control.observed ? *control.observed : nothing,
-             [&](const PortKey& key, const Port*, const Port*) {
-               const LocationStatus* at = control.locations.get(key);
-               if (at != nullptr && at->at.mac) touched.insert(*at->at.mac);
-             });
-  for (const Mac& mac : touched)
-    if (unpaired(control, mac))
-      due_.insert(mac);
-    else
-      due_.erase(mac);
-  seen_ = control;
-  return !due_.empty();
-}
-
-void CoverageLog::take(const ControlSnapshot& control, const EngineSnapshot& engine) {
-  std::map<Mac, Log> kept;
-  const Received received = received_of(engine);
-  for (const auto& [mac, nic] : control.index->nics) {
-    if (!in_place(control, nic)) continue;
-    const auto now = sample(nic, find_port(control, nic), received, engine.time);
-    const auto before = logs_.find(nic.mac);
-    Log log = before == logs_.end() ? Log{} : before->second;
-    const bool anew = now && (before == logs_.end() || needs_new_baseline(log.latest, *now));
-    if (anew) {
-      log = {Base::none, *now, *now};
-    } else if (now && now->port != log.latest.port) {
-      const bool quiet = engine.time - now->received.last > kQuiet;
-      log.latest = *now;
-      if (log.quality == Base::none || (log.quality == Base::rough && quiet)) {
-        log.base = *now;
-        log.quality = quiet ? Base::quiet : Base::rough;
-      }
-    }
-    if (now || before != logs_.end()) kept[nic.mac] = log;
+void CoverageLog::sample(NicReadings readings, const ControlSnapshot& control) {
+  if (!ring_.empty() && readings.time < ring_.back().time) {  // The clock was set back.
+    ring_.clear();
+    logs_.clear();
   }
-  logs_ = std::move(kept);
-  due_.clear();
+  ring_.push_back(std::move(readings));
+  if (ring_.size() > kRing) ring_.pop_front();
+  for (auto& [at, log] : logs_)
+    if (const WatchedNic* nic = control.index->nics.get(at); nic && !log.waiting.empty())
+      pair(*nic, log);
 }
 
-std::vector<CoverageRow> CoverageLog::rows(const ControlSnapshot& control,
-                                           const EngineSnapshot& engine) const {
+void CoverageLog::read(const ControlSnapshot& control, Time now) {
+  std::erase_if(logs_, [&](const auto& log) { return !control.index->nics.contains(log.first); });
+  const bool behind = !control.observed || control.observed->progress.behind();
+  for (const auto& [at, nic] : control.index->nics) {
+    Log* log = log_of(nic, control);
+    if (log == nullptr) logs_.erase(at);
+    const Port* port = port_of(control, at);
+    if (log == nullptr || port == nullptr || (behind && log->pairs.empty())) continue;
+    const SessionStatus& s = control.sessions.at(nic.session);
+    const bool proven = s.state == SessionState::active && s.proof == Proof::received;
+    if (now - log->read_at < (proven ? kProven : kUnproven) - kSampleInterval) continue;
+    auto reading = read_device_ ? read_device_(*port) : std::nullopt;
+    if (!reading) reading = written(control, *port);
+    if (!reading || reading->from < log->since + kGrace) continue;
+    if (log->read_at >= reading->to) continue;  // The same writing.
+    log->read_at = reading->to;
+    log->waiting.push_back(std::move(*reading));
+    if (log->waiting.size() > kWaiting) log->waiting.pop_front();
+  }
+}
+
+/// Takes the readings whose frames have all come.
+void CoverageLog::pair(const WatchedNic& nic, Log& log) {
+  while (!log.waiting.empty()) {
+    const PortReading& reading = log.waiting.front();
+    const auto after = std::ranges::find_if(
+        ring_, [&](const NicReadings& r) { return r.complete >= reading.to + kOnItsWay; });
+    if (after == ring_.end()) return;
+    const auto before = std::ranges::find_if(
+        ring_.rbegin(), ring_.rend(), [&](const NicReadings& r) { return r.time <= reading.from; });
+    const NicFrames* high = frames_of(*after, nic.at);
+    const NicFrames* low = before == ring_.rend() ? nullptr : frames_of(*before, nic.at);
+    if (low != nullptr && high != nullptr) put(nic, log, {reading, *low, *high});
+    log.waiting.pop_front();
+  }
+}
+
+void CoverageLog::put(const WatchedNic& nic, Log& log, CoverageSample sample) {
+  if (!log.pairs.empty() && !is_comparable(log.pairs.back(), sample)) log.pairs.clear();
+  log.pairs.push_back(std::move(sample));
+  while (log.pairs.size() > 2 && log.pairs.back().port.to - log.pairs[1].port.to >= kWindow)
+    log.pairs.pop_front();
+  const bool was_fault = log.judged.verdict == Coverage::Verdict::excess;
+  const std::vector<CoverageSample> pairs(log.pairs.begin(), log.pairs.end());
+  log.judged = judge_windows(pairs, nic.direction);
+  if (log.judged.verdict != Coverage::Verdict::excess) return;
+  ++log.faults;
+  if (was_fault) return;
+  const Coverage& c = log.judged;
+  news_.push_back(nic.port() + ": a fault of counting: at least " +
+                  std::to_string(c.received().low) + " frames came, and its port moved " +
+                  std::to_string(c.counted()));
+}
+
+std::vector<CoverageRow> CoverageLog::rows(const ControlSnapshot& control) const {
   std::vector<CoverageRow> out;
-  const Received received = received_of(engine);
-  for (const auto& [mac, nic] : control.index->nics) {
-    const auto it = logs_.find(nic.mac);
-    if (it == logs_.end()) continue;
-    const Log& log = it->second;
-    CoverageSample now = log.quality == Base::none ? log.base : log.latest;
-    if (const auto fresh = sample(nic, find_port(control, nic), received, engine.time);
-        fresh && log.quality != Base::none && fresh->port == now.port &&
-        fresh->time - now.time > kSilent)
-      now.received = fresh->received;
-    CoverageRow row{now.received, nic.direction, coverage(log.base, now, nic.direction),
-                    warnings(log.base, now, nic.direction)};
-    row.nic.vm = nic.vm;
-    row.nic.port = nic.port;
+  for (const auto& [at, nic] : control.index->nics) {
+    const auto log = logs_.find(at);
+    const SessionStatus* s = control.sessions.get(nic.session);
+    if (log == logs_.end() || log->second.pairs.empty() || s == nullptr || s->selective ||
+        log->second.since != s->in_place_since)
+      continue;
+    const auto& pairs = log->second.pairs;
+    CoverageRow row{nic, coverage(pairs.front(), pairs.back(), nic.direction), log->second.faults,
+                    warnings(pairs.front(), pairs.back(), nic.direction)};
+    if (!nic.rival.empty()) {
+      row.coverage.ratio.reset();
+      row.warnings = {nic.port() + ": not told: the NIC of port " + nic.rival +
+                      " has the same MAC in the same VLAN"};
+    }
     out.push_back(std::move(row));
+  }
+  return out;
+}
+
+Evidence CoverageLog::evidence(const ControlSnapshot& control, bool moving) const {
+  Evidence out;
+  if (ring_.empty()) return out;
+  for (const NicFrames& frames : ring_.back().nics) {
+    const WatchedNic* nic = control.index->nics.get(frames.at);
+    if (nic == nullptr) continue;
+    NicEvidence& known = out.nics[frames.at];
+    known.rival = nic->rival;
+    if (moving) known.received = frames.out + frames.in - std::min(frames.in, frames.in_group);
+    const auto log = logs_.find(frames.at);
+    if (log == logs_.end() || log->second.pairs.size() < 2) continue;
+    known.since = log->second.since;
+    known.window = log->second.judged;
   }
   return out;
 }

@@ -1,53 +1,92 @@
-// Pairs what the engine received of each NIC with what its switch counted on the port. A switch
-// writes its counters now and then (Open vSwitch: every 5 s), so a pair is taken a moment after
-// they are seen to change. It is exact when the NIC was quiet from before they were written; else
-// it may be off by the frames since. What the switch counted before its first writing since the
-// mirror is in place is not told apart from what the mirror copied: that first writing is where
-// coverage begins. One thread.
+// Pairs what each NIC's port counted with what the engine received of it, and keeps the pairs of
+// the last minute. See agent/health/window.hpp for what comes of them.
+//
+//   engine's counts, ten times a second --> ring of a few seconds --.
+//   ports' counters, with their moment  --> wait until what was on  +--> pairs of a NIC --> rows,
+//     (the kernel's; else the switch's,     its way is in the ring -'    evidence
+//      of its latest writing)
+//
+// A NIC's pairs are of one mirror: they begin once it is in place and the switch has carried out
+// what it was asked, and begin anew when it was not in place, or a counter went back.
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "agent/engine/snapshot.hpp"
+#include "agent/health/window.hpp"
 #include "agent/reconcile/reconciler.hpp"
 
 namespace vmirror {
 
 /// One NIC's coverage, as `status` shows it.
 struct CoverageRow {
-  NicFrames nic;
-  Direction direction = Direction::both;  ///< What of it is mirrored.
-  Coverage coverage;
+  WatchedNic nic;
+  Coverage coverage;         ///< Of the longest window that there is, up to a minute.
+  std::uint64_t faults = 0;  ///< Windows in which more came than the port moved, so far.
   std::vector<std::string> warnings;
 };
 
+/// One thread; time is the samples'.
 class CoverageLog {
  public:
-  /// True when `control` has counters of a NIC that were not paired yet: `take` is due, kPause
-  /// later. Costs what differs from the snapshot of the last call.
-  bool due(const ControlSnapshot& control);
-  /// Pairs. `engine` was made after `control`.
-  void take(const ControlSnapshot& control, const EngineSnapshot& engine);
-  /// One for each NIC of the mirror index whose mirror is in place, in its order.
-  std::vector<CoverageRow> rows(const ControlSnapshot& control, const EngineSnapshot& engine) const;
+  /// The counters of a port's device as the kernel has them, at once; none: there is no such device
+  /// here.
+  using ReadDevice = std::function<std::optional<PortReading>(const Port& port)>;
 
-  /// For the frames that the switch counted and that are on their way to the engine's count.
-  static constexpr Time kPause = 50 * kMillisecond;
+  static constexpr Time kSampleInterval = 100 * kMillisecond;  ///< To be kept by the caller.
+  static constexpr Time kWindow = 60 * kSecond;                ///< Pairs are kept for so long.
+  /// How long before its coming a writing of the switch's may have been begun.
+  static constexpr Time kWriting = 500 * kMillisecond;
+  /// Between a mirror's being in place and the first reading.
+  static constexpr Time kGrace = 300 * kMillisecond;
+  /// Between two readings of a device: while its session waits to be proven, and after.
+  static constexpr Time kUnproven = kSecond, kProven = 5 * kSecond;
+
+  /// `read_device`: empty in an appliance VM, whose ports are another machine's.
+  explicit CoverageLog(ReadDevice read_device) : read_device_(std::move(read_device)) {}
+
+  /// The engine's counts now. Pairs what waited for them.
+  void sample(NicReadings readings, const ControlSnapshot& control);
+  /// Reads what is due: devices, or the switch's latest writing. Once a second, right after
+  /// `sample`.
+  void read(const ControlSnapshot& control, Time now);
+
+  /// One for each NIC of the mirror index whose mirror of all its frames is in place and that was
+  /// paired, in its order.
+  std::vector<CoverageRow> rows(const ControlSnapshot& control) const;
+  /// Of each NIC that the engine counts. `moving`: what it received, too.
+  Evidence evidence(const ControlSnapshot& control, bool moving) const;
+  /// Faults of counting that are new since the last call, in words.
+  std::vector<std::string> take_news() { return std::exchange(news_, {}); }
 
  private:
-  enum class Base { none, rough, quiet };  ///< What is known of where coverage begins.
-  struct Log {
-    Base quality = Base::none;
-    CoverageSample base, latest;
-  };
-  bool unpaired(const ControlSnapshot& control, const Mac& mac) const;
+  static constexpr std::size_t kRing = 40;  ///< Samples.
+  static constexpr std::size_t kWaiting =
+      8;  ///< Readings of one NIC that wait: past it, the oldest goes.
 
-  std::map<Mac, Log> logs_;
-  ControlSnapshot seen_;  ///< Of the last due().
-  std::set<Mac> due_;     ///< As of then.
+  struct Log {
+    Time since = 0;  ///< SessionStatus::in_place_since
+    Time read_at = 0;
+    std::deque<PortReading> waiting;
+    std::deque<CoverageSample> pairs;
+    Coverage judged;
+    std::uint64_t faults = 0;
+  };
+
+  Log* log_of(const WatchedNic& nic, const ControlSnapshot& control);
+  void pair(const WatchedNic& nic, Log& log);
+  void put(const WatchedNic& nic, Log& log, CoverageSample sample);
+
+  const ReadDevice read_device_;
+  std::deque<NicReadings> ring_;
+  std::map<PortKey, Log> logs_;
+  std::vector<std::string> news_;
 };
 
 }  // namespace vmirror

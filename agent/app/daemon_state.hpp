@@ -15,6 +15,7 @@
 #include "agent/api/routes.hpp"
 #include "agent/app/control.hpp"
 #include "agent/app/coverage_log.hpp"
+#include "agent/app/device_counters.hpp"
 #include "agent/app/following.hpp"
 #include "agent/app/guest_book.hpp"
 #include "agent/app/hook_watch.hpp"
@@ -55,7 +56,7 @@ struct Daemon::State {
   std::unique_ptr<SensorFollower> sensor;
   LingeringNics lingering;
   std::shared_ptr<const MirrorIndex> index;  ///< What the engine watches.
-  CoverageLog coverage;
+  CoverageLog coverage{port_reader(!config.monitor_nic)};
   Evidence evidence;                     ///< What control was told last.
   std::uint64_t logged = 0;              ///< Events of the control side that are in the log.
   std::atomic<bool> round_waits{false};  ///< A round's news are on their way to the main thread.
@@ -63,8 +64,7 @@ struct Daemon::State {
   // Outwards.
   std::unique_ptr<HttpServer> api, metrics_server;
   boost::asio::signal_set signals{io};
-  boost::asio::steady_timer tick{io}, stats{io}, pair{io};
-  bool pairing = false;  ///< `pair` is set.
+  boost::asio::steady_timer tick{io}, stats{io}, counts{io};
 
   // -- start --
   Result<void> open_outputs();
@@ -87,8 +87,8 @@ struct Daemon::State {
   void on_change(const RoundChanges& changes);
   void watch_nics(const ControlSnapshot& known);
   void on_guests(std::shared_ptr<const Guests> told);
-  void pair_counters();
-  void tell_evidence(const std::vector<NicFrames>& nics);
+  void sample_counts();
+  void judge_counts(const ControlSnapshot& known);
   void on_tick();
   void write_stats();
   void wait_for_signal();

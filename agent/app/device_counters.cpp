@@ -53,7 +53,7 @@ std::optional<DeviceReading> read_link(int socket, unsigned index) {
                     .out_bytes = stats.rx_bytes,
                     .in_frames = stats.tx_packets,
                     .in_bytes = stats.tx_bytes,
-                    .dropped = stats.rx_dropped + stats.tx_dropped};
+                    .in_dropped = stats.tx_dropped};
   }
   out.carrier = carrier != 0;
   return counted ? std::optional(out) : std::nullopt;
@@ -69,6 +69,17 @@ std::optional<DeviceReading> read_device(const std::string& device) {
   const auto reading = read_link(socket, index);
   ::close(socket);
   return reading;
+}
+
+CoverageLog::ReadDevice port_reader(bool on_this_host) {
+  if (!on_this_host) return {};
+  return [](const Port& port) -> std::optional<PortReading> {
+    if (!port.type.empty() && port.type != "system") return std::nullopt;
+    const Time from = wall_clock();
+    const auto reading = read_device(port.name);
+    if (!reading) return std::nullopt;
+    return PortReading{from, wall_clock(), reading->counters, port.id};
+  };
 }
 
 }  // namespace vmirror

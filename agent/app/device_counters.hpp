@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/app/coverage_log.hpp"
 #include "plugin/api/model.hpp"
 
 namespace vmirror {
@@ -24,5 +25,9 @@ struct DeviceReading {
 /// Source: rtnetlink(7), RTM_GETLINK; IFLA_STATS64, IFLA_CARRIER and IFLA_CARRIER_DOWN_COUNT in
 /// linux/if_link.h.
 std::optional<DeviceReading> read_device(const std::string& device);
+
+/// The same of a switch's port, with the moment. Empty in an appliance VM. A port that Open vSwitch
+/// makes itself (internal, a tunnel) is left to it: of these it counts what its device does not.
+CoverageLog::ReadDevice port_reader(bool on_this_host);
 
 }  // namespace vmirror

@@ -19,15 +19,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{1000};
 
-/// What the engine received of each NIC: unicast, because a group's frame may be another NIC's.
-Evidence evidence_of(const std::vector<NicFrames>& nics) {
-  Evidence out;
-  for (const NicFrames& nic : nics)
-    out.received.insert_or_assign(out.received.end(), nic.mac,
-                                  nic.out + nic.in - std::min(nic.in, nic.in_group));
-  return out;
-}
-
 }  // namespace
 
 /// The hook is told before the switch is, so that it never knows of less.
@@ -65,12 +56,6 @@ void Daemon::State::on_round() {
   watch_nics(*known);
   following->on_round(known->observed && !known->observe_error,
                       known->observed ? known->observed->outage : std::nullopt, known->time);
-  if (!coverage.due(*known) || pairing) return;
-  pairing = true;
-  pair.expires_after(std::chrono::nanoseconds(CoverageLog::kPause));
-  pair.async_wait([this](boost::system::error_code error) {
-    if (!error) pair_counters();
-  });
 }
 
 void Daemon::State::watch_nics(const ControlSnapshot& known) {
@@ -97,25 +82,31 @@ void Daemon::State::on_change(const RoundChanges& changes) {
       libvirt->hint(port.after->vm_uuid);
 }
 
-void Daemon::State::pair_counters() {
-  pairing = false;
+/// Ten times a second, while NICs are watched.
+void Daemon::State::sample_counts() {
   const auto known = control->snapshot();
-  const auto seen = engine->snapshot();
-  coverage.take(*known, *seen);
-  tell_evidence(seen->nics);
+  if (!known->index->nics.empty()) coverage.sample(engine->nics(), *known);
+  counts.expires_after(std::chrono::nanoseconds(CoverageLog::kSampleInterval));
+  counts.async_wait([this](boost::system::error_code error) {
+    if (!error) sample_counts();
+  });
 }
 
+/// Reads the ports' counters, and tells the control side what came of those that were read before.
 /// Most of a thousand quiet guests' NICs are as they were.
-void Daemon::State::tell_evidence(const std::vector<NicFrames>& nics) {
-  Evidence now = evidence_of(nics);
+void Daemon::State::judge_counts(const ControlSnapshot& known) {
+  if (known.index->nics.empty() && evidence.nics.empty()) return;
+  const bool behind = known.observed && known.observed->progress.behind();
+  coverage.sample(engine->nics(), known);
+  coverage.read(known, wall_clock());
+  for (const std::string& news : coverage.take_news()) spdlog::warn("{}", news);
+  Evidence now = coverage.evidence(known, behind);
   if (now == evidence) return;
   evidence = std::move(now);
   control->set_evidence(evidence);
 }
 
-/// Once a second: while a session waits for its proof, what the engine received of it; and while
-/// the switch owes a change, for it may count nothing any more. What somebody made of the hook's
-/// file is put right.
+/// Once a second. What somebody made of the hook's file is put right.
 void Daemon::State::on_tick() {
   if (policies) policies->look();
   if (api)
@@ -123,8 +114,7 @@ void Daemon::State::on_tick() {
   if (in_force) write_for_hook();
   if (control) {
     const auto known = control->snapshot();
-    const bool behind = known->observed && known->observed->progress.behind();
-    if (known->unproven != 0 || behind) tell_evidence(engine->nics().nics);
+    judge_counts(*known);
     watch_nics(*known);
     if (in_force) sensor->look(*known, *in_force, following->migrating(), wall_clock());
   }

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <deque>
 #include <filesystem>
+#include <set>
 
 #include "agent/affinity/journal.hpp"
 #include "agent/affinity/record_json.hpp"
@@ -42,7 +43,7 @@ PortCounters& operator+=(PortCounters& a, const PortCounters& b) {
   a.out_bytes += b.out_bytes;
   a.in_frames += b.in_frames;
   a.in_bytes += b.in_bytes;
-  a.dropped += b.dropped;
+  a.in_dropped += b.in_dropped;
   return a;
 }
 
@@ -166,9 +167,10 @@ std::vector<Mac> Following::State::macs(const std::string& guest) const {
 GuestCounters Following::State::read(const std::string& guest) const {
   GuestCounters out;
   const std::vector<Location> nics = views.nics(guest);
-  const std::vector<Mac> wanted = macs(guest);
+  std::set<PortKey> wanted;
+  for (const Location& nic : nics) wanted.insert({nic.switch_name, nic.port});
   for (const NicFrames& nic : engine.nics().nics) {
-    if (std::ranges::find(wanted, nic.mac) == wanted.end()) continue;
+    if (!wanted.contains(nic.at)) continue;
     CopiedFrames& copied = out.copied ? *out.copied : out.copied.emplace();
     copied.out += nic.out;
     copied.in += nic.in;
@@ -202,7 +204,8 @@ void Following::State::act(const AskLeaving& action) {
 }
 
 void Following::State::act(const RestartFirstFrame& action) {
-  for (const Mac& mac : macs(action.guest)) engine.restart_first_out(mac);
+  for (const Location& nic : views.nics(action.guest))
+    engine.restart_first_out({nic.switch_name, nic.port});
 }
 
 void Following::State::act(const LetGuestGo& action) {

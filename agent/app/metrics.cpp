@@ -126,10 +126,15 @@ std::vector<Metric> metrics(const DaemonView& v) {
     list.count("limit_overflow", "Times that a bound was hit.", limit.overflow,
                {{"limit", limit.name}});
   }
-  for (const CoverageRow& row : v.coverage)
+  for (const CoverageRow& row : v.coverage) {
+    const Labels by{{"port", row.nic.port()}, {"mac", row.nic.mac.text()}};
     if (row.coverage.ratio)
-      list.gauge("coverage_ratio", "Frames received of a NIC, over those its switch counted.",
-                 *row.coverage.ratio, {{"port", row.nic.port}, {"mac", row.nic.mac.text()}});
+      list.gauge("coverage_ratio",
+                 "Frames received of a NIC, over those its port counted, in the last minute.",
+                 *row.coverage.ratio, by);
+    list.count("coverage_faults", "Windows in which more came of a NIC than its port counted.",
+               row.faults, by);
+  }
   if (v.config.driver) {
     add_control(list, v.control);
     list.gauge("policies_good", "1 while every policy file can be read.",

@@ -202,22 +202,35 @@ json::array policies_json(const DaemonView& v) {
   return out;
 }
 
+/// As the ratio: of what it may be the number that is nearest to what was counted.
+std::uint64_t told(const Range& received, std::uint64_t counted) {
+  return std::clamp(counted, received.low, received.high);
+}
+
 json::array coverage_json(const DaemonView& v) {
   json::array out;
   for (const CoverageRow& row : v.coverage) {
     const Coverage& c = row.coverage;
-    out.push_back({{"port", row.nic.port},
-                   {"vm", row.nic.vm},
-                   {"mac", row.nic.mac.text()},
-                   {"direction", to_text(row.direction)},
-                   {"received", c.received_in + c.received_out},
-                   {"counted", c.counted_in + c.counted_out},
-                   {"ratio", c.ratio ? json::value(*c.ratio) : json::value(nullptr)},
-                   {"in", {{"received", c.received_in}, {"counted", c.counted_in}}},
-                   {"out", {{"received", c.received_out}, {"counted", c.counted_out}}},
-                   {"from", clock_text(c.from)},
-                   {"to", clock_text(c.to)},
-                   {"warnings", texts(row.warnings)}});
+    const auto number = [](const auto& value) { return value ? json::value(*value) : nullptr; };
+    out.push_back(
+        {{"port", row.nic.port()},
+         {"vm", row.nic.vm},
+         {"mac", row.nic.mac.text()},
+         {"vlan", number(row.nic.vlan)},
+         {"direction", to_text(row.nic.direction)},
+         {"verdict", to_text(c.verdict)},
+         {"received", told(c.received(), c.counted())},
+         {"counted", c.counted()},
+         {"ratio", number(c.ratio)},
+         {"ratio_low", c.low},
+         {"ratio_high", c.high},
+         {"flooded", c.flooded},
+         {"faults", row.faults},
+         {"in", {{"received", told(c.received_in, c.counted_in)}, {"counted", c.counted_in}}},
+         {"out", {{"received", told(c.received_out, c.counted_out)}, {"counted", c.counted_out}}},
+         {"from", clock_text(c.from)},
+         {"to", clock_text(c.to)},
+         {"warnings", texts(row.warnings)}});
   }
   return out;
 }
@@ -412,11 +425,12 @@ Result<json::object> explain_json(const DaemonView& v, const std::string& name) 
     lines.push_back("counted  port " + std::to_string(*s.port_frames) + ", mirror " +
                     (s.copied_frames ? std::to_string(*s.copied_frames) : "unknown") + " frames");
   for (const CoverageRow& row : v.coverage)
-    if (s.mac && row.nic.mac == *s.mac && s.target == "local")
-      lines.push_back("engine   received " +
-                      std::to_string(row.coverage.received_in + row.coverage.received_out) +
-                      " of " + std::to_string(row.coverage.counted_in + row.coverage.counted_out) +
-                      " frames that the switch counted");
+    if (row.nic.session == s.name)
+      lines.push_back("engine   received " + std::to_string(row.coverage.received().low) + " to " +
+                      std::to_string(row.coverage.received().high) + " of " +
+                      std::to_string(row.coverage.counted()) + " frames that the port moved in " +
+                      std::to_string((row.coverage.to - row.coverage.from) / kSecond) +
+                      " s: " + to_text(row.coverage.verdict));
   for (const auto& [number, e] : c.history)
     if (e.subject == s.name || (!s.mirror.empty() && e.text.find(s.mirror) != std::string::npos))
       lines.push_back(clock_text(e.time) + "  " + e.text);

@@ -85,6 +85,7 @@ Result<void> Daemon::State::open_control() {
   ControlOptions options;
   options.host = config.host;
   options.reconciler.monitor_nic = config.monitor_nic;
+  options.reconciler.local_input = config.local.name;
   options.on_round = [this](const std::shared_ptr<const ControlSnapshot>& snapshot) {
     // Here, so that the ring is opened without waiting for the main thread.
     if (!config.monitor_nic)
@@ -182,6 +183,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) s.signals.add(signal);
   s.wait_for_signal();
   s.on_tick();
+  if (s.control) s.sample_counts();
   if (s.eve && s.config.eve_stats_interval.count() > 0) s.write_stats();
   return daemon;
 }

@@ -127,16 +127,21 @@ void Engine::watch(std::shared_ptr<const MirrorIndex> index) {
 
 NicReadings Engine::nics() const {
   NicReadings out;
+  out.complete = WorkerSlot::kNothingComes;
   for (Worker* worker : state_->all()) {
+    // Before the counts, which have at least what it says.
+    out.complete = std::min(out.complete, worker->slot().complete.load(std::memory_order_acquire));
     out.lost += worker->slot().lost.load(std::memory_order_relaxed);
     if (const auto counts = worker->slot().nics()) merge_into(out.nics, counts->read());
   }
+  out.time = wall_clock();
+  out.complete = std::min(out.complete, out.time);
   return out;
 }
 
-void Engine::restart_first_out(const Mac& mac) {
+void Engine::restart_first_out(const PortKey& nic) {
   for (Worker* worker : state_->all())
-    if (const auto counts = worker->slot().nics()) counts->restart_first_out(mac);
+    if (const auto counts = worker->slot().nics()) counts->restart_first_out(nic);
 }
 
 // ---- Guests that move

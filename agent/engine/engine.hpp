@@ -65,7 +65,7 @@ class Engine {
   /// whatever the workers do. Of counters that move meanwhile each is right for itself.
   NicReadings nics() const;
   /// NicFrames::first_out of this NIC is the next frame's. At once.
-  void restart_first_out(const Mac& mac);
+  void restart_first_out(const PortKey& nic);
 
   // -- guests that move: source take, let_go; destination give; see handover.hpp --
   /// What is known of the guest with these MACs, latest flows first, within the limits. Changes

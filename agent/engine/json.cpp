@@ -130,11 +130,12 @@ json::object to_json(const Asset& asset) {
 json::object to_json(const NicFrames& nic) {
   return {{"mac", nic.mac.text()},
           {"vm", nic.vm},
-          {"port", nic.port},
+          {"port", nic.port()},
           {"in", nic.in},
           {"out", nic.out},
           {"in_group", nic.in_group},
-          {"out_group", nic.out_group}};
+          {"out_group", nic.out_group},
+          {"flooded", nic.flooded}};
 }
 
 json::object to_json(const Limit& limit) {

@@ -112,7 +112,8 @@ EngineSnapshot Pipeline::snapshot(Time time) const {
     if (s.reading) flow.application = s.reading->dissectors->name(s.flows.entry(place).dissector);
   }
   out.assets = s.inventory.assets();
-  for (Asset& asset : out.assets) asset.vm = s.vm_of(asset.mac, asset.mac);
+  for (Asset& asset : out.assets)
+    asset.vm = s.vm_of(asset.mac, asset.vlans.empty() ? std::uint16_t{0} : asset.vlans.front());
   out.protocols = s.protocols();
   out.errors = s.errors();
   out.streams = s.stream_counts();

@@ -202,7 +202,7 @@ void Pipeline::State::tell(const Item& item, const FlowTable::Entry& entry) {
     head = event_head(*item.frame, item.packet, item.origin);
     head.flow_id = flows.id(item.probe.entry);
     if (const char* name = reading->dissectors->name(entry.dissector)) head.app_proto = name;
-    head.vm = vm_of(head.src_mac, head.dest_mac);
+    head.vm = vm_of(head.src_mac, head.dest_mac, item.packet.vlan());
   }
   head.time = item.frame->time;
   fold(head);
@@ -226,11 +226,19 @@ void Pipeline::State::count_record(const char* protocol) {
   records.emplace_back(protocol, 1);
 }
 
-std::string_view Pipeline::State::vm_of(const Mac& a, const Mac& b) const {
+/// Of two guests with one MAC that of the VLAN; the first where that tells nothing.
+std::string_view Pipeline::State::vm_of(const Mac& mac, std::uint16_t vlan) const {
+  const auto at = vms.find(mac);
+  if (at == vms.end()) return {};
+  for (const auto& [port, nic] : at->second)
+    if (nic.vlan == vlan) return nic.vm;
+  return at->second.begin()->second.vm;
+}
+
+std::string_view Pipeline::State::vm_of(const Mac& a, const Mac& b, std::uint16_t vlan) const {
   if (vms.empty()) return {};
-  auto at = vms.find(a);
-  if (at == vms.end()) at = vms.find(b);
-  return at == vms.end() ? std::string_view() : std::string_view(at->second);
+  const std::string_view first = vm_of(a, vlan);
+  return first.empty() ? vm_of(b, vlan) : first;
 }
 
 // ---- The end of flows, and what is done now and then
@@ -255,7 +263,7 @@ void Pipeline::State::fold_flow_reports() {
 void Pipeline::State::write(const Flow& flow) {
   Origin origin;
   origin.session = flow.session;
-  eve.write_flow(flow, origin, vm_of(flow.mac[0], flow.mac[1]));
+  eve.write_flow(flow, origin, vm_of(flow.mac[0], flow.mac[1], flow.vlan));
 }
 
 /// What the stream still holds is read as of the flow's last packet.
@@ -274,7 +282,7 @@ void Pipeline::State::end_stream(const FlowReport& report) {
   if (reading->facts.empty()) return;
   EventHead head = event_head(flow);
   if (const char* name = reading->dissectors->name(report.dissector)) head.app_proto = name;
-  head.vm = vm_of(flow.mac[0], flow.mac[1]);
+  head.vm = vm_of(flow.mac[0], flow.mac[1], flow.vlan);
   fold(head);
 }
 
@@ -357,12 +365,17 @@ void Pipeline::source_reopened() {
 void Pipeline::watch(std::shared_ptr<const MirrorIndex> index) {
   State& s = *state_;
   const MirrorIndex next = index ? *index : MirrorIndex{};
-  diff(s.watched.nics, next.nics, [&](const Mac& mac, const WatchedNic*, const WatchedNic* is) {
-    s.vms.erase(mac);
-    if (is != nullptr && !is->vm.empty()) s.vms.emplace(mac, is->vm);
-  });
+  diff(s.watched.nics, next.nics,
+       [&](const PortKey& at, const WatchedNic* was, const WatchedNic* is) {
+         if (was != nullptr) {
+           const auto of_mac = s.vms.find(was->mac);
+           if (of_mac != s.vms.end() && of_mac->second.erase(at) != 0 && of_mac->second.empty())
+             s.vms.erase(of_mac);
+         }
+         if (is != nullptr && !is->vm.empty()) s.vms[is->mac].insert_or_assign(at, *is);
+       });
   s.watched = next;
-  s.coverage.watch(std::move(index));
+  s.coverage.watch(next);
 }
 
 std::shared_ptr<const NicCounts> Pipeline::nic_counts() const {

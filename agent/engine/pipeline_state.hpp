@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,6 +55,7 @@ struct Pipeline::State {
         decap(options.decap),
         flows(options.flows),
         inventory(options.inventory, options.vendors),
+        coverage(options.input_name),
         eve(options.eve, options.input_name),
         items(std::make_unique<Item[]>(kGroup)) {
     if (options.dissectors && options.dissectors->size() > 0) reading.emplace(options);
@@ -68,7 +70,8 @@ struct Pipeline::State {
   EveWriter eve;
   std::optional<Reading> reading;
   MirrorIndex watched;
-  std::unordered_map<Mac, std::string> vms;  ///< Of `watched`.
+  /// Of `watched`, by port: the names of guests, whatever the input.
+  std::unordered_map<Mac, std::map<PortKey, WatchedNic>> vms;
 
   FrameCounters counters;
   std::array<std::uint64_t, kDropKinds> source_before{};  ///< Of sources that were closed.
@@ -104,7 +107,8 @@ struct Pipeline::State {
   void count_record(const char* protocol);
   void housekeep(Time now, std::size_t frames);
   void write(const Flow& flow);
-  std::string_view vm_of(const Mac& a, const Mac& b) const;
+  std::string_view vm_of(const Mac& mac, std::uint16_t vlan) const;
+  std::string_view vm_of(const Mac& a, const Mac& b, std::uint16_t vlan) const;
 
   bool go_on(std::uint32_t place, Time now);
   bool go_on(std::uint32_t place, const HandedFlow& given, Time now);

@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,6 +46,10 @@ class WorkerSlot {
   std::atomic<bool> stop{false};
   std::atomic<bool> finished{false};
   std::atomic<std::uint64_t> lost{0};  ///< Drop::kernel; set by the worker.
+  /// All frames that were captured until then are counted; set by the worker. kNothingComes: it has
+  /// no source.
+  std::atomic<Time> complete{kNothingComes};
+  static constexpr Time kNothingComes = std::numeric_limits<Time>::max();
 
   /// Asks for a snapshot: its number, for `wait`.
   std::uint64_t request() {

@@ -41,8 +41,8 @@ void merge_into(std::vector<NicFrames>& to, const std::vector<NicFrames>& from) 
   out.reserve(std::max(to.size(), from.size()));
   auto at = to.begin();
   for (const NicFrames& nic : from) {
-    while (at != to.end() && at->mac < nic.mac) out.push_back(std::move(*at++));
-    if (at != to.end() && at->mac == nic.mac) {
+    while (at != to.end() && at->at < nic.at) out.push_back(std::move(*at++));
+    if (at != to.end() && at->at == nic.at) {
       out.push_back(std::move(*at++));
       out.back() += nic;
     } else {

@@ -58,8 +58,12 @@ struct NamedCount {
 };
 
 /// What was received of the watched NICs, and what the inputs lost; cheaper than a snapshot.
+///
+///   frames captured until `complete`      after `time`
+///   all of them are counted               none of them is
 struct NicReadings {
   std::vector<NicFrames> nics;  ///< In the mirror index's order.
+  Time complete = 0, time = 0;  ///< Wall clock.
   std::uint64_t lost = 0;       ///< Drop::kernel of all inputs.
 };
 
@@ -89,7 +93,7 @@ struct EngineSnapshot {
 /// have is there once.
 void merge_into(Asset& to, const Asset& from);
 
-/// What two workers counted of NICs, in `to`. Both are in the order of their MACs.
+/// What two workers counted of NICs, in `to`. Both are in the order of their ports.
 void merge_into(std::vector<NicFrames>& to, const std::vector<NicFrames>& from);
 
 /// One snapshot of several workers': counters summed, inputs and protocols joined by name, assets

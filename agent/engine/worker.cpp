@@ -31,6 +31,7 @@ void Worker::lost(Error error) {
   hopeless_ = error.kind == Error::Kind::invalid;
   error_ = std::move(error);
   source_.reset();
+  slot_.complete = WorkerSlot::kNothingComes;
   pipeline_->source_reopened();
   pipeline_->tick(wall_clock());
   retry_ = retry_.count() == 0 ? engine_.retry_min : std::min(retry_ * 2, engine_.retry_max);
@@ -48,7 +49,9 @@ void Worker::tell(const Error* error) {
 /// Batches, until the source fails or ends, or the worker is to stop.
 void Worker::pump() {
   std::vector<Frame> batch(kBatch);
+  slot_.complete = wall_clock();
   while (!slot_.stop.load(std::memory_order_relaxed)) {
+    const Time asked = wall_clock();
     const auto taken = source_->next(batch, jobs_.empty() ? kWaitMs : kSettleStepMs);
     const std::span<const std::uint64_t, kDropKinds> dropped = source_->dropped();
     pipeline_->source_dropped(dropped);
@@ -61,11 +64,14 @@ void Worker::pump() {
       retry_ = milliseconds(0);
       if (!told_.empty()) tell(nullptr);
       pipeline_->process(std::span(batch).first(*taken));
+      slot_.complete.store(batch[*taken - 1].time, std::memory_order_release);
       if (!jobs_.empty()) last_batch_ = steady_clock::now();
       if (reinjector_) reinjector_->flush(wall_clock());
     } else if (source_->finished()) {
       return;
     } else {
+      const Time before = asked - duration_cast<nanoseconds>(kQuiet).count();
+      slot_.complete.store(before, std::memory_order_release);
       pipeline_->tick(wall_clock());
       if (reinjector_) reinjector_->flush(wall_clock());
     }
@@ -106,6 +112,7 @@ void Worker::run() {
   for (WorkerJob& job : std::exchange(jobs_, {})) job.run(*pipeline_);
   pipeline_->flush();
   if (reinjector_) reinjector_->flush(wall_clock());
+  slot_.complete = WorkerSlot::kNothingComes;
   slot_.publish(snapshot(*pipeline_), 0, true);
   slot_.finished = true;
 }

@@ -8,7 +8,7 @@
 namespace vmirror {
 namespace {
 
-constexpr std::size_t kAllVlans = 4096;  ///< Index of the sum in groups_by_vlan_.
+constexpr std::size_t kAllVlans = 4096;  ///< Index of the sum in NicCounts::ByVlan.
 
 std::uint64_t load_mac(const std::uint8_t* p) {
   std::uint64_t v = 0;
@@ -33,24 +33,35 @@ std::uint64_t frame_hash(const Frame& frame, std::uint16_t vlan) {
     std::memcpy(&b, bytes.data() + at + 8, 8);
     hash = mix(a ^ hash, b ^ 0x94d049bb133111ebULL);
   }
+  // The last 16 once more where they are not a whole step: a copy of what is left costs more.
   std::uint64_t tail[2] = {};
-  std::memcpy(tail, bytes.data() + at, bytes.size() - at);
+  if (bytes.size() < sizeof tail)
+    std::memcpy(tail, bytes.data(), bytes.size());
+  else if (at < bytes.size())
+    std::memcpy(tail, bytes.data() + bytes.size() - sizeof tail, sizeof tail);
   return mix(tail[0] ^ hash, tail[1] ^ 0x94d049bb133111ebULL) | 1;
 }
 
+std::uint64_t scatter(std::uint64_t mac) {
+  return mac * 0x9e3779b97f4a7c15ULL;
+}
+
 std::size_t home_of(std::uint64_t mac, std::size_t mask) {
-  return static_cast<std::size_t>((mac * 0x9e3779b97f4a7c15ULL) >> 40) & mask;
+  return static_cast<std::size_t>(scatter(mac) >> 40) & mask;
 }
 
-std::string percent(double part) {
-  return std::to_string(static_cast<int>(part * 100)) + "%";
+/// Its frames among those of all NICs. The worker may be in the middle of adding one to both.
+std::uint64_t since(std::uint64_t all, std::uint64_t before) {
+  return std::max(all, before) - before;
 }
 
-/// Frames that the port moved between two readings; 0 where one is missing.
-std::uint64_t moved(const CoverageSample& baseline, const CoverageSample& now,
-                    std::uint64_t PortCounters::*counter) {
-  if (!baseline.port || !now.port) return 0;
-  return (*now.port).*counter - (*baseline.port).*counter;
+std::size_t place(const std::optional<std::uint16_t>& vlan) {
+  return vlan ? *vlan & 0xfff : kAllVlans;
+}
+
+/// Frames of this VLAN are among those that reach it.
+bool is_in(const WatchedNic& nic, std::uint16_t vlan) {
+  return !nic.vlan || *nic.vlan == vlan;
 }
 
 }  // namespace
@@ -60,6 +71,7 @@ NicFrames& NicFrames::operator+=(const NicFrames& other) {
   in += other.in;
   out_group += other.out_group;
   in_group += other.in_group;
+  flooded += other.flooded;
   last = std::max(last, other.last);
   if (first_out == 0 || (other.first_out != 0 && other.first_out < first_out))
     first_out = other.first_out;
@@ -69,24 +81,21 @@ NicFrames& NicFrames::operator+=(const NicFrames& other) {
 
 // ---- Counting
 
-std::uint64_t NicCounts::groups(std::optional<std::uint16_t> vlan) const {
-  return (*groups_)[vlan ? *vlan & 0xfff : kAllVlans].get();
-}
-
 std::vector<NicFrames> NicCounts::read() const {
   std::vector<NicFrames> out;
   out.reserve(nics_.size());
-  for (const auto& [mac, nic] : nics_) {
+  for (const auto& [at, nic] : nics_) {
     const Frames& f = nic->frames;
+    const std::size_t vlan = place(nic->watched.vlan);
     NicFrames& frames = out.emplace_back();
-    frames.mac = mac;
+    frames.at = at;
+    frames.mac = nic->watched.mac;
     frames.vm = nic->watched.vm;
-    frames.port = nic->watched.port;
     frames.out = f.out.get();
     frames.out_group = f.out_group.get();
-    const std::uint64_t before = f.groups_before.get();
-    frames.in_group = std::max(groups(nic->watched.vlan), before) - before;  // Read in the middle.
+    frames.in_group = since(shared_->groups[vlan].get(), f.groups_before.get());
     frames.in = f.in.get() + frames.in_group;
+    frames.flooded = since(shared_->flooded[vlan].get(), f.flooded_before.get());
     frames.last = f.last.get();
     frames.first_out = f.first_out.get();
     frames.last_out = f.last_out.get();
@@ -94,70 +103,90 @@ std::vector<NicFrames> NicCounts::read() const {
   return out;
 }
 
-void NicCounts::restart_first_out(const Mac& mac) const {
-  if (const auto* nic = nics_.get(mac)) (*nic)->frames.first_out.set(0);
+void NicCounts::restart_first_out(const PortKey& at) const {
+  if (const auto* nic = nics_.get(at)) (*nic)->frames.first_out.set(0);
 }
 
-void CoverageCounter::watch(std::shared_ptr<const MirrorIndex> index) {
-  const MirrorIndex next = index ? *index : MirrorIndex{};
-  if (!groups_ && !next.nics.empty()) {
-    groups_ = std::make_shared<NicCounts::Groups>();
+void CoverageCounter::watch(const MirrorIndex& next) {
+  if (!shared_ && !next.nics.empty()) {
+    shared_ = std::make_shared<NicCounts::Shared>();
     recent_.resize(kRecent);
+    heard_.resize(kHeard);
   }
   auto counts = std::make_shared<NicCounts>();
   if (counts_) *counts = *counts_;
-  counts->groups_ = groups_;
-  const std::size_t before = slots_.size();
+  counts->shared_ = shared_;
   // Those that go may still be there when those that come are put in.
-  const std::size_t needed = (index_.nics.size() + next.nics.size()) * 2;
-  while (slots_.size() < needed) slots_.resize(std::max<std::size_t>(8, slots_.size() * 2));
-  if (slots_.size() != before) {
-    slots_.assign(slots_.size(), {});
-    for (const auto& [mac, nic] : counts->nics_) put(load_mac(mac.octets.data()), nic.get());
-  }
-  diff(index_.nics, next.nics, [&](const Mac& mac, const WatchedNic* was, const WatchedNic* is) {
-    if (is == nullptr) {
-      remove(load_mac(mac.octets.data()));
-      counts->nics_.erase(mac);
+  rebuild(index_.nics.size() + next.nics.size());
+  diff(index_.nics, next.nics, [&](const PortKey& at, const WatchedNic*, const WatchedNic* is) {
+    std::shared_ptr<NicCounts::Nic> before;
+    if (const auto* known = counts->nics_.get(at)) before = *known;
+    if (before) remove(before.get());
+    if (is == nullptr || !(input_.empty() || is->input.empty() || is->input == input_)) {
+      counts->nics_.erase(at);
       return;
     }
     const auto nic = std::make_shared<NicCounts::Nic>();
     nic->watched = *is;
     NicCounts::Frames& frames = nic->frames;
-    if (was != nullptr && was->vlan == is->vlan) {
-      const NicCounts::Frames& f = counts->nics_.at(mac)->frames;
+    if (before && before->watched.mac == is->mac && before->watched.vlan == is->vlan) {
+      const NicCounts::Frames& f = before->frames;
       frames.out.add(f.out.get());
       frames.in.add(f.in.get());
       frames.out_group.add(f.out_group.get());
       frames.groups_before.add(f.groups_before.get());
+      frames.flooded_before.add(f.flooded_before.get());
       frames.last.set(f.last.get());
-      if (was->port == is->port) {
-        frames.first_out.set(f.first_out.get());
-        frames.last_out.set(f.last_out.get());
-      }
+      frames.first_out.set(f.first_out.get());
+      frames.last_out.set(f.last_out.get());
     } else {
-      frames.groups_before.add(counts->groups(is->vlan));
+      frames.groups_before.add(shared_->groups[place(is->vlan)].get());
+      frames.flooded_before.add(shared_->flooded[place(is->vlan)].get());
     }
-    put(load_mac(mac.octets.data()), nic.get());
-    counts->nics_.set(mac, nic);
+    put(nic.get());
+    counts->nics_.set(at, nic);
   });
   index_ = next;
-  counts_ = next.nics.empty() ? nullptr : std::move(counts);
+  counts_ = counts->nics_.empty() ? nullptr : std::move(counts);
 }
 
-/// Puts it in, or in its predecessor's place. There is a free slot.
-void CoverageCounter::put(std::uint64_t mac, NicCounts::Nic* nic) {
+/// Makes room for so many.
+void CoverageCounter::rebuild(std::size_t nics) {
+  std::size_t size = std::max<std::size_t>(8, slots_.size());
+  while (size < nics * 2) size *= 2;
+  if (size == slots_.size()) return;
+  slots_.assign(size, {});
+  if (!counts_) return;
+  for (const auto& [at, nic] : counts_->nics_) {
+    nic->next = nullptr;
+    put(nic.get());
+  }
+}
+
+/// There is a free slot. Those of one MAC are in the order of their ports, for the one that counts
+/// of two that can't be told apart.
+void CoverageCounter::put(NicCounts::Nic* nic) {
+  const std::uint64_t mac = load_mac(nic->watched.mac.octets.data());
   const std::size_t mask = slots_.size() - 1;
   std::size_t at = home_of(mac, mask);
   while (slots_[at].nic != nullptr && slots_[at].mac != mac) at = (at + 1) & mask;
-  slots_[at] = {mac, nic};
+  slots_[at].mac = mac;
+  NicCounts::Nic** link = &slots_[at].nic;
+  while (*link != nullptr && (*link)->watched.at < nic->watched.at) link = &(*link)->next;
+  nic->next = *link;
+  *link = nic;
 }
 
-/// Frees its slot, and moves up those that had to go past it.
-void CoverageCounter::remove(std::uint64_t mac) {
+/// Where it was the last of its MAC: frees the slot, and moves up those that had to go past it.
+void CoverageCounter::remove(NicCounts::Nic* nic) {
+  const std::uint64_t mac = load_mac(nic->watched.mac.octets.data());
   const std::size_t mask = slots_.size() - 1;
   std::size_t hole = home_of(mac, mask);
   while (slots_[hole].mac != mac || slots_[hole].nic == nullptr) hole = (hole + 1) & mask;
+  NicCounts::Nic** link = &slots_[hole].nic;
+  while (*link != nic) link = &(*link)->next;
+  *link = nic->next;
+  if (slots_[hole].nic != nullptr) return;
   for (std::size_t at = (hole + 1) & mask; slots_[at].nic != nullptr; at = (at + 1) & mask) {
     const std::size_t from_home = (at - home_of(slots_[at].mac, mask)) & mask;
     if (from_home < ((at - hole) & mask)) continue;
@@ -167,7 +196,7 @@ void CoverageCounter::remove(std::uint64_t mac) {
   slots_[hole] = {};
 }
 
-NicCounts::Nic* CoverageCounter::find(std::uint64_t mac) const {
+inline NicCounts::Nic* CoverageCounter::find(std::uint64_t mac) const {
   if (slots_.empty()) return nullptr;
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t at = home_of(mac, mask); slots_[at].nic != nullptr; at = (at + 1) & mask)
@@ -175,17 +204,47 @@ NicCounts::Nic* CoverageCounter::find(std::uint64_t mac) const {
   return nullptr;
 }
 
+/// A NIC that is alone with its MAC is meant whatever the tag: the copies' output may have taken it
+/// off. Of several the one of that VLAN, else one that may be in any.
+inline NicCounts::Nic* CoverageCounter::find(std::uint64_t mac, std::uint16_t vlan) const {
+  NicCounts::Nic* const first = find(mac);
+  if (first == nullptr || first->next == nullptr) [[likely]]
+    return first;
+  NicCounts::Nic* any = nullptr;
+  for (NicCounts::Nic* nic = first; nic != nullptr; nic = nic->next) {
+    if (nic->watched.vlan == vlan) return nic;
+    if (any == nullptr && !nic->watched.vlan) any = nic;
+  }
+  return any;
+}
+
 bool CoverageCounter::watches(const Mac& mac) const {
   return find(load_mac(mac.octets.data())) != nullptr;
+}
+
+/// Where the time is kept at which an address was last heard; its `hash` is of the latest address.
+inline CoverageCounter::Recent& CoverageCounter::heard(std::uint64_t mac, std::uint16_t vlan) {
+  return heard_[(static_cast<std::size_t>(scatter(mac) >> 40) ^ vlan) & (kHeard - 1)];
+}
+
+/// A frame that may have gone to all ports of its VLAN. Its sender's is not among them, and its
+/// receiver has counted it.
+void CoverageCounter::flood(std::uint16_t vlan, NicCounts::Nic* from, NicCounts::Nic* to) {
+  for (NicCounts::Nic* nic : {from, to})
+    if (nic != nullptr && is_in(nic->watched, vlan)) nic->frames.flooded_before.add(1);
+  shared_->flooded[vlan].add(1);
+  shared_->flooded[kAllVlans].add(1);
 }
 
 void CoverageCounter::count(const Frame& frame, const Packet& packet) {
   if (!packet.has_macs) return;
   const std::uint8_t* bytes = frame.bytes.data();
   const bool to_group = (bytes[0] & 1) != 0;
-  const std::uint16_t vlan = packet.vlan();
-  if (NicCounts::Nic* nic = find(load_mac(bytes + 6))) {
-    NicCounts::Frames& frames = nic->frames;
+  const std::uint16_t vlan = packet.vlan() & 0xfff;
+  const std::uint64_t source = load_mac(bytes + 6), destination = load_mac(bytes);
+  NicCounts::Nic* const from = find(source, vlan);
+  if (from != nullptr) {
+    NicCounts::Frames& frames = from->frames;
     frames.out.add(1);
     frames.last.set(frame.time);
     if (packet.ethertype != ethertype::kRarp) {
@@ -195,16 +254,27 @@ void CoverageCounter::count(const Frame& frame, const Packet& packet) {
     if (to_group) {
       frames.out_group.add(1);
       // Its own groups are no `in`, as far as they are among those that it would have received.
-      const std::optional<std::uint16_t>& own = nic->watched.vlan;
-      if (!own || *own == vlan) frames.groups_before.add(1);
+      if (is_in(from->watched, vlan)) frames.groups_before.add(1);
     }
+  } else if (Recent& at = heard(source, vlan);
+             at.hash != source ||
+             static_cast<std::uint64_t>(frame.time - at.time) > std::uint64_t{kSecond}) {
+    at = {source, frame.time};
   }
   if (to_group) {
-    (*groups_)[vlan].add(1);
-    (*groups_)[kAllVlans].add(1);
-  } else if (NicCounts::Nic* nic = find(load_mac(bytes))) {
-    nic->frames.in.add(1);
-    nic->frames.last.set(frame.time);
+    shared_->groups[vlan].add(1);
+    shared_->groups[kAllVlans].add(1);
+  } else if (NicCounts::Nic* to = find(destination, vlan)) {
+    to->frames.in.add(1);
+    to->frames.last.set(frame.time);
+    // Of a NIC of which only `in` is mirrored nobody knows when it sent.
+    const Time spoke = to->frames.last_out.get();
+    if (includes(to->watched.direction, Direction::out) &&
+        (spoke == 0 || frame.time - spoke > kForgotten))
+      flood(vlan, from, to);
+  } else if (const Recent& at = heard(destination, vlan);
+             at.hash != destination || frame.time - at.time > kForgotten) {
+    flood(vlan, from, nullptr);
   }
   const std::uint64_t hash = frame_hash(frame, vlan);
   Recent& recent = recent_[hash % kRecent];
@@ -214,72 +284,6 @@ void CoverageCounter::count(const Frame& frame, const Packet& packet) {
 
 std::vector<NicFrames> CoverageCounter::frames() const {
   return counts_ ? counts_->read() : std::vector<NicFrames>();
-}
-
-// ---- Judging
-
-bool needs_new_baseline(const CoverageSample& baseline, const CoverageSample& now) {
-  if (!now.port) return false;
-  if (!baseline.port || baseline.port_id != now.port_id) return true;
-  return now.port->in_frames < baseline.port->in_frames ||
-         now.port->out_frames < baseline.port->out_frames ||
-         now.received.in < baseline.received.in || now.received.out < baseline.received.out;
-}
-
-Coverage coverage(const CoverageSample& baseline, const CoverageSample& now, Direction mirrored) {
-  Coverage out;
-  out.from = baseline.time;
-  out.to = now.time;
-  if (!now.port || needs_new_baseline(baseline, now)) {
-    out.comparable = false;
-    return out;
-  }
-  if (includes(mirrored, Direction::in)) {
-    out.received_in = now.received.in - baseline.received.in;
-    out.counted_in = moved(baseline, now, &PortCounters::in_frames);
-  }
-  if (includes(mirrored, Direction::out)) {
-    out.received_out = now.received.out - baseline.received.out;
-    out.counted_out = moved(baseline, now, &PortCounters::out_frames);
-  }
-  const std::uint64_t counted = out.counted_in + out.counted_out;
-  if (counted > 0)
-    out.ratio =
-        static_cast<double>(out.received_in + out.received_out) / static_cast<double>(counted);
-  return out;
-}
-
-std::vector<std::string> warnings(const CoverageSample& baseline, const CoverageSample& now,
-                                  Direction mirrored) {
-  constexpr std::uint64_t kEnough = 20;  // Frames, before shares of them mean anything.
-  std::vector<std::string> out;
-  if (needs_new_baseline(baseline, now)) return out;
-  const std::string who = now.received.port.empty() ? now.received.mac.text() : now.received.port;
-  const Coverage c = coverage(baseline, now, mirrored);
-  const std::uint64_t received_in = now.received.in - baseline.received.in;
-  const std::uint64_t received_out = now.received.out - baseline.received.out;
-  const std::uint64_t received = received_in + received_out;
-  const std::uint64_t counted = c.counted_in + c.counted_out;
-  const std::string span = std::to_string((now.time - baseline.time) / kSecond) + " s";
-  if (received == 0) {
-    if (counted > 0)
-      out.push_back(who + ": no traffic: no frame came in " + span + ", while its port moved " +
-                    std::to_string(counted));
-    return out;
-  }
-  const std::uint64_t unicast_in =
-      received_in - (now.received.in_group - baseline.received.in_group);
-  const std::uint64_t unicast_out =
-      received_out - (now.received.out_group - baseline.received.out_group);
-  const std::uint64_t unicast = unicast_in + unicast_out;
-  if (mirrored == Direction::both && unicast >= kEnough && (unicast_in == 0 || unicast_out == 0))
-    out.push_back(who + ": one direction only: of " + std::to_string(unicast) +
-                  " unicast frames none is " + (unicast_in == 0 ? "to it" : "from it"));
-  if (received >= kEnough && unicast * 5 < received)
-    out.push_back(who + ": " +
-                  percent(1 - static_cast<double>(unicast) / static_cast<double>(received)) +
-                  " of its frames are broadcast or multicast: the mirror may miss its unicast");
-  return out;
 }
 
 }  // namespace vmirror

@@ -1,12 +1,14 @@
-// Coverage: does the mirror of a NIC show all that the switch moved on its port?
+// The worker's side of coverage: which of the frames that it receives are a NIC's. What the counts
+// mean is in window.hpp.
 //
-//   coverage = frames received of a NIC / frames that the switch counted on its port
+// A frame is a NIC's `out` when its source MAC is the NIC's, and its `in` when its destination MAC
+// is the NIC's, or a group that the NIC did not send to itself (in the NIC's VLAN, where that is
+// known). NICs are told apart by input, VLAN and MAC.
 //
-// The worker counts (CoverageCounter); what the counts mean is pure (coverage, health). A frame is
-// a NIC's `out` when its source MAC is the NIC's, and its `in` when its destination MAC is the
-// NIC's, or a group that the NIC did not send to itself (in the NIC's VLAN, where that is known).
-// Unicast that the switch floods to a port for want of a learned address is counted by the switch
-// and can't be told by us: it lowers coverage by as much.
+// A switch sends unicast to every port of the VLAN while it has not learned where the address is: a
+// guest's port counts it, and its mirror copies it, once for all ports that it went to. Nothing in
+// the copy tells which these were. So a unicast frame to an address that has not sent anything for
+// kForgotten is counted as *flooded*, for each NIC of its VLAN but its sender's and its receiver's.
 #pragma once
 
 #include <array>
@@ -25,17 +27,21 @@ namespace vmirror {
 
 /// Frames received of one NIC since it is watched.
 struct NicFrames {
+  PortKey at;
   Mac mac;
-  std::string vm, port;
+  std::string vm;
   std::uint64_t out = 0, in = 0;              ///< By the rule above.
   std::uint64_t out_group = 0, in_group = 0;  ///< Of these, to group addresses.
-  Time last = 0;                              ///< Of the latest frame that names the MAC.
+  std::uint64_t flooded = 0;  ///< Frames for others that the switch may have sent to it, too.
+  Time last = 0;              ///< Of the latest frame that names the MAC.
   /// Of its first and its latest `out`, 0: none. RARP is no guest's: QEMU announces with it where a
   /// guest has come to. A NIC begins anew when it is watched again after
   /// it was not, or comes to another port: a guest that returns is a new one. A guest's broadcasts
   /// may come by other mirrored ports before it runs here: `restart` tells when that is over.
   Time first_out = 0, last_out = 0;
   NicFrames& operator+=(const NicFrames& other);
+  /// "br0/vnet0"
+  std::string port() const { return at.switch_name + "/" + at.port; }
 };
 
 /// A worker's counts of the NICs that it watches. The worker's thread counts, any other may read
@@ -45,7 +51,7 @@ class NicCounts {
   /// In the mirror index's order.
   std::vector<NicFrames> read() const;
   /// The next `out` of this NIC is its first.
-  void restart_first_out(const Mac& mac) const;
+  void restart_first_out(const PortKey& at) const;
 
  private:
   friend class CoverageCounter;
@@ -60,29 +66,38 @@ class NicCounts {
   };
   struct alignas(64) Frames {
     Count out, in, out_group;  ///< `in` without groups.
-    Count groups_before;       ///< Group frames when it began to be watched.
+    /// Group and flooded frames that are not its: from before it was watched, and its own.
+    Count groups_before, flooded_before;
     When last, first_out, last_out;
   };
   struct Nic {
     WatchedNic watched;
     Frames frames;
+    Nic* next = nullptr;  ///< Of the same MAC. The counter's.
   };
-  using Groups = std::array<Count, 4097>;  ///< By VLAN and, last, all.
+  using ByVlan = std::array<Count, 4097>;  ///< By VLAN and, last, all.
+  struct Shared {
+    ByVlan groups, flooded;
+  };
 
-  std::uint64_t groups(std::optional<std::uint16_t> vlan) const;
-
-  PersistentMap<Mac, std::shared_ptr<Nic>> nics_;
-  std::shared_ptr<Groups> groups_;
+  PersistentMap<PortKey, std::shared_ptr<Nic>> nics_;
+  std::shared_ptr<Shared> shared_;
 };
 
 /// Counts frames of watched NICs, and frames that come twice. One thread.
 class CoverageCounter {
  public:
-  CoverageCounter() = default;
+  /// How long an address may be silent before the switch may have forgotten where it is: the least
+  /// that Open vSwitch can be told (mac-aging-time; its default is 300 s).
+  static constexpr Time kForgotten = 15 * kSecond;
 
-  /// Watches these NICs from now on. Counts of NICs that stay are kept. Null or empty: none. Costs
-  /// what differs from the index before.
-  void watch(std::shared_ptr<const MirrorIndex> index);
+  CoverageCounter() = default;
+  /// `input`: the NICs of other inputs are passed over; empty: none is.
+  explicit CoverageCounter(std::string input) : input_(std::move(input)) {}
+
+  /// Watches these NICs from now on. Counts of NICs that stay are kept: of those whose port, MAC
+  /// and VLAN are as before. Null or empty: none. Costs what differs from the index before.
+  void watch(const MirrorIndex& index);
   /// False: `count` need not be called.
   bool watching() const { return counts_ != nullptr; }
   bool watches(const Mac& mac) const;
@@ -102,51 +117,29 @@ class CoverageCounter {
   };
   static constexpr std::size_t kRecent = 8192;
   static constexpr Time kWindow = 50 * kMillisecond;
-  /// A place of the hash table; `nic` is null where it is free.
+  static constexpr std::size_t kHeard = 4096;  ///< Past it an address is forgotten early.
+  /// A place of the hash table; `nic` is null where it is free, else the first of that MAC.
   struct Slot {
     std::uint64_t mac = 0;
     NicCounts::Nic* nic = nullptr;
   };
 
   NicCounts::Nic* find(std::uint64_t mac) const;
-  void put(std::uint64_t mac, NicCounts::Nic* nic);
-  void remove(std::uint64_t mac);
+  NicCounts::Nic* find(std::uint64_t mac, std::uint16_t vlan) const;
+  void put(NicCounts::Nic* nic);
+  void remove(NicCounts::Nic* nic);
+  void rebuild(std::size_t nics);
+  Recent& heard(std::uint64_t mac, std::uint16_t vlan);
+  void flood(std::uint16_t vlan, NicCounts::Nic* from, NicCounts::Nic* to);
 
+  std::string input_;
   MirrorIndex index_;
   std::shared_ptr<NicCounts> counts_;
   std::vector<Slot> slots_;  ///< Open addressing by MAC: some are always free.
-  std::shared_ptr<NicCounts::Groups> groups_;
+  std::shared_ptr<NicCounts::Shared> shared_;
   std::vector<Recent> recent_;
+  std::vector<Recent> heard_;  ///< Addresses of others that sent, by MAC and VLAN.
   std::uint64_t duplicates_ = 0;
 };
-
-/// One reading of one NIC: what was received of it, and what its switch counted then.
-struct CoverageSample {
-  Time time = 0;
-  NicFrames received;
-  std::optional<PortCounters> port;  ///< None: the switch could not be read.
-  std::string port_id;               ///< Port::id: changes when the port is added again.
-};
-
-/// What two readings tell.
-struct Coverage {
-  Time from = 0, to = 0;
-  std::uint64_t received_in = 0, received_out = 0;
-  std::uint64_t counted_in = 0, counted_out = 0;
-  /// received / counted of the mirrored directions; none: nothing was counted.
-  std::optional<double> ratio;
-  bool comparable = true;  ///< False: the port's counters were reset or unread in between.
-};
-
-/// Compares `now` with `baseline` (taken once the session was active). Pure.
-Coverage coverage(const CoverageSample& baseline, const CoverageSample& now, Direction mirrored);
-/// True when `now` can't be compared with `baseline`: the port was added again, or a counter went
-/// back. Then `now` is the next baseline. Pure.
-bool needs_new_baseline(const CoverageSample& baseline, const CoverageSample& now);
-
-/// What a person should look at, in words; empty: nothing. "no frame of 52:54:..:01 came in 60 s,
-/// while its port moved 812", "only one direction...", "... are broadcast or multicast". Pure.
-std::vector<std::string> warnings(const CoverageSample& baseline, const CoverageSample& now,
-                                  Direction mirrored);
 
 }  // namespace vmirror

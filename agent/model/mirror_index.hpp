@@ -15,20 +15,27 @@ namespace vmirror {
 
 /// One NIC whose copies this engine should see.
 struct WatchedNic {
-  Mac mac;                ///< The guest's: its key in an index.
-  std::string vm = {};    ///< What a person calls the guest; may be empty.
-  std::string port = {};  ///< "br0/vnet0": of people and of the switch's counters.
+  PortKey at = {};      ///< The switch's port, which counts its frames: its key in an index.
+  Mac mac = {};         ///< The guest's.
+  std::string vm = {};  ///< What a person calls the guest; may be empty.
   Direction direction = Direction::both;
-  std::optional<std::uint16_t> vlan = {};  ///< Access VLAN: broadcasts of others never reach it.
+  /// The tag that its copies carry, and broadcasts of other VLANs never reach it; none: any.
+  std::optional<std::uint16_t> vlan = {};
+  std::string input = {};  ///< The engine's input where its copies come in; empty: any of them.
+  /// Another NIC's port, whose copies have the same MAC, VLAN and input: nobody can tell the two
+  /// apart. Empty: there is none.
+  std::string rival = {};
   std::optional<std::uint32_t> session_id = {};  ///< ERSPAN session ID or GRE key of its copies.
   std::string session = {};                      ///< The name of the session whose copies they are.
   bool operator==(const WatchedNic&) const = default;
+  /// "br0/vnet0"
+  std::string port() const { return at.switch_name + "/" + at.port; }
 };
 
 /// A copy costs nothing that grows with the number of NICs, nor does a comparison with its
 /// ancestor.
 struct MirrorIndex {
-  PersistentMap<Mac, WatchedNic> nics;
+  PersistentMap<PortKey, WatchedNic> nics;
   bool operator==(const MirrorIndex&) const = default;
 };
 

@@ -81,7 +81,9 @@ Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const Judge
   track.status.in_place = true;
   track.status.copied_frames = mirror.copied_frames;
   if (port.counters) track.status.port_frames = frames_of(*port.counters, s.direction);
-  return rule_remote(track, s, port, mirror, in, now);
+  return std::holds_alternative<LocalTarget>(s.target)
+             ? rule_local(track, s, port, mirror, in, now)
+             : rule_remote(track, s, port, mirror, in, now);
 }
 
 void settle(SessionStatus& status, Ruling ruling, Time now) {
@@ -101,7 +103,6 @@ void describe(SessionStatus& status, const SessionRequest& s, const Location* at
   status.switch_name = s.switch_name;
   status.port = s.port;
   status.direction = s.direction;
-  status.selective = !s.filter.empty() || !s.vlans.empty();
   status.target = to_text(s.target);
   status.in_place = false;
   status.mirror.clear();
@@ -138,6 +139,8 @@ Track judge_asked(Track track, const SessionRequest& s, const Location* at, cons
     settle(track.status, {SessionState::failed, "the driver says nothing of it"}, now);
     return track;
   }
+  const Switch* sw = find(context.observed.switches, s.switch_name);
+  track.status.selective = is_selective(s, sw ? find(sw->ports, s.port) : nullptr);
   track.status.mirror = verdict->mirror;
   track.status.output = verdict->output;
   track.status.session_id = verdict->session_id;
@@ -167,7 +170,8 @@ bool is_unsettled(const Track& track, bool stalled) {
   const SessionStatus& s = track.status;
   if (s.state == SessionState::refused) return false;
   if (stalled && s.state != SessionState::unknown) return true;
-  return !s.in_place || s.state == SessionState::draining || track.moved_at != 0;
+  return !s.in_place || s.state == SessionState::draining || s.state == SessionState::pending ||
+         track.moved_at != 0;
 }
 
 std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, Time now) {

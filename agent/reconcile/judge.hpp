@@ -1,14 +1,16 @@
 // judge: the state of every session and the reason for it, from what was asked, what the switch
 // shows, and what moved. Pure.
 //
-//                 the switch shows the mirror as asked,
-//                 and copies move with the port's traffic
-//      pending ------------------------------------------> active
-//         |  ^                                               |
-//         |  | mended                                        | the port moves, its mirror does not
-//         v  |                                               v
-//       failed  <--------------------------------------------+
+//          the switch shows the mirror as asked,            and what the port moves
+//          and the port is silent                           is copied (Proof: how far)
+//      pending ------------------------------------> ready -------------------------> active
+//         |  ^                                         |                                 |
+//         |  | what the port moves is copied           | the port moves, and its         |
+//         v  |                                         v copies don't come, for long     v
+//       failed <-----------------------------------------------------------------------+
 //
+//   A session that copies to the engine here is judged by the engine's own count of that NIC's
+//   frames (judge_local.cpp); one whose copies leave, by its mirror's (judge_remote.cpp).
 //   refused: never attempted.   draining: no longer asked for, still there.
 //   unknown: the switch can't be read; what was true before stays in the reason. Or its daemon
 //   carries nothing out and no counter moves, which says nothing then.
@@ -20,17 +22,11 @@
 #include <string>
 #include <vector>
 
+#include "agent/model/coverage.hpp"
 #include "agent/model/status.hpp"
 #include "agent/reconcile/desired.hpp"
 
 namespace vmirror {
-
-/// What the engine received, of the NICs that it watches: unicast frames by MAC, since any time in
-/// the past, ever growing. Empty where no engine sees the copies.
-struct Evidence {
-  std::map<Mac, std::uint64_t> received;
-  bool operator==(const Evidence&) const = default;
-};
 
 /// A session's status and what must be remembered to judge it the next time.
 struct Track {
@@ -43,10 +39,9 @@ struct Track {
     bool operator==(const Counts&) const = default;
   };
   std::optional<Counts> base;
-  Time settled_at = 0;    ///< From then on the mirror's counter has a say. See kCounterSettles.
-  Time moved_at = 0;      ///< When the port was first seen to move since; 0: it has not.
-  bool proven = false;    ///< Copies were seen to move since the mirror was put.
-  bool received = false;  ///< It was the engine that saw them the last time.
+  Time settled_at = 0;  ///< From then on the mirror's counter has a say. See kCounterSettles.
+  Time moved_at = 0;    ///< When the port was first seen to move, uncopied, since; 0: it has not.
+  bool proven = false;  ///< Copies were seen to move since the mirror was put.
 };
 
 /// What a session is judged by besides itself.
@@ -74,6 +69,8 @@ constexpr Time kProofPatience = 15 * kSecond;
 /// run were counting for the mirror before it are added to it when they are looked at again, and
 /// Open vSwitch writes that 5 s later.
 constexpr Time kCounterSettles = 7 * kSecond;
+/// A port whose counters were not written for so long, with others' or at all, has been silent.
+constexpr Time kCountPatience = 6 * kSecond;
 /// How long ago something must have moved where the switch is stalled, for the session to be more
 /// than unknown. The engine's word comes once a second; a stall is told after more
 /// (reconciler.hpp).

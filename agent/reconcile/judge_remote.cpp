@@ -11,30 +11,29 @@ Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& 
                     const std::optional<Error>& stall) {
   const Track::Counts& base = *track.base;
   const std::uint64_t moved = now.port - base.port;
-  const bool received = now.received > base.received;
   const auto active = [&] {
     return Ruling{
         SessionState::active,
         "the switch shows it as asked, and copies move with port " + s.port + "'s traffic",
-        track.received ? Proof::received : Proof::none};
+        Proof::none};
   };
-  if (received || (moved > 0 && now.copied > base.copied)) {
+  if (moved > 0 && now.copied > base.copied) {
     track.proven = true;
-    track.received = received;
     track.base = now;
     track.moved_at = 0;
     return active();
   }
   if (moved == 0) {
     track.moved_at = 0;
-    // The daemon writes the counters, too, and what the engine received is told now and then.
+    // The daemon writes the counters, too.
     if (stall && now.at - base.at > kStillPatience)
       return {SessionState::unknown, "nothing moves: " + stall->what};
     if (track.proven) return active();
-    return {SessionState::pending,
-            counted ? "port " + s.port + " has been silent since " + clock_text(base.at) +
-                          ": nothing to copy yet"
-                    : "the switch has not counted port " + s.port + "'s frames yet"};
+    if (!counted)
+      return {SessionState::pending, "the switch has not counted port " + s.port + "'s frames yet"};
+    return {SessionState::ready, "port " + s.port + " has been silent since " +
+                                     clock_text(base.at) +
+                                     ": nothing to copy; not proven yet: the guest is silent"};
   }
   if (track.moved_at == 0 || track.moved_at > now.at) track.moved_at = now.at;
   if (!s.filter.empty() || !s.vlans.empty()) {
@@ -55,18 +54,14 @@ Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& 
 
 /// The counters of one session now.
 Track::Counts read_counts(const SessionRequest& s, const Port& port, const Mirror& mirror,
-                          const Evidence& evidence, Time now) {
+                          Time now) {
   Track::Counts c{now, port.id, mirror.id, 0, mirror.copied_frames.value_or(0), 0};
   if (port.counters) c.port = frames_of(*port.counters, s.direction);
-  if (port.mac && std::holds_alternative<LocalTarget>(s.target))
-    if (const auto n = evidence.received.find(*port.mac); n != evidence.received.end())
-      c.received = n->second;
   return c;
 }
 
 /// A port that was added again, or counters that went back: what was counted before says nothing.
-/// A count of the engine's that went back (it was started again) is only taken anew, and a time
-/// that is ahead since the clock was set back.
+/// A time that is ahead since the clock was set back is only taken anew.
 void refresh_base(Track& track, const Track::Counts& now) {
   if (!track.base || track.base->port_id != now.port_id || track.base->mirror_id != now.mirror_id ||
       now.port < track.base->port || now.copied < track.base->copied) {
@@ -77,7 +72,6 @@ void refresh_base(Track& track, const Track::Counts& now) {
   }
   track.settled_at = std::min(track.settled_at, now.at + kCounterSettles);
   if (now.at < track.settled_at) track.base->copied = now.copied;
-  track.base->received = std::min(track.base->received, now.received);
   track.base->at = std::min(track.base->at, now.at);
 }
 
@@ -85,7 +79,7 @@ void refresh_base(Track& track, const Track::Counts& now) {
 
 Ruling rule_remote(Track& track, const SessionRequest& s, const Port& port, const Mirror& mirror,
                    const JudgeContext& in, Time now) {
-  const Track::Counts counts = read_counts(s, port, mirror, in.evidence, now);
+  const Track::Counts counts = read_counts(s, port, mirror, now);
   refresh_base(track, counts);
   return rule_traffic(track, s, counts, port.counters.has_value(), in.stall);
 }

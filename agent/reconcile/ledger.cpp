@@ -24,10 +24,6 @@ bool changes_state(const SessionStatus* before, const SessionStatus* after) {
   return before->state != after->state || before->in_place != after->in_place;
 }
 
-bool is_unproven(const SessionStatus* s) {
-  return s != nullptr && s->target == "local" && s->state == SessionState::pending && s->in_place;
-}
-
 template <typename T>
 std::optional<T> copy_of(const T* value) {
   return value == nullptr ? std::nullopt : std::optional(*value);
@@ -36,12 +32,15 @@ std::optional<T> copy_of(const T* value) {
 }  // namespace
 
 void Ledger::set_evidence(Evidence evidence) {
-  std::vector<std::pair<Mac, std::uint64_t>> changed;
-  std::ranges::set_symmetric_difference(evidence.received, evidence_.received,
-                                        std::back_inserter(changed));
-  for (const auto& [mac, count] : changed)
-    if (const auto* of_sessions = find(nics_, mac))
-      for (const auto& [name, nic] : *of_sessions) touched_.insert(name);
+  const auto touch_nic = [&](const PortKey& at) {
+    if (const WatchedNic* nic = index_->nics.get(at)) touched_.insert(nic->session);
+  };
+  for (const auto& [at, nic] : evidence.nics) {
+    const NicEvidence* before = find(evidence_.nics, at);
+    if (before == nullptr || *before != nic) touch_nic(at);
+  }
+  for (const auto& [at, nic] : evidence_.nics)
+    if (!evidence.nics.contains(at)) touch_nic(at);
   evidence_ = std::move(evidence);
 }
 
@@ -66,10 +65,11 @@ void Ledger::touch_mirror(const std::string& switch_name, const std::string& mir
 
 void Ledger::touch_switch(const std::string& name, const Switch& was, const Switch& is,
                           const Wishes& wishes) {
-  std::set<std::string> broken;  // Ports that came, went, or whose error differs.
+  std::set<std::string> broken;  // Ports that came, went, or whose error or tag differs.
   diff(was.ports, is.ports, [&](const std::string& port, const Port* before, const Port* after) {
     touch({name, port}, wishes);
-    if (!before || !after || before->error != after->error) broken.insert(port);
+    if (!before || !after || before->error != after->error || before->vlan != after->vlan)
+      broken.insert(port);
   });
   const auto touch_selected = [&](const PersistentSet<std::string>& a,
                                   const PersistentSet<std::string>& b) {
@@ -144,8 +144,6 @@ void Ledger::put(const std::string& name, std::optional<Track> track, RoundChang
   const SessionStatus* after = track ? &track->status : nullptr;
   count_output(after, true);
   count_output(before, false);
-  unproven_ += is_unproven(after);
-  unproven_ -= is_unproven(before);
   for (const SessionStatus* s : {before, after})
     if (s != nullptr) touched_ports_.insert({s->switch_name, s->port});
   if (changes_state(before, after)) out.sessions.push_back({copy_of(before), copy_of(after)});
@@ -163,44 +161,72 @@ void Ledger::put(const std::string& name, std::optional<Track> track, RoundChang
   tracks_[name] = std::move(*track);
 }
 
-void Ledger::index_session(const std::string& name, const Realiser& realiser,
-                           const Observed& observed) {
-  std::set<Mac> changed;
-  if (const auto it = mac_of_.find(name); it != mac_of_.end()) {
-    changed.insert(it->second);
-    const auto of_sessions = nics_.find(it->second);
-    of_sessions->second.erase(name);
-    if (of_sessions->second.empty()) nics_.erase(of_sessions);
-    mac_of_.erase(it);
-  }
+/// The NIC that the engine is to watch for a session; none: for this one it is none.
+std::optional<WatchedNic> Ledger::nic_of(const std::string& name, const Realiser& realiser,
+                                         const Observed& observed) const {
   const SessionRequest* s = wished_.get(name);
   const Verdict* verdict = realiser.verdicts().get(name);
-  const Location* at = s ? locations_.get({s->switch_name, s->port}) : nullptr;
-  if (at && at->mac && verdict && !verdict->refused &&
-      std::holds_alternative<LocalTarget>(s->target)) {
-    const Port* port = switch_of(observed, s->switch_name).ports.get(s->port);
-    nics_[*at->mac][name] = {.mac = *at->mac,
-                             .vm = at->vm(),
-                             .port = s->switch_name + "/" + s->port,
-                             .direction = s->direction,
-                             .vlan = port ? port->vlan : std::nullopt,
-                             .session_id = verdict->session_id,
-                             .session = name};
-    mac_of_[name] = *at->mac;
-    changed.insert(*at->mac);
+  if (!s || !verdict || verdict->refused || !std::holds_alternative<LocalTarget>(s->target))
+    return std::nullopt;
+  const PortKey key{s->switch_name, s->port};
+  const Location* at = locations_.get(key);
+  if (!at || !at->mac) return std::nullopt;
+  WatchedNic nic{.at = key,
+                 .mac = *at->mac,
+                 .vm = at->vm(),
+                 .direction = s->direction,
+                 .input = local_input_.empty() ? verdict->output : local_input_,
+                 .session_id = verdict->session_id,
+                 .session = name};
+  const auto& ports = switch_of(observed, s->switch_name).ports;
+  const Port* output = ports.get(verdict->output);
+  // A port with a tag takes it off the copies.
+  if (const Port* port = ports.get(s->port); port && !(output && output->vlan))
+    nic.vlan = port->vlan;
+  return nic;
+}
+
+void Ledger::index_session(const std::string& name, const Realiser& realiser,
+                           const Observed& observed) {
+  std::optional<WatchedNic> nic = nic_of(name, realiser, observed);
+  const auto known = nic_of_.find(name);
+  if (!nic && known == nic_of_.end()) return;
+  if (const WatchedNic* before = nic ? index_->nics.get(nic->at) : nullptr) {
+    nic->rival = before->rival;
+    if (*nic == *before) return;
   }
-  for (const Mac& mac : changed) {
-    const auto* of_sessions = find(nics_, mac);
-    const WatchedNic* first = of_sessions ? &of_sessions->begin()->second : nullptr;
-    const WatchedNic* is = index_->nics.get(mac);
-    if (first ? is && *is == *first : !is) continue;
-    auto next = std::make_shared<MirrorIndex>(*index_);
-    if (first)
-      next->nics.set(mac, *first);
-    else
-      next->nics.erase(mac);
-    index_ = std::move(next);
+  MirrorIndex next = *index_;
+  std::set<Likeness> changed;
+  const auto drop = [&](const PortKey& at) {
+    const Likeness before = likeness(next.nics.at(at));
+    changed.insert(before);
+    const auto of_likeness = alike_.find(before);
+    of_likeness->second.erase(at);
+    if (of_likeness->second.empty()) alike_.erase(of_likeness);
+    next.nics.erase(at);
+  };
+  if (known != nic_of_.end()) {
+    // A session by another name may have its port by now.
+    const WatchedNic* before = next.nics.get(known->second);
+    if (before != nullptr && before->session == name) drop(known->second);
+    nic_of_.erase(known);
   }
+  if (nic) {
+    if (next.nics.contains(nic->at)) drop(nic->at);
+    nic_of_[name] = nic->at;
+    alike_[likeness(*nic)].insert(nic->at);
+    changed.insert(likeness(*nic));
+    next.nics.set(nic->at, *nic);
+  }
+  for (const Likeness& each : changed)
+    if (const auto* of_likeness = find(alike_, each))
+      for (const PortKey& at : *of_likeness) {
+        WatchedNic is = next.nics.at(at);
+        const auto other = std::ranges::find_if(*of_likeness, [&](auto& o) { return o != at; });
+        is.rival = other == of_likeness->end() ? "" : other->switch_name + "/" + other->port;
+        next.nics.set(at, std::move(is));
+      }
+  if (next != *index_) index_ = std::make_shared<MirrorIndex>(std::move(next));
 }
 
 void Ledger::show_location(const PortKey& port, const Wishes& wishes) {

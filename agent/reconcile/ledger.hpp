@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -44,6 +45,10 @@ struct RoundChanges {
 
 class Ledger {
  public:
+  /// `local_input`: the engine's input of the appliance's monitor NIC; empty on a host, where each
+  /// port that copies come out of is an input of its name.
+  explicit Ledger(std::string local_input = {}) : local_input_(std::move(local_input)) {}
+
   /// Judges. Costs what differs from the last call's arguments, where these are their ancestors,
   /// and the sessions that are unsettled. Returns what it changed.
   RoundChanges update(const Wishes& wishes, const LocationMap& locations, const Realiser& realiser,
@@ -60,10 +65,7 @@ class Ledger {
   const PersistentMap<PortKey, LocationStatus>& locations() const { return location_statuses_; }
   /// The ports that sessions to the local engine copy to.
   const PersistentSet<std::string>& local_outputs() const { return local_outputs_; }
-  /// Sessions to the local engine that are in place and wait for what it receives to prove them.
-  std::size_t unproven() const { return unproven_; }
-  /// NICs of sessions to the local engine; of two NICs with one MAC that of the session whose name
-  /// sorts first. A NIC whose MAC nobody knows is left out. Never null.
+  /// NICs of sessions to the local engine. A NIC whose MAC nobody knows is left out. Never null.
   std::shared_ptr<const MirrorIndex> index() const { return index_; }
 
  private:
@@ -80,8 +82,12 @@ class Ledger {
                               const Realiser& realiser, const JudgeContext& context, Time now);
   void count_output(const SessionStatus* status, bool add);
   void put(const std::string& name, std::optional<Track> track, RoundChanges& out);
+  std::optional<WatchedNic> nic_of(const std::string& name, const Realiser& realiser,
+                                   const Observed& observed) const;
   void index_session(const std::string& name, const Realiser& realiser, const Observed& observed);
   void show_location(const PortKey& port, const Wishes& wishes);
+
+  const std::string local_input_;
 
   // As of the last update.
   SessionMap wished_;
@@ -103,9 +109,11 @@ class Ledger {
   PersistentMap<PortKey, LocationStatus> location_statuses_;
   std::map<std::string, std::size_t> local_sessions_;  ///< By output: how many.
   PersistentSet<std::string> local_outputs_;
-  std::size_t unproven_ = 0;
-  std::unordered_map<std::string, Mac> mac_of_;  ///< By session that is in the index.
-  std::unordered_map<Mac, std::map<std::string, WatchedNic>> nics_;  ///< By session; none empty.
+  std::unordered_map<std::string, PortKey> nic_of_;  ///< By session that is in the index.
+  /// What the engine tells NICs apart by.
+  using Likeness = std::tuple<Mac, std::string, std::optional<std::uint16_t>>;
+  static Likeness likeness(const WatchedNic& nic) { return {nic.mac, nic.input, nic.vlan}; }
+  std::map<Likeness, std::set<PortKey>> alike_;  ///< Those of the index; none empty.
   std::shared_ptr<const MirrorIndex> index_ = std::make_shared<const MirrorIndex>();
 };
 

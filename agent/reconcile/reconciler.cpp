@@ -21,7 +21,8 @@ Reconciler::Reconciler(ReconcilerOptions options, Locate locate, std::unique_ptr
       locate_(std::move(locate)),
       portless_(std::move(portless)),
       realiser_(std::move(realiser)),
-      wishes_(options_.monitor_nic) {}
+      wishes_(options_.monitor_nic),
+      ledger_(options_.monitor_nic ? options_.local_input : std::string()) {}
 
 void Reconciler::set_policies(std::vector<Policy> policies) {
   wishes_.set_policies(std::move(policies));
@@ -269,7 +270,6 @@ ControlSnapshot Reconciler::snapshot(Time now) const {
   out.events = events_;
   out.index = ledger_.index();
   out.local_outputs = ledger_.local_outputs();
-  out.unproven = ledger_.unproven();
   out.observed = world_;
   return out;
 }

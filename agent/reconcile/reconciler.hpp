@@ -35,6 +35,7 @@ namespace vmirror {
 struct ReconcilerOptions {
   std::string host;                ///< This host's name, in locations.
   std::optional<Mac> monitor_nic;  ///< The appliance's; none on a host.
+  std::string local_input = {};    ///< The engine's input of the monitor NIC.
   Time interval = kSecond;         ///< Between readings when nothing hints.
   Time spacing = kMillisecond;     ///< Between readings that hints ask for.
   Time retry_min = 100 * kMillisecond, retry_max = 30 * kSecond;  ///< After a failed apply.
@@ -76,7 +77,6 @@ struct ControlSnapshot {
   std::shared_ptr<const MirrorIndex> index = std::make_shared<const MirrorIndex>();
   /// The ports that sessions to the local engine copy to.
   PersistentSet<std::string> local_outputs;
-  std::size_t unproven = 0;  ///< Sessions to the local engine that wait for what it receives.
   std::shared_ptr<const Observed> observed;  ///< The latest reading; null: none yet.
   bool in_sync() const { return observed && !observe_error && policies_known && plan.empty(); }
 };

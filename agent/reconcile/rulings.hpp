@@ -19,6 +19,14 @@ struct Ruling {
 Ruling rule_remote(Track& track, const SessionRequest& session, const Port& port,
                    const Mirror& mirror, const JudgeContext& context, Time now);
 
+/// Of a session to the engine here: by the engine's count against the port's. Of a port whose MAC
+/// nobody knows the engine can't tell the frames: by the mirror's counter, which proves nothing.
+Ruling rule_local(Track& track, const SessionRequest& session, const Port& port,
+                  const Mirror& mirror, const JudgeContext& context, Time now);
+
+/// It copies only some of the port's frames. `port`: null where it isn't there.
+bool is_selective(const SessionRequest& session, const Port* port);
+
 /// "2026-01-02T03:04:05Z"
 inline std::string clock_text(Time time) {
   return format_time(time).substr(0, 19) + "Z";

@@ -94,7 +94,7 @@ struct PortCounters {
   std::uint64_t out_bytes = 0;
   std::uint64_t in_frames = 0;  ///< Received by the guest, sent by the switch.
   std::uint64_t in_bytes = 0;
-  std::uint64_t dropped = 0;  ///< By the switch on this port, both directions.
+  std::uint64_t in_dropped = 0;  ///< Sent to the port, and not taken by it.
   bool operator==(const PortCounters&) const = default;
 };
 
@@ -202,6 +202,10 @@ struct Observed {
   std::map<std::string, Switch> switches;
   DaemonProgress progress;
   std::optional<Outage> outage;  ///< The latest, once it was over; none since the driver began.
+  /// When the ports' counters came that are the latest, all of one writing (wall clock): each
+  /// port's are of this moment or a little before, also those that did not change. 0: a port's may
+  /// be of any time.
+  Time counted_at = 0;
 };
 
 /// The switch of that name; one without anything where there is none.

@@ -67,7 +67,7 @@ void add_counters(Port& port, const Row& interface) {
   port.counters->out_bytes += get("rx_bytes");
   port.counters->in_frames += get("tx_packets");
   port.counters->in_bytes += get("tx_bytes");
-  port.counters->dropped += get("rx_dropped") + get("tx_dropped");
+  port.counters->in_dropped += get("tx_dropped");
 }
 
 void add_interface(Port& port, const Row& interface) {
@@ -334,6 +334,7 @@ std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot>
     out_.progress = {"ovs-vswitchd", (*row)[root::kNextCfg].get<std::int64_t>().value_or(0),
                      (*row)[root::kCurCfg].get<std::int64_t>().value_or(0)};
   if (now_->lost_at != 0 && now_->found_at != 0) out_.outage = {now_->lost_at, now_->found_at};
+  out_.counted_at = now_->counted_at;
   out_.revision = now_->revision;
   before_ = now_;
   return std::make_shared<const Observed>(out_);

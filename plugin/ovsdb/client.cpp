@@ -154,7 +154,7 @@ void Client::run(const std::string& remote, const Schema& schema) {
   last_connect_ = Clock::now();
   for (;;) {
     const Replica::Changes changes = replica.run();
-    const bool came_or_went = publish(replica, changes.any);
+    const bool came_or_went = publish(replica, changes.any, changes.counted);
     serve(replica);
     retry(replica, patience);
     std::function<void()> hint;
@@ -175,7 +175,7 @@ void Client::run(const std::string& remote, const Schema& schema) {
 }
 
 /// Hands the contents over. True when the connection came or went.
-bool Client::publish(Replica& replica, bool changed) {
+bool Client::publish(Replica& replica, bool changed, bool counted) {
   const bool synced = replica.synced();
   std::string error = synced ? std::string() : replica.error();
   const std::lock_guard lock(mutex_);
@@ -186,10 +186,16 @@ bool Client::publish(Replica& replica, bool changed) {
   } else if (came_or_went && lost_at_ != 0) {
     found_at_ = wall_clock();
   }
+  // What a new connection brings was written at any time.
+  if (came_or_went)
+    counted_at_ = 0;
+  else if (counted)
+    counted_at_ = wall_clock();
   if (changed || came_or_went || !snapshot_) {
     auto snapshot = replica.snapshot();
     snapshot->lost_at = lost_at_;
     snapshot->found_at = found_at_;
+    snapshot->counted_at = counted_at_;
     snapshot_ = std::move(snapshot);
   }
   synced_ = synced;

@@ -69,7 +69,7 @@ class Client {
   Client(const ClientOptions& options, Schema schema);
   void run(const std::string& remote, const Schema& schema);
   void serve(Replica& replica);
-  bool publish(Replica& replica, bool changed);
+  bool publish(Replica& replica, bool changed, bool counted);
   void finish(Replica& replica, Result<bool> done);
   void retry(Replica& replica, Milliseconds patience);
   void wake() const;
@@ -90,7 +90,7 @@ class Client {
   // Of the thread alone.
   std::shared_ptr<Request> running_;
   std::chrono::steady_clock::time_point last_connect_;
-  Time lost_at_ = 0, found_at_ = 0;  ///< As in Snapshot.
+  Time lost_at_ = 0, found_at_ = 0, counted_at_ = 0;  ///< As in Snapshot.
 
   std::thread thread_;
 };

@@ -136,6 +136,7 @@ void Replica::take_changes(std::size_t table, Changes& changes) {
     for (; row; row = vm_idl_next_change(row)) {
       changes.any = true;
       changes.loud = changes.loud || is_loud(row, table);
+      changes.counted = changes.counted || is_counted(row, table);
       const Uuid id = from_c(vm_row_uuid(row));
       if (vm_row_is_deleted(row))
         to.erase(id);
@@ -145,7 +146,7 @@ void Replica::take_changes(std::size_t table, Changes& changes) {
   }
   if (!complete(table)) {
     take_all(table);
-    changes = {true, true};
+    changes = {true, true, changes.counted};
   }
 }
 
@@ -184,6 +185,19 @@ bool Replica::is_loud(const vm_row* row, std::size_t table) const {
       quiet = true;
     }
   return !quiet;  // No column named: a new row.
+}
+
+/// Asked before our row is replaced.
+bool Replica::is_counted(const vm_row* row, std::size_t table) const {
+  if (vm_row_is_deleted(row)) return false;
+  const Row* before = tables_[table]->find(from_c(vm_row_uuid(row)));
+  if (before == nullptr) return false;
+  const std::vector<Column>& columns = schema_.tables[table].columns;
+  for (std::size_t c = 0; c < columns.size(); c++)
+    if (columns[c].quiet && columns[c].value && !(*before)[c].empty() &&
+        vm_row_is_updated(idl_.get(), row, table, c))
+      return true;
+  return false;
 }
 
 std::shared_ptr<const Row> Replica::read(const vm_row* row, std::size_t table) const {

@@ -19,6 +19,9 @@ class Replica {
   struct Changes {
     bool any = false;   ///< Something changed.
     bool loud = false;  ///< Something changed that isn't quiet.
+    /// Counters were written: a quiet map of a row changed that was there, and had some. Those of a
+    /// new row are written by themselves.
+    bool counted = false;
   };
   Changes run();
   /// Sleeps until there is something to do, or `wake_fd` is readable, or the time is over.
@@ -54,6 +57,7 @@ class Replica {
   void take_all(std::size_t table);
   Table& writable(std::size_t table);
   bool is_loud(const vm_row* row, std::size_t table) const;
+  bool is_counted(const vm_row* row, std::size_t table) const;
   std::shared_ptr<const Row> read(const vm_row* row, std::size_t table) const;
   bool compose(const Operation& operation);
 

@@ -245,6 +245,9 @@ struct Snapshot {
   std::vector<std::shared_ptr<const Table>> tables;
   /// Wall clock: when the connection was lost last, and when it was there again. 0: never; not yet.
   Time lost_at = 0, found_at = 0;
+  /// Wall clock: when a writing of counters (of quiet maps) came last that changed what a row had;
+  /// 0: none came since the connection.
+  Time counted_at = 0;
   const Table& operator[](std::size_t table) const { return *tables[table]; }
 };
 

@@ -43,9 +43,11 @@ def settled(daemon):
 
 
 def covered(daemon):
-    """True once the engine's and the switch's counts of the guest were compared and agree."""
+    """True once the engine's and the switch's counts of the guest were compared and agree: a ratio above 1
+    is a fault of counting."""
     coverage = daemon.ask("status")["coverage"]
-    return bool(coverage) and all(row["ratio"] is not None and row["ratio"] >= 0.999 for row in coverage)
+    return bool(coverage) and all(
+        row["ratio"] is not None and 0.999 <= row["ratio"] <= 1 and row["faults"] == 0 for row in coverage)
 
 
 def received(daemon, encapsulation):

@@ -15,7 +15,8 @@ Mac mac(int n) {
 
 std::shared_ptr<const MirrorIndex> index(std::initializer_list<int> nics, const char* port = "p") {
   auto out = std::make_shared<MirrorIndex>();
-  for (const int n : nics) out->nics.set(mac(n), {.mac = mac(n), .port = port});
+  for (const int n : nics)
+    out->nics.set({port, std::to_string(n)}, {.at = {port, std::to_string(n)}, .mac = mac(n)});
   return out;
 }
 
@@ -53,7 +54,7 @@ TEST(LingeringNics, AClockThatIsSetBackMakesItStayNoLonger) {
 TEST(LingeringNics, Bounded) {
   LingeringNics nics;
   auto many = std::make_shared<MirrorIndex>();
-  for (int n = 0; n < 3000; ++n) many->nics.set(mac(n), {.mac = mac(n)});
+  for (int n = 0; n < 3000; ++n) many->nics.set({"p", std::to_string(n)}, {.mac = mac(n)});
   nics.follow(many, 0);
   EXPECT_EQ(nics.follow(index({}), 1)->nics.size(), LingeringNics::kMost);
 }

@@ -1,5 +1,5 @@
-// When the engine's and the switch's counts are paired, and what coverage comes of it: the story of
-// one NIC.
+// When the engine's and the port's counts are paired, and what coverage comes of it: the story of
+// one NIC, told in tenths of a second.
 #include "agent/app/coverage_log.hpp"
 
 #include <gtest/gtest.h>
@@ -7,158 +7,163 @@
 namespace vmirror {
 namespace {
 
-const Mac kMac = *Mac::parse("52:54:00:00:00:01");
+const PortKey kAt{"br0", "vnet0"};
 
 struct Story {
-  Story() {
+  explicit Story(bool on_this_host)
+      : log(on_this_host ? CoverageLog::ReadDevice([this](const Port& p) {
+          return std::optional(PortReading{now, now, counters, p.id});
+        })
+                         : CoverageLog::ReadDevice()) {
     auto index = std::make_shared<MirrorIndex>();
-    WatchedNic nic;
-    nic.mac = kMac;
-    nic.port = "br0/vnet0";
-    nic.session = "vnet0@local";
-    index->nics = {{kMac, nic}};
+    index->nics.set(kAt, {.at = kAt, .session = "vnet0@local"});
     control.index = index;
-    SessionStatus s;
-    s.name = "vnet0@local";
-    s.target = "local";
-    s.mac = kMac;
-    s.in_place = true;
-    control.sessions = {{s.name, s}};
-    LocationStatus at;
-    at.at.mac = kMac;
-    control.locations = {{PortKey{"br0", "vnet0"}, at}};
+    status.name = "vnet0@local";
+    status.target = "local";
+    status.in_place = true;
+    status.in_place_since = now;
     port.name = "vnet0";
     port.id = "1";
     port.counters = PortCounters{};
-    received.mac = kMac;
   }
-  /// The switch writes its counters: so many frames sent by the guest since the last time.
-  void writes(std::uint64_t frames) { port.counters->out_frames += frames; }
-  /// The engine receives so many, the last one now.
-  void receives(std::uint64_t frames) {
-    received.out += frames;
-    received.last = now;
+  /// A tenth of a second passes, in which the guest sends so many; their copies take as long.
+  void tenth(std::uint64_t frames = 0) {
+    now += 100 * kMillisecond;
+    counters.out_frames += frames;
+    engine += std::exchange(on_their_way, lost ? 0 : frames);
+    if (++tenths % 50 == 0) {  // The switch writes its counters, where any differs.
+      if (*port.counters != counters) world.counted_at = now;
+      port.counters = counters;
+    }
+    world.switches["br0"].ports.set("vnet0", port);
+    control.observed = std::make_shared<const Observed>(world);
+    control.sessions.set(status.name, status);
+    NicReadings readings;
+    readings.time = readings.complete = now;
+    readings.nics.emplace_back().at = kAt;
+    readings.nics[0].out = engine;
+    log.sample(readings, control);
+    if (tenths % 10 == 0) log.read(control, now);
+    for (const CoverageRow& row : log.rows(control))
+      if (row.coverage.ratio) highest = std::max(highest, *row.coverage.ratio);
   }
-  void show() {
-    auto world = std::make_shared<Observed>();
-    world->switches["br0"].ports["vnet0"] = port;
-    control.observed = world;
-    engine.time = now;
-    engine.nics = {received};
+  void seconds(int n, std::uint64_t frames = 0) {
+    for (int i = 0; i < 10 * n; ++i) tenth(frames);
   }
-  bool due() {
-    show();
-    return log.due(control);
-  }
-  void take() {
-    show();
-    log.take(control, engine);
-  }
-  /// "received/counted"; "" without a row.
+  /// "complete 20/20"; "" without a row. What is judged, and the row's counts.
   std::string told() {
-    show();
-    const auto rows = log.rows(control, engine);
+    const auto rows = log.rows(control);
+    const auto evidence = log.evidence(control, false);
     if (rows.empty()) return "";
+    const auto& window = evidence.nics.at(kAt).window;
     const Coverage& c = rows[0].coverage;
-    return std::to_string(c.received_out) + "/" + std::to_string(c.counted_out);
+    return std::string(window ? to_text(window->verdict) : "-") + " " +
+           std::to_string(c.received().low) + "/" + std::to_string(c.counted());
   }
 
   Time now = 1000 * kSecond;
+  int tenths = 0;
+  bool lost = false;
+  std::uint64_t engine = 100, on_their_way = 0;
+  double highest = 0;
+  PortCounters counters;
   Port port;
-  NicFrames received;
+  Observed world;
+  SessionStatus status;
   ControlSnapshot control;
-  EngineSnapshot engine;
   CoverageLog log;
 };
 
-TEST(CoverageLog, BeginsAtTheFirstWritingWithTheMirrorInPlace) {
-  Story s;
-  EXPECT_TRUE(s.due());
-  s.take();
-  EXPECT_FALSE(s.due());
-  EXPECT_EQ(s.told(), "0/0");
-  s.receives(3);  // The switch counted ten, seven of them before there was a mirror.
-  s.now += kSecond;
-  s.writes(10);
-  EXPECT_TRUE(s.due());
-  s.take();
-  EXPECT_EQ(s.told(), "0/0");
-  s.receives(20);
-  EXPECT_EQ(s.told(), "0/0") << "the switch has not written what it counted";
-  s.now += kSecond;
-  s.writes(20);
-  s.take();
-  EXPECT_EQ(s.told(), "20/20");
-}
+class OfBothSources : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(CoverageLog, OfBothSources, testing::Values(true, false));
 
-TEST(CoverageLog, ARoughBeginningIsReplacedByAQuietOne) {
-  Story s;
-  s.take();
-  s.writes(10);
-  s.receives(8);  // Two were on their way when the pair was taken.
-  s.take();
-  s.receives(2);
-  s.now += kSecond;
-  s.writes(0);
-  s.receives(5);
-  s.now += kSecond;
-  s.writes(3);
-  s.take();  // Written in the middle of the five, and read a second later: as rough as before.
-  EXPECT_EQ(s.told(), "7/3");
-  s.now += 2 * kSecond;
-  s.writes(2);
-  s.take();  // Nothing came since before the writing: exact, so coverage begins anew here.
-  EXPECT_EQ(s.told(), "0/0");
-  s.receives(30);
-  s.now += kSecond;
-  s.writes(30);
-  s.take();
-  EXPECT_EQ(s.told(), "30/30");
-}
-
-TEST(CoverageLog, FramesOnTheirWayAreCountedOnceThePortIsSilent) {
-  Story s;
-  s.take();
-  s.now += kSecond;
-  s.writes(1);
-  s.receives(1);
-  s.now += kSecond;
-  s.take();
-  s.writes(10);
-  s.receives(9);
-  s.take();
-  EXPECT_EQ(s.told(), "9/10");
-  s.receives(1);
-  EXPECT_EQ(s.told(), "9/10");
-  s.now += 7 * kSecond;
-  EXPECT_EQ(s.told(), "10/10");
-}
-
-TEST(CoverageLog, APortThatWasAddedAgainBeginsAnew) {
-  Story s;
-  s.take();
-  for (int i = 0; i < 2; ++i) {
-    s.receives(10);
-    s.now += kSecond;
-    s.writes(10);
-    s.take();
+TEST_P(OfBothSources, NoBurstMakesItMoreThanWhole) {
+  Story s(GetParam());
+  s.seconds(3, 1);
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 37; ++i) s.tenth(50);
+    s.seconds(7);
+    for (int i = 0; i < 3; ++i) s.tenth(200);
   }
-  EXPECT_EQ(s.told(), "10/10");
-  s.port.id = "2";
-  s.port.counters = PortCounters{};
-  s.take();
-  EXPECT_EQ(s.told(), "0/0");
+  s.seconds(12);
+  EXPECT_LE(s.highest, 1.0);
+  EXPECT_EQ(s.log.evidence(s.control, false).nics.at(kAt).window->verdict,
+            Coverage::Verdict::complete);
+  EXPECT_TRUE(s.log.take_news().empty());
 }
 
-TEST(CoverageLog, WithoutItsMirrorThereIsNoRow) {
-  Story s;
-  s.take();
-  SessionStatus lost = s.control.sessions.at("vnet0@local");
-  lost.in_place = false;
-  s.control.sessions.set(lost.name, lost);
-  s.take();
+TEST_P(OfBothSources, WhatIsLostIsSeen) {
+  Story s(GetParam());
+  s.seconds(20, 2);
+  s.lost = true;
+  s.seconds(12, 2);
+  EXPECT_TRUE(s.told().starts_with("lossy")) << s.told();
+  s.lost = false;
+  s.seconds(GetParam() ? 12 : 40, 2);
+  EXPECT_TRUE(s.told().starts_with("complete")) << s.told();
+}
+
+TEST(CoverageLog, FramesFromBeforeTheMirrorAreNone) {
+  Story s(false);
+  s.counters.out_frames = 60;  // The switch has not written them yet.
+  s.seconds(6);
+  EXPECT_EQ(s.told(), "- 0/0");
+  s.seconds(4);
+  s.tenth(3);
+  s.seconds(10);
+  EXPECT_EQ(s.told(), "complete 3/3");
+}
+
+TEST(CoverageLog, BeginsAnewWithEachMirror) {
+  Story s(true);
+  s.seconds(5, 5);
+  s.seconds(2);
+  EXPECT_TRUE(s.told().starts_with("complete")) << s.told();
+  s.status.in_place_since = s.now;
+  s.tenth();
   EXPECT_EQ(s.told(), "");
-  EXPECT_FALSE(s.due());
+  s.seconds(4);
+  EXPECT_EQ(s.told(), "silent 0/0");
+  EXPECT_EQ(s.log.evidence(s.control, false).nics.at(kAt).since, s.status.in_place_since);
+  s.port.id = "2";
+  s.seconds(1);
+  s.tenth();
+  s.tenth();
+  EXPECT_EQ(s.told(), "- 0/0") << "another port";
+  s.status.in_place = false;
+  s.seconds(1);
+  EXPECT_EQ(s.told(), "");
+}
+
+TEST(CoverageLog, OnlyAMinuteCounts) {
+  Story s(true);
+  s.seconds(10, 50);
+  s.seconds(100, 1);
+  EXPECT_LT(s.log.rows(s.control).at(0).coverage.counted(), 700U);
+}
+
+TEST(CoverageLog, MoreThanWholeIsAFaultThatIsSaidOnce) {
+  Story s(true);
+  s.seconds(4);
+  s.engine += 40;
+  s.seconds(3);
+  EXPECT_EQ(s.log.take_news(),
+            std::vector<std::string>{"br0/vnet0: a fault of counting: at least 40 frames came, and "
+                                     "its port moved 0"});
+  EXPECT_GT(s.log.rows(s.control).at(0).faults, 0U);
+  s.seconds(3);
+  EXPECT_TRUE(s.log.take_news().empty());
+}
+
+TEST(CoverageLog, AClockThatIsSetBackBeginsAnew) {
+  Story s(true);
+  s.seconds(5, 5);
+  s.now -= 7200 * kSecond;
+  s.tenth();
+  EXPECT_EQ(s.told(), "");
+  s.status.in_place_since = s.now;
+  s.seconds(8, 5);
+  EXPECT_TRUE(s.told().starts_with("complete")) << s.told();
 }
 
 }  // namespace

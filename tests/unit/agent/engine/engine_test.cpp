@@ -98,7 +98,7 @@ TEST(Engine, CountsTheFramesOfAllWorkers) {
 TEST(Engine, AnswersWhileFramesFlow) {
   Engine engine(engine_options({input("mon0", 2, 1 << 30, SceneSource::End::waits)}));
   auto index = std::make_shared<MirrorIndex>();
-  index->nics[mac("52:54:00:00:00:01")].mac = mac("52:54:00:00:00:01");
+  index->nics.set({"br0", "vnet0"}, {.mac = mac("52:54:00:00:00:01")});
   std::vector<std::thread> askers;
   std::atomic<int> answers = 0;
   for (int i = 0; i < 3; ++i)

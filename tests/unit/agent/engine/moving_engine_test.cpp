@@ -303,7 +303,8 @@ TEST(MovingEngine, AnEngineWithoutInputsHasAndTakesNothing) {
 TEST(MovingEngine, TellsWhatNicsSentAtOnce) {
   Host host(2);
   auto index = std::make_shared<MirrorIndex>();
-  index->nics.set(kGuest[0], {.mac = kGuest[0], .vm = "dc"});
+  const PortKey at{"br0", "vnet0"};
+  index->nics.set(at, {.at = at, .mac = kGuest[0], .vm = "dc"});
   host.engine->watch(index);
   while (host.engine->nics().nics.empty()) std::this_thread::yield();
   host.see(ping_frame({}), 0, 5 * kSecond, 0);
@@ -317,7 +318,7 @@ TEST(MovingEngine, TellsWhatNicsSentAtOnce) {
   EXPECT_EQ(readings.nics[0].first_out, 3 * kSecond);
   EXPECT_EQ(readings.nics[0].last_out, 5 * kSecond);
   EXPECT_EQ(readings.lost, 8u) << "what both sources lost";
-  host.engine->restart_first_out(kGuest[0]);
+  host.engine->restart_first_out(at);
   EXPECT_EQ(host.engine->nics().nics[0].first_out, 0);
   host.see(ping_frame({}), 0, 7 * kSecond, 0);
   host.drain();

@@ -281,7 +281,7 @@ TEST(Moving, AFlowWhoseOtherEndIsWatchedHereStays) {
   Host source;
   auto index = std::make_shared<MirrorIndex>();
   const Mac guest = mac("52:54:00:00:00:02");
-  index->nics.set(guest, {.mac = guest});
+  index->nics.set({"br0", "vnet0"}, {.mac = guest});
   source.pipeline.watch(index);
   source.see(split.frames, 0, 3);
   source.pipeline.let_go(kGuest);

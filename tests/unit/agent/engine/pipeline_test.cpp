@@ -145,7 +145,7 @@ TEST(Pipeline, CountsWatchedNicsAndNamesTheirGuests) {
   Pipeline pipeline({});
   auto index = std::make_shared<MirrorIndex>();
   const Mac guest = mac("52:54:00:00:00:01");
-  index->nics.set(guest, {.mac = guest, .vm = "dc"});
+  index->nics.set({"br0", "vnet0"}, {.mac = guest, .vm = "dc"});
   pipeline.watch(index);
   std::vector<Frame> frames;
   const std::vector<Buffer> buffers = scene();

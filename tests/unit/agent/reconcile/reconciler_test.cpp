@@ -149,7 +149,7 @@ TEST(Reconciler, ASwitchThatCarriesNothingOutIsToldAndLeftToItsPlan) {
   shell.world->set_working(true);
   shell.run(kStallPatience + kSecond);
   EXPECT_FALSE(shell.snapshot().stall);
-  EXPECT_EQ(shell.snapshot().sessions.at("vnet0@local").state, SessionState::pending);
+  EXPECT_EQ(shell.snapshot().sessions.at("vnet0@local").state, SessionState::ready);
 }
 
 TEST(Reconciler, ASwitchThatHangsOnAfterAnOutageIsNotSaidToWork) {
@@ -196,7 +196,7 @@ TEST(Reconciler, CopiesThatArriveFromASwitchThatHangsKeepTheirSessionActive) {
   EXPECT_EQ(state(), SessionState::unknown);
   std::uint64_t told = 0;
   for (std::uint64_t received = 1; received <= 20; ++received) {
-    shell.reconciler.set_evidence({{{mac, received}}});
+    shell.reconciler.set_evidence({{{PortKey{"br0", "vnet0"}, {.received = received}}}});
     for (int hint = 0; hint < 4; ++hint) {  // Somebody else changes something in OVSDB.
       shell.reconciler.hint();
       shell.run(250 * kMillisecond);
@@ -395,7 +395,8 @@ TEST(MirrorIndex, TheLocalSessionsNics) {
   shell.run(kSecond);
   const auto index = shell.snapshot().index;
   ASSERT_EQ(index->nics.size(), 1U);
-  EXPECT_EQ(index->nics.begin()->second.port, "br0/vnet0");
+  EXPECT_EQ(index->nics.begin()->second.port(), "br0/vnet0");
+  EXPECT_EQ(index->nics.begin()->second.input, "vmirror-local");
   EXPECT_EQ(index->nics.begin()->second.vm, "dc-1");
   EXPECT_EQ(index->nics.begin()->second.direction, Direction::out);
   EXPECT_EQ(index->nics.begin()->second.vlan, 5);
@@ -451,6 +452,30 @@ TEST(Reconciler, ANicWithoutAPortComesAndGoesWithItsGuest) {
   shell.run(kSecond);
   EXPECT_TRUE(states().empty());
   EXPECT_EQ(shell.snapshot().policies[0].state, PolicyState::selects_nothing);
+}
+
+TEST(MirrorIndex, OfNicsThatCannotBeToldApartEachNamesAnother) {
+  Shell shell;
+  const auto set = [&](const char* port, std::optional<std::uint16_t> vlan) {
+    shell.world->edit([&](auto& switches) {
+      switches["br0"].sw.ports[port].mac = *Mac::parse("52:54:00:00:00:01");
+      switches["br0"].sw.ports[port].vlan = vlan;
+    });
+    shell.run(2 * kSecond);
+  };
+  shell.reconciler.set_policies(
+      {policy("a", "vnet0", {LocalTarget{}}), policy("b", "vnet1", {LocalTarget{}})});
+  const auto rival = [&](const char* port) {
+    return shell.snapshot().index->nics.at({"br0", port}).rival;
+  };
+  set("vnet0", 5);
+  set("vnet1", 6);
+  EXPECT_EQ(rival("vnet0") + rival("vnet1"), "") << "VLANs tell them apart";
+  set("vnet1", 5);
+  EXPECT_EQ(rival("vnet0"), "br0/vnet1");
+  EXPECT_EQ(rival("vnet1"), "br0/vnet0");
+  set("vnet1", {});
+  EXPECT_EQ(rival("vnet0") + rival("vnet1"), "");
 }
 
 }  // namespace

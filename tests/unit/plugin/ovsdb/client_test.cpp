@@ -236,6 +236,34 @@ TEST_F(ClientTest, QuietColumnsGiveNoHint) {
   EXPECT_TRUE(eventually([&] { return hints_ > before; }));
 }
 
+/// A new row's counters are its own; what changes one that was there is a writing of all. What a
+/// connection brings is of any time.
+TEST_F(ClientTest, KnowsWhenCountersWereWritten) {
+  start();
+  sandbox_->vsctl("add-br br0 -- --id=@m create mirror name=m -- set bridge br0 mirrors=@m");
+  const auto is = [&](std::int64_t count) {
+    const auto now = read();
+    return (*now)[kMirror].rows.size() == 1 &&
+           only(*now, kMirror)[kStatistics].map<std::int64_t>()["tx_packets"] == count;
+  };
+  sandbox_->vsctl("set mirror m statistics:tx_packets=5");
+  ASSERT_TRUE(eventually([&] { return is(5); }));
+  EXPECT_EQ(read()->counted_at, 0);
+  const Time before = wall_clock();
+  sandbox_->vsctl("set mirror m statistics:tx_packets=6");
+  ASSERT_TRUE(eventually([&] { return is(6); }));
+  const Time written = read()->counted_at;
+  EXPECT_GE(written, before);
+  EXPECT_LE(written, wall_clock());
+  sandbox_->vsctl("set mirror m snaplen=100");
+  ASSERT_TRUE(
+      eventually([&] { return only(*read(), kMirror)[kSnaplen].get<std::int64_t>() == 100; }));
+  EXPECT_EQ(read()->counted_at, written) << "no counter changed";
+  connect(sandbox_->remote());
+  EXPECT_TRUE(is(6));
+  EXPECT_EQ(read()->counted_at, 0) << "another connection";
+}
+
 TEST_F(ClientTest, SurvivesTheServersRestart) {
   start();
   sandbox_->vsctl("add-br br0 -- add-br br1");

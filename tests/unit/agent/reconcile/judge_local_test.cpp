@@ -1,0 +1,221 @@
+// The state of a session to the engine here, by what the engine received: each test is the story of
+// one session, told second by second.
+#include <gtest/gtest.h>
+
+#include "agent/reconcile/judge.hpp"
+
+namespace vmirror {
+namespace {
+
+using Verdict = Coverage::Verdict;
+
+struct Story {
+  Story() {
+    SessionRequest s;
+    s.name = "vnet0@local";
+    s.switch_name = "br0";
+    s.port = "vnet0";
+    wish.desired.sessions = {s};
+    Mirror m;
+    m.name = "m";
+    m.switch_name = "br0";
+    m.in_ports = m.out_ports = {"vnet0"};
+    m.output_port = "out";
+    realisation.mirrors = {m};
+    realisation.verdicts = {{s.name, "br0", "m", "out", std::nullopt, std::nullopt}};
+    m.owned = true;
+    m.copied_frames = 0;
+    Switch& sw = observed.switches["br0"];
+    sw.mirrors["m"] = m;
+    Port port;
+    port.name = "vnet0";
+    port.id = "1";
+    port.mac = *Mac::parse("52:54:00:00:00:01");
+    port.counters = PortCounters{};
+    sw.ports.set("vnet0", port);
+    port.name = "out";
+    sw.ports.set("out", port);
+  }
+  SessionRequest& asked() { return wish.desired.sessions[0]; }
+  NicEvidence& nic() { return evidence.nics[{"br0", "vnet0"}]; }
+  /// The window that is told from now on: of the mirror as it is.
+  void window(Verdict verdict, std::uint64_t counted = 0, std::uint64_t received = 0) {
+    Coverage c;
+    c.from = kSecond;
+    c.to = 2 * kSecond;
+    c.verdict = verdict;
+    c.counted_out = counted;
+    c.received_out = {received, received};
+    if (counted != 0) c.low = c.high = static_cast<double>(received) / static_cast<double>(counted);
+    nic().window = c;
+    nic().since = tracks.at(0).status.in_place_since;
+  }
+  /// "active (received)"
+  std::string at(int second) {
+    tracks = judge(tracks, {wish, realisation, observed, evidence, {}, stall}, second * kSecond);
+    return state_text(tracks.at(0).status);
+  }
+  std::string reason() const { return tracks.at(0).status.reason; }
+
+  Wish wish;
+  Realisation realisation;
+  Observed observed;
+  Evidence evidence;
+  std::optional<Error> stall;
+  std::vector<Track> tracks;
+};
+
+const std::string kProven = "active (received)", kNotProven = "active, not proven";
+
+TEST(JudgeLocal, AMirrorsCounterProvesNothing) {
+  Story s;
+  EXPECT_EQ(s.at(1), "pending");
+  EXPECT_EQ(s.reason(), "the engine does not take the copies from port out yet");
+  s.nic();
+  Switch& sw = s.observed.switches["br0"];
+  for (int second = 2; second < 6; ++second) {
+    ++*sw.mirrors["m"].copied_frames;
+    sw.ports["vnet0"].counters->out_frames += 5;
+    EXPECT_EQ(s.at(second), "pending");
+  }
+  EXPECT_EQ(s.reason(), "what port vnet0 moves is not counted yet");
+}
+
+TEST(JudgeLocal, ASilentGuestIsReadyUntilItIsProvenAndActiveAfter) {
+  Story s;
+  s.nic();
+  s.at(1);
+  s.window(Verdict::silent);
+  EXPECT_EQ(s.at(2), "ready");
+  EXPECT_EQ(
+      s.reason(),
+      "port vnet0 has been silent since 1970-01-01T00:00:01Z: nothing to copy; not proven yet: "
+      "the guest is silent");
+  EXPECT_EQ(s.at(1000), "ready");
+  s.window(Verdict::complete, 10, 10);
+  EXPECT_EQ(s.at(1001), kProven);
+  s.window(Verdict::silent);
+  EXPECT_EQ(s.at(2000), kProven);
+  s.observed.switches["br0"].ports["vnet0"].id = "2";
+  EXPECT_EQ(s.at(2001), "pending") << "added again";
+}
+
+TEST(JudgeLocal, CountersThatAreNeverWrittenAreSilence) {
+  Story s;
+  s.nic();
+  EXPECT_EQ(s.at(1), "pending");
+  EXPECT_EQ(s.at(7), "pending");
+  EXPECT_EQ(s.at(8), "ready");
+}
+
+TEST(JudgeLocal, AWindowOfAnotherMirrorIsNone) {
+  Story s;
+  s.nic();
+  s.at(1);
+  s.window(Verdict::complete, 10, 10);
+  EXPECT_EQ(s.at(2), kProven);
+  s.observed.switches["br0"].mirrors["m"].snaplen = 64;
+  EXPECT_EQ(s.at(3), "pending");
+  s.observed.switches["br0"].mirrors["m"].snaplen = 0;
+  EXPECT_EQ(s.at(4), "pending") << "the window is from before";
+  s.window(Verdict::complete, 1, 1);
+  EXPECT_EQ(s.at(5), kProven);
+}
+
+TEST(JudgeLocal, ALossIsNeverActiveAndFailsOnceItLasts) {
+  Story s;
+  s.nic();
+  s.at(1);
+  s.window(Verdict::complete, 10, 10);
+  s.at(2);
+  s.window(Verdict::lossy, 500, 2);
+  EXPECT_EQ(s.at(3), "pending");
+  EXPECT_EQ(s.reason(),
+            "port vnet0 moved 500 frames since 1970-01-01T00:00:01Z, the engine received 2 (0.4%)");
+  EXPECT_EQ(s.at(18), "pending");
+  EXPECT_EQ(s.at(19), "failed");
+  s.window(Verdict::silent);
+  EXPECT_EQ(s.at(20), "failed") << "silence mends nothing";
+  s.window(Verdict::complete, 5, 5);
+  EXPECT_EQ(s.at(21), kProven);
+}
+
+TEST(JudgeLocal, MoreThanWholeIsNoProof) {
+  Story s;
+  s.nic();
+  s.at(1);
+  s.window(Verdict::excess, 10, 20);
+  EXPECT_EQ(s.at(2), kNotProven);
+  EXPECT_TRUE(
+      s.reason().ends_with("at least 20 frames came, and the port moved 10: a fault of counting"));
+}
+
+TEST(JudgeLocal, WhatTheCountersNeverTellIsNotProven) {
+  Story s;
+  s.nic();
+  s.at(1);
+  s.window(Verdict::open, 100, 50);
+  EXPECT_EQ(s.at(2), "pending");
+  s.nic().window->to = 20 * kSecond;
+  EXPECT_EQ(s.at(20), kNotProven);
+  s.window(Verdict::complete, 10, 10);
+  EXPECT_EQ(s.at(21), kProven);
+  s.window(Verdict::open, 100, 50);
+  EXPECT_EQ(s.at(22), kProven);
+}
+
+TEST(JudgeLocal, TwoNicsThatCannotBeToldApartAreNotProven) {
+  Story s;
+  s.nic().rival = "br0/vnet1";
+  EXPECT_EQ(s.at(1), kNotProven);
+  EXPECT_NE(s.reason().find("br0/vnet1 has the same MAC in the same VLAN"), std::string::npos);
+}
+
+TEST(JudgeLocal, SelectiveSessionsAreJudgedAsFarAsCanBeTold) {
+  const auto story = [](std::optional<std::uint16_t> tag, const char* filter) {
+    Story s;
+    s.asked().vlans = {10};
+    s.asked().filter = filter;
+    s.realisation.mirrors[0].vlans = {10};
+    s.realisation.mirrors[0].filter = filter;
+    s.observed.switches["br0"].mirrors["m"].vlans = {10};
+    s.observed.switches["br0"].mirrors["m"].filter = filter;
+    s.observed.switches["br0"].ports["vnet0"].vlan = tag;
+    s.nic();
+    s.at(1);
+    s.window(Verdict::lossy, 100, 0);
+    return s;
+  };
+  Story trunk = story({}, "");
+  EXPECT_EQ(trunk.at(2), "ready");
+  EXPECT_TRUE(trunk.tracks[0].status.selective);
+  trunk.window(Verdict::lossy, 100, 3);
+  EXPECT_EQ(trunk.at(3), kProven);
+  Story inside = story(10, "");
+  EXPECT_EQ(inside.at(2), "pending") << "all its frames are of that VLAN";
+  EXPECT_FALSE(inside.tracks[0].status.selective);
+  EXPECT_EQ(story(10, "tcp").at(2), "ready");
+  Story outside = story(20, "");
+  EXPECT_EQ(outside.at(2), "ready");
+  EXPECT_EQ(outside.reason(), "port vnet0 is in VLAN 20, of which it copies nothing");
+}
+
+TEST(JudgeLocal, OfASwitchThatHangsOnlyWhatComesIsBelieved) {
+  Story s;
+  s.nic();
+  s.at(1);
+  s.window(Verdict::complete, 10, 10);
+  s.at(2);
+  s.stall = Error{Error::Kind::unreachable, "ovs-vswitchd does nothing", "switch", ""};
+  EXPECT_EQ(s.at(20), "unknown");
+  EXPECT_EQ(s.reason(), "nothing moves: ovs-vswitchd does nothing");
+  s.nic().received = 7;
+  EXPECT_EQ(s.at(21), kProven) << "a datapath may go on without its daemon";
+  EXPECT_EQ(s.at(25), kProven) << "a reading between two words of the engine says nothing";
+  EXPECT_EQ(s.at(26), "unknown");
+  s.stall.reset();
+  EXPECT_EQ(s.at(27), kProven) << "it was proven before";
+}
+
+}  // namespace
+}  // namespace vmirror
