@@ -31,6 +31,7 @@ Result<void> read_switch(const Node& node, Config& config) {
       {"certificate", yaml::text(driver.ovs.certificate)},
       {"ca_certificate", yaml::text(driver.ovs.ca_certificate)},
       {"owner", yaml::text(driver.ovs.owner)},
+      {"run_directory", yaml::text(driver.ovs.run_directory)},
       {"timeout_ms", yaml::number(timeout, 100, 60000)},
   })(node);
   if (!done) return done;

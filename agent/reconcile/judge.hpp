@@ -74,7 +74,7 @@ constexpr Time kCountPatience = 6 * kSecond;
 /// How long ago something must have moved where the switch is stalled, for the session to be more
 /// than unknown. The engine's word comes once a second; a stall is told after more
 /// (reconciler.hpp).
-constexpr Time kStillPatience = 4 * kSecond;
+constexpr Time kStillPatience = 2500 * kMillisecond;
 
 /// The three that a session can be; `track` is its own from before, or a new one, and `at` its NIC.
 /// Asked for; `verdict` is the driver's, null: it says nothing.

@@ -89,11 +89,14 @@ void Reconciler::watch_progress(Time now) {
     behind_since_ = now;
   const bool was_stalled = stall_.has_value();
   stall_.reset();
-  if (behind_since_ != 0 && now - behind_since_ >= kStallPatience)
-    stall_ = {Error::Kind::unreachable,
-              is.daemon + " has carried out no change since " +
-                  format_time(behind_since_).substr(0, 19) + "Z",
+  const auto stall = [&](const char* what, Time since) {
+    stall_ = {Error::Kind::unreachable, is.daemon + what + format_time(since).substr(0, 19) + "Z",
               "switch", "is " + is.daemon + " running? see its log"};
+  };
+  if (is.silent_since != 0)
+    stall(" gives no sign of life since ", is.silent_since);
+  else if (behind_since_ != 0 && now - behind_since_ >= kStallPatience)
+    stall(" has carried out no change since ", behind_since_);
   if (stall_.has_value() == was_stalled) return;
   tell(now, "switch", stall_ ? stall_->text() : is.daemon + " carries changes out again");
 }

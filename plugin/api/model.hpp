@@ -191,6 +191,9 @@ struct Outage {
 struct DaemonProgress {
   std::string daemon;  ///< Its name, for people: "ovs-vswitchd"
   std::int64_t asked = 0, done = 0;
+  /// It gives no sign of life since then (wall clock), asked by the driver or not. 0: it does, or
+  /// the driver has no means to tell.
+  Time silent_since = 0;
   bool behind() const { return done < asked; }
   bool operator==(const DaemonProgress&) const = default;
 };

@@ -90,6 +90,12 @@ void FakeWorld::set_working(bool working) {
   changed(lock);
 }
 
+void FakeWorld::set_silent_since(Time since) {
+  std::unique_lock lock(mutex_);
+  progress_.silent_since = since;
+  changed(lock);
+}
+
 void FakeWorld::set_capabilities(const Capabilities& capabilities) {
   std::unique_lock lock(mutex_);
   capabilities_ = capabilities;

@@ -44,6 +44,8 @@ class FakeWorld {
   void set_reachable(bool reachable);
   /// False: what is changed is shown at once and never said to be carried out.
   void set_working(bool working);
+  /// As DaemonProgress::silent_since.
+  void set_silent_since(Time since);
   void set_capabilities(const Capabilities& capabilities);
 
  private:

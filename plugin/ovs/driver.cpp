@@ -4,7 +4,9 @@
 #include <set>
 
 #include "plugin/ovs/compose.hpp"
+#include "plugin/ovs/control_socket.hpp"
 #include "plugin/ovs/learned.hpp"
+#include "plugin/ovs/liveness.hpp"
 #include "plugin/ovs/observe.hpp"
 #include "plugin/ovs/outputs.hpp"
 #include "plugin/ovs/schema.hpp"
@@ -21,14 +23,21 @@ milliseconds left(Clock::time_point deadline) {
                   std::chrono::duration_cast<milliseconds>(deadline - Clock::now()));
 }
 
+/// The daemons' sockets are in the folder of a `unix:` remote, where nothing else is said.
+std::string beside_sockets(const OvsOptions& options) {
+  return options.run_directory.empty() ? options.remote
+                                       : "unix:" + options.run_directory + "/db.sock";
+}
+
 class OvsDriver final : public Driver {
  public:
   OvsDriver(const OvsOptions& options, std::unique_ptr<ovsdb::Client> client)
       : owner_(options.owner),
         timeout_(options.timeout),
+        socket_(beside_sockets(options)),
         observer_(options.owner),
         client_(std::move(client)),
-        learned_(options.remote, [this] { tell(); }) {}
+        learned_(beside_sockets(options), [this] { tell(); }) {}
 
   std::string_view name() const override { return "ovs"; }
 
@@ -36,19 +45,20 @@ class OvsDriver final : public Driver {
     const auto snapshot = client_->read(timeout_);
     if (!snapshot) return tl::unexpected(snapshot.error());
     const auto learned = learned_.latest();
-    if (observed_ && observed_->revision == (*snapshot)->revision && learned == used_)
+    const Time silent_since = watch_ ? watch_->silent_since() : 0;
+    if (observed_ && observed_->revision == (*snapshot)->revision && learned == used_ &&
+        observed_->progress.silent_since == silent_since)
       return observed_;
     observed_ = observer_.update(*snapshot);
     used_ = learned;
     std::set<std::string> bridges;
     for (const auto& [key, number] : observer_.nameless()) bridges.insert(key.switch_name);
     learned_.watch(std::move(bridges));
-    if (!observer_.nameless().empty()) {
-      auto named = std::make_shared<Observed>(*observed_);
-      namer_.name(*named, observer_.nameless(), *learned);
-      observed_ = std::move(named);
-    }
-    return observed_;
+    if (observer_.nameless().empty() && silent_since == 0) return observed_;
+    auto out = std::make_shared<Observed>(*observed_);
+    if (!observer_.nameless().empty()) namer_.name(*out, observer_.nameless(), *learned);
+    out->progress.silent_since = silent_since;
+    return observed_ = std::move(out);
   }
 
   std::unique_ptr<Realiser> realiser() const override { return ovs::make_realiser(owner_); }
@@ -77,7 +87,8 @@ class OvsDriver final : public Driver {
       const std::lock_guard lock(mutex_);
       hint_ = hint;
     }
-    client_->on_change(std::move(hint));
+    client_->on_change(hint);
+    watch_ = std::make_unique<ovs::LivenessWatch>(socket_, *client_, std::move(hint));
   }
 
  private:
@@ -88,14 +99,16 @@ class OvsDriver final : public Driver {
 
   const std::string owner_;
   const milliseconds timeout_;
+  const ovs::ControlSocket socket_;
   ovs::Observer observer_;
   std::shared_ptr<const Observed> observed_;
   const std::unique_ptr<ovsdb::Client> client_;
   ovs::PortNamer namer_;
   std::shared_ptr<const ovs::Learned> used_;  ///< By observed_.
   std::mutex mutex_;
-  std::function<void()> hint_;  ///< Guarded by the mutex.
-  ovs::LearnedReader learned_;  ///< Its thread hints: it goes first.
+  std::function<void()> hint_;                 ///< Guarded by the mutex.
+  ovs::LearnedReader learned_;                 ///< Its thread hints: it goes first.
+  std::unique_ptr<ovs::LivenessWatch> watch_;  ///< As does this one; none: nobody listens.
 };
 
 ovsdb::ClientOptions client_options(const OvsOptions& options) {

@@ -20,6 +20,8 @@ struct OvsOptions {
   /// The value of `external_ids:vmirror-owner` on what we create. Two daemons on one switch need
   /// two.
   std::string owner = "vmirror";
+  /// The folder with ovs-vswitchd's control socket, where that is not the one of a `unix:` remote.
+  std::string run_directory = {};
   /// How long one observe() or apply() waits for the database.
   std::chrono::milliseconds timeout{3000};
 };

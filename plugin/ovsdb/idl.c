@@ -383,10 +383,11 @@ bool vm_txn_remove(struct vm_txn* txn, size_t table, struct vm_uuid row, size_t 
   return true;
 }
 
-bool vm_txn_increment(struct vm_txn* txn, size_t table, struct vm_uuid row, size_t column) {
+bool vm_txn_increment(struct vm_txn* txn, size_t table, struct vm_uuid row, size_t column,
+                      bool always) {
   const struct ovsdb_idl_row* found = find(txn, table, &row);
   if (found)
-    ovsdb_idl_txn_increment(txn->txn, found, &txn->owner->tables[table].columns[column], false);
+    ovsdb_idl_txn_increment(txn->txn, found, &txn->owner->tables[table].columns[column], always);
   return found != NULL;
 }
 

@@ -126,9 +126,10 @@ bool vm_txn_add(struct vm_txn*, size_t table, struct vm_uuid row, size_t column,
                 const struct vm_atom* key, const struct vm_atom* value);
 bool vm_txn_remove(struct vm_txn*, size_t table, struct vm_uuid row, size_t column,
                    const struct vm_atom* key);
-/* Adds 1 to an integer, whatever others add meanwhile, if the transaction changes anything else;
- * vm_txn_add() counts as a change also where all is there already. Once in a transaction. */
-bool vm_txn_increment(struct vm_txn*, size_t table, struct vm_uuid row, size_t column);
+/* Adds 1 to an integer, whatever others add meanwhile, if the transaction changes anything else, or
+ * `always`; vm_txn_add() counts as a change also where all is there already. Once in a transaction.
+ */
+bool vm_txn_increment(struct vm_txn*, size_t table, struct vm_uuid row, size_t column, bool always);
 /* The commit fails with VM_TXN_AGAIN if the server's value isn't the replica's. */
 bool vm_txn_verify(struct vm_txn*, size_t table, struct vm_uuid row, size_t column);
 enum vm_txn_status vm_txn_commit(struct vm_txn*);

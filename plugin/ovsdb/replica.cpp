@@ -282,7 +282,7 @@ bool Replica::compose(const Operation& operation) {
   if (const auto* o = std::get_if<Delete>(&operation))
     return vm_txn_delete(txn, o->table, c_uuid(o->row));
   if (const auto* o = std::get_if<Increment>(&operation))
-    return vm_txn_increment(txn, o->table, c_uuid(o->row), o->column);
+    return vm_txn_increment(txn, o->table, c_uuid(o->row), o->column, o->always);
   const auto& o = std::get<Verify>(operation);
   const Row* row = tables_[o.table]->find(o.row);
   return row && (*row)[o.column] == o.expected &&

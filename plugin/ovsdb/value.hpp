@@ -292,6 +292,7 @@ struct Increment {
   std::size_t table;
   Uuid row;
   std::size_t column;
+  bool always = false;  ///< Also if the transaction changes nothing else.
 };
 /// The transaction happens only if the column has this value at that moment.
 struct Verify {

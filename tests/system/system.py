@@ -12,7 +12,7 @@ import unittest
 
 import inside
 import world as w
-from daemon import collector_daemon, host_daemon
+from daemon import Daemon, collector_daemon, host_daemon
 
 DIRECTORY = "/run/test"
 

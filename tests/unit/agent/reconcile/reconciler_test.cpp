@@ -152,6 +152,23 @@ TEST(Reconciler, ASwitchThatCarriesNothingOutIsToldAndLeftToItsPlan) {
   EXPECT_EQ(shell.snapshot().sessions.at("vnet0@local").state, SessionState::ready);
 }
 
+TEST(Reconciler, ASwitchWithoutASignOfLifeIsStalledThoughNothingIsAskedOfIt) {
+  Shell shell;
+  shell.reconciler.set_policies(kPolicies);
+  shell.run(10 * kSecond);
+  ASSERT_FALSE(shell.snapshot().stall);
+  shell.world->set_silent_since(1000 * kSecond);
+  shell.run(0);
+  ASSERT_TRUE(shell.snapshot().stall);
+  EXPECT_EQ(shell.snapshot().stall->what,
+            "the fake's daemon gives no sign of life since 1970-01-01T00:16:40Z");
+  EXPECT_EQ(shell.snapshot().sessions.at("vnet0@local").state, SessionState::unknown);
+  shell.world->set_silent_since(0);
+  shell.run(0);
+  EXPECT_FALSE(shell.snapshot().stall);
+  EXPECT_NE(shell.snapshot().sessions.at("vnet0@local").state, SessionState::unknown);
+}
+
 TEST(Reconciler, ASwitchThatHangsOnAfterAnOutageIsNotSaidToWork) {
   Shell shell;
   shell.reconciler.set_policies(kPolicies);
