@@ -158,13 +158,13 @@ TEST(Reconciler, ASwitchWithoutASignOfLifeIsStalledThoughNothingIsAskedOfIt) {
   shell.run(10 * kSecond);
   ASSERT_FALSE(shell.snapshot().stall);
   shell.world->set_silent_since(1000 * kSecond);
-  shell.run(0);
+  shell.run(kSecond);
   ASSERT_TRUE(shell.snapshot().stall);
   EXPECT_EQ(shell.snapshot().stall->what,
             "the fake's daemon gives no sign of life since 1970-01-01T00:16:40Z");
   EXPECT_EQ(shell.snapshot().sessions.at("vnet0@local").state, SessionState::unknown);
   shell.world->set_silent_since(0);
-  shell.run(0);
+  shell.run(kSecond);
   EXPECT_FALSE(shell.snapshot().stall);
   EXPECT_NE(shell.snapshot().sessions.at("vnet0@local").state, SessionState::unknown);
 }
