@@ -20,6 +20,32 @@ class List {
   std::vector<Metric> out;
 };
 
+/// What the numbers in copies tell, by whom the rule has them counted.
+void add_numbers(List& list, const SequenceWindow::Counts& c, const Labels& by) {
+  list.count("copies_lost", "Numbers of copies that never came.", c.lost, by);
+  list.count("copies_repeated", "Copies that came twice, by their numbers.", c.duplicate, by);
+  list.count("copies_restarts", "Times that a sender began to count anew.", c.restarts, by);
+}
+
+void add_copies(List& list, const InputSnapshot& input) {
+  for (const SessionCounters& s : input.sessions)
+    if (s.rule == SequenceRule::session)
+      add_numbers(list, s.sequence,
+                  {{"input", input.name},
+                   {"sender", s.sender.text()},
+                   {"encapsulation", to_text(s.encapsulation)},
+                   {"session", std::to_string(s.session)},
+                   {"rule", to_text(s.rule)}});
+  for (const SenderCounters& s : input.senders)
+    if (s.rule == SequenceRule::sender)
+      add_numbers(list, s.sequence,
+                  {{"input", input.name},
+                   {"sender", s.sender.text()},
+                   {"encapsulation", to_text(s.encapsulation)},
+                   {"session", ""},
+                   {"rule", to_text(s.rule)}});
+}
+
 void add_inputs(List& list, const EngineSnapshot& engine) {
   for (const InputSnapshot& input : engine.inputs) {
     const Labels by{{"input", input.name}};
@@ -32,6 +58,7 @@ void add_inputs(List& list, const EngineSnapshot& engine) {
     for (std::size_t i = 0; i < kDropKinds; ++i)
       list.count("frames_dropped", "Frames not analysed, by reason.", input.frames.dropped[i],
                  {{"input", input.name}, {"kind", to_text(static_cast<Drop>(i))}});
+    add_copies(list, input);
   }
 }
 

@@ -98,7 +98,7 @@ void print_errors(const CommandContext& context, const json::object& status) {
 /// Each input's frames by the equation, and the mirroring sessions that it takes copies of.
 void print_inputs(const CommandContext& context, const json::object& status) {
   heading(context, "Inputs");
-  json::array sessions;
+  json::array sessions, senders;
   for (const json::value& input : rows(status, "inputs")) {
     const json::object& o = input.as_object();
     const auto* frames = find(o, "frames");
@@ -113,17 +113,30 @@ void print_inputs(const CommandContext& context, const json::object& status) {
       row["input"] = o.at("name");
       sessions.push_back(std::move(row));
     }
+    for (const json::value& sender : rows(o, "senders")) {
+      json::object row = sender.as_object();
+      row["input"] = o.at("name");
+      senders.push_back(std::move(row));
+    }
   }
   if (const auto* frames = find(status, "frames"); frames != nullptr && frames->is_object())
     context.out << "all: " << equation(frames->get_object()) << "\n";
   if (sessions.empty()) return;
   heading(context, "Copies taken in");
-  constexpr Column kColumns[] = {{"input", "INPUT"},         {"encapsulation", "ENCAPSULATION"},
-                                 {"session", "ID"},          {"sender", "SENDER"},
-                                 {"received", "RECEIVED"},   {"lost", "LOST"},
-                                 {"reordered", "REORDERED"}, {"duplicate", "DUPLICATE"},
-                                 {"truncated", "TRUNCATED"}, {"accepted", "ACCEPTED"}};
+  constexpr Column kColumns[] = {
+      {"input", "INPUT"},         {"encapsulation", "ENCAPSULATION"}, {"session", "ID"},
+      {"sender", "SENDER"},       {"received", "RECEIVED"},           {"lost", "LOST"},
+      {"reordered", "REORDERED"}, {"duplicate", "DUPLICATE"},         {"restarts", "RESTARTS"},
+      {"rule", "COUNTED"},        {"truncated", "TRUNCATED"},         {"accepted", "ACCEPTED"}};
   print_table(context.out, sessions, kColumns, context.colour);
+  if (senders.empty()) return;
+  heading(context, "Senders of several");
+  constexpr Column kOfSenders[] = {{"input", "INPUT"},         {"encapsulation", "ENCAPSULATION"},
+                                   {"sender", "SENDER"},       {"sessions", "SESSIONS"},
+                                   {"lost", "LOST"},           {"reordered", "REORDERED"},
+                                   {"duplicate", "DUPLICATE"}, {"restarts", "RESTARTS"},
+                                   {"rule", "COUNTED"}};
+  print_table(context.out, senders, kOfSenders, context.colour);
 }
 
 /// ": why", where the object has a reason or an error there; else "".

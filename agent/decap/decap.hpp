@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "agent/decap/error.hpp"
+#include "agent/decap/sender_sequence.hpp"
 #include "agent/model/drop.hpp"
 #include "agent/model/frame.hpp"
 
@@ -51,14 +52,28 @@ struct SessionCounters {
   std::uint32_t session = 0;
   IpAddress sender;
   std::uint64_t received = 0, bytes = 0;  ///< Of inner frames.
-  std::uint64_t lost = 0;                 ///< Sequence numbers never seen.
-  std::uint64_t reordered = 0;            ///< Came after a later one; no longer counted as lost.
-  std::uint64_t duplicate = 0;            ///< Came twice (within the window of 64).
   std::uint64_t truncated = 0;
-  std::uint64_t bad = 0;       ///< BSO other than good.
-  std::uint64_t restarts = 0;  ///< The sender began a new sequence.
-  bool accepted = true;        ///< False: an unknown session; received counts what was refused.
+  std::uint64_t bad = 0;  ///< BSO other than good.
+  bool accepted = true;   ///< False: an unknown session; received counts what was refused.
   Time first = 0, last = 0;
+  SequenceRule rule = SequenceRule::none;
+  /// By the session's own numbers: to be shown where the rule is `session`.
+  SequenceWindow::Counts sequence;
+};
+
+/// Sessions of one sender may be numbered together where this is the same: all ERSPAN is erspan2.
+constexpr Encapsulation numbered_as(Encapsulation e) {
+  return e == Encapsulation::erspan3 ? Encapsulation::erspan2 : e;
+}
+
+/// What numbers say of a sender of several sessions that carry numbers.
+struct SenderCounters {
+  IpAddress sender;
+  Encapsulation encapsulation = Encapsulation::none;  ///< As numbered_as() says.
+  std::size_t sessions = 0;
+  SequenceRule rule = SequenceRule::open;
+  /// Over all of its sessions: to be shown where the rule is `sender`.
+  SequenceWindow::Counts sequence;
 };
 
 /// What became of one frame.
@@ -111,6 +126,8 @@ class Decapsulator {
   const std::array<std::uint64_t, kDecapErrors>& errors() const;
   /// By encapsulation, session and sender.
   std::vector<SessionCounters> sessions() const;
+  /// By address and encapsulation; those of one session are left out.
+  std::vector<SenderCounters> senders() const;
 
   static constexpr std::size_t kMaxSessions = 1024;
 

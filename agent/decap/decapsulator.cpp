@@ -302,5 +302,8 @@ const std::array<std::uint64_t, kDecapErrors>& Decapsulator::errors() const {
 std::vector<SessionCounters> Decapsulator::sessions() const {
   return state_->sessions.counters();
 }
+std::vector<SenderCounters> Decapsulator::senders() const {
+  return state_->sessions.senders();
+}
 
 }  // namespace vmirror

@@ -122,7 +122,7 @@ enum class Again : std::uint8_t {
   c.last = frame.time;
   c.bytes += inner.wire_size;
   c.truncated += origin.truncated ? 1 : 0;
-  known->entry->window.see(load_be32(at + 38));
+  known->entry->see(load_be32(at + 38));
   ++envelopes.taken_off_;
   return Again::done;
 }

@@ -34,6 +34,29 @@ Sessions::Entry& Sessions::entry(const Origin& origin) {
   return *last_;
 }
 
+/// A session's first number.
+void Sessions::join_sender(Entry& entry) {
+  const SessionCounters& c = entry.counters;
+  entry.numbered = true;
+  Sender& sender = senders_[{c.sender, numbered_as(c.encapsulation)}];
+  if (sender.sessions.size() == 1)
+    sender.sequence = std::make_unique<SenderSequence>(sender.sessions[0]->window);
+  sender.sessions.push_back(&entry);
+  if (!sender.sequence) return;
+  sender.sequence->add(entry.window);
+  for (Entry* session : sender.sessions) session->together = sender.sequence.get();
+}
+
+/// Where the numbers don't tell yet, no question is open while both rules come to the same loss.
+SequenceRule Sessions::rule_of(const Sender& sender) {
+  if (!sender.sequence) return SequenceRule::session;
+  const SequenceRule rule = sender.sequence->rule();
+  if (rule != SequenceRule::open) return rule;
+  std::uint64_t lost = 0;
+  for (const Entry* session : sender.sessions) lost += session->window.counts().lost;
+  return lost == sender.sequence->counts().lost ? SequenceRule::session : SequenceRule::open;
+}
+
 bool Sessions::count(const Origin& origin, const Frame& frame, const std::uint32_t* sequence) {
   Entry& e = entry(origin);
   SessionCounters& c = e.counters;
@@ -43,7 +66,10 @@ bool Sessions::count(const Origin& origin, const Frame& frame, const std::uint32
   c.truncated += origin.truncated ? 1 : 0;
   c.bad += origin.bad_frame != 0 ? 1 : 0;
   const bool shared = c.encapsulation == Encapsulation::none;
-  if (sequence != nullptr && !shared) e.window.see(*sequence);
+  if (sequence != nullptr && !shared) {
+    if (!e.numbered) join_sender(e);
+    e.see(*sequence);
+  }
   return shared ? accepts(origin) : c.accepted;
 }
 
@@ -51,17 +77,23 @@ std::vector<SessionCounters> Sessions::counters() const {
   std::vector<SessionCounters> out;
   out.reserve(entries_.size());
   for (const auto& [key, entry] : entries_) {
-    out.push_back(entry.counters);
-    const SequenceWindow::Counts& counts = entry.window.counts();
-    out.back().lost = counts.lost;
-    out.back().reordered = counts.reordered;
-    out.back().duplicate = counts.duplicate;
-    out.back().restarts = counts.restarts;
+    SessionCounters& c = out.emplace_back(entry.counters);
+    c.sequence = entry.window.counts();
+    if (entry.numbered) c.rule = rule_of(senders_.at({c.sender, numbered_as(c.encapsulation)}));
   }
   std::sort(out.begin(), out.end(), [](const SessionCounters& a, const SessionCounters& b) {
     return std::tie(a.encapsulation, a.session, a.sender) <
            std::tie(b.encapsulation, b.session, b.sender);
   });
+  return out;
+}
+
+std::vector<SenderCounters> Sessions::senders() const {
+  std::vector<SenderCounters> out;
+  for (const auto& [key, sender] : senders_)
+    if (sender.sequence)
+      out.push_back({key.first, key.second, sender.sessions.size(), rule_of(sender),
+                     sender.sequence->counts()});
   return out;
 }
 

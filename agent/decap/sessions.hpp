@@ -1,12 +1,15 @@
 // Counters of the mirroring sessions that one input sees, bounded in number.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "agent/decap/decap.hpp"
-#include "agent/decap/sequence.hpp"
+#include "agent/decap/sender_sequence.hpp"
 
 namespace vmirror {
 
@@ -23,11 +26,21 @@ class Sessions {
   struct Entry {
     SessionCounters counters;
     SequenceWindow window;
+    bool numbered = false;               ///< A number was seen.
+    SenderSequence* together = nullptr;  ///< With its sender's others; null: there are none.
+
+    void see(std::uint32_t sequence) {
+      if (together == nullptr)
+        window.see(sequence);
+      else
+        together->see(sequence, window);
+    }
   };
   /// The session that was counted last. Null: none yet.
   Entry* last() { return last_; }
 
   std::vector<SessionCounters> counters() const;
+  std::vector<SenderCounters> senders() const;
 
  private:
   struct Key {
@@ -43,13 +56,23 @@ class Sessions {
     }
   };
 
+  /// The sessions of one sender that it may number together: all of ERSPAN, or all of GRE.
+  struct Sender {
+    std::vector<Entry*> sessions;
+    std::unique_ptr<SenderSequence> sequence;  ///< From the second session on.
+  };
+  using SenderKey = std::pair<IpAddress, Encapsulation>;
+  static SequenceRule rule_of(const Sender& sender);
+
   bool accepts(const Origin& origin) const;
+  void join_sender(Entry& entry);
   Entry& entry(const Origin& origin);
   Entry& find(const Origin& origin);
 
   std::set<std::uint32_t> accepted_;
   std::unordered_map<Key, Entry, Hash> entries_;  // Never moves an entry.
-  Entry* last_ = nullptr;                         // The session of the frame before.
+  std::map<SenderKey, Sender> senders_;
+  Entry* last_ = nullptr;  // The session of the frame before.
 };
 
 }  // namespace vmirror

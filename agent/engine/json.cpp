@@ -45,6 +45,20 @@ json::object dropped(const FrameCounters& counters) {
   return out;
 }
 
+/// What numbers tell, where the rule has them counted here; else null.
+void add_numbers(json::object& out, const SequenceWindow::Counts& c, SequenceRule rule,
+                 SequenceRule here) {
+  const bool counts = rule == here;
+  const auto add = [&](const char* name, std::uint64_t count) {
+    out[name] = counts ? json::value(count) : json::value(nullptr);
+  };
+  out["rule"] = to_text(rule);
+  add("lost", c.lost);
+  add("reordered", c.reordered);
+  add("duplicate", c.duplicate);
+  add("restarts", c.restarts);
+}
+
 }  // namespace
 
 json::object to_json(const FrameCounters& counters) {
@@ -62,14 +76,20 @@ json::object to_json(const SessionCounters& s) {
                    {"accepted", s.accepted},
                    {"received", s.received},
                    {"bytes", s.bytes},
-                   {"lost", s.lost},
-                   {"reordered", s.reordered},
-                   {"duplicate", s.duplicate},
                    {"truncated", s.truncated},
-                   {"bad", s.bad},
-                   {"restarts", s.restarts}};
+                   {"bad", s.bad}};
+  add_numbers(out, s.sequence, s.rule, SequenceRule::session);
   out["first"] = format_time(s.first);
   out["last"] = format_time(s.last);
+  return out;
+}
+
+json::object to_json(const SenderCounters& s) {
+  const bool erspan = s.encapsulation == Encapsulation::erspan2;
+  json::object out{{"sender", s.sender.text()},
+                   {"encapsulation", erspan ? "erspan" : to_text(s.encapsulation)},
+                   {"sessions", s.sessions}};
+  add_numbers(out, s.sequence, s.rule, SequenceRule::sender);
   return out;
 }
 
@@ -152,6 +172,7 @@ json::object to_json(const InputSnapshot& input) {
                    {"frames", to_json(input.frames)},
                    {"decapsulated", decapsulated(input.decapsulated)},
                    {"sessions", all(input.sessions)},
+                   {"senders", all(input.senders)},
                    {"warnings", texts(input.warnings)}};
   if (input.error) out["error"] = input.error->text();
   if (input.reinjected) {

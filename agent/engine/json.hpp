@@ -17,7 +17,10 @@ boost::json::object to_json(const AnalyzeReport& report);
 boost::json::object to_json(const EngineSnapshot& snapshot);
 boost::json::object to_json(const InputSnapshot& input);
 boost::json::object to_json(const FrameCounters& counters);
+/// What a session's or a sender's numbers tell is null where its rule is another one, and "rule"
+/// says where it is shown, or why it is not.
 boost::json::object to_json(const SessionCounters& session);
+boost::json::object to_json(const SenderCounters& sender);
 boost::json::object to_json(const Flow& flow);
 boost::json::object to_json(const Asset& asset);
 boost::json::object to_json(const NicFrames& nic);

@@ -104,6 +104,7 @@ EngineSnapshot Pipeline::snapshot(Time time) const {
   input.frames = s.counters;
   input.decapsulated = s.decap.taken_off();
   input.sessions = s.decap.sessions();
+  input.senders = s.decap.senders();
   out.flows_active = s.flows.active();
   out.flows_started = s.flows.counters().started;
   out.flows_ended = s.flows.counters().ended;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -67,6 +68,16 @@ void add(std::vector<NamedCount>& to, const std::vector<NamedCount>& from) {
   }
 }
 
+using NumberedAs = std::pair<IpAddress, Encapsulation>;
+
+/// Those that number their copies.
+std::set<NumberedAs> numbering(const InputSnapshot& input) {
+  std::set<NumberedAs> out;
+  for (const SessionCounters& s : input.sessions)
+    if (s.rule != SequenceRule::none) out.emplace(s.sender, numbered_as(s.encapsulation));
+  return out;
+}
+
 void add(std::vector<SessionCounters>& to, const std::vector<SessionCounters>& from) {
   for (const SessionCounters& s : from) {
     const auto at = std::find_if(to.begin(), to.end(), [&](const SessionCounters& t) {
@@ -79,15 +90,33 @@ void add(std::vector<SessionCounters>& to, const std::vector<SessionCounters>& f
     }
     at->received += s.received;
     at->bytes += s.bytes;
-    at->lost += s.lost;
-    at->reordered += s.reordered;
-    at->duplicate += s.duplicate;
     at->truncated += s.truncated;
     at->bad += s.bad;
-    at->restarts += s.restarts;
     at->first = std::min(at->first, s.first);
     at->last = std::max(at->last, s.last);
   }
+}
+
+void add(std::vector<SenderCounters>& to, const std::vector<SenderCounters>& from) {
+  for (const SenderCounters& s : from)
+    if (std::ranges::none_of(to, [&](const SenderCounters& t) {
+          return t.sender == s.sender && t.encapsulation == s.encapsulation;
+        }))
+      to.push_back(s);
+}
+
+/// Both workers' sessions and senders. Numbers that were spread over them tell of no loss.
+void add_copies(InputSnapshot& to, const InputSnapshot& from) {
+  std::set<NumberedAs> spread;
+  std::ranges::set_intersection(numbering(to), numbering(from),
+                                std::inserter(spread, spread.end()));
+  add(to.sessions, from.sessions);
+  add(to.senders, from.senders);
+  for (SessionCounters& s : to.sessions)
+    if (s.rule != SequenceRule::none && spread.contains({s.sender, numbered_as(s.encapsulation)}))
+      s.rule = SequenceRule::open;
+  for (SenderCounters& s : to.senders)
+    if (spread.contains({s.sender, s.encapsulation})) s.rule = SequenceRule::open;
 }
 
 void add(std::vector<InputSnapshot>& to, const InputSnapshot& from) {
@@ -100,7 +129,7 @@ void add(std::vector<InputSnapshot>& to, const InputSnapshot& from) {
   at->frames += from.frames;
   for (std::size_t i = 0; i < from.decapsulated.size(); ++i)
     at->decapsulated[i] += from.decapsulated[i];
-  add(at->sessions, from.sessions);
+  add_copies(*at, from);
   for (const std::string& warning : from.warnings)
     if (std::find(at->warnings.begin(), at->warnings.end(), warning) == at->warnings.end())
       at->warnings.push_back(warning);

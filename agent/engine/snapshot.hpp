@@ -35,6 +35,9 @@ struct InputSnapshot {
   /// Headers taken off, indexed by Encapsulation.
   std::array<std::uint64_t, 8> decapsulated{};
   std::vector<SessionCounters> sessions;
+  /// Of several numbered sessions. Where several workers took a sender's numbers in, none of them
+  /// knows what is missing: its rule, and its sessions', is `open`.
+  std::vector<SenderCounters> senders;
   std::vector<std::string> warnings;
   std::optional<Error> error;  ///< What is wrong with it now; it is tried again meanwhile.
   std::optional<ReinjectCounters> reinjected;  ///< None: its bare frames are not sent on.

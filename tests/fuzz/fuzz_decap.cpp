@@ -84,7 +84,9 @@ void run(Bytes input, bool accept_bare) {
   const auto long_way = decapsulator.sessions(), short_way = shortcut.sessions();
   must(long_way.size() == short_way.size());
   for (std::size_t i = 0; i < long_way.size(); ++i) {
-    must(long_way[i].received == short_way[i].received && long_way[i].lost == short_way[i].lost);
+    must(long_way[i].received == short_way[i].received &&
+         long_way[i].sequence == short_way[i].sequence);
+    must(long_way[i].rule == short_way[i].rule);
     must(long_way[i].bytes == short_way[i].bytes);
   }
 }

@@ -65,7 +65,7 @@ Words all_of(const std::string& text, const char* form) {
 struct FullView {
   FullView() {
     config.driver = DriverConfig{};
-    engine.inputs.emplace_back();
+    engine.inputs.emplace_back().sessions.emplace_back().rule = SequenceRule::session;
     engine.limits.push_back({"flows", "flows", 1, 2, 0});
   }
   DaemonView view() {

@@ -287,7 +287,7 @@ TEST(Decapsulator, TellsSessionsApartByEncapsulationIdAndSender) {
   for (const auto& s : sessions) {
     EXPECT_EQ(s.session, 1u);
     EXPECT_EQ(s.received, 3u);
-    EXPECT_EQ(s.lost, 2u);
+    EXPECT_EQ(s.sequence.lost, 2u);
   }
 }
 

@@ -33,7 +33,8 @@ std::string counts_of(const Decapsulator& decap) {
   std::string out;
   for (const SessionCounters& s : decap.sessions())
     for (const std::uint64_t v :
-         {std::uint64_t{s.session}, s.received, s.bytes, s.lost, s.reordered, s.duplicate,
+         {std::uint64_t{s.session}, s.received, s.bytes, s.sequence.lost, s.sequence.reordered,
+          s.sequence.duplicate, s.sequence.restarts, static_cast<std::uint64_t>(s.rule),
           s.truncated, static_cast<std::uint64_t>(s.last)})
       out += std::to_string(v) + " ";
   for (const std::uint64_t v : decap.taken_off()) out += std::to_string(v) + " ";
