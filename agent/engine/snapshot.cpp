@@ -92,6 +92,10 @@ void add(std::vector<SessionCounters>& to, const std::vector<SessionCounters>& f
     at->bytes += s.bytes;
     at->truncated += s.truncated;
     at->bad += s.bad;
+    if (at->rule == SequenceRule::none) {
+      at->rule = s.rule;
+      at->sequence = s.sequence;
+    }
     at->first = std::min(at->first, s.first);
     at->last = std::max(at->last, s.last);
   }

@@ -3,7 +3,6 @@ again."""
 # versions: all
 
 import os
-import unittest
 
 import system
 import world as w

@@ -67,6 +67,39 @@ TEST(Snapshot, MergesWorkersByInput) {
   EXPECT_EQ(all.limits[0].limit, 300u);
 }
 
+TEST(Snapshot, ClaimsNoLossWhereWorkersShareASendersNumbers) {
+  const auto with = [](std::uint32_t session, SequenceRule rule) {
+    EngineSnapshot s = *part("mon0", 10);
+    s.inputs[0].sessions[0] = {.encapsulation = Encapsulation::erspan2,
+                               .session = session,
+                               .rule = rule,
+                               .sequence = {.lost = 7}};
+    return std::make_shared<const EngineSnapshot>(std::move(s));
+  };
+  const struct {
+    const char* name;
+    std::vector<std::shared_ptr<const EngineSnapshot>> workers;
+    SequenceRule rule;  ///< Of all sessions.
+  } cases[] = {
+      {"one worker", {with(1, SequenceRule::session)}, SequenceRule::session},
+      {"one session, two workers",
+       {with(1, SequenceRule::session), with(1, SequenceRule::session)},
+       SequenceRule::open},
+      {"a session each",
+       {with(1, SequenceRule::session), with(2, SequenceRule::session)},
+       SequenceRule::open},
+      {"the other's has no numbers",
+       {with(1, SequenceRule::none), with(1, SequenceRule::session)},
+       SequenceRule::session},
+      {"no numbers",
+       {with(1, SequenceRule::none), with(1, SequenceRule::none)},
+       SequenceRule::none},
+  };
+  for (const auto& c : cases)
+    for (const SessionCounters& s : merge(c.workers, 1).inputs[0].sessions)
+      EXPECT_EQ(s.rule, c.rule) << c.name;
+}
+
 /// A capture file that goes with the test.
 struct File {
   std::string path;
