@@ -32,6 +32,7 @@ bool takes_away(const Step& step, const Observed& world) {
   const Switch& sw = world.switches.at(step.switch_name());
   if (const auto* vlans = std::get_if<PutUnlearnedVlans>(&step.change))
     return std::ranges::includes(sw.owned_unlearned_vlans, vlans->vlans);
+  if (const auto* off = std::get_if<PutKeptOff>(&step.change)) return off->vlans.empty();
   const auto* put = std::get_if<PutMirror>(&step.change);
   if (put == nullptr) return false;
   const auto is = sw.mirrors.find(put->mirror.name);

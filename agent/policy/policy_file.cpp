@@ -89,7 +89,10 @@ Result<void> read_gre(const Node& node, Target& out) {
 
 Result<void> read_rspan(const Node& node, Target& out) {
   RspanTarget t;
-  const auto done = yaml::map({{"vlan", yaml::number(t.vlan, 1, 4094), true}})(node);
+  const auto done = yaml::map({
+      {"vlan", yaml::number(t.vlan, 1, 4094), true},
+      {"restrict", yaml::boolean(t.restrict)},
+  })(node);
   if (done) out = t;
   return done;
 }

@@ -109,6 +109,9 @@ std::string Step::text() const {
           [](const PutUnlearnedVlans& c) {
             return "stop learning on " + c.switch_name + " in vlans " + join(c.vlans);
           },
+          [](const PutKeptOff& c) {
+            return "keep off port " + c.switch_name + "/" + c.port + " vlans " + join(c.vlans);
+          },
       },
       change);
 }

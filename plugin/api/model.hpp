@@ -56,6 +56,9 @@ struct GreTarget {
 /// A VLAN that carries copies over the switches.
 struct RspanTarget {
   std::uint16_t vlan = 0;  ///< 1..4094
+  /// May the VLAN be kept off ports that take every VLAN, though they aren't ours? See
+  /// docs/decisions/0017.
+  bool restrict = false;
   auto operator<=>(const RspanTarget&) const = default;
 };
 using Target = std::variant<LocalTarget, ErspanTarget, GreTarget, RspanTarget>;
@@ -109,7 +112,10 @@ struct Port {
   std::string mac_unknown;   ///< Of a guest's port without one: why, in words.
   std::string vm;            ///< The VM's UUID or name, where the switch knows it.
   std::string interface_id;  ///< The NIC's identity, the same on both hosts of a migration.
-  std::optional<std::uint16_t> vlan;           ///< Access VLAN.
+  std::optional<std::uint16_t> vlan;  ///< Access VLAN.
+  /// VLANs that it carries besides; empty: every one. None: no other, as far as is known.
+  std::optional<std::set<std::uint16_t>> trunks;
+  std::vector<std::string> members;            ///< Of a bond: its interfaces, by name.
   std::map<std::string, std::string> labels;   ///< Open vSwitch: external_ids.
   std::map<std::string, std::string> options;  ///< Tunnel ports: remote_ip, key, …
   bool uplink = false;                         ///< Leads out of the host: a physical NIC, a bond.
@@ -160,12 +166,20 @@ struct PortKeyHash {
   }
 };
 
+/// VLANs that we keep off a port of others', which would carry every one.
+struct KeptOff {
+  std::set<std::uint16_t> vlans;
+  bool in_force = false;  ///< False: somebody changed the port's VLANs since.
+  bool operator==(const KeptOff&) const = default;
+};
+
 struct Switch {
   std::string name;
   PersistentMap<std::string, Port> ports;   ///< By name.
   std::map<std::string, Mirror> mirrors;    ///< By name.
   std::set<std::uint16_t> unlearned_vlans;  ///< VLANs in which the switch learns no addresses.
   std::set<std::uint16_t> owned_unlearned_vlans;  ///< Those of them that we set.
+  std::map<std::string, KeptOff> kept_off;        ///< By port.
 };
 
 /// What the driver can do on this switch in this version; the rest is refused by name.
@@ -257,6 +271,7 @@ struct Wanted {
   std::vector<OutputPort> ports;
   std::vector<Mirror> mirrors;
   std::map<std::string, std::set<std::uint16_t>> unlearned_vlans;  ///< By switch.
+  std::map<PortKey, std::set<std::uint16_t>> kept_off;             ///< VLANs, by port.
 };
 /// What is wanted for a Desired.
 struct Realisation : Wanted {
@@ -294,9 +309,18 @@ struct PutUnlearnedVlans {
   bool operator==(const PutUnlearnedVlans&) const = default;
 };
 
+/// Keeps these VLANs, and no others, off a port of others' that carries every other VLAN; none: the
+/// port is as it was. What else is changed on the port is not touched: where somebody gave it VLANs
+/// since, only our claim goes.
+struct PutKeptOff {
+  std::string switch_name, port;
+  std::set<std::uint16_t> vlans;
+  bool operator==(const PutKeptOff&) const = default;
+};
+
 /// One change to one owned object, with the reason in words.
 struct Step {
-  std::variant<PutPort, RemovePort, PutMirror, RemoveMirror, PutUnlearnedVlans> change;
+  std::variant<PutPort, RemovePort, PutMirror, RemoveMirror, PutUnlearnedVlans, PutKeptOff> change;
   std::string why;  ///< "no such mirror", "someone changed snaplen from 128 to 0"
 
   /// The switch that it changes.

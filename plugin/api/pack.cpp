@@ -76,8 +76,8 @@ void add_basis(std::string& to, const Observed& observed) {
 /// takes no notice.
 bool alike(const Port& a, const Port& b) {
   return a.owned == b.owned && a.type == b.type && a.mac == b.mac && a.vlan == b.vlan &&
-         a.mtu == b.mtu && a.uplink == b.uplink && a.egress == b.egress && a.options == b.options &&
-         a.labels == b.labels;
+         a.trunks == b.trunks && a.members == b.members && a.mtu == b.mtu && a.uplink == b.uplink &&
+         a.egress == b.egress && a.options == b.options && a.labels == b.labels;
 }
 
 }  // namespace
@@ -377,14 +377,25 @@ struct Realiser::State {
     verdicts.set(name, std::move(v));
   }
 
+  void keep_off(const std::string& switch_name, std::uint16_t vlan, const Group& group) {
+    for (const std::string& member : group.members) {
+      const auto& ports = entries.at(member).output.keep_off;
+      if (!ports) continue;
+      for (const std::string& port : *ports) wanted.kept_off[{switch_name, port}].insert(vlan);
+      return;  // It is the same for all.
+    }
+  }
+
   void collect() {
     wanted = {};
     for (const auto& [key, users] : port_users)
       wanted.ports.push_back(*entries.at(*users.begin()).output.ours);
     for (auto& [key, group] : groups) {
       if (!group.served) continue;
-      if (group.mirror.output_vlan)
+      if (group.mirror.output_vlan) {
         wanted.unlearned_vlans[key.switch_name].insert(*group.mirror.output_vlan);
+        keep_off(key.switch_name, *group.mirror.output_vlan, group);
+      }
       // Equal selections become one, so that comparing the next ones costs what changes until then.
       const auto& mirrors = switch_of(*world, key.switch_name).mirrors;
       if (const auto is = mirrors.find(key.port); is != mirrors.end()) {

@@ -37,6 +37,8 @@ struct Output {
   /// Refuses the session, yet keeps the port: where only the port's being there tells the reason.
   std::optional<Error> refused = {};
   std::vector<std::string> warnings = {};  ///< See Verdict.
+  /// Ports of the switch that `vlan` is to be kept off. Null: none.
+  std::shared_ptr<const std::set<std::string>> keep_off = {};
 };
 
 /// The driver's part: the output for a session on a switch, or why there can be none. The session's

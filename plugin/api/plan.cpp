@@ -54,6 +54,19 @@ void put_vlans(const Wanted& wanted, const Switch& sw, std::vector<Step>& steps)
     steps.push_back({PutUnlearnedVlans{sw.name, ours}, "RSPAN VLANs differ"});
 }
 
+void keep_off(const Wanted& wanted, const Switch& sw, std::vector<Step>& steps) {
+  for (const auto& [port, is] : sw.kept_off)
+    if (!wanted.kept_off.contains({sw.name, port}))
+      steps.push_back({PutKeptOff{sw.name, port, {}}, "no mirror needs it"});
+  for (auto it = wanted.kept_off.lower_bound({sw.name, {}});
+       it != wanted.kept_off.end() && it->first.switch_name == sw.name; ++it) {
+    const auto is = sw.kept_off.find(it->first.port);
+    if (is == sw.kept_off.end() || is->second != KeptOff{it->second, true})
+      steps.push_back({PutKeptOff{sw.name, it->first.port, it->second},
+                       "the port takes every VLAN, the mirror's too"});
+  }
+}
+
 void put_ports(const Wanted& wanted, const Switch& sw, std::vector<Step>& steps) {
   for (const OutputPort& port : wanted.ports) {
     if (port.switch_name != sw.name) continue;
@@ -99,6 +112,7 @@ std::vector<Step> diff(const Wanted& wanted, const Observed& observed,
   std::vector<Step> steps;
   for (const auto& [name, sw] : observed.switches) remove_unwanted(wanted, sw, owned_ports, steps);
   for (const auto& [name, sw] : observed.switches) put_vlans(wanted, sw, steps);
+  for (const auto& [name, sw] : observed.switches) keep_off(wanted, sw, steps);
   for (const auto& [name, sw] : observed.switches) put_ports(wanted, sw, steps);
   for (const auto& [name, sw] : observed.switches) put_mirrors(wanted, sw, steps);
   // Mirrors go before the ports that they use.

@@ -276,6 +276,10 @@ class FakeDriver final : public Driver {
     return {};
   }
 
+  Result<void> put(const PutKeptOff& put, OwnedSwitch&) {
+    return fail(Error::Kind::unsupported, "the fake switch floods no VLAN", put.port);
+  }
+
   const std::shared_ptr<FakeWorld> world_;
   const std::string owner_;
 };

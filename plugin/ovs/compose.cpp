@@ -193,7 +193,8 @@ class Composer {
   /// for theirs would take it from each other. So the record and what is in force change together,
   /// and only from what was seen.
   Result<void> add(const PutUnlearnedVlans& put, const Row& on) {
-    const std::set<std::uint16_t> before = owned_vlans(on, owner_);
+    const std::string key = vlans_key(owner_);
+    const std::set<std::uint16_t> before = listed_vlans(on[bridge::kExternalIds], key);
     const auto in_force = on[bridge::kFloodVlans].set<std::int64_t>();
     std::set<std::uint16_t> gone, fresh, owned;
     for (const std::uint16_t vlan : before)
@@ -205,17 +206,45 @@ class Composer {
     transaction_.push_back(Verify{kBridge, on.id, bridge::kFloodVlans, on[bridge::kFloodVlans]});
     if (!gone.empty()) transaction_.push_back(Remove{kBridge, on.id, bridge::kFloodVlans, gone});
     if (!fresh.empty()) transaction_.push_back(Add{kBridge, on.id, bridge::kFloodVlans, fresh});
-    if (owned == before) return {};
-    const std::string key = vlans_key(owner_);
-    if (owned.empty()) {
-      transaction_.push_back(Remove{kBridge, on.id, bridge::kExternalIds, key.c_str()});
+    if (owned != before) list_vlans(kBridge, on.id, bridge::kExternalIds, key, owned);
+    return {};
+  }
+
+  /// The port is foreign: its trunks are changed only from none to all but the VLANs and back, and
+  /// only from what was seen; the record says so, in the same transaction.
+  Result<void> add(const PutKeptOff& put, const Row& on) {
+    const auto found = find_port(put.port);
+    if (!found || !found->row || !is_on(on, found->id)) return {};
+    const Row& row = *found->row;
+    const std::string key = kept_off_key(owner_);
+    const std::set<std::uint16_t> before = listed_vlans(row[port::kExternalIds], key);
+    const bool ours = !before.empty() && row[port::kTrunks] == Datum(all_vlans_but(before));
+    if (!ours && !takes_every_vlan(row)) {
+      if (!put.vlans.empty())
+        return fail(Error::Kind::refused, "port `" + put.port + "` has VLANs of its own",
+                    on[bridge::kName].text());
+      if (!before.empty()) list_vlans(kPort, row.id, port::kExternalIds, key, {});
       return {};
     }
-    std::string list;
-    for (const std::uint16_t vlan : owned) list += (list.empty() ? "" : ",") + std::to_string(vlan);
-    transaction_.push_back(
-        Add{kBridge, on.id, bridge::kExternalIds, std::map<std::string, std::string>{{key, list}}});
+    const Datum trunks = put.vlans.empty() ? Datum() : Datum(all_vlans_but(put.vlans));
+    if (row[port::kTrunks] != trunks) {
+      transaction_.push_back(Verify{kPort, row.id, port::kTrunks, row[port::kTrunks]});
+      transaction_.push_back(Write{kPort, row.id, {{port::kTrunks, trunks}}});
+    }
+    if (before != put.vlans) list_vlans(kPort, row.id, port::kExternalIds, key, put.vlans);
     return {};
+  }
+
+  /// Writes our record of VLANs into external_ids; empty: it goes.
+  void list_vlans(TableIndex table, const Uuid& id, std::size_t column, const std::string& key,
+                  const std::set<std::uint16_t>& vlans) {
+    std::string list;
+    for (const std::uint16_t vlan : vlans) list += (list.empty() ? "" : ",") + std::to_string(vlan);
+    if (vlans.empty())
+      transaction_.push_back(Remove{table, id, column, key.c_str()});
+    else
+      transaction_.push_back(
+          Add{table, id, column, std::map<std::string, std::string>{{key, list}}});
   }
 
   /// ovs-vswitchd applies a changed mirror to flows that run only when it revalidates them, which

@@ -91,6 +91,21 @@ void add_interface(Port& port, const Row& interface) {
   add_counters(port, interface);
 }
 
+/// ovs-vswitchd.conf.db(5), vlan_mode: without one a tag makes an access port.
+bool is_trunk(const Row& row) {
+  const std::string mode = row[port::kVlanMode].text();
+  if (mode.empty()) return row[port::kTag].empty();
+  return mode == "trunk" || mode.starts_with("native-");
+}
+
+/// What we keep off the port by its trunks; none: nothing.
+std::optional<KeptOff> kept_off(const Row& row, const std::string& owner) {
+  std::set<std::uint16_t> off = listed_vlans(row[port::kExternalIds], kept_off_key(owner));
+  if (off.empty()) return {};
+  const bool in_force = is_trunk(row) && vlans(row[port::kTrunks]) == all_vlans_but(off);
+  return KeptOff{std::move(off), in_force};
+}
+
 Port to_port(const Snapshot& db, const Row& row, const std::string& owner) {
   Port port;
   port.name = row[port::kName].text();
@@ -99,9 +114,17 @@ Port to_port(const Snapshot& db, const Row& row, const std::string& owner) {
   port.labels = row[port::kExternalIds].map();
   if (const auto tag = row[port::kTag].get<std::int64_t>())
     port.vlan = static_cast<std::uint16_t>(*tag);
+  if (is_trunk(row)) {
+    const auto off = kept_off(row, owner);
+    port.trunks = off && off->in_force ? std::set<std::uint16_t>() : vlans(row[port::kTrunks]);
+  }
   const auto& interfaces = row[port::kInterfaces].ids;
   for (const Uuid& id : interfaces)
-    if (const Row* interface = db[kInterface].find(id)) add_interface(port, *interface);
+    if (const Row* interface = db[kInterface].find(id)) {
+      add_interface(port, *interface);
+      if (interfaces.size() > 1) port.members.push_back((*interface)[interface::kName].text());
+    }
+  std::ranges::sort(port.members);
   port.uplink = port.uplink || interfaces.size() > 1;
   port.vm = label(port.labels, {"vm-uuid", "vm-id", "vm-name"});
   port.interface_id = label(port.labels, {"iface-id"});
@@ -179,9 +202,21 @@ std::map<std::string, const Row*> mirrors_by_name(const Snapshot& db, const Row&
   return out;
 }
 
-std::set<std::uint16_t> owned_vlans(const Row& bridge, const std::string& owner) {
+std::set<std::uint16_t> all_vlans_but(const std::set<std::uint16_t>& vlans) {
+  constexpr std::uint16_t kVlans = 4096;
   std::set<std::uint16_t> out;
-  const std::string* list = bridge[bridge::kExternalIds].find(vlans_key(owner));
+  for (std::uint16_t vlan = 0; vlan < kVlans; ++vlan)
+    if (!vlans.contains(vlan)) out.insert(out.end(), vlan);
+  return out;
+}
+
+bool takes_every_vlan(const Row& row) {
+  return is_trunk(row) && row[port::kTrunks].empty();
+}
+
+std::set<std::uint16_t> listed_vlans(const Datum& external_ids, const std::string& key) {
+  std::set<std::uint16_t> out;
+  const std::string* list = external_ids.find(key);
   std::string_view rest = list ? std::string_view(*list) : std::string_view();
   while (!rest.empty()) {
     const std::string_view one = rest.substr(0, rest.find(','));
@@ -251,6 +286,7 @@ void Observer::place_ports(Ids& changed) {
            if (const Row* row = (*before_)[kPort].find(id)) {
              out_.switches[name].ports.erase((*row)[port::kName].text());
              nameless_.erase({name, (*row)[port::kName].text()});
+             out_.switches[name].kept_off.erase((*row)[port::kName].text());
            }
          });
     if (!is) out_.switches.erase(name);
@@ -259,7 +295,7 @@ void Observer::place_ports(Ids& changed) {
     Switch& sw = out_.switches[name];
     sw.name = name;
     sw.unlearned_vlans = vlans((*row)[bridge::kFloodVlans]);
-    sw.owned_unlearned_vlans = owned_vlans(*row, owner_);
+    sw.owned_unlearned_vlans = listed_vlans((*row)[bridge::kExternalIds], vlans_key(owner_));
   }
   for (auto& [id, name] : placed) switch_of_port_[id] = std::move(name);
 }
@@ -325,7 +361,12 @@ std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot>
     Port port = to_port(*now_, *row, owner_);
     const std::string name = port.name;
     note_nameless({at->second, name}, port, *row);
-    out_.switches[at->second].ports.set(name, std::move(port));
+    Switch& sw = out_.switches[at->second];
+    sw.ports.set(name, std::move(port));
+    if (auto off = kept_off(*row, owner_))
+      sw.kept_off[name] = std::move(*off);
+    else
+      sw.kept_off.erase(name);
   }
   // A mirror's output is named by its port.
   if (changed(kMirror) || changed(kBridge) || changed(kPort)) read_mirrors();

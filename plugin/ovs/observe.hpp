@@ -65,7 +65,14 @@ std::map<std::string, const ovsdb::Row*> mirrors_by_name(const ovsdb::Snapshot& 
                                                          const ovsdb::Row& bridge,
                                                          const std::string& owner);
 
-/// The VLANs that a bridge's external_ids name as added to flood_vlans by us.
-std::set<std::uint16_t> owned_vlans(const ovsdb::Row& bridge, const std::string& owner);
+/// The VLANs that external_ids list under the key: vlans_key() of a bridge, kept_off_key() of a
+/// port.
+std::set<std::uint16_t> listed_vlans(const ovsdb::Datum& external_ids, const std::string& key);
+
+/// All VLANs (0 to 4095, 0 being no tag) but these.
+std::set<std::uint16_t> all_vlans_but(const std::set<std::uint16_t>& vlans);
+
+/// True for a port that carries every VLAN, because nobody said which.
+bool takes_every_vlan(const ovsdb::Row& port);
 
 }  // namespace vmirror::ovs

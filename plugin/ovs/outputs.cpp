@@ -35,6 +35,18 @@ std::optional<std::uint32_t> number(const std::map<std::string, std::string>& op
   return parsed.ec == std::errc() && parsed.ptr == end ? std::optional(value) : std::nullopt;
 }
 
+/// "vnet0, vnet1 and 5 more"
+std::string few(const std::set<std::string>& names) {
+  constexpr std::size_t kFew = 4;
+  std::string out;
+  std::size_t n = 0;
+  for (const std::string& name : names) {
+    if (n++ == kFew) return out + " and " + std::to_string(names.size() - kFew) + " more";
+    out += (out.empty() ? "" : ", ") + name;
+  }
+  return out;
+}
+
 /// Tunnels clash when these two agree: the datapath's tunnel device with the remote, and the key.
 std::pair<std::string, std::string> clash(const std::string& type, const std::string& remote,
                                           std::optional<std::uint32_t> key) {
@@ -76,7 +88,10 @@ Outputs::Outputs(const Demand& demand, const Landmarks& landmarks, const Observe
       if (!to->monitor_nic || !landmarks.by_mac.contains(*to->monitor_nic)) continue;
       for (const PortKey& at : landmarks.by_mac.at(*to->monitor_nic))
         if (!landmarks.owned.contains(at)) monitors_.try_emplace(*to->monitor_nic, at);
-    } else if (!std::holds_alternative<RspanTarget>(target)) {
+    } else if (const auto* rspan = std::get_if<RspanTarget>(&target)) {
+      floods_.try_emplace({switch_name, rspan->vlan},
+                          flood_of(switch_of(observed, switch_name), rspan->vlan));
+    } else {
       for (const std::string& manner : share.manners) {
         const Tunnel wanted = tunnel_of(switch_name, target, manner);
         Tunnel& tunnel = tunnels_.try_emplace({switch_name, wanted.key}, wanted).first->second;
@@ -177,6 +192,11 @@ std::string Outputs::basis() const {
     out += (t.id ? " " + std::to_string(*t.id) : "") + "\n";
   }
   for (const auto& [port, remote] : egress_) out += remote + " through " + port + "\n";
+  for (const auto& [key, flood] : floods_) {
+    out += key.first + " " + std::to_string(key.second) + " to " + flood.others;
+    for (const std::string& port : flood.unasked) out += " " + port;
+    out += "\n";
+  }
   for (const auto& [key, manner] : plain_)
     out += key.first + " " + to_text(key.second) + (mixed_.contains(key) ? " mixed " : " ") +
            manner + "\n";
@@ -213,6 +233,10 @@ Result<Output> Outputs::find(const SessionRequest& s, const Switch& sw) const {
   if (is_tunnel(sw.ports.at(s.port).type))
     return refuse(refused, s, "the port is a tunnel (" + sw.ports.at(s.port).type + ")",
                   "mirror the ports whose frames it carries");
+  const Port& source = sw.ports.at(s.port);
+  if (source.type == "patch")
+    return refuse(refused, s, "the port is a patch port, of whose frames the switch copies none",
+                  "mirror the ports on either bridge whose frames it carries");
   auto out = output(s, sw);
   if (out && !has_output_for_each_manner(s.target) && mixed_.contains({s.switch_name, s.target}))
     out->warnings.push_back(
@@ -220,13 +244,18 @@ Result<Output> Outputs::find(const SessionRequest& s, const Switch& sw) const {
         "between "
         "two such guests the switch makes one copy, as the sender's session says; another session "
         "ID, key or VLAN for one of the policies keeps them apart");
+  if (out && !source.members.empty())
+    out->warnings.push_back(
+        "the port is a bond: the switch copies the frames of all its members (" +
+        few({source.members.begin(), source.members.end()}) +
+        "), there is no way to copy one's alone");
   return out;
 }
 
 Result<Output> Outputs::output(const SessionRequest& s, const Switch& sw) const {
   if (const auto* target = std::get_if<LocalTarget>(&s.target))
     return target->monitor_nic ? monitor_nic(s, sw, *target->monitor_nic) : local(s, sw);
-  if (const auto* target = std::get_if<RspanTarget>(&s.target)) return rspan(s, sw, target->vlan);
+  if (const auto* target = std::get_if<RspanTarget>(&s.target)) return rspan(s, sw, *target);
   return tunnel(s, sw);
 }
 
@@ -310,14 +339,52 @@ Result<void> Outputs::check_underlay(const SessionRequest& s, const Switch& sw,
   return {};
 }
 
-Result<Output> Outputs::rspan(const SessionRequest& s, const Switch& sw, std::uint16_t vlan) const {
-  if (vlan < 1 || vlan > 4094)
-    return refuse(invalid, s, "there is no VLAN " + std::to_string(vlan), "choose 1 to 4094");
-  if (sw.ports.at(s.port).vlan == vlan)
+/// Copies go to every port that carries the VLAN, the source's own included (xbundle_includes_vlan
+/// in ofproto-dpif-xlate). What a port without tag and trunks carries nobody said; of an uplink, a
+/// patch port and the bridge's own device this is how they are meant.
+Outputs::Flood Outputs::flood_of(const Switch& sw, std::uint16_t vlan) {
+  Flood out;
+  std::set<std::string> others;
+  for (const auto& [name, port] : sw.ports) {
+    const bool all = port.trunks && port.trunks->empty();
+    const bool carries = port.vlan == vlan || all || (port.trunks && port.trunks->contains(vlan));
+    if (!carries || port.owned) continue;
+    const bool meant = port.uplink || is_tunnel(port.type) || port.type == "patch" ||
+                       (port.type == "internal" && port.vm.empty() && port.interface_id.empty());
+    if (all && port.vlan != vlan && !meant)
+      out.unasked.insert(name);
+    else
+      others.insert(name);
+  }
+  out.others = few(others);
+  return out;
+}
+
+Result<Output> Outputs::rspan(const SessionRequest& s, const Switch& sw,
+                              const RspanTarget& target) const {
+  const std::string vlan = std::to_string(target.vlan);
+  if (target.vlan < 1 || target.vlan > 4094)
+    return refuse(invalid, s, "there is no VLAN " + vlan, "choose 1 to 4094");
+  if (sw.ports.at(s.port).vlan == target.vlan)
+    return refuse(refused, s, "the port is in VLAN " + vlan + ", which carries the copies");
+  const Flood& flood = floods_.at({sw.name, target.vlan});
+  Output out{.key = "rspan-" + vlan, .port = {}, .vlan = target.vlan, .ours = local_port(sw)};
+  if (!flood.unasked.empty() && !target.restrict)
     return refuse(refused, s,
-                  "the port is in VLAN " + std::to_string(vlan) + ", which carries the copies");
-  return Output{
-      .key = "rspan-" + std::to_string(vlan), .port = {}, .vlan = vlan, .ours = local_port(sw)};
+                  "the copies in VLAN " + vlan + " would also go to " + few(flood.unasked) +
+                      ", without tag and trunks, which take every VLAN",
+                  "give these ports a tag or trunks, or set `restrict: true` on the target: it "
+                  "keeps the VLAN off them by their trunks");
+  if (flood.others.empty())
+    out.warnings.push_back("no port carries VLAN " + vlan +
+                           ": the copies go nowhere; give it to the port that leads to the sensor");
+  else
+    out.warnings.push_back("the copies in VLAN " + vlan + " go to " + flood.others);
+  if (flood.unasked.empty()) return out;
+  out.keep_off = std::make_shared<const std::set<std::string>>(flood.unasked);
+  out.warnings.push_back("VLAN " + vlan + " is kept off " + few(flood.unasked) +
+                         " by their trunks (`restrict: true`)");
+  return out;
 }
 
 std::unique_ptr<Realiser> make_realiser(const std::string& owner) {

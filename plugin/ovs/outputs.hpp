@@ -68,14 +68,23 @@ class Outputs {
   Result<Output> local(const SessionRequest& session, const Switch& sw) const;
   Result<Output> monitor_nic(const SessionRequest& session, const Switch& sw, const Mac& mac) const;
   Result<Output> tunnel(const SessionRequest& session, const Switch& sw) const;
-  Result<Output> rspan(const SessionRequest& session, const Switch& sw, std::uint16_t vlan) const;
+  Result<Output> rspan(const SessionRequest& session, const Switch& sw,
+                       const RspanTarget& target) const;
   Result<void> check_underlay(const SessionRequest& session, const Switch& sw,
                               const Tunnel& tunnel) const;
+
+  /// The ports that would get the copies of a VLAN.
+  struct Flood {
+    std::set<std::string> unasked;  ///< Of others', with no word that they want it.
+    std::string others;             ///< The rest, in words.
+  };
+  static Flood flood_of(const Switch& sw, std::uint16_t vlan);
 
   const std::string owner_;
   const Capabilities capabilities_;
   std::map<std::string, std::uint32_t> mtu_;  ///< Of the local port, by switch.
-  std::map<Mac, PortKey> monitors_;           ///< The monitor NICs that are asked for.
+  std::map<std::pair<std::string, std::uint16_t>, Flood> floods_;  ///< By switch and VLAN.
+  std::map<Mac, PortKey> monitors_;  ///< The monitor NICs that are asked for.
   /// Ports that our tunnels' packets leave through, and the collectors that these lead to.
   std::set<std::pair<std::string, std::string>> egress_;
   std::map<std::pair<std::string, std::string>, Tunnel> tunnels_;  ///< By switch and key.

@@ -17,7 +17,7 @@ namespace bridge {
 enum : std::size_t { kName, kPorts, kMirrors, kFloodVlans, kExternalIds };
 }
 namespace port {
-enum : std::size_t { kName, kInterfaces, kTag, kTrunks, kExternalIds };
+enum : std::size_t { kName, kInterfaces, kTag, kTrunks, kVlanMode, kExternalIds };
 }
 namespace interface {
 enum : std::size_t {
@@ -57,6 +57,12 @@ constexpr const char* kOwnerKey = "vmirror-owner";
 /// The key of a bridge's external_ids that lists the flood_vlans that OWNER added: "100,200".
 inline std::string vlans_key(const std::string& owner) {
   return "vmirror-flood-vlans-" + owner;
+}
+
+/// The key of a port's external_ids that lists the VLANs that OWNER keeps off it: "100,200". The
+/// port's trunks are all others then.
+inline std::string kept_off_key(const std::string& owner) {
+  return "vmirror-kept-off-" + owner;
 }
 
 ovsdb::Schema schema();

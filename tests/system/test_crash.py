@@ -19,7 +19,7 @@ POLICIES = {
     "all": "policy: all\nselect: [{vm: '*'}]\ntargets: [local]\n",
     "plc": ("policy: plc\nselect: [{vm: plc}]\n"
             f"targets: [{{erspan: {{address: {w.COLLECTOR_ADDRESS}, version: 2, session: 7}}}}]\n"),
-    "web": "policy: web\nselect: [{vm: web}]\ndirection: in\ntargets: [{rspan: {vlan: 300}}]\n",
+    "web": "policy: web\nselect: [{vm: web}]\ndirection: in\ntargets: [{rspan: {vlan: 300, restrict: true}}]\n",
 }
 #: Port -> directions that must be mirrored, of each policy.
 WANTED = {"all": {w.guest_port(name) for name in w.GUESTS}, "plc": {"vnet-plc"}, "web": {"vnet-web"}}

@@ -37,6 +37,7 @@ targets:
   - erspan: {address: "2001:db8::9", session: auto}
   - gre: {address: 192.0.2.9, key: 7}
   - rspan: {vlan: 100}
+  - rspan: {vlan: 101, restrict: true}
 priority: -5
 expires: 2026-12-31T00:00:00+01:00
 require: true
@@ -62,7 +63,7 @@ sensor: follow
       .filter = "tcp port 88",
       .targets = {LocalTarget{}, ErspanTarget{ip("192.0.2.9"), 3, 17},
                   ErspanTarget{ip("2001:db8::9"), 2, std::nullopt}, GreTarget{ip("192.0.2.9"), 7},
-                  RspanTarget{100}},
+                  RspanTarget{100}, RspanTarget{101, true}},
       .priority = -5,
       .expires = *parse_time("2026-12-30T23:00:00Z"),
       .require = true,

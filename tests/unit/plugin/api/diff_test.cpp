@@ -169,5 +169,36 @@ TEST(Diff, VlansWithoutLearning) {
   }
 }
 
+TEST(Diff, VlansThatAreKeptOffPorts) {
+  using Vlans = std::set<std::uint16_t>;
+  const struct {
+    const char* name;
+    Vlans wanted;
+    std::optional<KeptOff> is;
+    std::optional<Vlans> put;
+  } cases[] = {
+      {"none wanted, none there", {}, {}, {}},
+      {"wanted and not there", {100}, {}, Vlans{100}},
+      {"wanted and there", {100}, KeptOff{{100}, true}, {}},
+      {"somebody changed the port", {100}, KeptOff{{100}, false}, Vlans{100}},
+      {"one more", {100, 200}, KeptOff{{100}, true}, Vlans{100, 200}},
+      {"no longer wanted", {}, KeptOff{{100}, true}, Vlans{}},
+      {"no longer wanted, and changed: the record goes", {}, KeptOff{{100}, false}, Vlans{}},
+  };
+  for (const auto& c : cases) {
+    Realisation wanted;
+    if (!c.wanted.empty()) wanted.kept_off[{"br0", "vnet0"}] = c.wanted;
+    Observed observed;
+    Switch& sw = observed.switches["br0"];
+    sw.name = "br0";
+    if (c.is) sw.kept_off["vnet0"] = *c.is;
+    const std::vector<Step> steps = diff(wanted, observed);
+    std::optional<Vlans> put;
+    if (!steps.empty()) put = std::get<PutKeptOff>(steps.at(0).change).vlans;
+    EXPECT_EQ(put, c.put) << c.name;
+    EXPECT_LE(steps.size(), 1u) << c.name;
+  }
+}
+
 }  // namespace
 }  // namespace vmirror

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "plugin/ovs/compose.hpp"
 #include "plugin/ovs/schema.hpp"
 
@@ -177,6 +179,144 @@ TEST(OvsObserve, TwoMirrorsOfOneNameAreTwo) {
   ASSERT_TRUE(transaction) << transaction.error().text();
   const auto& remove = std::get<ovsdb::Remove>(transaction->back());
   EXPECT_EQ(remove.keys, ovsdb::Datum(Atom(doubled)));
+}
+
+using Vlans = std::set<std::uint16_t>;
+const std::string kRecord = kept_off_key("vmirror");
+
+TEST(OvsObserve, ReadsWhichVlansAPortCarries) {
+  const struct {
+    const char* name;
+    ColumnValues port;
+    std::optional<Vlans> trunks;
+    std::optional<KeptOff> off;
+  } cases[] = {
+      {"nothing said", {}, Vlans{}, {}},
+      {"a tag", {{port::kTag, integer(10)}}, {}, {}},
+      {"trunks", {{port::kTrunks, Vlans{10, 20}}}, Vlans{10, 20}, {}},
+      {"an access port, trunks or not",
+       {{port::kVlanMode, "access"}, {port::kTrunks, Vlans{10}}},
+       {},
+       {}},
+      {"a native VLAN",
+       {{port::kVlanMode, "native-untagged"}, {port::kTag, integer(10)}},
+       Vlans{},
+       {}},
+      {"a tunnel of tags", {{port::kVlanMode, "dot1q-tunnel"}, {port::kTag, integer(10)}}, {}, {}},
+      {"what we keep off",
+       {{port::kTrunks, all_vlans_but({100})}, {port::kExternalIds, Map{{kRecord, "100"}}}},
+       Vlans{},
+       KeptOff{{100}, true}},
+      {"cleared by hand",
+       {{port::kExternalIds, Map{{kRecord, "100"}}}},
+       Vlans{},
+       KeptOff{{100}, false}},
+      {"given VLANs by hand",
+       {{port::kTrunks, Vlans{5}}, {port::kExternalIds, Map{{kRecord, "100"}}}},
+       Vlans{5},
+       KeptOff{{100}, false}},
+      {"kept off by another owner",
+       {{port::kTrunks, all_vlans_but({100})},
+        {port::kExternalIds, Map{{kept_off_key("other"), "100"}}}},
+       all_vlans_but({100}),
+       {}},
+  };
+  for (const auto& c : cases) {
+    Database db;
+    const Uuid port = db.add_port("vnet0", {}, c.port);
+    db.add(kBridge, {{bridge::kName, "br0"}, {bridge::kPorts, Atom(port)}});
+    const Observed observed = to_observed(db.snapshot(), "vmirror");
+    const Switch& sw = observed.switches.at("br0");
+    EXPECT_EQ(sw.ports.at("vnet0").trunks, c.trunks) << c.name;
+    const auto off = sw.kept_off.find("vnet0");
+    EXPECT_EQ(off == sw.kept_off.end() ? std::nullopt : std::optional(off->second), c.off)
+        << c.name;
+  }
+}
+
+/// What a foreign port's trunks and record become, and that nothing else of it is touched.
+TEST(OvsCompose, KeepsVlansOffOnlyWhereNobodyElseSaidAnything) {
+  const Map ids = {{"iface-id", "nic"}};
+  const auto with = [&](const char* list) {
+    Map out = ids;
+    out[kRecord] = list;
+    return out;
+  };
+  const struct {
+    const char* name;
+    ColumnValues port;
+    Vlans put;
+    std::optional<Vlans> trunks;        ///< Written; none: left.
+    std::optional<std::string> record;  ///< Written; "": removed; none: left.
+    bool refused;
+  } cases[] = {
+      {"put", {}, {100}, all_vlans_but({100}), "100", false},
+      {"one more",
+       {{port::kTrunks, all_vlans_but({100})}, {port::kExternalIds, with("100")}},
+       {100, 200},
+       all_vlans_but({100, 200}),
+       "100,200",
+       false},
+      {"there already",
+       {{port::kTrunks, all_vlans_but({100})}, {port::kExternalIds, with("100")}},
+       {100},
+       {},
+       {},
+       false},
+      {"taken back",
+       {{port::kTrunks, all_vlans_but({100})}, {port::kExternalIds, with("100")}},
+       {},
+       Vlans{},
+       "",
+       false},
+      {"cleared by hand: put again",
+       {{port::kExternalIds, with("100")}},
+       {100},
+       all_vlans_but({100}),
+       {},
+       false},
+      {"given VLANs by hand: they stay",
+       {{port::kTrunks, Vlans{5}}, {port::kExternalIds, with("100")}},
+       {},
+       {},
+       "",
+       false},
+      {"a tag since", {{port::kTag, integer(5)}}, {100}, {}, {}, true},
+      {"trunks since", {{port::kTrunks, Vlans{5}}}, {100}, {}, {}, true},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    Database db;
+    ColumnValues columns = c.port;
+    if (std::ranges::none_of(columns, [](const auto& v) { return v.first == port::kExternalIds; }))
+      columns.emplace_back(port::kExternalIds, ids);
+    const Uuid port = db.add_port("vnet0", {}, columns);
+    db.add(kBridge, {{bridge::kName, "br0"}, {bridge::kPorts, Atom(port)}});
+    const Step step{PutKeptOff{"br0", "vnet0", c.put}, ""};
+    const auto transaction = compose({&step, 1}, db.snapshot(), "vmirror");
+    ASSERT_EQ(transaction.has_value(), !c.refused);
+    if (!transaction) continue;
+    std::optional<Vlans> trunks;
+    std::optional<std::string> record;
+    bool verified = false;
+    for (const ovsdb::Operation& operation : *transaction)
+      if (const auto* write = std::get_if<ovsdb::Write>(&operation)) {
+        ASSERT_EQ(write->columns.size(), 1u);
+        EXPECT_EQ(write->columns[0].first, std::size_t{port::kTrunks});
+        trunks.emplace();
+        for (const auto vlan : write->columns[0].second.set<std::int64_t>())
+          trunks->insert(static_cast<std::uint16_t>(vlan));
+      } else if (const auto* add = std::get_if<ovsdb::Add>(&operation)) {
+        record = *add->elements.find(kRecord);
+      } else if (std::holds_alternative<ovsdb::Remove>(operation)) {
+        record = "";
+      } else if (std::holds_alternative<ovsdb::Verify>(operation)) {
+        verified = true;
+      }
+    EXPECT_EQ(trunks, c.trunks);
+    EXPECT_EQ(record, c.record);
+    EXPECT_EQ(verified, c.trunks.has_value());
+  }
 }
 
 TEST(OvsCompose, AsksOvsVswitchdToTellOnceItIsDone) {

@@ -243,6 +243,9 @@ TEST(OvsRealise, RefusesWithAReason) {
       {"a tunnel as source", session(LocalTarget{}),
        [](Observed& o) { o.switches["br0"].ports["vnet0"].type = "vxlan"; }, refused,
        "is a tunnel (vxlan)"},
+      {"a patch port as source", session(LocalTarget{}),
+       [](Observed& o) { o.switches["br0"].ports["vnet0"].type = "patch"; }, refused,
+       "a patch port, of whose frames the switch copies none"},
       {"the monitor NIC itself",
        session(LocalTarget{*Mac::parse("52:54:00:00:00:01")}, "mon"),
        {},
@@ -331,6 +334,75 @@ TEST(OvsRealise, ALoopThatOnlyTheTunnelTellsStaysKnown) {
   EXPECT_TRUE(r.verdicts[0].refused);
   EXPECT_TRUE(r.mirrors.empty());
   EXPECT_EQ(r.ports, std::vector{port}) << "else the next round would not know, and mirror again";
+}
+
+/// Who would get the copies of an RSPAN VLAN, and what becomes of the session.
+TEST(OvsRealise, AnRspanVlanFloodsNobodyWhoDidNotAsk) {
+  using Vlans = std::set<std::uint16_t>;
+  const struct {
+    const char* name;
+    std::function<void(Port&)> port;  ///< Of `web`, a guest's.
+    bool floods;                      ///< It would get them, and nobody asked for that.
+    bool told;                        ///< It gets them, and is named.
+  } cases[] = {
+      {"no tag, no trunks", [](Port& p) { p.trunks = Vlans{}; }, true, false},
+      {"and no word of a guest", [](Port& p) { p.trunks = Vlans{}, p.vm = ""; }, true, false},
+      {"an access port", [](Port& p) { p.vlan = 10; }, false, false},
+      {"trunks without the VLAN",
+       [](Port& p) {
+         p.trunks = Vlans{10, 20};
+       },
+       false, false},
+      {"trunks with it",
+       [](Port& p) {
+         p.trunks = Vlans{10, 100};
+       },
+       false, true},
+      {"its tag", [](Port& p) { p.vlan = 100; }, false, true},
+      {"native-untagged, every VLAN", [](Port& p) { p.vlan = 10, p.trunks = Vlans{}; }, true,
+       false},
+      {"an uplink", [](Port& p) { p.trunks = Vlans{}, p.uplink = true; }, false, true},
+      {"a patch port", [](Port& p) { p.trunks = Vlans{}, p.type = "patch"; }, false, true},
+      {"the host's own device", [](Port& p) { p.trunks = Vlans{}, p.type = "internal", p.vm = ""; },
+       false, true},
+      {"a container's device", [](Port& p) { p.trunks = Vlans{}, p.type = "internal"; }, true,
+       false},
+      {"ours", [](Port& p) { p.trunks = Vlans{}, p.owned = true; }, false, false},
+  };
+  for (const auto& c : cases)
+    for (const bool restrict : {false, true}) {
+      SCOPED_TRACE(std::string(c.name) + (restrict ? ", restricted" : ""));
+      Observed observed = world();
+      Port& port = add_port(observed, "br0", "web");
+      port.vm = "web";
+      c.port(port);
+      const Realisation r = realise({{session(RspanTarget{100, restrict})}}, observed, "vmirror");
+      const Verdict& v = r.verdicts.at(0);
+      std::string warnings;
+      for (const std::string& warning : v.warnings) warnings += warning + "\n";
+      ASSERT_EQ(v.refused.has_value(), c.floods && !restrict) << warnings;
+      if (v.refused) {
+        EXPECT_NE(v.refused->text().find("also go to web, without tag"), std::string::npos);
+        EXPECT_NE(v.refused->text().find("restrict: true"), std::string::npos);
+        EXPECT_TRUE(r.mirrors.empty());
+        continue;
+      }
+      EXPECT_EQ(warnings.find("go to web") != std::string::npos, c.told) << warnings;
+      EXPECT_EQ(warnings.find("the copies go nowhere") != std::string::npos, !c.told) << warnings;
+      std::map<PortKey, Vlans> off;
+      if (c.floods) off[{"br0", "web"}] = {100};
+      EXPECT_EQ(r.kept_off, off);
+      EXPECT_EQ(warnings.find("kept off web") != std::string::npos, c.floods) << warnings;
+    }
+}
+
+TEST(OvsRealise, ABondIsSaidToBeOne) {
+  Observed observed = world();
+  observed.switches["br0"].ports["vnet0"].members = {"eth1", "eth2"};
+  const Realisation r = realise({{session(LocalTarget{})}}, observed, "vmirror");
+  ASSERT_FALSE(r.verdicts.at(0).refused);
+  ASSERT_EQ(r.verdicts[0].warnings.size(), 1u);
+  EXPECT_NE(r.verdicts[0].warnings[0].find("of all its members (eth1, eth2)"), std::string::npos);
 }
 
 }  // namespace
