@@ -234,11 +234,16 @@ Result<void> read_peers(const Node& node, Config& config) {
   return done;
 }
 
-/// `switch` is what the rest stands on: without it nobody asks a hypervisor or another agent.
+/// `switch` is what the rest stands on: without it nobody asks a hypervisor. A collector may be
+/// linked to those who send to it.
 Result<void> check_needs_switch(const Config& config) {
   if (config.driver) return {};
+  if (config.peers && config.inputs.empty())
+    return fail(
+        Error::Kind::invalid,
+        "this daemon drives no switch and takes no copies in: it has nothing to tell others",
+        "peers", "add `switch` or `inputs`, or leave this out");
   for (const auto& [given, key] : {std::pair(config.libvirt.has_value(), "libvirt"),
-                                   {config.peers.has_value(), "peers"},
                                    {config.monitor_nic.has_value(), "local.monitor_nic"}})
     if (given)
       return fail(Error::Kind::invalid, "this daemon drives no switch: it has no guest to follow",

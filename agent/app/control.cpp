@@ -38,6 +38,7 @@ struct Control::State {
   std::condition_variable wake;
   std::optional<std::vector<Policy>> policies;
   std::optional<Evidence> evidence;
+  std::optional<Collectors> collectors;
   std::optional<std::shared_ptr<const Guests>> guests;
   bool hinted = false;
   bool stopping = false;
@@ -71,6 +72,7 @@ struct Control::State {
       reconciler.relocate(changed.uuids, changed.devices);
     }
     if (evidence) reconciler.set_evidence(*std::exchange(evidence, std::nullopt));
+    if (collectors) reconciler.set_collectors(*std::exchange(collectors, std::nullopt));
     if (std::exchange(hinted, false)) reconciler.hint();
     taken = put_in;
   }
@@ -97,8 +99,9 @@ struct Control::State {
         if (const auto* wait = std::get_if<Reconciler::Wait>(&action)) {
           const Time pause =
               std::clamp<Time>(wait->until - wall_clock(), 0, options.reconciler.interval);
-          wake.wait_for(lock, std::chrono::nanoseconds(pause),
-                        [this] { return stopping || hinted || policies || guests || evidence; });
+          wake.wait_for(lock, std::chrono::nanoseconds(pause), [this] {
+            return stopping || hinted || policies || guests || evidence || collectors;
+          });
           continue;
         }
       }
@@ -133,6 +136,9 @@ void Control::set_policies(std::vector<Policy> policies) {
   state_->put([&] { state_->policies = std::move(policies); });
 }
 
+void Control::set_collectors(Collectors collectors) {
+  state_->put([&] { state_->collectors = std::move(collectors); });
+}
 void Control::set_evidence(Evidence evidence) {
   state_->put([&] { state_->evidence = std::move(evidence); });
 }

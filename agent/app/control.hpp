@@ -40,6 +40,7 @@ class Control {
 
   void set_policies(std::vector<Policy> policies);
   void set_evidence(Evidence evidence);
+  void set_collectors(Collectors collectors);
   /// What the hypervisor says of the guests from now on; null: nobody tells. Of a guest that is the
   /// same object as in the call before nothing is done.
   void set_guests(std::shared_ptr<const Guests> guests);

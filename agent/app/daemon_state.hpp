@@ -13,6 +13,7 @@
 
 #include "agent/affinity/lingering_nics.hpp"
 #include "agent/api/routes.hpp"
+#include "agent/app/collector_link.hpp"
 #include "agent/app/control.hpp"
 #include "agent/app/coverage_log.hpp"
 #include "agent/app/device_counters.hpp"
@@ -54,6 +55,7 @@ struct Daemon::State {
   HookWatch hook;
   std::unique_ptr<Peers> peers;  ///< Null: this daemon knows no other.
   std::unique_ptr<SensorFollower> sensor;
+  std::unique_ptr<CollectorLink> copies;
   LingeringNics lingering;
   std::shared_ptr<const MirrorIndex> index;  ///< What the engine watches.
   CoverageLog coverage{port_reader(!config.monitor_nic)};

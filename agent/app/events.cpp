@@ -112,7 +112,9 @@ void Daemon::State::on_tick() {
   if (api)
     if (const auto news = api->take_news()) spdlog::warn("{}", *news);
   if (in_force) write_for_hook();
+  if (peers) copies->tell();
   if (control) {
+    if (peers) control->set_collectors(copies->collectors());
     const auto known = control->snapshot();
     judge_counts(*known);
     watch_nics(*known);

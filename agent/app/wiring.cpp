@@ -17,6 +17,7 @@
 #include <filesystem>
 
 #include "agent/app/daemon_state.hpp"
+#include "agent/health/copies_json.hpp"
 
 namespace vmirror {
 
@@ -116,25 +117,35 @@ Result<void> Daemon::State::open_control() {
 
 Result<void> Daemon::State::open_peers() {
   if (config.peers) {
-    const auto sources = [this](auto call) { asio::post(io, [this, call] { call(*sensor); }); };
+    const auto on_main = [this](auto call) { asio::post(io, [this, call] { call(*this); }); };
     PeersHandlers handlers;
     handlers.on_message = [=](const std::string& host, const std::string& type, std::string body) {
       if (type == SensorFollower::kMessage)
-        sources([host, body](SensorFollower& s) { s.on_message(host, body, wall_clock()); });
+        on_main([host, body](State& s) { s.sensor->on_message(host, body, wall_clock()); });
+      else if (type == kCopiesMessage)
+        on_main([host, body](State& s) { s.copies->on_message(host, body, wall_clock()); });
     };
     handlers.on_up = [=](const std::string& host) {
       spdlog::info("the agent of {} is linked", host);
-      sources([host](SensorFollower& s) { s.on_peer_up(host, wall_clock()); });
+      on_main([host](State& s) {
+        s.sensor->on_peer_up(host, wall_clock());
+        s.copies->on_peer_up(host, wall_clock());
+      });
     };
     handlers.on_down = [=](const std::string& host, const std::string& reason) {
       spdlog::warn("the agent of {} is not linked: {}", host, reason);
-      sources([host](SensorFollower& s) { s.on_peer_down(host); });
+      on_main([host](State& s) {
+        s.sensor->on_peer_down(host);
+        s.copies->on_peer_down(host, wall_clock());
+      });
     };
-    auto link = Peers::start(config.peers->link, following->handlers(std::move(handlers)));
+    if (following) handlers = following->handlers(std::move(handlers));
+    auto link = Peers::start(config.peers->link, std::move(handlers));
     if (!link) return tl::unexpected(link.error());
     peers = std::move(*link);
-    following->use(*peers);
+    if (following) following->use(*peers);
   }
+  copies = std::make_unique<CollectorLink>(config, *engine, peers.get());
   sensor = std::make_unique<SensorFollower>(io, config, libvirt.get(), peers.get());
   return {};
 }

@@ -139,6 +139,34 @@ NicReadings Engine::nics() const {
   return out;
 }
 
+std::map<CopiesKey, Copies> Engine::copies(milliseconds wait) {
+  struct Answers {
+    std::mutex mutex;
+    std::condition_variable came;
+    std::size_t parts = 0;
+    std::map<CopiesKey, Copies> sum;
+  };
+  const auto answers = std::make_shared<Answers>();  // Also for one that comes too late.
+  const WorkerJob job{[answers](Pipeline& pipeline) {
+    const std::vector<SessionCounters> sessions = pipeline.sessions();
+    const std::lock_guard lock(answers->mutex);
+    for (const SessionCounters& s : sessions) {
+      if (!s.accepted) continue;
+      Copies& to = answers->sum[{s.encapsulation, s.session, s.sender}];
+      to.received += s.received;
+      to.lost += s.lost;
+      to.last = std::max(to.last, s.last);
+    }
+    ++answers->parts;
+    answers->came.notify_all();
+  }};
+  std::size_t posted = 0;
+  for (Worker* worker : state_->all()) posted += worker->slot().post(job);
+  std::unique_lock lock(answers->mutex);
+  answers->came.wait_for(lock, wait, [&] { return answers->parts == posted; });
+  return answers->sum;
+}
+
 void Engine::restart_first_out(const PortKey& nic) {
   for (Worker* worker : state_->all())
     if (const auto counts = worker->slot().nics()) counts->restart_first_out(nic);

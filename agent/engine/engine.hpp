@@ -7,12 +7,14 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "agent/engine/handover.hpp"
 #include "agent/engine/pipeline.hpp"
+#include "agent/model/copies.hpp"
 
 namespace vmirror {
 
@@ -64,6 +66,10 @@ class Engine {
   /// Only what was counted of the watched NICs, and lost by the inputs: at once and at little cost,
   /// whatever the workers do. Of counters that move meanwhile each is right for itself.
   NicReadings nics() const;
+  /// The mirroring sessions that copies came of, of all inputs and workers; those that are refused
+  /// left out. Waits for each worker's batch, at most `wait`; who does not answer is left out.
+  std::map<CopiesKey, Copies> copies(
+      std::chrono::milliseconds wait = std::chrono::milliseconds(200));
   /// NicFrames::first_out of this NIC is the next frame's. At once.
   void restart_first_out(const PortKey& nic);
 

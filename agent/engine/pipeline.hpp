@@ -89,7 +89,8 @@ class Pipeline {
   /// What is counted of the watched NICs, for other threads to read; until the next `watch`. Null:
   /// none is watched.
   std::shared_ptr<const NicCounts> nic_counts() const;
-  Time last_frame() const;  ///< Time of the latest frame; 0: none yet.
+  std::vector<SessionCounters> sessions() const;  ///< As in the snapshot, without its cost.
+  Time last_frame() const;                        ///< Time of the latest frame; 0: none yet.
   /// All that is known now. `time` is what the caller's clock says.
   EngineSnapshot snapshot(Time time) const;
 

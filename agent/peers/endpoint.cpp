@@ -40,11 +40,7 @@ std::string PeerEndpoint::text() const {
 }
 
 bool PeerEndpoint::is_loopback() const {
-  if (address.version == 4) return address.octets[0] == 127;
-  IpAddress one;
-  one.version = 6;
-  one.octets[15] = 1;
-  return address == one;
+  return address.is_loopback();
 }
 
 }  // namespace vmirror

@@ -62,6 +62,7 @@ Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const Judge
     track.base.reset();
     track.moved_at = 0;
     track.proven = false;
+    track.tunnel = {};
   };
   if (v.refused) {
     forget();
@@ -104,11 +105,11 @@ void describe(SessionStatus& status, const SessionRequest& s, const Location* at
   status.port = s.port;
   status.direction = s.direction;
   status.target = to_text(s.target);
+  status.warnings.clear();
   status.in_place = false;
   status.mirror.clear();
   status.output.clear();
   status.session_id.reset();
-  status.warnings.clear();
   status.copied_frames.reset();
   status.port_frames.reset();
   if (at != nullptr) {
@@ -171,7 +172,7 @@ bool is_unsettled(const Track& track, bool stalled) {
   if (s.state == SessionState::refused) return false;
   if (stalled && s.state != SessionState::unknown) return true;
   return !s.in_place || s.state == SessionState::draining || s.state == SessionState::pending ||
-         track.moved_at != 0;
+         track.moved_at != 0 || track.tunnel.no_way_since != 0;
 }
 
 std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, Time now) {
@@ -180,7 +181,9 @@ std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, 
   std::map<std::string_view, const Verdict*> verdicts;
   for (const Verdict& verdict : in.realisation.verdicts) verdicts[verdict.session] = &verdict;
   std::vector<Track> out;
-  const JudgeContext context{in.realisation, in.observed, in.evidence, in.apply_error, in.stall};
+  const Underlays underlays(in.observed);
+  const JudgeContext context{in.realisation, in.observed,   in.evidence, in.apply_error,
+                             in.stall,       in.collectors, underlays};
   const auto take = [&](const std::string& name) {
     auto node = before.extract(name);
     return node ? std::move(node.mapped()) : Track{};

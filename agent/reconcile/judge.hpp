@@ -22,9 +22,12 @@
 #include <string>
 #include <vector>
 
+#include "agent/model/copies.hpp"
 #include "agent/model/coverage.hpp"
 #include "agent/model/status.hpp"
 #include "agent/reconcile/desired.hpp"
+#include "agent/reconcile/tunnel_track.hpp"
+#include "agent/reconcile/way_out.hpp"
 
 namespace vmirror {
 
@@ -42,6 +45,7 @@ struct Track {
   Time settled_at = 0;  ///< From then on the mirror's counter has a say. See kCounterSettles.
   Time moved_at = 0;    ///< When the port was first seen to move, uncopied, since; 0: it has not.
   bool proven = false;  ///< Copies were seen to move since the mirror was put.
+  TunnelTrack tunnel;   ///< Of a session whose copies leave through one.
 };
 
 /// What a session is judged by besides itself.
@@ -51,6 +55,8 @@ struct JudgeContext {
   const Evidence& evidence;
   const std::optional<Error>& apply_error;  ///< Of the latest apply, until one succeeds.
   const std::optional<Error>& stall;        ///< The switch's daemon carries nothing out.
+  const Collectors& collectors;             ///< What they tell of the copies sent to them.
+  const Underlays& underlays;               ///< Of `observed`.
 };
 
 struct JudgeInput {
@@ -60,6 +66,7 @@ struct JudgeInput {
   const Evidence& evidence;
   std::optional<Error> apply_error = {};  ///< Of the latest apply, until one succeeds.
   std::optional<Error> stall = {};        ///< The switch's daemon carries nothing out.
+  Collectors collectors = {};
 };
 
 /// How long a port may move without a copy before the session has failed. Open vSwitch writes its

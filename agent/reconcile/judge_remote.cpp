@@ -81,7 +81,11 @@ Ruling rule_remote(Track& track, const SessionRequest& s, const Port& port, cons
                    const JudgeContext& in, Time now) {
   const Track::Counts counts = read_counts(s, port, mirror, now);
   refresh_base(track, counts);
-  return rule_traffic(track, s, counts, port.counters.has_value(), in.stall);
+  Ruling traffic = rule_traffic(track, s, counts, port.counters.has_value(), in.stall);
+  if (!collector_of(s.target)) return traffic;
+  const Port* output = switch_of(in.observed, s.switch_name).ports.get(mirror.output_port);
+  return output == nullptr ? traffic
+                           : rule_tunnel(track, s, port, *output, in, std::move(traffic), now);
 }
 
 }  // namespace vmirror

@@ -44,6 +44,18 @@ void Ledger::set_evidence(Evidence evidence) {
   evidence_ = std::move(evidence);
 }
 
+void Ledger::set_collectors(Collectors collectors) {
+  if (collectors == collectors_) return;
+  for (const auto& [name, session] : wished_) {
+    const auto to = collector_of(session.target);
+    if (!to) continue;
+    const auto* before = find(collectors_, *to);
+    const auto* after = find(collectors, *to);
+    if (before && after ? *before != *after : before != after) touched_.insert(name);
+  }
+  collectors_ = std::move(collectors);
+}
+
 // ---- What is to be judged
 
 void Ledger::touch(const PortKey& port, const Wishes& wishes) {
@@ -65,10 +77,11 @@ void Ledger::touch_mirror(const std::string& switch_name, const std::string& mir
 
 void Ledger::touch_switch(const std::string& name, const Switch& was, const Switch& is,
                           const Wishes& wishes) {
-  std::set<std::string> broken;  // Ports that came, went, or whose error or tag differs.
+  std::set<std::string> broken;  // Ports that came, went, or whose error, tag or way out differs.
   diff(was.ports, is.ports, [&](const std::string& port, const Port* before, const Port* after) {
     touch({name, port}, wishes);
-    if (!before || !after || before->error != after->error || before->vlan != after->vlan)
+    if (!before || !after || before->error != after->error || before->vlan != after->vlan ||
+        before->egress != after->egress || before->carrier != after->carrier)
       broken.insert(port);
   });
   const auto touch_selected = [&](const PersistentSet<std::string>& a,
@@ -263,7 +276,9 @@ RoundChanges Ledger::update(const Wishes& wishes, const LocationMap& locations,
   verdicts_ = realiser.verdicts();
   wanted_ = realiser.wanted().mirrors;
   observed_ = std::move(observed);
-  const JudgeContext context{realiser.wanted(), *observed_, evidence_, apply_error, stall};
+  const Underlays underlays(*observed_);
+  const JudgeContext context{realiser.wanted(), *observed_, evidence_, apply_error, stall,
+                             collectors_,       underlays};
   for (const std::string& name : std::exchange(touched_, {})) {
     put(name, judged(name, wishes, realiser, context, now), out);
     index_session(name, realiser, *observed_);

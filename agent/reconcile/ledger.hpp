@@ -60,6 +60,7 @@ class Ledger {
   RoundChanges unreadable(const Error& error, Time now);
   /// Counts from the next update on.
   void set_evidence(Evidence evidence);
+  void set_collectors(Collectors collectors);
 
   const PersistentMap<std::string, SessionStatus>& sessions() const { return statuses_; }
   const PersistentMap<PortKey, LocationStatus>& locations() const { return location_statuses_; }
@@ -99,6 +100,7 @@ class Ledger {
   bool was_unreadable_ = false;
   bool stalled_ = false;
   Evidence evidence_;
+  Collectors collectors_;
 
   Names touched_;                    ///< To be judged at the next update.
   std::set<PortKey> touched_ports_;  ///< Whose location is to be shown anew.

@@ -107,6 +107,7 @@ class Reconciler {
   /// The policies in force from now on, all of them. Until the first call nothing is changed.
   void set_policies(std::vector<Policy> policies);
   void set_evidence(Evidence evidence) { ledger_.set_evidence(std::move(evidence)); }
+  void set_collectors(Collectors collectors) { ledger_.set_collectors(std::move(collectors)); }
   /// The guests of these UUIDs, or with these devices, are not what they were: their ports are to
   /// be located anew, and their NICs without one. UUIDs in lower case.
   void relocate(const std::vector<std::string>& vm_uuids, const std::vector<std::string>& devices);

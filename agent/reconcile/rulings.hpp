@@ -27,6 +27,11 @@ Ruling rule_local(Track& track, const SessionRequest& session, const Port& port,
 /// It copies only some of the port's frames. `port`: null where it isn't there.
 bool is_selective(const SessionRequest& session, const Port* port);
 
+/// What becomes of the ruling `traffic` of a session whose copies leave through the tunnel port
+/// `output`: how far they are proven, or that they can't leave or don't arrive. Adds warnings.
+Ruling rule_tunnel(Track& track, const SessionRequest& session, const Port& source,
+                   const Port& output, const JudgeContext& context, Ruling traffic, Time now);
+
 /// "2026-01-02T03:04:05Z"
 inline std::string clock_text(Time time) {
   return format_time(time).substr(0, 19) + "Z";

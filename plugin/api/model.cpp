@@ -49,6 +49,10 @@ std::string text_of(const PutMirror& put) {
 
 }  // namespace
 
+std::string_view to_text(Datapath datapath) {
+  return datapath == Datapath::kernel ? "kernel" : "userspace";
+}
+
 std::string_view to_text(Direction direction) {
   switch (direction) {
     case Direction::in:

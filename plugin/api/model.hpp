@@ -119,7 +119,11 @@ struct Port {
   std::map<std::string, std::string> labels;   ///< Open vSwitch: external_ids.
   std::map<std::string, std::string> options;  ///< Tunnel ports: remote_ip, key, …
   bool uplink = false;                         ///< Leads out of the host: a physical NIC, a bond.
+  /// May lead out of the host, for all that the switch knows: a plain device that is neither a tap
+  /// nor known to be a guest's. False where `uplink` is true.
+  bool maybe_uplink = false;
   std::string egress;                ///< Tunnel ports: the device its packets leave through.
+  std::optional<bool> carrier;       ///< Of `egress`; none: the switch does not say.
   std::optional<std::uint32_t> mtu;  ///< Bytes, where the switch knows it.
   std::string error;                 ///< What the switch says is wrong with it; empty: nothing.
   std::optional<PortCounters> counters;
@@ -173,8 +177,17 @@ struct KeptOff {
   bool operator==(const KeptOff&) const = default;
 };
 
+/// What moves a switch's frames. Open vSwitch's two differ in how they send a tunnel's packets.
+enum class Datapath : std::uint8_t {
+  kernel,     ///< The kernel also routes, resolves and fragments.
+  userspace,  ///< The daemon does it all, by the host's routes, through a bridge of its own.
+};
+/// "kernel", "userspace"
+std::string_view to_text(Datapath datapath);
+
 struct Switch {
   std::string name;
+  Datapath datapath = Datapath::kernel;
   PersistentMap<std::string, Port> ports;   ///< By name.
   std::map<std::string, Mirror> mirrors;    ///< By name.
   std::set<std::uint16_t> unlearned_vlans;  ///< VLANs in which the switch learns no addresses.
@@ -218,6 +231,8 @@ struct Observed {
   Capabilities capabilities;
   std::map<std::string, Switch> switches;
   DaemonProgress progress;
+  /// Of the host itself, without loopback; empty where the agent is elsewhere.
+  std::set<IpAddress> own_addresses;
   std::optional<Outage> outage;  ///< The latest, once it was over; none since the driver began.
   /// When the ports' counters came that are the latest, all of one writing (wall clock): each
   /// port's are of this moment or a little before, also those that did not change. 0: a port's may

@@ -77,7 +77,8 @@ void add_basis(std::string& to, const Observed& observed) {
 bool alike(const Port& a, const Port& b) {
   return a.owned == b.owned && a.type == b.type && a.mac == b.mac && a.vlan == b.vlan &&
          a.trunks == b.trunks && a.members == b.members && a.mtu == b.mtu && a.uplink == b.uplink &&
-         a.egress == b.egress && a.options == b.options && a.labels == b.labels;
+         a.maybe_uplink == b.maybe_uplink && a.egress == b.egress && a.options == b.options &&
+         a.labels == b.labels;
 }
 
 }  // namespace
@@ -139,6 +140,8 @@ struct Realiser::State {
     if (was != nullptr) {
       landmarks.owned.erase(at);
       landmarks.tunnels.erase(at);
+      landmarks.patches.erase(at);
+      landmarks.uplinks.erase(at);
       if (was->mac) {
         const auto it = landmarks.by_mac.find(*was->mac);
         it->second.erase(at);
@@ -148,6 +151,8 @@ struct Realiser::State {
     if (is != nullptr) {
       if (is->owned) landmarks.owned.insert(at);
       if (is->options.contains("remote_ip")) landmarks.tunnels.insert(at);
+      if (is->options.contains("peer")) landmarks.patches.insert(at);
+      if (is->uplink) landmarks.uplinks.insert(at);
       if (is->mac) landmarks.by_mac[*is->mac].insert(at);
     }
     return our_names.contains(at.port) && (!was || !is || was->owned != is->owned);

@@ -59,6 +59,8 @@ using Demand = std::map<std::pair<std::string, Target>, Share>;
 struct Landmarks {
   std::set<PortKey> owned;
   std::set<PortKey> tunnels;  ///< With `remote_ip`, owned or not.
+  std::set<PortKey> patches;  ///< With `peer`: lead to another switch.
+  std::set<PortKey> uplinks;
   std::unordered_map<Mac, std::set<PortKey>> by_mac;
 };
 

@@ -50,6 +50,13 @@ struct IpAddress {
   }
   /// 0.0.0.0 or ::
   bool is_unspecified() const { return octets == std::array<std::uint8_t, 16>{}; }
+  /// 127.0.0.0/8 or ::1
+  bool is_loopback() const {
+    if (version == 4) return octets[0] == 127;
+    std::array<std::uint8_t, 16> one{};
+    one.back() = 1;
+    return version == 6 && octets == one;
+  }
 
   /// From four bytes on the wire.
   static IpAddress v4(const std::uint8_t* p) {

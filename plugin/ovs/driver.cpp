@@ -3,6 +3,7 @@
 #include <mutex>
 #include <set>
 
+#include "plugin/base/own_addresses.hpp"
 #include "plugin/ovs/compose.hpp"
 #include "plugin/ovs/control_socket.hpp"
 #include "plugin/ovs/learned.hpp"
@@ -35,6 +36,7 @@ class OvsDriver final : public Driver {
       : owner_(options.owner),
         timeout_(options.timeout),
         socket_(beside_sockets(options)),
+        on_host_(options.remote.starts_with("unix:")),
         observer_(options.owner),
         client_(std::move(client)),
         learned_(beside_sockets(options), [this] { tell(); }) {}
@@ -46,10 +48,11 @@ class OvsDriver final : public Driver {
     if (!snapshot) return tl::unexpected(snapshot.error());
     const auto learned = learned_.latest();
     const Time silent_since = watch_ ? watch_->silent_since() : 0;
+    auto addresses = addresses_now();
     if (observed_ && observed_->revision == (*snapshot)->revision && learned == used_ &&
-        observed_->progress.silent_since == silent_since)
+        observed_->own_addresses == addresses && observed_->progress.silent_since == silent_since)
       return observed_;
-    observed_ = observer_.update(*snapshot);
+    observed_ = observer_.update(*snapshot, std::move(addresses));
     used_ = learned;
     std::set<std::string> bridges;
     for (const auto& [key, number] : observer_.nameless()) bridges.insert(key.switch_name);
@@ -97,9 +100,22 @@ class OvsDriver final : public Driver {
     if (hint_) hint_();
   }
 
+  /// The host's, where the agent is on it; not read again for each of many changes.
+  std::set<IpAddress> addresses_now() {
+    const auto now = Clock::now();
+    if (!on_host_ || (observed_ && now - addresses_at_ < kAddressesAge))
+      return observed_ ? observed_->own_addresses : std::set<IpAddress>{};
+    addresses_at_ = now;
+    return own_addresses();
+  }
+
+  static constexpr milliseconds kAddressesAge{1000};
+
   const std::string owner_;
   const milliseconds timeout_;
   const ovs::ControlSocket socket_;
+  const bool on_host_;
+  Clock::time_point addresses_at_;
   ovs::Observer observer_;
   std::shared_ptr<const Observed> observed_;
   const std::unique_ptr<ovsdb::Client> client_;

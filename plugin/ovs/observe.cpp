@@ -33,16 +33,23 @@ std::set<std::uint16_t> vlans(const Datum& datum) {
   return out;
 }
 
-/// A NIC of the host's own. The kernel's drivers of devices that lead to guests are few, and known.
-bool is_uplink(const Row& interface) {
+enum class Leads { to_guest, anywhere, out };
+
+/// Where a device leads. A NIC of the host's own leads out; the kernel's drivers of devices that
+/// lead to guests are few, and known, and two of them are only ever a process's end.
+Leads leads(const Row& interface) {
   const std::string type = interface[interface::kType].text();
-  if (type == "dpdk" || type.starts_with("afxdp")) return true;
-  if (!type.empty() && type != "system") return false;
-  constexpr std::array<std::string_view, 7> kGuestDrivers = {
-      "tun", "veth", "openvswitch", "macvlan", "macvtap", "dummy", "tap"};
+  if (type == "dpdk" || type.starts_with("afxdp")) return Leads::out;
+  if (!type.empty() && type != "system") return Leads::to_guest;
+  constexpr std::array<std::string_view, 3> kTaps = {"tun", "tap", "macvtap"};
+  constexpr std::array<std::string_view, 4> kPairs = {"veth", "openvswitch", "macvlan", "dummy"};
   const std::string* driver = interface[interface::kStatus].find("driver_name");
-  return driver && !driver->empty() &&
-         std::ranges::find(kGuestDrivers, *driver) == kGuestDrivers.end();
+  if (!driver || driver->empty() || std::ranges::find(kTaps, *driver) != kTaps.end())
+    return Leads::to_guest;
+  if (std::ranges::find(kPairs, *driver) == kPairs.end()) return Leads::out;
+  for (const char* key : {"attached-mac", "iface-id", "vm-uuid", "vm-id", "vm-name"})
+    if (interface[interface::kExternalIds].find(key)) return Leads::to_guest;
+  return Leads::anywhere;
 }
 
 /// The guest's MAC: what libvirt wrote; for an internal port the guest is the port's own device.
@@ -80,9 +87,13 @@ void add_interface(Port& port, const Row& interface) {
   if (const auto mtu = interface[interface::kMtu].get<std::int64_t>(); mtu && *mtu > 0)
     port.mtu = std::max(port.mtu.value_or(0), static_cast<std::uint32_t>(*mtu));
   port.link_up = port.link_up || interface[interface::kLinkState].text() == "up";
-  port.uplink = port.uplink || is_uplink(interface);
-  if (const std::string* egress = interface[interface::kStatus].find("tunnel_egress_iface"))
-    port.egress = *egress;
+  const Leads where = leads(interface);
+  port.uplink = port.uplink || where == Leads::out;
+  port.maybe_uplink = port.maybe_uplink || where == Leads::anywhere;
+  const Datum& status = interface[interface::kStatus];
+  if (const std::string* egress = status.find("tunnel_egress_iface")) port.egress = *egress;
+  if (const std::string* carrier = status.find("tunnel_egress_iface_carrier"))
+    port.carrier = *carrier == "up";
   if (const std::string error = interface[interface::kError].text(); !error.empty())
     port.error += (port.error.empty() ? "" : "; ") + error;
   if (const Datum& ids = interface[interface::kExternalIds]; !ids.empty())
@@ -126,6 +137,7 @@ Port to_port(const Snapshot& db, const Row& row, const std::string& owner) {
     }
   std::ranges::sort(port.members);
   port.uplink = port.uplink || interfaces.size() > 1;
+  port.maybe_uplink = port.maybe_uplink && !port.uplink;
   port.vm = label(port.labels, {"vm-uuid", "vm-id", "vm-name"});
   port.interface_id = label(port.labels, {"iface-id"});
   return port;
@@ -294,6 +306,8 @@ void Observer::place_ports(Ids& changed) {
   for (const auto& [name, row] : bridges) {
     Switch& sw = out_.switches[name];
     sw.name = name;
+    const bool netdev = (*row)[bridge::kDatapathType].text() == "netdev";
+    sw.datapath = netdev ? Datapath::userspace : Datapath::kernel;
     sw.unlearned_vlans = vlans((*row)[bridge::kFloodVlans]);
     sw.owned_unlearned_vlans = listed_vlans((*row)[bridge::kExternalIds], vlans_key(owner_));
   }
@@ -350,7 +364,8 @@ void Observer::note_nameless(const PortKey& key, const Port& port, const Row& ro
         nameless_[key] = *number;
 }
 
-std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot> db) {
+std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot> db,
+                                                 std::set<IpAddress> own_addresses) {
   now_ = std::move(db);
   Ids ports = changed_ports();
   place_ports(ports);
@@ -376,6 +391,7 @@ std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot>
                      (*row)[root::kCurCfg].get<std::int64_t>().value_or(0)};
   if (now_->lost_at != 0 && now_->found_at != 0) out_.outage = {now_->lost_at, now_->found_at};
   out_.counted_at = now_->counted_at;
+  out_.own_addresses = std::move(own_addresses);
   out_.revision = now_->revision;
   before_ = now_;
   return std::make_shared<const Observed>(out_);

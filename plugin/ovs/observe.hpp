@@ -21,10 +21,11 @@ class Observer {
  public:
   explicit Observer(std::string owner) : owner_(std::move(owner)) {}
 
-  /// What `db` shows. Costs what differs from the snapshot of the last call, where that is its
-  /// ancestor, and a comparison of the sets that differ (a bridge's ports, a mirror's selections);
-  /// what comes of it depends on `db` alone.
-  std::shared_ptr<const Observed> update(std::shared_ptr<const ovsdb::Snapshot> db);
+  /// What `db` shows on the host with these addresses. Costs what differs from the snapshot of the
+  /// last call, where that is its ancestor, and a comparison of the sets that differ (a bridge's
+  /// ports, a mirror's selections); what comes of it depends on the arguments alone.
+  std::shared_ptr<const Observed> update(std::shared_ptr<const ovsdb::Snapshot> db,
+                                         std::set<IpAddress> own_addresses = {});
   /// Ports of guests, as of the last update, on which nobody wrote a MAC.
   const NamelessPorts& nameless() const { return nameless_; }
 

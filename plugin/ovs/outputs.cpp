@@ -77,7 +77,11 @@ bool has_output_for_each_manner(const Target& target) {
 
 Outputs::Outputs(const Demand& demand, const Landmarks& landmarks, const Observed& observed,
                  std::string owner)
-    : owner_(std::move(owner)), capabilities_(observed.capabilities) {
+    : owner_(std::move(owner)),
+      capabilities_(observed.capabilities),
+      own_addresses_(observed.own_addresses) {
+  for (const auto& [name, sw] : observed.switches)
+    if (sw.datapath == Datapath::userspace) userspace_.insert(name);
   for (const auto& [key, share] : demand) {
     const auto& [switch_name, target] = key;
     if (share.manners.size() > 1) mixed_.insert(key);
@@ -174,11 +178,42 @@ void Outputs::note_tunnels(const Landmarks& landmarks, const Observed& observed,
   for (const PortKey& at : landmarks.tunnels) {
     const Port& port = observed.switches.at(at.switch_name).ports.at(at.port);
     const std::string& remote = port.options.at("remote_ip");
-    if (port.owned)
-      egress_.emplace(port.egress, remote);
-    else if (is_tunnel(port.type))
+    if (port.owned) {
+      WayOut& way = ways_[remote];
+      if (!port.egress.empty()) way.devices.insert(port.egress);
+    } else if (is_tunnel(port.type)) {
       taken.try_emplace(clash(port.type, remote, number(port.options, "key")),
                         at.switch_name + "/" + at.port);
+    }
+  }
+  for (auto& [remote, way] : ways_) follow_patches(way, landmarks, observed);
+}
+
+/// A packet that leaves through a switch's device may leave by any port of that switch, or of one
+/// that is patched to it.
+void Outputs::follow_patches(WayOut& way, const Landmarks& landmarks,
+                             const Observed& observed) const {
+  const auto with_port = [&](const std::string& port) -> const std::string* {
+    for (const auto& [name, sw] : observed.switches)
+      if (sw.ports.contains(port)) return &name;
+    return nullptr;
+  };
+  std::vector<std::string> next;
+  const auto reach = [&](const std::string& port) {
+    if (const std::string* name = with_port(port); name && way.switches.insert(*name).second)
+      next.push_back(*name);
+  };
+  for (const std::string& device : way.devices) reach(device);
+  while (!next.empty()) {
+    const std::string name = std::move(next.back());
+    next.pop_back();
+    for (auto at = landmarks.patches.lower_bound({name, ""});
+         at != landmarks.patches.end() && at->switch_name == name; ++at)
+      reach(observed.switches.at(name).ports.at(at->port).options.at("peer"));
+  }
+  for (const std::string& name : way.switches) {
+    const auto at = landmarks.uplinks.lower_bound({name, ""});
+    way.by_uplink = way.by_uplink || (at != landmarks.uplinks.end() && at->switch_name == name);
   }
 }
 
@@ -191,12 +226,21 @@ std::string Outputs::basis() const {
     out += t.switch_name + " " + t.key + " " + std::string(to_text(t.direction)) + " " + t.taken_by;
     out += (t.id ? " " + std::to_string(*t.id) : "") + "\n";
   }
-  for (const auto& [port, remote] : egress_) out += remote + " through " + port + "\n";
   for (const auto& [key, flood] : floods_) {
     out += key.first + " " + std::to_string(key.second) + " to " + flood.others;
     for (const std::string& port : flood.unasked) out += " " + port;
     out += "\n";
   }
+  for (const auto& [remote, way] : ways_) {
+    out += remote + " through";
+    for (const std::string& device : way.devices) out += " " + device;
+    out += way.by_uplink ? " by an uplink of" : " by";
+    for (const std::string& name : way.switches) out += " " + name;
+    out += "\n";
+  }
+  for (const auto& [key, t] : tunnels_)
+    if (own_addresses_.contains(t.remote)) out += "own " + t.remote.text() + "\n";
+  for (const std::string& name : userspace_) out += "userspace " + name + "\n";
   for (const auto& [key, manner] : plain_)
     out += key.first + " " + to_text(key.second) + (mixed_.contains(key) ? " mixed " : " ") +
            manner + "\n";
@@ -293,12 +337,20 @@ Result<Output> Outputs::tunnel(const SessionRequest& s, const Switch& sw) const 
   const bool erspan = t.version != 0;
   if (t.remote.empty() || t.remote.is_group() || t.remote.is_unspecified())
     return refuse(invalid, s, "`" + t.remote.text() + "` is no collector's address");
+  if (t.remote.is_loopback() || own_addresses_.contains(t.remote))
+    return refuse(refused, s, "`" + t.remote.text() + "` is this host's own: no copy leaves there",
+                  "the target `local` gives the copies to the engine here");
   if (erspan && t.version != 2 && t.version != 3)
     return refuse(invalid, s, "there is no ERSPAN type " + std::to_string(t.version),
                   "choose version 2 or 3");
   if (erspan && t.asked.value_or(0) > kLargestSessionId)
     return refuse(invalid, s, "ERSPAN session ID " + std::to_string(*t.asked) + " is out of range",
                   "choose 0 to 1023");
+  if (s.snaplen != 0 && userspace_.contains(sw.name))
+    return refuse(unsupported, s,
+                  "the userspace datapath cuts the tunnel's packet, headers included, instead of "
+                  "the frame, and leaves a length in it that is wrong: receivers drop it",
+                  "leave snaplen out; on the kernel datapath it is right");
   const Capabilities& can = capabilities_;
   if (!(erspan ? can.erspan : can.gre))
     return refuse(unsupported, s, can.version + " has no " + t.type + " ports here");
@@ -330,8 +382,21 @@ Result<void> Outputs::check_underlay(const SessionRequest& s, const Switch& sw,
     return refuse(refused, s, "the port leads out of the host, and " + to + " may leave there");
   if (source.name == sw.name)
     return refuse(refused, s, "the port is the host's own, and " + to + " may leave there");
-  if (egress_.contains({s.port, t.remote.text()}))
-    return refuse(refused, s, to + " leave through this port");
+  const auto found = ways_.find(t.remote.text());
+  const WayOut way = found == ways_.end() ? WayOut{} : found->second;
+  if (way.devices.contains(s.port)) return refuse(refused, s, to + " leave through this port");
+  if (source.maybe_uplink && !way.by_uplink) {
+    const char* remedy = "if a guest is behind it, set external_ids:attached-mac of its interface";
+    if (way.devices.empty())
+      return refuse(refused, s,
+                    "nothing says that the port is a guest's, and the switch has not said where " +
+                        to + " leave: it may be here",
+                    remedy);
+    if (way.switches.contains(sw.name))
+      return refuse(refused, s,
+                    to + " leave through " + *way.devices.begin() + ", of which the port is a part",
+                    remedy);
+  }
   for (const auto& [key, value] : source.labels)
     if (names_address(value, t.remote.text()))
       return refuse(refused, s,

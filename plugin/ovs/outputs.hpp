@@ -49,11 +49,18 @@ class Outputs {
     Direction direction = Direction::none;
   };
   using Taken = std::map<std::pair<std::string, std::string>, std::string>;
+  /// How the packets to one collector leave.
+  struct WayOut {
+    std::set<std::string> devices;   ///< That the switch says; empty: it has not said.
+    std::set<std::string> switches;  ///< That have such a device, and those patched to them.
+    bool by_uplink = false;          ///< One of the switches has a port that is known to lead out.
+  };
 
   std::string port_name(const std::string& switch_name, const std::string& key) const;
   Tunnel tunnel_of(const std::string& switch_name, const Target& target,
                    const std::string& manner) const;
   void note_tunnels(const Landmarks& landmarks, const Observed& observed, Taken& taken);
+  void follow_patches(WayOut& way, const Landmarks& landmarks, const Observed& observed) const;
   void assign(Tunnel& tunnel, const Observed& observed, Taken& taken, bool sticky) const;
 
   /// The internal port that local copies go to. Where copies go to what isn't ours, a VLAN or the
@@ -84,9 +91,10 @@ class Outputs {
   const Capabilities capabilities_;
   std::map<std::string, std::uint32_t> mtu_;  ///< Of the local port, by switch.
   std::map<std::pair<std::string, std::uint16_t>, Flood> floods_;  ///< By switch and VLAN.
-  std::map<Mac, PortKey> monitors_;  ///< The monitor NICs that are asked for.
-  /// Ports that our tunnels' packets leave through, and the collectors that these lead to.
-  std::set<std::pair<std::string, std::string>> egress_;
+  std::map<Mac, PortKey> monitors_;     ///< The monitor NICs that are asked for.
+  std::map<std::string, WayOut> ways_;  ///< Of our tunnels' packets, by collector.
+  std::set<IpAddress> own_addresses_;
+  std::set<std::string> userspace_;  ///< The switches whose datapath that is.
   std::map<std::pair<std::string, std::string>, Tunnel> tunnels_;  ///< By switch and key.
   /// Targets, by switch, to which sessions of several manners copy.
   std::set<std::pair<std::string, Target>> mixed_;

@@ -16,7 +16,7 @@ ovsdb::Schema schema() {
             false,
             {Column::one("name", Type::string), Column::set("ports", Type::uuid),
              Column::set("mirrors", Type::uuid), Column::set("flood_vlans", Type::integer),
-             Column::map("external_ids")},
+             Column::map("external_ids"), Column::one("datapath_type", Type::string)},
             true},
            {"Port",
             false,

@@ -14,7 +14,7 @@ namespace root {
 enum : std::size_t { kBridges, kOvsVersion, kDbVersion, kIfaceTypes, kNextCfg, kCurCfg };
 }
 namespace bridge {
-enum : std::size_t { kName, kPorts, kMirrors, kFloodVlans, kExternalIds };
+enum : std::size_t { kName, kPorts, kMirrors, kFloodVlans, kExternalIds, kDatapathType };
 }
 namespace port {
 enum : std::size_t { kName, kInterfaces, kTag, kTrunks, kVlanMode, kExternalIds };

@@ -215,8 +215,9 @@ TEST(Config, WhatCouldNotBeCarriedOutIsRefusedByKeyAndRemedy) {
                 "c.yaml: libvirt: this daemon drives no switch: it has no guest to follow (add "
                 "`switch`, or leave this out)"},
            Case{"host: a\npeers: {listen: 127.0.0.1, hosts: []}",
-                "c.yaml: peers: this daemon drives no switch: it has no guest to follow (add "
-                "`switch`, or leave this out)"},
+                "c.yaml: peers: this daemon drives no switch and takes no copies in: it has "
+                "nothing to "
+                "tell others (add `switch` or `inputs`, or leave this out)"},
            Case{
                "local: {monitor_nic: '52:54:00:00:00:09'}",
                "c.yaml: local.monitor_nic: this daemon drives no switch: it has no guest to follow "

@@ -159,6 +159,61 @@ TEST(OvsObserve, ReadsABridge) {
   EXPECT_FALSE(span.copied_frames);
 }
 
+TEST(OvsObserve, TellsWherePortsLead) {
+  const Map guest = {{"attached-mac", "52:54:00:00:00:01"}};
+  const struct {
+    const char *type, *driver;
+    Map ids;
+    bool uplink, maybe;
+  } cases[] = {
+      {"", "e1000e", {}, true, false},
+      {"system", "bonding", {}, true, false},
+      {"dpdk", "", {}, true, false},
+      {"", "tun", {}, false, false},
+      {"", "veth", {}, false, true},
+      {"", "veth", guest, false, false},
+      {"", "veth", {{"iface-id", "n"}}, false, false},
+      {"", "dummy", {}, false, true},
+      {"", "", {}, false, false},
+      {"internal", "tun", {}, false, false},
+      {"erspan", "", {}, false, false},
+  };
+  for (const auto& c : cases) {
+    Database db;
+    const Uuid port = db.add_port("p", {{interface::kType, c.type},
+                                        {interface::kStatus, Map{{"driver_name", c.driver}}},
+                                        {interface::kExternalIds, c.ids}});
+    db.add(kBridge, {{bridge::kName, "br0"}, {bridge::kPorts, Atom(port)}});
+    const Port is = to_observed(db.snapshot(), "vmirror").switches.at("br0").ports.at("p");
+    EXPECT_EQ(is.uplink, c.uplink) << c.type << " " << c.driver;
+    EXPECT_EQ(is.maybe_uplink, c.maybe) << c.type << " " << c.driver;
+  }
+}
+
+TEST(OvsObserve, TellsHowATunnelLeaves) {
+  Database db;
+  const Uuid up = db.add_port(
+      "up", {{interface::kStatus,
+              Map{{"tunnel_egress_iface", "br-wan"}, {"tunnel_egress_iface_carrier", "up"}}}});
+  const Uuid down = db.add_port(
+      "down", {{interface::kStatus,
+                Map{{"tunnel_egress_iface", "eth0"}, {"tunnel_egress_iface_carrier", "down"}}}});
+  const Uuid lost = db.add_port("lost");
+  db.add(kBridge, {{bridge::kName, "br0"},
+                   {bridge::kDatapathType, "netdev"},
+                   {bridge::kPorts, std::set<Uuid>{up, down, lost}}});
+  db.add(kBridge, {{bridge::kName, "br1"}, {bridge::kDatapathType, ""}});
+  const Observed o = to_observed(db.snapshot(), "vmirror");
+  EXPECT_EQ(o.switches.at("br0").datapath, Datapath::userspace);
+  EXPECT_EQ(o.switches.at("br1").datapath, Datapath::kernel);
+  const auto& ports = o.switches.at("br0").ports;
+  EXPECT_EQ(ports.at("up").egress, "br-wan");
+  EXPECT_EQ(ports.at("up").carrier, true);
+  EXPECT_EQ(ports.at("down").carrier, false);
+  EXPECT_EQ(ports.at("lost").egress, "");
+  EXPECT_EQ(ports.at("lost").carrier, std::nullopt);
+}
+
 TEST(OvsObserve, TwoMirrorsOfOneNameAreTwo) {
   Database db;
   const Map mark = {{kOwnerKey, "vmirror"}};

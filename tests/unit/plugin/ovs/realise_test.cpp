@@ -48,6 +48,20 @@ Port& add_port(Observed& observed, const std::string& bridge, const std::string&
   return port;
 }
 
+/// A tunnel of ours to 192.0.2.1 that leaves through `egress`.
+void add_tunnel(Observed& observed, const std::string& egress) {
+  Port& tunnel = add_port(observed, "br1", "t");
+  tunnel.owned = true;
+  tunnel.type = "erspan";
+  tunnel.options["remote_ip"] = "192.0.2.1";
+  tunnel.egress = egress;
+}
+SessionRequest with_snaplen(const Target& target) {
+  SessionRequest s = session(target);
+  s.snaplen = 100;
+  return s;
+}
+
 /// With a name's hash replaced by '#'.
 std::string masked(const std::string& text) {
   return std::regex_replace(text, std::regex("vmr-[0-9a-f]{11}"), "vmr-#");
@@ -278,6 +292,33 @@ TEST(OvsRealise, RefusesWithAReason) {
          tunnel.egress = "vnet0";
        },
        refused, "leave through this port"},
+      {"this host's own address", session(erspan("192.0.2.1")),
+       [](Observed& o) { o.own_addresses = {ip("192.0.2.1")}; }, refused, "this host's own"},
+      {"a loopback address", session(gre("127.0.0.9")), {}, refused, "this host's own"},
+      {"IPv6's loopback address", session(erspan("::1")), {}, refused, "this host's own"},
+      {"snaplen over ERSPAN in userspace", with_snaplen(erspan("192.0.2.1")),
+       [](Observed& o) { o.switches["br0"].datapath = Datapath::userspace; }, unsupported,
+       "cuts the tunnel's packet"},
+      {"snaplen over GRE in userspace", with_snaplen(gre("192.0.2.1")),
+       [](Observed& o) { o.switches["br0"].datapath = Datapath::userspace; }, unsupported,
+       "cuts the tunnel's packet"},
+      {"a port of nobody knows whom, and a way that nobody knows", session(erspan("192.0.2.1")),
+       [](Observed& o) { o.switches["br0"].ports["vnet0"].maybe_uplink = true; }, refused,
+       "has not said where"},
+      {"a port of the bridge that the tunnel leaves through", session(erspan("192.0.2.1")),
+       [](Observed& o) {
+         o.switches["br0"].ports["vnet0"].maybe_uplink = true;
+         add_tunnel(o, "br0");
+       },
+       refused, "leave through br0, of which the port is a part"},
+      {"a port of a bridge that is patched to that one", session(erspan("192.0.2.1")),
+       [](Observed& o) {
+         o.switches["br0"].ports["vnet0"].maybe_uplink = true;
+         add_port(o, "br1", "to-br0").options = {{"peer", "to-br1"}};
+         add_port(o, "br0", "to-br1").options = {{"peer", "to-br0"}};
+         add_tunnel(o, "br1");
+       },
+       refused, "leave through br1, of which the port is a part"},
       {"the collector's own port, as its labels say", session(erspan("192.0.2.1")),
        [](Observed& o) { o.switches["br0"].ports["vnet0"].labels["ip"] = "10.0.0.1,192.0.2.1/24"; },
        refused, "external_ids:ip has its address"},
@@ -318,6 +359,39 @@ TEST(OvsRealise, RefusesWithAReason) {
     EXPECT_NE(r.verdicts[0].refused->text().find(c.what), std::string::npos)
         << c.name << ": " << r.verdicts[0].refused->text();
     EXPECT_TRUE(r.mirrors.empty()) << c.name;
+  }
+}
+
+TEST(OvsRealise, MakesWhatOnlyLooksLikeALoop) {
+  const struct {
+    const char* name;
+    SessionRequest session;
+    std::function<void(Observed&)> change;
+  } cases[] = {
+      {"another port is known to lead out", session(erspan("192.0.2.1")),
+       [](Observed& o) {
+         o.switches["br0"].ports["vnet0"].maybe_uplink = true;
+         add_port(o, "br0", "eth0").uplink = true;
+         add_tunnel(o, "br0");
+       }},
+      {"the tunnel leaves through another bridge", session(erspan("192.0.2.1")),
+       [](Observed& o) {
+         o.switches["br0"].ports["vnet0"].maybe_uplink = true;
+         add_tunnel(o, "br1");
+       }},
+      {"a guest's port of that bridge", session(erspan("192.0.2.1")),
+       [](Observed& o) { add_tunnel(o, "br0"); }},
+      {"snaplen on the kernel's datapath", with_snaplen(erspan("192.0.2.1")), {}},
+      {"snaplen to the local engine in userspace", with_snaplen(LocalTarget{}),
+       [](Observed& o) { o.switches["br0"].datapath = Datapath::userspace; }},
+      {"another host's address", session(erspan("192.0.2.1")),
+       [](Observed& o) { o.own_addresses = {ip("192.0.2.2")}; }},
+  };
+  for (const auto& c : cases) {
+    Observed observed = world();
+    if (c.change) c.change(observed);
+    const Realisation r = realise({{c.session}}, observed, "vmirror");
+    EXPECT_FALSE(r.verdicts.at(0).refused) << c.name << ": " << r.verdicts[0].refused->text();
   }
 }
 

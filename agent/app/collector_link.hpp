@@ -1,0 +1,41 @@
+// What agents tell each other of copies, by the agents' link: a collector the counts of what it
+// takes in, and who sends to it learns whether its copies arrive. One thread: the daemon's main
+// one.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/app/config.hpp"
+#include "agent/engine/engine.hpp"
+#include "agent/model/copies.hpp"
+#include "agent/peers/peers.hpp"
+
+namespace vmirror {
+
+class CollectorLink {
+ public:
+  /// `peers` may be null: then nobody tells and nobody is told.
+  CollectorLink(const Config& config, Engine& engine, Peers* peers);
+
+  void on_peer_up(const std::string& host, Time now);
+  void on_peer_down(const std::string& host, Time now);
+  /// What is no message of ours is passed over, and the log says so once.
+  void on_message(const std::string& host, const std::string& body, Time now);
+  /// Tells the peers, where this daemon takes copies in. To be called once a second.
+  void tell();
+  /// What the others told, by the addresses that they are reached under.
+  Collectors collectors() const;
+
+ private:
+  const Config& config_;
+  Engine& engine_;
+  Peers* const peers_;
+  std::map<std::string, Collector> known_;      ///< By host.
+  std::map<std::string, CopiesReport> told_;    ///< By host that is linked: what it was told last.
+  std::map<std::string, std::string> refused_;  ///< By host: why its latest message was.
+};
+
+}  // namespace vmirror

@@ -1,0 +1,94 @@
+#include "agent/reconcile/way_out.hpp"
+
+#include <algorithm>
+
+namespace vmirror {
+namespace {
+
+constexpr std::uint32_t kEthernet = 14, kVlanTag = 4, kIpv4 = 20, kIpv6 = 40, kGre = 4, kWord = 4;
+
+/// What left if all did; of a tunnel that is no mirror's at least half of what it counted.
+std::uint64_t due_of(const Switch& on, const Port& tunnel) {
+  if (const auto copied = copied_to(on, tunnel.name)) return copied->bytes;
+  return tunnel.counters ? tunnel.counters->in_bytes / 2 : 0;
+}
+
+Underlay make(const Observed& observed, const std::string& device) {
+  Underlay out;
+  for (const auto& [name, sw] : observed.switches) {
+    const Port* egress = sw.ports.get(device);
+    if (egress != nullptr) {
+      out.datapath = sw.datapath;
+      out.mtu = egress->mtu;
+    }
+    for (const auto& [port_name, port] : sw.ports) {
+      if (egress != nullptr && port.counters)
+        out.left_bytes += port_name == device ? -static_cast<std::int64_t>(port.counters->out_bytes)
+                                              : static_cast<std::int64_t>(port.counters->in_bytes);
+      if (port.egress != device) continue;
+      if (const auto remote = port.options.find("remote_ip"); remote != port.options.end())
+        out.remotes.insert(remote->second);
+      out.due_bytes += due_of(sw, port);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::uint32_t overhead_of(const Target& target) {
+  const auto ip = [](const IpAddress& address) { return address.version == 6 ? kIpv6 : kIpv4; };
+  if (const auto* erspan = std::get_if<ErspanTarget>(&target))
+    return ip(erspan->address) + kGre + kWord + (erspan->version == 3 ? 12 : 8);
+  if (const auto* gre = std::get_if<GreTarget>(&target))
+    return ip(gre->address) + kGre + (gre->key ? kWord : 0);
+  return 0;
+}
+
+std::optional<IpAddress> collector_of(const Target& target) {
+  if (const auto* erspan = std::get_if<ErspanTarget>(&target)) return erspan->address;
+  if (const auto* gre = std::get_if<GreTarget>(&target)) return gre->address;
+  return std::nullopt;
+}
+
+std::optional<CopiedTo> copied_to(const Switch& on, const std::string& port) {
+  std::optional<CopiedTo> out;
+  for (const auto& [name, mirror] : on.mirrors) {
+    if (mirror.output_port != port) continue;
+    if (!out) out.emplace();
+    out->frames += mirror.copied_frames.value_or(0);
+    out->bytes += mirror.copied_bytes.value_or(0);
+  }
+  return out;
+}
+
+const Underlay& Underlays::of(const std::string& device) const {
+  const auto it = known_.find(device);
+  return it != known_.end() ? it->second
+                            : known_.emplace(device, make(observed_, device)).first->second;
+}
+
+std::optional<std::string> path_warning(const SessionRequest& s, const Port& source,
+                                        const Switch& on, const Port& output,
+                                        const Underlay& underlay) {
+  const std::uint32_t overhead = overhead_of(s.target);
+  if (overhead == 0 || !source.mtu || !underlay.mtu || output.egress.empty()) return std::nullopt;
+  const bool tagged = source.vlan.value_or(0) != 0 ||
+                      std::ranges::any_of(s.vlans, [](std::uint16_t vlan) { return vlan != 0; });
+  std::uint32_t frame = *source.mtu + kEthernet + (tagged ? kVlanTag : 0);
+  if (s.snaplen != 0) frame = std::min(frame, s.snaplen);
+  const std::uint32_t needed = frame + overhead, mtu = *underlay.mtu;
+  if (needed <= mtu) return std::nullopt;
+  const std::uint32_t longest = mtu > overhead ? mtu - overhead : 0;
+  std::string out = "copies of frames of more than " + std::to_string(longest) +
+                    " bytes are lost: port " + s.port + " has MTU " + std::to_string(*source.mtu) +
+                    ", so its copies need an MTU of " + std::to_string(needed) + " on the way to " +
+                    collector_of(s.target)->text() + ", and " + output.egress + " has " +
+                    std::to_string(mtu) + "; set " + std::to_string(needed) +
+                    " or more there and on the whole path (jumbo frames)";
+  if (on.datapath == Datapath::kernel && longest >= 64)
+    out += ", or `snaplen: " + std::to_string(longest) + "` in the policy";
+  return out;
+}
+
+}  // namespace vmirror

@@ -1,0 +1,73 @@
+// How a tunnel's packets leave the host, as far as the switch's database tells. Pure.
+//
+//   tunnel port --- egress ---> br-wan: its internal port --- NORMAL ---> eth1     userspace
+//   datapath tunnel port --- egress ---> eth1                                               the
+//   kernel's
+//
+// The userspace datapath sends by itself: it asks nobody but its own neighbour table, and a packet
+// whose next hop does not answer is counted as sent by the tunnel's port and the mirror, and is
+// gone. The next counters that tell are those of the ports behind the egress.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plugin/api/model.hpp"
+
+namespace vmirror {
+
+/// Bytes that come before the mirrored frame in a packet, outer IP header included, outer Ethernet
+/// not: what an MTU must have room for. 0: the target is no tunnel.
+///
+///   IPv4 20 | IPv6 40,  GRE 4 [+ key 4]                          transparent Ethernet
+///                       GRE 4 + sequence 4 + header 8            ERSPAN II
+///                       GRE 4 + sequence 4 + header 12           ERSPAN III
+std::uint32_t overhead_of(const Target& target);
+
+/// A collector's address; none: the target is no tunnel.
+std::optional<IpAddress> collector_of(const Target& target);
+
+/// What all mirrors of a switch copied to one of its ports.
+struct CopiedTo {
+  std::uint64_t frames = 0, bytes = 0;
+};
+/// By the mirrors' own counters: in userspace Open vSwitch counts what really leaves twice on the
+/// tunnel's port (3.1.0: 482 for 242), and with the tunnel's headers on the mirror's: 132 bytes for
+/// a frame of 82; what does not leave without them. None: no mirror's copies go there.
+std::optional<CopiedTo> copied_to(const Switch& on, const std::string& port);
+
+/// What is known of one device that tunnels' packets leave through.
+struct Underlay {
+  std::optional<Datapath> datapath;  ///< Of the switch that has the device; none: no switch has.
+  std::optional<std::uint32_t> mtu;  ///< The device's.
+  std::set<std::string> remotes;     ///< Of all tunnels that leave there.
+  std::uint64_t due_bytes = 0;       ///< What those tunnels were given.
+  /// What the switch's other ports sent, less what the device gave them: the host's own.
+  std::int64_t left_bytes = 0;
+};
+
+/// The underlays of one reading, each worked out when it is first asked for, in time linear in the
+/// host's ports. One thread; the reading outlives it.
+class Underlays {
+ public:
+  explicit Underlays(const Observed& observed) : observed_(observed) {}
+  const Underlay& of(const std::string& device) const;
+
+ private:
+  const Observed& observed_;
+  mutable std::map<std::string, Underlay> known_;
+};
+
+/// A session's warning where copies of its longest frames don't fit the way out, with the numbers
+/// and the remedy; none: they do, or an MTU is not known. How long a copy really is does not
+/// matter: where guests merge frames (offloads) a copy may be longer than any MTU, and the kernel
+/// cuts it into pieces.
+std::optional<std::string> path_warning(const SessionRequest& session, const Port& source,
+                                        const Switch& on, const Port& output,
+                                        const Underlay& underlay);
+
+}  // namespace vmirror
