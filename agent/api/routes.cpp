@@ -145,7 +145,11 @@ json::object to_json(const SessionStatus& s) {
           {"port", s.port},
           {"direction", to_text(s.direction)},
           {"target", s.target},
+          {"filter", s.filter.empty() ? json::value(nullptr) : json::value(s.filter)},
+          {"filtered", s.filtering == Filtering::none ? json::value(nullptr)
+                                                      : json::value(to_text(s.filtering))},
           {"mirror", s.mirror},
+          {"more_mirrors", json::array(s.more_mirrors.begin(), s.more_mirrors.end())},
           {"output", s.output},
           {"session_id", or_null(s.session_id)},
           {"copied_frames", or_null(s.copied_frames)},

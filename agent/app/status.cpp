@@ -417,8 +417,14 @@ Result<json::object> explain_json(const DaemonView& v, const std::string& name) 
     if (file.policy &&
         ("+" + s.policy + "+").find("+" + file.policy->name + "+") != std::string::npos)
       lines.push_back("file     " + file.path);
+  if (!s.filter.empty())
+    lines.push_back(
+        "filter   " + s.filter +
+        (s.filtering == Filtering::none ? "" : std::string(", enforced ") + to_text(s.filtering)));
+  std::string mirrors = s.mirror;
+  for (const std::string& more : s.more_mirrors) mirrors += ", " + more;
   lines.push_back(s.mirror.empty() ? "mirror   none serves it"
-                                   : "mirror   " + s.mirror + " -> " + s.output +
+                                   : "mirror   " + mirrors + " -> " + s.output +
                                          (s.in_place ? ", on the switch as asked"
                                                      : ", not on the switch as asked"));
   if (s.port_frames)

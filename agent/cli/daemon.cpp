@@ -44,11 +44,12 @@ std::string text(const json::object& object, const char* key) {
   return cell(find(object, key));
 }
 
-constexpr Column kSessionColumns[] = {{"name", "SESSION"},     {"vm", "VM"},
-                                      {"policy", "POLICY"},    {"direction", "DIRECTION"},
-                                      {"mirror", "MIRROR"},    {"output", "OUTPUT"},
-                                      {"session_id", "ID"},    {"copied_frames", "COPIED"},
-                                      {"state_text", "STATE"}, {"reason", "REASON"}};
+constexpr Column kSessionColumns[] = {{"name", "SESSION"},         {"vm", "VM"},
+                                      {"policy", "POLICY"},        {"direction", "DIRECTION"},
+                                      {"filtered", "FILTERED"},    {"mirror", "MIRROR"},
+                                      {"output", "OUTPUT"},        {"session_id", "ID"},
+                                      {"copied_frames", "COPIED"}, {"state_text", "STATE"},
+                                      {"reason", "REASON"}};
 
 /// The sessions as kSessionColumns show them: the reason ends with the warnings.
 json::array session_rows(const json::object& answer) {

@@ -20,6 +20,7 @@ namespace vmirror {
 inline void Pipeline::State::take_in(const Frame& frame) {
   Item& item = items[count];
   counters.received_bytes += frame.wire_size;
+  const std::uint64_t analysed_before = counters.analysed;
   bool borrowed = false;
   Again again = Again::no;
   if (may_be_erspan2(frame))
@@ -49,6 +50,8 @@ inline void Pipeline::State::take_in(const Frame& frame) {
       if (item.origin.depth != 0) item.origin = {};
     }
   }
+  if (filter.active() && !filter.wants(*item.frame, item.packet))
+    return filter_out(item, counters.analysed - analysed_before);
   flows.prepare(item.probe, *item.frame, item.packet);
   // A buffer of the decapsulator's is good until the next frame only.
   if (++count == kGroup || borrowed) run_group();
@@ -72,6 +75,13 @@ bool Pipeline::State::unwrap(const Decapsulated& taken, Item& item) {
   item.packet = taken.packet;
   item.origin = taken.origin;
   return true;
+}
+
+/// The switch copied it all the same: it counts for coverage.
+void Pipeline::State::filter_out(const Item& item, std::uint64_t frames) {
+  counters.analysed -= frames;
+  counters.drop(Drop::filtered, frames);
+  if (coverage.watching()) coverage.count(*item.frame, item.packet);
 }
 
 // ---- Stages two and three
@@ -375,6 +385,7 @@ void Pipeline::watch(std::shared_ptr<const MirrorIndex> index) {
          if (is != nullptr && !is->vm.empty()) s.vms[is->mac].insert_or_assign(at, *is);
        });
   s.watched = next;
+  s.filter.watch(next);
   s.coverage.watch(next);
 }
 

@@ -71,8 +71,8 @@ class Pipeline {
   void source_reopened();
   /// PipelineOptions::reinject, from now on.
   void reinject(Reinjector* to);
-  /// The NICs to count frames of; null or empty: none, at no cost. Counts of NICs that stay are
-  /// kept.
+  /// The NICs to count frames of, and to filter; null or empty: none, at no cost. Counts of NICs
+  /// that stay are kept. A frame that is filtered out is counted as the NIC's all the same.
   void watch(std::shared_ptr<const MirrorIndex> index);
 
   // -- guests that move; see Engine --

@@ -17,6 +17,7 @@
 
 #include "agent/decap/envelope.hpp"
 #include "agent/engine/adoption.hpp"
+#include "agent/engine/nic_filter.hpp"
 #include "agent/engine/pipeline.hpp"
 #include "agent/engine/streams.hpp"
 
@@ -56,6 +57,7 @@ struct Pipeline::State {
         flows(options.flows),
         inventory(options.inventory, options.vendors),
         coverage(options.input_name),
+        filter(options.input_name),
         eve(options.eve, options.input_name),
         items(std::make_unique<Item[]>(kGroup)) {
     if (options.dissectors && options.dissectors->size() > 0) reading.emplace(options);
@@ -67,6 +69,7 @@ struct Pipeline::State {
   FlowTable flows;
   Inventory inventory;
   CoverageCounter coverage;
+  NicFilter filter;
   EveWriter eve;
   std::optional<Reading> reading;
   MirrorIndex watched;
@@ -93,6 +96,7 @@ struct Pipeline::State {
 
   void take_in(const Frame& frame);
   bool unwrap(const Decapsulated& taken, Item& item);
+  void filter_out(const Item& item, std::uint64_t frames);
   void run_group();
   void analyse(Item& item);
   void begin_flow(Item& item, FlowTable::Entry& entry);

@@ -16,6 +16,7 @@ enum class Drop : std::uint8_t {
   unsupported_link,     ///< A link type that we do not read.
   short_frame,          ///< Too short for a link header.
   not_mirrored,         ///< A bare frame on an input that takes only encapsulated ones.
+  filtered,             ///< The filters of the policies don't want it, and the switch can't tell.
   unknown_session,      ///< A session that the input does not accept.
   decap_truncated,      ///< An encapsulation header is cut off.
   decap_malformed,      ///< An encapsulation header contradicts itself.

@@ -27,6 +27,7 @@ struct WatchedNic {
   std::string rival = {};
   std::optional<std::uint32_t> session_id = {};  ///< ERSPAN session ID or GRE key of its copies.
   std::string session = {};                      ///< The name of the session whose copies they are.
+  Filter filter = {};  ///< What the engine itself leaves of its frames; empty: all.
   bool operator==(const WatchedNic&) const = default;
   /// "br0/vnet0"
   std::string port() const { return at.switch_name + "/" + at.port; }

@@ -36,7 +36,7 @@ struct Policy {
   std::uint32_t snaplen = 0;  ///< Bytes kept of each copy; 0: whole frames.
   /// Only frames of these VLANs, as the switch sees them; 0: untagged ones. Empty: every frame.
   std::set<std::uint16_t> vlans;
-  std::string filter;  ///< In the switch's own words; empty: every frame.
+  Filter filter;  ///< Of these, the frames that are wanted.
   std::vector<Target> targets;
   int priority = 0;             ///< Of two policies on a NIC and target the higher decides.
   std::optional<Time> expires;  ///< From then on it selects nothing.

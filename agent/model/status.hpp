@@ -51,15 +51,18 @@ struct SessionStatus {
   std::string switch_name;
   std::string port;
   Direction direction = Direction::both;
-  /// It copies only some of the port's frames (filter, VLANs): coverage can't be told.
+  std::string filter;  ///< As in a policy; empty: none.
+  Filtering filtering = Filtering::none;
+  /// The switch copies only some of the port's frames (its filter, VLANs): coverage can't be told.
   bool selective = false;
   std::string target;     ///< "erspan-192.0.2.9"
   bool in_place = false;  ///< The switch shows the mirror as asked, whether anything moves or not.
-  Time in_place_since = 0;  ///< The reading that first showed it so; 0: it isn't.
-  std::string mirror;       ///< Empty: none serves it.
-  std::string output;       ///< Port name, or "vlan 100".
+  Time in_place_since = 0;                ///< The reading that first showed it so; 0: it isn't.
+  std::string mirror;                     ///< Empty: none serves it.
+  std::vector<std::string> more_mirrors;  ///< Where one can't express the filter.
+  std::string output;                     ///< Port name, or "vlan 100".
   std::optional<std::uint32_t> session_id;
-  std::optional<std::uint64_t> copied_frames;  ///< By the mirror, for all ports it serves.
+  std::optional<std::uint64_t> copied_frames;  ///< By the mirrors, for all ports they serve.
   std::optional<std::uint64_t> port_frames;    ///< By the port, in the session's directions.
   bool operator==(const SessionStatus&) const = default;
 };

@@ -38,6 +38,8 @@ const char* to_text(Drop drop) {
       return "short_frame";
     case Drop::not_mirrored:
       return "not_mirrored";
+    case Drop::filtered:
+      return "filtered";
     case Drop::unknown_session:
       return "unknown_session";
     case Drop::decap_truncated:

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <regex>
 
+#include "agent/policy/filter_reader.hpp"
 #include "agent/policy/yaml.hpp"
 
 namespace vmirror {
@@ -210,7 +211,7 @@ Result<Policy> parse_policy(std::string_view text, const std::string& file) {
                                                               {"both", Direction::both}})},
           {"snaplen", [&](const Node& at) { return read_snaplen(at, p.snaplen); }},
           {"vlans", read_vlans(p.vlans)},
-          {"filter", yaml::text(p.filter)},
+          {"filter", filter_reader(p.filter)},
           {"targets", yaml::list([&](const Node& at) { return read_target(at, p.targets); }), true},
           {"priority", yaml::number(p.priority, -1000, 1000)},
           {"expires",

@@ -57,6 +57,9 @@ std::size_t Node::size() const {
   return node.size();
 }
 
+bool Node::has(const char* name) const {
+  return node.IsMap() && node[name].IsDefined();
+}
 std::string Node::scalar() const {
   return node.IsScalar() ? node.Scalar() : std::string();
 }
@@ -100,6 +103,12 @@ Reader list(Reader element) {
       if (!done) return done;
     }
     return {};
+  };
+}
+
+Reader one_or_list(Reader element) {
+  return [element = std::move(element)](const Node& at) -> Result<void> {
+    return at.node.IsSequence() ? list(element)(at) : element(at);
   };
 }
 

@@ -31,6 +31,8 @@ struct Node {
   /// The error of this value: where is "file:line". The words are the caller's.
   tl::unexpected<Error> wrong(std::string what, std::string remedy) const;
   bool is_map() const;
+  /// A mapping with this key.
+  bool has(const char* name) const;
   /// Entries of a mapping or a list; 0 for what is none.
   std::size_t size() const;
   /// As written, for a scalar; "" for what is none.
@@ -50,6 +52,8 @@ struct Key {
 Reader map(std::vector<Key> keys);
 /// A sequence (an absent value is an empty one); `element` is called for each.
 Reader list(Reader element);
+/// A value, which `element` reads, or a sequence of such values.
+Reader one_or_list(Reader element);
 /// A mapping of any keys to text.
 Reader dictionary(std::function<void(std::string key, std::string value)> put);
 

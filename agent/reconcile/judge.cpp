@@ -13,47 +13,80 @@ const typename Map::mapped_type* find(const Map& map, const typename Map::key_ty
   return it == map.end() ? nullptr : &it->second;
 }
 
-/// Why the mirror is not yet as the driver wants it; none: it is.
-std::optional<std::string> difference(const SessionRequest& s, const Verdict& v, const Mirror* is,
+std::vector<std::string> mirrors_of(const Verdict& v) {
+  std::vector<std::string> out{v.mirror};
+  out.insert(out.end(), v.more_mirrors.begin(), v.more_mirrors.end());
+  return out;
+}
+
+/// The first of them, with the counts of all.
+Mirror as_one(const Verdict& v, const Switch& sw) {
+  Mirror out = sw.mirrors.at(v.mirror);
+  for (const std::string& name : v.more_mirrors)
+    if (const auto& copied = sw.mirrors.at(name).copied_frames)
+      out.copied_frames = out.copied_frames.value_or(0) + *copied;
+  return out;
+}
+
+/// Why a mirror is not yet as the driver wants it; none: it is.
+std::optional<std::string> difference(const SessionRequest& s, const Verdict& v,
+                                      const std::string& mirror, const Mirror* is,
                                       const Wanted& wanted_all) {
-  const std::string name = "mirror " + v.mirror;
+  const std::string name = "mirror " + mirror;
   if (is == nullptr) return name + " is not on the switch yet";
-  const bool in = !includes(s.direction, Direction::in) || is->in_ports.contains(s.port);
-  const bool out = !includes(s.direction, Direction::out) || is->out_ports.contains(s.port);
-  if (!is->all && !(in && out)) return name + " does not select port " + s.port;
-  if (is->output_port.empty() && !is->output_vlan) return name + " has lost its output " + v.output;
   const auto wanted = std::ranges::find_if(wanted_all.mirrors, [&](const Mirror& m) {
-    return m.name == v.mirror && m.switch_name == s.switch_name;
+    return m.name == mirror && m.switch_name == s.switch_name;
   });
+  const bool known = wanted != wanted_all.mirrors.end();
+  // Of a filter's several mirrors each copies only the directions that its rules have.
+  const auto selects = [&](Direction part, PersistentSet<std::string> Mirror::*ports) {
+    if (!includes(s.direction, part) || (is->*ports).contains(s.port)) return true;
+    return v.filtering == Filtering::by_switch && known && !((*wanted).*ports).contains(s.port);
+  };
+  if (!is->all &&
+      !(selects(Direction::in, &Mirror::in_ports) && selects(Direction::out, &Mirror::out_ports)))
+    return name + " does not select port " + s.port;
+  if (is->output_port.empty() && !is->output_vlan) return name + " has lost its output " + v.output;
   // The other ports that it selects are other sessions' business.
-  if (wanted != wanted_all.mirrors.end() &&
-      (wanted->output_port != is->output_port || wanted->output_vlan != is->output_vlan ||
-       wanted->snaplen != is->snaplen || wanted->filter != is->filter ||
-       wanted->vlans != is->vlans || wanted->all != is->all))
+  if (known && (wanted->output_port != is->output_port || wanted->output_vlan != is->output_vlan ||
+                wanted->snaplen != is->snaplen || wanted->match != is->match ||
+                wanted->vlans != is->vlans || wanted->all != is->all))
     return name + " is not as it was asked for yet";
+  return std::nullopt;
+}
+
+/// A mirror that the database still shows, and the switch no longer has.
+std::optional<Ruling> rule_given_up(const Verdict& v, const Switch& sw) {
+  for (const std::string& name : mirrors_of(v))
+    if (const Mirror& mirror = sw.mirrors.at(name); !mirror.error.empty())
+      return Ruling{SessionState::failed,
+                    "the switch shows of mirror " + name + ": " + mirror.error};
   return std::nullopt;
 }
 
 /// What stands on the switch, before anything moves: a ruling when that is not right.
 std::optional<Ruling> rule_structure(const SessionRequest& s, const Verdict& v, const Switch& sw,
                                      const JudgeContext& in) {
-  const Mirror* mirror = find(sw.mirrors, v.mirror);
-  if (const auto why = difference(s, v, mirror, in.wanted)) {
-    if (in.apply_error) return Ruling{SessionState::failed, *why + ": " + in.apply_error->text()};
-    return Ruling{SessionState::pending, *why};
+  const Mirror* mirror = nullptr;
+  for (const std::string& name : mirrors_of(v)) {
+    mirror = find(sw.mirrors, name);
+    if (const auto why = difference(s, v, name, mirror, in.wanted)) {
+      if (in.apply_error) return Ruling{SessionState::failed, *why + ": " + in.apply_error->text()};
+      return Ruling{SessionState::pending, *why};
+    }
   }
   const Port* port = find(sw.ports, s.port);
   if (port == nullptr) return Ruling{SessionState::pending, "port " + s.port + " is gone"};
   if (!port->error.empty())
     return Ruling{SessionState::failed, "the switch says of port " + s.port + ": " + port->error};
-  if (mirror->output_vlan) return std::nullopt;
+  if (mirror->output_vlan) return rule_given_up(v, sw);
   const Port* output = find(sw.ports, mirror->output_port);
   if (output == nullptr)
     return Ruling{SessionState::failed, "its output port " + mirror->output_port + " is gone"};
   if (!output->error.empty())
     return Ruling{SessionState::failed,
                   "the switch says of port " + mirror->output_port + ": " + output->error};
-  return std::nullopt;
+  return rule_given_up(v, sw);
 }
 
 Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const JudgeContext& in,
@@ -78,7 +111,7 @@ Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const Judge
     return *ruling;
   }
   const Port& port = sw->ports.at(s.port);
-  const Mirror& mirror = sw->mirrors.at(v.mirror);
+  const Mirror mirror = as_one(v, *sw);
   track.status.in_place = true;
   track.status.copied_frames = mirror.copied_frames;
   if (port.counters) track.status.port_frames = frames_of(*port.counters, s.direction);
@@ -104,10 +137,14 @@ void describe(SessionStatus& status, const SessionRequest& s, const Location* at
   status.switch_name = s.switch_name;
   status.port = s.port;
   status.direction = s.direction;
+  status.filter = s.filter.empty() ? "" : to_text(s.filter);
+  status.filtering = Filtering::none;
   status.target = to_text(s.target);
   status.warnings.clear();
   status.in_place = false;
   status.mirror.clear();
+  status.more_mirrors.clear();
+  status.warnings.clear();
   status.output.clear();
   status.session_id.reset();
   status.copied_frames.reset();
@@ -126,9 +163,13 @@ void describe(SessionStatus& status, const SessionRequest& s, const Location* at
 /// True while the switch still has what served a session that nobody asks for any more.
 bool still_there(const SessionStatus& status, const Observed& observed) {
   const Switch* sw = find(observed.switches, status.switch_name);
-  const Mirror* mirror = sw == nullptr ? nullptr : find(sw->mirrors, status.mirror);
-  return mirror != nullptr && mirror->owned &&
-         (mirror->in_ports.contains(status.port) || mirror->out_ports.contains(status.port));
+  if (sw == nullptr) return false;
+  const auto still = [&](const std::string& name) {
+    const Mirror* mirror = find(sw->mirrors, name);
+    return mirror != nullptr && mirror->owned &&
+           (mirror->in_ports.contains(status.port) || mirror->out_ports.contains(status.port));
+  };
+  return still(status.mirror) || std::ranges::any_of(status.more_mirrors, still);
 }
 
 }  // namespace
@@ -140,14 +181,19 @@ Track judge_asked(Track track, const SessionRequest& s, const Location* at, cons
     settle(track.status, {SessionState::failed, "the driver says nothing of it"}, now);
     return track;
   }
+  // What the receiver filters the switch copies whole.
+  SessionRequest copied = s;
+  if (verdict->filtering == Filtering::by_receiver) copied.filter = {};
   const Switch* sw = find(context.observed.switches, s.switch_name);
-  track.status.selective = is_selective(s, sw ? find(sw->ports, s.port) : nullptr);
+  track.status.selective = is_selective(copied, sw ? find(sw->ports, s.port) : nullptr);
+  track.status.filtering = verdict->filtering;
   track.status.mirror = verdict->mirror;
+  track.status.more_mirrors = verdict->more_mirrors;
   track.status.output = verdict->output;
   track.status.session_id = verdict->session_id;
   track.status.warnings.insert(track.status.warnings.end(), verdict->warnings.begin(),
                                verdict->warnings.end());
-  settle(track.status, rule(track, s, *verdict, context, now), now);
+  settle(track.status, rule(track, copied, *verdict, context, now), now);
   return track;
 }
 

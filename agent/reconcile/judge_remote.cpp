@@ -36,7 +36,7 @@ Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& 
                                      ": nothing to copy; not proven yet: the guest is silent"};
   }
   if (track.moved_at == 0 || track.moved_at > now.at) track.moved_at = now.at;
-  if (!s.filter.empty() || !s.vlans.empty()) {
+  if (track.status.selective) {
     if (track.proven) return active();
     return {SessionState::pending,
             "no frame of port " + s.port + " matched the filter and VLANs yet"};

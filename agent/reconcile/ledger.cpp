@@ -16,7 +16,11 @@ const typename Map::mapped_type* find(const Map& map, const typename Map::key_ty
 bool alike(const Mirror* a, const Mirror* b) {
   if (a == nullptr || b == nullptr) return a == b;
   return a->same_but_ports(*b) && a->id == b->id && a->owned == b->owned &&
-         a->copied_frames == b->copied_frames;
+         a->copied_frames == b->copied_frames && a->error == b->error;
+}
+
+bool is_served_by(const SessionStatus& s, const std::string& mirror) {
+  return s.mirror == mirror || std::ranges::find(s.more_mirrors, mirror) != s.more_mirrors.end();
 }
 
 bool changes_state(const SessionStatus* before, const SessionStatus* after) {
@@ -71,7 +75,7 @@ void Ledger::touch_all() {
 
 void Ledger::touch_mirror(const std::string& switch_name, const std::string& mirror) {
   for (const auto& [name, track] : tracks_)
-    if (track.status.switch_name == switch_name && track.status.mirror == mirror)
+    if (track.status.switch_name == switch_name && is_served_by(track.status, mirror))
       touched_.insert(name);
 }
 
@@ -191,6 +195,7 @@ std::optional<WatchedNic> Ledger::nic_of(const std::string& name, const Realiser
                  .input = local_input_.empty() ? verdict->output : local_input_,
                  .session_id = verdict->session_id,
                  .session = name};
+  if (verdict->filtering == Filtering::by_receiver) nic.filter = s->filter;
   const auto& ports = switch_of(observed, s->switch_name).ports;
   const Port* output = ports.get(verdict->output);
   // A port with a tag takes it off the copies.

@@ -24,7 +24,7 @@ std::string words(const Policy& p) {
   std::string vlans;
   for (const std::uint16_t vlan : p.vlans) vlans += " " + std::to_string(vlan);
   return "snaplen " + std::to_string(p.snaplen) + (vlans.empty() ? "" : ", vlans" + vlans) +
-         (p.filter.empty() ? "" : ", filter `" + p.filter + "`");
+         (p.filter.empty() ? "" : ", filter " + to_text(p.filter));
 }
 
 Target resolve(Target target, const std::optional<Mac>& monitor_nic) {

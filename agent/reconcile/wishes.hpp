@@ -52,7 +52,7 @@ struct PortWish {
 struct Manner {
   std::uint32_t snaplen = 0;
   std::set<std::uint16_t> vlans;
-  std::string filter;
+  Filter filter;
   bool operator==(const Manner&) const = default;
 };
 

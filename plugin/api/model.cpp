@@ -43,11 +43,23 @@ std::string text_of(const PutMirror& put) {
   if (!m.vlans.empty()) out += " vlans " + join(m.vlans);
   out += m.output_vlan ? " -> vlan " + std::to_string(*m.output_vlan) : " -> port " + m.output_port;
   if (m.snaplen != 0) out += " snaplen " + std::to_string(m.snaplen);
-  if (!m.filter.empty()) out += " filter `" + m.filter + "`";
+  if (!m.match.empty()) out += " match `" + m.match + "`";
   return out;
 }
 
 }  // namespace
+
+const char* to_text(Filtering filtering) {
+  switch (filtering) {
+    case Filtering::by_switch:
+      return "by the switch";
+    case Filtering::by_receiver:
+      return "by the receiver";
+    case Filtering::none:
+      break;
+  }
+  return "none";
+}
 
 std::string_view to_text(Datapath datapath) {
   return datapath == Datapath::kernel ? "kernel" : "userspace";
@@ -84,7 +96,7 @@ bool Mirror::same_as(const Mirror& o) const {
 bool Mirror::same_but_ports(const Mirror& o) const {
   return name == o.name && switch_name == o.switch_name && all == o.all && vlans == o.vlans &&
          output_port == o.output_port && output_vlan == o.output_vlan && snaplen == o.snaplen &&
-         filter == o.filter;
+         match == o.match;
 }
 
 const Switch& switch_of(const Observed& world, const std::string& name) {

@@ -13,23 +13,13 @@
 #include <variant>
 #include <vector>
 
+#include "plugin/api/filter.hpp"
 #include "plugin/base/address.hpp"
 #include "plugin/base/clock.hpp"
 #include "plugin/base/persistent_map.hpp"
 #include "plugin/base/result.hpp"
 
 namespace vmirror {
-
-enum class Direction : std::uint8_t { none = 0, in = 1, out = 2, both = 3 };
-
-constexpr Direction operator|(Direction a, Direction b) {
-  return static_cast<Direction>(static_cast<int>(a) | static_cast<int>(b));
-}
-constexpr bool includes(Direction a, Direction part) {
-  return (static_cast<int>(a) & static_cast<int>(part)) == static_cast<int>(part);
-}
-/// "in", "out", "both", "none"
-std::string_view to_text(Direction direction);
 
 // ---- Targets: where copies go ------------------------------------------------------------------
 
@@ -77,7 +67,7 @@ struct SessionRequest {
   Direction direction = Direction::both;
   std::uint32_t snaplen = 0;      ///< Bytes kept of each copy; 0: whole frames.
   std::set<std::uint16_t> vlans;  ///< Only frames of these; 0: untagged; empty: every frame.
-  std::string filter;             ///< In the switch's own words; empty: every frame.
+  Filter filter;                  ///< Of these, the frames that are wanted.
   Target target;
   bool operator==(const SessionRequest&) const = default;
 };
@@ -118,7 +108,8 @@ struct Port {
   std::vector<std::string> members;            ///< Of a bond: its interfaces, by name.
   std::map<std::string, std::string> labels;   ///< Open vSwitch: external_ids.
   std::map<std::string, std::string> options;  ///< Tunnel ports: remote_ip, key, …
-  bool uplink = false;                         ///< Leads out of the host: a physical NIC, a bond.
+  std::string bond;     ///< The mode of a bond, in the switch's word; empty: it is none.
+  bool uplink = false;  ///< Leads out of the host: a physical NIC, a bond.
   /// May lead out of the host, for all that the switch knows: a plain device that is neither a tap
   /// nor known to be a guest's. False where `uplink` is true.
   bool maybe_uplink = false;
@@ -141,13 +132,14 @@ struct Mirror {
   std::string output_port;  ///< Where copies go; empty when by VLAN, or when it is gone.
   std::optional<std::uint16_t> output_vlan;
   std::uint32_t snaplen = 0;
-  std::string filter;
+  std::string match;  ///< Only frames that match this, in the switch's own words; empty: every one.
 
   // Observed only.
   std::string id;  ///< The switch's own identity of it; another for one that was made anew.
   bool owned = false;
   std::optional<std::uint64_t> copied_frames;
   std::optional<std::uint64_t> copied_bytes;
+  std::string error;  ///< What shows that the switch has given it up; empty: nothing.
 
   /// True when both ask the switch for the same but the selected ports, whatever was counted.
   bool same_but_ports(const Mirror& other) const;
@@ -200,7 +192,7 @@ struct Capabilities {
   std::string version;  ///< The switch's, for people: "Open vSwitch 3.1.0, schema 8.3.1"
   std::size_t mirrors_per_switch = 0;
   bool snaplen = false;
-  bool filter = false;
+  bool match = false;  ///< A mirror can be restricted to exact protocols, ports and addresses.
   bool erspan = false;
   bool gre = false;
   bool rspan = false;
@@ -259,7 +251,16 @@ void diff_ports(const Observed& before, const Observed& after, Visit visit) {
 
 // ---- Realisation and steps
 
-/// What is to become of one session: the mirror that serves it, or why none can.
+/// Who leaves out the frames that a session's filter doesn't want.
+enum class Filtering : std::uint8_t {
+  none,         ///< It has no filter.
+  by_switch,    ///< Its mirrors copy only what is wanted.
+  by_receiver,  ///< All is copied; who receives it drops the rest.
+};
+/// "none", "by the switch", "by the receiver"
+const char* to_text(Filtering filtering);
+
+/// What is to become of one session: the mirrors that serve it, or why none can.
 struct Verdict {
   std::string session;
   std::string switch_name;
@@ -268,7 +269,10 @@ struct Verdict {
   std::optional<std::uint32_t>
       session_id;  ///< ERSPAN session ID or GRE key, when the target has one.
   std::optional<Error> refused;
-  std::vector<std::string> warnings = {};  ///< What a person should know of one that is served.
+  /// What a person should know of the copies, each with its remedy.
+  std::vector<std::string> warnings = {};
+  std::vector<std::string> more_mirrors = {};  ///< Where one can't express the filter.
+  Filtering filtering = Filtering::none;
   bool operator==(const Verdict&) const = default;
 };
 

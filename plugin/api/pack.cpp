@@ -24,10 +24,6 @@ Result<void> check_abilities(const SessionRequest& s, const Capabilities& can) {
   if (s.snaplen != 0 && (s.snaplen < kSmallestSnaplen || s.snaplen > kLargestSnaplen))
     return refuse(invalid, s, "snaplen " + std::to_string(s.snaplen) + " is out of range",
                   "choose 14 to 65535");
-  if (!s.filter.empty() && !can.filter)
-    return refuse(unsupported, s,
-                  "a filter needs Open vSwitch 3.4 or later; this is " + can.version,
-                  "leave the filter out, or upgrade the switch");
   return {};
 }
 
@@ -59,11 +55,16 @@ std::string vlan_text(const std::set<std::uint16_t>& vlans) {
   return vlans.size() <= kFew ? out : short_hash(out, 8);
 }
 
+/// A part of a session has a mirror of its own beside its whole.
+std::string cut_text(const Cut& cut) {
+  return "-c" + short_hash(vlan_text(cut.vlans) + " " + cut.match, 8);
+}
+
 /// What the other parts of a switch say to all sessions: who copies where, under which names.
 void add_basis(std::string& to, const Observed& observed) {
   const Capabilities& can = observed.capabilities;
   to += can.version + " " + std::to_string(can.mirrors_per_switch);
-  for (const bool has : {can.snaplen, can.filter, can.erspan, can.gre, can.rspan})
+  for (const bool has : {can.snaplen, can.match, can.erspan, can.gre, can.rspan})
     to += has ? '+' : '-';
   for (const auto& [name, sw] : observed.switches) {
     to += "\n" + name + ":";
@@ -78,7 +79,7 @@ bool alike(const Port& a, const Port& b) {
   return a.owned == b.owned && a.type == b.type && a.mac == b.mac && a.vlan == b.vlan &&
          a.trunks == b.trunks && a.members == b.members && a.mtu == b.mtu && a.uplink == b.uplink &&
          a.maybe_uplink == b.maybe_uplink && a.egress == b.egress && a.options == b.options &&
-         a.labels == b.labels;
+         a.labels == b.labels && a.bond == b.bond;
 }
 
 }  // namespace
@@ -97,10 +98,11 @@ struct Realiser::State {
   struct Entry {
     SessionRequest session;
     std::optional<Contribution> contribution;
-    std::optional<Error> refused;  ///< Else `output` and `mirror` are what it could have.
+    std::optional<Error> refused;  ///< Else `output` and `mirrors` are what it could have.
     Output output;
-    PortKey mirror;
-    bool member = false;  ///< It is among `mirror`'s group.
+    Filtering filtering = Filtering::none;
+    std::map<PortKey, Cut> mirrors;  ///< What each copies of it.
+    bool member = false;             ///< It is among their groups.
   };
   struct Count {
     std::array<std::size_t, 4> of_direction{};
@@ -142,6 +144,7 @@ struct Realiser::State {
       landmarks.tunnels.erase(at);
       landmarks.patches.erase(at);
       landmarks.uplinks.erase(at);
+      landmarks.bonds.erase(at);
       if (was->mac) {
         const auto it = landmarks.by_mac.find(*was->mac);
         it->second.erase(at);
@@ -153,6 +156,7 @@ struct Realiser::State {
       if (is->options.contains("remote_ip")) landmarks.tunnels.insert(at);
       if (is->options.contains("peer")) landmarks.patches.insert(at);
       if (is->uplink) landmarks.uplinks.insert(at);
+      if (!is->bond.empty()) landmarks.bonds.insert(at);
       if (is->mac) landmarks.by_mac[*is->mac].insert(at);
     }
     return our_names.contains(at.port) && (!was || !is || was->owned != is->owned);
@@ -176,9 +180,13 @@ struct Realiser::State {
     Demand out;
     for (const auto& [key, count] : counts) {
       Share& share = out[key];
-      for (const Direction d : {Direction::in, Direction::out, Direction::both})
-        if (count.of_direction[static_cast<std::size_t>(d)] != 0)
-          share.direction = share.direction | d;
+      std::size_t ports = 0;
+      for (const Direction d : {Direction::in, Direction::out, Direction::both}) {
+        const std::size_t n = count.of_direction[static_cast<std::size_t>(d)];
+        if (n != 0) share.direction = share.direction | d;
+        ports += n;
+      }
+      share.both_ends = ports > 1 && share.direction == Direction::both;
       share.mtu = count.mtus.rbegin()->first;
       for (const auto& [manner, n] : count.manners) share.manners.insert(manner);
     }
@@ -211,6 +219,31 @@ struct Realiser::State {
 
   // ---- One session
 
+  /// Who does the session's filter, and what the mirrors copy then.
+  Result<std::vector<Cut>> cut_up(Entry& entry, const OutputRules& rules) const {
+    const SessionRequest& s = entry.session;
+    entry.filtering = Filtering::none;
+    const std::vector<Cut> whole = {{s.direction, s.vlans}};
+    if (s.filter.empty()) return whole;
+    Result<std::vector<Cut>> cuts =
+        rules.cut
+            ? rules.cut(s)
+            : fail(Error::Kind::unsupported, world->capabilities.version + " filters nothing");
+    entry.filtering = Filtering::by_switch;
+    if (cuts) return cuts;
+    entry.filtering = Filtering::by_receiver;
+    if (cuts.error().kind == Error::Kind::unsupported &&
+        std::holds_alternative<LocalTarget>(s.target))
+      return whole;
+    return refuse(cuts.error().kind, s, "its filter is not enforceable here: " + cuts.error().what,
+                  cuts.error().remedy);
+  }
+
+  std::string mirror_name(const Output& output, const Entry& entry, const Cut& cut) const {
+    return owner + "-" + output.key + manner_text(entry.session) +
+           (entry.filtering == Filtering::by_switch ? cut_text(cut) : "");
+  }
+
   Result<void> consider(Entry& entry, const OutputRules& rules) {
     const SessionRequest& s = entry.session;
     const auto sw = check_source(s, *world);
@@ -221,18 +254,23 @@ struct Realiser::State {
     if (output->ours) our_names.insert(output->ours->name);
     if (output->port == s.port)
       return refuse(Error::Kind::refused, s, "the port is its own target: a loop");
-    const std::string mirror = owner + "-" + output->key + manner_text(s);
-    if (const auto held = (*sw)->mirrors.find(mirror);
-        held != (*sw)->mirrors.end() && !held->second.owned)
-      return refuse(Error::Kind::refused, s,
-                    "mirror `" + mirror + "` is there already and isn't ours", "rename that one");
+    const auto cuts = cut_up(entry, rules);
+    if (!cuts) return tl::unexpected(cuts.error());
+    entry.mirrors.clear();
+    for (const Cut& cut : *cuts) {
+      const std::string mirror = mirror_name(*output, entry, cut);
+      if (const auto held = (*sw)->mirrors.find(mirror);
+          held != (*sw)->mirrors.end() && !held->second.owned)
+        return refuse(Error::Kind::refused, s,
+                      "mirror `" + mirror + "` is there already and isn't ours", "rename that one");
+      entry.mirrors.emplace(PortKey{s.switch_name, mirror}, cut);
+    }
     if (output->ours)
       for (const auto& [name, other] : world->switches)
         if (const Port* held = other.ports.get(output->ours->name); held && !held->owned)
           return refuse(Error::Kind::refused, s,
                         "port `" + output->ours->name + "` of " + name + " isn't ours",
                         "rename that one");
-    entry.mirror = {s.switch_name, mirror};
     entry.output = std::move(*output);
     return {};
   }
@@ -268,45 +306,52 @@ struct Realiser::State {
 
   // ---- Mirrors
 
-  /// Does another member of the group on the same port want this direction?
-  bool another_wants(const std::string& name, const Entry& entry, Direction part) const {
-    const auto& on = on_port.at({entry.session.switch_name, entry.session.port});
+  /// Does another member of the mirror's group on the same port want this direction?
+  bool another_wants(const std::string& name, const PortKey& mirror, const SessionRequest& s,
+                     Direction part) const {
+    const auto& on = on_port.at({s.switch_name, s.port});
     return std::ranges::any_of(on, [&](const std::string& other) {
       const Entry& o = entries.at(other);
-      return other != name && o.member && o.mirror == entry.mirror &&
-             includes(o.session.direction, part);
+      const auto cut = o.mirrors.find(mirror);
+      return other != name && o.member && cut != o.mirrors.end() &&
+             includes(cut->second.direction, part);
     });
   }
 
   void set_member(const std::string& name, Entry& entry, bool member) {
     if (entry.member == member) return;
     entry.member = member;
+    for (const auto& [mirror, cut] : entry.mirrors) set_member(name, entry, mirror, cut);
+  }
+
+  void set_member(const std::string& name, const Entry& entry, const PortKey& mirror,
+                  const Cut& cut) {
     const SessionRequest& s = entry.session;
-    Group& group = groups[entry.mirror];
-    if (member && group.members.empty()) {
+    Group& group = groups[mirror];
+    if (entry.member && group.members.empty()) {
       Mirror& m = group.mirror;
-      m.name = entry.mirror.port;
+      m.name = mirror.port;
       m.switch_name = s.switch_name;
       m.output_port = entry.output.port;
       m.output_vlan = entry.output.vlan;
-      m.vlans = s.vlans;
+      m.vlans = cut.vlans;
       m.snaplen = s.snaplen;
-      m.filter = s.filter;
+      m.match = cut.match;
     }
     const auto select = [&](Direction part, PersistentSet<std::string>& ports) {
-      if (!includes(s.direction, part)) return;
-      if (member)
+      if (!includes(cut.direction, part)) return;
+      if (entry.member)
         ports.insert(s.port);
-      else if (!another_wants(name, entry, part))
+      else if (!another_wants(name, mirror, s, part))
         ports.erase(s.port);
     };
     select(Direction::in, group.mirror.in_ports);
     select(Direction::out, group.mirror.out_ports);
-    if (member) {
+    if (entry.member) {
       group.members.insert(name);
     } else {
       group.members.erase(name);
-      if (group.members.empty()) groups.erase(entry.mirror);
+      if (group.members.empty()) groups.erase(mirror);
     }
   }
 
@@ -326,21 +371,25 @@ struct Realiser::State {
         switch_of(*world, switch_name).mirrors, [](const auto& m) { return !m.second.owned; }));
   }
 
-  /// The switch holds so many mirrors: those that it has stay, then the first sessions' are served.
-  /// Those of a mirror for which that changes are affected.
+  /// The switch holds so many mirrors: those that it has stay, then the first sessions' are served,
+  /// each with all of its own or none. Those of a mirror for which that changes are affected.
   void serve_first(Names& affected) {
-    using Turn = std::pair<bool, std::string>;               // Is it new? Its first member.
-    std::map<std::string, std::map<Turn, Group*>> by_first;  // By switch.
+    using Turn = std::pair<bool, std::string>;  // Is it new? Its first member.
+    std::map<std::string, std::map<Turn, std::vector<Group*>>> by_first;  // By switch.
     for (auto& [key, group] : groups) {
       const bool is_new = !switch_of(*world, key.switch_name).mirrors.contains(key.port);
-      by_first[key.switch_name][{is_new, *group.members.begin()}] = &group;
+      by_first[key.switch_name][{is_new, *group.members.begin()}].push_back(&group);
     }
     for (auto& [switch_name, of_switch] : by_first) {
       std::size_t used = foreign_mirrors(switch_name);
-      for (auto& [turn, group] : of_switch) {
-        const bool served = used++ < world->capabilities.mirrors_per_switch;
-        if (served != group->served) affected.insert(group->members.begin(), group->members.end());
-        group->served = served;
+      for (auto& [turn, of_session] : of_switch) {
+        const bool served = used + of_session.size() <= world->capabilities.mirrors_per_switch;
+        if (served) used += of_session.size();
+        for (Group* group : of_session) {
+          if (served != group->served)
+            affected.insert(group->members.begin(), group->members.end());
+          group->served = served;
+        }
       }
     }
   }
@@ -360,8 +409,12 @@ struct Realiser::State {
 
   void judge(const std::string& name, Entry& entry) {
     const SessionRequest& s = entry.session;
-    Verdict v{s.name, s.switch_name, {}, {}, {}, refusal(entry), {}};
-    if (!v.refused && !groups.at(entry.mirror).served) {
+    Verdict v;
+    v.session = s.name;
+    v.switch_name = s.switch_name;
+    v.refused = refusal(entry);
+    const auto served = [&](const auto& mirror) { return groups.at(mirror.first).served; };
+    if (!v.refused && !std::ranges::all_of(entry.mirrors, served)) {
       std::string full = "the switch holds " +
                          std::to_string(world->capabilities.mirrors_per_switch) +
                          " mirrors at most";
@@ -372,11 +425,16 @@ struct Realiser::State {
                       .value();
     }
     if (!v.refused) {
-      v.mirror = entry.mirror.port;
+      for (const auto& [mirror, cut] : entry.mirrors)
+        if (v.mirror.empty())
+          v.mirror = mirror.port;
+        else
+          v.more_mirrors.push_back(mirror.port);
+      v.filtering = entry.filtering;
+      v.warnings = entry.output.warnings;
       v.output =
           entry.output.vlan ? "vlan " + std::to_string(*entry.output.vlan) : entry.output.port;
       v.session_id = entry.output.session_id;
-      v.warnings = entry.output.warnings;
     }
     use_port(name, entry, !v.refused || entry.output.refused);
     verdicts.set(name, std::move(v));
@@ -462,7 +520,6 @@ std::string manner_text(const SessionRequest& s) {
   std::string out;
   if (s.snaplen != 0) out += "-s" + std::to_string(s.snaplen);
   if (!s.vlans.empty()) out += "-v" + vlan_text(s.vlans);
-  if (!s.filter.empty()) out += "-f" + short_hash(s.filter, 8);
   return out;
 }
 
@@ -510,7 +567,7 @@ Realisation pack(const Desired& desired, const Observed& observed, Realiser& fre
 Realisation pack(const Desired& desired, const Observed& observed, std::string_view owner,
                  const FindOutput& find_output) {
   Realiser fresh(std::string(owner), [&](const Demand&, const Landmarks&, const Observed&) {
-    return OutputRules{find_output, {}};
+    return OutputRules{find_output};
   });
   return pack(desired, observed, fresh);
 }

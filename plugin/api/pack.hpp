@@ -52,6 +52,8 @@ struct Share {
   /// Their manner_text()s. Copies that several mirrors would send to one output a switch may make
   /// once only, in the manner of one of them.
   std::set<std::string> manners;
+  /// A frame may have both its sender's `out` and its receiver's `in` among them.
+  bool both_ends = false;
 };
 using Demand = std::map<std::pair<std::string, Target>, Share>;
 
@@ -61,15 +63,29 @@ struct Landmarks {
   std::set<PortKey> tunnels;  ///< With `remote_ip`, owned or not.
   std::set<PortKey> patches;  ///< With `peer`: lead to another switch.
   std::set<PortKey> uplinks;
+  std::set<PortKey> bonds;
   std::unordered_map<Mac, std::set<PortKey>> by_mac;
 };
+
+/// What one mirror copies of a session: all of it, or a part of what its filter wants.
+struct Cut {
+  Direction direction = Direction::both;
+  std::set<std::uint16_t> vlans = {};  ///< Mirror::vlans
+  std::string match = {};              ///< Mirror::match
+  auto operator<=>(const Cut&) const = default;
+};
+/// The cuts that together copy what the session's filter wants and nothing else, or why this switch
+/// can't. A frame that several of them want is copied once. Error::Kind::unsupported where another
+/// could; what no frame can match is Error::Kind::invalid.
+using CutUp = std::function<Result<std::vector<Cut>>(const SessionRequest&)>;
 
 /// What a driver makes of them, for one state of the world.
 struct OutputRules {
   FindOutput find;
+  CutUp cut = {};  ///< Null: the switch filters nothing.
   /// All that `find` reads besides the session, its port and the switch's name: where this is the
   /// same, so are the outputs of sessions that did not change.
-  std::string basis;
+  std::string basis = {};
 };
 using MakeRules = std::function<OutputRules(const Demand&, const Landmarks&, const Observed&)>;
 
@@ -95,10 +111,11 @@ class Realiser {
   std::unique_ptr<State> state_;
 };
 
-/// One mirror for each (switch, output, snaplen, VLANs, filter), named
-/// "OWNER-KEY[-sSNAPLEN][-vVLANS][-fHASH]", so that names depend on what is desired alone. Gives
-/// one verdict for each session, in their order. Refused are, each with its reason: what names no
-/// switch, port or direction; a snaplen or filter that the switch hasn't got; a source that is a
+/// One mirror for each (switch, output, snaplen, VLANs, match), named
+/// "OWNER-KEY[-sSNAPLEN][-vVLANS][-cHASH]", so that names depend on what is desired alone. Gives
+/// one verdict for each session, in their order. A filter that the switch can't do is the
+/// receiver's where that is the engine here. Refused are, each with its reason: what names no
+/// switch, port or direction; a snaplen or filter that can't be had; a source that is a
 /// port of ours, or that any mirror's copies go to; a name that somebody else's object holds; and
 /// the mirrors past `capabilities.mirrors_per_switch`, those of others counted, the first sessions
 /// served first.
@@ -106,8 +123,9 @@ Realisation pack(const Desired& desired, const Observed& observed, Realiser& fre
 Realisation pack(const Desired& desired, const Observed& observed, std::string_view owner,
                  const FindOutput& find_output);
 
-/// What of a frame a session wants copied, as a part of a name: "[-sSNAPLEN][-vVLANS][-fHASH]",
-/// empty for every frame as a whole.
+/// What of a frame a session wants copied, as a part of a name: "[-sSNAPLEN][-vVLANS]", empty for
+/// every frame as a whole. Filters aren't among it: where two mirrors with one output differ in
+/// them, a frame is copied when one of them wants it.
 std::string manner_text(const SessionRequest& session);
 
 /// The text's FNV-1a hash (64 bits) as `digits` hexadecimal digits: for names that must be short.

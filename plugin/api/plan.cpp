@@ -22,7 +22,7 @@ std::string why_changed(const Mirror& is, const Mirror& wanted) {
   if (is.output_port != wanted.output_port || is.output_vlan != wanted.output_vlan)
     return differs("output");
   if (is.snaplen != wanted.snaplen) return differs("snaplen");
-  if (is.filter != wanted.filter) return differs("filter");
+  if (is.match != wanted.match) return differs("match");
   if (is.vlans != wanted.vlans) return differs("vlan selection");
   return differs("all");
 }

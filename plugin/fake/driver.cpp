@@ -32,7 +32,7 @@ Output tunnel(const std::string& owner, const Switch& sw, std::string key, std::
 }  // namespace
 
 FakeWorld::FakeWorld()
-    : capabilities_{"a fake switch", kMirrorsPerSwitch, true, true, true, true, true} {}
+    : capabilities_{"a fake switch", kMirrorsPerSwitch, true, false, true, true, true} {}
 
 void FakeWorld::edit(const std::function<void(Switches&)>& change) {
   std::unique_lock lock(mutex_);

@@ -301,7 +301,7 @@ class Composer {
       return has || !wanted;
     };
     if (!optional(mirror::kSnaplen, m.snaplen != 0, number(m.snaplen)) ||
-        !optional(mirror::kFilter, !m.filter.empty(), m.filter.c_str()))
+        !optional(mirror::kFilter, !m.match.empty(), m.match.c_str()))
       return fail(Error::Kind::unsupported, "the switch's schema has no snaplen or no filter",
                   on[bridge::kName].text() + "/" + m.name);
     return columns;

@@ -136,7 +136,11 @@ Port to_port(const Snapshot& db, const Row& row, const std::string& owner) {
       if (interfaces.size() > 1) port.members.push_back((*interface)[interface::kName].text());
     }
   std::ranges::sort(port.members);
-  port.uplink = port.uplink || interfaces.size() > 1;
+  if (interfaces.size() > 1) {
+    port.bond = row[port::kBondMode].text();
+    if (port.bond.empty()) port.bond = "active-backup";  // The default since 2.0.
+    port.uplink = true;
+  }
   port.maybe_uplink = port.maybe_uplink && !port.uplink;
   port.vm = label(port.labels, {"vm-uuid", "vm-id", "vm-name"});
   port.interface_id = label(port.labels, {"iface-id"});
@@ -155,13 +159,20 @@ Mirror to_mirror(const Snapshot& db, const Row& row, const std::string& owner) {
     mirror.output_vlan = static_cast<std::uint16_t>(*vlan);
   mirror.snaplen =
       static_cast<std::uint32_t>(row[mirror::kSnaplen].get<std::int64_t>().value_or(0));
-  mirror.filter = row[mirror::kFilter].text();
+  mirror.match = row[mirror::kFilter].text();
   mirror.owned = is_owned(row[mirror::kExternalIds], owner);
   if (const auto* count = row[mirror::kStatistics].find<std::int64_t>("tx_packets"))
     mirror.copied_frames = static_cast<std::uint64_t>(*count);
   if (const auto* count = row[mirror::kStatistics].find<std::int64_t>("tx_bytes"))
     mirror.copied_bytes = static_cast<std::uint64_t>(*count);
   return mirror;
+}
+
+/// True unless only what the switch counted differs.
+bool differs_in_wish(const Row& was, const Row& is) {
+  for (std::size_t column = 0; column < mirror::kStatistics; ++column)
+    if (was[column] != is[column]) return true;
+  return false;
 }
 
 const Datum kNone;
@@ -186,7 +197,7 @@ Capabilities capabilities(const Snapshot& db) {
   const auto has = [&](const char* type) { return types.empty() || types.contains(type); };
   can.mirrors_per_switch = kMirrorsPerBridge;
   can.snaplen = db[kMirror].has_column[mirror::kSnaplen];
-  can.filter = db[kMirror].has_column[mirror::kFilter];
+  can.match = db[kMirror].has_column[mirror::kFilter];
   can.erspan = has("erspan");
   can.gre = has("gre");
   can.rspan = true;
@@ -272,7 +283,11 @@ Observer::Ids Observer::changed_ports() {
              port_of_interface_.erase(it);
          });
   });
-  diff_rows(kInterface, [&](const Uuid& id, const Row*, const Row*) {
+  diff_rows(kInterface, [&](const Uuid& id, const Row* was, const Row* is) {
+    // The first ones of an interface are written by themselves, as it comes.
+    const Datum &old = column_of(was, interface::kStatistics),
+                &fresh = column_of(is, interface::kStatistics);
+    counters_written_ |= !old.empty() && !fresh.empty() && old != fresh;
     if (const auto it = port_of_interface_.find(id); it != port_of_interface_.end())
       out.insert(it->second);
   });
@@ -329,16 +344,26 @@ void Observer::select(PersistentSet<std::string>& names, const Datum& was, const
   });
 }
 
-void Observer::read_mirrors() {
+/// Takes note of mirrors that came, went or changed.
+void Observer::note_mirrors() {
   diff_rows(kMirror, [&](const Uuid& id, const Row* was, const Row* is) {
     if (!is) {
       selected_.erase(id);
+      carried_out_.erase(id);
+      given_up_.erase(id);
       return;
+    }
+    if (!was || differs_in_wish(*was, *is)) {
+      carried_out_.erase(id);
+      given_up_.erase(id);
     }
     Selected& selected = selected_[id];
     select(selected.out, column_of(was, mirror::kSelectSrcPort), (*is)[mirror::kSelectSrcPort]);
     select(selected.in, column_of(was, mirror::kSelectDstPort), (*is)[mirror::kSelectDstPort]);
   });
+}
+
+void Observer::read_mirrors() {
   for (const auto& [bridge_id, bridge] : (*now_)[kBridge].rows) {
     Switch& sw = out_.switches[(*bridge)[bridge::kName].text()];
     sw.mirrors.clear();
@@ -348,6 +373,8 @@ void Observer::read_mirrors() {
       mirror.switch_name = sw.name;
       mirror.in_ports = selected_[row->id].in;
       mirror.out_ports = selected_[row->id].out;
+      if (given_up_.contains(row->id))
+        mirror.error = "ovs-vswitchd has given it up: it counts it no longer";
     }
   }
 }
@@ -362,6 +389,23 @@ void Observer::note_nameless(const PortKey& key, const Port& port, const Row& ro
     if (const Row* interface = (*now_)[kInterface].find(id))
       if (const auto number = (*interface)[interface::kOfport].get<std::int64_t>())
         nameless_[key] = *number;
+}
+
+/// ovs-vswitchd tells of a mirror that it could not make, or destroyed (a 33rd one, a filter that
+/// it refuses), in its log only. But it writes the counters of
+/// interfaces and mirrors together, and such a mirror's are empty then. True when that changes.
+bool Observer::find_given_up() {
+  bool changes = false;
+  const bool written = std::exchange(counters_written_, false);
+  for (const auto& [id, row] : (*now_)[kMirror].rows) {
+    if (!is_owned((*row)[mirror::kExternalIds], owner_)) continue;
+    if ((*row)[mirror::kStatistics].find<std::int64_t>("tx_packets"))
+      changes |= given_up_.erase(id) != 0;
+    else if (written && carried_out_.contains(id))
+      changes |= given_up_.insert(id).second;
+    if (!out_.progress.behind()) carried_out_.insert(id);
+  }
+  return changes;
 }
 
 std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot> db,
@@ -383,12 +427,14 @@ std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot>
     else
       sw.kept_off.erase(name);
   }
-  // A mirror's output is named by its port.
-  if (changed(kMirror) || changed(kBridge) || changed(kPort)) read_mirrors();
-  if (changed(kOpenVswitch) || changed(kMirror)) out_.capabilities = capabilities(*now_);
   for (const auto& [id, row] : (*now_)[kOpenVswitch].rows)
     out_.progress = {"ovs-vswitchd", (*row)[root::kNextCfg].get<std::int64_t>().value_or(0),
                      (*row)[root::kCurCfg].get<std::int64_t>().value_or(0)};
+  // A mirror's output is named by its port.
+  note_mirrors();
+  const bool some_given_up = find_given_up();
+  if (some_given_up || changed(kMirror) || changed(kBridge) || changed(kPort)) read_mirrors();
+  if (changed(kOpenVswitch) || changed(kMirror)) out_.capabilities = capabilities(*now_);
   if (now_->lost_at != 0 && now_->found_at != 0) out_.outage = {now_->lost_at, now_->found_at};
   out_.counted_at = now_->counted_at;
   out_.own_addresses = std::move(own_addresses);

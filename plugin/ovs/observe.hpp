@@ -23,7 +23,8 @@ class Observer {
 
   /// What `db` shows on the host with these addresses. Costs what differs from the snapshot of the
   /// last call, where that is its ancestor, and a comparison of the sets that differ (a bridge's
-  /// ports, a mirror's selections); what comes of it depends on the arguments alone.
+  /// ports, a mirror's selections); what comes of it depends on the arguments alone, but
+  /// for Mirror::error, which two snapshots show.
   std::shared_ptr<const Observed> update(std::shared_ptr<const ovsdb::Snapshot> db,
                                          std::set<IpAddress> own_addresses = {});
   /// Ports of guests, as of the last update, on which nobody wrote a MAC.
@@ -42,8 +43,10 @@ class Observer {
   void place_ports(Ids& changed);
   void select(PersistentSet<std::string>& names, const ovsdb::Datum& was,
               const ovsdb::Datum& is) const;
+  void note_mirrors();
   void read_mirrors();
   void note_nameless(const PortKey& key, const Port& port, const ovsdb::Row& row);
+  bool find_given_up();
 
   const std::string owner_;
   std::shared_ptr<const ovsdb::Snapshot> before_, now_;
@@ -52,6 +55,9 @@ class Observer {
   std::unordered_map<ovsdb::Uuid, std::string, ovsdb::UuidHash> switch_of_port_;
   std::map<ovsdb::Uuid, Selected> selected_;  ///< By mirror.
   NamelessPorts nameless_;
+  bool counters_written_ = false;  ///< Of interfaces, in the latest snapshot.
+  Ids carried_out_;                ///< Mirrors that ovs-vswitchd has seen as they are.
+  Ids given_up_;                   ///< Mirrors: see Mirror::error.
 };
 
 /// Pure: the same, once. Time is linear in the rows.

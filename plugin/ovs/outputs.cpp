@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
+
+#include "plugin/ovs/cuts.hpp"
+#include "plugin/ovs/version.hpp"
 
 namespace vmirror::ovs {
 namespace {
@@ -86,6 +90,7 @@ Outputs::Outputs(const Demand& demand, const Landmarks& landmarks, const Observe
     const auto& [switch_name, target] = key;
     if (share.manners.size() > 1) mixed_.insert(key);
     plain_[key] = plain_manner(switch_name, target, share.manners, observed);
+    if (share.both_ends) both_ends_.insert(key);
     if (const auto* to = std::get_if<LocalTarget>(&target)) {
       std::uint32_t& mtu = mtu_.try_emplace(switch_name, kUsualMtu).first->second;
       mtu = std::max(mtu, share.mtu);
@@ -103,6 +108,9 @@ Outputs::Outputs(const Demand& demand, const Landmarks& landmarks, const Observe
       }
     }
   }
+  for (const PortKey& at : landmarks.bonds)
+    if (observed.switches.at(at.switch_name).ports.at(at.port).bond == "balance-tcp")
+      balancing_bonds_.emplace(at.switch_name, at.port);
   Taken taken;
   note_tunnels(landmarks, observed, taken);
   // First the IDs that are asked for, then those that our ports have, then the free choices. A port
@@ -130,11 +138,16 @@ std::string Outputs::plain_manner(const std::string& switch_name, const Target& 
   const bool local = std::holds_alternative<LocalTarget>(target);
   const std::string key = local ? "local" : tunnel_of(switch_name, target, {}).output_key;
   const auto& mirrors = switch_of(observed, switch_name).mirrors;
-  for (const std::string& manner : manners)
-    if (const auto it = mirrors.find(owner_ + "-" + key + manner);
-        it != mirrors.end() && it->second.owned &&
-        it->second.output_port == port_name(switch_name, key))
+  for (const std::string& manner : manners) {
+    const std::string name = owner_ + "-" + key + manner;
+    const auto is_there = [&](const auto& it) {
+      return it != mirrors.end() && it->second.owned &&
+             it->second.output_port == port_name(switch_name, key);
+    };
+    const auto part = mirrors.lower_bound(name + "-c");
+    if (is_there(mirrors.find(name)) || (is_there(part) && part->first.starts_with(name + "-c")))
       return manner;
+  }
   return *manners.begin();
 }
 
@@ -244,6 +257,9 @@ std::string Outputs::basis() const {
   for (const auto& [key, manner] : plain_)
     out += key.first + " " + to_text(key.second) + (mixed_.contains(key) ? " mixed " : " ") +
            manner + "\n";
+  for (const auto& [name, target] : both_ends_)
+    out += name + " both ends " + to_text(target) + "\n";
+  for (const auto& [name, bond] : balancing_bonds_) out += name + " balances over " + bond + "\n";
   return out;
 }
 
@@ -282,17 +298,7 @@ Result<Output> Outputs::find(const SessionRequest& s, const Switch& sw) const {
     return refuse(refused, s, "the port is a patch port, of whose frames the switch copies none",
                   "mirror the ports on either bridge whose frames it carries");
   auto out = output(s, sw);
-  if (out && !has_output_for_each_manner(s.target) && mixed_.contains({s.switch_name, s.target}))
-    out->warnings.push_back(
-        "sessions with another snaplen, VLANs or filter copy to the same output: of a frame "
-        "between "
-        "two such guests the switch makes one copy, as the sender's session says; another session "
-        "ID, key or VLAN for one of the policies keeps them apart");
-  if (out && !source.members.empty())
-    out->warnings.push_back(
-        "the port is a bond: the switch copies the frames of all its members (" +
-        few({source.members.begin(), source.members.end()}) +
-        "), there is no way to copy one's alone");
+  if (out) std::ranges::move(warnings(s, source), std::back_inserter(out->warnings));
   return out;
 }
 
@@ -301,6 +307,30 @@ Result<Output> Outputs::output(const SessionRequest& s, const Switch& sw) const 
     return target->monitor_nic ? monitor_nic(s, sw, *target->monitor_nic) : local(s, sw);
   if (const auto* target = std::get_if<RspanTarget>(&s.target)) return rspan(s, sw, *target);
   return tunnel(s, sw);
+}
+
+std::vector<std::string> Outputs::warnings(const SessionRequest& s, const Port& source) const {
+  std::vector<std::string> out;
+  if (!source.members.empty())
+    out.push_back("the port is a bond: the switch copies the frames of all its members (" +
+                  few({source.members.begin(), source.members.end()}) +
+                  "), there is no way to copy one's alone");
+  if (!has_output_for_each_manner(s.target) && mixed_.contains({s.switch_name, s.target}))
+    out.emplace_back(
+        "sessions with another snaplen or VLANs copy to the same output: of a frame between two "
+        "such guests the switch makes one copy, as the sender's session says; another session ID, "
+        "key or VLAN for one of the policies keeps them apart");
+  const auto bond = balancing_bonds_.find(s.switch_name);
+  const auto version = version_in(capabilities_.version);
+  if (!version) return out;
+  if (both_ends_.contains({s.switch_name, s.target}) && copies_changed_frames_again(*version))
+    out.push_back("Open vSwitch " + version->text() +
+                  " copies a frame that it routes or NATs between two mirrored ports before and "
+                  "after: for one copy mirror one direction");
+  if (const auto fixed = bond == balancing_bonds_.end() ? std::nullopt : bonds_fixed_in(*version))
+    out.push_back("Open vSwitch " + version->text() + " copies frames twice that leave by bond " +
+                  bond->second + " (balance-tcp): upgrade to " + fixed->text());
+  return out;
 }
 
 OutputPort Outputs::local_port(const Switch& sw, const std::string& manner) const {
@@ -459,7 +489,10 @@ std::unique_ptr<Realiser> make_realiser(const std::string& owner) {
         const auto find = [outputs](const SessionRequest& session, const Switch& sw) {
           return outputs->find(session, sw);
         };
-        return OutputRules{find, outputs->basis()};
+        const auto cut = [can = observed.capabilities](const SessionRequest& session) {
+          return cut_up(session, can);
+        };
+        return OutputRules{find, cut, outputs->basis()};
       });
 }
 

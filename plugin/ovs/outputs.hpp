@@ -18,9 +18,8 @@ namespace vmirror::ovs {
 /// that fits into a device name (15 bytes) and the owner is "vmirror", else "vmr-" and a hash.
 ///
 /// Of mirrors with one output the switch makes one copy of a frame, in the manner of the mirror
-/// that selects the sender. So sessions that differ in snaplen, VLANs or filter get outputs of
-/// their own, where we may choose: a local port, and an ERSPAN tunnel with another ID. Else they
-/// are warned.
+/// that selects the sender. So sessions that differ in snaplen or VLANs get outputs of their own,
+/// where we may choose: a local port, and an ERSPAN tunnel with another ID. Else they are warned.
 ///
 /// An ERSPAN session left to us gets an ID of 1..1023 from the hash of owner, bridge and collector,
 /// the next free one where that is taken on any bridge: ovs-vswitchd tells tunnels apart by remote
@@ -72,6 +71,7 @@ class Outputs {
   std::string own_manner(const std::string& switch_name, const Target& target,
                          const std::string& manner) const;
   Result<Output> output(const SessionRequest& session, const Switch& sw) const;
+  std::vector<std::string> warnings(const SessionRequest& session, const Port& source) const;
   Result<Output> local(const SessionRequest& session, const Switch& sw) const;
   Result<Output> monitor_nic(const SessionRequest& session, const Switch& sw, const Mac& mac) const;
   Result<Output> tunnel(const SessionRequest& session, const Switch& sw) const;
@@ -99,7 +99,9 @@ class Outputs {
   /// Targets, by switch, to which sessions of several manners copy.
   std::set<std::pair<std::string, Target>> mixed_;
   std::map<std::pair<std::string, Target>, std::string>
-      plain_;  ///< By switch and target: see above.
+      plain_;                                           ///< By switch and target: see above.
+  std::set<std::pair<std::string, Target>> both_ends_;  ///< Share::both_ends
+  std::map<std::string, std::string> balancing_bonds_;  ///< By switch: one of them.
 };
 
 /// Packs sessions on bridges. See Driver::realiser().

@@ -17,7 +17,7 @@ namespace bridge {
 enum : std::size_t { kName, kPorts, kMirrors, kFloodVlans, kExternalIds, kDatapathType };
 }
 namespace port {
-enum : std::size_t { kName, kInterfaces, kTag, kTrunks, kVlanMode, kExternalIds };
+enum : std::size_t { kName, kInterfaces, kTag, kTrunks, kVlanMode, kExternalIds, kBondMode };
 }
 namespace interface {
 enum : std::size_t {

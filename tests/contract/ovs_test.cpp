@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "plugin/api/plan.hpp"
 #include "plugin/ovs/driver.hpp"
 #include "plugin/registry.hpp"
 #include "tests/support/converge.hpp"
@@ -146,6 +147,44 @@ TEST_F(OvsDriverTest, EachChangeOfAMirrorChangesAPortOfOursAndNothingElse) {
   }
 }
 
+TEST_F(OvsDriverTest, SeesAMirrorThatOvsVswitchdGaveUp) {
+  start();
+  ASSERT_TRUE(eventually([&] { return port("vnet0").mac.has_value(); }));
+  sandbox_->run("ip link set vnet0 up");
+  sandbox_->run("ip address add 198.51.100.1/24 dev vnet0");
+  const auto before = *driver_->observe();
+  const Realisation wanted = driver_->realise({{session(LocalTarget{})}}, *before);
+  const std::vector<Step> steps = diff(wanted, *before);
+  // Others were quicker: ours is one more than a bridge can have, and nothing but the log says so.
+  std::string others;
+  for (int i = 1; i <= 32; ++i) {
+    const std::string n = std::to_string(i);
+    others += " -- --id=@m" + n + " create mirror name=other" + n + " output_vlan=" + n +
+              " -- add bridge br0 mirrors @m" + n;
+  }
+  sandbox_->vsctl_wait(others);
+  ASSERT_TRUE(driver_->apply(steps));
+  Mirror mirror;
+  const auto look = [&] {
+    sandbox_->run("bash -c 'echo > /dev/udp/198.51.100.2/9'");
+    mirror = (*driver_->observe())->switches.at("br0").mirrors.at("vmirror-local");
+  };
+  const auto given_up = [&] {
+    look();
+    return !mirror.error.empty();
+  };
+  EXPECT_TRUE(eventually(given_up, 30));
+  EXPECT_FALSE(mirror.copied_frames);
+  sandbox_->vsctl_wait("clear bridge br0 mirrors");
+  EXPECT_TRUE(converge(*driver_, {{session(LocalTarget{})}}));
+  const auto counted = [&] {
+    look();
+    return mirror.copied_frames.value_or(0) > 0;
+  };
+  EXPECT_TRUE(eventually(counted, 30));
+  EXPECT_EQ(mirror.error, "");
+}
+
 TEST_F(OvsDriverTest, SurvivesTheSwitchsRestart) {
   start();
   const Desired desired = {{session(LocalTarget{})}};
@@ -173,16 +212,16 @@ std::string with_filter(std::string text, bool wanted) {
   return text;
 }
 
-TEST_F(OvsDriverTest, RefusesAFilterThatTheSchemaLacksAndSetsOneThatItHas) {
+TEST_F(OvsDriverTest, LeavesAFilterThatTheSchemaLacksToTheReceiverAndSetsOneThatItHas) {
   OvsSandbox::Options older;
   older.edit_schema = [](const std::string& text) { return with_filter(text, false); };
   start(older);
   SessionRequest filtered = session(LocalTarget{});
-  filtered.filter = "tcp";
+  filtered.filter.only = {{.carried = {{0, 6}}}};
   auto reached = converge(*driver_, {{filtered}});
   ASSERT_TRUE(reached) << reached.error().text();
-  ASSERT_TRUE(reached->wanted.verdicts[0].refused);
-  EXPECT_EQ(reached->wanted.verdicts[0].refused->kind, Error::Kind::unsupported);
+  EXPECT_EQ(reached->wanted.verdicts[0].filtering, Filtering::by_receiver);
+  EXPECT_EQ(reached->wanted.mirrors.size(), 1U);
 
   driver_.reset();
   OvsSandbox::Options newer;
@@ -190,9 +229,11 @@ TEST_F(OvsDriverTest, RefusesAFilterThatTheSchemaLacksAndSetsOneThatItHas) {
   start(newer);
   reached = converge(*driver_, {{filtered}});
   ASSERT_TRUE(reached) << reached.error().text();
-  EXPECT_FALSE(reached->wanted.verdicts[0].refused);
-  const std::string name = reached->wanted.mirrors.at(0).name;
-  EXPECT_EQ(reached->observed->switches.at("br0").mirrors.at(name).filter, "tcp") << "read back";
+  EXPECT_EQ(reached->wanted.verdicts[0].filtering, Filtering::by_switch);
+  std::set<std::string> matches;
+  for (const auto& [name, mirror] : reached->observed->switches.at("br0").mirrors)
+    matches.insert(mirror.match);
+  EXPECT_EQ(matches, (std::set<std::string>{"tcp", "tcp6"})) << "read back";
 }
 
 TEST_F(OvsDriverTest, ConnectsOverTls) {

@@ -151,6 +151,15 @@ TEST(Manual, ThePolicyIsGood) {
   EXPECT_EQ(policy->targets.size(), 4U);
 }
 
+TEST(Manual, TheFilterIsGood) {
+  const auto policy = parse_policy(
+      "policy: a\nselect: [{port: p}]\ntargets: [local]\n" + block(section("Policies"), "yaml", 1),
+      "OPERATING.md");
+  ASSERT_TRUE(policy) << policy.error().text();
+  EXPECT_EQ(policy->filter.only.size(), 3U);
+  EXPECT_EQ(policy->filter.except.size(), 1U);
+}
+
 TEST(Manual, AllMetricsAreListedAndNoOthers) {
   FullView full;
   const Words printed = all_of(prometheus_text(metrics(full.view())), "# TYPE (vmirror_[a-z_]+)");

@@ -30,7 +30,10 @@ select:
 direction: in
 snaplen: 128
 vlans: [0, 10]
-filter: "tcp port 88"
+filter:
+  - {protocol: tcp, port: [88, 3268-3269]}
+  - {direction: in, vlan: 10, protocol: udp, port: 53, cidr: [10.0.0.0/8, "2001:db8::1"]}
+  - not: {cidr: 10.9.0.0/16}
 targets:
   - local
   - erspan: {address: 192.0.2.9, version: 3, session: 17}
@@ -60,7 +63,13 @@ sensor: follow
       .direction = Direction::in,
       .snaplen = 128,
       .vlans = {0, 10},
-      .filter = "tcp port 88",
+      .filter = {.only = {{.carried = {{0, 6}}, .ports = {{88, 88}, {3268, 3269}}},
+                          {.direction = Direction::in,
+                           .vlans = {10},
+                           .carried = {{0, 17}},
+                           .ports = {{53, 53}},
+                           .prefixes = {{ip("10.0.0.0"), 8}, {ip("2001:db8::1"), 128}}}},
+                 .except = {{.prefixes = {{ip("10.9.0.0"), 16}}}}},
       .targets = {LocalTarget{}, ErspanTarget{ip("192.0.2.9"), 3, 17},
                   ErspanTarget{ip("2001:db8::9"), 2, std::nullopt}, GreTarget{ip("192.0.2.9"), 7},
                   RspanTarget{100}, RspanTarget{101, true}},
@@ -77,7 +86,7 @@ TEST(PolicyFile, WhatIsNotSaidHasADefault) {
   ASSERT_TRUE(policy) << policy.error().text();
   EXPECT_EQ(policy->direction, Direction::both);
   EXPECT_EQ(policy->snaplen, 0U);
-  EXPECT_EQ(policy->filter, "");
+  EXPECT_TRUE(policy->filter.empty());
   EXPECT_EQ(policy->priority, 0);
   EXPECT_FALSE(policy->expires);
   EXPECT_FALSE(policy->require);
@@ -119,6 +128,37 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
        "f.yaml:3: `external_ids` is not a mapping (write `KEY: VALUE` or `{KEY: VALUE}`)"},
       {full + "direction: ingress\n",
        "f.yaml:4: `direction` is `ingress` (write `in`, `out` or `both`)"},
+      {full + "filter: tcp\n",
+       "f.yaml:4: `filter` is not a list (write one `- ...` for each entry)"},
+      {full + "filter:\n  - {}\n",
+       "f.yaml:5: an entry of `filter` says nothing (write `direction`, `vlan`, `protocol`, `port` "
+       "or `cidr`)"},
+      {full + "filter:\n  - not: {}\n",
+       "f.yaml:5: an entry of `filter` says nothing (write `direction`, `vlan`, `protocol`, `port` "
+       "or `cidr`)"},
+      {full + "filter: [{ports: 53}]\n", "f.yaml:4: unknown key `ports` (write `port`)"},
+      {full + "filter: [{protocol: tpc}]\n",
+       "f.yaml:4: `protocol`: `tpc` is no protocol (write tcp, udp, sctp, icmp, icmpv6, igmp, arp, "
+       "ipv4, ipv6 or an IP protocol's number)"},
+      {full + "filter: [{port: [53, 70000]}]\n",
+       "f.yaml:4: `port`: `70000` is no port (write a number of 0 to 65535, or FIRST-LAST)"},
+      {full + "filter: [{port: 9-3}]\n",
+       "f.yaml:4: `port`: `9-3` is no port (write a number of 0 to 65535, or FIRST-LAST)"},
+      {full + "filter: [{cidr: 10.0.0.1/8}]\n",
+       "f.yaml:4: `cidr`: `10.0.0.1/8` has bits behind its prefix: it is 10.0.0.0/8 (write "
+       "ADDRESS/BITS, or an address)"},
+      {full + "filter: [{cidr: 10.0.0.0/33}]\n",
+       "f.yaml:4: `cidr`: `10.0.0.0/33` has no prefix of 0 to 32 bits (write ADDRESS/BITS, or an "
+       "address)"},
+      {full + "filter: [{vlan: 4095}]\n",
+       "f.yaml:4: `vlan` is `4095` (write a number from 0 to 4094)"},
+      {full + "filter: [{protocol: icmp, port: 7}]\n",
+       "f.yaml:4: `port` goes with protocols that have ports only (write `protocol: tcp`, udp or "
+       "sctp, or two entries)"},
+      {full + "filter: [{protocol: arp, cidr: 10.0.0.0/8}]\n",
+       "f.yaml:4: `cidr` 10.0.0.0/8 goes with none of the protocols (write protocols of its "
+       "family, "
+       "or two entries)"},
       {full + "snaplen: -1\n", "f.yaml:4: `snaplen` is `-1` (write a number from 0 to 65535)"},
       {full + "vlans: [4095]\n", "f.yaml:4: `vlans` is `4095` (write a number from 0 to 4094)"},
       {full + "snaplen: 13\n",

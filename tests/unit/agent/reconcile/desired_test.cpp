@@ -42,7 +42,7 @@ std::vector<std::string> lines(const Wish& wish) {
     out.push_back(s.name + " " + s.policy + " " + std::string(to_text(s.direction)) +
                   (s.snaplen != 0 ? " " + std::to_string(s.snaplen) : "") +
                   (s.vlans.empty() ? "" : " " + std::to_string(s.vlans.size()) + " vlans") +
-                  (s.filter.empty() ? "" : " `" + s.filter + "`"));
+                  (s.filter.empty() ? "" : " " + to_text(s.filter)));
   return out;
 }
 /// "a in force 1" for each policy.
@@ -140,10 +140,10 @@ TEST(Desired, TheHighestPriorityDecidesSnaplenVlansAndFilter) {
   a.snaplen = 64;
   b.snaplen = 128;
   b.vlans = {10, 20};
-  b.filter = "tcp";
+  b.filter.only = {{.carried = {{0, 6}}}};
   b.priority = 1;
   const Wish wish = desired(std::vector{a, b}, kNics, 0);
-  EXPECT_EQ(lines(wish), Lines{"vnet0@local b+a both 128 2 vlans `tcp`"});
+  EXPECT_EQ(lines(wish), Lines{"vnet0@local b+a both 128 2 vlans [{protocol: tcp}]"});
   EXPECT_EQ(states(wish), (Lines{"a: in force: 1 session", "b: in force: 1 session"}));
 }
 
@@ -178,7 +178,7 @@ Realisation realise(const Desired& wanted, const Observed&) {
 TEST(Desired, APolicyThatTheDriverRefusesDisplacesNone) {
   Policy works = policy("works", by_port("vnet0"), {LocalTarget{}});
   Policy filters = policy("filters", by_port("vnet*"), {LocalTarget{}});
-  filters.filter = "tcp";
+  filters.filter.only = {{.carried = {{0, 6}}}};
   filters.priority = 1;
   Policy cuts = policy("cuts", by_port("vnet0"), {LocalTarget{}});
   cuts.snaplen = 20;
@@ -187,9 +187,10 @@ TEST(Desired, APolicyThatTheDriverRefusesDisplacesNone) {
     return agree(policies, kNics, 0, {}, {}, realise).wish;
   };
   EXPECT_EQ(lines(agreed({works, filters})),
-            (Lines{"vnet0@local works both", "vnet1@local filters both `tcp`"}));
+            (Lines{"vnet0@local works both", "vnet1@local filters both [{protocol: tcp}]"}));
   EXPECT_EQ(states(agreed({works, filters})),
-            (Lines{"filters: refused: br0: snaplen 0, filter `tcp` can't be had: no filter here; "
+            (Lines{"filters: refused: br0: snaplen 0, filter [{protocol: tcp}] can't be had: no "
+                   "filter here; "
                    "policy `works` (snaplen 0) decides",
                    "works: in force: 1 session"}));
   const Wish three = agreed({works, filters, cuts});
@@ -208,7 +209,7 @@ TEST(Desired, APolicyThatTheDriverRefusesDisplacesNone) {
 TEST(Desired, WhatTheDriverRefusedIsAskedForAgain) {
   Policy works = policy("works", by_port("vnet0"), {LocalTarget{}});
   Policy filters = policy("filters", by_port("vnet0"), {LocalTarget{}});
-  filters.filter = "tcp";
+  filters.filter.only = {{.carried = {{0, 6}}}};
   filters.priority = 1;
   Wishes wishes({});
   wishes.set_policies({works, filters});

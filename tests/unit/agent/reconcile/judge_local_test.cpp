@@ -172,30 +172,30 @@ TEST(JudgeLocal, TwoNicsThatCannotBeToldApartAreNotProven) {
 }
 
 TEST(JudgeLocal, SelectiveSessionsAreJudgedAsFarAsCanBeTold) {
-  const auto story = [](std::optional<std::uint16_t> tag, const char* filter) {
+  const auto story = [](std::optional<std::uint16_t> tag, Filtering filtering) {
     Story s;
     s.asked().vlans = {10};
-    s.asked().filter = filter;
+    if (filtering != Filtering::none) s.asked().filter.only = {{.carried = {{0, 6}}}};
+    s.realisation.verdicts[0].filtering = filtering;
     s.realisation.mirrors[0].vlans = {10};
-    s.realisation.mirrors[0].filter = filter;
     s.observed.switches["br0"].mirrors["m"].vlans = {10};
-    s.observed.switches["br0"].mirrors["m"].filter = filter;
     s.observed.switches["br0"].ports["vnet0"].vlan = tag;
     s.nic();
     s.at(1);
     s.window(Verdict::lossy, 100, 0);
     return s;
   };
-  Story trunk = story({}, "");
+  Story trunk = story({}, Filtering::none);
   EXPECT_EQ(trunk.at(2), "ready");
   EXPECT_TRUE(trunk.tracks[0].status.selective);
   trunk.window(Verdict::lossy, 100, 3);
   EXPECT_EQ(trunk.at(3), kProven);
-  Story inside = story(10, "");
+  Story inside = story(10, Filtering::none);
   EXPECT_EQ(inside.at(2), "pending") << "all its frames are of that VLAN";
   EXPECT_FALSE(inside.tracks[0].status.selective);
-  EXPECT_EQ(story(10, "tcp").at(2), "ready");
-  Story outside = story(20, "");
+  EXPECT_EQ(story(10, Filtering::by_switch).at(2), "ready");
+  EXPECT_EQ(story(10, Filtering::by_receiver).at(2), "pending") << "the switch copies all";
+  Story outside = story(20, Filtering::none);
   EXPECT_EQ(outside.at(2), "ready");
   EXPECT_EQ(outside.reason(), "port vnet0 is in VLAN 20, of which it copies nothing");
 }

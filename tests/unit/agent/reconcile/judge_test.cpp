@@ -195,10 +195,56 @@ TEST(Judge, AClockThatIsSetBackOnlyBeginsTheWaitAnew) {
 
 TEST(Judge, AFilterMayMatchNothing) {
   Story s;
-  s.wish.desired.sessions[0].filter = "tcp";
+  s.wish.desired.sessions[0].filter.only = {{.carried = {{0, 6}}}};
+  s.realisation.verdicts[0].filtering = Filtering::by_switch;
   s.at(1);
   s.moves(4);
   EXPECT_EQ(s.at(100), "pending: no frame of port vnet0 matched the filter and VLANs yet");
+}
+
+TEST(Judge, WhatTheReceiverFiltersTheSwitchCopiesWhole) {
+  Story s;
+  s.wish.desired.sessions[0].filter.only = {{.carried = {{0, 6}}}};
+  s.realisation.verdicts[0].filtering = Filtering::by_receiver;
+  s.at(1);
+  EXPECT_FALSE(s.tracks[0].status.selective);
+  EXPECT_EQ(s.tracks[0].status.filter, "[{protocol: tcp}]");
+  s.moves(4);
+  EXPECT_NE(s.at(2).find("its mirror copied none"), std::string::npos);
+}
+
+TEST(Judge, SeveralMirrorsOfOneFilterAreAllNeeded) {
+  Story s;
+  Mirror second = s.realisation.mirrors[0];
+  second.name = "m2";
+  second.out_ports = {};
+  s.realisation.mirrors.push_back(second);
+  s.realisation.verdicts[0].more_mirrors = {"m2"};
+  s.realisation.verdicts[0].filtering = Filtering::by_switch;
+  EXPECT_EQ(s.at(1), "pending: mirror m2 is not on the switch yet");
+  second.owned = true;
+  second.copied_frames = 0;
+  Mirror& there = s.observed.switches["br0"].mirrors["m2"] = second;
+  EXPECT_EQ(s.at(2).find("mirror m2"), std::string::npos) << "it copies one direction only";
+  there.in_ports = {};
+  EXPECT_EQ(s.at(3), "pending: mirror m2 does not select port vnet0");
+  there.in_ports = {"vnet0"};
+  s.at(4);
+  s.moves(5);
+  *there.copied_frames += 2;
+  s.copies(1);
+  EXPECT_TRUE(s.at(5).starts_with("active"));
+  EXPECT_EQ(s.tracks[0].status.copied_frames, 3U);
+}
+
+TEST(Judge, AMirrorThatTheSwitchGaveUpHasFailed) {
+  Story s;
+  s.at(1);
+  s.moves(1);
+  s.copies(1);
+  EXPECT_TRUE(s.at(2).starts_with("active"));
+  s.mirror().error = "given up";
+  EXPECT_EQ(s.at(3), "failed: the switch shows of mirror m: given up");
 }
 
 TEST(Judge, WhatIsNotThereYetIsPendingAndWhatTheSwitchRefusedFailed) {

@@ -9,9 +9,13 @@ namespace vmirror {
 namespace {
 
 SessionRequest session(const std::string& port, Direction direction = Direction::both,
-                       std::uint32_t snaplen = 0, const std::string& filter = "",
+                       std::uint32_t snaplen = 0, const Filter& filter = {},
                        const Target& target = LocalTarget{}) {
   return {port + "@" + to_text(target), "p", "br0", port, direction, snaplen, {}, filter, target};
+}
+
+Filter tcp_only() {
+  return {{{.carried = {{0, 6}}}}, {}};
 }
 
 Observed world() {
@@ -62,14 +66,12 @@ TEST(Pack, MakesTheFewestMirrors) {
       {"two sessions of one port join their directions",
        {session("vnet0", Direction::in), session("vnet0", Direction::out)},
        {"br0/me-local: in {vnet0} out {vnet0} -> port tap"}},
-      {"another snaplen or filter is another mirror",
-       {session("vnet0"), session("vnet1", Direction::in, 128),
-        session("vnet2", Direction::in, 128, "tcp")},
+      {"another snaplen is another mirror",
+       {session("vnet0"), session("vnet1", Direction::in, 128)},
        {"br0/me-local: in {vnet0} out {vnet0} -> port tap",
-        "br0/me-local-s128: in {vnet1} -> port tap snaplen 128",
-        "br0/me-local-s128-f56d0b419: in {vnet2} -> port tap snaplen 128 filter `tcp`"}},
+        "br0/me-local-s128: in {vnet1} -> port tap snaplen 128"}},
       {"and another target",
-       {session("vnet0"), session("vnet0", Direction::out, 0, "", RspanTarget{9})},
+       {session("vnet0"), session("vnet0", Direction::out, 0, {}, RspanTarget{9})},
        {"br0/me-local: in {vnet0} out {vnet0} -> port tap",
         "br0/me-rspan-9: out {vnet0} -> vlan 9"}},
   };
@@ -105,7 +107,7 @@ TEST(Pack, RefusesWithAReason) {
       {"no such port", session("vnet9"), {}, missing, "no such port"},
       {"a port of ours", session("tap"), {}, refused, "one of our own outputs"},
       {"the target itself",
-       session("mon", Direction::in, 0, "", to_mon),
+       session("mon", Direction::in, 0, {}, to_mon),
        {},
        refused,
        "its own target"},
@@ -115,11 +117,13 @@ TEST(Pack, RefusesWithAReason) {
       {"snaplen on a switch without", session("vnet0", Direction::in, 128),
        [](Observed& o) { o.capabilities.snaplen = false; }, unsupported,
        "snaplen is unknown to Testswitch 1"},
-      {"a filter on a switch without", session("vnet0", Direction::in, 0, "tcp"),
-       [](Observed& o) { o.capabilities.filter = false; }, unsupported,
-       "needs Open vSwitch 3.4 or later; this is Testswitch 1"},
+      {"a filter that neither the switch nor we can enforce",
+       session("vnet0", Direction::in, 0, tcp_only(), RspanTarget{9}),
+       {},
+       unsupported,
+       "its filter is not enforceable here: Testswitch 1 filters nothing"},
       {"a target that the driver has not",
-       session("vnet0", Direction::in, 0, "", ErspanTarget{}),
+       session("vnet0", Direction::in, 0, {}, ErspanTarget{}),
        {},
        unsupported,
        "no ERSPAN here"},
@@ -157,7 +161,7 @@ TEST(Pack, RefusesWithAReason) {
 
 TEST(Pack, APortThatTakesCopiesIsNoSourceForAnother) {
   const Realisation r =
-      pack({{session("vnet0", Direction::in, 0, "", GreTarget{}), session("mon")}}, world(), "me",
+      pack({{session("vnet0", Direction::in, 0, {}, GreTarget{}), session("mon")}}, world(), "me",
            find_output);
   EXPECT_FALSE(r.verdicts[0].refused);
   ASSERT_TRUE(r.verdicts[1].refused);
@@ -193,6 +197,57 @@ TEST(Pack, AMirrorThatIsThereKeepsItsRoom) {
   const Realisation other_order = pack({sessions}, full, "me", find_output);
   for (std::size_t i = 0; i < sessions.size(); i++)
     EXPECT_EQ(other_order.verdicts[i].refused.has_value(), i == 4 || i == 5) << i;
+}
+
+/// Packs with a switch that makes a cut of each part.
+Realisation cut(const std::vector<SessionRequest>& sessions, const Observed& observed,
+                std::vector<Cut> cuts) {
+  Realiser fresh("me", [&](const Demand&, const Landmarks&, const Observed&) {
+    return OutputRules{find_output, [cuts](const SessionRequest&) { return cuts; }};
+  });
+  return pack({sessions}, observed, fresh);
+}
+
+TEST(Pack, AFilterIsTheSwitchsWhereItCanAndElseTheReceivers) {
+  const SessionRequest local = session("vnet0", Direction::both, 0, tcp_only());
+  const SessionRequest remote = session("vnet0", Direction::both, 0, tcp_only(), RspanTarget{9});
+  const Realisation alone = pack({{session("vnet1"), local}}, world(), "me", find_output);
+  EXPECT_EQ(alone.verdicts[1].filtering, Filtering::by_receiver);
+  EXPECT_EQ(
+      mirrors(alone),
+      (std::vector<std::string>{"br0/me-local: in {vnet0 vnet1} out {vnet0 vnet1} -> port tap"}))
+      << "one mirror for all";
+
+  Observed roomy = world();
+  roomy.capabilities.mirrors_per_switch = 5;
+  const Realisation both = cut({session("vnet1"), local, remote}, roomy,
+                               {{Direction::both, {}, "tcp"}, {Direction::in, {10}, "tcp6"}});
+  EXPECT_EQ(both.verdicts[0].filtering, Filtering::none);
+  EXPECT_EQ(mirrors(both),
+            (std::vector<std::string>{
+                "br0/me-local: in {vnet1} out {vnet1} -> port tap",
+                "br0/me-local-c191b4962: in {vnet0} vlans {10} -> port tap match `tcp6`",
+                "br0/me-local-c61742f72: in {vnet0} out {vnet0} -> port tap match `tcp`",
+                "br0/me-rspan-9-c191b4962: in {vnet0} vlans {10} -> vlan 9 match `tcp6`",
+                "br0/me-rspan-9-c61742f72: in {vnet0} out {vnet0} -> vlan 9 match `tcp`",
+            }));
+  EXPECT_EQ(both.verdicts[1].filtering, Filtering::by_switch);
+  EXPECT_EQ(both.verdicts[1].mirror, "me-local-c191b4962");
+  EXPECT_EQ(both.verdicts[1].more_mirrors, std::vector<std::string>{"me-local-c61742f72"});
+  EXPECT_EQ(both.verdicts[2].filtering, Filtering::by_switch);
+}
+
+TEST(Pack, ASessionHasAllOfItsMirrorsOrNone) {
+  const std::vector<Cut> cuts = {{Direction::both, {}, "tcp"}, {Direction::both, {}, "tcp6"}};
+  std::vector<SessionRequest> sessions;
+  for (std::uint32_t i = 0; i < 3; i++)
+    sessions.push_back(session("vnet0", Direction::both, 100 + i, tcp_only()));
+  const Realisation r = cut(sessions, world(), cuts);
+  EXPECT_EQ(r.mirrors.size(), 4U);
+  EXPECT_FALSE(r.verdicts[0].refused);
+  EXPECT_FALSE(r.verdicts[1].refused);
+  ASSERT_TRUE(r.verdicts[2].refused);
+  EXPECT_EQ(r.verdicts[2].refused->kind, Error::Kind::exhausted);
 }
 
 }  // namespace

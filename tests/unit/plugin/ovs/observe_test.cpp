@@ -119,7 +119,7 @@ TEST(OvsObserve, ReadsABridge) {
   EXPECT_EQ(o.revision, 5u);
   EXPECT_EQ(o.capabilities.version, "Open vSwitch 3.1.0, schema 8.3.1");
   EXPECT_TRUE(o.capabilities.snaplen);
-  EXPECT_FALSE(o.capabilities.filter);
+  EXPECT_FALSE(o.capabilities.match);
   const Switch& sw = o.switches.at("br0");
   EXPECT_EQ(sw.unlearned_vlans, (std::set<std::uint16_t>{9, 100}));
   EXPECT_EQ(sw.owned_unlearned_vlans, (std::set<std::uint16_t>{100, 200}));
@@ -374,6 +374,64 @@ TEST(OvsCompose, KeepsVlansOffOnlyWhereNobodyElseSaidAnything) {
   }
 }
 
+TEST(OvsObserve, AMirrorWithoutCountersWhenOthersAreWrittenIsGivenUp) {
+  const Map mark = {{kOwnerKey, "vmirror"}};
+  const auto counted = [](std::int64_t n) { return statistics({{"rx_packets", n}}); };
+  const auto copied = statistics({{"tx_packets", 3}, {"tx_bytes", 300}});
+  struct At {
+    std::int64_t asked, done;  // next_cfg, cur_cfg
+    ovsdb::Datum port, mirror;
+    int snaplen;
+    bool given_up;
+  };
+  const struct {
+    const char* name;
+    std::vector<At> at;
+  } cases[] = {
+      {"counted from the first writing on",
+       {{1, 1, counted(1), {}, 64, false}, {1, 1, counted(2), copied, 64, false}}},
+      {"not counted at the first writing",
+       {{1, 1, counted(1), {}, 64, false}, {1, 1, counted(2), {}, 64, true}}},
+      {"counted, then not",
+       {{1, 1, counted(1), copied, 64, false}, {1, 1, counted(2), {}, 64, true}}},
+      {"no writing: nothing is known",
+       {{1, 1, counted(1), {}, 64, false}, {1, 1, counted(1), {}, 64, false}}},
+      {"ovs-vswitchd had not seen it when it wrote",
+       {{2, 1, counted(1), {}, 64, false},
+        {2, 2, counted(2), {}, 64, false},
+        {2, 2, counted(3), {}, 64, true}}},
+      {"the first counters of a port that came are no writing",
+       {{1, 1, {}, {}, 64, false}, {1, 1, counted(1), {}, 64, false}}},
+      {"ovsdb-server forgets all counters when it ends",
+       {{1, 1, counted(1), copied, 64, false}, {1, 1, {}, {}, 64, false}}},
+      {"changed, it has another chance",
+       {{1, 1, counted(1), {}, 64, false},
+        {1, 1, counted(2), {}, 64, true},
+        {2, 2, counted(3), {}, 0, false},
+        {2, 2, counted(4), copied, 0, false}}},
+  };
+  for (const auto& c : cases) {
+    Observer observer("vmirror");
+    for (std::size_t i = 0; i < c.at.size(); ++i) {
+      const At& at = c.at[i];
+      Database db;
+      db.add(kOpenVswitch,
+             {{root::kNextCfg, integer(at.asked)}, {root::kCurCfg, integer(at.done)}});
+      const Uuid port = db.add_port("vnet0", {{interface::kStatistics, at.port}});
+      const Uuid mirror = db.add(kMirror, {{mirror::kName, "m"},
+                                           {mirror::kSnaplen, integer(at.snaplen)},
+                                           {mirror::kExternalIds, mark},
+                                           {mirror::kStatistics, at.mirror}});
+      db.add(
+          kBridge,
+          {{bridge::kName, "br0"}, {bridge::kPorts, Atom(port)}, {bridge::kMirrors, Atom(mirror)}});
+      const auto seen = observer.update(std::make_shared<const Snapshot>(db.snapshot()));
+      EXPECT_EQ(!seen->switches.at("br0").mirrors.at("m").error.empty(), at.given_up)
+          << c.name << ", " << i;
+    }
+  }
+}
+
 TEST(OvsCompose, AsksOvsVswitchdToTellOnceItIsDone) {
   Database db;
   const Uuid root =
@@ -397,13 +455,13 @@ TEST(OvsCompose, SaysWhatCantBe) {
          {{bridge::kName, "br0"}, {bridge::kPorts, Atom(port)}, {bridge::kMirrors, Atom(mirror)}});
   db[kMirror].has_column[mirror::kFilter] = false;
   const auto put = [](const std::string& name, const std::string& output,
-                      const std::string& filter = "") {
+                      const std::string& match = "") {
     Mirror m;
     m.name = name;
     m.switch_name = "br0";
     m.in_ports = {"vnet0", "gone"};
     m.output_port = output;
-    m.filter = filter;
+    m.match = match;
     return Step{PutMirror{m}, ""};
   };
   using enum Error::Kind;

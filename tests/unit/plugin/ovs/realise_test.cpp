@@ -24,7 +24,7 @@ GreTarget gre(const char* address, std::optional<std::uint32_t> key = {}) {
 SessionRequest session(const Target& target, const std::string& port = "vnet0",
                        const std::string& bridge = "br0", Direction direction = Direction::both) {
   return {
-      bridge + "/" + port + "@" + to_text(target), "p", bridge, port, direction, 0, {}, "", target};
+      bridge + "/" + port + "@" + to_text(target), "p", bridge, port, direction, 0, {}, {}, target};
 }
 
 Observed world() {
