@@ -154,7 +154,8 @@ std::map<CopiesKey, Copies> Engine::copies(milliseconds wait) {
       if (!s.accepted) continue;
       Copies& to = answers->sum[{s.encapsulation, s.session, s.sender}];
       to.received += s.received;
-      to.lost += s.lost;
+      // Else the loss is the sender's, of all its sessions together, or not known.
+      if (s.rule == SequenceRule::session) to.lost += s.sequence.lost;
       to.last = std::max(to.last, s.last);
     }
     ++answers->parts;

@@ -217,10 +217,6 @@ class Fleet(w.World):
                 f'external-ids:iface-id="nic{guest}"', f'external-ids:vm-id="{guest}"',
                 "external-ids:iface-status=active"]
 
-    def start_vswitchd_again(self):
-        self.spawn("ovs-vswitchd", "ovs-vswitchd", w.OVSDB, "--disable-system", "--no-chdir",
-                   "--unixctl=/run/openvswitch/ovs-vswitchd.ctl", "-vconsole:warn")
-
     def end(self):
         self.stop_all()
         self.run("ip", "netns", "delete", "collector", check=False)  # The rest ends with the namespaces.

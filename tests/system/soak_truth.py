@@ -180,11 +180,15 @@ class Truth(unittest.TestCase):
         if after.broken:
             self.break_it(after.broken)
 
+    def start_switch_again(self):
+        self.world.start_vswitchd()
+        self.world.raise_bridges()
+
     def break_it(self, what):
         if what.startswith("the switch's daemon"):
             self.world.kill("ovs-vswitchd")
             if what.endswith("again"):
-                self.world.start_vswitchd_again()
+                self.start_switch_again()
         elif what == "the way to the collector is down":
             self.world.run("ip", "-n", "collector", "link", "set", "eth0", "down")
         elif what == "the route to the collector is gone":
@@ -197,12 +201,11 @@ class Truth(unittest.TestCase):
 
     def mend(self, before):
         if before.broken == "the switch's daemon is killed":
-            self.world.start_vswitchd_again()
-            w.wait_for("ovs-vswitchd", lambda: self.world.vswitchd_ctl("version"))
+            self.start_switch_again()
         elif before.broken == "the way to the collector is down":
             self.world.run("ip", "-n", "collector", "link", "set", "eth0", "up")
         elif before.broken == "the route to the collector is gone":
-            self.world.run("ip", "address", "add", w.HOST_ADDRESS + "/24", "dev", "br-wan")
+            self.world.raise_bridges()
 
     # ---- What is said, and what is so ----
 

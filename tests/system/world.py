@@ -173,9 +173,15 @@ class World:
         for bridge in self.bridges:
             self.vsctl("--may-exist", "add-br", bridge, "--", "set", "bridge", bridge,
                        f"datapath_type={DATAPATH}")
+        self.raise_bridges()
+
+    def raise_bridges(self):
+        """Brings the bridges' own devices up. They are new ones each time that ovs-vswitchd starts."""
+        for bridge in self.bridges:
+            wait_for(f"device {bridge}", lambda b=bridge: self.run("ip", "link", "show", b))
             self.run("ip", "link", "set", bridge, "up")
         if "br-wan" in self.bridges:
-            self.run("ip", "address", "add", HOST_ADDRESS + "/24", "dev", "br-wan")
+            self.run("ip", "address", "replace", HOST_ADDRESS + "/24", "dev", "br-wan")
 
     # ---- Machines ----
 
