@@ -65,20 +65,6 @@ std::string_view to_text(Datapath datapath) {
   return datapath == Datapath::kernel ? "kernel" : "userspace";
 }
 
-std::string_view to_text(Direction direction) {
-  switch (direction) {
-    case Direction::in:
-      return "in";
-    case Direction::out:
-      return "out";
-    case Direction::both:
-      return "both";
-    case Direction::none:
-      break;
-  }
-  return "none";
-}
-
 std::string to_text(const Target& target) {
   return std::visit(Overload{
                         [](const LocalTarget&) { return std::string("local"); },

@@ -30,11 +30,9 @@ TEST(Locate, NamesUuidsAndPresence) {
     port.labels = row.labels;
     port.mac = *Mac::parse("52:54:00:00:00:01");
     port.interface_id = "nic-1";
-    world.switches["br0"] = {.name = "br0",
-                             .ports = {{"vnet0", port}},
-                             .mirrors = {},
-                             .unlearned_vlans = {},
-                             .owned_unlearned_vlans = {}};
+    Switch& br0 = world.switches["br0"];
+    br0.name = "br0";
+    br0.ports.set("vnet0", port);
     const Locations at = locate(world, nullptr, "host-a");
     ASSERT_EQ(at.size(), 1U);
     EXPECT_EQ(at[0].host, "host-a");

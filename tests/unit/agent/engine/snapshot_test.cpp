@@ -70,10 +70,12 @@ TEST(Snapshot, MergesWorkersByInput) {
 TEST(Snapshot, ClaimsNoLossWhereWorkersShareASendersNumbers) {
   const auto with = [](std::uint32_t session, SequenceRule rule) {
     EngineSnapshot s = *part("mon0", 10);
-    s.inputs[0].sessions[0] = {.encapsulation = Encapsulation::erspan2,
-                               .session = session,
-                               .rule = rule,
-                               .sequence = {.lost = 7}};
+    SessionCounters& counters = s.inputs[0].sessions[0];
+    counters = {};
+    counters.encapsulation = Encapsulation::erspan2;
+    counters.session = session;
+    counters.rule = rule;
+    counters.sequence.lost = 7;
     return std::make_shared<const EngineSnapshot>(std::move(s));
   };
   const struct {

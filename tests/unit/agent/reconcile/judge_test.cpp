@@ -46,6 +46,8 @@ struct Story {
     Port out;
     out.name = "out";
     out.owned = true;
+    out.egress = "eth0";
+    out.carrier = true;
     sw.ports["out"] = out;
   }
 
@@ -86,7 +88,8 @@ struct Story {
 };
 
 const std::string kActive =
-    "active: the switch shows it as asked, and copies move with port vnet0's traffic";
+    "active: the switch shows it as asked, and copies move with port vnet0's traffic, out through "
+    "eth0";
 const std::string kSilent =
     "ready: port vnet0 has been silent since 1970-01-01T00:00:01Z: nothing to copy; not proven "
     "yet: "
