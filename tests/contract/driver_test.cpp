@@ -44,7 +44,7 @@ GreTarget gre(const char* address) {
 /// One session for each kind of target, and one direction alone.
 Desired everything() {
   return {{session("vnet0", LocalTarget{}), session("vnet1", LocalTarget{}, 0, Direction::in),
-           session("vnet0", erspan("192.0.2.1"), 128), session("vnet1", gre("192.0.2.2")),
+           session("vnet0", erspan("198.51.100.1")), session("vnet1", gre("198.51.100.2")),
            session("vnet2", RspanTarget{100})}};
 }
 
@@ -254,7 +254,7 @@ TEST_P(DriverContract, RefusesANameThatIsTaken) {
   ASSERT_TRUE(seen([](const Switch& sw) { return sw.mirrors.size() == 1; }));
   const std::string before = foreign_text(*observed());
   const Converged reached =
-      reach({{session("vnet0", LocalTarget{}), session("vnet1", erspan("192.0.2.1"))}});
+      reach({{session("vnet0", LocalTarget{}), session("vnet1", erspan("198.51.100.1"))}});
   ASSERT_TRUE(reached.wanted.verdicts[0].refused);
   EXPECT_FALSE(reached.wanted.verdicts[1].refused) << "the others go on";
   EXPECT_EQ(foreign_text(*observed()), before);
@@ -305,9 +305,10 @@ TEST_P(DriverContract, HintsWhenTheWorldChanges) {
 /// From a drifted state, with the nth operation failing: reconciling again, by the same driver or
 /// by one that starts anew, gives what would have come without the fault, and nothing else.
 void sweep(World& world, World::Fault fault) {
-  const Desired before = {{session("vnet1", LocalTarget{}), session("vnet0", erspan("192.0.2.7")),
+  const Desired before = {{session("vnet1", LocalTarget{}),
+                           session("vnet0", erspan("198.51.100.7")),
                            session("vnet0", RspanTarget{50})}};
-  const Desired wanted = {{session("vnet0", LocalTarget{}), session("vnet1", gre("192.0.2.2")),
+  const Desired wanted = {{session("vnet0", LocalTarget{}), session("vnet1", gre("198.51.100.2")),
                            session("vnet1", RspanTarget{100})}};
   std::string good, foreign;
   for (std::size_t n = 0;; n++) {

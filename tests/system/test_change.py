@@ -190,8 +190,8 @@ class Change(system.SystemTest):
         self.assertEqual([s["warnings"] for s in self.host.ask("sessions")["sessions"]], [[], []])
 
         # Where the output is given, it is said.
-        self.host.write_policy("plc", policy(["plc"], ERSPAN, snaplen=150).replace("watch", "plc"))
-        self.in_place(policy(["web"], ERSPAN, snaplen=100))
+        self.host.write_policy("plc", policy(["plc"], ERSPAN, vlans="[0]").replace("watch", "plc"))
+        self.in_place(policy(["web"], ERSPAN, vlans="[0, 10]"))
         self.eventually("the warnings", lambda: all(
             "one copy" in " ".join(s["warnings"]) for s in self.host.ask("sessions")["sessions"]))
 

@@ -61,7 +61,7 @@ struct Story {
            std::to_string(c.received().low) + "/" + std::to_string(c.counted());
   }
 
-  Time now = 1000 * kSecond;
+  Time now = 100000 * kSecond;
   int tenths = 0;
   bool lost = false;
   std::uint64_t engine = 100, on_their_way = 0;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -290,7 +291,8 @@ TEST_F(DaemonOnOvs, WhatSomebodyTakesAwayComesBack) {
   EXPECT_NE(mirrors(), "[]");
 }
 
-/// A network namespace whose loopback device carries copies; the test's thread is in it.
+/// A network namespace with a device where the local port's copies would come out, `vmr-br0`; the
+/// test's thread is in it, and sends into the device's other end.
 class DaemonOnStalledOvs : public DaemonOnOvs {
  protected:
   void SetUp() override {
@@ -302,12 +304,10 @@ class DaemonOnStalledOvs : public DaemonOnOvs {
     sender_ = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     ASSERT_GE(sender_, 0);
     ifreq up{};
-    std::string("lo").copy(up.ifr_name, sizeof up.ifr_name - 1);
+    ASSERT_EQ(std::system("ip link add vmr-br0 up type veth peer name copies"), 0);
+    std::string("copies").copy(up.ifr_name, sizeof up.ifr_name - 1);
     up.ifr_flags = IFF_UP | IFF_RUNNING;
     ASSERT_EQ(::ioctl(sender_, SIOCSIFFLAGS, &up), 0);
-    InputConfig copies;
-    copies.name = copies.ring.interface = "lo";
-    config.inputs = {copies};
   }
   void TearDown() override {
     stop();
@@ -318,7 +318,7 @@ class DaemonOnStalledOvs : public DaemonOnOvs {
   void send(const test::Buffer& frame) const {
     sockaddr_ll to{};
     to.sll_family = AF_PACKET;
-    to.sll_ifindex = static_cast<int>(::if_nametoindex("lo"));
+    to.sll_ifindex = static_cast<int>(::if_nametoindex("copies"));
     ASSERT_EQ(::sendto(sender_, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&to),
                        sizeof to),
               static_cast<ssize_t>(frame.size()));

@@ -21,6 +21,8 @@ class ControlSocketTest : public testing::Test {
   void SetUp() override {
     if (const std::string why = OvsSandbox::unavailable(); !why.empty()) GTEST_SKIP() << why;
     sandbox_ = std::make_unique<OvsSandbox>();
+    // The daemon opens its socket, and registers its commands, a moment after it was started.
+    sandbox_->vsctl_wait("add-br br-first -- set bridge br-first datapath_type=netdev");
   }
   Result<std::string> call(std::string_view command, const std::vector<std::string>& arguments = {},
                            std::chrono::milliseconds timeout = kLong) {
