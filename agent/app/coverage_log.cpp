@@ -22,6 +22,11 @@ std::optional<PortReading> written(const ControlSnapshot& control, const Port& p
   return PortReading{at - CoverageLog::kWriting, at, *port.counters, port.id};
 }
 
+/// Frames of which nobody knows on which side of the port's reading they came.
+std::uint64_t uncertainty(const CoverageSample& sample) {
+  return sample.high.in + sample.high.out - sample.low.in - sample.low.out;
+}
+
 }  // namespace
 
 /// Null: its mirror is not in place. What was paired of another mirror is forgotten.
@@ -87,7 +92,10 @@ void CoverageLog::pair(const WatchedNic& nic, Log& log) {
 void CoverageLog::put(const WatchedNic& nic, Log& log, CoverageSample sample) {
   if (!log.pairs.empty() && !is_comparable(log.pairs.back(), sample)) log.pairs.clear();
   log.pairs.push_back(std::move(sample));
-  while (log.pairs.size() > 2 && log.pairs.back().port.to - log.pairs[1].port.to >= kWindow)
+  // A window that begins with a reading amid a burst is told worse than one that begins in a pause.
+  while (log.pairs.size() > 2 &&
+         (log.pairs.back().port.to - log.pairs[1].port.to >= kWindow ||
+          uncertainty(log.pairs[1]) < uncertainty(log.pairs[0])))
     log.pairs.pop_front();
   const bool was_fault = log.judged.verdict == Coverage::Verdict::excess;
   const std::vector<CoverageSample> pairs(log.pairs.begin(), log.pairs.end());

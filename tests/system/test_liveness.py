@@ -1,7 +1,6 @@
 """ovs-vswitchd that is gone or hangs while a guest sends and nobody asks it for anything: told by its control
 socket on the host, and by the database alone where that is all the agent has."""
 
-# versions: all
 
 import signal
 import time

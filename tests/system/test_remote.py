@@ -1,5 +1,4 @@
 """How far sessions to a collector are proven: copies that never leave, that leave, that arrive."""
-# versions: all
 
 import os
 import signal

@@ -1,4 +1,3 @@
-# versions: all
 """A local session is proven by its own frames, over windows that the switch's counters and the engine's
 both cover: never by another's frames, never by counts of different times."""
 
