@@ -93,9 +93,8 @@ void CoverageLog::put(const WatchedNic& nic, Log& log, CoverageSample sample) {
   if (!log.pairs.empty() && !is_comparable(log.pairs.back(), sample)) log.pairs.clear();
   log.pairs.push_back(std::move(sample));
   // A window that begins with a reading amid a burst is told worse than one that begins in a pause.
-  while (log.pairs.size() > 2 &&
-         (log.pairs.back().port.to - log.pairs[1].port.to >= kWindow ||
-          uncertainty(log.pairs[1]) < uncertainty(log.pairs[0])))
+  while (log.pairs.size() > 2 && (log.pairs.back().port.to - log.pairs[1].port.to >= kWindow ||
+                                  uncertainty(log.pairs[1]) < uncertainty(log.pairs[0])))
     log.pairs.pop_front();
   const bool was_fault = log.judged.verdict == Coverage::Verdict::excess;
   const std::vector<CoverageSample> pairs(log.pairs.begin(), log.pairs.end());
