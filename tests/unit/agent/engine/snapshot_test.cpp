@@ -97,9 +97,10 @@ TEST(Snapshot, ClaimsNoLossWhereWorkersShareASendersNumbers) {
        {with(1, SequenceRule::none), with(1, SequenceRule::none)},
        SequenceRule::none},
   };
-  for (const auto& c : cases)
-    for (const SessionCounters& s : merge(c.workers, 1).inputs[0].sessions)
-      EXPECT_EQ(s.rule, c.rule) << c.name;
+  for (const auto& c : cases) {
+    const EngineSnapshot merged = merge(c.workers, 1);
+    for (const SessionCounters& s : merged.inputs[0].sessions) EXPECT_EQ(s.rule, c.rule) << c.name;
+  }
 }
 
 /// A capture file that goes with the test.

@@ -65,6 +65,7 @@ TEST_F(ControlSocketTest, ADaemonThatIsStuckKilledAndStartedAnew) {
   std::filesystem::rename(sandbox_->directory() + "/ovs-vswitchd.ctl", stale);
   std::ofstream(sandbox_->directory() + "/ovs-vswitchd.pid") << "4194305\n";
   sandbox_->start_vswitchd();
+  sandbox_->vsctl_wait("add-br br-second -- set bridge br-second datapath_type=netdev");
   EXPECT_TRUE(call("version"));
 }
 
