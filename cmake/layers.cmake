@@ -1,13 +1,18 @@
 # One static library per folder, each linked to those of lower rank that it uses; `./run lint` checks
 # that includes go only downwards (docs/ARCHITECTURE.md, "Layout and direction").
 #
-#   vmirror_layer(agent/decap USES agent_model ...)  ->  library agent_decap of agent/decap/*.cpp and *.c
+#   vmirror_layer(agent/engine/decap USES agent_model ...)  ->  library agent_engine_decap of agent/engine/decap/*.cpp and *.c
 #
-# A folder of headers only becomes an interface library. A new source file needs no line here.
+# FAMILIES names folders below it whose sources are in the same library. A folder of headers only becomes
+# an interface library. A new source file needs no line here.
 function(vmirror_layer folder)
-  cmake_parse_arguments(LAYER "" "" "USES;PRIVATE" ${ARGN})
+  cmake_parse_arguments(LAYER "" "" "FAMILIES;USES;PRIVATE" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp ${folder}/*.c)
+  foreach(family ${LAYER_FAMILIES})
+    file(GLOB family_sources CONFIGURE_DEPENDS ${folder}/${family}/*.cpp)
+    list(APPEND sources ${family_sources})
+  endforeach()
   list(FILTER sources EXCLUDE REGEX "_main\\.cpp$")
   if(sources)
     add_library(${name} STATIC ${sources})
@@ -27,51 +32,55 @@ vmirror_layer(plugin/ovs USES plugin_api plugin_ovsdb PRIVATE Boost::json)
 vmirror_layer(plugin/fake USES plugin_api)
 vmirror_layer(plugin USES plugin_ovs)
 
-vmirror_layer(agent/wire USES plugin_base)
-vmirror_layer(agent/model USES agent_wire plugin_api)
-vmirror_layer(agent/capture USES agent_model PRIVATE ZLIB::ZLIB)
-vmirror_layer(agent/decap USES agent_model)
-vmirror_layer(agent/dissect USES agent_model)
-vmirror_layer(agent/stream USES agent_model)
-vmirror_layer(agent/flow USES agent_model)
-vmirror_layer(agent/inventory USES agent_model)
-vmirror_layer(agent/health USES agent_model Boost::json)
-vmirror_layer(agent/export USES agent_model Boost::json Threads::Threads)
-vmirror_layer(agent/policy USES agent_model yaml-cpp)
-vmirror_layer(agent/affinity USES agent_model Boost::json)
-vmirror_layer(agent/reconcile USES agent_model)
+vmirror_layer(agent/engine/wire USES plugin_base)
+vmirror_layer(agent/model USES agent_engine_wire plugin_api)
+vmirror_layer(agent/engine/capture USES agent_model PRIVATE ZLIB::ZLIB)
+vmirror_layer(agent/engine/decap USES agent_model)
+vmirror_layer(agent/engine/dissect FAMILIES link network it ot USES agent_model)
+vmirror_layer(agent/engine/stream USES agent_model)
+vmirror_layer(agent/engine/flow USES agent_model)
+vmirror_layer(agent/engine/inventory USES agent_model)
+vmirror_layer(agent/engine/health USES agent_model Boost::json)
+vmirror_layer(agent/engine/export USES agent_model Boost::json Threads::Threads)
+vmirror_layer(agent/control/policy USES agent_model yaml-cpp spdlog::spdlog)
+vmirror_layer(agent/control/affinity USES agent_model Boost::json)
+vmirror_layer(agent/control/reconcile USES agent_model)
+vmirror_layer(agent/control/loop USES agent_control_reconcile agent_control_affinity Threads::Threads)
 # libvirt's connection; the only place that sees libvirt.h. The library is opened when it is asked for.
-vmirror_layer(agent/libvirt USES agent_model PRIVATE pugixml::pugixml Threads::Threads ${CMAKE_DL_LIBS})
-target_include_directories(agent_libvirt SYSTEM PRIVATE ${libvirt_INCLUDE_DIRS})
+vmirror_layer(agent/control/libvirt USES agent_model PRIVATE pugixml::pugixml Threads::Threads ${CMAKE_DL_LIBS})
+target_include_directories(agent_control_libvirt SYSTEM PRIVATE ${libvirt_INCLUDE_DIRS})
 # vmirror-hook, which libvirtd starts for each guest: static, with nothing but domain_xml of libvirt's
 # layer, because loading libraries would take longer than its work.
-vmirror_layer(agent/hook USES agent_libvirt)
-add_executable(vmirror-hook agent/hook/hook_main.cpp)
+vmirror_layer(agent/control/hook USES agent_control_libvirt)
+add_executable(vmirror-hook agent/control/hook/hook_main.cpp)
 target_compile_definitions(vmirror-hook PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
 if(VMIRROR_SANITIZE)  # Which can't be static.
-  target_link_libraries(vmirror-hook PRIVATE agent_hook)
+  target_link_libraries(vmirror-hook PRIVATE agent_control_hook)
 else()
-  set(hook_libraries agent_hook agent_libvirt agent_model plugin_api plugin_base)
+  set(hook_libraries agent_control_hook agent_control_libvirt agent_model plugin_api plugin_base)
   add_dependencies(vmirror-hook ${hook_libraries})
   target_include_directories(vmirror-hook PRIVATE ${CMAKE_SOURCE_DIR})
   list(TRANSFORM hook_libraries REPLACE "(.+)" "$<TARGET_FILE:\\1>")
   target_link_libraries(vmirror-hook PRIVATE tl::expected ${hook_libraries} pugixml::static -static)
 endif()
 # The link between agents.
-vmirror_layer(agent/peers USES agent_model PRIVATE OpenSSL::SSL Threads::Threads)
-vmirror_layer(agent/engine USES agent_capture agent_decap agent_dissect agent_stream agent_flow agent_inventory agent_health agent_export Threads::Threads)
+vmirror_layer(agent/control/peers USES agent_model PRIVATE OpenSSL::SSL Threads::Threads)
+vmirror_layer(agent/engine/worker USES agent_engine_capture agent_engine_decap agent_engine_dissect agent_engine_stream agent_engine_flow agent_engine_inventory agent_engine_health agent_engine_export Threads::Threads)
 # agent/api has the HTTP server and client (http.hpp); its routes go there too. The command line is
 # agent/cli, above agent/app.
-vmirror_layer(agent/api USES agent_engine agent_policy agent_reconcile Boost::json Boost::url Threads::Threads)
+vmirror_layer(agent/api USES agent_engine_worker agent_control_policy agent_control_reconcile Boost::json Boost::url Threads::Threads)
+# What starts of guests are asked and told; what proves the sessions.
+vmirror_layer(agent/control/admission USES agent_api agent_control_hook agent_control_reconcile)
+vmirror_layer(agent/control/evidence USES agent_engine_worker agent_control_reconcile)
 # The daemon: configuration (config.hpp), wiring, and vmirrord_main.cpp.
-vmirror_layer(agent/app USES agent_api agent_hook agent_affinity agent_libvirt agent_peers agent_reconcile agent_policy agent_engine plugin spdlog::spdlog)
+vmirror_layer(agent/app USES agent_api agent_control_admission agent_control_evidence agent_control_loop agent_control_hook agent_control_affinity agent_control_libvirt agent_control_peers agent_control_reconcile agent_control_policy agent_engine_worker plugin spdlog::spdlog)
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/app/vmirrord_main.cpp)
   add_executable(vmirrord agent/app/vmirrord_main.cpp)
   target_link_libraries(vmirrord PRIVATE agent_app CLI11::CLI11)
   target_compile_definitions(vmirrord PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
 endif()
 # The command line. `vmirror` is agent/cli/vmirror_main.cpp, `vmirrord` agent/app/vmirrord_main.cpp.
-vmirror_layer(agent/cli USES agent_app agent_api agent_hook plugin CLI11::CLI11)
+vmirror_layer(agent/cli USES agent_app agent_api agent_control_hook plugin CLI11::CLI11)
 target_compile_definitions(agent_cli PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/cli/vmirror_main.cpp)
   add_executable(vmirror agent/cli/vmirror_main.cpp)

@@ -1,5 +1,5 @@
-// The control API's path for the hypervisor's hook (agent/hook), which is no JSON: a program that
-// starts anew for each call should parse nothing.
+// The control API's path for the hypervisor's hook (agent/control/hook), which is no JSON: a
+// program that starts anew for each call should parse nothing.
 //
 //   POST /v1/hook?operation=prepare&guest=NAME     body: the domain's XML, may be empty
 //   200                  go on

@@ -1,9 +1,9 @@
 // What the daemon answers: the control API and the metrics, from what is known at the moment.
 #include <spdlog/spdlog.h>
 
-#include "agent/app/admission.hpp"
 #include "agent/app/daemon_state.hpp"
-#include "agent/libvirt/domain_xml.hpp"
+#include "agent/control/admission/admission.hpp"
+#include "agent/control/libvirt/domain_xml.hpp"
 
 namespace vmirror {
 

@@ -2,7 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include "agent/health/copies_json.hpp"
+#include "agent/engine/health/copies_json.hpp"
 #include "plugin/base/own_addresses.hpp"
 
 namespace vmirror {

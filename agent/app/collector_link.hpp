@@ -9,9 +9,9 @@
 #include <string>
 
 #include "agent/app/config.hpp"
-#include "agent/engine/engine.hpp"
+#include "agent/control/peers/peers.hpp"
+#include "agent/engine/worker/engine.hpp"
 #include "agent/model/copies.hpp"
-#include "agent/peers/peers.hpp"
 
 namespace vmirror {
 

@@ -4,9 +4,9 @@
 
 #include <array>
 
-#include "agent/dissect/dissectors.hpp"
-#include "agent/flow/flow_table.hpp"
-#include "agent/policy/yaml.hpp"
+#include "agent/control/policy/yaml.hpp"
+#include "agent/engine/dissect/dissectors.hpp"
+#include "agent/engine/flow/flow_table.hpp"
 
 namespace vmirror {
 namespace {

@@ -11,11 +11,11 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/affinity/sensor_follow.hpp"
-#include "agent/capture/capture.hpp"
-#include "agent/decap/decap.hpp"
-#include "agent/export/sink.hpp"
-#include "agent/peers/peers.hpp"
+#include "agent/control/affinity/sensor_follow.hpp"
+#include "agent/control/peers/peers.hpp"
+#include "agent/engine/capture/capture.hpp"
+#include "agent/engine/decap/decap.hpp"
+#include "agent/engine/export/sink.hpp"
 #include "plugin/registry.hpp"
 
 namespace vmirror {

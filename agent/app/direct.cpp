@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "agent/affinity/locate.hpp"
-#include "agent/policy/policy_file.hpp"
-#include "agent/reconcile/desired.hpp"
+#include "agent/control/affinity/locate.hpp"
+#include "agent/control/policy/policy_file.hpp"
+#include "agent/control/reconcile/desired.hpp"
 #include "plugin/api/plan.hpp"
 
 namespace vmirror {

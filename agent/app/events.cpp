@@ -8,8 +8,8 @@
 #include <csignal>
 
 #include "agent/app/daemon_state.hpp"
-#include "agent/app/requirements_file.hpp"
-#include "agent/export/eve.hpp"
+#include "agent/control/admission/requirements_file.hpp"
+#include "agent/engine/export/eve.hpp"
 
 namespace vmirror {
 

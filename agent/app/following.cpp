@@ -12,11 +12,11 @@
 #include <filesystem>
 #include <set>
 
-#include "agent/affinity/journal.hpp"
-#include "agent/affinity/record_json.hpp"
-#include "agent/app/device_counters.hpp"
 #include "agent/app/guest_views.hpp"
-#include "agent/export/eve.hpp"
+#include "agent/control/affinity/journal.hpp"
+#include "agent/control/affinity/record_json.hpp"
+#include "agent/control/evidence/device_counters.hpp"
+#include "agent/engine/export/eve.hpp"
 
 namespace vmirror {
 
@@ -24,7 +24,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// The type of the message with a guest's analysis state: "ID\n" and what agent/engine encodes.
+/// The type of the message with a guest's analysis state: "ID\n" and what agent/engine/worker
+/// encodes.
 constexpr const char* kHandover = "handover";
 constexpr std::size_t kMaxId = 128;
 

@@ -1,6 +1,6 @@
-// Follows the guests of this host: feeds agent/affinity's tracker with what is seen of them, and
-// does what it answers. The one place where migrations meet the engine, the agents' link, the
-// kernel's counters and the journal.
+// Follows the guests of this host: feeds agent/control/affinity's tracker with what is seen of
+// them, and does what it answers. The one place where migrations meet the engine, the agents' link,
+// the kernel's counters and the journal.
 //
 //   control --ports, mirrors--+                          +--> peers: its half, asked or told
 //   libvirt --events, guests--+--> [ MigrationTracker ] -+--> engine: counters, take, give, let go
@@ -17,13 +17,13 @@
 #include <string>
 #include <vector>
 
-#include "agent/affinity/migration_tracker.hpp"
 #include "agent/app/config.hpp"
-#include "agent/engine/engine.hpp"
-#include "agent/export/sink.hpp"
-#include "agent/libvirt/connection.hpp"
-#include "agent/peers/peers.hpp"
-#include "agent/reconcile/reconciler.hpp"
+#include "agent/control/affinity/migration_tracker.hpp"
+#include "agent/control/libvirt/connection.hpp"
+#include "agent/control/peers/peers.hpp"
+#include "agent/control/reconcile/reconciler.hpp"
+#include "agent/engine/export/sink.hpp"
+#include "agent/engine/worker/engine.hpp"
 
 namespace vmirror {
 

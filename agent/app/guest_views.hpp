@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/affinity/guest_view.hpp"
+#include "agent/control/affinity/guest_view.hpp"
+#include "agent/control/reconcile/reconciler.hpp"
 #include "agent/model/guest.hpp"
-#include "agent/reconcile/reconciler.hpp"
 
 namespace vmirror {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "agent/app/config.hpp"
-#include "agent/engine/engine.hpp"
-#include "agent/reconcile/reconciler.hpp"
+#include "agent/control/reconcile/reconciler.hpp"
+#include "agent/engine/worker/engine.hpp"
 
 namespace vmirror {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 
-#include "agent/affinity/set_back.hpp"
+#include "agent/control/affinity/set_back.hpp"
 
 namespace vmirror {
 

@@ -1,6 +1,6 @@
 // Keeps the sensor VM with its sources (policy `sensor: follow`): tells the other agents which
 // sources are here, hears from them which are there, and has libvirt migrate the sensor when
-// agent/affinity/sensor_follow decides so. One thread: the daemon's main one.
+// agent/control/affinity/sensor_follow decides so. One thread: the daemon's main one.
 //
 // The agents' message tells ages and not times, for two hosts' clocks may differ:
 //
@@ -17,12 +17,12 @@
 #include <string>
 #include <vector>
 
-#include "agent/affinity/sensor_follow.hpp"
 #include "agent/app/config.hpp"
-#include "agent/libvirt/connection.hpp"
+#include "agent/control/affinity/sensor_follow.hpp"
+#include "agent/control/libvirt/connection.hpp"
+#include "agent/control/peers/peers.hpp"
+#include "agent/control/reconcile/reconciler.hpp"
 #include "agent/model/policy.hpp"
-#include "agent/peers/peers.hpp"
-#include "agent/reconcile/reconciler.hpp"
 
 namespace vmirror {
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "agent/affinity/record_json.hpp"
 #include "agent/api/routes.hpp"
-#include "agent/engine/json.hpp"
+#include "agent/control/affinity/record_json.hpp"
+#include "agent/engine/worker/json.hpp"
 
 namespace vmirror {
 

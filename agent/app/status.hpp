@@ -5,18 +5,18 @@
 #include <string>
 #include <vector>
 
-#include "agent/affinity/location_table.hpp"
 #include "agent/app/config.hpp"
-#include "agent/app/coverage_log.hpp"
 #include "agent/app/following.hpp"
-#include "agent/app/guest_book.hpp"
-#include "agent/app/hook_watch.hpp"
-#include "agent/engine/snapshot.hpp"
-#include "agent/export/prometheus.hpp"
-#include "agent/export/sink.hpp"
-#include "agent/libvirt/connection.hpp"
-#include "agent/policy/policy_file.hpp"
-#include "agent/reconcile/reconciler.hpp"
+#include "agent/control/admission/hook_watch.hpp"
+#include "agent/control/affinity/guest_book.hpp"
+#include "agent/control/affinity/location_table.hpp"
+#include "agent/control/evidence/coverage_log.hpp"
+#include "agent/control/libvirt/connection.hpp"
+#include "agent/control/policy/policy_file.hpp"
+#include "agent/control/reconcile/reconciler.hpp"
+#include "agent/engine/export/prometheus.hpp"
+#include "agent/engine/export/sink.hpp"
+#include "agent/engine/worker/snapshot.hpp"
 
 namespace vmirror {
 
@@ -64,8 +64,8 @@ boost::json::object sessions_json(const ControlSnapshot& control);
 /// `rows` are LocationTable's.
 boost::json::object locations_json(const std::vector<LocationRow>& rows,
                                    const ControlSnapshot& control);
-/// {"migrations": [...]}, each as agent/affinity/record_json.hpp has it. `vm`: those of this name
-/// or UUID; empty: all.
+/// {"migrations": [...]}, each as agent/control/affinity/record_json.hpp has it. `vm`: those of
+/// this name or UUID; empty: all.
 boost::json::object migrations_json(const std::vector<MigrationRecord>& records,
                                     const std::string& vm);
 boost::json::object assets_json(const EngineSnapshot& engine);

@@ -17,7 +17,7 @@
 #include <filesystem>
 
 #include "agent/app/daemon_state.hpp"
-#include "agent/health/copies_json.hpp"
+#include "agent/engine/health/copies_json.hpp"
 
 namespace vmirror {
 

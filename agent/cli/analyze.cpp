@@ -1,5 +1,5 @@
 // `vmirror analyze`: capture files through the production pipeline.
-#include "agent/engine/analyze.hpp"
+#include "agent/engine/worker/analyze.hpp"
 
 #include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/split.hpp>
@@ -7,7 +7,7 @@
 #include "agent/cli/analyze_options.hpp"
 #include "agent/cli/command.hpp"
 #include "agent/cli/table.hpp"
-#include "agent/engine/json.hpp"
+#include "agent/engine/worker/json.hpp"
 
 namespace vmirror {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/engine/pipeline.hpp"
+#include "agent/engine/worker/pipeline.hpp"
 
 namespace vmirror {
 

@@ -7,7 +7,7 @@
 #include "agent/app/direct.hpp"
 #include "agent/cli/command.hpp"
 #include "agent/cli/table.hpp"
-#include "agent/policy/policy_file.hpp"
+#include "agent/control/policy/policy_file.hpp"
 
 namespace vmirror {
 

@@ -5,8 +5,8 @@
 #include "agent/cli/analyze_options.hpp"
 #include "agent/cli/command.hpp"
 #include "agent/cli/table.hpp"
-#include "agent/engine/analyze.hpp"
-#include "agent/export/json.hpp"
+#include "agent/engine/export/json.hpp"
+#include "agent/engine/worker/analyze.hpp"
 
 namespace vmirror {
 

@@ -10,8 +10,8 @@
 #include "agent/api/http.hpp"
 #include "agent/cli/command.hpp"
 #include "agent/cli/table.hpp"
-#include "agent/hook/settings.hpp"
-#include "agent/hook/talk.hpp"
+#include "agent/control/hook/settings.hpp"
+#include "agent/control/hook/talk.hpp"
 
 namespace vmirror {
 

@@ -1,5 +1,5 @@
 // Coverage: what came of a NIC's frames, against what its switch counted on the port, over one
-// window of time. Worked out by agent/health, judged by agent/reconcile.
+// window of time. Worked out by agent/engine/health, judged by agent/control/reconcile.
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "agent/wire/packet.hpp"
+#include "agent/engine/wire/packet.hpp"
 #include "plugin/api/model.hpp"
 #include "plugin/base/clock.hpp"
 

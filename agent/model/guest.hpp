@@ -1,5 +1,5 @@
 // A guest as its hypervisor describes it: what the virtual switch does not know. A value: libvirt
-// tells it today (agent/libvirt); vCenter and failover clusters tell the same.
+// tells it today (agent/control/libvirt); vCenter and failover clusters tell the same.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The record of one guest's migration: that monitoring went with it, or what was lost. Both hosts
-// keep one; each knows its own half at first, and they exchange halves (agent/peers).
+// keep one; each knows its own half at first, and they exchange halves (agent/control/peers).
 //
 //   source:       ------------------- suspended ---------- last frame -- mirror removed --> time
 //   destination:  port added -- mirror active ---- resumed -- first frame ----------------> time
@@ -51,9 +51,9 @@ struct MigrationHalf {
   bool postcopy = false;
   /// Of the guest's frames in this half's share of the migration, from its beginning to the guest's
   /// suspension, or a moment after its resumption: what its ports counted, and how many of these
-  /// the engine received (agent/affinity/frame_ledger.hpp says which frames count). None where they
-  /// can't be told: port counters that can't be read at once (an appliance VM), copies that go
-  /// elsewhere or are of some frames only, counters that began anew.
+  /// the engine received (agent/control/affinity/frame_ledger.hpp says which frames count). None
+  /// where they can't be told: port counters that can't be read at once (an appliance VM), copies
+  /// that go elsewhere or are of some frames only, counters that began anew.
   std::optional<std::uint64_t> port_frames, copied_frames;
   /// Copies received here while the guest ran on the other host: on the destination before it
   /// resumed, on the source after it was suspended.

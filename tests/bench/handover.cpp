@@ -1,7 +1,7 @@
 // A guest's state on its way: 10,000 TCP connections that are read, half of them with a message
 // that waits for its rest. The reference is what the same frames cost a pipeline in the first
 // place.
-#include "agent/engine/pipeline.hpp"
+#include "agent/engine/worker/pipeline.hpp"
 #include "tests/bench/benches.hpp"
 #include "tests/bench/passes.hpp"
 #include "tests/support/payloads.hpp"

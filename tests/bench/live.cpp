@@ -20,7 +20,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "agent/capture/capture.hpp"
+#include "agent/engine/capture/capture.hpp"
 #include "tests/bench/benches.hpp"
 #include "tests/bench/mixed_capture.hpp"
 #include "tests/bench/passes.hpp"

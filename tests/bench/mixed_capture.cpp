@@ -7,7 +7,7 @@
 #include <memory>
 #include <random>
 
-#include "agent/capture/capture.hpp"
+#include "agent/engine/capture/capture.hpp"
 #include "tests/support/encapsulate.hpp"
 
 namespace vmirror::bench {

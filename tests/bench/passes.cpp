@@ -9,8 +9,8 @@
 #include <array>
 #include <cstring>
 
-#include "agent/capture/capture.hpp"
-#include "agent/engine/analyze.hpp"
+#include "agent/engine/capture/capture.hpp"
+#include "agent/engine/worker/analyze.hpp"
 #include "tests/bench/benches.hpp"
 
 namespace vmirror::bench {

@@ -1,5 +1,5 @@
 // Fuzzes the dissector of arp.
-#include "agent/dissect/arp.hpp"
+#include "agent/engine/dissect/link/arp.hpp"
 #include "tests/fuzz/fuzz_dissector.hpp"
 
 VMIRROR_FUZZ(bytes) {

@@ -2,7 +2,7 @@
 // the same when it is written and read again.
 #include <cstdlib>
 
-#include "agent/health/copies_json.hpp"
+#include "agent/engine/health/copies_json.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace vmirror;

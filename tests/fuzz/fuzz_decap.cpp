@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "agent/decap/envelope.hpp"
-#include "agent/wire/packet.hpp"
+#include "agent/engine/decap/envelope.hpp"
+#include "agent/engine/wire/packet.hpp"
 #include "tests/fuzz/fuzz.hpp"
 #include "tests/support/encapsulate.hpp"
 

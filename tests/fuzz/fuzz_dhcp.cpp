@@ -1,5 +1,5 @@
 // Fuzzes the dissector of dhcp.
-#include "agent/dissect/dhcp.hpp"
+#include "agent/engine/dissect/it/dhcp.hpp"
 #include "tests/fuzz/fuzz_dissector.hpp"
 
 VMIRROR_FUZZ(bytes) {

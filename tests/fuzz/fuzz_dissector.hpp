@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "agent/dissect/dissector.hpp"
+#include "agent/engine/dissect/dissector.hpp"
 #include "tests/fuzz/fuzz.hpp"
 #include "tests/support/facts_text.hpp"
 #include "tests/support/payloads.hpp"

@@ -1,5 +1,5 @@
 // Fuzzes the dissector of dns.
-#include "agent/dissect/dns.hpp"
+#include "agent/engine/dissect/it/dns.hpp"
 #include "tests/fuzz/fuzz_dissector.hpp"
 
 VMIRROR_FUZZ(bytes) {

@@ -1,5 +1,5 @@
 // Fuzzes the reading of a guest from libvirt's XML, which the hook takes from a local socket.
-#include "agent/libvirt/domain_xml.hpp"
+#include "agent/control/libvirt/domain_xml.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 VMIRROR_FUZZ(bytes) {

@@ -3,7 +3,7 @@
 // streams in any state, flows that go on, time out or are forgotten.
 #include <cstdlib>
 
-#include "agent/engine/pipeline.hpp"
+#include "agent/engine/worker/pipeline.hpp"
 #include "tests/fuzz/fuzz.hpp"
 #include "tests/support/payloads.hpp"
 

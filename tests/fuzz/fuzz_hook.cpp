@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "agent/hook/message.hpp"
-#include "agent/hook/requirement.hpp"
-#include "agent/hook/settings.hpp"
+#include "agent/control/hook/message.hpp"
+#include "agent/control/hook/requirement.hpp"
+#include "agent/control/hook/settings.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace vmirror;

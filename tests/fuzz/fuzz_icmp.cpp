@@ -1,5 +1,5 @@
 // Fuzzes the dissector of icmp.
-#include "agent/dissect/icmp.hpp"
+#include "agent/engine/dissect/network/icmp.hpp"
 #include "tests/fuzz/fuzz_dissector.hpp"
 
 VMIRROR_FUZZ(bytes) {

@@ -1,5 +1,5 @@
 // Fuzzes the dissector of icmp6.
-#include "agent/dissect/icmp6.hpp"
+#include "agent/engine/dissect/network/icmp6.hpp"
 #include "tests/fuzz/fuzz_dissector.hpp"
 
 VMIRROR_FUZZ(bytes) {

@@ -1,5 +1,5 @@
 // Fuzzes the dissector of igmp.
-#include "agent/dissect/igmp.hpp"
+#include "agent/engine/dissect/network/igmp.hpp"
 #include "tests/fuzz/fuzz_dissector.hpp"
 
 VMIRROR_FUZZ(bytes) {

@@ -3,8 +3,8 @@
 #include <boost/json.hpp>
 #include <cstdlib>
 
-#include "agent/export/eve.hpp"
-#include "agent/export/json.hpp"
+#include "agent/engine/export/eve.hpp"
+#include "agent/engine/export/json.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace vmirror;

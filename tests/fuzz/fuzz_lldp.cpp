@@ -1,5 +1,5 @@
 // Fuzzes the dissector of lldp.
-#include "agent/dissect/lldp.hpp"
+#include "agent/engine/dissect/link/lldp.hpp"
 #include "tests/fuzz/fuzz_dissector.hpp"
 
 VMIRROR_FUZZ(bytes) {

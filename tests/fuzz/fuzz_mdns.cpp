@@ -1,5 +1,5 @@
 // Fuzzes the dissector of mdns.
-#include "agent/dissect/mdns.hpp"
+#include "agent/engine/dissect/it/mdns.hpp"
 #include "tests/fuzz/fuzz_dissector.hpp"
 
 VMIRROR_FUZZ(bytes) {

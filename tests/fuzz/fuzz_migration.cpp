@@ -4,9 +4,9 @@
 #include <boost/json.hpp>
 #include <cstdlib>
 
-#include "agent/affinity/journal.hpp"
-#include "agent/affinity/migration_tracker.hpp"
-#include "agent/affinity/record_json.hpp"
+#include "agent/control/affinity/journal.hpp"
+#include "agent/control/affinity/migration_tracker.hpp"
+#include "agent/control/affinity/record_json.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace vmirror;

@@ -1,5 +1,5 @@
 // Fuzzes the dissector of modbus.
-#include "agent/dissect/modbus.hpp"
+#include "agent/engine/dissect/ot/modbus.hpp"
 #include "tests/fuzz/fuzz_dissector.hpp"
 
 VMIRROR_FUZZ(bytes) {

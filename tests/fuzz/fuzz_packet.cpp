@@ -1,7 +1,7 @@
 // Fuzzes the header parser: every offset and size of a Packet must lie within the frame.
 #include <cstdlib>
 
-#include "agent/wire/packet.hpp"
+#include "agent/engine/wire/packet.hpp"
 #include "tests/fuzz/fuzz.hpp"
 #include "tests/support/encapsulate.hpp"
 

@@ -1,5 +1,5 @@
 // Fuzzes the reader of pcap files.
-#include "agent/capture/pcap.hpp"
+#include "agent/engine/capture/pcap.hpp"
 #include "tests/fuzz/fuzz.hpp"
 #include "tests/fuzz/records.hpp"
 #include "tests/support/captures.hpp"

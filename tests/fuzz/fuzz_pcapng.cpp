@@ -1,5 +1,5 @@
 // Fuzzes the reader of pcapng files.
-#include "agent/capture/pcapng.hpp"
+#include "agent/engine/capture/pcapng.hpp"
 #include "tests/fuzz/fuzz.hpp"
 #include "tests/fuzz/records.hpp"
 #include "tests/support/captures.hpp"

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "agent/peers/frame.hpp"
+#include "agent/control/peers/frame.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace vmirror;

@@ -2,7 +2,7 @@
 // or be said to be missing, and the pool must be empty at the end.
 #include <cstdlib>
 
-#include "agent/stream/reassembler.hpp"
+#include "agent/engine/stream/reassembler.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 using namespace vmirror;

@@ -1,10 +1,11 @@
-// Runs a reader of capture records as agent/capture/file.cpp does, and checks what it promises.
+// Runs a reader of capture records as agent/engine/capture/file.cpp does, and checks what it
+// promises.
 #pragma once
 
 #include <array>
 #include <cstdlib>
 
-#include "agent/capture/records.hpp"
+#include "agent/engine/capture/records.hpp"
 
 namespace vmirror::test {
 

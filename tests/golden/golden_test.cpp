@@ -9,7 +9,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "agent/engine/json.hpp"
+#include "agent/engine/worker/json.hpp"
 #include "tests/golden/captures.hpp"
 #include "tests/support/encapsulate.hpp"
 

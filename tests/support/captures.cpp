@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "agent/capture/capture.hpp"
+#include "agent/engine/capture/capture.hpp"
 
 namespace vmirror::test {
 namespace {

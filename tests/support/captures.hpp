@@ -1,5 +1,5 @@
 // Makers of capture files for tests, fuzz seeds and benches: pcap and pcapng in every variant that
-// agent/capture reads, written from the formats and not from the readers.
+// agent/engine/capture reads, written from the formats and not from the readers.
 #pragma once
 
 #include <cstdio>

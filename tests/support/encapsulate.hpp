@@ -1,6 +1,6 @@
-// Encoders of everything that mirrors wrap around a frame: the inverse of agent/decap, for tests,
-// fuzz seeds and benches. Written from the formats, not from the decapsulator, so that the two
-// check each other. Pure functions.
+// Encoders of everything that mirrors wrap around a frame: the inverse of agent/engine/decap, for
+// tests, fuzz seeds and benches. Written from the formats, not from the decapsulator, so that the
+// two check each other. Pure functions.
 #pragma once
 
 #include <functional>

@@ -297,7 +297,7 @@ class Disturbed(MigrateTest):
             host.run("ovs-ofctl", "mod-port", "br0", "vnet-resident", "no-flood")
             self.addCleanup(host.run, "ovs-ofctl", "mod-port", "br0", "vnet-resident", "flood")
         # Not the guest's own: b's port would count them as received, and no engine can tell that they were
-        # not meant for it (agent/affinity/frame_ledger.hpp).
+        # not meant for it (agent/control/affinity/frame_ledger.hpp).
         own = f"in_port=uplink,dl_src={self.guest.mac}"
         self.b.run("ovs-ofctl", "add-flow", "br0", f"priority=9,{own},actions=drop")
         self.addCleanup(self.b.run, "ovs-ofctl", "del-flows", "br0", own)

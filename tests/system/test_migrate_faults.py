@@ -186,7 +186,7 @@ class Faults(c.ClusterTest):
                                 any(re.search(LOST[part], note) for note in notes) for _, gap, notes in told),
                             f"{account['missing']} frames are missing and no record says so: {what}: {told}")
         # Frames that a switch floods, with nothing learned yet, can be a gap that nobody can explain
-        # (agent/affinity/frame_ledger.hpp): asked of the whole matrix, where a person looks.
+        # (agent/control/affinity/frame_ledger.hpp): asked of the whole matrix, where a person looks.
         for _, gap, notes in told if CHOSEN != SHORT else ():
             self.assertTrue(notes or not gap, f"a gap of {gap} frames, and no note says why: {what}")
 

@@ -1,9 +1,9 @@
-#include "agent/app/admission.hpp"
+#include "agent/control/admission/admission.hpp"
 
 #include <algorithm>
 #include <set>
 
-#include "agent/hook/requirement.hpp"
+#include "agent/control/hook/requirement.hpp"
 
 namespace vmirror {
 namespace {

@@ -14,9 +14,9 @@
 #include <string>
 
 #include "agent/api/hook.hpp"
+#include "agent/control/reconcile/reconciler.hpp"
 #include "agent/model/guest.hpp"
 #include "agent/model/policy.hpp"
-#include "agent/reconcile/reconciler.hpp"
 
 namespace vmirror {
 

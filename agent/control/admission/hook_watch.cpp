@@ -1,4 +1,4 @@
-#include "agent/app/hook_watch.hpp"
+#include "agent/control/admission/hook_watch.hpp"
 
 #include <algorithm>
 

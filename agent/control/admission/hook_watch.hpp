@@ -1,7 +1,7 @@
-// Whether libvirt's hook (agent/hook) is at work: each guest that starts or comes here should have
-// been announced by it. Where it isn't, a policy with `require: true` refuses nothing, and nobody
-// would know: the hook was not installed, libvirtd has not looked for it since, or a profile of
-// AppArmor stops it.
+// Whether libvirt's hook (agent/control/hook) is at work: each guest that starts or comes here
+// should have been announced by it. Where it isn't, a policy with `require: true` refuses nothing,
+// and nobody would know: the hook was not installed, libvirtd has not looked for it since, or a
+// profile of AppArmor stops it.
 #pragma once
 
 #include <cstdint>

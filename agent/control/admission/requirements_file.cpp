@@ -1,4 +1,4 @@
-#include "agent/app/requirements_file.hpp"
+#include "agent/control/admission/requirements_file.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,8 +7,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "agent/hook/requirement.hpp"
-#include "agent/hook/talk.hpp"
+#include "agent/control/hook/requirement.hpp"
+#include "agent/control/hook/talk.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,4 +1,4 @@
-// Keeps what libvirt's hook must know without an agent (agent/hook/requirement.hpp).
+// Keeps what libvirt's hook must know without an agent (agent/control/hook/requirement.hpp).
 #pragma once
 
 #include <span>

@@ -1,4 +1,4 @@
-#include "agent/affinity/frame_ledger.hpp"
+#include "agent/control/affinity/frame_ledger.hpp"
 
 #include <algorithm>
 #include <utility>

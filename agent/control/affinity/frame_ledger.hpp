@@ -3,8 +3,8 @@
 //
 // Which frames count: those that the guest sent, and those that it received (unicast and groups),
 // as the kernel counts them on its ports. The engine's counts are those of
-// agent/health/coverage.hpp: unicast that the switch flooded to the port for somebody else is
-// counted by the port, and no engine can tell whose it is; it shows as gap.
+// agent/engine/health/coverage.hpp: unicast that the switch flooded to the port for somebody else
+// is counted by the port, and no engine can tell whose it is; it shows as gap.
 //
 // The two counters are not read at one moment, and the engine reads a frame some milliseconds after
 // the port counted it; a tap counts what the guest receives only when the guest takes it. So the
@@ -29,7 +29,8 @@
 
 namespace vmirror {
 
-/// What the engine received of a guest's NICs, added up (agent/health/coverage.hpp, NicFrames).
+/// What the engine received of a guest's NICs, added up (agent/engine/health/coverage.hpp,
+/// NicFrames).
 struct CopiedFrames {
   std::uint64_t out = 0, in = 0;     ///< From the guest; to it, groups too.
   std::uint64_t in_group = 0;        ///< Of `in`.

@@ -1,4 +1,4 @@
-#include "agent/app/guest_book.hpp"
+#include "agent/control/affinity/guest_book.hpp"
 
 #include <utility>
 

@@ -1,4 +1,4 @@
-#include "agent/affinity/guest_view.hpp"
+#include "agent/control/affinity/guest_view.hpp"
 
 #include <algorithm>
 

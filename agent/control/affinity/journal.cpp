@@ -1,4 +1,4 @@
-#include "agent/affinity/journal.hpp"
+#include "agent/control/affinity/journal.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "agent/affinity/record_json.hpp"
+#include "agent/control/affinity/record_json.hpp"
 
 namespace vmirror {
 namespace {

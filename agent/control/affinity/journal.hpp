@@ -1,7 +1,7 @@
 // The journal of migrations' records: what an agent that was killed knows of them when it is back.
 // A file of JSON lines, each the newest state of one record, or a sign of life.
 //
-//   {"at": TIME, "record": {...}}                    agent/affinity/record_json.hpp
+//   {"at": TIME, "record": {...}}                    agent/control/affinity/record_json.hpp
 //   {"at": TIME, "record": {...}, "replaces": "ID"}  the record had that id before
 //   {"at": TIME}                                     the agent lived then
 #pragma once

@@ -1,4 +1,4 @@
-#include "agent/affinity/lingering_nics.hpp"
+#include "agent/control/affinity/lingering_nics.hpp"
 
 #include <algorithm>
 #include <set>

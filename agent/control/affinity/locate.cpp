@@ -1,4 +1,4 @@
-#include "agent/affinity/locate.hpp"
+#include "agent/control/affinity/locate.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -1,4 +1,4 @@
-#include "agent/affinity/location_table.hpp"
+#include "agent/control/affinity/location_table.hpp"
 
 #include <set>
 

@@ -1,4 +1,4 @@
-#include "agent/affinity/matching_halves.hpp"
+#include "agent/control/affinity/matching_halves.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,8 +1,8 @@
-#include "agent/affinity/migration_message.hpp"
+#include "agent/control/affinity/migration_message.hpp"
 
 #include <boost/json.hpp>
 
-#include "agent/affinity/record_json.hpp"
+#include "agent/control/affinity/record_json.hpp"
 
 namespace vmirror {
 

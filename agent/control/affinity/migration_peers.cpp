@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <utility>
 
-#include "agent/affinity/matching_halves.hpp"
-#include "agent/affinity/migration_tracker.hpp"
-#include "agent/affinity/time_of_day.hpp"
+#include "agent/control/affinity/matching_halves.hpp"
+#include "agent/control/affinity/migration_tracker.hpp"
+#include "agent/control/affinity/time_of_day.hpp"
 
 namespace vmirror {
 namespace {

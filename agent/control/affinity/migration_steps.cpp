@@ -2,8 +2,8 @@
 // makes of it. See migration_tracker.hpp.
 #include <algorithm>
 
-#include "agent/affinity/migration_tracker.hpp"
-#include "agent/affinity/time_of_day.hpp"
+#include "agent/control/affinity/migration_tracker.hpp"
+#include "agent/control/affinity/time_of_day.hpp"
 
 namespace vmirror {
 namespace {

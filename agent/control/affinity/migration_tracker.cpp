@@ -1,11 +1,11 @@
-#include "agent/affinity/migration_tracker.hpp"
+#include "agent/control/affinity/migration_tracker.hpp"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "agent/affinity/set_back.hpp"
-#include "agent/affinity/time_of_day.hpp"
+#include "agent/control/affinity/set_back.hpp"
+#include "agent/control/affinity/time_of_day.hpp"
 
 namespace vmirror {
 namespace {

@@ -27,9 +27,9 @@
 #include <variant>
 #include <vector>
 
-#include "agent/affinity/frame_ledger.hpp"
-#include "agent/affinity/guest_view.hpp"
-#include "agent/affinity/migration_message.hpp"
+#include "agent/control/affinity/frame_ledger.hpp"
+#include "agent/control/affinity/guest_view.hpp"
+#include "agent/control/affinity/migration_message.hpp"
 #include "agent/model/guest.hpp"
 #include "agent/model/migration.hpp"
 

@@ -1,4 +1,4 @@
-#include "agent/affinity/record_json.hpp"
+#include "agent/control/affinity/record_json.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "agent/affinity/sensor_follow.hpp"
+#include "agent/control/affinity/sensor_follow.hpp"
 
 #include <algorithm>
 

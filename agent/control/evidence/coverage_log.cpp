@@ -1,4 +1,4 @@
-#include "agent/app/coverage_log.hpp"
+#include "agent/control/evidence/coverage_log.hpp"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // Pairs what each NIC's port counted with what the engine received of it, and keeps the pairs of
-// the last minute. See agent/health/window.hpp for what comes of them.
+// the last minute. See agent/engine/health/window.hpp for what comes of them.
 //
 //   engine's counts, ten times a second --> ring of a few seconds --.
 //   ports' counters, with their moment  --> wait until what was on  +--> pairs of a NIC --> rows,
@@ -18,9 +18,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/engine/snapshot.hpp"
-#include "agent/health/window.hpp"
-#include "agent/reconcile/reconciler.hpp"
+#include "agent/control/reconcile/reconciler.hpp"
+#include "agent/engine/health/window.hpp"
+#include "agent/engine/worker/snapshot.hpp"
 
 namespace vmirror {
 

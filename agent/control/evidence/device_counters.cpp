@@ -1,4 +1,4 @@
-#include "agent/app/device_counters.hpp"
+#include "agent/control/evidence/device_counters.hpp"
 
 #include <linux/if_link.h>
 #include <linux/netlink.h>

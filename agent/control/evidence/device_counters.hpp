@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/app/coverage_log.hpp"
+#include "agent/control/evidence/coverage_log.hpp"
 #include "plugin/api/model.hpp"
 
 namespace vmirror {

@@ -1,11 +1,11 @@
-#include "agent/hook/hook.hpp"
+#include "agent/control/hook/hook.hpp"
 
 #include <algorithm>
 #include <optional>
 #include <thread>
 
-#include "agent/hook/requirement.hpp"
-#include "agent/libvirt/domain_xml.hpp"
+#include "agent/control/hook/requirement.hpp"
+#include "agent/control/libvirt/domain_xml.hpp"
 
 namespace vmirror {
 namespace {

@@ -23,8 +23,8 @@
 #include <string>
 #include <string_view>
 
-#include "agent/hook/settings.hpp"
-#include "agent/hook/talk.hpp"
+#include "agent/control/hook/settings.hpp"
+#include "agent/control/hook/talk.hpp"
 #include "plugin/base/clock.hpp"
 
 namespace vmirror {

@@ -5,7 +5,7 @@
 #include <csignal>
 #include <string_view>
 
-#include "agent/hook/hook.hpp"
+#include "agent/control/hook/hook.hpp"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "agent/hook/message.hpp"
+#include "agent/control/hook/message.hpp"
 
 #include <algorithm>
 #include <cctype>

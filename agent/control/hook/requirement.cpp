@@ -1,4 +1,4 @@
-#include "agent/hook/requirement.hpp"
+#include "agent/control/hook/requirement.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "agent/hook/settings.hpp"
+#include "agent/control/hook/settings.hpp"
 
 #include <charconv>
 #include <optional>

@@ -1,4 +1,4 @@
-#include "agent/hook/talk.hpp"
+#include "agent/control/hook/talk.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

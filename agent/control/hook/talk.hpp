@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/hook/message.hpp"
+#include "agent/control/hook/message.hpp"
 
 namespace vmirror {
 

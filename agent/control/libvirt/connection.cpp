@@ -1,12 +1,12 @@
 // The face of Libvirt, and the thread that tells.
-#include "agent/libvirt/connection.hpp"
+#include "agent/control/libvirt/connection.hpp"
 
 #include <algorithm>
 #include <csignal>
 #include <utility>
 
-#include "agent/libvirt/domain_xml.hpp"
-#include "agent/libvirt/impl.hpp"
+#include "agent/control/libvirt/domain_xml.hpp"
+#include "agent/control/libvirt/impl.hpp"
 #include "agent/model/uuid.hpp"
 
 namespace vmirror {

@@ -1,4 +1,4 @@
-#include "agent/libvirt/domain_xml.hpp"
+#include "agent/control/libvirt/domain_xml.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,9 +1,9 @@
-#include "agent/libvirt/event_loop.hpp"
+#include "agent/control/libvirt/event_loop.hpp"
 
 #include <csignal>
 #include <mutex>
 
-#include "agent/libvirt/library.hpp"
+#include "agent/control/libvirt/library.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/libvirt/events.hpp"
+#include "agent/control/libvirt/events.hpp"
 
 #include <libvirt/libvirt.h>
 

@@ -1,5 +1,5 @@
 // What libvirt's events and states mean for a guest. Pure: a table of what was seen of libvirt 9.0
-// (tests/unit/agent/libvirt/events_test.cpp has the sequences).
+// (tests/unit/agent/control/libvirt/events_test.cpp has the sequences).
 //
 // The same event means different things on the two sides of a migration: RESUMED_MIGRATED on the
 // destination is the arrival, on the source it is the end of a failed attempt, and after

@@ -21,9 +21,9 @@
 #include <thread>
 #include <vector>
 
-#include "agent/libvirt/connection.hpp"
-#include "agent/libvirt/events.hpp"
-#include "agent/libvirt/link.hpp"
+#include "agent/control/libvirt/connection.hpp"
+#include "agent/control/libvirt/events.hpp"
+#include "agent/control/libvirt/link.hpp"
 
 namespace vmirror {
 

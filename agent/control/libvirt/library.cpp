@@ -1,4 +1,4 @@
-#include "agent/libvirt/library.hpp"
+#include "agent/control/libvirt/library.hpp"
 
 #include <dlfcn.h>
 

@@ -1,4 +1,4 @@
-#include "agent/libvirt/link.hpp"
+#include "agent/control/libvirt/link.hpp"
 
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <utility>
 
-#include "agent/libvirt/domain_xml.hpp"
-#include "agent/libvirt/event_loop.hpp"
-#include "agent/libvirt/library.hpp"
+#include "agent/control/libvirt/domain_xml.hpp"
+#include "agent/control/libvirt/event_loop.hpp"
+#include "agent/control/libvirt/library.hpp"
 
 namespace vmirror {
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "agent/libvirt/connection.hpp"
-#include "agent/libvirt/events.hpp"
+#include "agent/control/libvirt/connection.hpp"
+#include "agent/control/libvirt/events.hpp"
 #include "agent/model/guest.hpp"
 #include "plugin/base/result.hpp"
 

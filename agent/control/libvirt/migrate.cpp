@@ -1,9 +1,9 @@
 // A migration that the agent asks for.
 #include <future>
 
-#include "agent/libvirt/event_loop.hpp"
-#include "agent/libvirt/library.hpp"
-#include "agent/libvirt/link.hpp"
+#include "agent/control/libvirt/event_loop.hpp"
+#include "agent/control/libvirt/library.hpp"
+#include "agent/control/libvirt/link.hpp"
 
 namespace vmirror {
 namespace {

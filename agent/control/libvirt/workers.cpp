@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/libvirt/impl.hpp"
+#include "agent/control/libvirt/impl.hpp"
 
 namespace vmirror {
 

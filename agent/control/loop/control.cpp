@@ -1,11 +1,11 @@
-#include "agent/app/control.hpp"
+#include "agent/control/loop/control.hpp"
 
 #include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <thread>
 
-#include "agent/affinity/locate.hpp"
+#include "agent/control/affinity/locate.hpp"
 
 namespace vmirror {
 namespace {

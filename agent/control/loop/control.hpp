@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/control/reconcile/reconciler.hpp"
 #include "agent/model/guest.hpp"
-#include "agent/reconcile/reconciler.hpp"
 #include "plugin/api/driver.hpp"
 
 namespace vmirror {

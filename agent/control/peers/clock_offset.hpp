@@ -13,7 +13,7 @@
 #include <limits>
 #include <optional>
 
-#include "agent/peers/frame.hpp"
+#include "agent/control/peers/frame.hpp"
 
 namespace vmirror {
 

@@ -1,7 +1,7 @@
 // Where an agent is, as text and back.
 #include <charconv>
 
-#include "agent/peers/peers.hpp"
+#include "agent/control/peers/peers.hpp"
 
 namespace vmirror {
 

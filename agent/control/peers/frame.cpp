@@ -1,4 +1,4 @@
-#include "agent/peers/frame.hpp"
+#include "agent/control/peers/frame.hpp"
 
 namespace vmirror {
 namespace {

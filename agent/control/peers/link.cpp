@@ -1,4 +1,4 @@
-#include "agent/peers/link.hpp"
+#include "agent/control/peers/link.hpp"
 
 #include <netinet/tcp.h>
 
@@ -7,7 +7,7 @@
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/write.hpp>
 
-#include "agent/peers/tls.hpp"
+#include "agent/control/peers/tls.hpp"
 
 namespace vmirror {
 

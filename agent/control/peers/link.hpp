@@ -19,9 +19,9 @@
 #include <optional>
 #include <string>
 
-#include "agent/peers/clock_offset.hpp"
-#include "agent/peers/frame.hpp"
-#include "agent/peers/peers.hpp"
+#include "agent/control/peers/clock_offset.hpp"
+#include "agent/control/peers/frame.hpp"
+#include "agent/control/peers/peers.hpp"
 
 namespace vmirror {
 

@@ -1,8 +1,8 @@
 // What may be asked of the link, and the words for what may not.
 #include <set>
 
-#include "agent/peers/link.hpp"
-#include "agent/peers/peers.hpp"
+#include "agent/control/peers/link.hpp"
+#include "agent/control/peers/peers.hpp"
 
 namespace vmirror {
 namespace {

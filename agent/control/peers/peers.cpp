@@ -1,4 +1,4 @@
-#include "agent/peers/peers.hpp"
+#include "agent/control/peers/peers.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -8,8 +8,8 @@
 #include <random>
 #include <thread>
 
-#include "agent/peers/link.hpp"
-#include "agent/peers/tls.hpp"
+#include "agent/control/peers/link.hpp"
+#include "agent/control/peers/tls.hpp"
 
 namespace vmirror {
 

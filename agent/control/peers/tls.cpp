@@ -1,4 +1,4 @@
-#include "agent/peers/tls.hpp"
+#include "agent/control/peers/tls.hpp"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

@@ -6,7 +6,7 @@
 #include <boost/system/error_code.hpp>
 #include <memory>
 
-#include "agent/peers/peers.hpp"
+#include "agent/control/peers/peers.hpp"
 
 namespace vmirror {
 

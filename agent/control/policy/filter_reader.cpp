@@ -1,4 +1,4 @@
-#include "agent/policy/filter_reader.hpp"
+#include "agent/control/policy/filter_reader.hpp"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // A policy's `filter`: docs/OPERATING.md, "Filters", is the manual of the format.
 #pragma once
 
-#include "agent/policy/yaml.hpp"
+#include "agent/control/policy/yaml.hpp"
 #include "plugin/api/filter.hpp"
 
 namespace vmirror {

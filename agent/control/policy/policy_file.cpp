@@ -1,4 +1,4 @@
-#include "agent/policy/policy_file.hpp"
+#include "agent/control/policy/policy_file.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <regex>
 
-#include "agent/policy/filter_reader.hpp"
-#include "agent/policy/yaml.hpp"
+#include "agent/control/policy/filter_reader.hpp"
+#include "agent/control/policy/yaml.hpp"
 
 namespace vmirror {
 namespace {

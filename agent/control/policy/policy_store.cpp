@@ -1,4 +1,4 @@
-#include "agent/app/policy_store.hpp"
+#include "agent/control/policy/policy_store.hpp"
 
 #include <spdlog/spdlog.h>
 #include <sys/inotify.h>

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/policy/policy_file.hpp"
+#include "agent/control/policy/policy_file.hpp"
 
 namespace vmirror {
 

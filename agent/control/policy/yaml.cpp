@@ -1,4 +1,4 @@
-#include "agent/policy/yaml.hpp"
+#include "agent/control/policy/yaml.hpp"
 
 #include <yaml-cpp/yaml.h>
 

@@ -1,4 +1,4 @@
-#include "agent/reconcile/desired.hpp"
+#include "agent/control/reconcile/desired.hpp"
 
 namespace vmirror {
 

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/reconcile/wishes.hpp"
+#include "agent/control/reconcile/wishes.hpp"
 
 namespace vmirror {
 

@@ -1,8 +1,8 @@
-#include "agent/reconcile/judge.hpp"
+#include "agent/control/reconcile/judge.hpp"
 
 #include <algorithm>
 
-#include "agent/reconcile/rulings.hpp"
+#include "agent/control/reconcile/rulings.hpp"
 
 namespace vmirror {
 namespace {

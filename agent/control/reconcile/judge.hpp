@@ -22,12 +22,12 @@
 #include <string>
 #include <vector>
 
+#include "agent/control/reconcile/desired.hpp"
+#include "agent/control/reconcile/tunnel_track.hpp"
+#include "agent/control/reconcile/way_out.hpp"
 #include "agent/model/copies.hpp"
 #include "agent/model/coverage.hpp"
 #include "agent/model/status.hpp"
-#include "agent/reconcile/desired.hpp"
-#include "agent/reconcile/tunnel_track.hpp"
-#include "agent/reconcile/way_out.hpp"
 
 namespace vmirror {
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "agent/reconcile/rulings.hpp"
+#include "agent/control/reconcile/rulings.hpp"
 
 namespace vmirror {
 namespace {

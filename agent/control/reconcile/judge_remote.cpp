@@ -1,7 +1,7 @@
 // The rule for sessions whose copies leave the host.
 #include <algorithm>
 
-#include "agent/reconcile/rulings.hpp"
+#include "agent/control/reconcile/rulings.hpp"
 
 namespace vmirror {
 namespace {

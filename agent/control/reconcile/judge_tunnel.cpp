@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/reconcile/rulings.hpp"
+#include "agent/control/reconcile/rulings.hpp"
 
 namespace vmirror {
 namespace {

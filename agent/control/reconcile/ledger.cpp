@@ -1,4 +1,4 @@
-#include "agent/reconcile/ledger.hpp"
+#include "agent/control/reconcile/ledger.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "agent/control/reconcile/judge.hpp"
+#include "agent/control/reconcile/wishes.hpp"
 #include "agent/model/mirror_index.hpp"
-#include "agent/reconcile/judge.hpp"
-#include "agent/reconcile/wishes.hpp"
 #include "plugin/api/pack.hpp"
 
 namespace vmirror {

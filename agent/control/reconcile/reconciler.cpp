@@ -1,4 +1,4 @@
-#include "agent/reconcile/reconciler.hpp"
+#include "agent/control/reconcile/reconciler.hpp"
 
 #include <algorithm>
 #include <utility>

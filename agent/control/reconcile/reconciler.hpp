@@ -24,9 +24,9 @@
 #include <variant>
 #include <vector>
 
+#include "agent/control/reconcile/ledger.hpp"
+#include "agent/control/reconcile/wishes.hpp"
 #include "agent/model/mirror_index.hpp"
-#include "agent/reconcile/ledger.hpp"
-#include "agent/reconcile/wishes.hpp"
 #include "plugin/api/pack.hpp"
 #include "plugin/base/persistent_map.hpp"
 

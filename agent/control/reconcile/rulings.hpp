@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "agent/reconcile/judge.hpp"
+#include "agent/control/reconcile/judge.hpp"
 
 namespace vmirror {
 

@@ -1,4 +1,4 @@
-#include "agent/reconcile/way_out.hpp"
+#include "agent/control/reconcile/way_out.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "agent/reconcile/wishes.hpp"
+#include "agent/control/reconcile/wishes.hpp"
 
 #include <algorithm>
 #include <utility>

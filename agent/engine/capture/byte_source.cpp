@@ -1,4 +1,4 @@
-#include "agent/capture/byte_source.hpp"
+#include "agent/engine/capture/byte_source.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "agent/capture/byte_source.hpp"
-#include "agent/capture/capture.hpp"
-#include "agent/capture/records.hpp"
+#include "agent/engine/capture/byte_source.hpp"
+#include "agent/engine/capture/capture.hpp"
+#include "agent/engine/capture/records.hpp"
 
 namespace vmirror {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "agent/wire/packet.hpp"
+#include "agent/engine/wire/packet.hpp"
 
 namespace vmirror {
 

@@ -1,4 +1,4 @@
-#include "agent/capture/offloads.hpp"
+#include "agent/engine/capture/offloads.hpp"
 
 #include <linux/ethtool.h>
 #include <linux/sockios.h>

@@ -1,8 +1,8 @@
-#include "agent/capture/pcap.hpp"
+#include "agent/engine/capture/pcap.hpp"
 
 #include <algorithm>
 
-#include "agent/capture/link.hpp"
+#include "agent/engine/capture/link.hpp"
 
 namespace vmirror {
 namespace {

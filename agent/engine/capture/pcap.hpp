@@ -7,7 +7,7 @@
 //   modified (microseconds; interface index, protocol and packet type behind each record header)
 #pragma once
 
-#include "agent/capture/records.hpp"
+#include "agent/engine/capture/records.hpp"
 
 namespace vmirror {
 

@@ -1,8 +1,8 @@
-#include "agent/capture/pcapng.hpp"
+#include "agent/engine/capture/pcapng.hpp"
 
 #include <algorithm>
 
-#include "agent/capture/link.hpp"
+#include "agent/engine/capture/link.hpp"
 
 namespace vmirror {
 namespace {

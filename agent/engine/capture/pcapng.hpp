@@ -10,7 +10,7 @@
 
 #include <vector>
 
-#include "agent/capture/records.hpp"
+#include "agent/engine/capture/records.hpp"
 
 namespace vmirror {
 

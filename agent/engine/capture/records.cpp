@@ -1,7 +1,7 @@
-#include "agent/capture/records.hpp"
+#include "agent/engine/capture/records.hpp"
 
-#include "agent/capture/pcap.hpp"
-#include "agent/capture/pcapng.hpp"
+#include "agent/engine/capture/pcap.hpp"
+#include "agent/engine/capture/pcapng.hpp"
 
 namespace vmirror {
 

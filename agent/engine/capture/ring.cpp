@@ -23,8 +23,8 @@
 #include <cstring>
 #include <vector>
 
-#include "agent/capture/capture.hpp"
-#include "agent/capture/offloads.hpp"
+#include "agent/engine/capture/capture.hpp"
+#include "agent/engine/capture/offloads.hpp"
 
 namespace vmirror {
 namespace {

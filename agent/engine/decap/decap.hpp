@@ -26,8 +26,8 @@
 #include <set>
 #include <vector>
 
-#include "agent/decap/error.hpp"
-#include "agent/decap/sender_sequence.hpp"
+#include "agent/engine/decap/error.hpp"
+#include "agent/engine/decap/sender_sequence.hpp"
 #include "agent/model/drop.hpp"
 #include "agent/model/frame.hpp"
 

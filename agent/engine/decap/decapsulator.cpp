@@ -1,14 +1,14 @@
 // Composes the parsers of the encapsulations: takes one layer off after the other until the frame
 // is bare, then checks and counts the session.
-#include "agent/decap/decap.hpp"
-#include "agent/decap/envelope.hpp"
-#include "agent/decap/erspan.hpp"
-#include "agent/decap/fragments.hpp"
-#include "agent/decap/geneve.hpp"
-#include "agent/decap/gre.hpp"
-#include "agent/decap/rspan.hpp"
-#include "agent/decap/sessions.hpp"
-#include "agent/decap/vxlan.hpp"
+#include "agent/engine/decap/decap.hpp"
+#include "agent/engine/decap/envelope.hpp"
+#include "agent/engine/decap/erspan.hpp"
+#include "agent/engine/decap/fragments.hpp"
+#include "agent/engine/decap/geneve.hpp"
+#include "agent/engine/decap/gre.hpp"
+#include "agent/engine/decap/rspan.hpp"
+#include "agent/engine/decap/sessions.hpp"
+#include "agent/engine/decap/vxlan.hpp"
 
 namespace vmirror {
 namespace {

@@ -13,8 +13,8 @@
 #include <cstring>
 #include <new>
 
-#include "agent/decap/erspan.hpp"
-#include "agent/decap/sessions.hpp"
+#include "agent/engine/decap/erspan.hpp"
+#include "agent/engine/decap/sessions.hpp"
 #include "agent/model/frame.hpp"
 
 namespace vmirror {

@@ -1,4 +1,4 @@
-#include "agent/decap/error.hpp"
+#include "agent/engine/decap/error.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,4 +1,5 @@
-// Why an encapsulation could not be taken off: the named errors of all parsers of agent/decap.
+// Why an encapsulation could not be taken off: the named errors of all parsers of
+// agent/engine/decap.
 #pragma once
 
 #include <cstddef>

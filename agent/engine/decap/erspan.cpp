@@ -1,4 +1,4 @@
-#include "agent/decap/erspan.hpp"
+#include "agent/engine/decap/erspan.hpp"
 
 namespace vmirror {
 namespace {

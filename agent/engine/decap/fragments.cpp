@@ -1,4 +1,4 @@
-#include "agent/decap/fragments.hpp"
+#include "agent/engine/decap/fragments.hpp"
 
 #include <algorithm>
 #include <utility>

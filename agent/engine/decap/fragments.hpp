@@ -12,7 +12,7 @@
 #include <tl/expected.hpp>
 #include <vector>
 
-#include "agent/decap/error.hpp"
+#include "agent/engine/decap/error.hpp"
 #include "agent/model/frame.hpp"
 
 namespace vmirror {

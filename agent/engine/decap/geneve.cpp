@@ -1,6 +1,6 @@
-#include "agent/decap/geneve.hpp"
+#include "agent/engine/decap/geneve.hpp"
 
-#include "agent/wire/packet.hpp"
+#include "agent/engine/wire/packet.hpp"
 
 namespace vmirror {
 

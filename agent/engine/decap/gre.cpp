@@ -1,4 +1,4 @@
-#include "agent/decap/gre.hpp"
+#include "agent/engine/decap/gre.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/decap/rspan.hpp"
+#include "agent/engine/decap/rspan.hpp"
 
 #include <algorithm>
 

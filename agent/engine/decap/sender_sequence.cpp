@@ -1,4 +1,4 @@
-#include "agent/decap/sender_sequence.hpp"
+#include "agent/engine/decap/sender_sequence.hpp"
 
 namespace vmirror {
 

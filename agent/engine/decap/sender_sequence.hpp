@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "agent/decap/sequence.hpp"
+#include "agent/engine/decap/sequence.hpp"
 
 namespace vmirror {
 

@@ -1,4 +1,4 @@
-#include "agent/decap/sessions.hpp"
+#include "agent/engine/decap/sessions.hpp"
 
 #include <algorithm>
 #include <tuple>

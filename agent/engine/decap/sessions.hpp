@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "agent/decap/decap.hpp"
-#include "agent/decap/sender_sequence.hpp"
+#include "agent/engine/decap/decap.hpp"
+#include "agent/engine/decap/sender_sequence.hpp"
 
 namespace vmirror {
 

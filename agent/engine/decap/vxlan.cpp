@@ -1,4 +1,4 @@
-#include "agent/decap/vxlan.hpp"
+#include "agent/engine/decap/vxlan.hpp"
 
 namespace vmirror {
 

@@ -6,7 +6,7 @@
 
 #include <tl/expected.hpp>
 
-#include "agent/decap/error.hpp"
+#include "agent/engine/decap/error.hpp"
 #include "plugin/base/cursor.hpp"
 
 namespace vmirror {

@@ -1,4 +1,4 @@
-#include "agent/dissect/buffers.hpp"
+#include "agent/engine/dissect/buffers.hpp"
 
 namespace vmirror {
 

@@ -4,7 +4,7 @@
 //   segments   |  m1  | m2 | m3..|..m3 |.............m4 (first 64 KiB)....|...rest of m4 | m5 |
 //   given as      the frame's own   a buffer          a buffer, cut          skipped
 //              begin_message        continue_message
-#include "agent/dissect/dissection.hpp"
+#include "agent/engine/dissect/dissection.hpp"
 
 #include <algorithm>
 #include <cstring>

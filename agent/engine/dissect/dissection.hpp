@@ -20,9 +20,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "agent/dissect/buffers.hpp"
-#include "agent/dissect/dissectors.hpp"
-#include "agent/dissect/requests.hpp"
+#include "agent/engine/dissect/buffers.hpp"
+#include "agent/engine/dissect/dissectors.hpp"
+#include "agent/engine/dissect/requests.hpp"
 
 namespace vmirror {
 

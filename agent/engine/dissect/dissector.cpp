@@ -1,6 +1,6 @@
-#include "agent/dissect/dissector.hpp"
+#include "agent/engine/dissect/dissector.hpp"
 
-#include "agent/dissect/requests.hpp"
+#include "agent/engine/dissect/requests.hpp"
 
 namespace vmirror {
 

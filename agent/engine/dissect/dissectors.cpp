@@ -1,17 +1,17 @@
-#include "agent/dissect/dissectors.hpp"
+#include "agent/engine/dissect/dissectors.hpp"
 
 #include <algorithm>
 #include <string_view>
 
-#include "agent/dissect/arp.hpp"
-#include "agent/dissect/dhcp.hpp"
-#include "agent/dissect/dns.hpp"
-#include "agent/dissect/icmp.hpp"
-#include "agent/dissect/icmp6.hpp"
-#include "agent/dissect/igmp.hpp"
-#include "agent/dissect/lldp.hpp"
-#include "agent/dissect/mdns.hpp"
-#include "agent/dissect/modbus.hpp"
+#include "agent/engine/dissect/it/dhcp.hpp"
+#include "agent/engine/dissect/it/dns.hpp"
+#include "agent/engine/dissect/it/mdns.hpp"
+#include "agent/engine/dissect/link/arp.hpp"
+#include "agent/engine/dissect/link/lldp.hpp"
+#include "agent/engine/dissect/network/icmp.hpp"
+#include "agent/engine/dissect/network/icmp6.hpp"
+#include "agent/engine/dissect/network/igmp.hpp"
+#include "agent/engine/dissect/ot/modbus.hpp"
 
 namespace vmirror {
 namespace {

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "agent/dissect/dissector.hpp"
-#include "agent/wire/packet.hpp"
+#include "agent/engine/dissect/dissector.hpp"
+#include "agent/engine/wire/packet.hpp"
 #include "plugin/base/result.hpp"
 
 namespace vmirror {

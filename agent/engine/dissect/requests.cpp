@@ -1,5 +1,5 @@
 // A ring in order of time, whose entries are also chained by the hash of (flow, key).
-#include "agent/dissect/requests.hpp"
+#include "agent/engine/dissect/requests.hpp"
 
 #include <bit>
 

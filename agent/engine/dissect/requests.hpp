@@ -6,7 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "agent/dissect/dissector.hpp"
+#include "agent/engine/dissect/dissector.hpp"
 
 namespace vmirror {
 

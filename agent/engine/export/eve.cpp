@@ -1,9 +1,9 @@
-#include "agent/export/eve.hpp"
+#include "agent/engine/export/eve.hpp"
 
 #include <algorithm>
 #include <optional>
 
-#include "agent/export/json.hpp"
+#include "agent/engine/export/json.hpp"
 
 namespace vmirror {
 namespace {

@@ -66,8 +66,8 @@ void append_flow_event(std::string& out, const Flow& flow, std::string_view in_i
 void append_asset_event(std::string& out, const Asset& asset);
 
 /// One line of `event_type` "migration": a migration's record as it stands. `told` is the record as
-/// the API shows it (agent/affinity/record_json.hpp), so that both have the same keys; what isn't
-/// known is null there, too. `timestamp` is the latest time in the record.
+/// the API shows it (agent/control/affinity/record_json.hpp), so that both have the same keys; what
+/// isn't known is null there, too. `timestamp` is the latest time in the record.
 void append_migration_event(std::string& out, const MigrationRecord& record,
                             const boost::json::object& told);
 

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "agent/export/output.hpp"
+#include "agent/engine/export/output.hpp"
 
 namespace vmirror {
 namespace {

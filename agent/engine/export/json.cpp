@@ -1,4 +1,4 @@
-#include "agent/export/json.hpp"
+#include "agent/engine/export/json.hpp"
 
 #include <arpa/inet.h>
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "agent/export/sink.hpp"
+#include "agent/engine/export/sink.hpp"
 
 namespace vmirror {
 

@@ -1,4 +1,4 @@
-#include "agent/export/prometheus.hpp"
+#include "agent/engine/export/prometheus.hpp"
 
 #include <charconv>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "agent/export/reinject.hpp"
+#include "agent/engine/export/reinject.hpp"
 
 #include <linux/if_packet.h>
 #include <linux/rtnetlink.h>

@@ -1,14 +1,14 @@
 // The queue is two buffers: workers append to one while the writer works off the other. They are
 // swapped when the writer's is done, so that a lock is held for a copy or a swap and never while
 // anything is written.
-#include "agent/export/sink.hpp"
+#include "agent/engine/export/sink.hpp"
 
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
-#include "agent/export/output.hpp"
+#include "agent/engine/export/output.hpp"
 
 namespace vmirror {
 

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "agent/export/output.hpp"
+#include "agent/engine/export/output.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/flow/flow_table.hpp"
+#include "agent/engine/flow/flow_table.hpp"
 
 #include <sys/mman.h>
 

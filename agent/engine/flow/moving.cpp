@@ -7,7 +7,7 @@
 //                                  (timeout)         first ...  over
 #include <algorithm>
 
-#include "agent/flow/flow_table.hpp"
+#include "agent/engine/flow/flow_table.hpp"
 
 namespace vmirror {
 namespace {

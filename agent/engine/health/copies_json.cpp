@@ -1,4 +1,4 @@
-#include "agent/health/copies_json.hpp"
+#include "agent/engine/health/copies_json.hpp"
 
 #include <array>
 #include <boost/json.hpp>

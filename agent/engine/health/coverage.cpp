@@ -1,4 +1,4 @@
-#include "agent/health/coverage.hpp"
+#include "agent/engine/health/coverage.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "agent/health/window.hpp"
+#include "agent/engine/health/window.hpp"
 
 #include <algorithm>
 

@@ -24,7 +24,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/health/coverage.hpp"
+#include "agent/engine/health/coverage.hpp"
 #include "agent/model/coverage.hpp"
 
 namespace vmirror {

@@ -1,4 +1,4 @@
-#include "agent/inventory/inventory.hpp"
+#include "agent/engine/inventory/inventory.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -25,7 +25,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/inventory/vendors.hpp"
+#include "agent/engine/inventory/vendors.hpp"
 #include "agent/model/asset.hpp"
 #include "agent/model/facts.hpp"
 #include "agent/model/flow.hpp"

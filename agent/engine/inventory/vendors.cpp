@@ -1,4 +1,4 @@
-#include "agent/inventory/vendors.hpp"
+#include "agent/engine/inventory/vendors.hpp"
 
 #include <algorithm>
 #include <fstream>

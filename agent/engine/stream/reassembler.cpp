@@ -4,12 +4,12 @@
 //            next              head
 //   ...bytes  | hole           | chunk | chunk | hole | chunk |
 //   given on  |                held, in order of sequence; never overlapping
-#include "agent/stream/reassembler.hpp"
+#include "agent/engine/stream/reassembler.hpp"
 
 #include <algorithm>
 #include <cstring>
 
-#include "agent/wire/packet.hpp"
+#include "agent/engine/wire/packet.hpp"
 
 namespace vmirror {
 namespace {

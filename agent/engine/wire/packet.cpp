@@ -1,4 +1,4 @@
-#include "agent/wire/packet.hpp"
+#include "agent/engine/wire/packet.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "agent/engine/adoption.hpp"
+#include "agent/engine/worker/adoption.hpp"
 
 #include <utility>
 

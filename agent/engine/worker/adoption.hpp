@@ -6,7 +6,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "agent/engine/handover.hpp"
+#include "agent/engine/worker/handover.hpp"
 
 namespace vmirror {
 

@@ -1,11 +1,11 @@
-#include "agent/engine/analyze.hpp"
+#include "agent/engine/worker/analyze.hpp"
 
 #include <ctime>
 #include <memory>
 #include <utility>
 #include <vector>
 
-#include "agent/capture/capture.hpp"
+#include "agent/engine/capture/capture.hpp"
 
 namespace vmirror {
 namespace {

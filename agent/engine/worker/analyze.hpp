@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "agent/engine/pipeline.hpp"
+#include "agent/engine/worker/pipeline.hpp"
 
 namespace vmirror {
 

@@ -1,4 +1,4 @@
-#include "agent/engine/engine.hpp"
+#include "agent/engine/worker/engine.hpp"
 
 #include <algorithm>
 #include <condition_variable>
@@ -6,7 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "agent/engine/worker.hpp"
+#include "agent/engine/worker/worker.hpp"
 
 namespace vmirror {
 

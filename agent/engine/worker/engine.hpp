@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "agent/engine/handover.hpp"
-#include "agent/engine/pipeline.hpp"
+#include "agent/engine/worker/handover.hpp"
+#include "agent/engine/worker/pipeline.hpp"
 #include "agent/model/copies.hpp"
 
 namespace vmirror {

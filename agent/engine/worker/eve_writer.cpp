@@ -1,4 +1,4 @@
-#include "agent/engine/eve_writer.hpp"
+#include "agent/engine/worker/eve_writer.hpp"
 
 #include <utility>
 

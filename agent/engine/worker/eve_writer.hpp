@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "agent/export/eve.hpp"
-#include "agent/export/sink.hpp"
+#include "agent/engine/export/eve.hpp"
+#include "agent/engine/export/sink.hpp"
 
 namespace vmirror {
 

@@ -1,11 +1,11 @@
-#include "agent/engine/handover.hpp"
+#include "agent/engine/worker/handover.hpp"
 
 #include <algorithm>
 #include <map>
 #include <tuple>
 #include <utility>
 
-#include "agent/engine/snapshot.hpp"
+#include "agent/engine/worker/snapshot.hpp"
 
 namespace vmirror {
 namespace {

@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
-#include "agent/dissect/dissection.hpp"
-#include "agent/dissect/requests.hpp"
-#include "agent/flow/flow_table.hpp"
+#include "agent/engine/dissect/dissection.hpp"
+#include "agent/engine/dissect/requests.hpp"
+#include "agent/engine/flow/flow_table.hpp"
+#include "agent/engine/stream/reassembler.hpp"
 #include "agent/model/asset.hpp"
 #include "agent/model/migration.hpp"
-#include "agent/stream/reassembler.hpp"
 
 namespace vmirror {
 

@@ -24,7 +24,7 @@
 // does not know. What a reader can't do without changes the version.
 #include <limits>
 
-#include "agent/engine/handover.hpp"
+#include "agent/engine/worker/handover.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,4 +1,4 @@
-#include "agent/engine/json.hpp"
+#include "agent/engine/worker/json.hpp"
 
 #include <string>
 #include <utility>

@@ -3,8 +3,8 @@
 
 #include <boost/json.hpp>
 
-#include "agent/engine/analyze.hpp"
-#include "agent/engine/snapshot.hpp"
+#include "agent/engine/worker/analyze.hpp"
+#include "agent/engine/worker/snapshot.hpp"
 
 namespace vmirror {
 

@@ -1,7 +1,7 @@
 // What a pipeline tells of itself: its snapshot.
 #include <algorithm>
 
-#include "agent/engine/pipeline_state.hpp"
+#include "agent/engine/worker/pipeline_state.hpp"
 
 namespace vmirror {
 

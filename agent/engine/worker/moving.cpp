@@ -3,7 +3,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "agent/engine/pipeline_state.hpp"
+#include "agent/engine/worker/pipeline_state.hpp"
 
 namespace vmirror {
 namespace {

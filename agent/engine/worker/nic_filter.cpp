@@ -1,4 +1,4 @@
-#include "agent/engine/nic_filter.hpp"
+#include "agent/engine/worker/nic_filter.hpp"
 
 #include <algorithm>
 

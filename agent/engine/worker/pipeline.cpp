@@ -5,13 +5,13 @@
 //   analyse   the flow's counters, then what is asked for: messages, coverage, re-injection
 //
 // What the first two stages ask the memory for is there when the next one comes.
-#include "agent/engine/pipeline.hpp"
+#include "agent/engine/worker/pipeline.hpp"
 
 #include <algorithm>
 #include <new>
 #include <utility>
 
-#include "agent/engine/pipeline_state.hpp"
+#include "agent/engine/worker/pipeline_state.hpp"
 
 namespace vmirror {
 

@@ -15,19 +15,19 @@
 #include <span>
 #include <string>
 
-#include "agent/decap/decap.hpp"
-#include "agent/dissect/dissection.hpp"
-#include "agent/engine/adoption.hpp"
-#include "agent/engine/eve_writer.hpp"
-#include "agent/engine/handover.hpp"
-#include "agent/engine/snapshot.hpp"
-#include "agent/export/reinject.hpp"
-#include "agent/flow/flow_table.hpp"
-#include "agent/inventory/inventory.hpp"
+#include "agent/engine/decap/decap.hpp"
+#include "agent/engine/dissect/dissection.hpp"
+#include "agent/engine/export/reinject.hpp"
+#include "agent/engine/flow/flow_table.hpp"
+#include "agent/engine/inventory/inventory.hpp"
+#include "agent/engine/stream/reassembler.hpp"
+#include "agent/engine/worker/adoption.hpp"
+#include "agent/engine/worker/eve_writer.hpp"
+#include "agent/engine/worker/handover.hpp"
+#include "agent/engine/worker/snapshot.hpp"
 #include "agent/model/mirror_index.hpp"
 #include "agent/model/observer.hpp"
 #include "agent/model/source.hpp"
-#include "agent/stream/reassembler.hpp"
 
 namespace vmirror {
 

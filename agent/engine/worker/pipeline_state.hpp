@@ -15,11 +15,11 @@
 #include <utility>
 #include <vector>
 
-#include "agent/decap/envelope.hpp"
-#include "agent/engine/adoption.hpp"
-#include "agent/engine/nic_filter.hpp"
-#include "agent/engine/pipeline.hpp"
-#include "agent/engine/streams.hpp"
+#include "agent/engine/decap/envelope.hpp"
+#include "agent/engine/worker/adoption.hpp"
+#include "agent/engine/worker/nic_filter.hpp"
+#include "agent/engine/worker/pipeline.hpp"
+#include "agent/engine/worker/streams.hpp"
 
 namespace vmirror {
 

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/engine/pipeline.hpp"
+#include "agent/engine/worker/pipeline.hpp"
 
 namespace vmirror {
 

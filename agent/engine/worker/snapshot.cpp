@@ -1,4 +1,4 @@
-#include "agent/engine/snapshot.hpp"
+#include "agent/engine/worker/snapshot.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/decap/decap.hpp"
-#include "agent/export/reinject.hpp"
-#include "agent/health/coverage.hpp"
+#include "agent/engine/decap/decap.hpp"
+#include "agent/engine/export/reinject.hpp"
+#include "agent/engine/health/coverage.hpp"
 #include "agent/model/asset.hpp"
 #include "agent/model/drop.hpp"
 #include "agent/model/flow.hpp"

@@ -1,4 +1,4 @@
-#include "agent/engine/streams.hpp"
+#include "agent/engine/worker/streams.hpp"
 
 #include <algorithm>
 #include <memory>

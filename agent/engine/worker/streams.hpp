@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <memory>
 
-#include "agent/dissect/dissection.hpp"
-#include "agent/engine/handover.hpp"
-#include "agent/stream/reassembler.hpp"
+#include "agent/engine/dissect/dissection.hpp"
+#include "agent/engine/stream/reassembler.hpp"
+#include "agent/engine/worker/handover.hpp"
 
 namespace vmirror {
 

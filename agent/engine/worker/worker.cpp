@@ -1,4 +1,4 @@
-#include "agent/engine/worker.hpp"
+#include "agent/engine/worker/worker.hpp"
 
 #include <algorithm>
 #include <iterator>

@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "agent/engine/engine.hpp"
-#include "agent/engine/slot.hpp"
+#include "agent/engine/worker/engine.hpp"
+#include "agent/engine/worker/slot.hpp"
 
 namespace vmirror {
 

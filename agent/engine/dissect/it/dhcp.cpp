@@ -5,9 +5,9 @@
 //   server 24           28            44               108            236        240 | relay ip   |
 //   hardware 16 | server name 64 | file 128     | 63825363 | options... option: | code 1 | size 1 |
 //   data |    0: padding, 255: end
-#include "agent/dissect/dhcp.hpp"
+#include "agent/engine/dissect/it/dhcp.hpp"
 
-#include "agent/dissect/text.hpp"
+#include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
 namespace {

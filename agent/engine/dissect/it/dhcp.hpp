@@ -1,7 +1,7 @@
 // DHCP and BOOTP for IPv4 (RFC 2131, RFC 951): which address a host got, its name, its kind.
 #pragma once
 
-#include "agent/dissect/dissector.hpp"
+#include "agent/engine/dissect/dissector.hpp"
 
 namespace vmirror {
 

@@ -2,9 +2,9 @@
 //
 //   UDP payload   | message |
 //   TCP           | size 2 | message | size 2 | message | ...
-#include "agent/dissect/dns.hpp"
+#include "agent/engine/dissect/it/dns.hpp"
 
-#include "agent/dissect/text.hpp"
+#include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
 namespace {

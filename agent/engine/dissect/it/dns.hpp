@@ -1,7 +1,7 @@
 // DNS over UDP and TCP (RFC 1035), in Suricata's EVE shape, version 2.
 #pragma once
 
-#include "agent/dissect/dns_message.hpp"
+#include "agent/engine/dissect/it/dns_message.hpp"
 
 namespace vmirror {
 

@@ -4,11 +4,11 @@
 //   4 | question   | name | type 2 | class 2 | resource   | name | type 2 | class 2 | ttl 4 | size
 //   2 | data | name       | 0..63, label |... then | 0 |  or a pointer  | 0b11, offset in the
 //   message 14 |
-#include "agent/dissect/dns_message.hpp"
+#include "agent/engine/dissect/it/dns_message.hpp"
 
 #include <cstring>
 
-#include "agent/dissect/text.hpp"
+#include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
 namespace {

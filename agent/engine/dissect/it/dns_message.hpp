@@ -11,7 +11,7 @@
 // has room for 5,000 names, each of which may lead through the same long one.
 #pragma once
 
-#include "agent/dissect/dissector.hpp"
+#include "agent/engine/dissect/dissector.hpp"
 
 namespace vmirror {
 

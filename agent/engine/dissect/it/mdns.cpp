@@ -5,9 +5,9 @@
 //   SRV   Printer 7._ipp._tcp.local    -> port 631 on printer7.local
 //   TXT   Mac._device-info._tcp.local  -> model=MacBookPro14,1
 //   A     printer7.local               -> 192.0.2.7
-#include "agent/dissect/mdns.hpp"
+#include "agent/engine/dissect/it/mdns.hpp"
 
-#include "agent/dissect/text.hpp"
+#include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
 namespace {

@@ -2,7 +2,7 @@
 // itself, and what it offers.
 #pragma once
 
-#include "agent/dissect/dns_message.hpp"
+#include "agent/engine/dissect/it/dns_message.hpp"
 
 namespace vmirror {
 

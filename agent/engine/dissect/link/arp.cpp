@@ -3,9 +3,9 @@
 //   0                   2                   4      5      6                   8
 //   | hardware type     | protocol type     | hlen | plen | operation         |
 //   | sender hardware (hlen) | sender protocol (plen) | target hardware | target protocol |
-#include "agent/dissect/arp.hpp"
+#include "agent/engine/dissect/link/arp.hpp"
 
-#include "agent/dissect/text.hpp"
+#include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,7 +1,7 @@
 // ARP (RFC 826): who has which address on a link.
 #pragma once
 
-#include "agent/dissect/dissector.hpp"
+#include "agent/engine/dissect/dissector.hpp"
 
 namespace vmirror {
 

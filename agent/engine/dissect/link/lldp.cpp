@@ -7,9 +7,9 @@
 //   8 management address    | size 1 | subtype 1 | address | interface 5 | oid |
 //   7 capabilities          | there 2 | enabled 2 |
 //   127 organization's own  | oui 3 | subtype 1 | value |
-#include "agent/dissect/lldp.hpp"
+#include "agent/engine/dissect/link/lldp.hpp"
 
-#include "agent/dissect/text.hpp"
+#include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
 namespace {

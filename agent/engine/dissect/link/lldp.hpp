@@ -1,7 +1,7 @@
 // LLDP (IEEE 802.1AB): what a switch, a phone or a controller says of itself on each link.
 #pragma once
 
-#include "agent/dissect/dissector.hpp"
+#include "agent/engine/dissect/dissector.hpp"
 
 namespace vmirror {
 

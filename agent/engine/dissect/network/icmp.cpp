@@ -3,10 +3,10 @@
 //   0      1      2              4                              8
 //   | type | code | checksum     | by type: id 2 sequence 2     | data, or the IP header and first
 //                                | gateway 4 | unused 2 mtu 2   | bytes of the dropped datagram
-#include "agent/dissect/icmp.hpp"
+#include "agent/engine/dissect/network/icmp.hpp"
 
-#include "agent/dissect/text.hpp"
-#include "agent/wire/packet.hpp"
+#include "agent/engine/dissect/text.hpp"
+#include "agent/engine/wire/packet.hpp"
 
 namespace vmirror {
 namespace {

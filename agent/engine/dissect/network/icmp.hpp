@@ -1,7 +1,7 @@
 // ICMP for IPv4 (RFC 792): echoes, and what routers and hosts say of datagrams that they dropped.
 #pragma once
 
-#include "agent/dissect/dissector.hpp"
+#include "agent/engine/dissect/dissector.hpp"
 
 namespace vmirror {
 

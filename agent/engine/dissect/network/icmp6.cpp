@@ -10,11 +10,11 @@
 //   option:  | type 1 | length 1, of 8 bytes | ...
 //   MLD                      | delay 2, 0     | group 16 | ...
 //   MLDv2 report             | 0 2, records 2 | type 1, aux 1, sources 2, group 16, ... | ...
-#include "agent/dissect/icmp6.hpp"
+#include "agent/engine/dissect/network/icmp6.hpp"
 
-#include "agent/dissect/icmp.hpp"
-#include "agent/dissect/text.hpp"
-#include "agent/wire/packet.hpp"
+#include "agent/engine/dissect/network/icmp.hpp"
+#include "agent/engine/dissect/text.hpp"
+#include "agent/engine/wire/packet.hpp"
 
 namespace vmirror {
 namespace {

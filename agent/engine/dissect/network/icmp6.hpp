@@ -2,7 +2,7 @@
 // RFC 3810).
 #pragma once
 
-#include "agent/dissect/dissector.hpp"
+#include "agent/engine/dissect/dissector.hpp"
 
 namespace vmirror {
 

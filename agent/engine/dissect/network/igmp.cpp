@@ -4,10 +4,10 @@
 //   | type | max resp time | checksum | group 4                  |   all but a version 3 report
 //   | 0x22 | 0             | checksum | 0 2  | number of records 2 | records...
 //   record: | type 1 | aux words 1 | sources 2 | group 4 | source 4 ... | aux 4 ... |
-#include "agent/dissect/igmp.hpp"
+#include "agent/engine/dissect/network/igmp.hpp"
 
-#include "agent/dissect/text.hpp"
-#include "agent/wire/packet.hpp"
+#include "agent/engine/dissect/text.hpp"
+#include "agent/engine/wire/packet.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,7 +1,7 @@
 // IGMP (RFC 1112, RFC 2236, RFC 3376): who listens to which IPv4 multicast group.
 #pragma once
 
-#include "agent/dissect/dissector.hpp"
+#include "agent/engine/dissect/dissector.hpp"
 
 namespace vmirror {
 

@@ -5,9 +5,9 @@
 //   | transaction | protocol 0 | length | unit | function 1 | data, at most 252 |
 //                                        length counts from here on
 //   response with an error             | unit | function | 0x80 | exception 1 |
-#include "agent/dissect/modbus.hpp"
+#include "agent/engine/dissect/ot/modbus.hpp"
 
-#include "agent/dissect/text.hpp"
+#include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,7 +1,7 @@
 // Modbus/TCP: who reads and writes which registers of a controller, and what the controller is.
 #pragma once
 
-#include "agent/dissect/dissector.hpp"
+#include "agent/engine/dissect/dissector.hpp"
 
 namespace vmirror {
 

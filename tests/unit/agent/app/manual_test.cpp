@@ -9,12 +9,13 @@
 #include <regex>
 #include <set>
 
-#include "agent/affinity/record_json.hpp"
 #include "agent/app/config.hpp"
 #include "agent/app/sensor_follower.hpp"
 #include "agent/app/status.hpp"
-#include "agent/libvirt/domain_xml.hpp"
-#include "agent/policy/policy_file.hpp"
+#include "agent/control/affinity/record_json.hpp"
+#include "agent/control/libvirt/domain_xml.hpp"
+#include "agent/control/policy/policy_file.hpp"
+#include "tests/support/source_tree.hpp"
 
 namespace vmirror {
 namespace {
@@ -22,8 +23,7 @@ namespace {
 namespace json = boost::json;
 
 std::string read_text(const char* path) {
-  const auto root = std::filesystem::path(__FILE__).parent_path() / "../../../..";
-  std::ifstream in(root / path);
+  std::ifstream in(test::source_tree() / path);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "agent/cli/command.hpp"
-#include "agent/hook/settings.hpp"
+#include "agent/control/hook/settings.hpp"
 #include "tests/support/captures.hpp"
 
 namespace vmirror {

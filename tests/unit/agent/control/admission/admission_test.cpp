@@ -1,6 +1,6 @@
 // Whether a guest may start here: what-if before its ports are, and the sessions as they stand
 // after.
-#include "agent/app/admission.hpp"
+#include "agent/control/admission/admission.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "agent/app/requirements_file.hpp"
+#include "agent/control/admission/requirements_file.hpp"
 #include "plugin/fake/driver.hpp"
 #include "tests/support/captures.hpp"
 

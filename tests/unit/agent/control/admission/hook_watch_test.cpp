@@ -1,5 +1,5 @@
 // When libvirt's hook counts as missed.
-#include "agent/app/hook_watch.hpp"
+#include "agent/control/admission/hook_watch.hpp"
 
 #include <gtest/gtest.h>
 

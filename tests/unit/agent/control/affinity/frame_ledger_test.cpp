@@ -1,5 +1,5 @@
 // What a port counted against what the engine received, read while both move.
-#include "agent/affinity/frame_ledger.hpp"
+#include "agent/control/affinity/frame_ledger.hpp"
 
 #include <gtest/gtest.h>
 

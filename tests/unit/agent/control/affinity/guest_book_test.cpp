@@ -1,5 +1,5 @@
 // Who the guests are, while libvirt's connection and its hook tell of them in any order.
-#include "agent/app/guest_book.hpp"
+#include "agent/control/affinity/guest_book.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // A guest's ports and mirrors as one view.
-#include "agent/affinity/guest_view.hpp"
+#include "agent/control/affinity/guest_view.hpp"
 
 #include <gtest/gtest.h>
 

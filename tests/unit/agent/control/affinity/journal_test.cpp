@@ -1,5 +1,5 @@
 // What a journal tells after a crash, and that it stays small.
-#include "agent/affinity/journal.hpp"
+#include "agent/control/affinity/journal.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

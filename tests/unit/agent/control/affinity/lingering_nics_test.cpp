@@ -1,5 +1,5 @@
 // A NIC is watched for a second after its port went.
-#include "agent/affinity/lingering_nics.hpp"
+#include "agent/control/affinity/lingering_nics.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Where each NIC is, by what its port says.
-#include "agent/affinity/locate.hpp"
+#include "agent/control/affinity/locate.hpp"
 
 #include <gtest/gtest.h>
 

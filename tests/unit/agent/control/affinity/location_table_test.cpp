@@ -1,5 +1,5 @@
 // Where each NIC is, since when, and where it was.
-#include "agent/affinity/location_table.hpp"
+#include "agent/control/affinity/location_table.hpp"
 
 #include <gtest/gtest.h>
 

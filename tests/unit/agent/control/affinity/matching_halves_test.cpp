@@ -1,5 +1,5 @@
 // Which halves may be of one migration, by their times. Seconds.
-#include "agent/affinity/matching_halves.hpp"
+#include "agent/control/affinity/matching_halves.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Migrations between hosts whose clocks differ.
-#include "tests/unit/agent/affinity/two_hosts.hpp"
+#include "tests/unit/agent/control/affinity/two_hosts.hpp"
 
 namespace vmirror {
 namespace {

@@ -3,7 +3,7 @@
 #include <random>
 #include <set>
 
-#include "tests/unit/agent/affinity/two_hosts.hpp"
+#include "tests/unit/agent/control/affinity/two_hosts.hpp"
 
 namespace vmirror {
 namespace {

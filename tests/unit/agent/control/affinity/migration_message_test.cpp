@@ -1,9 +1,9 @@
 // What the agents tell each other, and what of it is refused.
-#include "agent/affinity/migration_message.hpp"
+#include "agent/control/affinity/migration_message.hpp"
 
 #include <gtest/gtest.h>
 
-#include "agent/affinity/record_json.hpp"
+#include "agent/control/affinity/record_json.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,6 +1,6 @@
 // Migrations between two hosts: what is seen, in its order, and what the record says of it in the
 // end. Faults of the parts in between are in migration_faults_test.cpp.
-#include "tests/unit/agent/affinity/two_hosts.hpp"
+#include "tests/unit/agent/control/affinity/two_hosts.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,6 +1,6 @@
 // A migration's record as JSON: what goes out comes back, what is for people is right, and what is
 // wrong is refused by name.
-#include "agent/affinity/record_json.hpp"
+#include "agent/control/affinity/record_json.hpp"
 
 #include <gtest/gtest.h>
 

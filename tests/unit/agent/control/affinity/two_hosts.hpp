@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "agent/affinity/migration_tracker.hpp"
-#include "agent/affinity/record_json.hpp"
+#include "agent/control/affinity/migration_tracker.hpp"
+#include "agent/control/affinity/record_json.hpp"
 
 namespace vmirror {
 

@@ -1,6 +1,6 @@
 // When the engine's and the port's counts are paired, and what coverage comes of it: the story of
 // one NIC, told in tenths of a second.
-#include "agent/app/coverage_log.hpp"
+#include "agent/control/evidence/coverage_log.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The kernel's counters of a device: they move with its traffic, in the guest's directions.
-#include "agent/app/device_counters.hpp"
+#include "agent/control/evidence/device_counters.hpp"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // The hook's decisions, against agents that answer, hang, hang up, trickle, lie, or aren't there.
 // No time is asserted: an agent that hangs would hang the test.
-#include "agent/hook/hook.hpp"
+#include "agent/control/hook/hook.hpp"
 
 #include <gtest/gtest.h>
 #include <poll.h>

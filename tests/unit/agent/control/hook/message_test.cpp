@@ -1,5 +1,5 @@
 // The hook's HTTP: its one request, and every kind of answer, whole and in pieces.
-#include "agent/hook/message.hpp"
+#include "agent/control/hook/message.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What the hook knows of required guests without an agent: the file's text, and whom it selects.
-#include "agent/hook/requirement.hpp"
+#include "agent/control/hook/requirement.hpp"
 
 #include <gtest/gtest.h>
 

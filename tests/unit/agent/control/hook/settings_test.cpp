@@ -1,5 +1,5 @@
 // The hook's file: written, recognised, read back.
-#include "agent/hook/settings.hpp"
+#include "agent/control/hook/settings.hpp"
 
 #include <gtest/gtest.h>
 

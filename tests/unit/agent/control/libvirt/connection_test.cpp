@@ -1,5 +1,5 @@
 // The connection against libvirt's built-in test driver: no libvirtd, no root.
-#include "agent/libvirt/connection.hpp"
+#include "agent/control/libvirt/connection.hpp"
 
 #include <gtest/gtest.h>
 #include <libvirt/libvirt.h>
@@ -9,7 +9,7 @@
 #include <mutex>
 #include <vector>
 
-#include "agent/libvirt/domain_xml.hpp"
+#include "agent/control/libvirt/domain_xml.hpp"
 #include "tests/support/libvirt_under_tsan.hpp"
 
 namespace vmirror {

@@ -1,17 +1,18 @@
 // Guests out of libvirt's XML. domains/ holds what `virsh dumpxml` of libvirt 9.0 printed.
-#include "agent/libvirt/domain_xml.hpp"
+#include "agent/control/libvirt/domain_xml.hpp"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/source_tree.hpp"
+
 namespace vmirror {
 namespace {
 
 std::string file(const std::string& name) {
-  const std::string path = __FILE__;
-  std::ifstream in(path.substr(0, path.rfind('/')) + "/domains/" + name);
+  std::ifstream in(test::source_tree() / "tests/unit/agent/control/libvirt/domains" / name);
   std::stringstream text;
   text << in.rdbuf();
   return text.str();

@@ -1,6 +1,6 @@
 // What libvirt's events mean: the sequences that libvirt 9.0 and QEMU 7.2 sent in real migrations
 // between two libvirtd, each side's, in its order.
-#include "agent/libvirt/events.hpp"
+#include "agent/control/libvirt/events.hpp"
 
 #include <gtest/gtest.h>
 #include <libvirt/libvirt.h>

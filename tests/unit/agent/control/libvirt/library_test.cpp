@@ -1,5 +1,5 @@
 // libvirt's library, where it is and where it isn't.
-#include "agent/libvirt/library.hpp"
+#include "agent/control/libvirt/library.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,12 @@
 // The control thread on a fake switch: what is put in acts, what is asked for is answered, and it
 // ends in order, whatever the switch does. Runs under ThreadSanitizer.
-#include "agent/app/control.hpp"
+#include "agent/control/loop/control.hpp"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <thread>
 
-#include "agent/app/direct.hpp"
 #include "plugin/fake/driver.hpp"
 #include "tests/support/converge.hpp"
 
@@ -110,61 +109,6 @@ TEST_F(ControlTest, ManyThreadsPutIn) {
   });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(control->settle(seconds(10))->sessions.size(), 50U);
-}
-
-/// Without a daemon, after a crash.
-class DirectTest : public ControlTest {
- protected:
-  /// As text, so that a test reads.
-  static std::vector<std::string> lines(const Result<std::vector<Step>>& steps) {
-    std::vector<std::string> out;
-    if (!steps) return {steps.error().text()};
-    for (const Step& step : *steps) out.push_back(step.text());
-    return out;
-  }
-  /// What a daemon that was killed leaves.
-  void leave_behind(std::vector<Policy> policies) {
-    const auto control = make();
-    control->set_policies(std::move(policies));
-    control->settle(seconds(10));
-  }
-  std::unique_ptr<Driver> driver = make_fake_driver(world, "vmirror");
-  Config config;
-};
-using Lines = std::vector<std::string>;
-
-TEST_F(DirectTest, PlanTellsAndChangesNothing) {
-  const std::string before = switch_text();
-  EXPECT_EQ(plan_directly(*driver, config, mirror_all())->size(), 2U);
-  EXPECT_EQ(switch_text(), before);
-  leave_behind(mirror_all());
-  EXPECT_EQ(lines(plan_directly(*driver, config, mirror_all())), Lines{});
-}
-
-TEST_F(DirectTest, PruneRemovesAndNeverAdds) {
-  const std::string before = switch_text();
-  EXPECT_EQ(lines(prune_directly(*driver, config, mirror_all())), Lines{});
-  EXPECT_EQ(switch_text(), before);
-  leave_behind(mirror_all());
-  EXPECT_EQ(lines(prune_directly(*driver, config, mirror_all())), Lines{});
-  EXPECT_NE(switch_text(), before);
-  EXPECT_EQ(lines(prune_directly(*driver, config, {})),
-            (Lines{"remove mirror br0/vmirror-local", "remove port br0/vmirror-local"}));
-  EXPECT_EQ(switch_text(), before);
-}
-
-TEST_F(DirectTest, PruneTakesPortsOutOfAMirrorThatStays) {
-  world->edit([](auto& switches) { switches["br0"].sw.ports["vnet1"].name = "vnet1"; });
-  leave_behind(mirror_all());
-  auto fewer = mirror_all();
-  fewer[0].select[0].port = "vnet0";
-  EXPECT_EQ(lines(prune_directly(*driver, config, fewer)),
-            Lines{"put mirror br0/vmirror-local: in {vnet0} out {vnet0} -> port vmirror-local"});
-}
-
-TEST_F(DirectTest, AnUnreachableSwitchIsAnError) {
-  world->set_reachable(false);
-  EXPECT_EQ(prune_directly(*driver, config, {}).error().kind, Error::Kind::unreachable);
 }
 
 }  // namespace

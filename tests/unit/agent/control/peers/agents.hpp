@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "agent/peers/peers.hpp"
+#include "agent/control/peers/peers.hpp"
 
 namespace vmirror::test {
 

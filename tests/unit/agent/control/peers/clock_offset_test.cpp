@@ -1,5 +1,5 @@
 // Which of the pings is believed about the other host's clock.
-#include "agent/peers/clock_offset.hpp"
+#include "agent/control/peers/clock_offset.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Frames of the agents' link: what one looks like, that it may be cut anywhere, and the words for
 // what is none.
-#include "agent/peers/frame.hpp"
+#include "agent/control/peers/frame.hpp"
 
 #include <gtest/gtest.h>
 

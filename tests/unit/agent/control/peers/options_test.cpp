@@ -1,7 +1,7 @@
 // Which ways of linking agents are allowed, and the words in which others are refused.
 #include <gtest/gtest.h>
 
-#include "agent/peers/peers.hpp"
+#include "agent/control/peers/peers.hpp"
 
 namespace vmirror {
 namespace {

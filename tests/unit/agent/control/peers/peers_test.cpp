@@ -1,6 +1,6 @@
 // Links between agents in one process over loopback: messages, restarts, silence, bounds, and who
 // is refused in which words.
-#include "agent/peers/peers.hpp"
+#include "agent/control/peers/peers.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,9 +10,9 @@
 #include <boost/asio/write.hpp>
 #include <thread>
 
-#include "agent/peers/frame.hpp"
+#include "agent/control/peers/frame.hpp"
 #include "tests/support/tcp_proxy.hpp"
-#include "tests/unit/agent/peers/agents.hpp"
+#include "tests/unit/agent/control/peers/agents.hpp"
 
 namespace vmirror {
 namespace {

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/unit/agent/peers/agents.hpp"
+#include "tests/unit/agent/control/peers/agents.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,5 +1,5 @@
 // What a policy file may say, and the exact words in which a wrong one is refused.
-#include "agent/policy/policy_file.hpp"
+#include "agent/control/policy/policy_file.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The watched folder of policies: whole or not at all, from whatever hand a change comes.
-#include "agent/app/policy_store.hpp"
+#include "agent/control/policy/policy_store.hpp"
 
 #include <gtest/gtest.h>
 

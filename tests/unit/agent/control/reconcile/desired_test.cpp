@@ -1,5 +1,5 @@
 // What policies ask of this host: a table of policies and the sessions that come of them.
-#include "agent/reconcile/desired.hpp"
+#include "agent/control/reconcile/desired.hpp"
 
 #include <gtest/gtest.h>
 

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <random>
 
-#include "agent/reconcile/desired.hpp"
-#include "agent/reconcile/judge.hpp"
-#include "agent/reconcile/ledger.hpp"
-#include "agent/reconcile/wishes.hpp"
+#include "agent/control/reconcile/desired.hpp"
+#include "agent/control/reconcile/judge.hpp"
+#include "agent/control/reconcile/ledger.hpp"
+#include "agent/control/reconcile/wishes.hpp"
 #include "plugin/api/plan.hpp"
 #include "plugin/ovs/outputs.hpp"
 

@@ -2,7 +2,7 @@
 // one session, told second by second.
 #include <gtest/gtest.h>
 
-#include "agent/reconcile/judge.hpp"
+#include "agent/control/reconcile/judge.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,6 +1,6 @@
 // The state of a session and its reason: each test is the story of one session, told by what the
 // switch shows and counts, second by second.
-#include "agent/reconcile/judge.hpp"
+#include "agent/control/reconcile/judge.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,13 @@
 // The reconciler driven against the fake switch, with a clock that the test turns: what it does
 // when, and that it ends in the same state whatever fails on the way.
-#include "agent/reconcile/reconciler.hpp"
+#include "agent/control/reconcile/reconciler.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <set>
 
-#include "agent/affinity/locate.hpp"
+#include "agent/control/affinity/locate.hpp"
 #include "plugin/fake/driver.hpp"
 #include "tests/support/converge.hpp"
 

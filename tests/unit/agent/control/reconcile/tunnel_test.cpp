@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "agent/reconcile/judge.hpp"
+#include "agent/control/reconcile/judge.hpp"
 
 namespace vmirror {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "agent/capture/capture.hpp"
+#include "agent/engine/capture/capture.hpp"
 #include "tests/support/captures.hpp"
 
 namespace vmirror {

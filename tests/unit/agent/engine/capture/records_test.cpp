@@ -1,11 +1,11 @@
 // The readers of pcap and pcapng, on files made in memory: which frames come out, at what time, of
 // which link type, and what is called corrupt.
-#include "agent/capture/records.hpp"
+#include "agent/engine/capture/records.hpp"
 
 #include <gtest/gtest.h>
 
-#include "agent/capture/pcap.hpp"
-#include "agent/capture/pcapng.hpp"
+#include "agent/engine/capture/pcap.hpp"
+#include "agent/engine/capture/pcapng.hpp"
 #include "tests/support/captures.hpp"
 
 namespace vmirror {

@@ -17,8 +17,8 @@
 #include <fstream>
 #include <thread>
 
-#include "agent/capture/capture.hpp"
-#include "agent/capture/offloads.hpp"
+#include "agent/engine/capture/capture.hpp"
+#include "agent/engine/capture/offloads.hpp"
 #include "tests/support/encapsulate.hpp"
 
 namespace vmirror {

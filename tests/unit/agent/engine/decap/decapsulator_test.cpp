@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "agent/decap/decap.hpp"
+#include "agent/engine/decap/decap.hpp"
 #include "tests/support/encapsulate.hpp"
 
 namespace vmirror {

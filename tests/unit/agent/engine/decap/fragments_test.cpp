@@ -1,12 +1,12 @@
 // Outer fragments, through the decapsulator: what is joined, what is held, what is given up, and
 // that every fragment is accounted for.
-#include "agent/decap/fragments.hpp"
+#include "agent/engine/decap/fragments.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "agent/decap/decap.hpp"
+#include "agent/engine/decap/decap.hpp"
 #include "tests/support/encapsulate.hpp"
 
 namespace vmirror {

@@ -1,9 +1,9 @@
 // VXLAN, GENEVE and RSPAN: the encapsulations that are not GRE.
 #include <gtest/gtest.h>
 
-#include "agent/decap/geneve.hpp"
-#include "agent/decap/rspan.hpp"
-#include "agent/decap/vxlan.hpp"
+#include "agent/engine/decap/geneve.hpp"
+#include "agent/engine/decap/rspan.hpp"
+#include "agent/engine/decap/vxlan.hpp"
 #include "tests/support/encapsulate.hpp"
 
 namespace vmirror {

@@ -1,5 +1,5 @@
 // Whether a sender numbers each session or all of them, and what is lost by the one that it is.
-#include "agent/decap/sender_sequence.hpp"
+#include "agent/engine/decap/sender_sequence.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/decap/decap.hpp"
+#include "agent/engine/decap/decap.hpp"
 #include "tests/support/encapsulate.hpp"
 
 namespace vmirror {

@@ -1,4 +1,4 @@
-#include "agent/decap/sequence.hpp"
+#include "agent/engine/decap/sequence.hpp"
 
 #include <gtest/gtest.h>
 

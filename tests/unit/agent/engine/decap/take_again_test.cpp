@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/decap/envelope.hpp"
+#include "agent/engine/decap/envelope.hpp"
 #include "tests/support/encapsulate.hpp"
 
 namespace vmirror {

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <new>
 
-#include "agent/dissect/dissection.hpp"
-#include "tests/unit/agent/dissect/told.hpp"
+#include "agent/engine/dissect/dissection.hpp"
+#include "tests/unit/agent/engine/dissect/told.hpp"
 
 namespace {
 std::size_t allocations = 0;

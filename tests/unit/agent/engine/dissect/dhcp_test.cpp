@@ -1,8 +1,8 @@
-#include "agent/dissect/dhcp.hpp"
+#include "agent/engine/dissect/it/dhcp.hpp"
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/agent/dissect/told.hpp"
+#include "tests/unit/agent/engine/dissect/told.hpp"
 
 namespace vmirror {
 namespace {

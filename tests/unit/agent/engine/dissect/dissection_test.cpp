@@ -1,9 +1,9 @@
 // Flows: finding their protocol, and cutting streams into messages.
-#include "agent/dissect/dissection.hpp"
+#include "agent/engine/dissect/dissection.hpp"
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/agent/dissect/told.hpp"
+#include "tests/unit/agent/engine/dissect/told.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,5 +1,5 @@
 // The table, the lookups, and the probes against each other.
-#include "agent/dissect/dissectors.hpp"
+#include "agent/engine/dissect/dissectors.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <random>
 #include <set>
 
-#include "tests/unit/agent/dissect/told.hpp"
+#include "tests/unit/agent/engine/dissect/told.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,10 +1,10 @@
 // DNS and mDNS.
-#include "agent/dissect/dns.hpp"
+#include "agent/engine/dissect/it/dns.hpp"
 
 #include <gtest/gtest.h>
 
-#include "agent/dissect/mdns.hpp"
-#include "tests/unit/agent/dissect/told.hpp"
+#include "agent/engine/dissect/it/mdns.hpp"
+#include "tests/unit/agent/engine/dissect/told.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,11 +1,11 @@
 // ICMP, ICMPv6 and IGMP.
-#include "agent/dissect/icmp.hpp"
+#include "agent/engine/dissect/network/icmp.hpp"
 
 #include <gtest/gtest.h>
 
-#include "agent/dissect/icmp6.hpp"
-#include "agent/dissect/igmp.hpp"
-#include "tests/unit/agent/dissect/told.hpp"
+#include "agent/engine/dissect/network/icmp6.hpp"
+#include "agent/engine/dissect/network/igmp.hpp"
+#include "tests/unit/agent/engine/dissect/told.hpp"
 
 namespace vmirror {
 namespace {

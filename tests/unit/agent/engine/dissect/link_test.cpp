@@ -1,9 +1,9 @@
 // ARP and LLDP.
 #include <gtest/gtest.h>
 
-#include "agent/dissect/arp.hpp"
-#include "agent/dissect/lldp.hpp"
-#include "tests/unit/agent/dissect/told.hpp"
+#include "agent/engine/dissect/link/arp.hpp"
+#include "agent/engine/dissect/link/lldp.hpp"
+#include "tests/unit/agent/engine/dissect/told.hpp"
 
 namespace vmirror {
 namespace {

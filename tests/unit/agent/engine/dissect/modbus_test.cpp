@@ -1,8 +1,8 @@
-#include "agent/dissect/modbus.hpp"
+#include "agent/engine/dissect/ot/modbus.hpp"
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/agent/dissect/told.hpp"
+#include "tests/unit/agent/engine/dissect/told.hpp"
 
 namespace vmirror {
 namespace {

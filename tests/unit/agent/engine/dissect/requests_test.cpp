@@ -1,4 +1,4 @@
-#include "agent/dissect/requests.hpp"
+#include "agent/engine/dissect/requests.hpp"
 
 #include <gtest/gtest.h>
 

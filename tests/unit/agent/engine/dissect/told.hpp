@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "agent/dissect/dissectors.hpp"
-#include "agent/dissect/requests.hpp"
+#include "agent/engine/dissect/dissectors.hpp"
+#include "agent/engine/dissect/requests.hpp"
 #include "tests/support/facts_text.hpp"
 #include "tests/support/payloads.hpp"
 

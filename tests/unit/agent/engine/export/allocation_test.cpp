@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <new>
 
-#include "agent/export/eve.hpp"
-#include "agent/export/sink.hpp"
+#include "agent/engine/export/eve.hpp"
+#include "agent/engine/export/sink.hpp"
 #include "tests/support/frames.hpp"
 
 namespace {

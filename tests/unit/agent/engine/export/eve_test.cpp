@@ -1,5 +1,5 @@
 // EVE lines, each kind as it is written.
-#include "agent/export/eve.hpp"
+#include "agent/engine/export/eve.hpp"
 
 #include <gtest/gtest.h>
 

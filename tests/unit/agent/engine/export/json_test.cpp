@@ -1,5 +1,5 @@
 // JSON text: what becomes of any bytes, and where the commas go.
-#include "agent/export/json.hpp"
+#include "agent/engine/export/json.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Prometheus's text format, by example.
-#include "agent/export/prometheus.hpp"
+#include "agent/engine/export/prometheus.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Re-injection into a real veth pair, in a network namespace of the test's own.
-#include "agent/export/reinject.hpp"
+#include "agent/engine/export/reinject.hpp"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Sinks against real files and sockets: rotation, a full disk, a slow reader, one that goes away.
-#include "agent/export/sink.hpp"
+#include "agent/engine/export/sink.hpp"
 
 #include <gtest/gtest.h>
 #include <poll.h>

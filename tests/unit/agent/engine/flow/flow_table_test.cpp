@@ -1,6 +1,6 @@
 // The flow table as tables of frames: which frames are one flow, which side is the client, how TCP
 // states follow, when a flow ends and why.
-#include "agent/flow/flow_table.hpp"
+#include "agent/engine/flow/flow_table.hpp"
 
 #include <gtest/gtest.h>
 

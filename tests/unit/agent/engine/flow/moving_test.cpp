@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "agent/flow/flow_table.hpp"
+#include "agent/engine/flow/flow_table.hpp"
 #include "tests/support/frames.hpp"
 
 namespace vmirror {

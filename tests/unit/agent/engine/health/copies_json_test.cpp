@@ -1,5 +1,5 @@
 // A collector's report: what is written is read again, and what is no report is refused by name.
-#include "agent/health/copies_json.hpp"
+#include "agent/engine/health/copies_json.hpp"
 
 #include <gtest/gtest.h>
 

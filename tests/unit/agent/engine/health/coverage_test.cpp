@@ -1,5 +1,5 @@
 // Coverage: which frames are whose.
-#include "agent/health/coverage.hpp"
+#include "agent/engine/health/coverage.hpp"
 
 #include <gtest/gtest.h>
 

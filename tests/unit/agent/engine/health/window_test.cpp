@@ -1,5 +1,5 @@
 // Windows: what the counters at their two ends tell, each row one window.
-#include "agent/health/window.hpp"
+#include "agent/engine/health/window.hpp"
 
 #include <gtest/gtest.h>
 

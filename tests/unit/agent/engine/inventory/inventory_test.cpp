@@ -1,5 +1,5 @@
 // The inventory: whose an address is, who is a router, what facts add, and what gives way.
-#include "agent/inventory/inventory.hpp"
+#include "agent/engine/inventory/inventory.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // Segments in, text out: what `next` gives is written as
 //   c:hello s:world c:-5- c:!        bytes of client and server, -5-: a hole of five bytes, !:
 //   restart
-#include "agent/stream/reassembler.hpp"
+#include "agent/engine/stream/reassembler.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <random>
 #include <string>
 
-#include "agent/wire/packet.hpp"
+#include "agent/engine/wire/packet.hpp"
 
 namespace vmirror {
 namespace {

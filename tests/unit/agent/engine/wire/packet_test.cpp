@@ -1,6 +1,6 @@
 // The header parser: one table for what it reads, one for what is wrong, and every frame cut at
 // every byte.
-#include "agent/wire/packet.hpp"
+#include "agent/engine/wire/packet.hpp"
 
 #include <gtest/gtest.h>
 

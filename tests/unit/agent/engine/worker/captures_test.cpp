@@ -8,9 +8,10 @@
 #include <filesystem>
 #include <iostream>
 
-#include "agent/capture/capture.hpp"
+#include "agent/engine/capture/capture.hpp"
 #include "tests/support/encapsulate.hpp"
-#include "tests/unit/agent/engine/scene.hpp"
+#include "tests/support/source_tree.hpp"
+#include "tests/unit/agent/engine/worker/scene.hpp"
 
 namespace vmirror {
 namespace {
@@ -22,8 +23,7 @@ constexpr std::size_t kEvery = 12, kMostFrames = 1500;
 
 std::vector<fs::path> sample() {
   const char* named = std::getenv("VMIRROR_CAPTURES");
-  const fs::path folder =
-      named ? fs::path(named) : fs::path(__FILE__).parent_path() / "../../../../../shared/captures";
+  const fs::path folder = named ? fs::path(named) : test::source_tree() / "../shared/captures";
   std::vector<fs::path> all, out;
   std::error_code error;
   for (const auto& entry : fs::recursive_directory_iterator(folder, error))

@@ -1,6 +1,6 @@
 // The threads: all frames of all workers are counted, snapshots come while frames flow, a source
 // that fails is opened again, and the end comes when asked.
-#include "agent/engine/engine.hpp"
+#include "agent/engine/worker/engine.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "tests/support/encapsulate.hpp"
-#include "tests/unit/agent/engine/scene.hpp"
+#include "tests/unit/agent/engine/worker/scene.hpp"
 
 namespace vmirror {
 namespace {

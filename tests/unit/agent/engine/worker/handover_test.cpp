@@ -1,6 +1,6 @@
 // A handover's bytes: what is written is read again, what is broken is refused in words, what is
 // too much is left out and counted.
-#include "agent/engine/handover.hpp"
+#include "agent/engine/worker/handover.hpp"
 
 #include <gtest/gtest.h>
 

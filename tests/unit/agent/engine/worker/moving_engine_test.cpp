@@ -6,9 +6,9 @@
 #include <mutex>
 #include <thread>
 
-#include "agent/engine/engine.hpp"
+#include "agent/engine/worker/engine.hpp"
 #include "tests/support/payloads.hpp"
-#include "tests/unit/agent/engine/scene.hpp"
+#include "tests/unit/agent/engine/worker/scene.hpp"
 
 namespace vmirror {
 namespace {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <regex>
 
-#include "agent/engine/pipeline.hpp"
+#include "agent/engine/worker/pipeline.hpp"
 #include "tests/support/payloads.hpp"
-#include "tests/unit/agent/engine/scene.hpp"
+#include "tests/unit/agent/engine/worker/scene.hpp"
 
 namespace vmirror {
 namespace {

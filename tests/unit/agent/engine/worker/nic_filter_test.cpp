@@ -1,9 +1,9 @@
 // Which frames the filters of the watched NICs leave, and that the rest is accounted for.
-#include "agent/engine/nic_filter.hpp"
+#include "agent/engine/worker/nic_filter.hpp"
 
 #include <gtest/gtest.h>
 
-#include "agent/engine/pipeline.hpp"
+#include "agent/engine/worker/pipeline.hpp"
 #include "tests/support/encapsulate.hpp"
 
 namespace vmirror {

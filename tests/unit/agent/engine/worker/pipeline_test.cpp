@@ -1,5 +1,5 @@
 // The pipeline: what becomes of each kind of frame, and that none is unaccounted for.
-#include "agent/engine/pipeline.hpp"
+#include "agent/engine/worker/pipeline.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "tests/support/encapsulate.hpp"
 #include "tests/support/payloads.hpp"
-#include "tests/unit/agent/engine/scene.hpp"
+#include "tests/unit/agent/engine/worker/scene.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/unit/agent/engine/scene.hpp"
+#include "tests/unit/agent/engine/worker/scene.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

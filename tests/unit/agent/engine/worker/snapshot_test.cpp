@@ -1,5 +1,5 @@
 // Merging the snapshots of workers; capture files through analyze; the JSON of both.
-#include "agent/engine/snapshot.hpp"
+#include "agent/engine/worker/snapshot.hpp"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <fstream>
 
-#include "agent/engine/json.hpp"
+#include "agent/engine/worker/json.hpp"
 #include "tests/support/captures.hpp"
-#include "tests/unit/agent/engine/scene.hpp"
+#include "tests/unit/agent/engine/worker/scene.hpp"
 
 namespace vmirror {
 namespace {

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "tests/support/encapsulate.hpp"
-#include "tests/unit/agent/engine/scene.hpp"
+#include "tests/unit/agent/engine/worker/scene.hpp"
 
 namespace vmirror {
 namespace {

@@ -1,0 +1,91 @@
+// Plans and prunes without a daemon, on a fake switch.
+#include "agent/app/direct.hpp"
+
+#include <gtest/gtest.h>
+
+#include "agent/control/loop/control.hpp"
+#include "plugin/fake/driver.hpp"
+#include "tests/support/converge.hpp"
+
+namespace vmirror {
+namespace {
+
+std::vector<Policy> mirror_all() {
+  Policy p;
+  p.name = "all";
+  Selector s;
+  s.port = "vnet*";
+  p.select = {s};
+  p.targets = {LocalTarget{}};
+  return {p};
+}
+
+/// Without a daemon, after a crash.
+class DirectTest : public testing::Test {
+ protected:
+  DirectTest() {
+    world->edit([](FakeWorld::Switches& switches) {
+      switches["br0"].sw.name = "br0";
+      switches["br0"].sw.ports["vnet0"].name = "vnet0";
+    });
+  }
+  std::string switch_text() {
+    return test::to_text(**make_fake_driver(world, "reader")->observe());
+  }
+  /// As text, so that a test reads.
+  static std::vector<std::string> lines(const Result<std::vector<Step>>& steps) {
+    std::vector<std::string> out;
+    if (!steps) return {steps.error().text()};
+    for (const Step& step : *steps) out.push_back(step.text());
+    return out;
+  }
+  /// What a daemon that was killed leaves.
+  void leave_behind(std::vector<Policy> policies) {
+    ControlOptions options;
+    options.host = "host";
+    Control control(std::move(options), make_fake_driver(world, "vmirror"));
+    control.set_policies(std::move(policies));
+    control.settle(std::chrono::seconds(10));
+  }
+  std::shared_ptr<FakeWorld> world = std::make_shared<FakeWorld>();
+  std::unique_ptr<Driver> driver = make_fake_driver(world, "vmirror");
+  Config config;
+};
+using Lines = std::vector<std::string>;
+
+TEST_F(DirectTest, PlanTellsAndChangesNothing) {
+  const std::string before = switch_text();
+  EXPECT_EQ(plan_directly(*driver, config, mirror_all())->size(), 2U);
+  EXPECT_EQ(switch_text(), before);
+  leave_behind(mirror_all());
+  EXPECT_EQ(lines(plan_directly(*driver, config, mirror_all())), Lines{});
+}
+
+TEST_F(DirectTest, PruneRemovesAndNeverAdds) {
+  const std::string before = switch_text();
+  EXPECT_EQ(lines(prune_directly(*driver, config, mirror_all())), Lines{});
+  EXPECT_EQ(switch_text(), before);
+  leave_behind(mirror_all());
+  EXPECT_EQ(lines(prune_directly(*driver, config, mirror_all())), Lines{});
+  EXPECT_NE(switch_text(), before);
+  EXPECT_EQ(lines(prune_directly(*driver, config, {})),
+            (Lines{"remove mirror br0/vmirror-local", "remove port br0/vmirror-local"}));
+  EXPECT_EQ(switch_text(), before);
+}
+
+TEST_F(DirectTest, PruneTakesPortsOutOfAMirrorThatStays) {
+  world->edit([](auto& switches) { switches["br0"].sw.ports["vnet1"].name = "vnet1"; });
+  leave_behind(mirror_all());
+  auto fewer = mirror_all();
+  fewer[0].select[0].port = "vnet0";
+  EXPECT_EQ(lines(prune_directly(*driver, config, fewer)),
+            Lines{"put mirror br0/vmirror-local: in {vnet0} out {vnet0} -> port vmirror-local"});
+}
+
+TEST_F(DirectTest, AnUnreachableSwitchIsAnError) {
+  world->set_reachable(false);
+  EXPECT_EQ(prune_directly(*driver, config, {}).error().kind, Error::Kind::unreachable);
+}
+
+}  // namespace
+}  // namespace vmirror
