@@ -2,6 +2,8 @@
 
 namespace vmirror::test {
 
-std::filesystem::path source_tree() { return VMIRROR_SOURCE_DIR; }
+std::filesystem::path source_tree() {
+  return VMIRROR_SOURCE_DIR;
+}
 
 }  // namespace vmirror::test
