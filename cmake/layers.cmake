@@ -71,9 +71,13 @@ vmirror_layer(agent/engine/worker USES agent_engine_capture agent_engine_decap a
 vmirror_layer(agent/api USES agent_engine_worker agent_control_policy agent_control_reconcile Boost::json Boost::url Threads::Threads)
 # What starts of guests are asked and told; what proves the sessions.
 vmirror_layer(agent/control/admission USES agent_api agent_control_hook agent_control_reconcile)
-vmirror_layer(agent/control/evidence USES agent_engine_worker agent_control_reconcile)
+vmirror_layer(agent/control/evidence USES agent_engine_worker agent_control_reconcile agent_control_peers PRIVATE spdlog::spdlog)
+# What follows the guests, and the sensor after them.
+vmirror_layer(agent/control/follow USES agent_control_evidence agent_control_affinity agent_control_libvirt agent_control_peers Boost::json PRIVATE spdlog::spdlog)
+# What is told of all of it: status, metrics.
+vmirror_layer(agent/report USES agent_api agent_control_admission agent_control_follow)
 # The daemon: configuration (config.hpp), wiring, and vmirrord_main.cpp.
-vmirror_layer(agent/app USES agent_api agent_control_admission agent_control_evidence agent_control_loop agent_control_hook agent_control_affinity agent_control_libvirt agent_control_peers agent_control_reconcile agent_control_policy agent_engine_worker plugin spdlog::spdlog)
+vmirror_layer(agent/app USES agent_report agent_control_loop plugin spdlog::spdlog)
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/app/vmirrord_main.cpp)
   add_executable(vmirrord agent/app/vmirrord_main.cpp)
   target_link_libraries(vmirrord PRIVATE agent_app CLI11::CLI11)

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/control/affinity/sensor_follow.hpp"
+#include "agent/control/follow/sensor_follow.hpp"
 #include "agent/control/peers/peers.hpp"
 #include "agent/engine/capture/capture.hpp"
 #include "agent/engine/decap/decap.hpp"

@@ -12,21 +12,21 @@
 #include <vector>
 
 #include "agent/api/routes.hpp"
-#include "agent/app/collector_link.hpp"
-#include "agent/app/following.hpp"
 #include "agent/app/inputs.hpp"
-#include "agent/app/sensor_follower.hpp"
-#include "agent/app/status.hpp"
 #include "agent/app/wiring.hpp"
 #include "agent/control/admission/hook_watch.hpp"
 #include "agent/control/affinity/guest_book.hpp"
 #include "agent/control/affinity/lingering_nics.hpp"
+#include "agent/control/evidence/collector_link.hpp"
 #include "agent/control/evidence/coverage_log.hpp"
 #include "agent/control/evidence/device_counters.hpp"
+#include "agent/control/follow/following.hpp"
+#include "agent/control/follow/sensor_follower.hpp"
 #include "agent/control/libvirt/connection.hpp"
 #include "agent/control/loop/control.hpp"
 #include "agent/control/policy/policy_store.hpp"
 #include "agent/engine/worker/engine.hpp"
+#include "agent/report/status.hpp"
 
 namespace vmirror {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "agent/app/link.hpp"
+#include "agent/engine/capture/interface.hpp"
 
 namespace vmirror {
 namespace {

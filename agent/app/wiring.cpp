@@ -11,12 +11,12 @@
 #include "agent/app/wiring.hpp"
 
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
 
 #include <boost/asio/post.hpp>
 #include <filesystem>
 
 #include "agent/app/daemon_state.hpp"
+#include "agent/app/options.hpp"
 #include "agent/engine/health/copies_json.hpp"
 
 namespace vmirror {
@@ -27,13 +27,6 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kRemoval{8000};  ///< For our mirrors to go when the daemon stops.
-/// Between attempts to open an input: a mirror port's first frames come at once.
-constexpr milliseconds kRetryMin{20}, kRetryMax{100};
-
-std::uint64_t random_seed() {
-  std::uint64_t seed = 0x2545f4914f6cdd1d;
-  return ::getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0 ? seed : seed;
-}
 
 }  // namespace
 
@@ -48,34 +41,10 @@ Result<void> Daemon::State::open_outputs() {
 }
 
 Result<void> Daemon::State::open_engine() {
-  const auto dissectors = Dissectors::select(config.protocols);
-  if (!dissectors) return tl::unexpected(dissectors.error());
-  EngineOptions options;
-  options.pipeline.dissectors = std::make_shared<const Dissectors>(*dissectors);
-  if (auto vendors = Vendors::load())
-    options.pipeline.vendors = std::make_shared<const Vendors>(std::move(*vendors));
-  else
-    spdlog::warn("no vendors of MACs: {}", vendors.error().text());
-  options.pipeline.flows.max_flows = config.max_flows;
-  options.pipeline.flows.seed = random_seed();
-  // So that a flow that comes with its guest does not meet one of its number here.
-  options.pipeline.flows.first_number =
-      (static_cast<std::uint32_t>(random_seed()) & 0x0fffffff) | 1;
-  options.pipeline.max_streams = config.max_streams;
-  options.pipeline.inventory.max_assets = config.max_assets;
-  options.pipeline.top_flows = config.top_flows;
-  options.pipeline.eve.sink = eve.get();
-  options.retry_min = kRetryMin;
-  options.retry_max = kRetryMax;
-  options.on_input = [](const std::string& input, const Error* error) {
-    if (!error) return spdlog::info("input {}: frames come again", input);
-    // A port that comes and goes with its policy is no fault.
-    const bool expected = error->kind == Error::Kind::missing;
-    spdlog::log(expected ? spdlog::level::info : spdlog::level::warn, "input {}: {}", input,
-                error->text());
-  };
-  options.inputs = make_inputs(config);
-  engine = std::make_unique<Engine>(std::move(options));
+  auto options = engine_options(config);
+  if (!options) return tl::unexpected(options.error());
+  options->pipeline.eve.sink = eve.get();
+  engine = std::make_unique<Engine>(std::move(*options));
   return {};
 }
 
@@ -98,7 +67,7 @@ Result<void> Daemon::State::open_control() {
     asio::post(io, [this, changes] { on_change(changes); });
   };
   control = std::make_unique<Control>(std::move(options), std::move(*driver));
-  following = std::make_unique<Following>(io, config, *engine, eve.get());
+  following = std::make_unique<Following>(io, following_options(config), *engine, eve.get());
   if (config.libvirt) {
     libvirt = Libvirt::start(
         {.uri = config.libvirt->uri,
@@ -145,8 +114,8 @@ Result<void> Daemon::State::open_peers() {
     peers = std::move(*link);
     if (following) following->use(*peers);
   }
-  copies = std::make_unique<CollectorLink>(config, *engine, peers.get());
-  sensor = std::make_unique<SensorFollower>(io, config, libvirt.get(), peers.get());
+  copies = std::make_unique<CollectorLink>(collector_link_options(config), *engine, peers.get());
+  sensor = std::make_unique<SensorFollower>(io, sensor_options(config), libvirt.get(), peers.get());
   return {};
 }
 

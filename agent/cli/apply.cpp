@@ -3,8 +3,7 @@
 #include <iterator>
 
 #include "agent/api/routes.hpp"
-#include "agent/app/config.hpp"
-#include "agent/app/direct.hpp"
+#include "agent/app/prune.hpp"
 #include "agent/cli/command.hpp"
 #include "agent/cli/table.hpp"
 #include "agent/control/policy/policy_file.hpp"
@@ -51,10 +50,8 @@ int remove_policy(const CommandContext& context, const std::string& name) {
 }
 
 /// Without a daemon, by its configuration: {"steps": [...]}.
-Result<json::object> prune_by_config(const std::string& path) {
-  const auto config = load_config(path);
-  if (!config) return tl::unexpected(config.error());
-  const auto steps = prune_directly(*config);
+Result<json::object> prune_alone(const std::string& path) {
+  const auto steps = prune_by_config(path);
   if (!steps) return tl::unexpected(steps.error());
   json::array told;
   for (const Step& step : *steps) told.push_back(to_json(step));
@@ -63,7 +60,7 @@ Result<json::object> prune_by_config(const std::string& path) {
 
 int prune(const CommandContext& context, const std::string& config) {
   const auto answer =
-      config.empty() ? ask_daemon(context, "/v1/prune", "POST") : prune_by_config(config);
+      config.empty() ? ask_daemon(context, "/v1/prune", "POST") : prune_alone(config);
   if (!answer) return report(context, answer.error());
   if (context.json) {
     print_json(context, *answer);

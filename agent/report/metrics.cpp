@@ -1,7 +1,7 @@
 // The daemon's state as Prometheus's metrics; docs/OPERATING.md, "Metrics", lists them.
 #include <map>
 
-#include "agent/app/status.hpp"
+#include "agent/report/status.hpp"
 
 namespace vmirror {
 namespace {
@@ -162,7 +162,7 @@ std::vector<Metric> metrics(const DaemonView& v) {
     list.count("coverage_faults", "Windows in which more came of a NIC than its port counted.",
                row.faults, by);
   }
-  if (v.config.driver) {
+  if (v.driver) {
     add_control(list, v.control);
     list.gauge("policies_good", "1 while every policy file can be read.",
                v.policies.first_error() ? 0 : 1);

@@ -1,4 +1,4 @@
-#include "agent/app/status.hpp"
+#include "agent/report/status.hpp"
 
 #include <algorithm>
 
@@ -40,7 +40,7 @@ std::string clock_text(Time time) {
 json::object switch_json(const DaemonView& v) {
   const ControlSnapshot& c = v.control;
   json::object out{
-      {"driver", v.config.driver ? json::value(v.config.driver->name) : json::value()},
+      {"driver", v.driver ? json::value(*v.driver) : json::value()},
       {"version", c.observed ? c.observed->capabilities.version : "-"},
       {"error", or_null(c.observe_error ? c.observe_error : c.stall)},
       {"read_at", c.observed_at == 0 ? json::value() : json::value(format_time(c.observed_at))}};
@@ -48,7 +48,7 @@ json::object switch_json(const DaemonView& v) {
   out["outage"] =
       outage ? json::value{{"from", format_time(outage->from)}, {"to", format_time(outage->to)}}
              : json::value();
-  out["state"] = !v.config.driver  ? "none"
+  out["state"] = !v.driver         ? "none"
                  : c.observe_error ? "unreachable"
                  : c.stall         ? "stalled"
                  : c.observed      ? "connected"
@@ -186,8 +186,8 @@ json::array policies_json(const DaemonView& v) {
       row["reason"] = file.error ? file.error->text()
                       : v.policies.first_error()
                           ? "not in force: " + v.policies.first_error()->text()
-                      : v.config.driver ? "the switch was not read yet"
-                                        : "this daemon drives no switch";
+                      : v.driver ? "the switch was not read yet"
+                                 : "this daemon drives no switch";
     }
     out.push_back(std::move(row));
   }
@@ -308,7 +308,7 @@ json::object flow_json(const Flow& flow) {
 
 std::vector<Limit> limits(const DaemonView& v) {
   std::vector<Limit> out = v.engine.limits;
-  if (v.config.driver)
+  if (v.driver)
     out.push_back({"locations", "NICs that are gone", LocationTableOptions{}.max_gone,
                    v.locations_gone, v.locations_overflow});
   if (v.following)
@@ -329,7 +329,7 @@ json::object status_json(const DaemonView& v) {
   const auto failure = c.apply_error ? c.apply_error : c.observe_error;
   json::object flows = to_json(v.engine)["flows"].as_object();
   flows.erase("top");
-  return {{"host", v.config.host},
+  return {{"host", v.host},
           {"uptime_seconds", (v.now - v.started) / kSecond},
           {"switch", switch_json(v)},
           {"libvirt", libvirt_json(v)},
@@ -337,7 +337,7 @@ json::object status_json(const DaemonView& v) {
           {"peers", peers_json(v)},
           {"migrations", following_json(v)},
           {"sensor", v.sensor},
-          {"policy_error", or_null(v.config.driver ? v.policies.first_error() : std::nullopt)},
+          {"policy_error", or_null(v.driver ? v.policies.first_error() : std::nullopt)},
           {"policies", policies_json(v)},
           {"sessions", all(c.sessions)},
           {"reconcile",
@@ -400,7 +400,7 @@ Result<json::object> explain_json(const DaemonView& v, const std::string& name) 
   const SessionStatus* session = c.sessions.get(name);
   if (session == nullptr) {
     const auto policy = std::ranges::find(c.policies, name, &PolicyStatus::name);
-    return fail(Error::Kind::missing, "there is no session `" + name + "`", v.config.host,
+    return fail(Error::Kind::missing, "there is no session `" + name + "`", v.host,
                 policy == c.policies.end()
                     ? "see `vmirror sessions`"
                     : "that is a policy; it is " + std::string(to_text(policy->state)) + ": " +

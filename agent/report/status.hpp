@@ -5,12 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "agent/app/config.hpp"
-#include "agent/app/following.hpp"
 #include "agent/control/admission/hook_watch.hpp"
 #include "agent/control/affinity/guest_book.hpp"
 #include "agent/control/affinity/location_table.hpp"
 #include "agent/control/evidence/coverage_log.hpp"
+#include "agent/control/follow/following.hpp"
 #include "agent/control/libvirt/connection.hpp"
 #include "agent/control/policy/policy_file.hpp"
 #include "agent/control/reconcile/reconciler.hpp"
@@ -22,7 +21,8 @@ namespace vmirror {
 
 /// Everything that is known at one time.
 struct DaemonView {
-  const Config& config;
+  std::string host;
+  std::optional<std::string> driver;  ///< None: this daemon drives no switch.
   Time now = 0;
   Time started = 0;
   const ControlSnapshot& control;  ///< Of a daemon without a switch: as made.

@@ -1,4 +1,4 @@
-#include "agent/app/collector_link.hpp"
+#include "agent/control/evidence/collector_link.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -7,11 +7,10 @@
 
 namespace vmirror {
 
-CollectorLink::CollectorLink(const Config& config, Engine& engine, Peers* peers)
-    : config_(config), engine_(engine), peers_(peers) {
-  if (peers_ == nullptr || !config_.peers) return;
-  for (const Peer& peer : config_.peers->link.peers)
-    if (peer.host != config_.host) known_[peer.host].host = peer.host;
+CollectorLink::CollectorLink(CollectorLinkOptions options, Engine& engine, Peers* peers)
+    : options_(std::move(options)), engine_(engine), peers_(peers) {
+  if (peers_ == nullptr) return;
+  for (const Peer& peer : options_.peers) known_[peer.host].host = peer.host;
 }
 
 void CollectorLink::on_peer_up(const std::string& host, Time now) {
@@ -47,7 +46,7 @@ void CollectorLink::on_message(const std::string& host, const std::string& body,
 }
 
 void CollectorLink::tell() {
-  if (peers_ == nullptr || config_.inputs.empty()) return;
+  if (peers_ == nullptr || !options_.takes_copies) return;
   CopiesReport report;
   report.addresses = own_addresses();
   report.sessions = engine_.copies();
@@ -63,10 +62,9 @@ void CollectorLink::tell() {
 
 Collectors CollectorLink::collectors() const {
   Collectors out;
-  if (!config_.peers) return out;
   std::map<std::string, std::shared_ptr<const Collector>> values;
   for (const auto& [host, c] : known_) values[host] = std::make_shared<const Collector>(c);
-  for (const Peer& peer : config_.peers->link.peers)
+  for (const Peer& peer : options_.peers)
     if (const auto it = values.find(peer.host); it != values.end())
       out.emplace(peer.endpoint.address, it->second);
   for (const auto& [host, c] : values)

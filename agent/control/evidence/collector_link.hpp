@@ -7,18 +7,23 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "agent/app/config.hpp"
 #include "agent/control/peers/peers.hpp"
 #include "agent/engine/worker/engine.hpp"
 #include "agent/model/copies.hpp"
 
 namespace vmirror {
 
+struct CollectorLinkOptions {
+  std::vector<Peer> peers;    ///< The agents of other hosts, by the addresses of their links.
+  bool takes_copies = false;  ///< This daemon has inputs of its own: it tells what comes there.
+};
+
 class CollectorLink {
  public:
   /// `peers` may be null: then nobody tells and nobody is told.
-  CollectorLink(const Config& config, Engine& engine, Peers* peers);
+  CollectorLink(CollectorLinkOptions options, Engine& engine, Peers* peers);
 
   void on_peer_up(const std::string& host, Time now);
   void on_peer_down(const std::string& host, Time now);
@@ -30,7 +35,7 @@ class CollectorLink {
   Collectors collectors() const;
 
  private:
-  const Config& config_;
+  const CollectorLinkOptions options_;
   Engine& engine_;
   Peers* const peers_;
   std::map<std::string, Collector> known_;      ///< By host.

@@ -1,4 +1,4 @@
-#include "agent/app/following.hpp"
+#include "agent/control/follow/following.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -12,10 +12,10 @@
 #include <filesystem>
 #include <set>
 
-#include "agent/app/guest_views.hpp"
 #include "agent/control/affinity/journal.hpp"
 #include "agent/control/affinity/record_json.hpp"
 #include "agent/control/evidence/device_counters.hpp"
+#include "agent/control/follow/guest_views.hpp"
 #include "agent/engine/export/eve.hpp"
 
 namespace vmirror {
@@ -29,13 +29,11 @@ namespace {
 constexpr const char* kHandover = "handover";
 constexpr std::size_t kMaxId = 128;
 
-TrackerOptions tracker_options(const Config& config) {
+TrackerOptions tracker_options(const FollowingOptions& options) {
   TrackerOptions out;
-  out.host = config.host;
-  out.hypervisor = config.libvirt.has_value();
-  if (config.peers)
-    for (const Peer& peer : config.peers->link.peers)
-      if (peer.host != config.host) out.peers.push_back(peer.host);
+  out.host = options.host;
+  out.hypervisor = options.hypervisor;
+  out.peers = options.peers;
   return out;
 }
 
@@ -79,18 +77,18 @@ void count(FollowingStatus& counts, const MigrationRecord& r) {
 }
 
 struct Following::State : std::enable_shared_from_this<Following::State> {
-  State(asio::io_context& i, const Config& c, Engine& e, LineSink* s)
+  State(asio::io_context& i, FollowingOptions o, Engine& e, LineSink* s)
       : io(i),
-        config(c),
+        options(std::move(o)),
         engine(e),
         eve(s),
-        tracker(tracker_options(c)),
-        journal(c.state + "/migrations.jsonl"),
+        tracker(tracker_options(options)),
+        journal(options.state + "/migrations.jsonl"),
         wake(i),
         pulse(i) {}
 
   asio::io_context& io;
-  const Config& config;
+  const FollowingOptions options;
   Engine& engine;
   LineSink* const eve;
   std::atomic<Peers*> peers = nullptr;  ///< Its threads may deliver before the main thread has it.
@@ -152,9 +150,9 @@ void Following::State::act(const SendMigration& action) {
   Peers* const link = peers;
   if (link == nullptr) return;
   const std::string body = encode(action.message);
-  for (const Peer& peer : config.peers->link.peers)
-    if (peer.host != config.host && (action.to.empty() || action.to == peer.host))
-      (void)link->send(peer.host, MigrationMessage::kType, body);  // Down: on_up sends anew.
+  for (const std::string& peer : options.peers)
+    if (action.to.empty() || action.to == peer)
+      (void)link->send(peer, MigrationMessage::kType, body);  // Down: on_up sends anew.
 }
 
 std::vector<Mac> Following::State::macs(const std::string& guest) const {
@@ -180,7 +178,7 @@ GuestCounters Following::State::read(const std::string& guest) const {
       copied.first_out = nic.first_out;
     copied.last_out = std::max(copied.last_out, nic.last_out);
   }
-  if (config.monitor_nic || nics.empty()) return out;  // The ports are another machine's.
+  if (!options.ports_are_here || nics.empty()) return out;
   if (const std::string output = views.view(guest).output; !output.empty()) {
     const auto port = read_device(output);
     out.output = {port && port->carrier, port ? port->carrier_losses : 0};
@@ -327,7 +325,7 @@ void Following::State::beat() {
 
 void Following::State::open_journal() {
   std::error_code ignored;
-  std::filesystem::create_directories(config.state, ignored);
+  std::filesystem::create_directories(options.state, ignored);
   JournalContents contents = journal.load();
   if (contents.error) write(tl::unexpected(*contents.error));
   act(tracker.restore(std::move(contents.records), contents.alive, wall_clock()));
@@ -339,8 +337,8 @@ void Following::State::look(const std::set<std::string>& guests, Time now) {
 
 // ---- What is told
 
-Following::Following(asio::io_context& io, const Config& config, Engine& engine, LineSink* eve)
-    : state_(std::make_shared<State>(io, config, engine, eve)) {
+Following::Following(asio::io_context& io, FollowingOptions options, Engine& engine, LineSink* eve)
+    : state_(std::make_shared<State>(io, std::move(options), engine, eve)) {
   state_->open_journal();
   state_->beat();
 }

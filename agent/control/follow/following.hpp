@@ -17,7 +17,6 @@
 #include <string>
 #include <vector>
 
-#include "agent/app/config.hpp"
 #include "agent/control/affinity/migration_tracker.hpp"
 #include "agent/control/libvirt/connection.hpp"
 #include "agent/control/peers/peers.hpp"
@@ -26,6 +25,15 @@
 #include "agent/engine/worker/engine.hpp"
 
 namespace vmirror {
+
+struct FollowingOptions {
+  std::string host;                ///< This host's name.
+  std::vector<std::string> peers;  ///< The other hosts whose agents are linked.
+  bool hypervisor = false;         ///< Events and guests will be told; else the ports tell alone.
+  /// The ports are interfaces of this machine, whose counters can be read; not so in an appliance.
+  bool ports_are_here = true;
+  std::string state;  ///< Folder for the journal; made where it misses.
+};
 
 /// What `status` and the metrics show.
 struct FollowingStatus {
@@ -52,7 +60,7 @@ constexpr std::size_t kMaxWaitingHandovers = 8;
 class Following {
  public:
   /// Reads the journal. `eve` may be null.
-  Following(boost::asio::io_context& io, const Config& config, Engine& engine, LineSink* eve);
+  Following(boost::asio::io_context& io, FollowingOptions options, Engine& engine, LineSink* eve);
   ~Following();
   Following(const Following&) = delete;
   Following& operator=(const Following&) = delete;

@@ -1,4 +1,4 @@
-#include "agent/app/guest_views.hpp"
+#include "agent/control/follow/guest_views.hpp"
 
 #include <algorithm>
 

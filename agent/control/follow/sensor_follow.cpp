@@ -1,4 +1,4 @@
-#include "agent/control/affinity/sensor_follow.hpp"
+#include "agent/control/follow/sensor_follow.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "agent/app/sensor_follower.hpp"
+#include "agent/control/follow/sensor_follower.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -52,21 +52,13 @@ const json::array* array_of(const json::object& in, const char* key) {
 
 }  // namespace
 
-SensorFollower::SensorFollower(boost::asio::io_context& io, const Config& config, Libvirt* libvirt,
-                               Peers* peers)
-    : io_(io), config_(config), libvirt_(libvirt), peers_(peers) {}
+SensorFollower::SensorFollower(boost::asio::io_context& io, SensorFollowerOptions options,
+                               Libvirt* libvirt, Peers* peers)
+    : io_(io), options_(std::move(options)), libvirt_(libvirt), peers_(peers) {}
 
 bool SensorFollower::is_sensor(const std::string& name, const std::string& uuid) const {
-  const std::string sensor = config_.libvirt ? config_.libvirt->sensor : "";
+  const std::string& sensor = options_.sensor;
   return !sensor.empty() && (name == sensor || uuid == sensor);
-}
-
-std::vector<std::string> SensorFollower::others() const {
-  std::vector<std::string> out;
-  if (peers_ == nullptr || !config_.peers) return out;
-  for (const Peer& peer : config_.peers->link.peers)
-    if (peer.host != config_.host) out.push_back(peer.host);
-  return out;
 }
 
 /// The wall clock may have been set back since it was last told: all is as old as it was.
@@ -109,7 +101,7 @@ std::vector<SensorSource> SensorFollower::sources_here(const ControlSnapshot& co
     const auto known = since_.find(at.vm_uuid);
     if (!since.emplace(at.vm_uuid, known == since_.end() ? now : known->second).second) continue;
     const bool moving = std::ranges::find(migrating, at.vm_uuid) != migrating.end();
-    here.push_back({at.vm(), config_.host, since[at.vm_uuid], moving});
+    here.push_back({at.vm(), options_.host, since[at.vm_uuid], moving});
   }
   since_ = std::move(since);
   return here;
@@ -122,8 +114,9 @@ void SensorFollower::tell(std::vector<SensorSource> here, Time now) {
   looked_ = true;
   here_ = std::move(here);
   told_moves_ = history_.moves;
+  if (peers_ == nullptr) return;
   const std::string body = message(now);
-  for (const std::string& host : others())
+  for (const std::string& host : options_.peers)
     (void)peers_->send(host, kMessage, body);  // One that is down is told at on_peer_up.
 }
 
@@ -138,7 +131,7 @@ std::string SensorFollower::message(Time now) const {
 
 void SensorFollower::on_peer_up(const std::string& host, Time now) {
   go_to(now);
-  if (looked_) (void)peers_->send(host, kMessage, message(now));
+  if (looked_ && peers_ != nullptr) (void)peers_->send(host, kMessage, message(now));
 }
 
 void SensorFollower::on_peer_down(const std::string& host) {
@@ -165,7 +158,7 @@ void SensorFollower::on_message(const std::string& host, const std::string& body
 // ---- What is done
 
 void SensorFollower::decide(bool wanted, const std::vector<std::string>& migrating, Time now) {
-  if (!config_.libvirt || config_.libvirt->sensor.empty() || libvirt_ == nullptr) {
+  if (options_.sensor.empty() || libvirt_ == nullptr) {
     decision_ = "no `libvirt: {sensor: VM}` is configured";
     return;
   }
@@ -190,14 +183,14 @@ void SensorFollower::decide(bool wanted, const std::vector<std::string>& migrati
   }
   SensorView view{.running_here = state == GuestState::running,
                   .moving = false,
-                  .here = config_.host,
+                  .here = options_.host,
                   .sources = here_,
                   .since = came_.value_or(now)};
   if (view.running_here)
     view.moving = std::ranges::find(migrating, sensor->first) != migrating.end();
   for (const auto& [host, sources] : there_)
     view.sources.insert(view.sources.end(), sources.begin(), sources.end());
-  const SensorDecision decision = follow(view, history_, now, config_.libvirt->follow);
+  const SensorDecision decision = follow(view, history_, now, options_.follow);
   if (const auto* hold = std::get_if<HoldSensor>(&decision))
     decision_ = "stays: " + hold->why;
   else
@@ -205,14 +198,13 @@ void SensorFollower::decide(bool wanted, const std::vector<std::string>& migrati
 }
 
 void SensorFollower::migrate(const MigrateSensor& decision, const std::string& uuid) {
-  const auto uri = config_.peers ? config_.peers->libvirt.find(decision.to)
-                                 : std::map<std::string, std::string>::const_iterator{};
-  if (!config_.peers || uri == config_.peers->libvirt.end()) {
+  const auto uri = options_.libvirt.find(decision.to);
+  if (uri == options_.libvirt.end()) {
     decision_ = "stays: " + decision.why + ", but `peers` names no libvirt of " + decision.to;
     return;
   }
   decision_ = "migrates to " + decision.to + ": " + decision.why;
-  spdlog::info("sensor {}: {}", config_.libvirt->sensor, decision_);
+  spdlog::info("sensor {}: {}", options_.sensor, decision_);
   moving_ = true;
   const auto done = [this](Result<void> end) {
     boost::asio::post(io_, [this, end = std::move(end)] {
@@ -220,9 +212,9 @@ void SensorFollower::migrate(const MigrateSensor& decision, const std::string& u
       history_ = moved(std::move(history_), end.has_value(), wall_clock());
       error_ = end ? "" : end.error().text();
       if (end)
-        spdlog::info("sensor {}: migrated", config_.libvirt->sensor);
+        spdlog::info("sensor {}: migrated", options_.sensor);
       else
-        spdlog::warn("sensor {}: {}", config_.libvirt->sensor, error_);
+        spdlog::warn("sensor {}: {}", options_.sensor, error_);
     });
   };
   if (const auto begun = libvirt_->migrate(uuid, uri->second, {}, done); !begun)
@@ -230,13 +222,13 @@ void SensorFollower::migrate(const MigrateSensor& decision, const std::string& u
 }
 
 json::object SensorFollower::status(Time now) const {
-  json::object sources{{config_.host, here_.size()}};
-  for (const std::string& host : others()) {
+  json::object sources{{options_.host, here_.size()}};
+  for (const std::string& host : options_.peers) {
     const auto known = there_.find(host);
     sources[host] = known == there_.end() ? json::value() : json::value(known->second.size());
   }
   return {
-      {"vm", config_.libvirt ? json::value(config_.libvirt->sensor) : json::value()},
+      {"vm", options_.sensor.empty() ? json::value() : json::value(options_.sensor)},
       {"decision", decision_},
       {"sources", sources},
       {"moves_in_an_hour",

@@ -1,6 +1,6 @@
 // Keeps the sensor VM with its sources (policy `sensor: follow`): tells the other agents which
 // sources are here, hears from them which are there, and has libvirt migrate the sensor when
-// agent/control/affinity/sensor_follow decides so. One thread: the daemon's main one.
+// sensor_follow.hpp decides so. One thread: the daemon's main one.
 //
 // The agents' message tells ages and not times, for two hosts' clocks may differ:
 //
@@ -17,8 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/app/config.hpp"
-#include "agent/control/affinity/sensor_follow.hpp"
+#include "agent/control/follow/sensor_follow.hpp"
 #include "agent/control/libvirt/connection.hpp"
 #include "agent/control/peers/peers.hpp"
 #include "agent/control/reconcile/reconciler.hpp"
@@ -26,13 +25,23 @@
 
 namespace vmirror {
 
+struct SensorFollowerOptions {
+  std::string host;                ///< This host's name.
+  std::string sensor;              ///< The VM that analyses, by name or UUID; empty: none.
+  SensorFollowOptions follow;      ///< When it moves.
+  std::vector<std::string> peers;  ///< The other hosts whose agents are linked.
+  /// Host name -> URI under which that host's libvirt is reached from this one; only where known.
+  std::map<std::string, std::string> libvirt;
+};
+
 class SensorFollower {
  public:
   /// The type of the agents' messages that go to `on_message`.
   static constexpr const char* kMessage = "sources";
 
   /// `libvirt` and `peers` may be null: then the sensor stays, and the status says why.
-  SensorFollower(boost::asio::io_context& io, const Config& config, Libvirt* libvirt, Peers* peers);
+  SensorFollower(boost::asio::io_context& io, SensorFollowerOptions options, Libvirt* libvirt,
+                 Peers* peers);
 
   /// What is known here now; tells the peers if it changed, and decides. To be called once a
   /// second: it goes through all ports. `migrating`: the UUIDs of guests that migrate now.
@@ -57,11 +66,9 @@ class SensorFollower {
   void decide(bool wanted, const std::vector<std::string>& migrating, Time now);
   void migrate(const MigrateSensor& decision, const std::string& uuid);
   bool is_sensor(const std::string& name, const std::string& uuid) const;
-  /// The other hosts that the configuration names.
-  std::vector<std::string> others() const;
 
   boost::asio::io_context& io_;
-  const Config& config_;
+  const SensorFollowerOptions options_;
   Libvirt* const libvirt_;
   Peers* const peers_;
   std::vector<SensorSource> here_;

@@ -1,4 +1,4 @@
-#include "agent/app/link.hpp"
+#include "agent/engine/capture/interface.hpp"
 
 #include <ifaddrs.h>
 #include <net/if.h>

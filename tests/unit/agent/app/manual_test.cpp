@@ -10,11 +10,11 @@
 #include <set>
 
 #include "agent/app/config.hpp"
-#include "agent/app/sensor_follower.hpp"
-#include "agent/app/status.hpp"
 #include "agent/control/affinity/record_json.hpp"
+#include "agent/control/follow/sensor_follower.hpp"
 #include "agent/control/libvirt/domain_xml.hpp"
 #include "agent/control/policy/policy_file.hpp"
+#include "agent/report/status.hpp"
 #include "tests/support/source_tree.hpp"
 
 namespace vmirror {
@@ -64,12 +64,11 @@ Words all_of(const std::string& text, const char* form) {
 /// A daemon's view with something of everything.
 struct FullView {
   FullView() {
-    config.driver = DriverConfig{};
     engine.inputs.emplace_back().sessions.emplace_back().rule = SequenceRule::session;
     engine.limits.push_back({"flows", "flows", 1, 2, 0});
   }
   DaemonView view() {
-    DaemonView v{config, 0, 0, control, engine, folder, {}, {}};
+    DaemonView v{"", "ovs", 0, 0, control, engine, folder, {}, {}};
     v.coverage.emplace_back().coverage.ratio = 1.0;
     v.outputs.emplace_back();
     v.libvirt = LibvirtStatus{};
@@ -77,11 +76,10 @@ struct FullView {
     v.peers->peers.emplace_back();
     v.following = FollowingStatus{};
     boost::asio::io_context io;
-    v.sensor = SensorFollower(io, config, nullptr, nullptr).status(0);
+    v.sensor = SensorFollower(io, {}, nullptr, nullptr).status(0);
     v.sensor["sources"] = nullptr;  // Its keys are hosts.
     return v;
   }
-  Config config;
   ControlSnapshot control;
   EngineSnapshot engine;
   PolicyFolder folder;

@@ -1,5 +1,5 @@
 // What the API and the metrics say of given snapshots.
-#include "agent/app/status.hpp"
+#include "agent/report/status.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,6 @@ namespace {
 
 struct View {
   View() {
-    config.host = "kvm7";
-    config.driver = DriverConfig{};
     SessionStatus s;
     s.name = "vnet0@local";
     s.state = SessionState::active;
@@ -46,9 +44,9 @@ struct View {
     engine.inputs = {input};
   }
   DaemonView view() const {
-    return {config, 100 * kSecond, 40 * kSecond, control, engine, folder, {}, {}};
+    return {"kvm7", driver, 100 * kSecond, 40 * kSecond, control, engine, folder, {}, {}};
   }
-  Config config;
+  std::optional<std::string> driver = "ovs";
   ControlSnapshot control;
   EngineSnapshot engine;
   PolicyFolder folder;
@@ -98,9 +96,9 @@ std::vector<std::string> limit_lines(const boost::json::object& status) {
 TEST(Status, ListsTheBoundsOfBothFlows) {
   View v;
   v.engine.limits = {{"flows", "flows", 9, 1, 2}};
-  v.config.driver.reset();
+  v.driver.reset();
   EXPECT_EQ(limit_lines(status_json(v.view())), std::vector<std::string>{"flows 1/9 (2)"});
-  v.config.driver = DriverConfig{};
+  v.driver = "ovs";
   DaemonView view = v.view();
   view.locations_gone = 1024;
   view.locations_overflow = 3;

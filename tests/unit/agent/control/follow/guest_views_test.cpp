@@ -1,5 +1,5 @@
 // What the tracker is told of guests, from what each round changed.
-#include "agent/app/guest_views.hpp"
+#include "agent/control/follow/guest_views.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // When the sensor VM goes after its sources, and above all when it doesn't.
-#include "agent/control/affinity/sensor_follow.hpp"
+#include "agent/control/follow/sensor_follow.hpp"
 
 #include <gtest/gtest.h>
 

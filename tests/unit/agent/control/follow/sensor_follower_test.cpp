@@ -1,6 +1,6 @@
 // What agents tell each other of the sensor's sources, over a real link; and what becomes of a
 // decision, with libvirt's built-in test driver, which has a guest `test` and can't migrate it.
-#include "agent/app/sensor_follower.hpp"
+#include "agent/control/follow/sensor_follower.hpp"
 
 #include <gtest/gtest.h>
 
@@ -38,25 +38,27 @@ ControlSnapshot ports(const std::vector<std::string>& guests,
   return out;
 }
 
-Config config(const std::string& host, const std::string& other, std::uint16_t port) {
-  Config out;
+SensorFollowerOptions options(const std::string& host, const std::string& other) {
+  return {.host = host,
+          .sensor = "dc-sensor",
+          .follow = {.settle = kSecond, .spacing = kSecond},
+          .peers = {other},
+          .libvirt = {{other, "qemu+tcp://127.0.0.1:1/system"}}};
+}
+
+PeersOptions link(const std::string& host, const std::string& other, std::uint16_t port) {
+  PeersOptions out;
   out.host = host;
-  out.libvirt = LibvirtConfig{};
-  out.libvirt->sensor = "dc-sensor";
-  out.libvirt->follow = {.settle = kSecond, .spacing = kSecond};
-  PeersConfig peers;
-  peers.link.host = host;
-  if (host > other) peers.link.listen = *PeerEndpoint::parse("127.0.0.1:0");
-  peers.link.peers = {{host, *PeerEndpoint::parse("127.0.0.1:1")},  // Its own; passed over.
-                      {other, *PeerEndpoint::parse("127.0.0.1:" + std::to_string(port))}};
-  peers.libvirt[other] = "qemu+tcp://127.0.0.1:1/system";
-  out.peers = peers;
+  if (host > other) out.listen = *PeerEndpoint::parse("127.0.0.1:0");
+  out.peers = {{host, *PeerEndpoint::parse("127.0.0.1:1")},  // Its own; passed over.
+               {other, *PeerEndpoint::parse("127.0.0.1:" + std::to_string(port))}};
   return out;
 }
 
 /// One agent, as agent/app/wiring.cpp makes it.
 struct Agent {
-  Agent(boost::asio::io_context& io, Config c) : config(std::move(c)) {
+  Agent(boost::asio::io_context& io, const std::string& host, const std::string& other,
+        std::uint16_t port) {
     const auto later = [this, &io](auto call) {
       boost::asio::post(io, [this, call] { call(*follower); });
     };
@@ -72,8 +74,8 @@ struct Agent {
     handlers.on_down = [=](const std::string& host, const std::string&) {
       later([=](SensorFollower& f) { f.on_peer_down(host); });
     };
-    peers = std::move(*Peers::start(config.peers->link, std::move(handlers)));
-    follower = std::make_unique<SensorFollower>(io, config, nullptr, peers.get());
+    peers = std::move(*Peers::start(link(host, other, port), std::move(handlers)));
+    follower = std::make_unique<SensorFollower>(io, options(host, other), nullptr, peers.get());
   }
   std::uint16_t port() const { return peers->status().listen->port; }
   boost::json::value sources(const std::string& host) const {
@@ -89,7 +91,6 @@ struct Agent {
 
   Time ahead = 0;  ///< The host's clock.
 
-  const Config config;
   std::unique_ptr<SensorFollower> follower;
   std::unique_ptr<Peers> peers;  // The last: its thread uses the rest.
 };
@@ -107,11 +108,11 @@ struct SensorFollowerTest : testing::Test {
 };
 
 TEST_F(SensorFollowerTest, AgentsTellEachOtherTheirSources) {
-  Agent b(io, config("b", "a", 1));
+  Agent b(io, "b", "a", 1);
   b.look(ports({"dc1", "web", "dc-sensor"}));  // One that is followed; before there is a link.
   EXPECT_TRUE(b.sources("a").is_null());
   {
-    Agent a(io, config("a", "b", b.port()));
+    Agent a(io, "a", "b", b.port());
     EXPECT_TRUE(becomes([&] { return a.sources("b") == 1; }));
     EXPECT_TRUE(b.sources("a").is_null()) << "it has not looked yet";
     a.look(ports({"dc2", "dc3"}));
@@ -128,8 +129,8 @@ TEST_F(SensorFollowerTest, AgentsTellEachOtherTheirSources) {
 /// A host whose clock is set back knows of a migration that is yet to come: it is the one that the
 /// others know, and is told as such.
 TEST_F(SensorFollowerTest, AClockThatIsSetBackMakesNoMoves) {
-  Agent b(io, config("b", "a", 1));
-  Agent a(io, config("a", "b", b.port()));
+  Agent b(io, "b", "a", 1);
+  Agent a(io, "a", "b", b.port());
   a.ahead = 7200 * kSecond;
   const auto look = [&](const std::vector<std::string>& guests) {
     a.look(ports(guests));
@@ -153,7 +154,7 @@ TEST_F(SensorFollowerTest, AClockThatIsSetBackMakesNoMoves) {
 }
 
 TEST_F(SensorFollowerTest, APolicyThatExpiredFollowsNobody) {
-  Agent b(io, config("b", "a", 1));
+  Agent b(io, "b", "a", 1);
   std::vector<Policy> expired = kFollow;
   expired[0].expires = wall_clock() - kSecond;
   b.look(ports({"dc1"}), expired);
@@ -161,7 +162,7 @@ TEST_F(SensorFollowerTest, APolicyThatExpiredFollowsNobody) {
 }
 
 TEST_F(SensorFollowerTest, WhatIsNoMessageIsPassedOver) {
-  Agent b(io, config("b", "a", 1));
+  Agent b(io, "b", "a", 1);
   const Time now = wall_clock();
   struct Case {
     const char* body;
@@ -187,8 +188,8 @@ TEST_F(SensorFollowerTest, WhatIsNoMessageIsPassedOver) {
 /// The sensor runs here, and its source is on b: by its name or its UUID.
 TEST_F(SensorFollowerTest, AMigrationThatFailsIsToldAndPutOff) {
   for (const std::string name : {"test", kTestUuid}) {
-    Config here = config("a", "b", 1);
-    here.libvirt->sensor = name;
+    SensorFollowerOptions here = options("a", "b");
+    here.sensor = name;
     LibvirtOptions options;
     options.uri = "test:///default";
     const auto libvirt = Libvirt::start(std::move(options));
@@ -217,9 +218,9 @@ TEST_F(SensorFollowerTest, AMigrationThatFailsIsToldAndPutOff) {
 }
 
 TEST_F(SensorFollowerTest, StaysWhereThereIsNoWayToTheOtherHost) {
-  Config here = config("a", "b", 1);
-  here.libvirt->sensor = "test";
-  here.peers->libvirt.clear();
+  SensorFollowerOptions here = options("a", "b");
+  here.sensor = "test";
+  here.libvirt.clear();
   LibvirtOptions options;
   options.uri = "test:///default";
   const auto libvirt = Libvirt::start(std::move(options));

@@ -1,5 +1,5 @@
-// Plans and prunes without a daemon, on a fake switch.
-#include "agent/app/direct.hpp"
+// Prunes without a daemon, on a fake switch.
+#include "agent/control/loop/prune.hpp"
 
 #include <gtest/gtest.h>
 
@@ -21,9 +21,9 @@ std::vector<Policy> mirror_all() {
 }
 
 /// Without a daemon, after a crash.
-class DirectTest : public testing::Test {
+class PruneTest : public testing::Test {
  protected:
-  DirectTest() {
+  PruneTest() {
     world->edit([](FakeWorld::Switches& switches) {
       switches["br0"].sw.name = "br0";
       switches["br0"].sw.ports["vnet0"].name = "vnet0";
@@ -49,42 +49,34 @@ class DirectTest : public testing::Test {
   }
   std::shared_ptr<FakeWorld> world = std::make_shared<FakeWorld>();
   std::unique_ptr<Driver> driver = make_fake_driver(world, "vmirror");
-  Config config;
+  PruneOptions options;
 };
 using Lines = std::vector<std::string>;
 
-TEST_F(DirectTest, PlanTellsAndChangesNothing) {
+TEST_F(PruneTest, RemovesAndNeverAdds) {
   const std::string before = switch_text();
-  EXPECT_EQ(plan_directly(*driver, config, mirror_all())->size(), 2U);
+  EXPECT_EQ(lines(prune(*driver, options, mirror_all())), Lines{});
   EXPECT_EQ(switch_text(), before);
   leave_behind(mirror_all());
-  EXPECT_EQ(lines(plan_directly(*driver, config, mirror_all())), Lines{});
-}
-
-TEST_F(DirectTest, PruneRemovesAndNeverAdds) {
-  const std::string before = switch_text();
-  EXPECT_EQ(lines(prune_directly(*driver, config, mirror_all())), Lines{});
-  EXPECT_EQ(switch_text(), before);
-  leave_behind(mirror_all());
-  EXPECT_EQ(lines(prune_directly(*driver, config, mirror_all())), Lines{});
+  EXPECT_EQ(lines(prune(*driver, options, mirror_all())), Lines{});
   EXPECT_NE(switch_text(), before);
-  EXPECT_EQ(lines(prune_directly(*driver, config, {})),
+  EXPECT_EQ(lines(prune(*driver, options, {})),
             (Lines{"remove mirror br0/vmirror-local", "remove port br0/vmirror-local"}));
   EXPECT_EQ(switch_text(), before);
 }
 
-TEST_F(DirectTest, PruneTakesPortsOutOfAMirrorThatStays) {
+TEST_F(PruneTest, TakesPortsOutOfAMirrorThatStays) {
   world->edit([](auto& switches) { switches["br0"].sw.ports["vnet1"].name = "vnet1"; });
   leave_behind(mirror_all());
   auto fewer = mirror_all();
   fewer[0].select[0].port = "vnet0";
-  EXPECT_EQ(lines(prune_directly(*driver, config, fewer)),
+  EXPECT_EQ(lines(prune(*driver, options, fewer)),
             Lines{"put mirror br0/vmirror-local: in {vnet0} out {vnet0} -> port vmirror-local"});
 }
 
-TEST_F(DirectTest, AnUnreachableSwitchIsAnError) {
+TEST_F(PruneTest, AnUnreachableSwitchIsAnError) {
   world->set_reachable(false);
-  EXPECT_EQ(prune_directly(*driver, config, {}).error().kind, Error::Kind::unreachable);
+  EXPECT_EQ(prune(*driver, options, {}).error().kind, Error::Kind::unreachable);
 }
 
 }  // namespace

@@ -1,0 +1,92 @@
+#include "agent/app/options.hpp"
+
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include "agent/app/inputs.hpp"
+
+namespace vmirror {
+namespace {
+
+/// Between attempts to open an input: a mirror port's first frames come at once.
+constexpr std::chrono::milliseconds kRetryMin{20}, kRetryMax{100};
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0x2545f4914f6cdd1d;
+  return ::getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0 ? seed : seed;
+}
+
+void log_input(const std::string& input, const Error* error) {
+  if (!error) return spdlog::info("input {}: frames come again", input);
+  // A port that comes and goes with its policy is no fault.
+  const bool expected = error->kind == Error::Kind::missing;
+  spdlog::log(expected ? spdlog::level::info : spdlog::level::warn, "input {}: {}", input,
+              error->text());
+}
+
+/// The configuration lists all hosts alike, so that one file does for each.
+std::vector<Peer> other_hosts(const Config& config) {
+  std::vector<Peer> out;
+  if (config.peers)
+    for (const Peer& peer : config.peers->link.peers)
+      if (peer.host != config.host) out.push_back(peer);
+  return out;
+}
+
+std::vector<std::string> names(const std::vector<Peer>& peers) {
+  std::vector<std::string> out;
+  for (const Peer& peer : peers) out.push_back(peer.host);
+  return out;
+}
+
+}  // namespace
+
+Result<EngineOptions> engine_options(const Config& config) {
+  const auto dissectors = Dissectors::select(config.protocols);
+  if (!dissectors) return tl::unexpected(dissectors.error());
+  EngineOptions options;
+  options.pipeline.dissectors = std::make_shared<const Dissectors>(*dissectors);
+  if (auto vendors = Vendors::load())
+    options.pipeline.vendors = std::make_shared<const Vendors>(std::move(*vendors));
+  else
+    spdlog::warn("no vendors of MACs: {}", vendors.error().text());
+  options.pipeline.flows.max_flows = config.max_flows;
+  options.pipeline.flows.seed = random_seed();
+  // So that a flow that comes with its guest does not meet one of its number here.
+  options.pipeline.flows.first_number =
+      (static_cast<std::uint32_t>(random_seed()) & 0x0fffffff) | 1;
+  options.pipeline.max_streams = config.max_streams;
+  options.pipeline.inventory.max_assets = config.max_assets;
+  options.pipeline.top_flows = config.top_flows;
+  options.retry_min = kRetryMin;
+  options.retry_max = kRetryMax;
+  options.on_input = log_input;
+  options.inputs = make_inputs(config);
+  return options;
+}
+
+FollowingOptions following_options(const Config& config) {
+  return {.host = config.host,
+          .peers = names(other_hosts(config)),
+          .hypervisor = config.libvirt.has_value(),
+          .ports_are_here = !config.monitor_nic,
+          .state = config.state};
+}
+
+SensorFollowerOptions sensor_options(const Config& config) {
+  SensorFollowerOptions out;
+  out.host = config.host;
+  out.peers = names(other_hosts(config));
+  if (config.libvirt) {
+    out.sensor = config.libvirt->sensor;
+    out.follow = config.libvirt->follow;
+  }
+  if (config.peers) out.libvirt = config.peers->libvirt;
+  return out;
+}
+
+CollectorLinkOptions collector_link_options(const Config& config) {
+  return {.peers = other_hosts(config), .takes_copies = !config.inputs.empty()};
+}
+
+}  // namespace vmirror

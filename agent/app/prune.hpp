@@ -1,0 +1,17 @@
+// `vmirror apply --prune --config FILE`: by a daemon's configuration, without the daemon.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "plugin/api/plan.hpp"
+#include "plugin/base/result.hpp"
+
+namespace vmirror {
+
+/// Takes away what is ours and no policy asks for (agent/control/loop/prune.hpp), by the
+/// configuration in the file `path`, its driver and its policies. A folder that is missing, or has
+/// a bad file, is an error: unknown is not empty. Error: as load_config and the driver say.
+Result<std::vector<Step>> prune_by_config(const std::string& path);
+
+}  // namespace vmirror
