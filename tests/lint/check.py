@@ -15,6 +15,8 @@ import sys
 MAX_FILE_LINES = 600
 WARN_FUNCTION_LINES = 80
 CODE = (".cpp", ".hpp", ".c", ".h")
+POWERSHELL = (".ps1", ".psm1", ".psd1", ".ps1xml")
+MAX_POWERSHELL_COLUMNS = 140
 # Written apart, so that this file passes its own check.
 MACHINE_PATHS = ("/" + "work/", "/" + "root/", "/" + "home/")
 
@@ -61,7 +63,7 @@ def check_layers(path, lines, ranks):
 
 
 def check_size(path, lines):
-    if path.endswith(CODE + (".py", ".sh")) and len(lines) > MAX_FILE_LINES:
+    if path.endswith(CODE + POWERSHELL + (".py", ".sh")) and len(lines) > MAX_FILE_LINES:
         yield len(lines), f"{len(lines)} lines, {MAX_FILE_LINES} are allowed (split it)"
 
 
@@ -74,6 +76,17 @@ def check_text(path, lines):
         for machine in MACHINE_PATHS:
             if machine in line:
                 yield number, f"a path of one machine, {machine} (use a relative path)"
+
+
+def check_powershell(path, lines):
+    """Windows PowerShell 5.1 reads a file without a byte order mark in the machine's own code page."""
+    if not path.endswith(POWERSHELL + (".help.txt",)):
+        return
+    for number, line in enumerate(lines, 1):
+        if not line.isascii():
+            yield number, "a character that is not ASCII (Windows PowerShell 5.1 misreads it)"
+        if len(line) > MAX_POWERSHELL_COLUMNS:
+            yield number, f"{len(line)} columns, {MAX_POWERSHELL_COLUMNS} are allowed (break the line)"
 
 
 def types_of(path, lines):
@@ -101,7 +114,10 @@ def check_types(headers):
 
 def long_functions(path, lines):
     """A warning for each function that is long, as clang-format lays functions out: it opens in
-    column 0 or 2 with a line that ends in `{`, and closes with `}` in the same column."""
+    column 0 or 2 with a line that ends in `{`, and closes with `}` in the same column. PowerShell's, with its
+    help left out, opens in column 0."""
+    if path.endswith(POWERSHELL):
+        yield from long_powershell_functions(lines)
     if not path.endswith(CODE):
         return
     for number, line in enumerate(lines, 1):
@@ -111,6 +127,17 @@ def long_functions(path, lines):
         end = next((i for i in range(number, len(lines)) if lines[i].startswith(match[1] + "}")), None)
         if end is not None and end - number > WARN_FUNCTION_LINES:
             yield number, f"a function of {end - number} lines (70 are meant to be enough)"
+
+
+def long_powershell_functions(lines):
+    for number, line in enumerate(lines, 1):
+        if not re.match(r"function [\w-]+ \{$", line):
+            continue
+        body = lines[number:next((i for i in range(number, len(lines)) if lines[i] == "}"), number)]
+        marks = [i for i, text in enumerate(body) if text.strip() in ("<#", "#>")]
+        help_lines = marks[1] - marks[0] + 1 if len(marks) == 2 else 0
+        if len(body) - help_lines > WARN_FUNCTION_LINES:
+            yield number, f"a function of {len(body) - help_lines} lines (70 are meant to be enough)"
 
 
 def tracked_files(root):
@@ -134,7 +161,8 @@ def check_tree(root, files):
         lines = data.decode(errors="replace").split("\n")
         if lines and lines[-1] == "":
             lines.pop()
-        found = [*check_layers(path, lines, ranks), *check_size(path, lines), *check_text(path, lines)]
+        found = [*check_layers(path, lines, ranks), *check_size(path, lines), *check_text(path, lines),
+                 *check_powershell(path, lines)]
         errors += [(path, number, text) for number, text in found]
         warnings += [(path, number, text) for number, text in long_functions(path, lines)]
         if path.startswith(("plugin/", "agent/")):

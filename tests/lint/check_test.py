@@ -59,6 +59,15 @@ class Texts(unittest.TestCase):
         [text] = found(check.check_text, "a.md", "see " + "/" + "root/x")
         self.assertIn("a path of one machine", text)
 
+    def test_powershell(self):
+        self.assertEqual(found(check.check_powershell, "a.ps1", "x" * 140), [])
+        self.assertEqual(found(check.check_powershell, "a.md", "\u00e9" + "x" * 140), [])
+        self.assertEqual(len(found(check.check_powershell, "a.psm1", "x" * 141, "\u00e9")), 2)
+        self.assertEqual(len(found(check.check_size, "a.ps1", *["x"] * 601)), 1)
+        body, about = ["    x"] * 81, ["    <#", *["    x"] * 50, "    #>"]
+        self.assertEqual(len(found(check.long_functions, "a.ps1", "function Get-A {", *about, *body, "}")), 1)
+        self.assertEqual(found(check.long_functions, "a.ps1", "function Get-A {", *about, *body[:70], "}"), [])
+
     def test_long_functions(self):
         body = ["  x();"] * 81
         self.assertEqual(len(found(check.long_functions, "a.cpp", "int f(int a) {", *body, "}")), 1)
