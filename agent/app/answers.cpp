@@ -23,13 +23,13 @@ std::shared_ptr<const ControlSnapshot> Daemon::State::control_now() const {
 template <typename Make>
 auto Daemon::State::view(Make make) {
   const auto known = control_now();
-  const auto seen = engine->snapshot();
+  const EngineCounters seen = engine->counters();
   static const PolicyFolder no_folder;
   std::vector<SinkStatus> outputs;
   if (eve) outputs.push_back(eve->status());
   return make(DaemonView{
       config.host, config.driver ? std::optional(config.driver->name) : std::nullopt, wall_clock(),
-      started, *known, *seen, policies ? policies->folder() : no_folder, coverage.rows(*known),
+      started, *known, seen, policies ? policies->folder() : no_folder, coverage.rows(*known),
       std::move(outputs), libvirt ? std::optional(libvirt->status()) : std::nullopt,
       peers ? std::optional(peers->status()) : std::nullopt,
       following ? std::optional(following->status()) : std::nullopt, hook.status(), hook_file_error,
@@ -52,8 +52,8 @@ ApiBackend Daemon::State::backend() {
   b.migrations = [this](const std::string& vm) -> Answer {
     return migrations_json(following ? following->records() : std::vector<MigrationRecord>{}, vm);
   };
-  b.assets = [this]() -> Answer { return assets_json(*engine->snapshot()); };
-  b.flows = [this]() -> Answer { return flows_json(*engine->snapshot()); };
+  b.assets = [this]() -> Answer { return assets_json(engine->assets()); };
+  b.flows = [this]() -> Answer { return flows_json(engine->top_flows()); };
   b.explain = [this](const std::string& name) -> Answer {
     return view([&](const DaemonView& v) { return explain_json(v, name); });
   };

@@ -122,7 +122,7 @@ Result<void> read_analysis(const Node& node, Config& config) {
       {"max_flows", yaml::number(config.max_flows, 1024, kMostFlows)},
       {"max_streams", yaml::number(config.max_streams, 16, 1 << 24)},
       {"max_assets", yaml::number(config.max_assets, 16, 1 << 24)},
-      {"top_flows", yaml::number(config.top_flows, 0, 10000)},
+      {"top_flows", yaml::number(config.top_flows, 0, 1000)},
   })(node);
 }
 

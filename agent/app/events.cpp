@@ -127,9 +127,9 @@ void Daemon::State::on_tick() {
 }
 
 void Daemon::State::write_stats() {
-  const auto seen = engine->snapshot();
+  const EngineCounters seen = engine->counters();
   std::vector<InputStats> inputs;
-  for (const InputSnapshot& input : seen->inputs) inputs.push_back({input.name, input.frames});
+  for (const InputSnapshot& input : seen.inputs) inputs.push_back({input.name, input.frames});
   std::string line;
   const Time now = wall_clock();
   append_stats_event(line, now, static_cast<std::uint64_t>((now - started) / kSecond), inputs);

@@ -46,7 +46,7 @@ void add_copies(List& list, const InputSnapshot& input) {
                    {"rule", to_text(s.rule)}});
 }
 
-void add_inputs(List& list, const EngineSnapshot& engine) {
+void add_inputs(List& list, const EngineCounters& engine) {
   for (const InputSnapshot& input : engine.inputs) {
     const Labels by{{"input", input.name}};
     list.count("frames_received", "Frames received, lost ones included.", input.frames.received,
@@ -146,7 +146,7 @@ std::vector<Metric> metrics(const DaemonView& v) {
   list.count("flows_started", "Flows begun.", v.engine.flows_started);
   list.count("frames_repeated", "Frames that came twice; looked for while NICs are watched.",
              v.engine.duplicates);
-  list.gauge("assets", "Assets known.", static_cast<double>(v.engine.assets.size()));
+  list.gauge("assets", "Assets known.", static_cast<double>(v.engine.assets_known));
   for (const Limit& limit : limits(v)) {
     list.gauge("limit_used", "How much of a bound is in use.", static_cast<double>(limit.used),
                {{"limit", limit.name}});

@@ -263,12 +263,6 @@ json::object asset_json(const Asset& asset) {
   return out;
 }
 
-json::array assets_array(const EngineSnapshot& engine) {
-  json::array out;
-  for (const Asset& asset : engine.assets) out.emplace_back(asset_json(asset));
-  return out;
-}
-
 std::string protocol_name(const Flow& flow) {
   switch (flow.protocol) {
     case ip_protocol::kTcp:
@@ -327,8 +321,6 @@ std::vector<Limit> limits(const DaemonView& v) {
 json::object status_json(const DaemonView& v) {
   const ControlSnapshot& c = v.control;
   const auto failure = c.apply_error ? c.apply_error : c.observe_error;
-  json::object flows = to_json(v.engine)["flows"].as_object();
-  flows.erase("top");
   return {{"host", v.host},
           {"uptime_seconds", (v.now - v.started) / kSecond},
           {"switch", switch_json(v)},
@@ -351,8 +343,8 @@ json::object status_json(const DaemonView& v) {
           {"inputs", all(v.engine.inputs)},
           {"coverage", coverage_json(v)},
           {"duplicates", v.engine.duplicates},
-          {"flows", std::move(flows)},
-          {"assets", v.engine.assets.size()},
+          {"flows", to_json(v.engine)["flows"]},
+          {"assets", v.engine.assets_known},
           {"limits", all(limits(v))},
           {"outputs", outputs_json(v.outputs)}};
 }
@@ -385,14 +377,22 @@ json::object migrations_json(const std::vector<MigrationRecord>& records, const 
   return {{"migrations", std::move(out)}};
 }
 
-json::object assets_json(const EngineSnapshot& engine) {
-  return {{"assets", assets_array(engine)}};
+json::object assets_json(const AssetList& list) {
+  json::array assets;
+  for (const Asset& asset : list.assets) assets.emplace_back(asset_json(asset));
+  return {{"assets", std::move(assets)},
+          {"from", format_time(list.from)},
+          {"to", format_time(list.to)},
+          {"workers_missing", list.workers_missing}};
 }
 
-json::object flows_json(const EngineSnapshot& engine) {
+json::object flows_json(const TopFlows& top) {
   json::array flows;
-  for (const Flow& flow : engine.top_flows) flows.emplace_back(flow_json(flow));
-  return {{"flows", std::move(flows)}};
+  for (const Flow& flow : top.flows) flows.emplace_back(flow_json(flow));
+  return {{"flows", std::move(flows)},
+          {"from", format_time(top.from)},
+          {"to", format_time(top.to)},
+          {"workers_missing", top.workers_missing}};
 }
 
 Result<json::object> explain_json(const DaemonView& v, const std::string& name) {

@@ -26,7 +26,7 @@ struct DaemonView {
   Time now = 0;
   Time started = 0;
   const ControlSnapshot& control;  ///< Of a daemon without a switch: as made.
-  const EngineSnapshot& engine;
+  const EngineCounters& engine;
   const PolicyFolder& policies;  ///< As last read, good or not.
   std::vector<CoverageRow> coverage;
   std::vector<SinkStatus> outputs;
@@ -68,8 +68,10 @@ boost::json::object locations_json(const std::vector<LocationRow>& rows,
 /// this name or UUID; empty: all.
 boost::json::object migrations_json(const std::vector<MigrationRecord>& records,
                                     const std::string& vm);
-boost::json::object assets_json(const EngineSnapshot& engine);
-boost::json::object flows_json(const EngineSnapshot& engine);
+/// {"assets": [...], "from", "to", "workers_missing"}, and so of "flows": agent/engine/worker/
+/// snapshot.hpp says what the times are.
+boost::json::object assets_json(const AssetList& list);
+boost::json::object flows_json(const TopFlows& top);
 
 /// The same for Prometheus.
 std::vector<Metric> metrics(const DaemonView& view);

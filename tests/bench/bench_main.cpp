@@ -19,6 +19,7 @@ constexpr Bench kBenches[] = {
     {"protocols", "all protocols, against none", bench_protocols},
     {"handover", "a guest's 10,000 flows: taken, given, gone on with", bench_handover},
     {"live", "a veth at top speed, against a bare TPACKET_V3 loop (root)", bench_live},
+    {"snapshot", "what it costs a worker to be asked, with a million flows (root)", bench_snapshot},
     {"mirror_latency", "from a port's insertion into OVSDB to its mirror there (root)",
      bench_mirror_latency},
     {"change_latency", "from a policy's change to its effect on flows that run (root)",
@@ -29,8 +30,9 @@ constexpr Bench kBenches[] = {
 };
 
 constexpr Part kParts[] = {
-    {"@pass", part_pass}, {"@memory", part_memory},   {"@send", part_send},
-    {"@live", part_live}, {"@changes", part_changes},
+    {"@pass", part_pass},   {"@memory", part_memory},   {"@send", part_send},
+    {"@live", part_live},   {"@changes", part_changes}, {"@held", part_held},
+    {"@asked", part_asked},
 };
 
 int run_benches(const std::vector<std::string>& names, bool json) {

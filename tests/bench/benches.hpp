@@ -11,6 +11,7 @@ void bench_memory(Report& report);
 void bench_protocols(Report& report);
 void bench_handover(Report& report);
 void bench_live(Report& report);
+void bench_snapshot(Report& report);
 void bench_idle(Report& report);
 void bench_hook(Report& report);
 void bench_mirror_latency(Report& report);
@@ -20,6 +21,8 @@ int part_pass(const std::vector<std::string>& arguments);
 int part_memory(const std::vector<std::string>& arguments);
 int part_send(const std::vector<std::string>& arguments);
 int part_changes(const std::vector<std::string>& arguments);
+int part_held(const std::vector<std::string>& arguments);
+int part_asked(const std::vector<std::string>& arguments);
 int part_live(const std::vector<std::string>& arguments);
 
 }  // namespace vmirror::bench

@@ -10,11 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
 #include "tests/bench/benches.hpp"
+#include "tests/bench/many_flows.hpp"
 #include "tests/bench/passes.hpp"
 
 namespace vmirror::bench {
@@ -66,13 +68,26 @@ class TransmitRing {
 
 }  // namespace
 
-/// @send INTERFACE FILE TIMES
+/// @send INTERFACE FILE TIMES: FILE `flows` is ManyFlows.
 int part_send(const std::vector<std::string>& arguments) {
   if (arguments.size() != 3) return 64;
   TransmitRing ring;
+  if (!ring.open(arguments[0].c_str())) return 1;
+  int times = std::atoi(arguments[2].c_str());
+  if (arguments[1] == "flows") {
+    ManyFlows flows;
+    std::array<std::uint8_t, ManyFlows::kSize> frame;
+    for (std::uint64_t n = 0;
+         n < std::uint64_t{ManyFlows::kFlows} * static_cast<std::uint64_t>(times); ++n) {
+      flows.next(frame.data());
+      ring.send(frame);
+    }
+    ring.kick(0);
+    return 0;
+  }
   const auto held = HeldFrames::load(arguments[1]);
-  if (!held || !ring.open(arguments[0].c_str())) return 1;
-  for (int times = std::atoi(arguments[2].c_str()); times > 0; --times) {
+  if (!held) return 1;
+  for (; times > 0; --times) {
     for (const Frame& frame : held->frames()) {
       if (frame.bytes.size() <= kSlot - kHeader) ring.send(frame.bytes);
     }

@@ -49,7 +49,7 @@ void CollectorLink::tell() {
   if (peers_ == nullptr || !options_.takes_copies) return;
   CopiesReport report;
   report.addresses = own_addresses();
-  report.sessions = engine_.copies();
+  report.sessions = copies(engine_.counters(std::chrono::milliseconds(200)));
   for (const auto& [host, c] : known_) {
     if (!c.linked) continue;
     const auto before = told_.find(host);

@@ -22,6 +22,10 @@ Sessions::Entry& Sessions::find(const Origin& origin) {
   entry.counters.session = key.session;
   entry.counters.sender = key.sender;
   entry.counters.accepted = full || accepts(origin);
+  const auto at = std::lower_bound(
+      in_order_.begin(), in_order_.end(), entry.counters,
+      [](const Entry* a, const SessionCounters& b) { return is_before(a->counters, b); });
+  if (at == in_order_.end() || *at != &entry) in_order_.insert(at, &entry);
   return entry;
 }
 
@@ -74,18 +78,24 @@ bool Sessions::count(const Origin& origin, const Frame& frame, const std::uint32
 }
 
 std::vector<SessionCounters> Sessions::counters() const {
-  std::vector<SessionCounters> out;
-  out.reserve(entries_.size());
-  for (const auto& [key, entry] : entries_) {
-    SessionCounters& c = out.emplace_back(entry.counters);
-    c.sequence = entry.window.counts();
-    if (entry.numbered) c.rule = rule_of(senders_.at({c.sender, numbered_as(c.encapsulation)}));
+  std::unordered_map<const Entry*, SequenceRule> rules;  // One look at each sender's sessions.
+  for (const auto& [key, sender] : senders_) {
+    const SequenceRule rule = rule_of(sender);
+    for (const Entry* entry : sender.sessions) rules[entry] = rule;
   }
-  std::sort(out.begin(), out.end(), [](const SessionCounters& a, const SessionCounters& b) {
-    return std::tie(a.encapsulation, a.session, a.sender) <
-           std::tie(b.encapsulation, b.session, b.sender);
-  });
+  std::vector<SessionCounters> out;
+  out.reserve(in_order_.size());
+  for (const Entry* entry : in_order_) {
+    SessionCounters& c = out.emplace_back(entry->counters);
+    c.sequence = entry->window.counts();
+    if (entry->numbered) c.rule = rules.at(entry);
+  }
   return out;
+}
+
+bool Sessions::is_before(const SessionCounters& a, const SessionCounters& b) {
+  return std::tie(a.encapsulation, a.session, a.sender) <
+         std::tie(b.encapsulation, b.session, b.sender);
 }
 
 std::vector<SenderCounters> Sessions::senders() const {

@@ -63,6 +63,7 @@ class Sessions {
   };
   using SenderKey = std::pair<IpAddress, Encapsulation>;
   static SequenceRule rule_of(const Sender& sender);
+  static bool is_before(const SessionCounters& a, const SessionCounters& b);
 
   bool accepts(const Origin& origin) const;
   void join_sender(Entry& entry);
@@ -71,6 +72,7 @@ class Sessions {
 
   std::set<std::uint32_t> accepted_;
   std::unordered_map<Key, Entry, Hash> entries_;  // Never moves an entry.
+  std::vector<const Entry*> in_order_;            // By encapsulation, session and sender.
   std::map<SenderKey, Sender> senders_;
   Entry* last_ = nullptr;  // The session of the frame before.
 };

@@ -343,6 +343,8 @@ std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Pac
   std::uint32_t place = free_;
   if (place == kNone) {
     place = fresh_++;
+    if (fresh_ == kCompared) [[unlikely]]
+      note_all();
   } else {
     free_ = entries_[place].stream;
   }
@@ -383,18 +385,58 @@ std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Pac
 // ---- The end of flows
 
 void FlowTable::sweep(Time now, std::uint32_t entries) {
-  for (entries = std::min(entries, fresh_); entries > 0; --entries) {
-    if (sweep_hand_ >= fresh_) sweep_hand_ = 0;
-    const std::uint32_t place = sweep_hand_++;
-    Entry& entry = entries_[place];
-    if (entry.key.version == kFreeVersion) continue;
-    set_back(entry, now);
-    if (now - entry.last > timeouts_[entry.timeout]) {
-      end(place, entry.timeout == kClosed ? FlowEnd::closed : FlowEnd::idle);
-    } else if (now >= entry.next_report && entry.packets != entry.reported_packets) {
-      report(place, FlowEnd::none);
+  entries = std::min(entries, fresh_);
+  while (entries > 0) {
+    if (sweep_hand_ >= fresh_) begin_turn();
+    const std::uint32_t until = std::min(fresh_, sweep_hand_ + entries);
+    entries -= until - sweep_hand_;
+    for (std::uint32_t place = sweep_hand_; place < until; ++place) {
+      Entry& entry = entries_[place];
+      if (entry.key.version == kFreeVersion) continue;
+      set_back(entry, now);
+      if (now - entry.last > timeouts_[entry.timeout]) {
+        end(place, entry.timeout == kClosed ? FlowEnd::closed : FlowEnd::idle);
+        continue;
+      }
+      const std::uint64_t bytes = entry.bytes[0] + entry.bytes[1];
+      if (bytes > noted_least_) [[unlikely]]
+        note(place, bytes);
+      if (now >= entry.next_report && entry.packets != entry.reported_packets)
+        report(place, FlowEnd::none);
     }
+    sweep_hand_ = until;
   }
+}
+
+void FlowTable::begin_turn() {
+  sweep_hand_ = 0;
+  if (fresh_ < kCompared) return;
+  std::swap(noted_, noted_before_);
+  noted_.clear();
+  noted_least_ = 0;
+}
+
+/// Notes twice as many as can be asked for, since some end; in a list that may grow to twice that
+/// before the lesser half is struck off, so that a flow costs the same whatever the numbers.
+void FlowTable::note(std::uint32_t place, std::uint64_t bytes) {
+  const std::size_t kept = std::size_t{options_.top} * 2;
+  if (kept == 0) return;
+  noted_.push_back({bytes, place});
+  if (noted_.size() < kept * 2) return;
+  const auto last = noted_.begin() + static_cast<std::ptrdiff_t>(kept) - 1;
+  std::nth_element(noted_.begin(), last, noted_.end(),
+                   [](const Noted& a, const Noted& b) { return a.bytes > b.bytes; });
+  noted_least_ = last->bytes;
+  noted_.resize(kept);
+}
+
+/// The table has become too great to be looked at: a turn of the sweep at once.
+void FlowTable::note_all() {
+  noted_least_ = 0;
+  for (std::uint32_t place = 0; place + 1 < fresh_; ++place)
+    if (entries_[place].key.version != kFreeVersion)
+      note(place, entries_[place].bytes[0] + entries_[place].bytes[1]);
+  begin_turn();
 }
 
 bool FlowTable::flush(std::uint32_t count) {
@@ -507,24 +549,30 @@ Flow FlowTable::flow_of(std::uint32_t place, FlowEnd reason) const {
 }
 
 std::vector<std::uint32_t> FlowTable::top(std::size_t count) const {
-  using Sized = std::pair<std::uint64_t, std::uint32_t>;  // Bytes, place.
-  std::vector<Sized> heap;                                // The least of those kept is in front.
-  const auto greater = std::greater<Sized>();
-  for (std::uint32_t place = 0; place < fresh_ && count > 0; ++place) {
+  std::vector<Noted> all;
+  const auto add = [&](std::uint32_t place) {
     const Entry& entry = entries_[place];
-    if (entry.key.version == kFreeVersion) continue;
-    const Sized candidate{entry.bytes[0] + entry.bytes[1], place};
-    if (heap.size() == count) {
-      if (candidate <= heap.front()) continue;
-      std::pop_heap(heap.begin(), heap.end(), greater);
-      heap.pop_back();
-    }
-    heap.push_back(candidate);
-    std::push_heap(heap.begin(), heap.end(), greater);
+    if (entry.key.version != kFreeVersion) all.push_back({entry.bytes[0] + entry.bytes[1], place});
+  };
+  if (fresh_ < kCompared) {
+    all.reserve(active_);
+    for (std::uint32_t place = 0; place < fresh_; ++place) add(place);
+  } else {
+    all.reserve(noted_.size() + noted_before_.size());
+    for (const auto* noted : {&noted_, &noted_before_})
+      for (const Noted& flow : *noted) add(flow.place);
   }
-  std::sort_heap(heap.begin(), heap.end(), greater);
+  const auto greater = [](const Noted& a, const Noted& b) {
+    return a.bytes != b.bytes ? a.bytes > b.bytes : a.place > b.place;
+  };
+  count = std::min<std::size_t>(count, options_.top);
+  // In both lists, a flow is in `all` twice, side by side once they are sorted.
+  const std::size_t most = std::min(all.size(), 2 * count);
+  std::partial_sort(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(most), all.end(),
+                    greater);
   std::vector<std::uint32_t> out;
-  for (const Sized& sized : heap) out.push_back(sized.second);
+  for (std::size_t i = 0; i < most && out.size() < count; ++i)
+    if (out.empty() || out.back() != all[i].place) out.push_back(all[i].place);
   return out;
 }
 

@@ -48,6 +48,8 @@ struct FlowTableOptions {
   Time other = 120 * kSecond;            ///< Other IP protocols, and frames below IP.
   Time report_interval = 300 * kSecond;  ///< A flow that goes on is reported this often; 0: never.
   std::uint64_t seed = 0x2545f4914f6cdd1d;  ///< Of the hash: a daemon draws it at random.
+  /// At most so many of the greatest flows can be told; see `top`.
+  std::uint32_t top = 1000;
   /// Number of the first flow, in the middle bits of its id. A daemon draws it at random, so that
   /// flows that come from other hosts with their ids meet none of its own.
   std::uint32_t first_number = 1;
@@ -185,6 +187,7 @@ class FlowTable {
   /// Of which the engine's part may be changed.
   Entry& entry(std::uint32_t place) { return entries_[place]; }
   const FlowCounters& counters() const { return counters_; }
+  bool is_active(std::uint32_t place) const { return entries_[place].key.version != kFreeVersion; }
   /// Flow::id of the active flow at this place.
   std::uint64_t id(std::uint32_t place) const {
     const Entry& entry = entries_[place];
@@ -193,8 +196,13 @@ class FlowTable {
   }
   /// The active flow at this place, as it stands.
   Flow flow(std::uint32_t place) const { return flow_of(place, FlowEnd::none); }
-  /// The places of the active flows with most bytes, greatest first. Looks at all of them.
+  /// The places of the active flows with most bytes, greatest first, at most FlowTableOptions::top.
+  /// Costs the same whatever the number of flows. Exact while the table never held more than
+  /// kCompared. Past that it chooses from what the sweep noted in this turn and in the turn before:
+  /// a flow that has grown among the greatest since the sweep passed it is missing until the sweep
+  /// comes by again, and where most of the noted flows ended the list is shorter than it may be.
   std::vector<std::uint32_t> top(std::size_t count) const;
+  static constexpr std::uint32_t kCompared = 8192;  ///< Entries that `top` looks at one by one.
   /// Bytes of address space for each flow, the index included.
   static std::size_t bytes_per_flow(std::uint32_t max_flows);
 
@@ -238,6 +246,9 @@ class FlowTable {
   std::uint32_t find(const FlowKey& key, std::uint32_t hash) const;
   std::uint32_t begin(const Probe& probe, const Frame& frame, const Packet& packet,
                       std::uint32_t session);
+  void begin_turn();
+  void note(std::uint32_t place, std::uint64_t bytes);
+  void note_all();
   void end(std::uint32_t place, FlowEnd reason);
   void evict(Time now);
   static void set_back(Entry& entry, Time now);
@@ -256,6 +267,14 @@ class FlowTable {
   std::uint32_t active_ = 0;
   std::uint32_t sweep_hand_ = 0, eviction_hand_ = 0;
   std::uint32_t generation_ = 0;  ///< Of the next flow.
+  /// The greatest flows that the sweep passed in this turn, as they were then, and in the turn
+  /// before; empty while `top` looks at all entries.
+  struct Noted {
+    std::uint64_t bytes;
+    std::uint32_t place;
+  };
+  std::vector<Noted> noted_, noted_before_;
+  std::uint64_t noted_least_ = ~std::uint64_t{0};  ///< A flow with more is noted.
   FlowCounters counters_;
   std::vector<FlowReport> reports_;
   std::unique_ptr<FirstFragment[]> fragments_;

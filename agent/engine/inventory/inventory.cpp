@@ -379,10 +379,25 @@ const InventoryCounters& Inventory::counters() const {
 
 std::vector<Asset> Inventory::assets() const {
   std::vector<Asset> out;
-  out.reserve(size());
-  for (std::uint32_t place = 0; place < size(); ++place) out.push_back(state_->whole(place));
+  for (std::size_t from = 0; (from = page(from, size() * 4, out)) != 0;) continue;
   std::sort(out.begin(), out.end(), [](const Asset& a, const Asset& b) { return a.mac < b.mac; });
   return out;
+}
+
+std::size_t Inventory::page(std::size_t from, std::size_t work, std::vector<Asset>& out) const {
+  if (from == 0) out.reserve(out.size() + size() + size() / 8);  // More may come meanwhile.
+  for (std::size_t done = 0; from < size() && done < work; ++from) {
+    out.push_back(state_->whole(static_cast<std::uint32_t>(from)));
+    done += 4 + out.back().properties.size();
+  }
+  return from < size() ? from : 0;
+}
+
+std::size_t Inventory::page_of_macs(std::size_t from, std::size_t count,
+                                    std::vector<Mac>& out) const {
+  if (from == 0) out.reserve(out.size() + size() + size() / 8);
+  for (; from < size() && count > 0; ++from, --count) out.push_back(state_->seen[from].mac);
+  return from < size() ? from : 0;
 }
 
 const Asset* Inventory::find(const Mac& mac) const {

@@ -72,6 +72,14 @@ class Inventory {
   const InventoryCounters& counters() const;
   /// All assets, by MAC.
   std::vector<Asset> assets() const;
+  /// Adds assets to `out`, from the place `from` on, until these are about `work` (an asset counts
+  /// as 4, each of its properties as 1); the place to go on at, 0: that was the last. Asset after
+  /// asset, whatever changes between two calls: an asset that is there from the first call to the
+  /// last comes once. One that gave way may be missing, and one that came back after it gave way
+  /// may come twice.
+  std::size_t page(std::size_t from, std::size_t work, std::vector<Asset>& out) const;
+  /// The same for their MACs alone, at most `count`.
+  std::size_t page_of_macs(std::size_t from, std::size_t count, std::vector<Mac>& out) const;
   /// Null: no such asset. Good until the next call that is not const. `vm` is left empty.
   const Asset* find(const Mac& mac) const;
   /// True when `take_changed` has something.

@@ -67,12 +67,12 @@ struct Engine::State {
     return out;
   }
 
-  void tell_adopted(EngineSnapshot& snapshot) {
+  void tell_adopted(EngineCounters& counters) {
     const std::lock_guard lock(mutex);
     std::uint64_t waiting = 0;
     for (const auto& adoption : adopted()) waiting += adoption->waiting();
-    snapshot.adopted.push_back({"given", given});
-    snapshot.limits.push_back(
+    counters.adopted.push_back({"given", given});
+    counters.limits.push_back(
         {"adopted", "flows of guests that came", options.max_adopted, waiting, refused});
   }
 };
@@ -105,18 +105,75 @@ Engine::~Engine() {
   stop();
 }
 
-std::shared_ptr<const EngineSnapshot> Engine::snapshot(milliseconds wait) {
-  const auto until = steady_clock::now() + wait;
-  const std::vector<Worker*> workers = state_->all();
+// ---- What is known
+
+namespace {
+
+/// Asks all of them, then waits for each: what they answered, in their order.
+template <typename Slice>
+std::vector<WorkerSlot::Answer<Slice>> ask(const std::vector<Worker*>& workers,
+                                           milliseconds patience) {
+  const auto now = steady_clock::now();
   std::vector<std::uint64_t> numbers;
-  for (Worker* worker : workers) numbers.push_back(worker->slot().request());
-  std::vector<std::shared_ptr<const EngineSnapshot>> parts;
+  for (Worker* worker : workers) numbers.push_back(worker->slot().request<Slice>(now));
+  std::vector<WorkerSlot::Answer<Slice>> out;
   for (std::size_t i = 0; i < numbers.size(); ++i)
-    if (auto part = workers[i]->slot().wait(numbers[i], until)) parts.push_back(std::move(part));
-  auto merged = merge(parts, state_->options.pipeline.top_flows);
-  merged.time = wall_clock();
+    out.push_back(workers[i]->slot().wait<Slice>(numbers[i], patience));
+  return out;
+}
+
+/// The parts of a list; null for a worker that did not answer.
+template <typename Slice>
+std::vector<std::shared_ptr<const Slice>> list_of(const std::vector<Worker*>& workers,
+                                                  milliseconds patience) {
+  std::vector<std::shared_ptr<const Slice>> out;
+  for (auto& answer : ask<Slice>(workers, patience))
+    out.push_back(answer.late ? nullptr : std::move(answer.slice));
+  return out;
+}
+
+/// What is told of a worker that does not answer: its last counters, and that they are old.
+std::shared_ptr<const EngineCounters> stuck(const Worker& worker,
+                                            const WorkerSlot::Answer<EngineCounters>& answer) {
+  EngineCounters out = answer.slice ? *answer.slice : EngineCounters{};
+  if (out.inputs.empty()) out.inputs.emplace_back().name = worker.input();
+  const auto since = duration_cast<seconds>(steady_clock::now() - *answer.late);
+  out.inputs.front().error =
+      Error{Error::Kind::unreachable,
+            "worker " + std::to_string(worker.number()) + " has not answered for " +
+                std::to_string(since.count()) + " s: " +
+                (answer.slice ? "its numbers are of " + format_time(out.time)
+                              : "its numbers are not known"),
+            worker.input(), "where that lasts, start vmirrord again"};
+  return std::make_shared<const EngineCounters>(std::move(out));
+}
+
+}  // namespace
+
+EngineCounters Engine::counters(milliseconds wait) const {
+  const std::vector<Worker*> workers = state_->all();
+  auto answers = ask<EngineCounters>(workers, wait);
+  std::vector<std::shared_ptr<const EngineCounters>> parts;
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    parts.push_back(answers[i].late ? stuck(*workers[i], answers[i]) : answers[i].slice);
+  EngineCounters merged = merge(parts);
+  if (std::ranges::count_if(parts, [](const auto& p) { return p->assets_known > 0; }) > 1)
+    merged.assets_known = distinct(list_of<KnownMacs>(workers, wait));
   state_->tell_adopted(merged);
-  return std::make_shared<const EngineSnapshot>(std::move(merged));
+  return merged;
+}
+
+TopFlows Engine::top_flows(milliseconds wait) const {
+  return merge(list_of<TopFlows>(state_->all(), wait), state_->options.pipeline.top_flows);
+}
+
+AssetList Engine::assets(milliseconds wait) const {
+  return merge(list_of<AssetList>(state_->all(), wait));
+}
+
+std::shared_ptr<const EngineSnapshot> Engine::snapshot(milliseconds wait) const {
+  return std::make_shared<const EngineSnapshot>(
+      EngineSnapshot{counters(wait), top_flows(wait).flows, assets(wait).assets, nics().nics});
 }
 
 void Engine::watch(std::shared_ptr<const MirrorIndex> index) {
@@ -137,35 +194,6 @@ NicReadings Engine::nics() const {
   out.time = wall_clock();
   out.complete = std::min(out.complete, out.time);
   return out;
-}
-
-std::map<CopiesKey, Copies> Engine::copies(milliseconds wait) {
-  struct Answers {
-    std::mutex mutex;
-    std::condition_variable came;
-    std::size_t parts = 0;
-    std::map<CopiesKey, Copies> sum;
-  };
-  const auto answers = std::make_shared<Answers>();  // Also for one that comes too late.
-  const WorkerJob job{[answers](Pipeline& pipeline) {
-    const std::vector<SessionCounters> sessions = pipeline.sessions();
-    const std::lock_guard lock(answers->mutex);
-    for (const SessionCounters& s : sessions) {
-      if (!s.accepted) continue;
-      Copies& to = answers->sum[{s.encapsulation, s.session, s.sender}];
-      to.received += s.received;
-      // Else the loss is the sender's, of all its sessions together, or not known.
-      if (s.rule == SequenceRule::session) to.lost += s.sequence.lost;
-      to.last = std::max(to.last, s.last);
-    }
-    ++answers->parts;
-    answers->came.notify_all();
-  }};
-  std::size_t posted = 0;
-  for (Worker* worker : state_->all()) posted += worker->slot().post(job);
-  std::unique_lock lock(answers->mutex);
-  answers->came.wait_for(lock, wait, [&] { return answers->parts == posted; });
-  return answers->sum;
 }
 
 void Engine::restart_first_out(const PortKey& nic) {

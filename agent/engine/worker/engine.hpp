@@ -1,8 +1,11 @@
 // The engine's threads. Each input has one worker or several (a ring's fanout group); a worker is
 // one thread that owns one source and one pipeline, and nothing of it is shared:
 //
-//   source -> pipeline            snapshot() -> request flag, looked at once a batch
-//      ^ opened again when lost              <- a snapshot in the worker's slot
+//   source -> pipeline             counters(), ... -> request flag, looked at once a batch
+//      ^ opened again when lost                    <- a slice in the worker's slot
+//
+// Between two batches a worker makes one slice at most, or one part of a list, in much less than
+// 0.5 ms whatever it knows; and while frames come, slices take at most a tenth of its time.
 #pragma once
 
 #include <chrono>
@@ -57,19 +60,21 @@ class Engine {
 
   /// One more input, from now on; it watches what the others do.
   void add(InputOptions input);
-  /// Everything that is known now, of all workers. Waits for each worker to finish its batch; a
-  /// worker that does not answer within `wait` is represented by its last snapshot.
-  std::shared_ptr<const EngineSnapshot> snapshot(
-      std::chrono::milliseconds wait = std::chrono::milliseconds(1000));
+  // -- slices (snapshot.hpp). They wait for each worker, at most `wait`, and for a worker that is
+  // stuck not again until it answers: not for threads that must not wait --
+  /// A worker that does not answer is represented by its last counters; its input's `error` says so.
+  EngineCounters counters(std::chrono::milliseconds wait = kPatience) const;
+  TopFlows top_flows(std::chrono::milliseconds wait = kPatience) const;
+  AssetList assets(std::chrono::milliseconds wait = kPatience) const;
+  /// All of them, one after the other.
+  std::shared_ptr<const EngineSnapshot> snapshot(std::chrono::milliseconds wait = kPatience) const;
+  static constexpr std::chrono::milliseconds kPatience{1000};
+
   /// From each worker's next batch on.
   void watch(std::shared_ptr<const MirrorIndex> index);
   /// Only what was counted of the watched NICs, and lost by the inputs: at once and at little cost,
   /// whatever the workers do. Of counters that move meanwhile each is right for itself.
   NicReadings nics() const;
-  /// The mirroring sessions that copies came of, of all inputs and workers; those that are refused
-  /// left out. Waits for each worker's batch, at most `wait`; who does not answer is left out.
-  std::map<CopiesKey, Copies> copies(
-      std::chrono::milliseconds wait = std::chrono::milliseconds(200));
   /// NicFrames::first_out of this NIC is the next frame's. At once.
   void restart_first_out(const PortKey& nic);
 

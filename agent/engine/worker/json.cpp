@@ -188,7 +188,7 @@ json::object to_json(const InputSnapshot& input) {
   return out;
 }
 
-json::object to_json(const EngineSnapshot& s) {
+json::object to_json(const EngineCounters& s) {
   json::object protocols;
   for (const ProtocolSnapshot& p : s.protocols)
     protocols[p.name] = {{"records", p.records}, {"malformed", p.malformed}, {"cut", p.cut}};
@@ -200,18 +200,22 @@ json::object to_json(const EngineSnapshot& s) {
   if (s.last_frame != 0) out["last_frame"] = format_time(s.last_frame);
   out["frames"] = to_json(s.frames());
   out["inputs"] = all(s.inputs);
-  out["flows"] = {{"active", s.flows_active},
-                  {"started", s.flows_started},
-                  {"ended", std::move(ended)},
-                  {"top", all(s.top_flows)}};
-  out["assets"] = all(s.assets);
+  out["flows"] = {
+      {"active", s.flows_active}, {"started", s.flows_started}, {"ended", std::move(ended)}};
   out["protocols"] = std::move(protocols);
   out["errors"] = counts(s.errors);
   out["streams"] = counts(s.streams);
-  out["nics"] = all(s.nics);
   out["duplicates"] = s.duplicates;
   out["adopted"] = counts(s.adopted);
   out["limits"] = all(s.limits);
+  return out;
+}
+
+json::object to_json(const EngineSnapshot& s) {
+  json::object out = to_json(static_cast<const EngineCounters&>(s));
+  out["flows"].as_object()["top"] = all(s.top_flows);
+  out["assets"] = all(s.assets);
+  out["nics"] = all(s.nics);
   return out;
 }
 

@@ -13,7 +13,9 @@ namespace vmirror {
 /// {name: n}}. `assets` is their number.
 boost::json::object to_json(const AnalyzeReport& report);
 
-/// The whole snapshot: inputs, sessions, flows, assets, protocols, nics, limits.
+/// Inputs, sessions, flows by their numbers, protocols, limits.
+boost::json::object to_json(const EngineCounters& counters);
+/// That, with the greatest flows as "top" of "flows", the assets and the watched NICs.
 boost::json::object to_json(const EngineSnapshot& snapshot);
 boost::json::object to_json(const InputSnapshot& input);
 boost::json::object to_json(const FrameCounters& counters);

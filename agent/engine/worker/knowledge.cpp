@@ -1,4 +1,4 @@
-// What a pipeline tells of itself: its snapshot.
+// What a pipeline tells of itself, slice by slice.
 #include <algorithm>
 
 #include "agent/engine/worker/pipeline_state.hpp"
@@ -26,7 +26,7 @@ std::vector<ProtocolSnapshot> Pipeline::State::protocols() const {
   return out;
 }
 
-std::vector<Limit> Pipeline::State::limits() {
+std::vector<Limit> Pipeline::State::limits(std::size_t sessions) {
   const auto ended = [&](FlowEnd end) {
     return flows.counters().ended[static_cast<std::size_t>(end)];
   };
@@ -40,7 +40,7 @@ std::vector<Limit> Pipeline::State::limits() {
        0, inventory.counters().overflow},
       {"fragments", "outer datagrams", options.decap.max_datagrams, counters.held,
        dropped(Drop::fragment_overflow)},
-      {"sessions", "mirroring sessions", Decapsulator::kMaxSessions, decap.sessions().size(), 0},
+      {"sessions", "mirroring sessions", Decapsulator::kMaxSessions, sessions, 0},
   };
   if (!reading) return out;
   const Reassembler& reassembler = reading->streams.reassembler();
@@ -94,9 +94,9 @@ std::vector<NamedCount> Pipeline::State::errors() const {
   return out;
 }
 
-EngineSnapshot Pipeline::snapshot(Time time) const {
+EngineCounters Pipeline::known(Time time) const {
   State& s = *state_;
-  EngineSnapshot out;
+  EngineCounters out;
   out.time = time;
   out.last_frame = s.last_frame;
   InputSnapshot& input = out.inputs.emplace_back();
@@ -108,20 +108,47 @@ EngineSnapshot Pipeline::snapshot(Time time) const {
   out.flows_active = s.flows.active();
   out.flows_started = s.flows.counters().started;
   out.flows_ended = s.flows.counters().ended;
-  for (const std::uint32_t place : s.flows.top(s.options.top_flows)) {
-    Flow& flow = out.top_flows.emplace_back(s.flows.flow(place));
-    if (s.reading) flow.application = s.reading->dissectors->name(s.flows.entry(place).dissector);
-  }
-  out.assets = s.inventory.assets();
-  for (Asset& asset : out.assets)
-    asset.vm = s.vm_of(asset.mac, asset.vlans.empty() ? std::uint16_t{0} : asset.vlans.front());
+  out.assets_known = s.inventory.size();
   out.protocols = s.protocols();
   out.errors = s.errors();
   out.streams = s.stream_counts();
-  out.nics = s.coverage.frames();
   out.duplicates = s.coverage.duplicates();
   out.adopted = s.adopted_counts();
-  out.limits = s.limits();
+  out.limits = s.limits(input.sessions.size());
+  return out;
+}
+
+std::vector<std::uint32_t> Pipeline::top_flows() const {
+  return state_->flows.top(state_->options.top_flows);
+}
+
+void Pipeline::add_flows(std::span<const std::uint32_t> places, std::vector<Flow>& to) const {
+  const State& s = *state_;
+  for (const std::uint32_t place : places) {
+    if (!s.flows.is_active(place)) continue;
+    Flow& flow = to.emplace_back(s.flows.flow(place));
+    if (s.reading) flow.application = s.reading->dissectors->name(s.flows.entry(place).dissector);
+  }
+}
+
+std::size_t Pipeline::add_macs(std::size_t from, std::size_t count, std::vector<Mac>& to) const {
+  return state_->inventory.page_of_macs(from, count, to);
+}
+
+std::size_t Pipeline::add_assets(std::size_t from, std::size_t work, std::vector<Asset>& to) const {
+  const State& s = *state_;
+  const std::size_t before = to.size();
+  const std::size_t next = s.inventory.page(from, work, to);
+  for (Asset& asset : std::span(to).subspan(before))
+    asset.vm = s.vm_of(asset.mac, asset.vlans.empty() ? std::uint16_t{0} : asset.vlans.front());
+  return next;
+}
+
+EngineSnapshot Pipeline::snapshot(Time time) const {
+  EngineSnapshot out{known(time), {}, {}, state_->coverage.frames()};
+  add_flows(top_flows(), out.top_flows);
+  for (std::size_t from = 0; (from = add_assets(from, ~std::size_t{0}, out.assets)) != 0;) continue;
+  std::ranges::sort(out.assets, {}, &Asset::mac);
   return out;
 }
 

@@ -393,10 +393,6 @@ std::shared_ptr<const NicCounts> Pipeline::nic_counts() const {
   return state_->coverage.counts();
 }
 
-std::vector<SessionCounters> Pipeline::sessions() const {
-  return state_->decap.sessions();
-}
-
 Time Pipeline::last_frame() const {
   return state_->last_frame;
 }

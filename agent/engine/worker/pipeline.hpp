@@ -47,7 +47,7 @@ struct PipelineOptions {
   Reinjector* reinject =
       nullptr;  ///< Of this pipeline's thread alone, which flushes it; null: none.
   FrameObserver* observer = nullptr;  ///< Of this pipeline's thread alone; null: none.
-  std::size_t top_flows = 100;        ///< In snapshots.
+  std::uint32_t top_flows = 100;      ///< Of the greatest flows so many can be told.
 };
 
 /// Used by one thread.
@@ -89,9 +89,20 @@ class Pipeline {
   /// What is counted of the watched NICs, for other threads to read; until the next `watch`. Null:
   /// none is watched.
   std::shared_ptr<const NicCounts> nic_counts() const;
-  std::vector<SessionCounters> sessions() const;  ///< As in the snapshot, without its cost.
-  Time last_frame() const;                        ///< Time of the latest frame; 0: none yet.
-  /// All that is known now. `time` is what the caller's clock says.
+  Time last_frame() const;  ///< Time of the latest frame; 0: none yet.
+
+  // -- slices of what is known; `time` is what the caller's clock says; see snapshot.hpp --
+  /// At a cost that depends on the number of mirroring sessions alone (at most 1,024).
+  EngineCounters known(Time time) const;
+  /// The places of the greatest flows now, for `add_flows`.
+  std::vector<std::uint32_t> top_flows() const;
+  /// Adds those of these flows that are still active.
+  void add_flows(std::span<const std::uint32_t> places, std::vector<Flow>& to) const;
+  /// Inventory::page_of_macs
+  std::size_t add_macs(std::size_t from, std::size_t count, std::vector<Mac>& to) const;
+  /// Inventory::page, with the names of guests.
+  std::size_t add_assets(std::size_t from, std::size_t work, std::vector<Asset>& to) const;
+  /// All of it, at once.
   EngineSnapshot snapshot(Time time) const;
 
  private:

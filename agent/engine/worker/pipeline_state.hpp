@@ -2,7 +2,7 @@
 //
 //   pipeline.cpp   frames through the stages, the end of flows
 //   moving.cpp     guests that come and go
-//   knowledge.cpp  the snapshot
+//   knowledge.cpp  slices of what is known
 #pragma once
 
 #include <array>
@@ -54,13 +54,19 @@ struct Pipeline::State {
   explicit State(PipelineOptions o)
       : options(std::move(o)),
         decap(options.decap),
-        flows(options.flows),
+        flows(flow_options(options)),
         inventory(options.inventory, options.vendors),
         coverage(options.input_name),
         filter(options.input_name),
         eve(options.eve, options.input_name),
         items(std::make_unique<Item[]>(kGroup)) {
     if (options.dissectors && options.dissectors->size() > 0) reading.emplace(options);
+  }
+
+  static FlowTableOptions flow_options(const PipelineOptions& options) {
+    FlowTableOptions out = options.flows;
+    out.top = options.top_flows;
+    return out;
   }
 
   PipelineOptions options;
@@ -123,7 +129,7 @@ struct Pipeline::State {
   HandedFlow hand(std::uint32_t place);
 
   std::vector<ProtocolSnapshot> protocols() const;
-  std::vector<Limit> limits();
+  std::vector<Limit> limits(std::size_t sessions);
   std::vector<NamedCount> stream_counts() const;
   std::vector<NamedCount> adopted_counts() const;
   std::vector<NamedCount> errors() const;

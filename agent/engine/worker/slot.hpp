@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -14,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -30,8 +32,15 @@ struct WorkerJob {
   std::chrono::steady_clock::time_point posted = {};
 };
 
+/// For each slice that a worker may be asked for, the number of the last request; 0: none waits.
+struct SlicesDue {
+  std::uint64_t counters = 0, macs = 0, flows = 0, assets = 0;
+  bool any() const { return (counters | macs | flows | assets) != 0; }
+};
+
 /// What other threads ask of a worker, and what it hands out. The worker looks at `asked` once a
-/// batch and takes the lock only where it is set.
+/// batch and takes the lock only where it is set. Requests for one slice that wait together get one
+/// answer.
 class WorkerSlot {
  public:
   WorkerSlot() : wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
@@ -51,19 +60,39 @@ class WorkerSlot {
   std::atomic<Time> complete{kNothingComes};
   static constexpr Time kNothingComes = std::numeric_limits<Time>::max();
 
-  /// Asks for a snapshot: its number, for `wait`.
-  std::uint64_t request() {
+  using TimePoint = std::chrono::steady_clock::time_point;
+  /// A slice that was waited for.
+  template <typename Slice>
+  struct Answer {
+    std::shared_ptr<const Slice>
+        slice;  ///< Null: none was ever there; where it is `late`: an old one.
+    std::optional<TimePoint> late = {};  ///< The worker has not answered since then.
+  };
+
+  /// Asks for a slice: the request's number, to be passed to `wait` once.
+  template <typename Slice>
+  std::uint64_t request(TimePoint now) {
     const std::lock_guard lock(mutex_);
-    snapshot_wanted_ = true;
+    Box<Slice>& box = std::get<Box<Slice>>(boxes_);
+    if (!box.waits_since) box.waits_since = now;
+    ++box.askers;
     ask();
-    return ++requested_;
+    return ++box.requested;
   }
-  /// The snapshot of that number or a later one; what there is when it does not come in time.
-  std::shared_ptr<const EngineSnapshot> wait(std::uint64_t number,
-                                             std::chrono::steady_clock::time_point until) {
+  /// The slice of that number or a later one. Waits at most `patience` since the oldest request that
+  /// was not answered: a worker that is stuck is waited for once.
+  template <typename Slice>
+  Answer<Slice> wait(std::uint64_t number, std::chrono::milliseconds patience) {
+    std::vector<std::shared_ptr<const Slice>> old;  // Outlives the lock.
     std::unique_lock lock(mutex_);
-    published_.wait_until(lock, until, [&] { return answered_ >= number || ended_; });
-    return snapshot_;
+    Box<Slice>& box = std::get<Box<Slice>>(boxes_);
+    const auto is_there = [&] { return box.answered >= number || ended_; };
+    if (box.waits_since) published_.wait_until(lock, *box.waits_since + patience, is_there);
+    Answer<Slice> out{box.slice, is_there() ? std::nullopt : box.waits_since};
+    old.swap(box.old);
+    // Counters stay, for as long as the worker is stuck; lists are much memory.
+    if (--box.askers == 0 && !ended_ && !std::same_as<Slice, EngineCounters>) box.slice.reset();
+    return out;
   }
   void watch(std::shared_ptr<const MirrorIndex> index) {
     const std::lock_guard lock(mutex_);
@@ -92,7 +121,7 @@ class WorkerSlot {
 
   // -- by the worker --
   struct Wishes {
-    std::uint64_t snapshot = 0;  ///< Number of the last one asked for; 0: none.
+    SlicesDue slices;
     std::optional<std::shared_ptr<const MirrorIndex>> index;
     std::vector<WorkerJob> jobs;
   };
@@ -101,7 +130,8 @@ class WorkerSlot {
     asked.store(false, std::memory_order_relaxed);
     eventfd_t times;
     eventfd_read(wake_fd_, &times);
-    return {std::exchange(snapshot_wanted_, false) ? requested_ : 0, std::exchange(index_, {}),
+    return {{due<EngineCounters>(), due<KnownMacs>(), due<TopFlows>(), due<AssetList>()},
+            std::exchange(index_, {}),
             std::exchange(jobs_, {})};
   }
   /// What is posted from now on would not be done.
@@ -111,12 +141,24 @@ class WorkerSlot {
   }
   /// Readable while something is asked.
   int wake_fd() const { return wake_fd_; }
-  void publish(EngineSnapshot snapshot, std::uint64_t number, bool last) {
-    auto value = std::make_shared<const EngineSnapshot>(std::move(snapshot));
+  /// The answer to the requests up to this number.
+  template <typename Slice>
+  void publish(Slice slice, std::uint64_t number) {
+    auto value = std::make_shared<const Slice>(std::move(slice));
     const std::lock_guard lock(mutex_);
-    snapshot_ = std::move(value);
-    answered_ = std::max(answered_, number);
-    ended_ = last;
+    Box<Slice>& box = std::get<Box<Slice>>(boxes_);
+    // Not let go by the worker: a list of many assets takes long to free.
+    if (box.slice) box.old.push_back(std::move(box.slice));
+    box.slice = std::move(value);
+    box.answered = std::max(box.answered, number);
+    box.waits_since.reset();
+    if (box.requested > box.answered) box.waits_since = std::chrono::steady_clock::now();
+    published_.notify_all();
+  }
+  /// What was published of each slice is the last.
+  void end() {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
     published_.notify_all();
   }
   void publish(std::shared_ptr<const NicCounts> nics) {
@@ -130,6 +172,21 @@ class WorkerSlot {
   }
 
  private:
+  /// The requests for one slice, and the answer to them.
+  template <typename Slice>
+  struct Box {
+    std::uint64_t requested = 0, taken = 0, answered = 0;
+    std::size_t askers = 0;                ///< They asked and did not wait yet.
+    std::optional<TimePoint> waits_since;  ///< The oldest request that is not answered.
+    std::shared_ptr<const Slice> slice;
+    std::vector<std::shared_ptr<const Slice>> old;  ///< To be let go by who waits next.
+  };
+  template <typename Slice>
+  std::uint64_t due() {
+    Box<Slice>& box = std::get<Box<Slice>>(boxes_);
+    return std::exchange(box.taken, box.requested) == box.requested ? 0 : box.requested;
+  }
+
   void ask() {
     asked.store(true, std::memory_order_release);
     eventfd_write(wake_fd_, 1);
@@ -139,13 +196,11 @@ class WorkerSlot {
   const int wake_fd_;
   mutable std::mutex mutex_;
   std::condition_variable published_, woken_;
-  bool snapshot_wanted_ = false;
   bool refuses_ = false;  ///< Jobs: nobody would do them.
-  bool ended_ = false;    ///< The worker's last snapshot is there.
-  std::uint64_t requested_ = 0, answered_ = 0;
+  bool ended_ = false;    ///< There will be no more answers.
+  std::tuple<Box<EngineCounters>, Box<KnownMacs>, Box<TopFlows>, Box<AssetList>> boxes_;
   std::optional<std::shared_ptr<const MirrorIndex>> index_;
   std::vector<WorkerJob> jobs_;
-  std::shared_ptr<const EngineSnapshot> snapshot_;
   std::shared_ptr<const NicCounts> nics_;
 };
 

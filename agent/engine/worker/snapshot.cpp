@@ -1,11 +1,13 @@
 #include "agent/engine/worker/snapshot.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace vmirror {
@@ -176,53 +178,104 @@ void add(std::vector<Limit>& to, const std::vector<Limit>& from) {
   }
 }
 
-std::vector<Asset> by_mac(std::span<const std::shared_ptr<const EngineSnapshot>> parts) {
-  std::map<Mac, Asset> assets;
-  for (const auto& part : parts)
-    for (const Asset& asset : part->assets) {
-      const auto [at, is_new] = assets.try_emplace(asset.mac, asset);
-      if (!is_new) merge_into(at->second, asset);
-    }
-  std::vector<Asset> out;
-  out.reserve(assets.size());
-  for (auto& [mac, asset] : assets) out.push_back(std::move(asset));
-  return out;
+/// Widens from..to to that of one more part.
+template <typename Slice>
+void add_times(Slice& to, const Slice& from, bool first) {
+  to.from = first ? from.from : std::min(to.from, from.from);
+  to.to = std::max(to.to, from.to);
+}
+
+/// Adds one part's; what it has twice gave way and came back meanwhile.
+void add_assets(std::map<Mac, Asset>& all, const std::vector<Asset>& part) {
+  std::unordered_map<Mac, const Asset*> latest;
+  latest.reserve(part.size());
+  for (const Asset& asset : part) latest[asset.mac] = &asset;
+  for (const auto& [mac, asset] : latest) {
+    const auto [at, is_new] = all.try_emplace(mac, *asset);
+    if (!is_new) merge_into(at->second, *asset);
+  }
 }
 
 }  // namespace
 
-FrameCounters EngineSnapshot::frames() const {
+FrameCounters EngineCounters::frames() const {
   FrameCounters sum;
   for (const InputSnapshot& input : inputs) sum += input.frames;
   return sum;
 }
 
-EngineSnapshot merge(std::span<const std::shared_ptr<const EngineSnapshot>> parts,
-                     std::size_t top_flows) {
+std::map<CopiesKey, Copies> copies(const EngineCounters& counters) {
+  std::map<CopiesKey, Copies> out;
+  for (const InputSnapshot& input : counters.inputs)
+    for (const SessionCounters& s : input.sessions) {
+      if (!s.accepted) continue;
+      Copies& to = out[{s.encapsulation, s.session, s.sender}];
+      to.received += s.received;
+      // Else the loss is the sender's, of all its sessions together, or not known.
+      if (s.rule == SequenceRule::session) to.lost += s.sequence.lost;
+      to.last = std::max(to.last, s.last);
+    }
+  return out;
+}
+
+EngineCounters merge(std::span<const std::shared_ptr<const EngineCounters>> parts) {
   if (parts.size() == 1) return *parts[0];
-  EngineSnapshot out;
+  EngineCounters out;
   for (const auto& part : parts) {
-    out.time = std::max(out.time, part->time);
+    out.time = out.time == 0 ? part->time : std::min(out.time, part->time);
     out.last_frame = std::max(out.last_frame, part->last_frame);
     for (const InputSnapshot& input : part->inputs) add(out.inputs, input);
     out.flows_active += part->flows_active;
     out.flows_started += part->flows_started;
     for (std::size_t i = 0; i < out.flows_ended.size(); ++i)
       out.flows_ended[i] += part->flows_ended[i];
-    out.top_flows.insert(out.top_flows.end(), part->top_flows.begin(), part->top_flows.end());
+    out.assets_known += part->assets_known;
     add(out.protocols, part->protocols);
     add(out.errors, part->errors);
     add(out.streams, part->streams);
-    merge_into(out.nics, part->nics);
     out.duplicates += part->duplicates;
     add(out.adopted, part->adopted);
     add(out.limits, part->limits);
   }
+  return out;
+}
+
+std::size_t distinct(std::span<const std::shared_ptr<const KnownMacs>> parts) {
+  std::unordered_set<Mac> all;
+  for (const auto& part : parts)
+    if (part) all.insert(part->macs.begin(), part->macs.end());
+  return all.size();
+}
+
+TopFlows merge(std::span<const std::shared_ptr<const TopFlows>> parts, std::size_t count) {
+  TopFlows out;
+  for (const auto& part : parts) {
+    if (!part) {
+      ++out.workers_missing;
+      continue;
+    }
+    add_times(out, *part, out.from == 0);
+    out.flows.insert(out.flows.end(), part->flows.begin(), part->flows.end());
+  }
   const auto bytes = [](const Flow& flow) { return flow.bytes[0] + flow.bytes[1]; };
-  std::stable_sort(out.top_flows.begin(), out.top_flows.end(),
-                   [&](const Flow& a, const Flow& b) { return bytes(a) > bytes(b); });
-  if (out.top_flows.size() > top_flows) out.top_flows.resize(top_flows);
-  out.assets = by_mac(parts);
+  std::ranges::stable_sort(out.flows, std::greater<>(), bytes);
+  if (out.flows.size() > count) out.flows.resize(count);
+  return out;
+}
+
+AssetList merge(std::span<const std::shared_ptr<const AssetList>> parts) {
+  AssetList out;
+  std::map<Mac, Asset> assets;
+  for (const auto& part : parts) {
+    if (!part) {
+      ++out.workers_missing;
+      continue;
+    }
+    add_times(out, *part, out.from == 0);
+    add_assets(assets, part->assets);
+  }
+  out.assets.reserve(assets.size());
+  for (auto& [mac, asset] : assets) out.assets.push_back(std::move(asset));
   return out;
 }
 

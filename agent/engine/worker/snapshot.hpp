@@ -1,9 +1,16 @@
-// What the engine knows at one moment, as one value: each worker makes its own between two batches,
-// and they are merged outside of the workers. Nobody changes a snapshot after it was made.
+// What the engine knows, as values, in three slices that are asked for separately. Each worker makes
+// its own between two batches; the one who asks joins them, on a thread of its own.
+//
+//   EngineCounters   as of one moment of each worker; costs the same whatever was counted
+//   TopFlows         the flows were chosen at one moment; each is as of a moment in from..to
+//   AssetList        each asset is as of a moment in from..to
+//
+// Nobody changes a value after it was made.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +21,7 @@
 #include "agent/engine/export/reinject.hpp"
 #include "agent/engine/health/coverage.hpp"
 #include "agent/model/asset.hpp"
+#include "agent/model/copies.hpp"
 #include "agent/model/drop.hpp"
 #include "agent/model/flow.hpp"
 
@@ -60,7 +68,7 @@ struct NamedCount {
   bool operator==(const NamedCount&) const = default;
 };
 
-/// What was received of the watched NICs, and what the inputs lost; cheaper than a snapshot.
+/// What was received of the watched NICs, and what the inputs lost. No worker is asked for it.
 ///
 ///   frames captured until `complete`      after `time`
 ///   all of them are counted               none of them is
@@ -70,20 +78,19 @@ struct NicReadings {
   std::uint64_t lost = 0;       ///< Drop::kernel of all inputs.
 };
 
-struct EngineSnapshot {
-  Time time = 0;        ///< Wall clock, when it was asked for.
+struct EngineCounters {
+  Time time = 0;        ///< Wall clock: all of it is of this moment or later, but an input whose
+                        ///< `error` says that a worker does not answer.
   Time last_frame = 0;  ///< Time of the latest frame analysed; 0: none yet.
   std::vector<InputSnapshot> inputs;
 
   std::uint64_t flows_active = 0;
   std::uint64_t flows_started = 0;
   std::array<std::uint64_t, kFlowEnds> flows_ended{};  ///< Indexed by FlowEnd.
-  std::vector<Flow> top_flows;                         ///< Active ones, most bytes first.
-  std::vector<Asset> assets;                           ///< By MAC.
+  std::uint64_t assets_known = 0;                      ///< MACs.
   std::vector<ProtocolSnapshot> protocols;             ///< By name; those of the selection.
   std::vector<NamedCount> errors;   ///< HeaderError and DecapError that occurred.
   std::vector<NamedCount> streams;  ///< Reassembly: segments, gaps, gap_bytes, ...
-  std::vector<NicFrames> nics;      ///< Watched NICs, in the mirror index's order.
   std::uint64_t duplicates = 0;     ///< Frames that came twice; looked for while NICs are watched.
   std::vector<NamedCount> adopted;  ///< AdoptionCounters of guests that came.
   std::vector<Limit> limits;
@@ -92,6 +99,37 @@ struct EngineSnapshot {
   FrameCounters frames() const;
 };
 
+/// The active flows with most bytes (FlowTable::top says how exactly), most first.
+struct TopFlows {
+  Time from = 0, to = 0;  ///< Wall clock.
+  std::vector<Flow> flows;
+  int workers_missing = 0;  ///< They did not answer: what they know is not in here.
+};
+
+/// All assets, by MAC. One that was known from `from` to `to` is in it, once, whatever else came or
+/// gave way meanwhile. One that came or gave way between them may be in it or not.
+struct AssetList {
+  Time from = 0, to = 0;  ///< Wall clock.
+  std::vector<Asset> assets;
+  int workers_missing = 0;  ///< They did not answer: what they know is not in here.
+};
+
+/// The MACs of a worker's assets, for their number: what two workers know is one.
+struct KnownMacs {
+  std::vector<Mac> macs;  ///< A MAC may be there twice.
+};
+
+/// All of it at once: after a file, and for tests. Of a running engine its slices have times of
+/// their own.
+struct EngineSnapshot : EngineCounters {
+  std::vector<Flow> top_flows;  ///< TopFlows::flows
+  std::vector<Asset> assets;    ///< AssetList::assets
+  std::vector<NicFrames> nics;  ///< Watched NICs, in the mirror index's order.
+};
+
+/// The mirroring sessions that copies came of, of all inputs; those that are refused left out.
+std::map<CopiesKey, Copies> copies(const EngineCounters& counters);
+
 /// What two workers learned of one MAC, in `to`: counters summed; an address or property that both
 /// have is there once.
 void merge_into(Asset& to, const Asset& from);
@@ -99,9 +137,18 @@ void merge_into(Asset& to, const Asset& from);
 /// What two workers counted of NICs, in `to`. Both are in the order of their ports.
 void merge_into(std::vector<NicFrames>& to, const std::vector<NicFrames>& from);
 
-/// One snapshot of several workers': counters summed, inputs and protocols joined by name, assets
-/// by MAC, the `top_flows` greatest flows kept. Limits of one name are summed. Pure.
-EngineSnapshot merge(std::span<const std::shared_ptr<const EngineSnapshot>> parts,
-                     std::size_t top_flows);
+/// What several workers counted: counters summed, inputs, protocols and limits joined by name. Its
+/// `time` is the earliest of theirs. `assets_known` is a sum, too: see `distinct`. Pure.
+EngineCounters merge(std::span<const std::shared_ptr<const EngineCounters>> parts);
+
+/// How many MACs these are. Null: a worker that is missing. Pure.
+std::size_t distinct(std::span<const std::shared_ptr<const KnownMacs>> parts);
+
+/// The `count` greatest of several workers' flows. Null: a worker that is missing. Pure.
+TopFlows merge(std::span<const std::shared_ptr<const TopFlows>> parts, std::size_t count);
+
+/// By MAC what several workers know of it. Within a part that has a MAC twice its later asset
+/// stands. Null: a worker that is missing. Pure.
+AssetList merge(std::span<const std::shared_ptr<const AssetList>> parts);
 
 }  // namespace vmirror

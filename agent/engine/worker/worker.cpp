@@ -16,6 +16,17 @@ constexpr int kSettleStepMs = 5;     ///< The same, while a job waits for what i
 /// A source that gave nothing for this long has nothing that came before: longer than a ring's
 /// block waits to be full (RingOptions::block_timeout_ms).
 constexpr milliseconds kQuiet{30};
+/// What one slice has of a list, so that it takes a small part of 0.5 ms. Assets as Inventory::page
+/// counts them.
+constexpr std::size_t kMacsAtOnce = 4096, kFlowsAtOnce = 256, kAssetWork = 512;
+/// While frames come, slices take at most one part in so many of a worker's time.
+constexpr int kShare = 10;
+
+/// A list's times.
+void stamp(auto& list) {
+  list.to = wall_clock();
+  if (list.from == 0) list.from = list.to;
+}
 
 }  // namespace
 
@@ -52,7 +63,8 @@ void Worker::pump() {
   slot_.complete = wall_clock();
   while (!slot_.stop.load(std::memory_order_relaxed)) {
     const Time asked = wall_clock();
-    const auto taken = source_->next(batch, jobs_.empty() ? kWaitMs : kSettleStepMs);
+    const int wait = due_.any() ? 0 : jobs_.empty() ? kWaitMs : kSettleStepMs;
+    const auto taken = source_->next(batch, wait);
     const std::span<const std::uint64_t, kDropKinds> dropped = source_->dropped();
     pipeline_->source_dropped(dropped);
     constexpr auto kKernel = static_cast<std::size_t>(Drop::kernel);
@@ -72,13 +84,22 @@ void Worker::pump() {
     } else {
       const Time before = asked - duration_cast<nanoseconds>(kQuiet).count();
       slot_.complete.store(before, std::memory_order_release);
-      pipeline_->tick(wall_clock());
-      if (reinjector_) reinjector_->flush(wall_clock());
+      idle();
     }
     if (input_.open_reinjector && !reinjector_) open_reinjector();
     if (slot_.asked.load(std::memory_order_acquire)) answer(*pipeline_);
     if (!jobs_.empty()) do_jobs(*pipeline_);
+    if (due_.any() && (*taken == 0 || steady_clock::now() >= next_slice_)) serve_one();
   }
+}
+
+/// No frames came. Whoever asks much does not make the pipeline tick more often.
+void Worker::idle() {
+  const auto now = steady_clock::now();
+  if (due_.any() && now - ticked_ < milliseconds(kWaitMs)) return;
+  ticked_ = now;
+  pipeline_->tick(wall_clock());
+  if (reinjector_) reinjector_->flush(wall_clock());
 }
 
 void Worker::open_reinjector() {
@@ -105,6 +126,7 @@ void Worker::run() {
     if (hopeless_ || (source_ && source_->finished())) break;
     if (slot_.asked) answer(*pipeline_);
     if (!source_) do_jobs(*pipeline_);  // Without a source nothing is worth waiting for.
+    if (!source_) serve();
     if (!source_) slot_.sleep(retry_at_);
   }
   slot_.refuse_jobs();
@@ -113,12 +135,17 @@ void Worker::run() {
   pipeline_->flush();
   if (reinjector_) reinjector_->flush(wall_clock());
   slot_.complete = WorkerSlot::kNothingComes;
-  slot_.publish(snapshot(*pipeline_), 0, true);
+  due_ = {1, 1, 1, 1};
+  macs_ = {};
+  flows_ = {};
+  assets_ = {};
+  serve();
+  slot_.end();
   slot_.finished = true;
 }
 
-EngineSnapshot Worker::snapshot(const Pipeline& pipeline) const {
-  EngineSnapshot out = pipeline.snapshot(wall_clock());
+EngineCounters Worker::counters() const {
+  EngineCounters out = pipeline_->known(wall_clock());
   InputSnapshot& input = out.inputs.front();
   input.error = error_ ? error_ : reinject_error_;
   if (source_) {
@@ -130,6 +157,54 @@ EngineSnapshot Worker::snapshot(const Pipeline& pipeline) const {
   return out;
 }
 
+/// All slices that are due, while no frames can come.
+void Worker::serve() {
+  while (due_.any()) serve_one();
+}
+
+/// One slice, or one part of a list; the shorter ones first.
+void Worker::serve_one() {
+  const auto begin = steady_clock::now();
+  if (due_.counters != 0)
+    slot_.publish(counters(), std::exchange(due_.counters, 0));
+  else if (due_.macs != 0)
+    tell_more(macs_, due_.macs, [this](std::size_t from, KnownMacs& list) {
+      return pipeline_->add_macs(from, kMacsAtOnce, list.macs);
+    });
+  else if (due_.flows != 0)
+    tell_more(flows_, due_.flows, [this](std::size_t from, TopFlows& list) {
+      stamp(list);
+      return add_flows(from, list.flows);
+    });
+  else
+    tell_more(assets_, due_.assets, [this](std::size_t from, AssetList& list) {
+      stamp(list);
+      return pipeline_->add_assets(from, kAssetWork, list.assets);
+    });
+  const auto end = steady_clock::now();
+  next_slice_ = end + (end - begin) * (kShare - 1);
+}
+
+/// `add` goes on with the list from a place on, and answers where it is to go on; 0: at its end.
+template <typename List, typename Add>
+void Worker::tell_more(Telling<List>& telling, std::uint64_t& due, const Add& add) {
+  if (telling.from == 0) telling.number = due;
+  telling.from = add(telling.from, telling.list);
+  if (telling.from != 0) return;
+  slot_.publish(std::exchange(telling.list, {}), telling.number);
+  if (due == telling.number) due = 0;
+}
+
+std::size_t Worker::add_flows(std::size_t from, std::vector<Flow>& to) {
+  if (from == 0) {
+    flow_places_ = pipeline_->top_flows();
+    to.reserve(flow_places_.size());
+  }
+  const std::size_t until = std::min(from + kFlowsAtOnce, flow_places_.size());
+  pipeline_->add_flows(std::span(flow_places_).subspan(from, until - from), to);
+  return until < flow_places_.size() ? until : 0;
+}
+
 void Worker::answer(Pipeline& pipeline) {
   WorkerSlot::Wishes wishes = slot_.take();
   if (wishes.index) {
@@ -138,7 +213,10 @@ void Worker::answer(Pipeline& pipeline) {
   }
   std::move(wishes.jobs.begin(), wishes.jobs.end(), std::back_inserter(jobs_));
   do_jobs(pipeline);
-  if (wishes.snapshot > 0) slot_.publish(snapshot(pipeline), wishes.snapshot, false);
+  due_.counters = std::max(due_.counters, wishes.slices.counters);
+  due_.macs = std::max(due_.macs, wishes.slices.macs);
+  due_.flows = std::max(due_.flows, wishes.slices.flows);
+  due_.assets = std::max(due_.assets, wishes.slices.assets);
 }
 
 /// In the order in which they were posted: one that waits lets the later ones wait.

@@ -27,16 +27,31 @@ class Worker {
     if (thread_.joinable()) thread_.join();
   }
   WorkerSlot& slot() { return slot_; }
+  const std::string& input() const { return input_.name; }
+  int number() const { return number_; }
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
+  /// A list that is being told, part by part.
+  template <typename List>
+  struct Telling {
+    List list;
+    std::uint64_t number = 0;  ///< The requests that it answers.
+    std::size_t from = 0;      ///< Where it goes on; 0: it is not begun.
+  };
 
   void run();
   void attempt();
   void pump();
   void answer(Pipeline& pipeline);
   void do_jobs(Pipeline& pipeline);
-  EngineSnapshot snapshot(const Pipeline& pipeline) const;
+  void idle();
+  void serve();
+  void serve_one();
+  template <typename List, typename Add>
+  void tell_more(Telling<List>& telling, std::uint64_t& due, const Add& add);
+  std::size_t add_flows(std::size_t from, std::vector<Flow>& to);
+  EngineCounters counters() const;
   void lost(Error error);
   void tell(const Error* error);
   void open_reinjector();
@@ -59,6 +74,13 @@ class Worker {
   std::string told_;            ///< EngineOptions::on_input; empty: frames come.
   std::chrono::milliseconds retry_{0};
   TimePoint retry_at_ = {};
+  SlicesDue due_;              ///< Slices that others wait for.
+  TimePoint next_slice_ = {};  ///< While frames come, not before then.
+  TimePoint ticked_ = {};      ///< Pipeline::tick, while no frames come.
+  Telling<KnownMacs> macs_;
+  Telling<TopFlows> flows_;
+  std::vector<std::uint32_t> flow_places_;
+  Telling<AssetList> assets_;
   std::vector<WorkerJob> jobs_;  ///< That wait for what is under way.
   TimePoint last_batch_ = {};    ///< While they do.
 };

@@ -398,5 +398,66 @@ TEST(FlowTable, TopIsByBytes) {
   EXPECT_TRUE(flows.top(0).empty());
 }
 
+/// What `top` says, by the flows' numbers, which are their source addresses.
+std::vector<std::uint32_t> numbers_on_top(const FlowTable& flows, std::size_t count) {
+  std::vector<std::uint32_t> out;
+  for (const std::uint32_t place : flows.top(count)) {
+    const Flow flow = flows.flow(place);
+    out.push_back(static_cast<std::uint32_t>(flow.ip[0].octets[2] << 8 | flow.ip[0].octets[3]));
+  }
+  return out;
+}
+
+/// Each flow has one frame; the flows of these numbers get so many more.
+void play(FlowTable& flows, std::uint32_t count,
+          const std::map<std::uint32_t, std::uint32_t>& more) {
+  for (std::uint32_t n = 0; n < count; ++n) take(flows, numbered(n), 1);
+  for (const auto& [n, times] : more)
+    for (std::uint32_t i = 0; i < times; ++i) take(flows, numbered(n), 2);
+}
+
+TEST(FlowTable, TopOfManyIsWhatTheSweepPassed) {
+  constexpr std::uint32_t kFlows = 2 * FlowTable::kCompared + 100;
+  FlowTable flows({.max_flows = kFlows, .udp = 1000 * kSecond, .top = 4});
+  play(flows, kFlows, {{3, 9}, {FlowTable::kCompared + 50, 8}, {kFlows - 1, 7}, {77, 6}});
+  EXPECT_EQ(numbers_on_top(flows, 2).size(), 2u) << "some are told before the first turn is over";
+  flows.sweep(3, kFlows);
+  flows.sweep(3, kFlows);
+  const std::uint32_t late = FlowTable::kCompared + 50;
+  EXPECT_EQ(numbers_on_top(flows, 4), (std::vector<std::uint32_t>{3, late, kFlows - 1, 77}));
+  EXPECT_EQ(numbers_on_top(flows, 100).size(), 4u) << "no more than was asked for at the start";
+
+  // Those that were noted are told as they are now; one that grew is, once the sweep came by.
+  for (int i = 0; i < 20; ++i) take(flows, numbered(77), 4);
+  for (int i = 0; i < 50; ++i) take(flows, numbered(500), 4);
+  EXPECT_EQ(numbers_on_top(flows, 1), std::vector<std::uint32_t>{77});
+  flows.sweep(5, kFlows);
+  EXPECT_EQ(numbers_on_top(flows, 2), (std::vector<std::uint32_t>{500, 77}));
+
+  // What ended is not told, and leaves its room.
+  flows.move_away(flows.top(1)[0]);
+  EXPECT_EQ(numbers_on_top(flows, 4), (std::vector<std::uint32_t>{77, 3, late, kFlows - 1}));
+  for (int turn = 0; turn < 3; ++turn) flows.sweep(5, kFlows);
+  EXPECT_EQ(numbers_on_top(flows, 4), (std::vector<std::uint32_t>{77, 3, late, kFlows - 1}));
+}
+
+TEST(FlowTable, TopFindsTheGreatestOfAllOrders) {
+  constexpr std::uint32_t kFlows = FlowTable::kCompared + 3000;
+  for (const bool rising : {true, false}) {
+    FlowTable flows({.max_flows = kFlows, .udp = 1000 * kSecond, .top = 10});
+    std::map<std::uint32_t, std::uint32_t> more;
+    for (std::uint32_t n = 0; n < kFlows; n += 10)
+      more[n] = (rising ? n : kFlows - n) / 100;  // Ties, too.
+    play(flows, kFlows, more);
+    for (int turn = 0; turn < 2; ++turn) flows.sweep(3, kFlows);
+    std::vector<std::uint64_t> packets, greatest;
+    for (const std::uint32_t place : flows.top(10)) packets.push_back(flows.flow(place).packets[0]);
+    for (const auto& [n, times] : more) greatest.push_back(times + 1);
+    std::ranges::sort(greatest, std::greater<>());
+    greatest.resize(10);
+    EXPECT_EQ(packets, greatest) << rising;
+  }
+}
+
 }  // namespace
 }  // namespace vmirror

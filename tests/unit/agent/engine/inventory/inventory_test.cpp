@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -211,6 +212,59 @@ TEST(Inventory, AfterTheClockWasSetBackWhatIsSeenStays) {
     EXPECT_LE(asset.last, kNow + 13);
   }
   EXPECT_EQ(here, "0 1 8 9 10 11 12 13 ") << "those not seen since gave way";
+}
+
+/// 100 assets, of even numbers, are there all the time; others come, and make room, between any two
+/// pages.
+TEST(Inventory, PagesHaveOnceWhatIsThereAllTheTime) {
+  const auto host = [](int n) {
+    Mac m = mac("52:54:00:01:00:00");
+    m.octets[4] = static_cast<std::uint8_t>(n >> 8);
+    m.octets[5] = static_cast<std::uint8_t>(n);
+    return m;
+  };
+  Inventory inventory({.max_assets = 200});
+  Time time = kSecond;
+  const auto send = [&](int n) {
+    inventory.flow_started(flow(host(n), "", Mac{}, "", 0, time += kSecond), 0, 0);
+  };
+  for (int n = 0; n < 200; ++n) send(n);
+  std::vector<Asset> listed;
+  std::vector<Mac> macs;
+  std::size_t pages = 0, from = 0, at = 0;
+  int next = 1000;
+  do {
+    const std::size_t before = listed.size();
+    from = inventory.page(from, 4 * 7, listed);
+    EXPECT_LE(listed.size() - before, 7u);
+    if (at != 0 || pages == 0) at = inventory.page_of_macs(at, 7, macs);
+    ++pages;
+    for (int n = 0; n < 200; n += 2) send(n);  // Seen again: others give way.
+    for (int n = 0; n < 5; ++n) send(next++);
+  } while (from != 0);
+  EXPECT_GT(inventory.counters().evicted, 100u);
+  EXPECT_GT(pages, 25u);
+  for (int n = 0; n < 200; n += 2) {
+    EXPECT_EQ(std::ranges::count(listed, host(n), &Asset::mac), 1) << n;
+    EXPECT_EQ(std::ranges::count(macs, host(n)), 1) << n;
+  }
+}
+
+TEST(Inventory, PagesAreOfEqualWork) {
+  Inventory inventory({});
+  for (std::uint8_t n = 0; n < 10; ++n) {
+    Mac m = kA;
+    m.octets[5] = n;
+    inventory.flow_started(flow(m, "", Mac{}, ""), 0, 0);
+    for (std::uint64_t value = 0; n < 5 && value < 16; ++value)
+      inventory.learn({{m, {}}, Attribute::host_name, Value::of(value), "dns.name"}, 1);
+  }
+  std::vector<Asset> listed;
+  const std::size_t next = inventory.page(0, 40, listed);
+  EXPECT_EQ(listed.size(), 2u) << "of which each has 16 properties";
+  listed.clear();
+  EXPECT_EQ(inventory.page(next + 3, 40, listed), 0u);
+  EXPECT_EQ(listed.size(), 5u);
 }
 
 TEST(Inventory, LastSeenFollowsAClockThatWasSetBack) {

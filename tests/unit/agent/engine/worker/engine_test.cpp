@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -243,6 +244,86 @@ TEST(Engine, WhatIsAskedIsAnsweredThoughTheSourceFailsMeanwhile) {
   link.join();
   EXPECT_EQ(taken.workers_missing, 0);
   EXPECT_LT(opened, 250) << "20 ms lie between two attempts";
+}
+
+/// One whose worker hangs while `hangs` is set.
+class HangingSource : public SceneSource {
+ public:
+  explicit HangingSource(const std::atomic<bool>& hangs)
+      : SceneSource(1, End::waits), hangs_(hangs) {}
+  Result<std::size_t> next(std::span<Frame> batch, int timeout_ms) override {
+    const auto taken = SceneSource::next(batch, std::min(timeout_ms, 1));
+    while (hangs_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return taken;
+  }
+
+ private:
+  const std::atomic<bool>& hangs_;
+};
+
+TEST(Engine, AStuckWorkerIsShownAsSuch) {
+  std::atomic<bool> hangs = false, never = false;
+  const auto hanging = [](const char* name, int workers, const std::atomic<bool>& flag) {
+    InputOptions out = input(name, workers, 1, SceneSource::End::waits);
+    out.open = [&flag](int) -> Result<std::unique_ptr<FrameSource>> {
+      return std::make_unique<HangingSource>(flag);
+    };
+    return out;
+  };
+  Engine engine(engine_options({hanging("mon0", 2, never), hanging("mon1", 1, hangs)}));
+  const std::uint64_t size = scene().size();
+  until(engine, [&](const auto& s) { return s.frames().analysed == 3 * size; });
+  const auto assets = engine.assets().assets;
+  const std::uint64_t known = engine.counters().assets_known;
+  EXPECT_EQ(known, assets.size()) << "all three know the same";
+  hangs = true;
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  constexpr std::chrono::milliseconds kPatience{500};
+  for (int times = 0; times < 3; ++times) {
+    const EngineCounters counters = engine.counters(kPatience);
+    ASSERT_EQ(counters.inputs.size(), 2u);
+    EXPECT_FALSE(counters.inputs[0].error);
+    ASSERT_TRUE(counters.inputs[1].error);
+    EXPECT_NE(counters.inputs[1].error->what.find("has not answered for"), std::string::npos);
+    EXPECT_EQ(counters.inputs[1].frames.analysed, size) << "as it was";
+    EXPECT_EQ(counters.assets_known, known);
+    const AssetList list = engine.assets(kPatience);
+    EXPECT_EQ(list.workers_missing, 1);
+    EXPECT_EQ(list.assets.size(), assets.size());
+    EXPECT_EQ(engine.top_flows(kPatience).workers_missing, 1);
+  }
+  hangs = false;
+  const auto after = until(engine, [](const auto& s) { return !s.inputs[1].error; });
+  EXPECT_FALSE(after->inputs[1].error);
+  EXPECT_EQ(engine.assets().workers_missing, 0);
+}
+
+/// Counters, flows and assets are asked for by several at once while frames flow; each answer is
+/// whole.
+TEST(Engine, SlicesAreWholeWhoeverAsks) {
+  Engine engine(engine_options({input("mon0", 2, 1 << 30, SceneSource::End::waits)}));
+  const auto settled = until(engine, [](const auto& s) { return s.frames().received > 5000; });
+  std::vector<std::thread> askers;
+  for (int i = 0; i < 4; ++i)
+    askers.emplace_back([&] {
+      Time before = 0;
+      for (int n = 0; n < 30; ++n) {
+        const EngineCounters counters = engine.counters();
+        EXPECT_GE(counters.time, before);
+        before = counters.time;
+        EXPECT_EQ(counters.assets_known, settled->assets.size());
+        EXPECT_TRUE(counters.frames().balanced());
+        const AssetList assets = engine.assets();
+        EXPECT_EQ(assets.assets.size(), settled->assets.size());
+        EXPECT_GE(assets.from, before);
+        EXPECT_GE(assets.to, assets.from);
+        EXPECT_FALSE(engine.top_flows().flows.empty());
+      }
+    });
+  for (std::thread& asker : askers) asker.join();
+  engine.stop();
+  EXPECT_EQ(engine.assets().assets.size(), settled->assets.size()) << "the end stays";
+  EXPECT_TRUE(engine.top_flows().flows.empty());
 }
 
 TEST(Engine, WhereBareFramesGoIsLookedForUntilItIsThere) {

@@ -16,8 +16,9 @@ namespace {
 
 using namespace test;
 
-std::shared_ptr<const EngineSnapshot> part(const char* input, std::uint64_t bytes) {
-  EngineSnapshot s;
+EngineCounters part(const char* input, std::uint64_t bytes) {
+  EngineCounters s;
+  s.time = static_cast<Time>(bytes);
   InputSnapshot& in = s.inputs.emplace_back();
   in.name = input;
   in.frames.received = in.frames.analysed = bytes;
@@ -26,26 +27,23 @@ std::shared_ptr<const EngineSnapshot> part(const char* input, std::uint64_t byte
   session.received = bytes;
   in.sessions.push_back(session);
   s.flows_started = 1;
-  Flow flow;
-  flow.bytes[0] = bytes;
-  s.top_flows.push_back(flow);
-  Asset asset;
-  asset.mac = mac("52:54:00:00:00:01");
-  asset.first = asset.last = static_cast<Time>(bytes);
-  asset.ips = {ip("10.0.0.1")};
-  asset.vlans = {static_cast<std::uint16_t>(bytes)};
-  asset.packets = bytes;
-  s.assets.push_back(asset);
   s.protocols.push_back({"dns", bytes, 1, 0});
   s.errors.push_back({"ip_version", bytes});
   s.limits.push_back({"flows", "flows", 100, bytes, 0});
-  return std::make_shared<const EngineSnapshot>(std::move(s));
+  return s;
+}
+
+/// As workers hand it out.
+template <typename Slice>
+std::shared_ptr<const Slice> of(Slice slice) {
+  return std::make_shared<const Slice>(std::move(slice));
 }
 
 TEST(Snapshot, MergesWorkersByInput) {
-  const std::shared_ptr<const EngineSnapshot> parts[] = {part("mon0", 10), part("mon1", 30),
-                                                         part("mon0", 20)};
-  const EngineSnapshot all = merge(parts, 2);
+  const std::shared_ptr<const EngineCounters> parts[] = {of(part("mon0", 10)), of(part("mon1", 30)),
+                                                         of(part("mon0", 20))};
+  const EngineCounters all = merge(parts);
+  EXPECT_EQ(all.time, 10) << "all of it is of then or later";
   ASSERT_EQ(all.inputs.size(), 2u);
   EXPECT_EQ(all.inputs[0].frames.received, 30u);
   EXPECT_EQ(all.inputs[0].workers, 2);
@@ -53,34 +51,75 @@ TEST(Snapshot, MergesWorkersByInput) {
   EXPECT_EQ(all.inputs[0].sessions[0].received, 30u);
   EXPECT_EQ(all.frames().received, 60u);
   EXPECT_EQ(all.flows_started, 3u);
-  ASSERT_EQ(all.top_flows.size(), 2u);
-  EXPECT_EQ(all.top_flows[0].bytes[0], 30u);
-  EXPECT_EQ(all.top_flows[1].bytes[0], 20u);
-  ASSERT_EQ(all.assets.size(), 1u);
-  EXPECT_EQ(all.assets[0].packets, 60u);
-  EXPECT_EQ(all.assets[0].ips.size(), 1u);
-  EXPECT_EQ(all.assets[0].vlans, (std::vector<std::uint16_t>{10, 20, 30}));
-  EXPECT_EQ(all.assets[0].first, 10);
-  EXPECT_EQ(all.assets[0].last, 30);
   EXPECT_EQ(all.protocols, (std::vector<ProtocolSnapshot>{{"dns", 60, 3, 0}}));
   EXPECT_EQ(all.errors, (std::vector<NamedCount>{{"ip_version", 60}}));
   EXPECT_EQ(all.limits[0].limit, 300u);
 }
 
+TEST(Snapshot, MergesTheGreatestFlows) {
+  const auto with = [](std::vector<std::uint64_t> bytes, Time from, Time to) {
+    TopFlows out{from, to, {}, 0};
+    for (const std::uint64_t n : bytes) out.flows.emplace_back().bytes[1] = n;
+    return of(std::move(out));
+  };
+  const std::shared_ptr<const TopFlows> parts[] = {with({30, 10}, 5, 6), nullptr,
+                                                   with({20, 5}, 3, 9)};
+  const TopFlows all = merge(parts, 3);
+  ASSERT_EQ(all.flows.size(), 3u);
+  EXPECT_EQ(all.flows[0].bytes[1], 30u);
+  EXPECT_EQ(all.flows[1].bytes[1], 20u);
+  EXPECT_EQ(all.flows[2].bytes[1], 10u);
+  EXPECT_EQ(all.from, 3);
+  EXPECT_EQ(all.to, 9);
+  EXPECT_EQ(all.workers_missing, 1);
+}
+
+TEST(Snapshot, MergesAssetsByMac) {
+  const auto asset = [](const char* mac_text, std::uint64_t packets) {
+    Asset out;
+    out.mac = mac(mac_text);
+    out.first = out.last = static_cast<Time>(packets);
+    out.ips = {ip("10.0.0.1")};
+    out.vlans = {static_cast<std::uint16_t>(packets)};
+    out.packets = packets;
+    return out;
+  };
+  constexpr const char *kOne = "52:54:00:00:00:01", *kTwo = "52:54:00:00:00:02";
+  const std::shared_ptr<const AssetList> parts[] = {
+      of(AssetList{4, 5, {asset(kTwo, 7), asset(kOne, 10)}, 0}),
+      of(AssetList{1, 2, {asset(kOne, 30)}, 0}), nullptr,
+      // It gave way and came back while the worker told: its later state alone.
+      of(AssetList{1, 2, {asset(kOne, 5), asset(kOne, 20)}, 0})};
+  const AssetList all = merge(parts);
+  ASSERT_EQ(all.assets.size(), 2u);
+  EXPECT_EQ(all.assets[0].packets, 60u);
+  EXPECT_EQ(all.assets[0].ips.size(), 1u);
+  EXPECT_EQ(all.assets[0].vlans, (std::vector<std::uint16_t>{10, 20, 30}));
+  EXPECT_EQ(all.assets[0].first, 10);
+  EXPECT_EQ(all.assets[0].last, 30);
+  EXPECT_EQ(all.assets[1].packets, 7u);
+  EXPECT_EQ(all.from, 1);
+  EXPECT_EQ(all.to, 5);
+  EXPECT_EQ(all.workers_missing, 1);
+  const std::shared_ptr<const KnownMacs> macs[] = {of(KnownMacs{{mac(kOne), mac(kTwo)}}), nullptr,
+                                                   of(KnownMacs{{mac(kTwo), mac(kTwo)}})};
+  EXPECT_EQ(distinct(macs), 2u);
+}
+
 TEST(Snapshot, ClaimsNoLossWhereWorkersShareASendersNumbers) {
   const auto with = [](std::uint32_t session, SequenceRule rule) {
-    EngineSnapshot s = *part("mon0", 10);
+    EngineCounters s = part("mon0", 10);
     SessionCounters& counters = s.inputs[0].sessions[0];
     counters = {};
     counters.encapsulation = Encapsulation::erspan2;
     counters.session = session;
     counters.rule = rule;
     counters.sequence.lost = 7;
-    return std::make_shared<const EngineSnapshot>(std::move(s));
+    return of(std::move(s));
   };
   const struct {
     const char* name;
-    std::vector<std::shared_ptr<const EngineSnapshot>> workers;
+    std::vector<std::shared_ptr<const EngineCounters>> workers;
     SequenceRule rule;  ///< Of all sessions.
   } cases[] = {
       {"one worker", {with(1, SequenceRule::session)}, SequenceRule::session},
@@ -98,7 +137,7 @@ TEST(Snapshot, ClaimsNoLossWhereWorkersShareASendersNumbers) {
        SequenceRule::none},
   };
   for (const auto& c : cases) {
-    const EngineSnapshot merged = merge(c.workers, 1);
+    const EngineCounters merged = merge(c.workers);
     for (const SessionCounters& s : merged.inputs[0].sessions) EXPECT_EQ(s.rule, c.rule) << c.name;
   }
 }

@@ -1,0 +1,259 @@
+// What it costs the capturing worker to be asked what it knows: 65,536 assets and a million flows.
+//
+//   @held    a worker on frames made in memory; how long it is away from its source while it is
+//            asked for everything. CPU time of its thread, so that neighbours do not count.
+//   @asked   vmirrord behind a veth, a transmit ring at full speed on the other core, and /v1/status
+//            asked for ten times a second; frames that the kernel dropped meanwhile
+//
+// VMIRROR_REFERENCE names the folder of another build's programs (vmirror_bench, vmirrord): each
+// measurement is then made with both, in turn.
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <boost/json.hpp>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "agent/api/http.hpp"
+#include "agent/engine/worker/engine.hpp"
+#include "tests/bench/benches.hpp"
+#include "tests/bench/many_flows.hpp"
+#include "tests/bench/passes.hpp"
+
+namespace vmirror::bench {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+// ---- How long a worker is held
+
+/// What the source sees of its worker, and the one who asks of the source.
+struct Watch {
+  std::atomic<std::uint64_t> frames = 0;
+  std::atomic<double> longest = 0;  ///< CPU seconds between two calls of `next`.
+};
+
+class MemorySource : public FrameSource {
+ public:
+  explicit MemorySource(Watch& watch) : watch_(watch) {}
+
+  Result<std::size_t> next(std::span<Frame> batch, int) override {
+    const double away = left_ == 0 ? 0 : thread_cpu_seconds() - left_;
+    if (away > watch_.longest.load(std::memory_order_relaxed)) watch_.longest = away;
+    const std::size_t count = std::min(batch.size(), bytes_.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      flows_.next(bytes_[i].data());
+      batch[i] = test::frame_of(bytes_[i], time_ += 1000);
+    }
+    watch_.frames += count;
+    left_ = thread_cpu_seconds();
+    return count;
+  }
+  bool finished() const override { return false; }
+  std::span<const std::uint64_t, kDropKinds> dropped() const override { return dropped_; }
+  std::span<const std::string> warnings() const override { return {}; }
+
+ private:
+  Watch& watch_;
+  ManyFlows flows_;
+  Time time_ = 1'700'000'000 * kSecond;
+  double left_ = 0;
+  std::array<std::array<std::uint8_t, ManyFlows::kSize>, kBatch> bytes_{};
+  std::array<std::uint64_t, kDropKinds> dropped_{};
+};
+
+constexpr int kSnapshots = 100;
+
+/// The longest time away in each of kSnapshots spans in which `during` runs, shortest first.
+std::vector<double> longest_times(Watch& watch, const std::function<void()>& during) {
+  std::vector<double> out;
+  for (int n = 0; n < kSnapshots; ++n) {
+    watch.longest = 0;
+    during();
+    out.push_back(watch.longest * 1e3);
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+// ---- What is lost while the daemon is asked
+
+pid_t start(const std::vector<std::string>& arguments, int core, const std::string& log) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  pin_to_core(core);
+  if (std::freopen(log.c_str(), "a", stdout) == nullptr) _exit(126);
+  dup2(STDOUT_FILENO, STDERR_FILENO);
+  std::vector<char*> words;
+  for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
+  execv(words[0], words.data());
+  _exit(127);
+}
+
+struct Asked {
+  double active = 0, received = 0, dropped = 0;
+};
+
+std::optional<Asked> ask_status(const std::string& socket) {
+  const auto answer = http_call(socket, {"GET", "/v1/status", ""});
+  if (!answer || answer->status != 200) return std::nullopt;
+  const auto status = boost::json::parse(answer->body);
+  const auto& frames = status.at("frames");
+  const auto* dropped = frames.at("dropped").as_object().if_contains("kernel");
+  return Asked{status.at_pointer("/flows/active").to_number<double>(),
+               frames.at("received").to_number<double>(),
+               dropped != nullptr ? dropped->to_number<double>() : 0};
+}
+
+/// Sends each flow's frame `times` times, and asks for the status meanwhile; the frames that came and
+/// those that were dropped.
+std::optional<Asked> send_and_ask(const std::string& socket, const std::string& log, int times,
+                                  bool asks) {
+  const auto before = ask_status(socket);
+  const pid_t sender =
+      start({self_path(), "@send", "vmb1", "flows", std::to_string(times)}, 1, log);
+  for (auto at = std::chrono::steady_clock::now(); waitpid(sender, nullptr, WNOHANG) != sender;) {
+    if (asks) ask_status(socket);
+    std::this_thread::sleep_until(at += milliseconds(100));
+  }
+  std::this_thread::sleep_for(milliseconds(300));
+  const auto after = ask_status(socket);
+  if (!before || !after) return std::nullopt;
+  return Asked{after->active, after->received - before->received, after->dropped - before->dropped};
+}
+
+/// The numbers of a part, run by another build's program.
+Result<std::vector<double>> run_part_of(const fs::path& program,
+                                        const std::vector<std::string>& arguments) {
+  std::vector<std::string> all{program.string()};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  const auto done = run_program(all);
+  if (!done) return tl::unexpected(done.error());
+  if (done->status != 0)
+    return fail(Error::Kind::internal, done->output, program.string() + " " + arguments[0]);
+  std::istringstream lines(done->output);
+  return std::vector<double>(std::istream_iterator<double>(lines), {});
+}
+
+}  // namespace
+
+/// @held: the longest time in ms that the worker is away from its source, at most and 99 of 100:
+/// without anybody who asks, and while it is asked for everything; and the same for counters alone.
+int part_held(const std::vector<std::string>&) {
+  auto options = pipeline_options("none");
+  if (!options) return 1;
+  options->flows.max_flows = 1 << 20;
+  Watch watch;
+  EngineOptions engine_options;
+  engine_options.pipeline = *options;
+  InputOptions input;
+  input.name = "memory";
+  input.open = [&](int) -> Result<std::unique_ptr<FrameSource>> {
+    return std::make_unique<MemorySource>(watch);
+  };
+  engine_options.inputs.push_back(std::move(input));
+  Engine engine(std::move(engine_options));
+  while (watch.frames < 2 * ManyFlows::kFlows) std::this_thread::sleep_for(milliseconds(10));
+  const auto without = longest_times(watch, [] { std::this_thread::sleep_for(milliseconds(20)); });
+  std::size_t flows = 0, assets = 0, top = 0;
+  const auto with = longest_times(watch, [&] {
+    const auto known = engine.snapshot(milliseconds(5000));
+    flows = known->flows_active;
+    assets = known->assets.size();
+    top = known->top_flows.size();
+  });
+  if (flows != ManyFlows::kFlows || assets != ManyFlows::kHosts + 1 || top == 0) {
+    std::fprintf(stderr, "%zu flows, %zu assets, %zu on top\n", flows, assets, top);
+    return 1;
+  }
+  for (const auto& times : {without, with})
+    std::printf("%.6f\n%.6f\n", times.back(), times[kSnapshots - 2]);
+  return 0;
+}
+
+/// @asked VMIRRORD: frames received and dropped while nobody asks, and while somebody does.
+int part_asked(const std::vector<std::string>& arguments) {
+  if (arguments.size() != 1) return 64;
+  if (unshare(CLONE_NEWNET) != 0) {
+    std::fprintf(stderr, "no network namespace can be made: run it as root\n");
+    return 77;
+  }
+  const int made = std::system(
+      "sysctl -qw net.ipv6.conf.default.disable_ipv6=1 && "
+      "ip link add vmb0 type veth peer name vmb1 && ip link set vmb0 up && ip link set vmb1 up");
+  if (made != 0) return 1;
+  const fs::path folder = fs::temp_directory_path() / ("vmirror-bench-" + std::to_string(getpid()));
+  fs::create_directories(folder);
+  const std::string socket = (folder / "control.sock").string();
+  std::ofstream(folder / "vmirrord.yaml")
+      << "host: bench\nsocket: " << socket << "\nstate: " << (folder / "state").string()
+      << "\npolicies: " << folder.string()
+      << "\ninputs: [{interface: vmb0}]\n"
+         "analysis: {protocols: none, max_flows: 1048576}\n";
+  const std::string log = (folder / "log").string();
+  const pid_t daemon =
+      start({arguments[0], "--config", (folder / "vmirrord.yaml").string()}, 0, log);
+  int status = 1;
+  for (int tries = 0; tries < 100 && !ask_status(socket); ++tries)
+    std::this_thread::sleep_for(milliseconds(50));
+  std::optional<Asked> known;
+  for (int tries = 0; tries < 5 && (!known || known->active < ManyFlows::kFlows); ++tries)
+    known = send_and_ask(socket, log, 1, false);
+  if (known && known->active == ManyFlows::kFlows) {
+    const auto unasked = send_and_ask(socket, log, 5, false);
+    const auto asked = send_and_ask(socket, log, 5, true);
+    if (unasked && asked) {
+      std::printf("%.0f\n%.0f\n%.0f\n%.0f\n", unasked->received, unasked->dropped, asked->received,
+                  asked->dropped);
+      status = 0;
+    }
+  } else {
+    std::fprintf(stderr, "the daemon has no million flows; see %s\n", log.c_str());
+  }
+  kill(daemon, SIGTERM);
+  waitpid(daemon, nullptr, 0);
+  if (status == 0) fs::remove_all(folder);
+  return status;
+}
+
+void bench_snapshot(Report& report) {
+  if (cores() < 2) return report.note("snapshot needs two cores: left out");
+  const fs::path own = fs::path(self_path()).parent_path();
+  const char* const named = std::getenv("VMIRROR_REFERENCE");
+  const std::vector<fs::path> builds =
+      named != nullptr ? std::vector<fs::path>{own, named} : std::vector<fs::path>{own};
+  std::array<std::vector<double>, 2> held, asked;
+  for (std::size_t i = 0; i < builds.size(); ++i) {
+    const auto n = run_part_of(builds[i] / "vmirror_bench", {"@held"});
+    if (!n || n->size() != 4) return report.note(n ? "snapshot: no numbers" : n.error().text());
+    held[i] = *n;
+  }
+  const auto of = [&](const auto& numbers, std::size_t which) {
+    return builds.size() == 2 ? std::optional(numbers[1][which]) : std::nullopt;
+  };
+  report.add({"snapshot.batch_max", held[0][0], "ms", of(held, 0), {}});
+  report.add({"snapshot.held_max", held[0][2], "ms", of(held, 2), value_at_most(0.5)});
+  report.add({"snapshot.held_p99", held[0][3], "ms", of(held, 3), value_at_most(0.5)});
+  for (std::size_t i = 0; i < builds.size(); ++i) {
+    const auto n = run_part({"@asked", (builds[i] / "vmirrord").string()});
+    if (!n || n->size() != 4) return report.note(n ? "snapshot: no numbers" : n.error().text());
+    asked[i] = *n;
+  }
+  report.add({"snapshot.dropped_unasked", asked[0][1], "frames", of(asked, 1), {}});
+  report.add({"snapshot.dropped_asked", asked[0][3], "frames", of(asked, 3), value_at_most(0)});
+  report.add({"snapshot.frames_asked", asked[0][2], "frames", of(asked, 2), {}});
+}
+
+}  // namespace vmirror::bench
