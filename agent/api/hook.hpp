@@ -33,7 +33,7 @@ struct HookAnswer {
   bool operator==(const HookAnswer&) const = default;
 };
 
-/// Called on the server's thread; must not wait.
+/// Called where the server calls its handler; must not wait for long.
 using HookHandler = std::function<HookAnswer(const HookCall&)>;
 
 /// The answer to a POST of that path; without a handler it is always `go_on`.

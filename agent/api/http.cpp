@@ -6,12 +6,14 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <utility>
@@ -45,11 +47,13 @@ FileId file_id(const std::string& path) {
 /// once `closed` is set, so that nothing calls the handler after the server is gone.
 struct HttpServer::State {
   HttpHandler handler;
+  asio::any_io_executor answers;  ///< Where the handler is called.
   HttpLimits limits;
   std::size_t connections = 0;
   bool closed = false;
   std::string socket_path;  ///< Empty for TCP.
   FileId socket;            ///< Ours, at that path; to unlink.
+  std::mutex news_mutex;
   std::optional<std::string> news;
   std::uint16_t port = 0;
   std::set<std::function<void()>*> closers;  ///< One for each open socket and acceptor.
@@ -88,19 +92,23 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
  private:
   void answer(beast::error_code error) {
     if (server_->closed) return;
-    HttpResponse response;
-    bool keep = false;
-    if (error == http::error::body_limit) {
-      response = {413, "application/json", R"({"error":"the request is too large"})"};
-    } else if (error) {
-      return;
-    } else {
-      const auto& request = parser_->get();
-      keep = request.keep_alive();
-      response = server_->handler(
-          {std::string(request.method_string()), std::string(request.target()), request.body()});
-    }
-    write(std::move(response), keep);
+    if (error == http::error::body_limit)
+      return write({413, "application/json", R"({"error":"the request is too large"})"}, false);
+    if (error) return;
+    const auto& request = parser_->get();
+    HttpRequest asked{std::string(request.method_string()), std::string(request.target()),
+                      request.body()};
+    asio::post(server_->answers,
+               [self = this->shared_from_this(), asked = std::move(asked)]() mutable {
+                 if (self->server_->closed) return;
+                 HttpResponse response = self->server_->handler(asked);
+                 // The last to let go of a session is the sockets' thread.
+                 const auto sockets = self->stream_.get_executor();
+                 asio::post(sockets, [self = std::move(self), response = std::move(response)] {
+                   if (!self->server_->closed)
+                     self->write(response, self->parser_->get().keep_alive());
+                 });
+               });
   }
 
   void write(HttpResponse response, bool keep) {
@@ -167,9 +175,11 @@ class Listener : public std::enable_shared_from_this<Listener<Protocol>> {
   std::function<void()> closer_;
 };
 
-std::shared_ptr<HttpServer::State> make_state(HttpHandler handler, HttpLimits limits) {
+std::shared_ptr<HttpServer::State> make_state(asio::any_io_executor answers, HttpHandler handler,
+                                              HttpLimits limits) {
   auto state = std::make_shared<HttpServer::State>();
   state->handler = std::move(handler);
+  state->answers = std::move(answers);
   state->limits = limits;
   return state;
 }
@@ -253,7 +263,10 @@ class PathKeeper : public std::enable_shared_from_this<PathKeeper> {
     const Result<void> done = listen();
     std::string text = done ? server_->socket_path + ": was taken away; listens there again"
                             : "the control socket was taken away: " + done.error().text();
-    if (text != told_) server_->news = text;
+    if (text != told_) {
+      const std::lock_guard lock(server_->news_mutex);
+      server_->news = text;
+    }
     told_ = done ? std::string() : std::move(text);
   }
 
@@ -268,10 +281,11 @@ class PathKeeper : public std::enable_shared_from_this<PathKeeper> {
 }  // namespace
 
 Result<std::unique_ptr<HttpServer>> HttpServer::on_unix_socket(asio::io_context& io,
+                                                               asio::any_io_executor answers,
                                                                const std::string& path,
                                                                HttpHandler handler,
                                                                HttpLimits limits) {
-  auto state = make_state(std::move(handler), limits);
+  auto state = make_state(std::move(answers), std::move(handler), limits);
   state->socket_path = path;
   const auto keeper = std::make_shared<PathKeeper>(io, state);
   if (const auto done = keeper->listen(); !done) return tl::unexpected(done.error());
@@ -280,6 +294,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::on_unix_socket(asio::io_context&
 }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::on_loopback(asio::io_context& io,
+                                                            asio::any_io_executor answers,
                                                             const std::string& address,
                                                             std::uint16_t port, HttpHandler handler,
                                                             HttpLimits limits) {
@@ -297,7 +312,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::on_loopback(asio::io_context& io
   if (error)
     return fail(Error::Kind::refused, "can't listen: " + error.message(), where,
                 "choose another port");
-  auto state = make_state(std::move(handler), limits);
+  auto state = make_state(std::move(answers), std::move(handler), limits);
   state->port = acceptor.local_endpoint(error).port();
   std::make_shared<Listener<Tcp>>(std::move(acceptor), state)->accept();
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
@@ -314,6 +329,7 @@ HttpServer::~HttpServer() {
 }
 
 std::optional<std::string> HttpServer::take_news() {
+  const std::lock_guard lock(state_->news_mutex);
   return std::exchange(state_->news, std::nullopt);
 }
 

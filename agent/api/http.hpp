@@ -3,6 +3,7 @@
 // the handler's business.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstdint>
@@ -27,7 +28,8 @@ struct HttpResponse {
   std::string body;
 };
 
-/// Answers one request. Called on the io_context's thread, so it must not wait for long.
+/// Answers one request. Called on the executor that the server was given: where that has several
+/// threads, several requests at once. A connection has one request under way.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
 /// What one peer can cost.
@@ -37,8 +39,10 @@ struct HttpLimits {
   std::chrono::seconds idle = std::chrono::seconds(30);  ///< Without a whole request or answer.
 };
 
-/// A server that lives on the io_context of its maker. Destroying it closes everything; do so on
-/// the io_context's thread, or once that has stopped.
+/// A server whose sockets live on the io_context of its maker, and whose handler is called on
+/// `answers`: what takes long to answer, or is taken slowly by a client, delays no other connection.
+/// Destroying the server closes everything; do so on the io_context's thread, or once that has
+/// stopped, and once no handler runs.
 class HttpServer {
  public:
   /// Listens on a Unix socket with mode 0600. A socket that nobody listens on any more (left by a
@@ -46,12 +50,14 @@ class HttpServer {
   /// writable. When the path is taken away, with its folder or not, it listens there again within
   /// about a second, unless another process does by then.
   static Result<std::unique_ptr<HttpServer>> on_unix_socket(boost::asio::io_context& io,
+                                                            boost::asio::any_io_executor answers,
                                                             const std::string& path,
                                                             HttpHandler handler,
                                                             HttpLimits limits = {});
   /// Listens on a TCP port of a loopback address; port 0: any free one. Error::Kind::invalid: not a
   /// loopback address. Error::Kind::refused: the port is taken.
   static Result<std::unique_ptr<HttpServer>> on_loopback(boost::asio::io_context& io,
+                                                         boost::asio::any_io_executor answers,
                                                          const std::string& address,
                                                          std::uint16_t port, HttpHandler handler,
                                                          HttpLimits limits = {});
@@ -61,7 +67,7 @@ class HttpServer {
 
   /// The TCP port that it listens on; 0 for a Unix socket.
   std::uint16_t port() const;
-  /// For the log: that the socket's path was taken away, and what came of it; once.
+  /// For the log: that the socket's path was taken away, and what came of it; once. Any thread.
   std::optional<std::string> take_news();
 
   struct State;

@@ -29,7 +29,8 @@
 
 namespace vmirror {
 
-/// What the routes need of the daemon. Each is called on the server's thread.
+/// What the routes need of the daemon. Each is called where the server calls its handler: several
+/// may be called at once.
 struct ApiBackend {
   using Answer = Result<boost::json::object>;
   std::function<Answer()> status;

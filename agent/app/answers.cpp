@@ -1,4 +1,6 @@
-// What the daemon answers: the control API and the metrics, from what is known at the moment.
+// What the daemon answers: the control API and the metrics. Answers are made on threads of their own
+// (answer_threads.hpp), of what the engine and the control thread hand out and of values that the
+// main thread gives.
 #include <spdlog/spdlog.h>
 
 #include "agent/app/daemon_state.hpp"
@@ -19,21 +21,62 @@ std::shared_ptr<const ControlSnapshot> Daemon::State::control_now() const {
   return control ? control->snapshot() : none;
 }
 
-/// Calls `make` with everything that is known now.
-template <typename Make>
-auto Daemon::State::view(Make make) {
-  const auto known = control_now();
-  const EngineCounters seen = engine->counters();
-  static const PolicyFolder no_folder;
+/// What the main thread gives: values, so that nothing of it changes while an answer is made.
+struct Daemon::State::Known {
+  std::shared_ptr<const ControlSnapshot> control;
+  PolicyFolder policies;
+  std::vector<CoverageRow> coverage;
   std::vector<SinkStatus> outputs;
-  if (eve) outputs.push_back(eve->status());
+  std::optional<LibvirtStatus> libvirt;
+  std::optional<PeersStatus> peers;
+  std::optional<FollowingStatus> following;
+  HookStatus hook;
+  std::optional<Error> hook_file_error;
+  json::object sensor;
+  std::size_t locations_gone = 0;
+  std::uint64_t locations_overflow = 0;
+  GuestBook::Count guests;
+};
+
+Daemon::State::Known Daemon::State::known_here() {
+  auto now = control_now();
+  Known out{now,
+            policies ? policies->folder() : PolicyFolder{},
+            coverage.rows(*now),
+            {},
+            libvirt ? std::optional(libvirt->status()) : std::nullopt,
+            peers ? std::optional(peers->status()) : std::nullopt,
+            following ? std::optional(following->status()) : std::nullopt,
+            hook.status(),
+            hook_file_error,
+            sensor->status(wall_clock()),
+            locations.gone(),
+            locations.overflow(),
+            guests.count()};
+  if (eve) out.outputs.push_back(eve->status());
+  return out;
+}
+
+template <typename Work>
+auto Daemon::State::on_main(Work work) -> Result<std::invoke_result_t<Work&>> {
+  auto value = answering.on_main(std::move(work));
+  if (!value)
+    return fail(Error::Kind::unreachable, "the daemon ends", config.host, "start it again");
+  return std::move(*value);
+}
+
+/// Calls `make` with everything that is known now.
+template <typename Made, typename Make>
+Result<Made> Daemon::State::view(const Make& make) {
+  const EngineCounters seen = engine->counters();
+  auto known = on_main([this] { return known_here(); });
+  if (!known) return tl::unexpected(known.error());
   return make(DaemonView{
       config.host, config.driver ? std::optional(config.driver->name) : std::nullopt, wall_clock(),
-      started, *known, seen, policies ? policies->folder() : no_folder, coverage.rows(*known),
-      std::move(outputs), libvirt ? std::optional(libvirt->status()) : std::nullopt,
-      peers ? std::optional(peers->status()) : std::nullopt,
-      following ? std::optional(following->status()) : std::nullopt, hook.status(), hook_file_error,
-      sensor->status(wall_clock()), locations.gone(), locations.overflow(), guests.count()});
+      started, *known->control, seen, known->policies, std::move(known->coverage),
+      std::move(known->outputs), std::move(known->libvirt), std::move(known->peers),
+      std::move(known->following), known->hook, known->hook_file_error, std::move(known->sensor),
+      known->locations_gone, known->locations_overflow, known->guests});
 }
 
 ApiBackend Daemon::State::backend() {
@@ -44,18 +87,23 @@ ApiBackend Daemon::State::backend() {
                 "add `switch` to its configuration");
   };
   ApiBackend b;
-  b.status = [this]() -> Answer { return view(status_json); };
+  b.status = [this]() -> Answer { return view<json::object>(status_json); };
   b.sessions = [this]() -> Answer { return sessions_json(*control_now()); };
   b.locations = [this]() -> Answer {
-    return locations_json(locations.rows(wall_clock()), *control_now());
+    const auto rows = on_main([this] { return locations.rows(wall_clock()); });
+    if (!rows) return tl::unexpected(rows.error());
+    return locations_json(*rows, *control_now());
   };
   b.migrations = [this](const std::string& vm) -> Answer {
-    return migrations_json(following ? following->records() : std::vector<MigrationRecord>{}, vm);
+    const auto records = on_main(
+        [this] { return following ? following->records() : std::vector<MigrationRecord>{}; });
+    if (!records) return tl::unexpected(records.error());
+    return migrations_json(*records, vm);
   };
   b.assets = [this]() -> Answer { return assets_json(engine->assets()); };
   b.flows = [this]() -> Answer { return flows_json(engine->top_flows()); };
   b.explain = [this](const std::string& name) -> Answer {
-    return view([&](const DaemonView& v) { return explain_json(v, name); });
+    return view<json::object>([&](const DaemonView& v) { return explain_json(v, name); });
   };
   b.plan = [=, this]() -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
@@ -63,20 +111,24 @@ ApiBackend Daemon::State::backend() {
     if (!known->observed && !known->observe_error) known = control->settle(kSettle);
     // Without a reading, or without policies, nobody can tell whether there is drift.
     if (known->observe_error) return tl::unexpected(*known->observe_error);
-    if (const auto bad = policies->folder().first_error(); bad && !known->policies_known)
-      return tl::unexpected(*bad);
+    const auto bad = on_main([this] { return policies->folder().first_error(); });
+    if (!bad) return tl::unexpected(bad.error());
+    if (*bad && !known->policies_known) return tl::unexpected(**bad);
     return plan_json(*known);
   };
   b.put_policy = [=, this](const std::string& yaml) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
-    const auto kept = policies->keep(yaml);
+    const auto kept = on_main([&] { return policies->keep(yaml); });
     if (!kept) return tl::unexpected(kept.error());
+    if (!*kept) return tl::unexpected(kept->error());
     control->settle(kSettle);
-    return json::object{{"policy", kept->first}, {"file", kept->second}};
+    return json::object{{"policy", (*kept)->first}, {"file", (*kept)->second}};
   };
   b.drop_policy = [=, this](const std::string& name) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
-    if (const auto done = policies->drop(name); !done) return tl::unexpected(done.error());
+    const auto done = on_main([&] { return policies->drop(name); });
+    if (!done) return tl::unexpected(done.error());
+    if (!*done) return tl::unexpected(done->error());
     control->settle(kSettle);
     return json::object{{"policy", name}};
   };
@@ -85,13 +137,17 @@ ApiBackend Daemon::State::backend() {
     // The daemon does so all the time: look once more, and tell what is left to do.
     return plan_json(*control->settle(kSettle));
   };
-  b.hook = [this](const HookCall& call) { return on_hook(call); };
+  b.hook = [this](const HookCall& call) {
+    return on_main([&] { return on_hook(call); })
+        .value_or(HookAnswer{HookAnswer::Kind::unknown, "the agent ends"});
+  };
   return b;
 }
 
 HttpResponse Daemon::State::metrics_answer() {
-  return {200, kPrometheusContentType,
-          view([](const DaemonView& v) { return prometheus_text(metrics(v)); })};
+  auto text = view<std::string>([](const DaemonView& v) { return prometheus_text(metrics(v)); });
+  if (!text) return {503, "text/plain", text.error().text() + "\n"};
+  return {200, kPrometheusContentType, std::move(*text)};
 }
 
 HookAnswer Daemon::State::on_hook(const HookCall& call) {

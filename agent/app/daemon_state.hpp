@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/api/routes.hpp"
+#include "agent/app/answer_threads.hpp"
 #include "agent/app/inputs.hpp"
 #include "agent/app/wiring.hpp"
 #include "agent/control/admission/hook_watch.hpp"
@@ -62,8 +63,10 @@ struct Daemon::State {
   Evidence evidence;                     ///< What control was told last.
   std::uint64_t logged = 0;              ///< Events of the control side that are in the log.
   std::atomic<bool> round_waits{false};  ///< A round's news are on their way to the main thread.
+  bool copies_wait = false;  ///< The workers are asked for what the peers are to be told.
 
   // Outwards.
+  AnswerThreads answering{io};
   std::unique_ptr<HttpServer> api, metrics_server;
   boost::asio::signal_set signals{io};
   boost::asio::steady_timer tick{io}, stats{io}, counts{io};
@@ -75,11 +78,17 @@ struct Daemon::State {
   Result<void> open_peers();
   Result<void> open_servers();
 
-  // -- on the main thread --
+  // -- on the answering threads (answers.cpp) --
   ApiBackend backend();
   HttpResponse metrics_answer();
-  template <typename Make>
-  auto view(Make make);
+  template <typename Made, typename Make>
+  Result<Made> view(const Make& make);
+  template <typename Work>
+  auto on_main(Work work) -> Result<std::invoke_result_t<Work&>>;
+
+  // -- on the main thread --
+  struct Known;
+  Known known_here();
   void use(std::vector<Policy> all);
   void write_for_hook();
   HookAnswer on_hook(const HookCall& call);
@@ -92,7 +101,9 @@ struct Daemon::State {
   void sample_counts();
   void judge_counts(const ControlSnapshot& known);
   void on_tick();
+  void tell_copies();
   void write_stats();
+  void close_servers();
   void wait_for_signal();
   std::shared_ptr<const ControlSnapshot> control_now() const;
 };

@@ -112,7 +112,7 @@ void Daemon::State::on_tick() {
   if (api)
     if (const auto news = api->take_news()) spdlog::warn("{}", *news);
   if (in_force) write_for_hook();
-  if (peers) copies->tell();
+  if (copies->tells()) tell_copies();
   if (control) {
     if (peers) control->set_collectors(copies->collectors());
     const auto known = control->snapshot();
@@ -126,14 +126,28 @@ void Daemon::State::on_tick() {
   });
 }
 
+/// What the peers are told is asked for where one may wait for the workers.
+void Daemon::State::tell_copies() {
+  if (std::exchange(copies_wait, true)) return;
+  answering.post([this] {
+    auto sessions = vmirror::copies(engine->counters());
+    asio::post(io, [this, sessions = std::move(sessions)]() mutable {
+      copies_wait = false;
+      copies->tell(std::move(sessions));
+    });
+  });
+}
+
 void Daemon::State::write_stats() {
-  const EngineCounters seen = engine->counters();
-  std::vector<InputStats> inputs;
-  for (const InputSnapshot& input : seen.inputs) inputs.push_back({input.name, input.frames});
-  std::string line;
-  const Time now = wall_clock();
-  append_stats_event(line, now, static_cast<std::uint64_t>((now - started) / kSecond), inputs);
-  eve->submit(line);
+  answering.post([this] {
+    std::vector<InputStats> inputs;
+    for (const InputSnapshot& input : engine->counters().inputs)
+      inputs.push_back({input.name, input.frames});
+    std::string line;
+    const Time now = wall_clock();
+    append_stats_event(line, now, static_cast<std::uint64_t>((now - started) / kSecond), inputs);
+    eve->submit(line);
+  });
   stats.expires_after(config.eve_stats_interval);
   stats.async_wait([this](boost::system::error_code error) {
     if (!error) write_stats();

@@ -1,10 +1,11 @@
 // vmirrord's picture. Frames go from top to bottom through the workers, policies through the
-// control thread; the main thread serves, watches files, and carries snapshots between the two.
+// control thread; the main thread watches files, follows guests, and carries values between the two.
+// It waits for none of them. Who asks is answered on other threads (answer_threads.hpp).
 //
 //   inputs -> Engine (workers) -> EVE sink, re-injection
 //                 | snapshot ^ mirror index
 //                 v          |
-//   main: API, metrics, policy folder, timers, signals
+//   main: policy folder, timers, signals, following  <-- API, metrics (threads of their own)
 //                 | policies, evidence ^ ControlSnapshot
 //                 v                    |
 //   Control (thread) -> driver -> switch
@@ -114,7 +115,7 @@ Result<void> Daemon::State::open_peers() {
     peers = std::move(*link);
     if (following) following->use(*peers);
   }
-  copies = std::make_unique<CollectorLink>(collector_link_options(config), *engine, peers.get());
+  copies = std::make_unique<CollectorLink>(collector_link_options(config), peers.get());
   sensor = std::make_unique<SensorFollower>(io, sensor_options(config), libvirt.get(), peers.get());
   return {};
 }
@@ -122,12 +123,14 @@ Result<void> Daemon::State::open_peers() {
 Result<void> Daemon::State::open_servers() {
   std::error_code ignored;  // Listening says what is wrong.
   std::filesystem::create_directories(std::filesystem::path(config.socket).parent_path(), ignored);
-  auto server = HttpServer::on_unix_socket(io, config.socket, api_routes(backend()));
+  auto server = HttpServer::on_unix_socket(answering.sockets(), answering.executor(), config.socket,
+                                           api_routes(backend()));
   if (!server) return tl::unexpected(server.error());
   api = std::move(*server);
   if (!config.prometheus) return {};
   server = HttpServer::on_loopback(
-      io, config.prometheus->address, config.prometheus->port, [this](const HttpRequest& request) {
+      answering.sockets(), answering.executor(), config.prometheus->address,
+      config.prometheus->port, [this](const HttpRequest& request) {
         return request.target == "/metrics" ? metrics_answer()
                                             : HttpResponse{404, "text/plain", "see /metrics\n"};
       });
@@ -136,14 +139,20 @@ Result<void> Daemon::State::open_servers() {
   return {};
 }
 
+/// Whoever waits for an answer that is under way gets it.
+void Daemon::State::close_servers() {
+  answering.stop();
+  api.reset();
+  metrics_server.reset();
+}
+
 // ---- The daemon
 
 Daemon::Daemon(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Daemon::~Daemon() {
   State& s = *state_;
-  s.api.reset();
-  s.metrics_server.reset();
+  s.close_servers();
   s.policies.reset();
   s.libvirt.reset();    // It tells control and following.
   s.following.reset();  // It uses the link and the engine.
@@ -160,6 +169,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config) {
   for (const auto open : {&State::open_outputs, &State::open_engine, &State::open_control,
                           &State::open_peers, &State::open_servers})
     if (const auto done = (s.*open)(); !done) return tl::unexpected(done.error());
+  s.answering.start();
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) s.signals.add(signal);
   s.wait_for_signal();
   s.on_tick();
@@ -171,8 +181,7 @@ Result<std::unique_ptr<Daemon>> Daemon::start(Config config) {
 Result<void> Daemon::run() {
   State& s = *state_;
   s.io.run();
-  s.api.reset();
-  s.metrics_server.reset();
+  s.close_servers();
   Result<void> end;
   if (s.control && s.config.on_stop == OnStop::remove) end = s.control->remove_all(kRemoval);
   s.engine->stop();

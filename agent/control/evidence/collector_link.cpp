@@ -7,8 +7,8 @@
 
 namespace vmirror {
 
-CollectorLink::CollectorLink(CollectorLinkOptions options, Engine& engine, Peers* peers)
-    : options_(std::move(options)), engine_(engine), peers_(peers) {
+CollectorLink::CollectorLink(CollectorLinkOptions options, Peers* peers)
+    : options_(std::move(options)), peers_(peers) {
   if (peers_ == nullptr) return;
   for (const Peer& peer : options_.peers) known_[peer.host].host = peer.host;
 }
@@ -45,11 +45,10 @@ void CollectorLink::on_message(const std::string& host, const std::string& body,
   c.told_at = now;
 }
 
-void CollectorLink::tell() {
-  if (peers_ == nullptr || !options_.takes_copies) return;
+void CollectorLink::tell(std::map<CopiesKey, Copies> sessions) {
   CopiesReport report;
   report.addresses = own_addresses();
-  report.sessions = copies(engine_.counters(std::chrono::milliseconds(200)));
+  report.sessions = std::move(sessions);
   for (const auto& [host, c] : known_) {
     if (!c.linked) continue;
     const auto before = told_.find(host);

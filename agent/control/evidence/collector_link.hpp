@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "agent/control/peers/peers.hpp"
-#include "agent/engine/worker/engine.hpp"
 #include "agent/model/copies.hpp"
 
 namespace vmirror {
@@ -23,20 +22,21 @@ struct CollectorLinkOptions {
 class CollectorLink {
  public:
   /// `peers` may be null: then nobody tells and nobody is told.
-  CollectorLink(CollectorLinkOptions options, Engine& engine, Peers* peers);
+  CollectorLink(CollectorLinkOptions options, Peers* peers);
 
   void on_peer_up(const std::string& host, Time now);
   void on_peer_down(const std::string& host, Time now);
   /// What is no message of ours is passed over, and the log says so once.
   void on_message(const std::string& host, const std::string& body, Time now);
-  /// Tells the peers, where this daemon takes copies in. To be called once a second.
-  void tell();
+  /// True: peers are to be told what comes here.
+  bool tells() const { return peers_ != nullptr && options_.takes_copies; }
+  /// Tells the peers. To be called once a second, where it `tells`.
+  void tell(std::map<CopiesKey, Copies> sessions);
   /// What the others told, by the addresses that they are reached under.
   Collectors collectors() const;
 
  private:
   const CollectorLinkOptions options_;
-  Engine& engine_;
   Peers* const peers_;
   std::map<std::string, Collector> known_;      ///< By host.
   std::map<std::string, CopiesReport> told_;    ///< By host that is linked: what it was told last.

@@ -13,6 +13,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/write.hpp>
 #include <filesystem>
 #include <future>
@@ -49,7 +50,7 @@ class Http : public testing::Test {
   Error listen(HttpLimits limits = {}) {
     auto server = on_io([&] {
       return HttpServer::on_unix_socket(
-          io_, path(),
+          io_, io_.get_executor(), path(),
           [](const HttpRequest& request) {
             return HttpResponse{200, "text/plain",
                                 request.method + " " + request.target + " " + request.body};
@@ -104,7 +105,7 @@ TEST_F(Http, ReplacesASocketThatACrashLeftBehindButNoLivingOne) {
   ASSERT_TRUE(std::filesystem::exists(path()));
   ASSERT_EQ(listen().what, "");
   const auto second = on_io([&] {
-    return HttpServer::on_unix_socket(io_, path(),
+    return HttpServer::on_unix_socket(io_, io_.get_executor(), path(),
                                       [](const HttpRequest&) { return HttpResponse{}; });
   });
   ASSERT_FALSE(second);
@@ -112,12 +113,41 @@ TEST_F(Http, ReplacesASocketThatACrashLeftBehindButNoLivingOne) {
   EXPECT_TRUE(http_call(path(), {})) << "the first still answers";
 }
 
+TEST_F(Http, AnAnswerThatTakesLongDelaysNoOther) {
+  asio::thread_pool answers(2);
+  std::promise<void> over;
+  auto server = on_io([&] {
+    return HttpServer::on_unix_socket(
+        io_, answers.get_executor(), path(),
+        [is_over = over.get_future().share()](const HttpRequest& request) {
+          if (request.target == "/slow") is_over.wait();
+          return HttpResponse{200, "text/plain", request.target};
+        });
+  });
+  ASSERT_TRUE(server) << server.error().text();
+  server_ = std::move(*server);
+  std::string slow;
+  std::thread waits([&] {
+    if (const auto answer = http_call(path(), {"GET", "/slow", ""})) slow = answer->body;
+  });
+  for (int times = 0; times < 3; ++times) {
+    const auto answer = http_call(path(), {"GET", "/quick", ""});
+    ASSERT_TRUE(answer) << answer.error().text();
+    EXPECT_EQ(answer->body, "/quick");
+  }
+  EXPECT_EQ(slow, "");
+  over.set_value();
+  waits.join();
+  EXPECT_EQ(slow, "/slow");
+  answers.join();
+}
+
 /// The control socket after somebody cleaned /run.
 TEST_F(Http, ListensAgainWhenItsPathWasTakenAway) {
   std::filesystem::create_directory(folder_ + "/run");
   const std::string in_run = folder_ + "/run/control";
   auto server = on_io([&] {
-    return HttpServer::on_unix_socket(io_, in_run,
+    return HttpServer::on_unix_socket(io_, io_.get_executor(), in_run,
                                       [](const HttpRequest&) { return HttpResponse{}; });
   });
   ASSERT_TRUE(server) << server.error().text();
@@ -187,8 +217,8 @@ TEST(HttpListener, WaitsWhereNoDescriptorIsFree) {
   char name[] = "/tmp/vmirror-http-XXXXXX";
   const std::string folder = mkdtemp(name), path = folder + "/control";
   asio::io_context io, other;
-  auto server =
-      HttpServer::on_unix_socket(io, path, [](const HttpRequest&) { return HttpResponse{}; });
+  auto server = HttpServer::on_unix_socket(io, io.get_executor(), path,
+                                           [](const HttpRequest&) { return HttpResponse{}; });
   ASSERT_TRUE(server) << server.error().text();
   asio::local::stream_protocol::socket peer(other);
   peer.connect(asio::local::stream_protocol::endpoint(path));
@@ -227,13 +257,13 @@ TEST_F(Http, ClosesWhatIsOpenWhenItGoes) {
 
 TEST_F(Http, ListensOnLoopbackOnly) {
   const auto wide = on_io([&] {
-    return HttpServer::on_loopback(io_, "192.0.2.1", 0,
+    return HttpServer::on_loopback(io_, io_.get_executor(), "192.0.2.1", 0,
                                    [](const HttpRequest&) { return HttpResponse{}; });
   });
   ASSERT_FALSE(wide);
   EXPECT_EQ(wide.error().kind, Error::Kind::invalid);
   auto server = on_io([&] {
-    return HttpServer::on_loopback(io_, "127.0.0.1", 0,
+    return HttpServer::on_loopback(io_, io_.get_executor(), "127.0.0.1", 0,
                                    [](const HttpRequest&) { return HttpResponse{}; });
   });
   ASSERT_TRUE(server) << server.error().text();

@@ -129,7 +129,7 @@ std::string status_text(const std::string& answer) {
   const TempDir folder;
   const std::string socket = folder / "control.sock";
   boost::asio::io_context io;
-  auto server = HttpServer::on_unix_socket(io, socket, [&](const HttpRequest&) {
+  auto server = HttpServer::on_unix_socket(io, io.get_executor(), socket, [&](const HttpRequest&) {
     return HttpResponse{200, "application/json", answer};
   });
   if (!server) return server.error().text();
