@@ -63,7 +63,7 @@ def check_layers(path, lines, ranks):
 
 
 def check_size(path, lines):
-    if path.endswith(CODE + POWERSHELL + (".py", ".sh")) and len(lines) > MAX_FILE_LINES:
+    if path.endswith(CODE + POWERSHELL + (".py", ".sh", ".go")) and len(lines) > MAX_FILE_LINES:
         yield len(lines), f"{len(lines)} lines, {MAX_FILE_LINES} are allowed (split it)"
 
 
@@ -71,7 +71,7 @@ def check_text(path, lines):
     for number, line in enumerate(lines, 1):
         if line != line.rstrip():
             yield number, "white space at the line's end (remove it)"
-        if "\t" in line and not path.endswith((".mk", "Makefile", ".gitmodules")):
+        if "\t" in line and not path.endswith((".mk", "Makefile", ".gitmodules", ".go")):
             yield number, "a tab (use spaces)"
         for machine in MACHINE_PATHS:
             if machine in line:

@@ -54,6 +54,7 @@ class Texts(unittest.TestCase):
     def test_white_space_and_tabs(self):
         self.assertEqual(found(check.check_text, "a.md", "  x", ""), [])
         self.assertEqual(len(found(check.check_text, "a.md", "x ", "x\ty", "\t")), 4)
+        self.assertEqual(found(check.check_text, "a.go", "\tx"), [])  # gofmt's.
 
     def test_machine_paths(self):
         [text] = found(check.check_text, "a.md", "see " + "/" + "root/x")

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// foreignSession adds a mirroring session as another administrator would, with no source that anybody has: it moves the
+// configVersion. The name is of no use to anybody but a test.
+func (w *World) foreignSession(name string) {
+	for _, s := range w.switches {
+		if name == "" {
+			name = fmt.Sprintf("foreign-%d", s.nextSession)
+		}
+		session := types.VMwareVspanSession{
+			Key: strconv.Itoa(s.nextSession), Name: name, SessionType: encapRemote, NormalTrafficAllowed: true,
+			DestinationPort: &types.VMwareVspanPort{IpAddress: []string{"198.51.100.1"}},
+		}
+		s.nextSession++
+		s.put(append(append([]types.VMwareVspanSession{}, s.info().VspanSession...), session))
+	}
+}
+
+// Order to the world: what happens there without a client of the API.
+type Order struct {
+	// foreign_session, remove_session, port_traffic, port_promiscuous, migrate, power, expire_sessions, restart
+	Do      string `json:"do"`
+	Name    string `json:"name"`    // Of the session; or its key
+	Key     string `json:"key"`     // Of the session, or the port
+	VM      string `json:"vm"`      // Its name
+	Host    string `json:"host"`    // Its name
+	On      bool   `json:"on"`      // power, port_promiscuous
+	Packets int64  `json:"packets"` // More of them
+	DownMs  int    `json:"down_ms"` // restart: so long no answer
+}
+
+func (f *Front) vm(name string) *VM {
+	for _, obj := range simulator.Map.All("VirtualMachine") {
+		if vm, ok := obj.(*VM); ok && vm.Name == name {
+			return vm
+		}
+	}
+	return nil
+}
+
+// obeyOrder is called with the world locked.
+func (f *Front) obeyOrder(order Order) error {
+	w := f.world
+	switch order.Do {
+	case "foreign_session":
+		w.foreignSession(order.Name)
+	case "remove_session":
+		for _, s := range w.switches {
+			var left []types.VMwareVspanSession
+			for _, session := range s.info().VspanSession {
+				if session.Key != order.Key {
+					left = append(left, session)
+				}
+			}
+			s.put(left)
+		}
+	case "port_traffic", "port_promiscuous":
+		for _, s := range w.switches {
+			p, ok := s.ports[order.Key]
+			if !ok {
+				return fmt.Errorf("no port %q", order.Key)
+			}
+			if order.Do == "port_traffic" {
+				p.counted += order.Packets
+			} else {
+				p.promiscuous = types.NewBool(order.On)
+			}
+		}
+	case "migrate":
+		vm := f.vm(order.VM)
+		for _, host := range sortedHosts() {
+			if vm != nil && host.Name == order.Host {
+				if fault := vm.move(host.Self); fault != nil {
+					return fmt.Errorf("%T", fault)
+				}
+				return nil
+			}
+		}
+		return fmt.Errorf("no VM %q or no host %q", order.VM, order.Host)
+	case "expire_sessions":
+		f.dropSessions(nil)
+	case "restart":
+		f.dropSessions(nil)
+		f.mu.Lock()
+		f.down = time.Now().Add(time.Duration(order.DownMs) * time.Millisecond)
+		f.mu.Unlock()
+	default:
+		return fmt.Errorf("what is %q?", order.Do)
+	}
+	return nil
+}
+
+// State that a test compares with what a client made of it.
+type State struct {
+	Switches []SwitchState `json:"switches"`
+	Hosts    []HostState   `json:"hosts"`
+	VMs      []VMState     `json:"vms"`
+}
+
+// SwitchState of a distributed switch.
+type SwitchState struct {
+	Name          string                     `json:"name"`
+	ConfigVersion string                     `json:"config_version"`
+	Sessions      []types.VMwareVspanSession `json:"sessions"`
+	Ports         []PortState                `json:"ports"`
+}
+
+// PortState of a port.
+type PortState struct {
+	Key         string `json:"key"`
+	Group       string `json:"group"`
+	Kind        string `json:"kind"`
+	Promiscuous bool   `json:"promiscuous"`
+}
+
+// HostState of a host's standard switches.
+type HostState struct {
+	Name   string                    `json:"name"`
+	Groups []types.HostPortGroupSpec `json:"port_groups"`
+	RPF    interface{}               `json:"reverse_path_check"`
+}
+
+// VMState of a VM.
+type VMState struct {
+	Name  string   `json:"name"`
+	Host  string   `json:"host"`
+	On    bool     `json:"on"`
+	Ports []string `json:"ports"` // Keys of its adapters' ports; "" where an adapter has none.
+}
+
+func (f *Front) state() State {
+	var out State
+	hosts := make(map[types.ManagedObjectReference]string)
+	for _, s := range f.world.switches {
+		one := SwitchState{Name: s.Name, ConfigVersion: s.info().ConfigVersion, Sessions: s.info().VspanSession}
+		for _, p := range s.sortedPorts() {
+			one.Ports = append(one.Ports, PortState{p.key, f.world.groups[p.group].Name, p.kind, s.isPromiscuous(p)})
+		}
+		out.Switches = append(out.Switches, one)
+	}
+	for _, host := range sortedHosts() {
+		hosts[host.Self] = host.Name
+		one := HostState{Name: host.Name}
+		if network, ok := f.world.hostNetworks[host.Self]; ok {
+			for _, group := range network.NetworkInfo.Portgroup {
+				one.Groups = append(one.Groups, group.Spec)
+			}
+			for _, setting := range simulator.Map.Get(*host.ConfigManager.AdvancedOption).(*Options).Setting {
+				if setting.GetOptionValue().Key == reversePath {
+					one.RPF = setting.GetOptionValue().Value
+				}
+			}
+		}
+		out.Hosts = append(out.Hosts, one)
+	}
+	for _, vm := range f.world.sortedVMs() {
+		one := VMState{Name: vm.Name, Host: hosts[*vm.Runtime.Host],
+			On: vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn}
+		for _, card := range vm.cards() {
+			one.Ports = append(one.Ports, portKeyOf(card.GetVirtualEthernetCard().Backing))
+		}
+		out.VMs = append(out.VMs, one)
+	}
+	return out
+}
+
+// control is the endpoint for tests, on loopback, without TLS:
+//
+//	GET /log            the calls; DELETE: empties it
+//	GET /state          what is, apart from the API
+//	POST /rules         a rule, or an array of them, to those that are there; DELETE: none
+//	POST /orders        an order: something happens
+func (f *Front) control() http.Handler {
+	mux := http.NewServeMux()
+	answer := func(w http.ResponseWriter, value interface{}) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(value)
+	}
+	mux.HandleFunc("/log", func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if r.Method == http.MethodDelete {
+			f.calls = nil
+		}
+		answer(w, append([]Call{}, f.calls...))
+	})
+	mux.HandleFunc("/state", func(w http.ResponseWriter, r *http.Request) {
+		f.world.mu.Lock()
+		defer f.world.mu.Unlock()
+		answer(w, f.state())
+	})
+	mux.HandleFunc("/rules", func(w http.ResponseWriter, r *http.Request) {
+		var rules []*Rule
+		if r.Method == http.MethodPost {
+			if err := json.NewDecoder(r.Body).Decode(&rules); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+		}
+		for _, rule := range rules {
+			if err := rule.check(); err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if r.Method == http.MethodDelete {
+			f.rules = nil
+		}
+		f.rules = append(f.rules, rules...)
+		answer(w, len(f.rules))
+	})
+	mux.HandleFunc("/orders", func(w http.ResponseWriter, r *http.Request) {
+		var order Order
+		err := json.NewDecoder(r.Body).Decode(&order)
+		if err == nil {
+			f.world.mu.Lock()
+			defer f.world.mu.Unlock()
+			err = f.obeyOrder(order)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		answer(w, "done")
+	})
+	return mux
+}
+
+func (rule *Rule) check() error {
+	if rule.Nth == 0 {
+		rule.Nth = 1
+	}
+	if rule.Times == 0 {
+		rule.Times = 1
+	}
+	if rule.Method == "" {
+		return fmt.Errorf("the rule has no method")
+	}
+	switch rule.How {
+	case "fault", "task", "task_done":
+		_, err := makeFault(rule.Fault, rule.Fields)
+		return err
+	case "status":
+		if rule.Status < 100 || rule.Status > 599 {
+			return fmt.Errorf("status %d", rule.Status)
+		}
+		return nil
+	case "cut", "cut_after", "expire", "other_edit":
+		return nil
+	}
+	return fmt.Errorf("what is %q?", rule.How)
+}
