@@ -8,6 +8,7 @@ from pyVmomi import vim, vmodl
 
 DEADLINE_S = 120
 NAME = "vmirror-test"
+COLLECT = vmodl.query.PropertyCollector
 SPAN = vim.dvs.VmwareDistributedVirtualSwitch
 LOST = (http.client.HTTPException, OSError)  # What a connection that was cut raises.
 
@@ -48,6 +49,20 @@ class Client:
         """Keys of the ports that have a VM's adapter."""
         return [port.key for port in self.ports() if port.connectee and port.connectee.type == "vmVnic"]
 
+    def vm_spec(self):
+        """Asks for host, power and adapters of every VM."""
+        view = self.content.viewManager.CreateContainerView(self.content.rootFolder, [vim.VirtualMachine], True)
+        every = COLLECT.TraversalSpec(type=vim.view.ContainerView, path="view", skip=False)
+        return COLLECT.FilterSpec(
+            objectSet=[COLLECT.ObjectSpec(obj=view, skip=True, selectSet=[every])],
+            propSet=[COLLECT.PropertySpec(type=vim.VirtualMachine, pathSet=["runtime.host", "runtime.powerState", "name", "config.hardware.device"])])
+
+    def watch_vms(self):
+        return self.content.propertyCollector.CreateFilter(self.vm_spec(), False)
+
+    def updates(self, version, seconds=DEADLINE_S, most=None):
+        return self.content.propertyCollector.WaitForUpdatesEx(version, COLLECT.WaitOptions(maxWaitSeconds=seconds, maxObjectUpdates=most))
+
     def sessions(self):
         return self.switch.config.vspanSession
 
@@ -62,7 +77,7 @@ class Client:
 
 def fault_type(name):
     """pyvmomi has some faults among its own types."""
-    return getattr(vim.fault, name, None) or getattr(vmodl.fault, name)
+    return next(getattr(space, name) for space in (vim.fault, vmodl.fault, vmodl.query) if hasattr(space, name))
 
 
 def wait(task):

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 	"github.com/vmware/govmomi/vim25/xml"
@@ -54,6 +55,7 @@ type Session struct {
 // Front stands before the simulator: accounts, rights, sessions, the log, and rules.
 type Front struct {
 	world    *World
+	updates  *Updates // nil: the simulator's own, with --plain.
 	accounts []Account
 	idle     time.Duration // A session that was idle for as long is gone; 0: never.
 
@@ -90,21 +92,46 @@ func makeFault(name string, fields map[string]interface{}) (types.BaseMethodFaul
 // writeFault as the real ones are written: the element is the type's name with Fault after it.
 func writeFault(w http.ResponseWriter, fault types.BaseMethodFault) {
 	name := reflect.TypeOf(fault).Elem().Name()
-	var detail bytes.Buffer
 	start := xml.StartElement{Name: xml.Name{Local: name + "Fault"}, Attr: []xml.Attr{
 		{Name: xml.Name{Local: "xmlns"}, Value: "urn:vim25"}, {Name: xml.Name{Local: "xsi:type"}, Value: name},
 	}}
-	encoder := xml.NewEncoder(&detail)
-	if err := encoder.EncodeElement(fault, start); err != nil {
+	writeBody(w, http.StatusInternalServerError, func(encoder *xml.Encoder) error {
+		var detail bytes.Buffer
+		if err := xml.NewEncoder(&detail).EncodeElement(fault, start); err != nil {
+			return err
+		}
+		return encoder.Encode(struct {
+			XMLName xml.Name `xml:"soapenv:Fault"`
+			Code    string   `xml:"faultcode"`
+			Text    string   `xml:"faultstring"`
+			Detail  struct {
+				Fault string `xml:",innerxml"`
+			} `xml:"detail"`
+		}{Code: "ServerFaultCode", Text: name, Detail: struct {
+			Fault string `xml:",innerxml"`
+		}{detail.String()}})
+	})
+}
+
+// writeBody in the envelope of SOAP.
+func writeBody(w http.ResponseWriter, status int, body func(*xml.Encoder) error) {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, `%s<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" `+
+		`xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>`,
+		xml.Header)
+	encoder := xml.NewEncoder(&out)
+	err := body(encoder)
+	if err == nil {
+		err = encoder.Flush()
+	}
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	out.WriteString(`</soapenv:Body></soapenv:Envelope>`)
 	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
-	w.WriteHeader(http.StatusInternalServerError)
-	fmt.Fprintf(w, `%s<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" `+
-		`xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>`+
-		`<soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>%s</faultstring><detail>%s</detail>`+
-		`</soapenv:Fault></soapenv:Body></soapenv:Envelope>`, xml.Header, name, detail.String())
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes())
 }
 
 // cut the connection without an answer.
@@ -169,11 +196,16 @@ func (f *Front) session(r *http.Request) *Account {
 func (f *Front) dropSessions(r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	ended := ""
 	if r == nil {
 		f.sessions = make(map[string]*Session)
 	} else if cookie, err := r.Cookie(soap.SessionCookieName); err == nil {
-		delete(f.sessions, cookie.Value)
+		ended = cookie.Value
+		delete(f.sessions, ended)
 		r.Header.Del("Cookie")
+	}
+	if f.updates != nil && (r == nil || ended != "") {
+		f.updates.end(ended)
 	}
 }
 
@@ -262,6 +294,24 @@ func (f *Front) obey(w http.ResponseWriter, r *http.Request, rule *Rule, number 
 // pass the call to the simulator. A call that waits leaves the world to others meanwhile.
 func (f *Front) pass(w http.ResponseWriter, r *http.Request, method *simulator.Method, body []byte, account *Account,
 	number int, rule *Rule) {
+	cookie := ""
+	if found, err := r.Cookie(soap.SessionCookieName); err == nil {
+		cookie = found.Value
+	}
+	if f.updates != nil && cookie != "" {
+		switch req := method.Body.(type) {
+		case *types.WaitForUpdatesEx:
+			f.serveWait(w, r, cookie, req, number, rule)
+			return
+		case *types.CancelWaitForUpdates:
+			select {
+			case f.updates.collector(cookie, req.This).cancel <- struct{}{}:
+			default:
+			}
+		case *types.DestroyPropertyFilter:
+			f.updates.removeFilter(cookie, req.This)
+		}
+	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	answer := httptest.NewRecorder()
 	func() {
@@ -284,6 +334,12 @@ func (f *Front) pass(w http.ResponseWriter, r *http.Request, method *simulator.M
 				f.sessions[cookie.Value] = &Session{account: account, active: time.Now()}
 				f.mu.Unlock()
 			}
+		}
+	}
+	if req, ok := method.Body.(*types.CreateFilter); ok && f.updates != nil && result.StatusCode == http.StatusOK {
+		var made methods.CreateFilterBody
+		if xml.Unmarshal(answer.Body.Bytes(), &soap.Envelope{Body: &made}) == nil && made.Res != nil {
+			f.updates.addFilter(cookie, req, made.Res.Returnval)
 		}
 	}
 	if method.Name == "Logout" {

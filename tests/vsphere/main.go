@@ -95,6 +95,9 @@ func serve(shape Shape, accounts []Account, idle time.Duration, listen string, a
 		return nil, err
 	}
 	front := &Front{world: world, accounts: accounts, idle: idle, sessions: make(map[string]*Session)}
+	if !shape.Plain {
+		front.updates = newUpdates()
+	}
 	world.service.Listen = &url.URL{} // Any name and password: the front has looked at them.
 	world.service.RegisterSDK(simulator.Map)
 	mux := http.NewServeMux()

@@ -8,7 +8,7 @@ from test_client import WHY
 
 if not WHY:
     from client import encapsulated, fault_type, vim, wait
-    from pyVmomi import VmomiSupport, vmodl
+    from pyVmomi import VmomiSupport
 
 OPTION = "Net.ReversePathFwdCheckPromisc"
 
@@ -162,21 +162,13 @@ class Moves(test_client.Served):
     def test_a_move_is_told_to_who_waits(self):
         client, admin = self.client(), self.client(user="admin")
         vms, hosts = client.every(vim.VirtualMachine), client.every(vim.HostSystem)
-        collector = client.content.propertyCollector
-        view = client.content.viewManager.CreateContainerView(client.content.rootFolder, [vim.VirtualMachine], True)
-        collect = vmodl.query.PropertyCollector
-        spec = collect.FilterSpec(
-            objectSet=[collect.ObjectSpec(obj=view, skip=True, selectSet=[
-                collect.TraversalSpec(type=vim.view.ContainerView, path="view", skip=False)])],
-            propSet=[collect.PropertySpec(type=vim.VirtualMachine, pathSet=["runtime.host", "name", "config.hardware.device"])])
-        collector.CreateFilter(spec, False)
-        options = collect.WaitOptions(maxWaitSeconds=30)
-        first = collector.WaitForUpdatesEx("", options)
+        client.watch_vms()
+        first = client.updates("")
         self.assertEqual(len(first.filterSet[0].objectSet), len(vms))
         vm, to = vms[0], hosts[1]
         self.assertEqual(vm.runtime.host, hosts[0])
         wait(admin.every(vim.VirtualMachine)[0].MigrateVM_Task(host=to, priority="defaultPriority"))
-        update = collector.WaitForUpdatesEx(first.version, options)
+        update = client.updates(first.version)
         change = next(one for one in update.filterSet[0].objectSet if one.obj == vm).changeSet[0]
         self.assertEqual((change.name, change.val), ("runtime.host", to))
         port = next(one for one in client.ports() if one.connectee.connectedEntity == vm)
@@ -211,13 +203,8 @@ class Many(test_client.Served):
     def test_five_hundred_vms_on_twenty_hosts(self):
         client = self.client()
         hosts = client.every(vim.HostSystem)
-        view = client.content.viewManager.CreateContainerView(client.content.rootFolder, [vim.VirtualMachine], True)
-        collect = vmodl.query.PropertyCollector
         began = time.monotonic()
-        answer = client.content.propertyCollector.RetrieveContents([collect.FilterSpec(
-            objectSet=[collect.ObjectSpec(obj=view, skip=True, selectSet=[
-                collect.TraversalSpec(type=vim.view.ContainerView, path="view", skip=False)])],
-            propSet=[collect.PropertySpec(type=vim.VirtualMachine, pathSet=["name", "runtime.host", "config.hardware.device"])])])
+        answer = client.content.propertyCollector.RetrieveContents([client.vm_spec()])
         print(f"500 VMs read in {time.monotonic() - began:.2f} s")
         self.assertEqual((len(answer), len(hosts)), (500, 20))
         where = {}
