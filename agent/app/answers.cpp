@@ -40,21 +40,19 @@ struct Daemon::State::Known {
 
 Daemon::State::Known Daemon::State::known_here() {
   auto now = control_now();
-  Known out{now,
-            policies ? policies->folder() : PolicyFolder{},
-            coverage.rows(*now),
-            {},
-            libvirt ? std::optional(libvirt->status()) : std::nullopt,
-            peers ? std::optional(peers->status()) : std::nullopt,
-            following ? std::optional(following->status()) : std::nullopt,
-            hook.status(),
-            hook_file_error,
-            sensor->status(wall_clock()),
-            locations.gone(),
-            locations.overflow(),
-            guests.count()};
-  if (eve) out.outputs.push_back(eve->status());
-  return out;
+  return {now,
+          policies ? policies->folder() : PolicyFolder{},
+          coverage.rows(*now),
+          eve ? eve->status() : std::vector<SinkStatus>{},
+          libvirt ? std::optional(libvirt->status()) : std::nullopt,
+          peers ? std::optional(peers->status()) : std::nullopt,
+          following ? std::optional(following->status()) : std::nullopt,
+          hook.status(),
+          hook_file_error,
+          sensor->status(wall_clock()),
+          locations.gone(),
+          locations.overflow(),
+          guests.count()};
 }
 
 template <typename Work>

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 
 #include "agent/control/policy/yaml.hpp"
 #include "agent/engine/dissect/dissectors.hpp"
@@ -251,10 +252,29 @@ Result<void> check_needs_switch(const Config& config) {
   return {};
 }
 
+/// The files and sockets that an output writes to, those to which it rotates included.
+std::vector<std::filesystem::path> paths_of(const SinkOptions& output) {
+  const std::filesystem::path path = std::filesystem::path(name(output)).lexically_normal();
+  std::vector<std::filesystem::path> out{path};
+  if (const auto* file = std::get_if<FileOutput>(&output.output); file && file->max_bytes != 0)
+    for (int i = 1; i <= file->keep; ++i) out.push_back(path.string() + "." + std::to_string(i));
+  return out;
+}
+
+Result<void> check_eve(const std::vector<SinkOptions>& outputs) {
+  std::map<std::filesystem::path, std::string> writers;
+  for (const SinkOptions& output : outputs)
+    for (const std::filesystem::path& path : paths_of(output))
+      if (const auto [other, fresh] = writers.emplace(path, name(output)); !fresh)
+        return fail(Error::Kind::invalid,
+                    "two EVE outputs, " + other->second + " and " + name(output) + ", write to " +
+                        path.string(),
+                    "export.eve", "give each a path of its own");
+  return {};
+}
+
 Result<void> check_export(const Config& config) {
-  if (config.eve.size() > 1)
-    return fail(Error::Kind::unsupported, "more than one EVE output", "export.eve",
-                "keep one; a socket's reader can write the file");
+  if (auto good = check_eve(config.eve); !good) return good;
   if (!config.prometheus) return {};
   const auto address = IpAddress::parse(config.prometheus->address);
   if (!address || !PeerEndpoint{*address, config.prometheus->port}.is_loopback())

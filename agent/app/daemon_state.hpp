@@ -39,9 +39,9 @@ struct Daemon::State {
   boost::asio::io_context io{1};
 
   // The data side, in the frames' order.
-  LocalPorts local_ports;        ///< Where copies for the local engine come out; control tells.
-  std::size_t local_inputs = 0;  ///< Of those, that became inputs. The control thread's.
-  std::unique_ptr<LineSink> eve;
+  LocalPorts local_ports;          ///< Where copies for the local engine come out; control tells.
+  std::size_t local_inputs = 0;    ///< Of those, that became inputs. The control thread's.
+  std::unique_ptr<LineSinks> eve;  ///< Null: no output is configured.
   std::unique_ptr<Engine> engine;
 
   // The control side, in the policies' order.

@@ -2,7 +2,7 @@
 // control thread; the main thread watches files, follows guests, and carries values between the two.
 // It waits for none of them. Who asks is answered on other threads (answer_threads.hpp).
 //
-//   inputs -> Engine (workers) -> EVE sink, re-injection
+//   inputs -> Engine (workers) -> EVE sinks, re-injection
 //                 | snapshot ^ mirror index
 //                 v          |
 //   main: policy folder, timers, signals, following  <-- API, metrics (threads of their own)
@@ -35,16 +35,16 @@ constexpr milliseconds kRemoval{8000};  ///< For our mirrors to go when the daem
 
 Result<void> Daemon::State::open_outputs() {
   if (config.eve.empty()) return {};
-  auto sink = LineSink::open(config.eve.front());
-  if (!sink) return tl::unexpected(sink.error());
-  eve = std::move(*sink);
+  auto sinks = LineSinks::open(config.eve);
+  if (!sinks) return tl::unexpected(sinks.error());
+  eve = std::move(*sinks);
   return {};
 }
 
 Result<void> Daemon::State::open_engine() {
   auto options = engine_options(config);
   if (!options) return tl::unexpected(options.error());
-  options->pipeline.eve.sink = eve.get();
+  options->pipeline.eve.sinks = eve.get();
   engine = std::make_unique<Engine>(std::move(*options));
   return {};
 }

@@ -62,14 +62,14 @@ int analyze_files(const CommandContext& context, const AnalyzeArguments& argumen
   auto made = pipeline_options(arguments);
   if (!made) return report(context, made.error());
   PipelineOptions& options = *made;
-  std::unique_ptr<LineSink> sink;
+  std::unique_ptr<LineSinks> sinks;
   if (!arguments.eve.empty()) {
     SinkOptions sink_options{FileOutput{arguments.eve, 0, 0}};
     sink_options.drain = std::chrono::minutes(1);
-    auto opened = LineSink::open(std::move(sink_options));
+    auto opened = LineSinks::open({std::move(sink_options)});
     if (!opened) return report(context, opened.error());
-    sink = std::move(*opened);
-    options.eve.sink = sink.get();
+    sinks = std::move(*opened);
+    options.eve.sinks = sinks.get();
   }
   std::function<void(std::uint64_t)> progress;
   if (context.progress)

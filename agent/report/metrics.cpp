@@ -126,12 +126,13 @@ void add_following(List& list, const DaemonView& v) {
 }
 
 void add_outputs(List& list, const std::vector<SinkStatus>& outputs) {
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const Labels by{{"output", std::to_string(i)}};
-    list.count("eve_lines", "EVE lines written.", outputs[i].lines, by);
-    for (std::size_t k = 0; k < outputs[i].lost.size(); ++k)
-      list.count("eve_lines_lost", "EVE lines not written, by reason.", outputs[i].lost[k],
-                 {{"output", std::to_string(i)}, {"kind", to_text(static_cast<LineLoss>(k))}});
+  for (const SinkStatus& s : outputs) {
+    const Labels by{{"output", s.name}};
+    list.gauge("eve_output_up", "1 while the EVE output takes lines.", s.error ? 0 : 1, by);
+    list.count("eve_lines", "EVE lines written.", s.lines, by);
+    for (std::size_t k = 0; k < s.lost.size(); ++k)
+      list.count("eve_lines_lost", "EVE lines not written, by reason.", s.lost[k],
+                 {{"output", s.name}, {"kind", to_text(static_cast<LineLoss>(k))}});
   }
 }
 

@@ -241,11 +241,13 @@ json::array outputs_json(const std::vector<SinkStatus>& outputs) {
     json::object lost;
     for (std::size_t i = 0; i < s.lost.size(); ++i)
       if (s.lost[i] != 0) lost[to_text(static_cast<LineLoss>(i))] = s.lost[i];
-    out.push_back({{"lines", s.lines},
+    out.push_back({{"name", s.name},
+                   {"lines", s.lines},
                    {"bytes", s.bytes},
                    {"lost", std::move(lost)},
                    {"rotations", s.rotations},
                    {"waiting_bytes", s.waiting_bytes},
+                   {"queue_bytes", s.queue_bytes},
                    {"error", or_null(s.error)}});
   }
   return out;

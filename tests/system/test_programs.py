@@ -43,7 +43,7 @@ class Programs(unittest.TestCase):
     def test_check_says_what_start_would(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "vmirrord.yaml")
-            for text, code in (("{}", 0), ("export: {eve: [{file: /a}, {file: /b}]}", 1), ("switch: {driver: esxi}", 1)):
+            for text, code in (("{}", 0), ("export: {eve: [{file: /a}, {file: /a}]}", 1), ("switch: {driver: esxi}", 1)):
                 with open(path, "w", encoding="utf-8") as out:
                     out.write(text)
                 got, _, err = call("vmirrord", "--check", "--config", path)

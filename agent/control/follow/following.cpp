@@ -77,7 +77,7 @@ void count(FollowingStatus& counts, const MigrationRecord& r) {
 }
 
 struct Following::State : std::enable_shared_from_this<Following::State> {
-  State(asio::io_context& i, FollowingOptions o, Engine& e, LineSink* s)
+  State(asio::io_context& i, FollowingOptions o, Engine& e, LineSinks* s)
       : io(i),
         options(std::move(o)),
         engine(e),
@@ -90,7 +90,7 @@ struct Following::State : std::enable_shared_from_this<Following::State> {
   asio::io_context& io;
   const FollowingOptions options;
   Engine& engine;
-  LineSink* const eve;
+  LineSinks* const eve;
   std::atomic<Peers*> peers = nullptr;  ///< Its threads may deliver before the main thread has it.
   Libvirt* libvirt = nullptr;
   MigrationTracker tracker;
@@ -337,7 +337,7 @@ void Following::State::look(const std::set<std::string>& guests, Time now) {
 
 // ---- What is told
 
-Following::Following(asio::io_context& io, FollowingOptions options, Engine& engine, LineSink* eve)
+Following::Following(asio::io_context& io, FollowingOptions options, Engine& engine, LineSinks* eve)
     : state_(std::make_shared<State>(io, std::move(options), engine, eve)) {
   state_->open_journal();
   state_->beat();

@@ -60,7 +60,7 @@ constexpr std::size_t kMaxWaitingHandovers = 8;
 class Following {
  public:
   /// Reads the journal. `eve` may be null.
-  Following(boost::asio::io_context& io, FollowingOptions options, Engine& engine, LineSink* eve);
+  Following(boost::asio::io_context& io, FollowingOptions options, Engine& engine, LineSinks* eve);
   ~Following();
   Following(const Following&) = delete;
   Following& operator=(const Following&) = delete;

@@ -12,6 +12,11 @@
 
 namespace vmirror {
 
+const std::string& name(const SinkOptions& options) {
+  return std::visit([](const auto& output) -> const std::string& { return output.path; },
+                    options.output);
+}
+
 const char* to_text(LineLoss loss) {
   switch (loss) {
     case LineLoss::queue_full:
@@ -155,18 +160,53 @@ void LineSink::reopen() {
 SinkStatus LineSink::status() const {
   const std::lock_guard lock(state_->mutex);
   SinkStatus status = state_->status;
+  status.name = name(state_->options);
   status.waiting_bytes = state_->pending.size() + state_->writing_left;
+  status.queue_bytes = state_->options.queue_bytes;
   return status;
 }
 
-void LineSink::stop() {
+void LineSink::close() {
   {
     const std::lock_guard lock(state_->mutex);
     if (!state_->stopping) state_->stop_at = Clock::now() + state_->options.drain;
     state_->stopping = true;
   }
   state_->wake.notify_one();
+}
+
+void LineSink::stop() {
+  close();
   if (state_->writer.joinable()) state_->writer.join();
+}
+
+Result<std::unique_ptr<LineSinks>> LineSinks::open(std::vector<SinkOptions> options) {
+  auto out = std::make_unique<LineSinks>();
+  for (SinkOptions& one : options) {
+    auto sink = LineSink::open(std::move(one));
+    if (!sink) return tl::unexpected(sink.error());
+    out->sinks_.push_back(std::move(*sink));
+  }
+  return out;
+}
+
+void LineSinks::submit(std::string_view lines) {
+  for (const auto& sink : sinks_) sink->submit(lines);
+}
+
+void LineSinks::reopen() {
+  for (const auto& sink : sinks_) sink->reopen();
+}
+
+std::vector<SinkStatus> LineSinks::status() const {
+  std::vector<SinkStatus> out;
+  for (const auto& sink : sinks_) out.push_back(sink->status());
+  return out;
+}
+
+void LineSinks::stop() {
+  for (const auto& sink : sinks_) sink->close();
+  for (const auto& sink : sinks_) sink->stop();
 }
 
 }  // namespace vmirror

@@ -2,7 +2,8 @@
 // thread of its own. Capture never waits for an output: what finds no room is lost and counted by
 // the reason.
 //
-//   worker --submit--> | batches, at most queue_bytes | --writer thread--> file or socket
+//   worker --submit--+--> | batches, at most queue_bytes | --writer thread--> file
+//                    +--> | batches, at most queue_bytes | --writer thread--> socket
 #pragma once
 
 #include <array>
@@ -13,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "plugin/base/result.hpp"
 
@@ -37,6 +39,9 @@ struct SinkOptions {
   std::chrono::milliseconds drain{1000};  ///< How long the end waits for the last lines.
 };
 
+/// The path of its file or socket, which names an output everywhere.
+const std::string& name(const SinkOptions& options);
+
 /// Why a line did not reach its output.
 enum class LineLoss : std::uint8_t {
   queue_full,    ///< The output was slower than the lines, or failing for too long.
@@ -49,11 +54,13 @@ enum class LineLoss : std::uint8_t {
 const char* to_text(LineLoss loss);
 
 struct SinkStatus {
+  std::string name;         ///< Of the output.
   std::uint64_t lines = 0;  ///< Written.
   std::uint64_t bytes = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(LineLoss::count_)> lost{};
   std::uint64_t rotations = 0;
   std::uint64_t waiting_bytes = 0;
+  std::uint64_t queue_bytes = 0;  ///< The bound of `waiting_bytes`.
   std::optional<Error>
       error;  ///< What is wrong now (disk full, nobody listens); gone when it works.
 
@@ -78,7 +85,9 @@ class LineSink {
   /// The file was moved away by another program (SIGHUP): opens it anew under its name.
   void reopen();
   SinkStatus status() const;
-  /// Writes what waits, for at most `drain`, then ends the writer; the rest is lost as `stopped`.
+  /// Begins the end: the writer has `drain` for what waits. Does not wait for it.
+  void close();
+  /// close(), and waits until the writer has ended; what it could not write is lost as `stopped`.
   /// Lines submitted later are, too. May be called again.
   void stop();
 
@@ -86,6 +95,24 @@ class LineSink {
   struct State;
   explicit LineSink(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
+};
+
+/// All outputs of the same lines. Each has a queue, a writer and counters of its own: one that is
+/// slow, full or gone takes nothing from the others. Functions and threads as LineSink's.
+class LineSinks {
+ public:
+  /// Error: that of the first output that can't be opened; none is open then.
+  static Result<std::unique_ptr<LineSinks>> open(std::vector<SinkOptions> options);
+
+  void submit(std::string_view lines);
+  void reopen();
+  /// In the order of the options.
+  std::vector<SinkStatus> status() const;
+  /// Ends all, for at most the longest `drain`.
+  void stop();
+
+ private:
+  std::vector<std::unique_ptr<LineSink>> sinks_;
 };
 
 }  // namespace vmirror

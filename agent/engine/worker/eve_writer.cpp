@@ -6,7 +6,7 @@ namespace vmirror {
 
 EveWriter::EveWriter(EveOptions options, std::string in_iface)
     : options_(options), in_iface_(std::move(in_iface)) {
-  if (options_.sink != nullptr) buffer_.reserve(2 * kMany);
+  if (options_.sinks != nullptr) buffer_.reserve(2 * kMany);
 }
 
 void EveWriter::write_records(EventHead head, const Facts& facts) {
@@ -30,7 +30,7 @@ void EveWriter::submit_due(Time now) {
 }
 
 void EveWriter::flush() {
-  if (!buffer_.empty()) options_.sink->submit(buffer_);
+  if (!buffer_.empty()) options_.sinks->submit(buffer_);
   buffer_.clear();
   since_ = 0;
 }

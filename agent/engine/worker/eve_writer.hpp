@@ -9,9 +9,9 @@
 
 namespace vmirror {
 
-/// What is to be written as EVE, and where. The sink is shared by all workers.
+/// What is to be written as EVE, and where. The sinks are shared by all workers.
 struct EveOptions {
-  LineSink* sink = nullptr;  ///< Null: nothing is written. Must outlive the pipeline.
+  LineSinks* sinks = nullptr;  ///< Null: nothing is written. Must outlive the pipeline.
   bool records = true, flows = true, assets = true;
 };
 
@@ -19,9 +19,9 @@ class EveWriter {
  public:
   EveWriter(EveOptions options, std::string in_iface);
 
-  bool records() const { return options_.sink != nullptr && options_.records; }
-  bool flows() const { return options_.sink != nullptr && options_.flows; }
-  bool assets() const { return options_.sink != nullptr && options_.assets; }
+  bool records() const { return options_.sinks != nullptr && options_.records; }
+  bool flows() const { return options_.sinks != nullptr && options_.flows; }
+  bool assets() const { return options_.sinks != nullptr && options_.assets; }
 
   /// All records of `facts`. in_iface is filled in.
   void write_records(EventHead head, const Facts& facts);

@@ -234,9 +234,12 @@ TEST(Config, WhatCouldNotBeCarriedOutIsRefusedByKeyAndRemedy) {
            Case{"switch: {remote: 'ssl:192.0.2.1:6640', certificate: /c.pem}",
                 "c.yaml: switch: ssl:192.0.2.1:6640: TLS needs a private key, a certificate and a "
                 "CA certificate (give all three files)"},
-           Case{"export: {eve: [{file: a}, {socket: b}]}",
-                "c.yaml: export.eve: more than one EVE output (keep one; a socket's reader can "
-                "write the file)"},
+           Case{"export: {eve: [{file: /l/a}, {socket: /l/../l/a}]}",
+                "c.yaml: export.eve: two EVE outputs, /l/a and /l/../l/a, write to /l/a (give each "
+                "a path of its own)"},
+           Case{"export: {eve: [{file: /l/a.2}, {file: /l/a, keep: 2}]}",
+                "c.yaml: export.eve: two EVE outputs, /l/a.2 and /l/a, write to /l/a.2 (give each "
+                "a path of its own)"},
            Case{"export: {prometheus: {address: 0.0.0.0}}",
                 "c.yaml: export.prometheus.address: `0.0.0.0` is no loopback address (write "
                 "127.0.0.1 or ::1; what scrapes from elsewhere needs a proxy on this host)"},

@@ -166,9 +166,35 @@ TEST_F(DaemonTest, WhatTheHookReadsIsWrittenAgainWhereSomebodyTouchedIt) {
   }
 }
 
-TEST_F(DaemonTest, OneEveOutput) {
+TEST_F(DaemonTest, TwoEveOutputsOfOneFileAreRefused) {
   config.eve = {SinkOptions{}, SinkOptions{}};
-  EXPECT_EQ(Daemon::start(config).error().kind, Error::Kind::unsupported);
+  EXPECT_EQ(Daemon::start(config).error().kind, Error::Kind::invalid);
+}
+
+TEST_F(DaemonTest, EachEveOutputCountsForItselfAndOneThatFailsStopsNoOther) {
+  const std::string first = folder + "/a.json", gone = folder + "/nobody.sock",
+                    second = folder + "/b.json";
+  config.eve = {{.output = FileOutput{first}},
+                {.output = SocketOutput{gone}},
+                {.output = FileOutput{second}}};
+  config.eve_stats_interval = std::chrono::seconds(1);
+  start();
+  const auto outputs = eventually("/v1/status", "outputs", [](const json::value& is) {
+    return is.at(2).at("lines").to_number<int>() >= 2 && !is.at(1).at("error").is_null();
+  });
+  ASSERT_EQ(outputs.as_array().size(), 3U);
+  EXPECT_EQ(text(outputs.at(0).at("name")), first);
+  EXPECT_EQ(outputs.at(0).at("lines"), outputs.at(2).at("lines"));
+  EXPECT_TRUE(outputs.at(0).at("error").is_null());
+  EXPECT_EQ(text(outputs.at(1).at("name")), gone);
+  EXPECT_EQ(outputs.at(1).at("lines"), 0);
+  EXPECT_GT(outputs.at(1).at("waiting_bytes").to_number<int>(), 0);
+  EXPECT_EQ(outputs.at(1).at("queue_bytes"), SinkOptions{}.queue_bytes);
+  stop();
+  std::ifstream a(first), b(second);
+  const std::string lines{std::istreambuf_iterator<char>(a), {}};
+  EXPECT_NE(lines.find("\"stats\""), std::string::npos);
+  EXPECT_EQ(lines, (std::string{std::istreambuf_iterator<char>(b), {}}));
 }
 
 class DaemonOnOvs : public DaemonTest {

@@ -260,6 +260,37 @@ TEST_F(Sink, TheEndCountsWhatWaitsBehindAnOutputThatFails) {
   EXPECT_EQ(sink->status().waiting_bytes, 0U);
 }
 
+TEST_F(Sink, AnOutputThatIsFullTakesNothingFromTheOthers) {
+  SinkOptions to_file{FileOutput{path, 0, 0}};
+  SinkOptions to_nobody{SocketOutput{folder / "nobody", false}};
+  to_nobody.queue_bytes = 8;
+  to_nobody.drain = 50ms;
+  auto sinks = LineSinks::open({to_nobody, to_file});
+  ASSERT_TRUE(sinks) << sinks.error().text();
+  for (const char* line : {"one\n", "two\n", "three\n"}) (*sinks)->submit(line);
+  (*sinks)->stop();
+  const auto status = (*sinks)->status();
+  ASSERT_EQ(status.size(), 2U);
+  const auto of = [](const SinkStatus& s, LineLoss reason) {
+    return s.lost[static_cast<std::size_t>(reason)];
+  };
+  EXPECT_EQ(status[0].name, (folder / "nobody").string());
+  EXPECT_EQ(of(status[0], LineLoss::queue_full), 1U);
+  EXPECT_EQ(of(status[0], LineLoss::stopped), 2U);
+  EXPECT_EQ(status[0].lines, 0U);
+  EXPECT_EQ(status[1].name, path.string());
+  EXPECT_EQ(status[1].lines, 3U);
+  EXPECT_EQ(status[1].lost_total(), 0U);
+  EXPECT_EQ(contents(path), "one\ntwo\nthree\n");
+}
+
+TEST_F(Sink, OneThatCanNotBeOpenedOpensNone) {
+  SinkOptions good{FileOutput{path, 0, 0}}, bad{FileOutput{folder / "no" / "folder", 0, 0}};
+  const auto sinks = LineSinks::open({good, bad});
+  ASSERT_FALSE(sinks);
+  EXPECT_NE(sinks.error().text().find("no/folder"), std::string::npos) << sinks.error().text();
+}
+
 TEST_F(Sink, ManyThreadsLoseNothingUncounted) {
   auto sink = file(/*max_bytes=*/100'000, /*keep=*/1);
   std::vector<std::thread> workers;

@@ -63,7 +63,7 @@ PipelineOptions options_of(EveFile& eve) {
   options.flows.first_number = ++hosts * 1000;
   options.dissectors = all_dissectors();
   options.flows.max_flows = 1024;
-  options.eve.sink = eve.sink();
+  options.eve.sinks = eve.sinks();
   options.eve.assets = false;
   return options;
 }

@@ -81,7 +81,8 @@ EveFile::EveFile() {
   path_ = std::filesystem::temp_directory_path() /
           ("vmirror-engine-" + std::to_string(getpid()) + "-" + std::to_string(++number) + ".json");
   std::filesystem::remove(path_);
-  sink_ = LineSink::open({.output = FileOutput{.path = path_.string(), .max_bytes = 0}}).value();
+  sinks_ =
+      LineSinks::open({{.output = FileOutput{.path = path_.string(), .max_bytes = 0}}}).value();
 }
 
 EveFile::~EveFile() {
@@ -89,7 +90,7 @@ EveFile::~EveFile() {
 }
 
 std::vector<std::string> EveFile::lines() {
-  sink_.reset();  // Writes what waits.
+  sinks_.reset();  // Writes what waits.
   std::ifstream file(path_);
   std::vector<std::string> out;
   for (std::string line; std::getline(file, line);) {
@@ -102,7 +103,7 @@ std::vector<std::string> EveFile::lines() {
 
 Outcome run(const std::vector<Buffer>& frames, PipelineOptions options, std::size_t batch) {
   EveFile eve;
-  options.eve.sink = eve.sink();
+  options.eve.sinks = eve.sinks();
   Outcome out;
   {
     Pipeline pipeline(std::move(options));

@@ -25,13 +25,13 @@ class EveFile {
   ~EveFile();
   EveFile(const EveFile&) = delete;
   EveFile& operator=(const EveFile&) = delete;
-  LineSink* sink() { return sink_.get(); }
+  LineSinks* sinks() { return sinks_.get(); }
   /// Closes the sink. Without "vmirror":{...}
   std::vector<std::string> lines();
 
  private:
   std::filesystem::path path_;
-  std::unique_ptr<LineSink> sink_;
+  std::unique_ptr<LineSinks> sinks_;
 };
 
 /// What a pipeline made of frames: its end, and the EVE lines that it wrote.
