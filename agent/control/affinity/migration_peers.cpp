@@ -217,12 +217,12 @@ void MigrationTracker::take(Open& open, const std::string& host, const Migration
   }
   compare_clocks(open.record, host, said);
   const MigrationHalf& ours = open.source ? said.source : said.destination;
-  if (open.tentative || (open.completed && !ours.ended)) open.tell = true;
+  if (open.tentative || (open.is_complete() && !ours.ended)) open.tell = true;
   open.tentative = false;
   open.changed = true;
-  if (open.completed) return;
+  if (open.is_complete()) return;
 
-  if (open.theirs == MigrationState::aborted && !open.passed && !open.half().suspended)
+  if (open.theirs == MigrationState::aborted && !open.has_arrived() && !open.half().suspended)
     conclude(open, MigrationState::aborted, now);
   if (open.source) hand_over(open);
 }
@@ -289,7 +289,7 @@ TrackerActions MigrationTracker::handed_over(const std::string& id, const Handov
 
 MigrationMessage MigrationTracker::message_of(const Open& open, bool asks) const {
   MigrationMessage message{asks, open.source, open.record, open.interface_ids};
-  message.record.state = open.verdict;
+  message.record.state = half::verdict(open.phase);
   return message;
 }
 
@@ -308,7 +308,7 @@ bool MigrationTracker::awaits_other_half(Open& open, Time now) {
     note(open, "no other agent is configured: " + std::string(kHalfUnknown));
     return false;
   }
-  if (now < *open.completed + options_.patience) return true;
+  if (now < *half::complete_since(open.phase) + options_.patience) return true;
   const auto down = down_since_.find(other.host);
   if (other.host.empty())
     note(open, "no other agent told of the guest: " + std::string(kHalfUnknown));
@@ -321,7 +321,7 @@ bool MigrationTracker::awaits_other_half(Open& open, Time now) {
 }
 
 void MigrationTracker::finish(Open& open) {
-  open.record.state = together(open.verdict, open.theirs);
+  open.record.state = together(half::verdict(open.phase), open.theirs);
   if (open.tell) send(open);
   actions_.push_back(RecordChanged{open.record, std::exchange(open.replaces, {})});
   actions_.push_back(RecordFinished{open.record});

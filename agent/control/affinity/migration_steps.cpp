@@ -19,7 +19,7 @@ constexpr Time kFirstFrameSlack = 50 * kMillisecond;  ///< An event may be told 
 
 void MigrationTracker::look(Open& open, const GuestView& view, Time now) {
   // It left and is back: what its new port counts is of another stay.
-  if (open.source && open.outcome && open.gone && view.ports > 0) return complete(open, now);
+  if (open.source && open.is_over() && open.gone && view.ports > 0) return complete(open, now);
   MigrationHalf& half = open.half();
   const MigrationHalf before = half;
   if (!view.name.empty() && open.record.vm_name != view.name) {
@@ -34,8 +34,9 @@ void MigrationTracker::look(Open& open, const GuestView& view, Time now) {
   else if (!open.gone && (half.port_added || open.source || open.restored))
     open.gone = now;
 
-  const bool was_mirrored = open.source ? open.had_mirrors : open.passed && half.mirror_active;
-  if (view.ports > 0 && view.wanted && !view.in_place && was_mirrored && !open.outcome) {
+  const bool was_mirrored =
+      open.source ? open.had_mirrors : open.has_arrived() && half.mirror_active;
+  if (view.ports > 0 && view.wanted && !view.in_place && was_mirrored && !open.is_over()) {
     if (!open.unmirrored) open.unmirrored = now;
   } else if (open.unmirrored) {
     note(open, "its mirrors on " + options_.host + " were not all in place from " +
@@ -71,10 +72,10 @@ void MigrationTracker::look_destination(Open& open, const GuestView& view, Time 
   if (view.wanted && view.in_place) {
     if (!half.mirror_active)
       half.mirror_active = view.in_place_since != 0 ? view.in_place_since : now;
-  } else if (!open.passed) {
+  } else if (!open.has_arrived()) {
     half.mirror_active.reset();  // Another NIC of it has come.
   }
-  if (open.passed || open.outcome || !open.coming || view.ports == 0) return;
+  if (open.is_over() || !open.coming || view.ports == 0) return;
   // Leaving: it came, and goes on already.
   const bool runs = view.state == GuestState::running || view.state == GuestState::leaving;
   if (runs || view.state == GuestState::suspended) {
@@ -89,11 +90,11 @@ void MigrationTracker::look_destination(Open& open, const GuestView& view, Time 
 // ---- Events
 
 void MigrationTracker::arrived(Open& open, Time now, std::optional<Time> resumed) {
-  open.passed = now;
   open.half().resumed = resumed;
   open.tentative = false;
   open.next_read = now;
-  conclude(open, MigrationState::done, now);
+  open.phase = half::arrive(open.phase, now, now);
+  open.changed = open.tell = true;
 }
 
 void MigrationTracker::hand_over(Open& open) {
@@ -106,13 +107,14 @@ void MigrationTracker::hand_over(Open& open) {
 void MigrationTracker::event_source(Open& open, const GuestEvent& event) {
   using Kind = GuestEvent::Kind;
   MigrationHalf& half = open.half();
-  if (open.outcome && event.kind != Kind::left) return;
+  if (open.is_over()) return;
   switch (event.kind) {
     case Kind::suspended_leaving:
     case Kind::suspended_postcopy:
       if (event.kind == Kind::suspended_postcopy) half.postcopy = open.changed = open.tell = true;
       if (half.suspended) break;  // libvirt tells of post-copy once more, after the suspension.
-      half.suspended = open.suspended = event.time;
+      half.suspended = event.time;
+      open.phase = half::suspend(open.phase, event.time);
       open.next_read = event.time;
       open.changed = open.tell = true;
       hand_over(open);
@@ -122,7 +124,6 @@ void MigrationTracker::event_source(Open& open, const GuestEvent& event) {
       conclude(open, MigrationState::aborted, event.time);
       break;
     case Kind::left:
-      open.left = true;
       conclude(open, MigrationState::done, event.time);
       break;
     case Kind::not_leaving: {
@@ -152,12 +153,12 @@ void MigrationTracker::event_destination(Open& open, const GuestEvent& event) {
       break;
     case Kind::resumed_arrived:
     case Kind::resumed_postcopy:
-      if (open.passed || open.outcome) break;
+      if (open.is_over()) break;
       open.half().postcopy = event.kind == Kind::resumed_postcopy;
       arrived(open, event.time, event.time);
       break;
     case Kind::stopped:
-      if (open.passed || open.outcome) {
+      if (open.is_over()) {
         note(open, "the guest ended on " + options_.host + " at " + time_of_day(event.time));
         break;
       }
@@ -166,7 +167,7 @@ void MigrationTracker::event_destination(Open& open, const GuestEvent& event) {
       conclude(open, MigrationState::aborted, event.time);
       break;
     case Kind::left:  // It went on at once.
-      if (open.passed) complete(open, event.time);
+      if (open.has_arrived()) complete(open, event.time);
       break;
     default:
       break;
@@ -177,14 +178,15 @@ void MigrationTracker::event_destination(Open& open, const GuestEvent& event) {
 
 /// From when on readings are of the end.
 std::optional<Time> MigrationTracker::end_begins(const Open& open) const {
-  if (open.source && open.suspended) return open.suspended;
-  if (!open.source && open.passed) return *open.passed + options_.run_in;
-  return open.outcome;
+  if (const auto at = half::switchover(open.phase))
+    return open.source ? *at : *at + options_.run_in;
+  return half::over_since(open.phase);
 }
 
 Time MigrationTracker::end_lasts(const Open& open) const {
-  return open.source && open.suspended && open.verdict != MigrationState::aborted ? options_.settle
-                                                                                  : kEndReadings;
+  const bool stands_still = open.source && half::switchover(open.phase) &&
+                            half::verdict(open.phase) != MigrationState::aborted;
+  return stands_still ? options_.settle : kEndReadings;
 }
 
 void MigrationTracker::read(Open& open, Time now) {
@@ -197,7 +199,7 @@ void MigrationTracker::read(Open& open, Time now) {
   } else if (now >= *end + end_lasts(open)) {
     open.next_read = kNever;
   } else {
-    const bool frozen = open.source && open.suspended && !open.outcome;
+    const bool frozen = std::holds_alternative<half::Suspended>(open.phase);
     open.next_read = now + (frozen ? kFrozenEvery : kEndEvery);
   }
 }
@@ -207,9 +209,9 @@ void MigrationTracker::count(Open& open, const GuestCounters& reading, Time now)
   const auto end = end_begins(open);
   if (end && now >= *end)
     open.ledger.after(reading);
-  else if (open.source || !open.passed)
+  else if (!open.has_arrived())
     open.ledger.before(reading);
-  watch_output(open, reading, now);
+  if (reading.output) open.output = watched(open.output, *reading.output, now);
   if (!reading.copied) return;
   if (open.source) {
     // Later ones are flooded to ports here from the destination.
@@ -219,8 +221,8 @@ void MigrationTracker::count(Open& open, const GuestCounters& reading, Time now)
       half.last_frame = last;
       open.changed = true;
     }
-  } else if (open.passed && !half.first_frame && reading.copied->first_out != 0) {
-    if (reading.copied->first_out + kFirstFrameSlack < *open.passed) {
+  } else if (open.has_arrived() && !half.first_frame && reading.copied->first_out != 0) {
+    if (reading.copied->first_out + kFirstFrameSlack < *half::switchover(open.phase)) {
       // Its broadcasts came by the other mirrored ports before it ran here.
       actions_.push_back(RestartFirstFrame{open.guest});
     } else {
@@ -228,18 +230,6 @@ void MigrationTracker::count(Open& open, const GuestCounters& reading, Time now)
       open.changed = open.tell = true;
     }
   }
-}
-
-/// A port that lost its carrier between two readings was down for some of the time.
-void MigrationTracker::watch_output(Open& open, const GuestCounters& reading, Time now) {
-  if (!reading.output) return;
-  const bool lost =
-      !reading.output->up || (open.output && open.output->losses != reading.output->losses);
-  if (lost && open.deaf_from == 0) open.deaf_from = open.output ? open.output_read : now;
-  if (lost || (open.deaf_from != 0 && open.deaf_to == 0))
-    open.deaf_to = reading.output->up ? now : 0;
-  open.output = reading.output;
-  open.output_read = now;
 }
 
 // ---- Time
@@ -265,7 +255,7 @@ void MigrationTracker::decide_without_events(Open& open, Time now) {
   } else if (open.theirs == MigrationState::aborted && half.suspended && blind) {
     conclude(open, MigrationState::aborted, now);
   }
-  if (!open.outcome && now > open.began + options_.longest) {
+  if (!open.is_over() && now > open.began + options_.longest) {
     const bool runs_here = open.source && !half.suspended && !open.gone;
     note(open, "no end of it was seen within " + std::to_string(options_.longest / kSecond) + " s" +
                    (runs_here ? "; the guest is still on " + options_.host : ""));
@@ -274,20 +264,22 @@ void MigrationTracker::decide_without_events(Open& open, Time now) {
 }
 
 bool MigrationTracker::has_nothing_more(const Open& open, Time now) const {
-  if (!open.outcome) return false;
+  if (!open.is_over()) return false;
+  const MigrationState verdict = half::verdict(open.phase);
   const auto end = end_begins(open);
   const bool counted = !end || now >= *end + end_lasts(open);
-  if (!open.source && open.verdict == MigrationState::done) return counted || open.gone;
-  if (open.source && open.verdict == MigrationState::aborted) return counted;
+  if (!open.source && verdict == MigrationState::done) return counted || open.gone;
+  if (open.source && verdict == MigrationState::aborted) return counted;
   const bool all_gone =
       open.gone && (!open.had_mirrors || !open.source || open.half().mirror_removed);
-  return (all_gone && (counted || !open.source)) || now >= *open.outcome + options_.linger;
+  return (all_gone && (counted || !open.source)) ||
+         now >= *half::over_since(open.phase) + options_.linger;
 }
 
 void MigrationTracker::step(Open& open, Time now) {
-  if (open.completed) return;
-  if (!open.outcome) decide_without_events(open, now);
-  if (open.source && !open.outcome && options_.hypervisor && views_.contains(open.guest) &&
+  if (open.is_complete()) return;
+  if (!open.is_over()) decide_without_events(open, now);
+  if (open.source && !open.is_over() && options_.hypervisor && views_.contains(open.guest) &&
       now >= open.next_ask) {
     actions_.push_back(AskLeaving{open.guest});
     open.next_ask = now + options_.ask_every;
@@ -298,13 +290,14 @@ void MigrationTracker::step(Open& open, Time now) {
     read(open, now);
 }
 
-void MigrationTracker::complete(Open& open, Time now) {
+void MigrationTracker::complete(Open& open, Time now, bool stays) {
   MigrationHalf& half = open.half();
   const std::string& host = options_.host;
-  open.completed = now;
+  open.phase = half::complete(open.phase, now);
+  const MigrationState verdict = half::verdict(open.phase);
   // The engine was read to the end: it lets go, before anything is given for another stay.
-  const bool left = open.verdict == (open.source ? MigrationState::done : MigrationState::aborted);
-  if (left && !open.stayed && half.mirrored) actions_.push_back(LetGuestGo{open.guest});
+  const bool left = verdict == (open.source ? MigrationState::done : MigrationState::aborted);
+  if (left && !stays && half.mirrored) actions_.push_back(LetGuestGo{open.guest});
   if (!open.tentative && !open.record.vm_uuid.empty()) completed_[open.record.vm_uuid] = now;
   half.ended = now;
   open.changed = open.tell = true;
@@ -317,18 +310,19 @@ void MigrationTracker::complete(Open& open, Time now) {
                    time_of_day(*open.unmirrored));
   // Its frames are to be received on the source until it is suspended, on the destination once it
   // runs.
-  const bool matters = open.source
-                           ? !half.suspended || open.deaf_from < *half.suspended
-                           : open.passed && (open.deaf_to == 0 || open.deaf_to > *open.passed);
-  if (open.deaf_from != 0 && matters)
-    note(open, "the port where its copies come out on " + host + " was down " +
-                   (open.deaf_to == 0 ? "since " + time_of_day(open.deaf_from)
-                                      : "between " + time_of_day(open.deaf_from) + " and " +
-                                            time_of_day(open.deaf_to)) +
-                   ": is the switch's daemon running?");
+  const auto [down_from, down_to] = std::pair(open.output.down_from, open.output.down_to);
+  const bool matters =
+      open.source ? !half.suspended || down_from < *half.suspended
+                  : open.has_arrived() && (down_to == 0 || down_to > *half::switchover(open.phase));
+  if (down_from != 0 && matters)
+    note(open,
+         "the port where its copies come out on " + host + " was down " +
+             (down_to == 0 ? "since " + time_of_day(down_from)
+                           : "between " + time_of_day(down_from) + " and " + time_of_day(down_to)) +
+             ": is the switch's daemon running?");
   if (!half.mirrored)
     return note(open, "no policy selects the guest on " + host + ": it was not mirrored there");
-  if (open.source && open.verdict == MigrationState::done && !open.handed &&
+  if (open.source && verdict == MigrationState::done && !open.handed &&
       open.record.handover.state == HandoverResult::State::none)
     open.record.handover.reason = open.other().host.empty()
                                       ? "no agent of the destination was known in time"

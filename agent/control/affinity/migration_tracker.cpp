@@ -20,18 +20,17 @@ constexpr const char* kNicPrefix = "nic ";
 
 MigrationTracker::Open* MigrationTracker::find(const std::string& guest, bool source) {
   for (Open& open : open_)
-    if (open.guest == guest && open.source == source && !open.completed) return &open;
+    if (open.guest == guest && open.source == source && !open.is_complete()) return &open;
   return nullptr;
 }
 
 /// What this host still had open of the guest is over, for it moves again.
 void MigrationTracker::end_earlier(const std::string& guest, bool source, Time now) {
   for (Open& open : open_) {
-    if (open.guest != guest || open.completed) continue;
-    // Nobody said that it left, and it is to leave now: it may have been here all the time.
-    open.stayed = !open.outcome && source;
+    if (open.guest != guest || open.is_complete()) continue;
+    const bool stays = !open.is_over() && source;
     conclude(open, MigrationState::done, now);
-    complete(open, now);
+    complete(open, now, stays);
   }
 }
 
@@ -86,9 +85,8 @@ void MigrationTracker::note(Open& open, std::string text) {
 }
 
 void MigrationTracker::conclude(Open& open, MigrationState verdict, Time now) {
-  if (open.outcome) return;
-  open.outcome = now;
-  open.verdict = verdict;
+  if (open.is_over()) return;
+  open.phase = half::end(open.phase, verdict, now);
   open.changed = open.tell = true;
   if (verdict == MigrationState::aborted) open.next_read = now;
 }
@@ -119,16 +117,16 @@ TrackerActions MigrationTracker::restore(std::vector<MigrationRecord> records, T
     open.counted = false;
     open.restored = true;
     open.coming = !source;
-    (source ? open.suspended : open.passed) =
-        source ? open.record.source.suspended : open.record.destination.resumed;
-    for (auto* time : {&open.suspended, &open.passed})
-      if (*time) *time = std::min(**time, now);  // The clock may have been set back.
-    if (open.passed) conclude(open, MigrationState::done, now);
+    const auto switchover = source ? open.record.source.suspended : open.record.destination.resumed;
+    if (switchover) {
+      const Time at = std::min(*switchover, now);  // The clock may have been set back.
+      open.phase = source ? half::suspend(open.phase, at) : half::arrive(open.phase, at, now);
+    }
     open.handed = open.record.handover.state != HandoverResult::State::none;
     if (const MigrationHalf& half = open.half(); half.ended) {
       const bool went = source ? !half.resumed : half.resumed.has_value();
-      open.verdict = went ? MigrationState::done : MigrationState::aborted;
-      open.outcome = open.completed = now;
+      const auto verdict = went ? MigrationState::done : MigrationState::aborted;
+      open.phase = half::complete(half::end(open.phase, verdict, now), now);
     } else {
       note(open, "the agent on " + options_.host + " was down from " + time_of_day(alive) + " to " +
                      time_of_day(now) + ": frames in between were not analysed");
@@ -141,7 +139,7 @@ TrackerActions MigrationTracker::restore(std::vector<MigrationRecord> records, T
 TrackerActions MigrationTracker::ready(Time now) {
   ready_ = true;
   for (Open& open : open_) {
-    if (!open.restored || open.completed || views_.contains(open.guest)) continue;
+    if (!open.restored || open.is_complete() || views_.contains(open.guest)) continue;
     look(open, {}, now);
     if (!open.source) conclude_unseen(open, now);  // It did not come, or has gone on.
   }
@@ -157,7 +155,7 @@ TrackerActions MigrationTracker::view(const GuestView& view, Time now) {
   else
     views_.erase(key);
   for (Open& open : open_)
-    if (open.guest == key && !open.completed) look(open, view, now);
+    if (open.guest == key && !open.is_complete()) look(open, view, now);
   const Open* destination = find(key, false);
   const Open* source = find(key, true);
   // A port that is incoming while the source's half is open: it came back, and its going was not
@@ -170,7 +168,7 @@ TrackerActions MigrationTracker::view(const GuestView& view, Time now) {
 /// The guest's latest record that is complete here; null: none.
 const MigrationRecord* MigrationTracker::latest_of(const std::string& uuid) const {
   for (auto it = open_.rbegin(); it != open_.rend(); ++it)
-    if (it->completed && it->record.vm_uuid == uuid) return &it->record;
+    if (it->is_complete() && it->record.vm_uuid == uuid) return &it->record;
   const auto it = std::find_if(finished_.rbegin(), finished_.rend(),
                                [&uuid](const auto& record) { return record.vm_uuid == uuid; });
   return it == finished_.rend() ? nullptr : &*it;
@@ -216,15 +214,15 @@ TrackerActions MigrationTracker::event(const GuestEvent& event) {
       event.kind != Kind::started && event.kind != Kind::leaving && event.kind != Kind::not_leaving)
     ++counters_.ignored;
   // The pointers of before may be of records that were completed by the beginning of another.
-  if (source != nullptr && !source->completed) event_source(*source, event);
-  if (destination != nullptr && !destination->completed) event_destination(*destination, event);
+  if (source != nullptr && !source->is_complete()) event_source(*source, event);
+  if (destination != nullptr && !destination->is_complete()) event_destination(*destination, event);
   return flush(event.time);
 }
 
 TrackerActions MigrationTracker::counters(const std::string& guest, const GuestCounters& reading,
                                           Time now) {
   for (Open& open : open_)
-    if (open.guest == guest && !open.completed) count(open, reading, now);
+    if (open.guest == guest && !open.is_complete()) count(open, reading, now);
   return flush(now);
 }
 
@@ -234,7 +232,7 @@ TrackerActions MigrationTracker::readable(std::optional<Time>& since, bool reada
     if (!since) since = now;
   } else if (since) {
     for (Open& open : open_)
-      if (!open.completed && ready_)  // Before, it is the agent that was down.
+      if (!open.is_complete() && ready_)  // Before, it is the agent that was down.
         note(open, what + " from " + time_of_day(std::max(*since, open.began)) + " to " +
                        time_of_day(now) +
                        ": what happened in between was seen late, or not at all");
@@ -258,8 +256,8 @@ TrackerActions MigrationTracker::flush(Time now) {
   for (auto it = open_.begin(); it != open_.end();) {
     Open& open = *it;
     step(open, now);
-    const bool over = open.completed && !awaits_other_half(open, now);
-    if (open.tentative && (over || open.outcome || now > open.began + kTentative)) {
+    const bool over = open.is_complete() && !awaits_other_half(open, now);
+    if (open.tentative && (over || open.is_over() || now > open.began + kTentative)) {
       it = open_.erase(it);
       continue;
     }
@@ -284,8 +282,8 @@ void MigrationTracker::go_back(Time by, Time now) {
     move(open.began);
     open.next_ask = std::min(open.next_ask, now + options_.ask_every);
     if (open.next_read != kNever) open.next_read = std::min(open.next_read, now);
-    for (auto* time : {&open.suspended, &open.passed, &open.gone, &open.outcome, &open.completed})
-      if (*time) move(**time);
+    open.phase = half::set_back(open.phase, by, now);
+    if (open.gone) move(*open.gone);
   }
   for (auto& [uuid, time] : completed_) move(time);
 }
@@ -300,7 +298,7 @@ std::optional<Time> MigrationTracker::wake() const {
   std::optional<Time> first;
   for (const Open& open : open_) {
     Time at = now_ + kTick;
-    if (!open.completed) at = std::min(at, std::max(open.next_read, now_ + 5 * kMillisecond));
+    if (!open.is_complete()) at = std::min(at, std::max(open.next_read, now_ + 5 * kMillisecond));
     if (!first || at < *first) first = at;
   }
   return first;
@@ -318,7 +316,7 @@ std::vector<MigrationRecord> MigrationTracker::records() const {
 std::vector<std::string> MigrationTracker::migrating() const {
   std::vector<std::string> out;
   for (const Open& open : open_)
-    if (!open.tentative && !open.completed) out.push_back(open.guest);
+    if (!open.tentative && !open.is_complete()) out.push_back(open.guest);
   return out;
 }
 

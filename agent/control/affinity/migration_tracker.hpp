@@ -4,11 +4,14 @@
 //
 //   guest views, libvirt's events, counters, peers' messages, losses, time
 //        |
-//        v                                      +-- Send, HandOver, LetGo -> other agent, engine
+//        v                                      +-- SendMigration ------------------> other agent
 //   [ tracker: open records, finished ones ] ---+-- ReadCounters, RestartFirstFrame -> engine
-//                                               +-- Changed -> journal, API; Finished -> EVE,
-//                                               metric
+//                                               +-- HandOverGuest, LetGuestGo -------> engine
+//                                               +-- AskLeaving ----------------------> libvirt
+//                                               +-- RecordChanged -------------------> journal, API
+//                                               +-- RecordFinished ------------------> EVE, metrics
 //
+// How far this host's half of a record is says half_phase.hpp, with a drawing of the phases.
 // On the destination a record begins when the guest is incoming, on the source when a peer asks for
 // the guest or libvirt tells that it leaves or is suspended for it. A half is complete once its
 // host has nothing more to tell; a record is finished once both are, or the other one will not be
@@ -29,7 +32,9 @@
 
 #include "agent/control/affinity/frame_ledger.hpp"
 #include "agent/control/affinity/guest_view.hpp"
+#include "agent/control/affinity/half_phase.hpp"
 #include "agent/control/affinity/migration_message.hpp"
+#include "agent/control/affinity/output_watch.hpp"
 #include "agent/model/guest.hpp"
 #include "agent/model/migration.hpp"
 
@@ -162,27 +167,26 @@ class MigrationTracker {
     bool countable = false;  ///< As in GuestView.
     bool restored = false;   ///< By `restore`, and its guest was not told since.
     bool coming = false;     ///< It was incoming (destination).
-    bool had_mirrors = false, left = false, handed = false;
-    bool stayed = false;               ///< Its end was not seen, and it is to leave again (source).
+    bool had_mirrors = false;
+    bool handed = false;               ///< The guest's analysis was to be handed over (source).
     bool changed = true, tell = true;  ///< To be published; to be told to the other agent.
     Time began = 0, next_read = 0, next_ask = 0;  ///< next_read: kNever, it was read to the end.
     // As of now, should the clock be set back; the record keeps them as they were told.
-    std::optional<Time> suspended;   ///< The guest was (source).
-    std::optional<Time> passed;      ///< The guest runs here (destination).
+    half::Phase phase;
     std::optional<Time> gone;        ///< Its last port went.
     std::optional<Time> unmirrored;  ///< A mirror that was in place is not.
-    std::optional<GuestCounters::Output> output;
-    Time output_read = 0;             ///< When that was.
-    Time deaf_from = 0, deaf_to = 0;  ///< The output was down in between; 0: never; still.
-    std::optional<Time> outcome;      ///< When the verdict was found.
-    std::optional<Time> completed;    ///< When this half was.
-    MigrationState verdict = MigrationState::running, theirs = MigrationState::running;
+    OutputWatch output;
+    MigrationState theirs = MigrationState::running;  ///< The other host's verdict.
     std::string replaces;
 
     MigrationHalf& half() { return source ? record.source : record.destination; }
     MigrationHalf& other() { return source ? record.destination : record.source; }
     const MigrationHalf& half() const { return source ? record.source : record.destination; }
     const MigrationHalf& other() const { return source ? record.destination : record.source; }
+    bool is_over() const { return half::is_over(phase); }
+    bool is_complete() const { return half::is_complete(phase); }
+    /// The guest runs here (destination).
+    bool has_arrived() const { return !source && half::switchover(phase).has_value(); }
   };
 
   Open* find(const std::string& guest, bool source);
@@ -209,14 +213,14 @@ class MigrationTracker {
   void arrived(Open& open, Time now, std::optional<Time> resumed);
   void hand_over(Open& open);
   void count(Open& open, const GuestCounters& reading, Time now);
-  void watch_output(Open& open, const GuestCounters& reading, Time now);
   std::optional<Time> end_begins(const Open& open) const;
   Time end_lasts(const Open& open) const;
   void read(Open& open, Time now);
   void step(Open& open, Time now);
   void decide_without_events(Open& open, Time now);
   bool has_nothing_more(const Open& open, Time now) const;
-  void complete(Open& open, Time now);
+  /// `stays`: nobody said that the guest left, and it moves again: it may have been here all the time.
+  void complete(Open& open, Time now, bool stays = false);
   bool awaits_other_half(Open& open, Time now);
 
   const MigrationRecord* latest_of(const std::string& uuid) const;
