@@ -31,7 +31,7 @@ namespace vmirror::net {
 enum class Auth {
   none,
   basic,
-  ntlm,      ///< With a server that offers the scheme NTLM. WinRM offers Negotiate.
+  ntlm,      ///< With a server that offers the scheme NTLM (WinRM does not). Not seen to work yet.
   negotiate  ///< By Kerberos: the ticket is in this process's credential cache, or comes from its
              ///< client keytab (kinit(1), KRB5_CLIENT_KTNAME); no password is used.
 };

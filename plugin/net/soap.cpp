@@ -95,7 +95,7 @@ SoapFault read_fault_12(pugi::xml_node fault) {
 }
 
 Error no_message(std::string what) {
-  return {Error::Kind::invalid, std::move(what), "SOAP message", {}};
+  return {Error::Kind::invalid, std::move(what), "XML message", {}};
 }
 
 /// What a status says that comes without a message.
@@ -211,26 +211,32 @@ Result<Message> SoapRequest::encode() const {
 
 // ---- What is received ---------------------------------------------------------------------------
 
-Result<SoapAnswer> SoapAnswer::parse(Message text) {
-  SoapAnswer out;
-  out.text_ = std::move(text);
-  out.document_ = std::make_unique<pugi::xml_document>();
-  const auto parsed = out.document_->load_buffer_inplace(out.text_.data(), out.text_.size(),
-                                                         pugi::parse_default | pugi::parse_doctype);
+Result<XmlDocument> XmlDocument::parse(Message text) {
+  XmlDocument out;
+  out.it_ = std::make_unique<Parsed>();
+  out.it_->text = std::move(text);
+  const auto parsed = out.it_->document.load_buffer_inplace(
+      out.it_->text.data(), out.it_->text.size(), pugi::parse_default | pugi::parse_doctype);
   if (!parsed)
     return tl::unexpected(no_message(std::string("no XML: ") + parsed.description() + " at byte " +
                                      std::to_string(parsed.offset)));
-  const pugi::xml_node bad = find_node(*out.document_, [](pugi::xml_node node, int depth) {
+  const pugi::xml_node bad = find_node(out.it_->document, [](pugi::xml_node node, int depth) {
     return node.type() == pugi::node_doctype || depth >= kMaxXmlDepth;
   });
   if (bad.type() == pugi::node_doctype)
-    return tl::unexpected(no_message("it has a document type, which no SOAP message has"));
+    return tl::unexpected(no_message("it has a document type, which none of ours has"));
   if (bad)
     return fail(Error::Kind::exhausted,
                 "more than " + std::to_string(kMaxXmlDepth) + " elements in one another",
-                "SOAP message");
+                "XML message");
+  return out;
+}
 
-  const pugi::xml_node envelope = out.document_->document_element();
+Result<SoapAnswer> SoapAnswer::parse(Message text) {
+  auto document = XmlDocument::parse(std::move(text));
+  if (!document) return tl::unexpected(document.error());
+  SoapAnswer out(std::move(*document));
+  const pugi::xml_node envelope = out.document_.root();
   const std::string_view version = namespace_of(envelope);
   if (local_name(envelope) != "Envelope" || (version != kEnvelope11 && version != kEnvelope12))
     return tl::unexpected(no_message("no envelope of SOAP 1.1 or 1.2"));

@@ -34,7 +34,7 @@ std::string_view local_name(pugi::xml_node node);
 std::string_view namespace_of(pugi::xml_node node);
 /// The first child element of this local name, whatever its prefix; a null node without one.
 pugi::xml_node child(pugi::xml_node node, std::string_view local_name);
-/// The text of that child; empty without one.
+/// The text of that child; empty without one. Borrowed from the document.
 std::string_view text_of(pugi::xml_node node, std::string_view local_name);
 
 /// A message to send. Texts are set by pugixml, which escapes them. Of one thread at a time.
@@ -68,13 +68,29 @@ struct SoapFault {
   pugi::xml_node detail;  ///< The element <detail>; null without one.
 };
 
+/// A document that was received. Its nodes live as long as it does.
+class XmlDocument {
+ public:
+  /// Error::Kind::invalid: no XML, or a document type (none is expanded). Error::Kind::exhausted:
+  /// deeper than kMaxXmlDepth. Its size is the HttpClient's bound. The nodes need about 16 times the
+  /// bytes of the worst document.
+  static Result<XmlDocument> parse(Message text);
+  pugi::xml_node root() const { return it_->document.document_element(); }
+
+ private:
+  /// On the heap: pugixml reads in place, and a short text moves with its string.
+  struct Parsed {
+    Message text;
+    pugi::xml_document document;
+  };
+  std::unique_ptr<Parsed> it_;
+};
+
 /// A message that was received. Its nodes live as long as it does.
 class SoapAnswer {
  public:
-  /// Reads a message. Error::Kind::invalid: no XML, no envelope of one of the two versions, a
-  /// document type (neither SOAP has one, and none is expanded). Error::Kind::exhausted: deeper
-  /// than kMaxXmlDepth. Its size is the HttpClient's bound. The nodes need about 16 times the bytes
-  /// of the worst message.
+  /// Reads a message. Errors are those of XmlDocument::parse, and Error::Kind::invalid: no envelope
+  /// of one of the two versions.
   static Result<SoapAnswer> parse(Message text);
 
   pugi::xml_node header() const { return header_; }  ///< Null without one.
@@ -82,8 +98,8 @@ class SoapAnswer {
   const std::optional<SoapFault>& fault() const { return fault_; }
 
  private:
-  Message text_;  ///< pugixml reads in place.
-  std::unique_ptr<pugi::xml_document> document_;
+  explicit SoapAnswer(XmlDocument document) : document_(std::move(document)) {}
+  XmlDocument document_;
   pugi::xml_node header_, body_;
   std::optional<SoapFault> fault_;
 };

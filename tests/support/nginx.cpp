@@ -1,108 +1,18 @@
 #include "tests/support/nginx.hpp"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <filesystem>
 #include <fstream>
-#include <stdexcept>
-
-#include "tests/support/ovs_sandbox.hpp"
 
 namespace vmirror::test {
 namespace {
-
-sockaddr_in loopback(int port) {
-  sockaddr_in out{};
-  out.sin_family = AF_INET;
-  out.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  out.sin_port = htons(static_cast<std::uint16_t>(port));
-  return out;
-}
-
-/// Ports that nobody uses now.
-std::vector<int> free_ports(int count) {
-  std::vector<int> fds, ports;
-  for (int i = 0; i < count; i++) {
-    fds.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
-    if (bind(fds.back(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-        getsockname(fds.back(), reinterpret_cast<sockaddr*>(&address), &size) != 0)
-      throw std::runtime_error("no free port");
-    ports.push_back(ntohs(address.sin_port));
-  }
-  for (const int fd : fds) close(fd);
-  return ports;
-}
-
-bool accepts(int port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_in address = loopback(port);
-  const bool ok = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  close(fd);
-  return ok;
-}
 
 void replace_all(std::string& text, const std::string& from, const std::string& to) {
   for (std::size_t at = 0; (at = text.find(from, at)) != text.npos; at += to.size())
     text.replace(at, from.size(), to);
 }
 
-/// The files of a certificate that openssl makes.
-std::string key_and_request(const std::string& folder, const std::string& name,
-                            const std::string& arguments) {
-  return "cd '" + folder + "' && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes " +
-         "-keyout " + name + ".key -subj '/CN=" + name + "' " + arguments + " 2>&1";
-}
-
 }  // namespace
-
-TemporaryDirectory::TemporaryDirectory() {
-  path_ = (std::filesystem::temp_directory_path() / "vmirror-net-XXXXXX").string();
-  if (!mkdtemp(path_.data())) throw std::runtime_error("mkdtemp " + path_);
-}
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::string run_shell(const std::string& command) {
-  std::FILE* pipe = popen(command.c_str(), "r");
-  if (!pipe) throw std::runtime_error("popen: " + command);
-  std::string out;
-  char buffer[4096];
-  while (const std::size_t n = fread(buffer, 1, sizeof buffer, pipe)) out.append(buffer, n);
-  const int status = pclose(pipe);
-  while (out.ends_with('\n')) out.pop_back();
-  if (status != 0) throw std::runtime_error(command + ": " + out);
-  return out;
-}
-
-void make_ca(const std::string& folder, const std::string& name) {
-  run_shell(key_and_request(folder, name, "-x509 -days 30 -out " + name + ".pem"));
-}
-
-void make_certificate(const std::string& folder, const std::string& name, const std::string& ca,
-                      const std::string& subject, int days) {
-  run_shell(key_and_request(folder, name,
-                            "-addext subjectAltName=" + subject + " -out " + name + ".csr"));
-  run_shell("cd '" + folder + "' && openssl x509 -req -in " + name + ".csr -CA " + ca +
-            ".pem -CAkey " + ca + ".key -CAcreateserial -copy_extensions copy -days " +
-            std::to_string(days) + " -out " + name + ".pem 2>&1");
-}
-
-std::string thumbprint(const std::string& folder, const std::string& name) {
-  const std::string line =
-      run_shell("openssl x509 -noout -fingerprint -sha256 -in '" + folder + "/" + name + ".pem'");
-  return line.substr(line.find('=') + 1);
-}
 
 std::string Nginx::unavailable() {
   if (access("/usr/sbin/nginx", X_OK) != 0) return "nginx isn't installed";
@@ -127,32 +37,15 @@ http {
   start();
 }
 
-Nginx::~Nginx() {
-  kill();
-}
-
 void Nginx::kill() {
-  if (pid_ <= 0) return;
-  ::kill(pid_, SIGKILL);
-  waitpid(pid_, nullptr, 0);
-  pid_ = 0;
+  child_.reset();
 }
 
 void Nginx::start() {
-  const std::string config = directory_ + "/nginx.conf", out = directory_ + "/out";
-  pid_ = fork();
-  if (pid_ == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const int fd = open(out.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-    dup2(fd, 1);
-    dup2(fd, 2);
-    execl("/usr/sbin/nginx", "nginx", "-c", config.c_str(), "-p", directory_.c_str(), nullptr);
-    _exit(127);
-  }
-  if (!eventually([&] { return accepts(port(0)) || waitpid(pid_, nullptr, WNOHANG) == pid_; },
-                  30) ||
-      !accepts(port(0)))
-    throw std::runtime_error("nginx takes no connections: " + run_shell("cat '" + out + "'"));
+  child_ = std::make_unique<Child>(
+      std::vector<std::string>{"/usr/sbin/nginx", "-c", directory_ + "/nginx.conf", "-p",
+                               directory_},
+      directory_ + "/out", port(0));
 }
 
 std::vector<std::string> Nginx::log() const {

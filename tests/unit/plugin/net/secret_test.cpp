@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "plugin/net/http.hpp"
-#include "tests/support/nginx.hpp"
+#include "tests/support/child.hpp"
 
 namespace vmirror::net {
 namespace {

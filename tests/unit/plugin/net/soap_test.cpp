@@ -76,6 +76,17 @@ TEST(SoapRequest, RefusesTextsThatXmlCannotSay) {
   }
 }
 
+TEST(XmlDocument, KeepsItsNodesWhenItMoves) {
+  for (const char* text : {"<a>b</a>", "<a>a text that no string has room for in itself</a>"}) {
+    auto parsed = XmlDocument::parse(message(text));
+    ASSERT_TRUE(parsed);
+    const pugi::xml_node root = parsed->root();
+    const XmlDocument moved = std::move(*parsed);
+    EXPECT_EQ(moved.root(), root);
+    EXPECT_EQ(local_name(root), "a");
+  }
+}
+
 TEST(SoapAnswer, ReadsFaults) {
   struct Row {
     std::string text;
