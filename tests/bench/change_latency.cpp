@@ -1,9 +1,9 @@
 // How long from a policy's change to its effect on flows that run, against ovs-vsctl's own change
 // of a mirror, on a real Open vSwitch; VMIRROR_OVS_ROOT chooses its version.
 //
-//   [ sender ] --old0--> +-----+ --old1-->        the flow that is mirrored, both ways, never
-//   pausing [ tap    ] <-vmr-br0 | br0 |                  copies that vmirrord's policy asks for [
-//   ] <-ref---- +-----+                  copies of a mirror that ovs-vsctl changes
+//   [ sender ] --old0----> +-----+ --old1-->   the flow that is mirrored, both ways, never pausing
+//   [ tap    ] <-vmr-br0-- | br0 |             copies that vmirrord's policy asks for
+//   [        ] <-ref------ +-----+             copies of a mirror that ovs-vsctl changes
 //
 // The part @changes is in the switch's network namespace. It makes a change, and looks at the
 // kernel's time stamps of the copies: the first one as it should be, or, where copying is to end,

@@ -3,8 +3,7 @@
 // reference is a hook that does nothing, /bin/true. With the agent up, stopped, and dead; for a
 // guest that nobody requires, and for one that a policy does.
 //
-//   posix_spawn --XML--> hook file -> vmirror-hook --HTTP--> vmirrord (real, with a real
-//   ovsdb-server)
+//   posix_spawn --XML--> hook file -> vmirror-hook --HTTP--> vmirrord, with a real ovsdb-server
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>

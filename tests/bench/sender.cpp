@@ -1,7 +1,7 @@
 // A sender that is faster than tcpreplay: an AF_PACKET transmit ring (packet(7), PACKET_TX_RING),
 // one system call for many frames, past the queueing discipline.
 //
-//   ring   | status, size | frame ... | status, size | frame ... |   kSlots of kSlot bytes
+//   ring   | status, size | frame... | status, size | frame... |   kSlots of kSlot bytes
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>

@@ -1,6 +1,6 @@
 // Fuzzes the decapsulator on both kinds of input: frames and their bytes lie where they should, no
 // frame is lost or counted twice, and the short way for known envelopes gives what the long one
-// does. An input is a few frames: | length 2 | bytes |, repeated.
+// does. An input is a few frames: | length[2] | bytes[length] |, repeated.
 #include <algorithm>
 #include <cstdlib>
 

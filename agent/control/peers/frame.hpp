@@ -1,23 +1,28 @@
 // What goes over the link between two agents, as bytes. All integers are big-endian.
 //
-//   +-----------------------------------------------------+
-//   | length of type and body                          32 |
-//   +------------+------------------+---------------------+
-//   | kind     8 | type's length  8 | flags, 0         16 |
-//   +------------+------------------+---------------------+
-//   | type, 0 to 32 bytes, then the body              ... |
-//   +-----------------------------------------------------+
+//   +------------------------------------------------------+
+//   | length of type and body:32                           |
+//   +----------+------------------+------------------------+
+//   | kind:8   | type's length:8  | flags:16, all 0        |
+//   +----------+------------------+------------------------+
+//   | type, 0 to 32 bytes, then the body...                |
+//   +------------------------------------------------------+
 //
 //   kind         body
-//   1 hello      magic 32 "VMPL" | version 16 | 0 16 | instance 64 | connection 64 |
-//                host's length 16 | host
+//   1 hello      magic:32 "VMPL" | version:16 | 0:16 | instance:64 | connection:64 |
+//                host's length:16 | host
 //   2 bye        why the sender does not want this connection, as text
-//   3 ping       its time 64
-//   4 pong       the ping's time 64 | time of receipt 64 | time of answer 64
+//   3 ping       its time:64
+//   4 pong       the ping's time:64 | time of receipt:64 | time of answer:64
 //   5 message    anything; the only kind that has a type
 //
-//   dialer   ---- hello ---> <---- hello ---- ---- ping --->   acceptor; then any of 2 to 5, both
-//   ways. A bye instead of any of these ends it.
+//   field:n: n bits
+//
+//   dialer  ---- hello --->  acceptor
+//           <--- hello ----
+//           ---- ping ---->            then any of 2 to 5, both ways
+//
+//   A bye instead of any of these ends it.
 //
 // What follows the host's name or the times in a later version is not read. A version is the
 // format's: two agents speak only when theirs are equal.

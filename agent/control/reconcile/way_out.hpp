@@ -1,8 +1,8 @@
 // How a tunnel's packets leave the host, as far as the switch's database tells. Pure.
 //
-//   tunnel port --- egress ---> br-wan: its internal port --- NORMAL ---> eth1     userspace
-//   datapath tunnel port --- egress ---> eth1                                               the
-//   kernel's
+//   datapath    way
+//   userspace   tunnel port --- egress ---> br-wan: its internal port --- NORMAL ---> eth1
+//   kernel      tunnel port --- egress ---> eth1
 //
 // The userspace datapath sends by itself: it asks nobody but its own neighbour table, and a packet
 // whose next hop does not answer is counted as sent by the tunnel's port and the mirror, and is

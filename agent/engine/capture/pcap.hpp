@@ -1,7 +1,9 @@
 // pcap files.
 //
-//   file    | magic 4 | major 2 | minor 2 | reserved 8 | snaplen 4 | flags 16, link type 16 |
-//   record  | seconds 4 | fraction 4 | captured 4 | on the wire 4 | [modified: 8 more] | bytes... |
+//   field[n]: n bytes, field:n: n bits
+//
+//   file    | magic[4] | major[2] | minor[2] | 0[8] | snaplen[4] | flags:16 link type:16 |
+//   record  | seconds[4] | fraction[4] | captured[4] | on the wire[4] | modified: [8] | bytes... |
 //
 //   magic, in the writer's byte order: a1b2c3d4 microseconds, a1b23c4d nanoseconds, a1b2cd34
 //   modified (microseconds; interface index, protocol and packet type behind each record header)

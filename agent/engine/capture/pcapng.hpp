@@ -1,11 +1,17 @@
 // pcapng files: blocks, in sections that each have their byte order and their interfaces.
 //
-//   block      | type 4 | length 4 | body, padded to 4 | length 4 |
-//   section    0x0a0d0d0a  | byte-order magic 1a2b3c4d | major 2 | minor 2 | section length 8 |
-//   options interface  1           | link type 2 | reserved 2 | snaplen 4 | options (tsresol 9,
-//   tsoffset 14) enhanced   6           | interface 4 | time high 4 | low 4 | captured 4 | on the
-//   wire 4 | bytes simple     3           | on the wire 4 | bytes packet     2, obsolete |
-//   interface 2 | drops 2 | time high 4 | low 4 | captured 4 | wire 4 | bytes
+//   field[n]: n bytes
+//
+//   block              | type[4] | length[4] | body, padded to 4 | length[4] |
+//
+//   type               body
+//   0a0d0d0a section   | magic 1a2b3c4d | major[2] | minor[2] | section length[8] | options... |
+//   1 interface        | link type[2] | 0[2] | snaplen[4] | options (9 tsresol, 14 tsoffset)... |
+//   6 enhanced         | interface[4] | time high[4] | time low[4] | captured[4] | on the wire[4] |
+//                      | bytes... |
+//   3 simple           | on the wire[4] | bytes... |
+//   2 packet, obsolete | interface[2] | drops[2] | time high[4] | time low[4] | captured[4] |
+//                      | on the wire[4] | bytes... |
 #pragma once
 
 #include <vector>

@@ -1,9 +1,11 @@
 // The AF_PACKET ring, TPACKET_V3.
 //
 //   ring   | block | block | ... |        the kernel fills them in turn, we hand them back in turn
-//   block  | version 4 | offset to private 4 | status 4 | frames 4 | first frame's offset 4 | ... |
-//   frame  | tpacket3_hdr: next 4, time 8, captured 4, wire 4, status 4, mac 2, net 2, VLAN | bytes
-//   |
+//   block  | version[4] | private's offset[4] | status[4] | frames[4] | first frame's offset[4] ...
+//   frame  | tpacket3_hdr | bytes... |
+//          tpacket3_hdr: next[4] time[8] captured[4] on the wire[4] status[4] mac[2] net[2] VLAN...
+//
+//   field[n]: n bytes
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>

@@ -1,7 +1,9 @@
 // The decapsulator: takes what mirrors wrap around a frame off again, one file per encapsulation.
 //
-//   Ethernet [VLANs] IP (GRE (ERSPAN I | II | III | Ethernet) | UDP (VXLAN | GENEVE)) frame, nested
-//   up to a bound; RSPAN: the outermost VLAN tag is the mirror's.
+//   Ethernet [VLANs] IP ( GRE ( ERSPAN I | II | III | Ethernet ) | UDP ( VXLAN | GENEVE ) ) frame
+//   Ethernet [VLANs] with RSPAN's VLAN as the outermost tag                                 frame
+//
+//   nested up to a bound.
 //
 // One Decapsulator serves one input on one thread. A bare frame costs one look at its Packet.
 //

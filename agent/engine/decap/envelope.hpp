@@ -1,8 +1,11 @@
 // The envelope of ERSPAN II as switches send it, recognised from one frame to the next:
 //
-//   0        12     14                 20      23    26    30    34          38    42
-//   | MACs 12 | 0800 | 45 tos len id 6 | frag 2 ttl 47 | sum src dst | GRE 1000 88be | seq | ERSPAN
-//   8
+//   field[n]: n bytes; digits: bytes in hexadecimal
+//
+//   0          12     14                          20                 22       23
+//   | MACs[12] | 0800 | 45, tos, length[2], id[2] | flags, offset[2] | ttl[1] | 2f |
+//   24            26       30       34          38            42          50
+//   | checksum[2] | src[4] | dst[4] | 1000 88be | sequence[4] | ERSPAN[8] | copy... |
 //
 // What tells sender and session is compared with an envelope that was read in full before; the rest
 // is taken from where it must be then.

@@ -1,16 +1,18 @@
 // ERSPAN types II and III: what a mirroring switch puts between GRE and the copy. Type I has no
 // header of its own: GRE protocol 0x88be without a sequence number, and the frame follows.
 //
-//   II   | ver=1 4 | VLAN 12 | COS 3 | En 2 | T 1 | session 10 | reserved 12 | index 20 |
+//   field:n: n bits
 //
-//   III  | ver=2 4 | VLAN 12 | COS 3 | BSO 2 | T 1 | session 10 | timestamp 32 |
-//        | SGT 16 | P 1 | FT 5 | HwID 6 | D 1 | Gra 2 | O 1 |
-//     O=1: | PlatfID 6 | 58 bits by platform:
-//          1     | reserved 14 | VSM domain 12 | port 32
-//          3     | reserved 12 | port 14       | upper half of the time 32
-//          4     | reserved 58
-//          5, 6  | switch 10   | port 16       | seconds 32
-//          7, 0  | reserved 6  | source index 20 | upper half of the time 32
+//   II   | version:4 = 1 | VLAN:12 | COS:3 | En:2 | T:1 | session:10 | reserved:12 | index:20 |
+//
+//   III  | version:4 = 2 | VLAN:12 | COS:3 | BSO:2 | T:1 | session:10 | timestamp:32 |
+//        | SGT:16 | P:1 | FT:5 | HwID:6 | D:1 | Gra:2 | O:1 |
+//   O 1  | PlatfID:6 | 58 bits by PlatfID:
+//          1     | reserved:14 | VSM domain:12   | port:32
+//          3     | reserved:12 | port:14         | upper half of the time:32
+//          4     | reserved:58
+//          5, 6  | switch:10   | port:16         | seconds:32
+//          7, 0  | reserved:6  | source index:20 | upper half of the time:32
 #pragma once
 
 #include <tl/expected.hpp>

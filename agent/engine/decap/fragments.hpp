@@ -1,8 +1,8 @@
 // Joins the fragments of outer datagrams: a mirror's copy of a full-size frame is longer than the
 // path's MTU, so senders split it.
 //
-//   IPv4  | ... id 16 | flags (MF) 3, offset 13 in 8 bytes | ... |
-//   IPv6  | next | reserved | offset 13, 0 0, M | id 32 |   (extension header 44)
+//   IPv4  | ... | id:16 | 0:1 | DF:1 | MF:1 | offset:13, of 8 bytes | ... |              bits
+//   IPv6  | next:8 | reserved:8 | offset:13, of 8 bytes | 0:2 | M:1 | id:32 |   header 44; bits
 //
 // A joined datagram is a frame again: the first fragment's link and IP headers, patched, and the
 // whole payload. Bounded in datagrams and bytes; the oldest gives way.

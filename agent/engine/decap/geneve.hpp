@@ -1,7 +1,7 @@
 // GENEVE: an Ethernet frame or an IP packet behind UDP port 6081.
 //
-//   | ver 2 | options' length 6, in 4 bytes | O 1 | C 1 | reserved 6 | protocol 16 |
-//   | VNI 24 | reserved 8 | options... |
+//   | version:2 | options' length:6, of 4 bytes | O:1 | C:1 | reserved:6 | protocol:16 |    bits
+//   | VNI:24 | reserved:8 | options... |
 #pragma once
 
 #include <tl/expected.hpp>

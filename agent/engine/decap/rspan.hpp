@@ -1,6 +1,8 @@
 // RSPAN: the switch sends a copy over a VLAN of its own, as the outermost tag.
 //
-//   | destination 6 | source 6 | TPID 2 | PCP 3 DEI 1 VLAN 12 | the frame's own tags and type... |
+//   | dst[6] | src[6] | TPID[2] | PCP:3 DEI:1 VLAN:12 | the frame's own tags and type... |
+//
+//   field[n]: n bytes, field:n: n bits
 #pragma once
 
 #include <span>

@@ -1,7 +1,7 @@
 // VXLAN: an Ethernet frame behind UDP port 4789 (8472 by old Linux).
 //
-//   | G R R R I P R R | reserved 16, with G: group policy | reserved 8, with P: next protocol |
-//   | VNI 24 | reserved 8 |
+//   | G:1 | 0:3 | I:1 | P:1 | 0:2 | reserved:16, with G group policy |                      bits
+//   | reserved:8, with P next protocol | VNI:24 | reserved:8 |
 #pragma once
 
 #include <tl/expected.hpp>

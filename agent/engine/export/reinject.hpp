@@ -1,6 +1,6 @@
 // Re-injection: sends decapsulated frames out of an interface, for sensors that take no ERSPAN.
 //
-//   frame, stripped tag  ->  | dst 6 src 6 | tpid 2 tci 2 | rest |  -> AF_PACKET, sendmmsg
+//   frame, stripped tag  ->  | dst[6] src[6] | tpid[2] tci[2] | rest |  ->  AF_PACKET, sendmmsg
 //
 // The sensor's interface gets what the guest's had: bare frames, with their VLAN tag where it had
 // been taken out. Sending never blocks; what does not go out is counted by the reason.

@@ -1,8 +1,8 @@
 // The flow table: every conversation that a worker sees, both directions in one entry, within a
 // fixed bound.
 //
-//   index   | hash 32, entry 32 | ...      open addressing, linear probing, at most 2/3 full
-//   slab    | entry 192 | entry 192 | ...  key and what each packet touches in the first 128 bytes
+//   index   | hash[4] entry[4] | ...         open addressing, linear probing, at most 2/3 full
+//   slab    | entry[192] | entry[192] | ...  key and what each packet touches: the first 128 bytes
 //
 // One million flows take 208 MB. Pages are touched as they are used.
 //

@@ -1,12 +1,14 @@
 // The headers that every encapsulation and protocol stands on, read once per frame: Ethernet II or
 // 802.3/LLC/SNAP, up to four VLAN tags, IPv4 or IPv6 with its extension headers, TCP, UDP, ICMP.
 //
-//   | dst mac 6 | src mac 6 | [tpid 2 tci 2]... | ethertype 2 or length 2 | ...
-//                                               |  LLC: dsap 1 ssap 1 control 1..2 [SNAP: oui 3 pid
-//                                               2]
-//   IPv4: | ver 4 ihl 4 | tos | total length 2 | id 2 | flags 3 offset 13 | ttl | proto | sum 2 |
-//   src | dst | IPv6: | ver 4 class 8 flow 20 | payload length 2 | next | hops | src 16 | dst 16 |
-//   extensions...
+//   field[n]: n bytes, field:n: n bits
+//
+//   Ethernet  | dst mac[6] | src mac[6] | tpid[2] tci[2], up to four | ethertype[2] or length[2] |
+//   802.3     ... length[2] | dsap[1] | ssap[1] | control[1 or 2] | SNAP: oui[3] pid[2] |
+//   IPv4      | version:4 | ihl:4 | tos[1] | total length[2] | id[2] | flags:3 | offset:13 |
+//             | ttl[1] | protocol[1] | checksum[2] | src[4] | dst[4] | options... |
+//   IPv6      | version:4 | class:8 | flow label:20 | payload length[2] | next header[1] |
+//             | hop limit[1] | src[16] | dst[16] | extension headers... |
 //
 // A Packet is offsets into the frame's bytes and the few values that everybody needs. It holds no
 // pointer, so it stays true when the bytes are moved.

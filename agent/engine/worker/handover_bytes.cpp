@@ -1,24 +1,28 @@
 // The layout of a handover. All integers are big-endian; `n * x` is n of x, one after another.
 //
-//   0        4           6        8        16
-//   | "VMHO" | version 2 | macs 2 | time 8 | macs * mac 6 |
-//   | left out: flows 8, streams 8, assets 8 | workers missing 2 |
-//   | flows 4 | flows * flow | assets 4 | assets * asset |                    and nothing behind
+//   field[n]: n bytes
 //
-//   flow    | size 4 | size bytes:
-//     | IP version 1 | protocol 1 | EtherType 2 | VLAN 2 | ports 4 | lesser end 16 | greater end 16
-//     | | side of the lesser 1 | TCP state 1 | TCP flags 2 * 1 | id 8 | macs 2 * 6 | session 4 | |
-//     2 * (packets 8, bytes 8, of which were reported: packets 8, bytes 8) | first 8 | last 8 | |
-//     name's size 1 | name of the application | probed 1 (0xff: it is not looked for) | | requests
-//     2 | requests * (key 8, time 8, a 4, b 4) | | stream 1 (0: none) | failures 1 | 2 * side | the
-//     last two: with a stream
-//   side    | flags 1: open 1, passable 2, searching 4 | next 4 | passable 4 | since 8 |
-//           | runs 2 | runs * (sequence 4, on the wire 4, size 4, bytes) |
-//           | size 4 | bytes of a message that waits | need 4 | skip 4 |
-//   asset   | size 4 | size bytes:
-//     | mac 6 | router 1 | first 8 | last 8 | packets 8 | bytes 8 |
-//     | IPs 2 | IPs * (version 1, octets 16) | VLANs 2 | VLANs * 2 |
-//     | properties 2 | properties * (attribute 1, last 8, size 2, value, size 1, source) |
+//   0        4            6         8         16
+//   | "VMHO" | version[2] | macs[2] | time[8] | macs * mac[6] |
+//   | left out: flows[8], streams[8], assets[8] | workers missing[2] |
+//   | flows[4] | flows * flow | assets[4] | assets * asset |                  and nothing behind
+//
+//   flow    | size[4] | size bytes:
+//     | IP version[1] | protocol[1] | EtherType[2] | VLAN[2] | ports[4] |
+//     | lesser end[16] | greater end[16] | side of the lesser[1] | TCP state[1] |
+//     | 2 * TCP flags[1] | id[8] | 2 * mac[6] | session[4] |
+//     | 2 * (packets[8], bytes[8], of which were reported: packets[8], bytes[8]) |
+//     | first[8] | last[8] | name's size[1] | name of the application |
+//     | probed[1] (ff: it is not looked for) |
+//     | requests[2] | requests * (key[8], time[8], a[4], b[4]) |
+//     | stream[1] (0: none) | with a stream: failures[1] | 2 * side |
+//   side    | flags[1]: bits 0 open, 1 passable, 2 searching | next[4] | passable[4] | since[8] |
+//           | runs[2] | runs * (sequence[4], on the wire[4], size[4], bytes) |
+//           | size[4] | bytes of a message that waits | need[4] | skip[4] |
+//   asset   | size[4] | size bytes:
+//     | mac[6] | router[1] | first[8] | last[8] | packets[8] | bytes[8] |
+//     | IPs[2] | IPs * (version[1], octets[16]) | VLANs[2] | VLANs * VLAN[2] |
+//     | properties[2] | properties * (attribute[1], last[8], size[2], value, size[1], source) |
 //
 // The sizes of flow and asset are for what a later version appends: a reader passes over what it
 // does not know. What a reader can't do without changes the version.

@@ -1,10 +1,15 @@
 // RFC 2131, section 2; options: RFC 2132; overload: its section 9.3.
 //
-//   0      1       2      3      4              8      10      12           16          20
-//   | op 1 | htype | hlen | hops | id 4         | secs | flags | client ip  | your ip   | next
-//   server 24           28            44               108            236        240 | relay ip   |
-//   hardware 16 | server name 64 | file 128     | 63825363 | options... option: | code 1 | size 1 |
-//   data |    0: padding, 255: end
+//   field[n]: n bytes
+//
+//   0       1          2         3         4       8         10
+//   | op[1] | htype[1] | hlen[1] | hops[1] | id[4] | secs[2] | flags[2] |
+//   12             16           20               24            28
+//   | client ip[4] | your ip[4] | next server[4] | relay ip[4] | hardware[16] |
+//   44                108         236        240
+//   | server name[64] | file[128] | 63825363 | options... |
+//
+//   option  | code[1] | size[1] | data[size] |    code 0: padding, 255: end; both have no size
 #include "agent/engine/dissect/it/dhcp.hpp"
 
 #include "agent/engine/dissect/text.hpp"

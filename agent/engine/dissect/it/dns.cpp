@@ -1,7 +1,7 @@
 // RFC 1035, section 4 (the message is drawn in dns_message.cpp); TCP: section 4.2.2, RFC 7766.
 //
 //   UDP payload   | message |
-//   TCP           | size 2 | message | size 2 | message | ...
+//   TCP           | size[2] | message[size] | size[2] | message[size] | ...      bytes
 #include "agent/engine/dissect/it/dns.hpp"
 
 #include "agent/engine/dissect/text.hpp"

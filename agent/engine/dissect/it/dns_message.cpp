@@ -1,9 +1,15 @@
 // RFC 1035, section 4.1; SRV: RFC 2782; AAAA: RFC 3596.
 //
-//   header     | id 2 | QR 1 opcode 4 AA TC RD RA Z AD CD rcode 4 | counts of the four sections 2 *
-//   4 | question   | name | type 2 | class 2 | resource   | name | type 2 | class 2 | ttl 4 | size
-//   2 | data | name       | 0..63, label |... then | 0 |  or a pointer  | 0b11, offset in the
-//   message 14 |
+//   field[n]: n bytes, field:n: n bits
+//
+//   header    | id[2] | QR:1 opcode:4 AA:1 TC:1 RD:1 RA:1 Z:1 AD:1 CD:1 rcode:4 |
+//             | questions[2] | answers[2] | authorities[2] | additional[2] |
+//   question  | name | type[2] | class[2] |
+//   resource  | name | type[2] | class[2] | ttl[4] | size[2] | data[size] |
+//   name      labels, then the root or a pointer
+//   label     | bits 00 | size:6, not 0 | text[size] |
+//   root      | bits 00000000 |
+//   pointer   | bits 11 | offset in the message:14 |
 #include "agent/engine/dissect/it/dns_message.hpp"
 
 #include <cstring>

@@ -1,8 +1,11 @@
 // RFC 826, "Packet format"; RFC 5227 (probes have no sender address), RFC 903 (RARP).
 //
-//   0                   2                   4      5      6                   8
-//   | hardware type     | protocol type     | hlen | plen | operation         |
-//   | sender hardware (hlen) | sender protocol (plen) | target hardware | target protocol |
+//   field[n]: n bytes
+//
+//   0                  2                  4         5         6
+//   | hardware type[2] | protocol type[2] | hlen[1] | plen[1] | operation[2] |
+//   8
+//   | sender: hardware[hlen] | protocol[plen] | target: hardware[hlen] | protocol[plen] |
 #include "agent/engine/dissect/link/arp.hpp"
 
 #include "agent/engine/dissect/text.hpp"

@@ -1,12 +1,14 @@
 // IEEE 802.1AB-2016, clause 8; organizationally specific elements: 802.1Q annex D (OUI 00-80-c2),
 // ANSI/TIA-1057 section 10.2.6 (OUI 00-12-bb).
 //
-//   element    | type 7, size 9 | value |
-//   in order   1 chassis | 2 port | 3 time to live | any others | 0 end
-//   chassis, port           | subtype 1 | id |
-//   8 management address    | size 1 | subtype 1 | address | interface 5 | oid |
-//   7 capabilities          | there 2 | enabled 2 |
-//   127 organization's own  | oui 3 | subtype 1 | value |
+//   field[n]: n bytes, field:n: n bits
+//
+//   element                 | type:7 size:9 | value[size] |
+//   in order                chassis, port, time to live, any others, end
+//   1 chassis, 2 port       | subtype[1] | id... |
+//   7 capabilities          | there[2] | enabled[2] |
+//   8 management address    | size[1] | subtype[1] | address[size - 1] | interface[5] | oid... |
+//   127 organization's own  | oui[3] | subtype[1] | value... |
 #include "agent/engine/dissect/link/lldp.hpp"
 
 #include "agent/engine/dissect/text.hpp"

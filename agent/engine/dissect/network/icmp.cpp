@@ -1,8 +1,13 @@
 // RFC 792; RFC 1191, section 4 (next-hop MTU).
 //
-//   0      1      2              4                              8
-//   | type | code | checksum     | by type: id 2 sequence 2     | data, or the IP header and first
-//                                | gateway 4 | unused 2 mtu 2   | bytes of the dropped datagram
+//   field[n]: n bytes
+//
+//   0         1         2             4            8
+//   | type[1] | code[1] | checksum[2] | by type[4] | by type... |
+//
+//   echo                 | id[2] sequence[2] | data...
+//   redirect             | gateway[4]        | the dropped datagram's IP header and first bytes...
+//   others with a copy   | 0[2] mtu[2]       | the same
 #include "agent/engine/dissect/network/icmp.hpp"
 
 #include "agent/engine/dissect/text.hpp"

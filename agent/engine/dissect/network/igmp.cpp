@@ -1,9 +1,13 @@
 // RFC 2236, section 2; RFC 3376, sections 4.1 and 4.2.
 //
-//   0      1               2          4
-//   | type | max resp time | checksum | group 4                  |   all but a version 3 report
-//   | 0x22 | 0             | checksum | 0 2  | number of records 2 | records...
-//   record: | type 1 | aux words 1 | sources 2 | group 4 | source 4 ... | aux 4 ... |
+//   field[n]: n bytes
+//
+//   0         1                  2             4
+//   | type[1] | max resp time[1] | checksum[2] | group[4] |   all but a version 3 report
+//   0    1      2             4      6            8
+//   | 22 | 0[1] | checksum[2] | 0[2] | records[2] | records... |   type 0x22
+//
+//   record  | type[1] | aux words[1] | sources[2] | group[4] | source[4] ... | aux[4] ... |
 #include "agent/engine/dissect/network/igmp.hpp"
 
 #include "agent/engine/dissect/text.hpp"

@@ -1,10 +1,12 @@
 // MODBUS Messaging on TCP/IP Implementation Guide V1.0b, section 3.1.3 (MBAP); MODBUS Application
 // Protocol V1.1b3, section 6 (functions), 7 (exceptions).
 //
-//   0             2           4        6      7            8
-//   | transaction | protocol 0 | length | unit | function 1 | data, at most 252 |
-//                                        length counts from here on
-//   response with an error             | unit | function | 0x80 | exception 1 |
+//   field[n]: n bytes
+//
+//   0                2                4           6         7             8
+//   | transaction[2] | protocol[2], 0 | length[2] | unit[1] | function[1] | data, at most 252 |
+//                                                 `- length counts from here on
+//   response with an error: | unit[1] | function[1] with the bit 0x80 | exception[1] |
 #include "agent/engine/dissect/ot/modbus.hpp"
 
 #include "agent/engine/dissect/text.hpp"
