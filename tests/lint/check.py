@@ -57,6 +57,8 @@ def check_layers(path, lines, ranks):
         other = folder_of(match[2], ranks)
         if match[2].startswith("tests/"):
             yield number, f"{own} includes {match[2]} (what ships never includes a test)"
+        elif match[2] == "agent/app/config.hpp" and own != "agent/app":
+            yield number, f"{own} includes {match[2]} (only agent/app sees the configuration: take options)"
         elif other not in (None, own) and ranks[other] >= ranks[own]:
             yield number, (f"{own} (rank {ranks[own]}) includes {other} (rank {ranks[other]})"
                            " (include lower ranks only, see tests/lint/ranks.txt)")

@@ -6,7 +6,8 @@ import unittest
 
 import check
 
-RANKS = check.read_ranks("# a comment\n0 plugin/base\n2 agent/model\n3 agent/flow\n3 agent/decap\n1 plugin/ovsdb\n")
+RANKS = check.read_ranks("# a comment\n0 plugin/base\n2 agent/model\n3 agent/flow\n3 agent/decap\n1 plugin/ovsdb\n"
+                         "8 agent/app\n9 agent/cli\n")
 
 
 def found(rule, path, *lines, **arguments):
@@ -42,6 +43,12 @@ class Layers(unittest.TestCase):
         self.assertEqual(self.layers("plugin/ovsdb/link.c", "#include <openvswitch/vlog.h>"), [])
         [text] = self.layers("agent/flow/table.cpp", "#include <openvswitch/vlog.h>")
         self.assertIn("only plugin/ovsdb", text)
+
+    def test_the_configuration_is_seen_in_one_place_only(self):
+        include = '#include "agent/app/config.hpp"'
+        self.assertEqual(self.layers("agent/app/wiring.cpp", include), [])
+        [text] = self.layers("agent/cli/apply.cpp", include)
+        self.assertIn("only agent/app", text)
 
 
 class Texts(unittest.TestCase):
