@@ -11,7 +11,7 @@
     FormatsToProcess     = @('VMirror.Format.ps1xml')
     FunctionsToExport    = @(
         'Get-VMirrorHost', 'Get-VMirrorSession', 'Set-VMirrorSession', 'Test-VMirrorSession', 'Remove-VMirrorSession',
-        'Sync-VMirror')
+        'Sync-VMirror', 'Install-VMirrorHook', 'Uninstall-VMirrorHook', 'Test-VMirror')
     CmdletsToExport      = @()
     VariablesToExport    = @()
     AliasesToExport      = @()

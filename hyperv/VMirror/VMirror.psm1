@@ -22,4 +22,4 @@ $script:Limit = @{
 
 Export-ModuleMember -Function @(
     'Get-VMirrorHost', 'Get-VMirrorSession', 'Set-VMirrorSession', 'Test-VMirrorSession', 'Remove-VMirrorSession',
-    'Sync-VMirror')
+    'Sync-VMirror', 'Install-VMirrorHook', 'Uninstall-VMirrorHook', 'Test-VMirror')

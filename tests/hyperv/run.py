@@ -11,10 +11,14 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 import tools
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "support"))
+import server  # pylint: disable=wrong-import-position
+
 SUFFIX = ".Tests.ps1"
 
 
@@ -32,15 +36,19 @@ def main(names):
         for name in names:
             print(f"[ RUN      ] {name}\nSkipped\n{reason}\n[  SKIPPED ] {name} (0 ms)")
         return 0
-    environment = {**os.environ, "TERM": "dumb", "NO_COLOR": "1", "POWERSHELL_TELEMETRY_OPTOUT": "1",
-                   "POWERSHELL_UPDATECHECK": "Off", "VMIRROR_PYTHON": sys.executable,
-                   "VMIRROR_STANDARD": tools.package("powershellstandard.library"),
-                   "VMIRROR_FRAMEWORK": tools.package("microsoft.netframework.referenceassemblies.net461")}
-    pester = os.path.join(tools.package("pester"), "tools", "Pester.psd1")
     floor = sum(at_least(name) for name in names)
-    done = subprocess.run([tools.PWSH, "-NoProfile", "-NonInteractive", "-File", os.path.join(HERE, "run.ps1"),
-                           "-Pester", pester, "-AtLeast", str(floor), "-Name", ",".join(names)],
-                          env=environment, check=False)
+    pester = os.path.join(tools.package("pester"), "tools", "Pester.psd1")
+    with tempfile.TemporaryDirectory(prefix="vmirror-hyperv-") as folder:
+        server.make_certificates(folder)
+        environment = {**os.environ, "TERM": "dumb", "NO_COLOR": "1", "POWERSHELL_TELEMETRY_OPTOUT": "1",
+                       "POWERSHELL_UPDATECHECK": "Off", "VMIRROR_PYTHON": sys.executable, "VMIRROR_PWSH": tools.PWSH,
+                       # The tests' CA is what this machine trusts.
+                       "VMIRROR_CERTIFICATES": folder, "SSL_CERT_FILE": os.path.join(folder, "ca.pem"),
+                       "VMIRROR_STANDARD": tools.package("powershellstandard.library"),
+                       "VMIRROR_FRAMEWORK": tools.package("microsoft.netframework.referenceassemblies.net461")}
+        done = subprocess.run([tools.PWSH, "-NoProfile", "-NonInteractive", "-File", os.path.join(HERE, "run.ps1"),
+                               "-Pester", pester, "-AtLeast", str(floor), "-Name", ",".join(names)],
+                              env=environment, check=False)
     return done.returncode
 
 

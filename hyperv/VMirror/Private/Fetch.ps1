@@ -139,13 +139,16 @@ function Get-RequestErrorText {
     if ($WebError.Response) { return Get-StatusErrorText -Uri $Uri -Code ([int]$WebError.Response.StatusCode) }
     $inner = $WebError
     while ($inner.InnerException) { $inner = $inner.InnerException }
-    switch ("$($WebError.Status)") {
-        'NameResolutionFailure' { return "$($at): the name can't be resolved (check -Uri and DNS)" }
-        'Timeout' { return "$($at): no answer within $TimeoutSec s (is the agent up? -TimeoutSec)" }
-        'ConnectFailure' { return "$($at): no connection: $($inner.Message) (is the agent up, and its port open?)" }
-        'SecureChannelFailure' { return "$($at): no TLS connection: $($inner.Message) (is it an HTTPS port? TLS 1.2?)" }
+    if ("$($WebError.Status)" -eq 'Timeout') { return "$($at): no answer within $TimeoutSec s (is it up? -TimeoutSec)" }
+    # 5.1 tells by Status, 7 by what is inside.
+    if ("$($WebError.Status)" -eq 'NameResolutionFailure' -or ($inner -is [System.Net.Sockets.SocketException] -and
+            "$($inner.SocketErrorCode)" -in 'HostNotFound', 'TryAgain', 'NoData')) {
+        return "$($at): the name can't be resolved (check the address and DNS)"
     }
-    "$($at): $($inner.Message)"
+    if ($inner -is [System.Net.Sockets.SocketException]) {
+        return "$($at): no connection: $($inner.Message) (is it up, and its port open in the firewall?)"
+    }
+    "$($at): no TLS connection: $($inner.Message) (is it an HTTPS port, and does it speak TLS 1.2?)"
 }
 
 function Get-StatusErrorText {
