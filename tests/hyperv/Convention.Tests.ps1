@@ -26,7 +26,8 @@ BeforeAll {
     foreach ($one in Get-Verb) { $verbs[$one.Verb] = $true }
     $aliases = @{}
     foreach ($one in Get-Alias) { $aliases[$one.Name] = $true }
-    $text = @(Get-ChildItem -Path $root -Recurse -Include *.ps1, *.psm1 | ForEach-Object { Get-Content -LiteralPath $_.FullName -Raw }) -join "`n"
+    $text = @(Get-ChildItem -Path $root -Recurse -Include *.ps1, *.psm1 |
+            ForEach-Object { Get-Content -LiteralPath $_.FullName -Raw }) -join "`n"
 }
 
 Describe 'Convention' {

@@ -2,7 +2,8 @@
 # Sync-VMirror -Uri against real TLS servers on loopback.
 BeforeDiscovery {
     $failures = @(
-        @{ Case = 'a certificate that nobody signed'; At = 'self'; Path = 'sessions'; Says = '*localhost:*not trusted*-CertificateThumbprint*' }
+        @{ Case = 'a certificate that nobody signed'; At = 'self'; Path = 'sessions'
+            Says = '*localhost:*not trusted*-CertificateThumbprint*' }
         @{ Case = 'a certificate of another host'; At = 'other'; Path = 'sessions'; Says = '*localhost:*not trusted: *NameMismatch*' }
         @{ Case = 'an expired certificate'; At = 'expired'; Path = 'sessions'; Says = '*localhost:*not trusted: *NotTimeValid*' }
         @{ Case = 'no TLS'; At = 'plain'; Path = 'sessions'; Says = '*localhost:*no TLS connection*' }
@@ -89,7 +90,9 @@ Describe 'Fetch' {
         { Sync-VMirror -Uri 'https://localhost:1/' } | Should -Throw '*localhost:1: no connection*'
         { Sync-VMirror -Uri 'https://no.such.host.invalid/' } | Should -Throw '*no.such.host.invalid:443: the name can''t be resolved*'
     }
-    It 'takes no other address: <Uri>' -ForEach @(@{ Uri = 'http://localhost/' }, @{ Uri = 'file:///etc/passwd' }, @{ Uri = 'sessions.json' }) {
+    It 'takes no other address: <Uri>' -ForEach @(
+        @{ Uri = 'http://localhost/' }, @{ Uri = 'file:///etc/passwd' }, @{ Uri = 'sessions.json' }
+    ) {
         { Sync-VMirror -Uri $Uri } | Should -Throw '*https:// address is needed*'
     }
     It 'takes no thumbprint that is none' {

@@ -43,7 +43,8 @@ Describe 'Hook' {
         $trigger.ValueQueries.Value.InnerText | Should -Be 'Event/System/EventRecordID'
         $xml.Task.Principals.Principal.UserId | Should -Be 'S-1-5-18'
         $words = $xml.Task.Actions.Exec.Arguments
-        $words | Should -BeLike '*-File "%ProgramFiles%\WindowsPowerShell\Modules\VMirror\Hook\Send-VMirrorEvent.ps1" -RecordId $(RecordId) *'
+        $file = '%ProgramFiles%\WindowsPowerShell\Modules\VMirror\Hook\Send-VMirrorEvent.ps1'
+        $words | Should -BeLike "*-File `"$file`" -RecordId `$(RecordId) *"
         $words | Should -BeLike '*-NotifyUri "https://sensor1:9480/hyperv/events"*-SyncPath "C:\vmirror\sessions.json"*'
         # Each parameter that the task names is one of the script's.
         $known = (Get-Command $script).Parameters.Keys

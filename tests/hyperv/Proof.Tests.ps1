@@ -2,32 +2,54 @@
 # Test-VMirror: frames, counters and the capture, over stand-ins that copy frames by the switch's rules alone.
 BeforeDiscovery {
     $frames = @(  # Bytes as hexadecimal; what they are.
-        @{ Case = 'TCP to Modbus'; Hex = '00155D0000AA00155D000001' + '0800' + '4500002800010000400600000A0000010A000002' + 'C00001F6' + '00' * 16
+        @{ Case = 'TCP to Modbus'
+            Hex = '00155D0000AA00155D000001' + '0800' +
+            '4500002800010000400600000A0000010A000002' + 'C00001F6' + '00' * 16
             Is = '00155D0000AA 00155D000001 2048 -1 6 49152 502' }
-        @{ Case = 'UDP over IPv6'; Hex = '3333000000FB00155D000001' + '86DD' + '6000000000081140' + '00' * 32 + '14E914E9' + '00' * 4
+        @{ Case = 'UDP over IPv6'
+            Hex = '3333000000FB00155D000001' + '86DD' +
+            '6000000000081140' + '00' * 32 + '14E914E9' + '00' * 4
             Is = '3333000000FB 00155D000001 34525 -1 17 5353 5353' }
-        @{ Case = 'a VLAN tag'; Hex = '00155D0000AA00155D000001' + '8100A00A0800' + '4500002800010000401100000A0000010A000002' + '00580058' + '00' * 8
+        @{ Case = 'a VLAN tag'
+            Hex = '00155D0000AA00155D000001' + '8100A00A0800' +
+            '4500002800010000401100000A0000010A000002' + '00580058' + '00' * 8
             Is = '00155D0000AA 00155D000001 2048 10 17 88 88' }
-        @{ Case = 'two VLAN tags'; Hex = '00155D0000AA00155D000001' + '88A800148100000A0806' + '00' * 28; Is = '00155D0000AA 00155D000001 2054 20 -1' }
-        @{ Case = 'IP options'; Hex = '00155D0000AA00155D000001' + '0800' + '460000280001000040060000' + '0A0000010A000002' + '94040000' + '01850050' + '00' * 16
+        @{ Case = 'two VLAN tags'
+            Hex = '00155D0000AA00155D000001' + '88A800148100000A0806' +
+            '00' * 28
+            Is = '00155D0000AA 00155D000001 2054 20 -1' }
+        @{ Case = 'IP options'
+            Hex = '00155D0000AA00155D000001' + '0800' +
+            '460000280001000040060000' + '0A0000010A000002' + '94040000' + '01850050' + '00' * 16
             Is = '00155D0000AA 00155D000001 2048 -1 6 389 80' }
-        @{ Case = 'a later fragment'; Hex = '00155D0000AA00155D000001' + '0800' + '4500002800010005400600000A0000010A000002' + 'C00001F6' + '00' * 16
+        @{ Case = 'a later fragment'
+            Hex = '00155D0000AA00155D000001' + '0800' +
+            '4500002800010005400600000A0000010A000002' + 'C00001F6' + '00' * 16
             Is = '00155D0000AA 00155D000001 2048 -1 6' }
-        @{ Case = 'a header cut short'; Hex = '00155D0000AA00155D000001' + '0800' + '45000028'; Is = '00155D0000AA 00155D000001 2048 -1 -1' }
-        @{ Case = 'a tag cut short'; Hex = '00155D0000AA00155D000001' + '8100' ; Is = '00155D0000AA 00155D000001 33024 -1 -1' }
+        @{ Case = 'a header cut short'
+            Hex = '00155D0000AA00155D000001' + '0800' +
+            '45000028'
+            Is = '00155D0000AA 00155D000001 2048 -1 -1' }
+        @{ Case = 'a tag cut short'
+            Hex = '00155D0000AA00155D000001' + '8100'
+            Is = '00155D0000AA 00155D000001 33024 -1 -1' }
         @{ Case = 'thirteen bytes'; Hex = '00155D0000AA00155D00000108'; Is = '' }
     )
 }
 
 BeforeAll {
     . (Join-Path $PSScriptRoot 'support/World.ps1')
-    function ConvertFrom-Hex { param([string] $Hex) , [byte[]]@(for ($i = 0; $i -lt $Hex.Length; $i += 2) { [Convert]::ToByte($Hex.Substring($i, 2), 16) }) }
+    function ConvertFrom-Hex {
+        param([string] $Hex)
+        , [byte[]]@(for ($i = 0; $i -lt $Hex.Length; $i += 2) { [Convert]::ToByte($Hex.Substring($i, 2), 16) })
+    }
     function New-TestFrame { param([string] $To, [string] $From, [string] $Ports)
         ConvertFrom-Hex ($To + $From + '0800' + '4500002800010000400600000A0000010A000002' + $Ports + '00' * 16) }
     # Frames of a conversation of that MAC: the answer goes to the source's traffic, too.
     function Add-TestTraffic { param($Of, [string] $Mac, [int] $Count = 10, [switch] $OneWay)
         $Of.Traffic[$Mac] = @(for ($i = 0; $i -lt $Count; $i++) {
-                if ($i % 2 -and -not $OneWay) { , (New-TestFrame $Mac '00155D0000AA' '0058C000') } else { , (New-TestFrame '00155D0000AA' $Mac 'C0000058') }
+                if ($i % 2 -and -not $OneWay) { , (New-TestFrame $Mac '00155D0000AA' '0058C000') }
+                else { , (New-TestFrame '00155D0000AA' $Mac 'C0000058') }
             }) }
     function Select-Check { param($Checks, [string] $Like) @($Checks | Where-Object { $_.Check -like $Like }) }
 }

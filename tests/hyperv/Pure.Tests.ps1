@@ -100,14 +100,16 @@ Describe 'Pure' {
         }
     }
     It 'refuses a mark past its bound' {
-        { & $module { ConvertTo-Note -Text '' -Mark @(New-Mark -Kind mode -On a -Was b -Now c -For @(1..9000 | ForEach-Object { "h/$_" })) } } |
-            Should -Throw '*65536 are allowed*'
+        $long = { ConvertTo-Note -Text '' -Mark @(New-Mark -Kind mode -On a -Was b -Now c -For @(1..9000 | ForEach-Object { "h/$_" })) }
+        { & $module $long } | Should -Throw '*65536 are allowed*'
     }
     It 'says the remedy of: <Text>' -ForEach $remedies {
         $record = New-Object System.Management.Automation.ErrorRecord (New-Object Exception $Text), 'x', 'NotSpecified', $null
         & $module { Get-NodeErrorText -ComputerName hv1 -ErrorRecord $args[0] } $record | Should -BeLike $Says
     }
-    It 'reads the thumbprint <Text>' -ForEach @(@{ Text = ''; Is = '' }, @{ Text = 'ab ' * 20; Is = 'AB' * 20 }, @{ Text = 'ab:' * 32; Is = 'AB' * 32 }) {
+    It 'reads the thumbprint <Text>' -ForEach @(
+        @{ Text = ''; Is = '' }, @{ Text = 'ab ' * 20; Is = 'AB' * 20 }, @{ Text = 'ab:' * 32; Is = 'AB' * 32 }
+    ) {
         & $module { ConvertTo-Thumbprint $args[0] } $Text | Should -Be $Is
     }
     It 'decides about a task: <Is>' -ForEach @(

@@ -65,7 +65,7 @@ function Get-ProofCheck {
     $seen = Measure-Frame -Frame $Frames -Mac $Mac
     if ($seen.Frames -eq 0) {
         $passed = if ($moved -gt 0) { $false } else { $null }
-        New-Check @check 'independent capture' 'frames of the source' 'no frames' $passed 'make some traffic; is another capture running?'
+        New-Check @check 'independent capture' 'frames of the source' 'no frames' $passed 'make some traffic'
         return
     }
     $passed = $copied -ge [Math]::Floor(0.99 * $seen.Frames)
@@ -74,7 +74,8 @@ function Get-ProofCheck {
     New-Check @check 'unicast with third parties' 'unicast frames' "$($seen.Unicast) with $($seen.Peers) peers" ($seen.Unicast -gt 0) $(
         if ($seen.Unicast -eq 0) { 'only what is flooded anyhow was seen: does the source talk?' })
     New-Check @check 'both directions' 'sent and received' "$($seen.Sent) sent, $($seen.Received) received" `
-        ($seen.Sent -gt 0 -and $seen.Received -gt 0) $(if (-not ($seen.Sent -and $seen.Received)) { 'one direction only: does the peer answer?' })
+        ($seen.Sent -gt 0 -and $seen.Received -gt 0) $(
+        if (-not ($seen.Sent -and $seen.Received)) { 'one direction only: does the peer answer?' })
     $part = [int](100 * $seen.Flooded / $seen.Frames)
     New-Check @check 'not mostly broadcast' 'at most 50%' "$part% to groups, $($seen.Arp) ARP" ($part -le 50) $(
         if ($part -gt 50) { 'a healthy mirror shows mostly unicast; wait longer or make traffic' })
