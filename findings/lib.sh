@@ -194,3 +194,44 @@ end_capture() {
 
 # frames MACHINE [FILTER...]: how many were captured.
 frames() { tcpdump -Z root --count -nr "/run/$1.pcap" "${@:2}" 2>/dev/null | sed -n "s/ packets\{0,1\}$//p"; }
+
+# ---- libvirt ---------------------------------------------------------------------------------------
+
+# libvirtd with QEMU without KVM; its hook writes what it is called with to /run/hooks.
+start_libvirt() {
+  echo 'libvirt-qemu:x:64055:64055::/:/bin/false' >>/etc/passwd
+  printf '%s\n' 'libvirt-qemu:x:64055:' 'kvm:x:64056:' >>/etc/group
+  mkdir -p /run/libvirt /etc/libvirt/hooks /var/lib/libvirt/qemu /var/log/libvirt/qemu /var/cache/libvirt/qemu
+  printf '%s\n' 'auth_unix_rw = "none"' 'unix_sock_group = "root"' \
+    'host_uuid = "00000000-0000-4000-8000-000000000001"' 'log_outputs = "3:file:/run/libvirtd.log"' >/run/libvirtd.conf
+  printf '%s\n' 'user = "root"' 'group = "root"' 'security_driver = "none"' 'cgroup_controllers = [ ]' \
+    'namespaces = [ ]' 'stdio_handler = "file"' >/etc/libvirt/qemu.conf
+  # shellcheck disable=SC2016  # For the hook.
+  printf '%s\n' '#!/bin/bash' 'echo "$2" >>/run/hooks' >/etc/libvirt/hooks/qemu
+  chmod +x /etc/libvirt/hooks/qemu
+  libvirtd --config /run/libvirtd.conf 2>/dev/null &
+  export LIBVIRT_DEFAULT_URI=qemu:///system
+  wait_for 30 virsh list
+  printf '   %s\n' "$(virsh version | sed -n 's/^Running hypervisor: //p'), libvirt $(libvirtd --version | grep -o '[0-9.]*$')"
+}
+
+# guest [WORDS]: defines the guest g, which has no disk; WORDS are XML of its <os>.
+guest() {
+  cat >/run/g.xml <<XML
+<domain type="qemu">
+  <name>g</name>
+  <memory unit="MiB">32</memory>
+  <os><type arch="x86_64" machine="pc">hvm</type>${1:-}</os>
+  <devices><memballoon model="none"/><controller type="usb" model="none"/></devices>
+</domain>
+XML
+  virsh -q define /run/g.xml >/dev/null
+}
+
+# Writes all of libvirt's events of guests to /run/events, as virsh prints them: `events PATTERN` counts lines.
+listen() {
+  : >/run/events
+  stdbuf -oL virsh event --all --loop --timeout 600 >>/run/events 2>&1 &
+  sleep 2
+}
+events() { grep -c -- "$1" /run/events || true; }
