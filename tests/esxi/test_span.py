@@ -8,7 +8,7 @@ import unittest
 from host import BUSYBOX, SCRIPT, SHELLS, SPAN, Host, configuration, group, world
 
 ENABLE = ("enable", "--switch", "vSwitch0")
-ODD = ("SPAN", "two  blanks", " blank first", "it's", 'say "so"', "a,b", "a\\b", "$(reboot)", "-p", "--apply", "*", "a;b|c&d",
+ODD = ("SPAN", "two  blanks", " blank first", "it's", 'say "so"', 'a "b, c" d', "a,b", "a\\b", "$(reboot)", "-p", "--apply", "*", "a;b|c&d",
        "%s %2f", "Überwachung", "監視", "=", "'", "name=x", "a\\nb", "1", "`id`", "[x]")
 
 
