@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25"
 )
 
 type list []string
@@ -97,6 +98,9 @@ func serve(shape Shape, accounts []Account, idle time.Duration, listen string, a
 	front := &Front{world: world, accounts: accounts, idle: idle, sessions: make(map[string]*Session)}
 	if !shape.Plain {
 		front.updates = newUpdates()
+	}
+	if about, ok := simulator.Map.Get(vim25.ServiceInstance).(*simulator.ServiceInstance); ok {
+		about.Content.About.ApiVersion = api[0]
 	}
 	world.service.Listen = &url.URL{} // Any name and password: the front has looked at them.
 	world.service.RegisterSDK(simulator.Map)

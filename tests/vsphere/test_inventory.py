@@ -184,6 +184,22 @@ class Moves(test_client.Served):
             vm.MigrateVM_Task(host=to, priority="defaultPriority")
 
 
+class Cluster(test_client.Served):
+    def test_rules_of_drs(self):
+        client = self.client()
+        cluster, = client.every(vim.ClusterComputeResource)
+        sensor, source = client.every(vim.VirtualMachine)[:2]
+        together = vim.cluster.AffinityRuleSpec(name="vmirror-sensor", enabled=True, vm=[sensor, source])
+        wait(cluster.ReconfigureComputeResource_Task(vim.cluster.ConfigSpecEx(
+            rulesSpec=[vim.cluster.RuleSpec(operation="add", info=together)]), True))
+        rule, = cluster.configurationEx.rule
+        self.assertEqual((rule.name, rule.vm), ("vmirror-sensor", [sensor, source]))
+        wait(cluster.ReconfigureComputeResource_Task(vim.cluster.ConfigSpecEx(
+            rulesSpec=[vim.cluster.RuleSpec(operation="remove", removeKey=rule.key)]), True))
+        self.assertEqual(cluster.configurationEx.rule, [])
+        self.assertEqual(client.content.about.apiVersion, "8.0.1.0")
+
+
 class Esxi(test_client.Served):
     OPTIONS = ("--esx", "--vms", "3")
 
