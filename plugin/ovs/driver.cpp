@@ -128,7 +128,12 @@ class OvsDriver final : public Driver {
 };
 
 ovsdb::ClientOptions client_options(const OvsOptions& options) {
-  return {options.remote, options.private_key, options.certificate, options.ca_certificate};
+  ovsdb::ClientOptions out;
+  out.remote = options.remote;
+  out.private_key = options.private_key;
+  out.certificate = options.certificate;
+  out.ca_certificate = options.ca_certificate;
+  return out;
 }
 
 }  // namespace

@@ -31,22 +31,6 @@ bool uses_tls(const ClientOptions& options) {
   return options.remote.find("ssl:") != std::string::npos;
 }
 
-Result<void> use_tls(const ClientOptions& options) {
-  static std::mutex mutex;
-  const std::array files = {&options.private_key, &options.certificate, &options.ca_certificate};
-  for (const std::string* file : files) {
-    if (access(file->c_str(), R_OK) != 0)
-      return fail(Error::Kind::invalid, "can't read this file", *file,
-                  "give a PEM file that exists");
-  }
-  const std::lock_guard lock(mutex);
-  if (!vm_idl_set_tls(options.private_key.c_str(), options.certificate.c_str(),
-                      options.ca_certificate.c_str()))
-    return fail(Error::Kind::invalid, "the TLS key or certificates are of no use", options.remote,
-                "check that they are PEM and that the key is the certificate's");
-  return {};
-}
-
 /// Signals are for the process's own threads, and a write to a closed socket is an error and no
 /// signal.
 void block_signals() {
@@ -56,6 +40,64 @@ void block_signals() {
 }
 
 }  // namespace
+
+/// The TLS files of the process's clients, as long as one of them lives: libopenvswitch has one SSL
+/// context for all. It takes another set of files in place of the one before, certificates of CAs
+/// included, so nothing of a set is left once its last client has ended.
+class Client::TlsLease {
+ public:
+  static Result<std::shared_ptr<const TlsLease>> take(const ClientOptions& options) {
+    static std::mutex mutex;
+    static std::weak_ptr<const TlsLease> in_use;  // As the library's context is the process's.
+    Files files = {options.private_key, options.certificate, options.ca_certificate};
+    const std::lock_guard lock(mutex);
+    const auto other = in_use.lock();
+    if (other && other->files_ != files)
+      return fail(Error::Kind::unsupported,
+                  "another client of this process uses the TLS files " + text(other->files_) +
+                      ", this one " + text(files) + ": libopenvswitch has one set for all",
+                  options.remote, "give all `ssl:` remotes of this process the same files");
+    if (const auto good = check_files(files, options.remote); !good)
+      return tl::unexpected(good.error());
+    if (other) return other;
+    vm_idl_set_tls(files[0].c_str(), files[1].c_str(), files[2].c_str());
+    auto lease = std::make_shared<const TlsLease>(std::move(files));
+    in_use = lease;
+    return lease;
+  }
+  using Files = std::array<std::string, 3>;  ///< Private key, certificate, CA certificates.
+  explicit TlsLease(Files files) : files_(std::move(files)) {}
+
+ private:
+  static std::string text(const Files& files) {
+    return files[0] + ", " + files[1] + ", " + files[2];
+  }
+  static Result<void> check_files(const Files& files, const std::string& remote) {
+    for (const std::string& file : files)
+      if (access(file.c_str(), R_OK) != 0)
+        return fail(Error::Kind::invalid, "can't read this file", file,
+                    "give a PEM file that exists");
+    switch (vm_idl_check_tls(files[0].c_str(), files[1].c_str(), files[2].c_str())) {
+      case VM_TLS_GOOD:
+        return {};
+      case VM_TLS_NO_KEY:
+        return fail(Error::Kind::invalid, "this file holds no private key", files[0],
+                    "give a key in PEM, without a passphrase");
+      case VM_TLS_NO_CERTIFICATE:
+        return fail(Error::Kind::invalid, "this file holds no certificate", files[1],
+                    "give a certificate in PEM");
+      case VM_TLS_NOT_ITS_KEY:
+        return fail(Error::Kind::invalid, "the private key is not the certificate's", files[0],
+                    "give the key that " + files[1] + " was made for");
+      case VM_TLS_NO_CA:
+        break;
+    }
+    return fail(Error::Kind::invalid, "this file holds no CA's certificate", files[2],
+                "give the certificate of the CA that signed the server's of " + remote);
+  }
+
+  const Files files_;
+};
 
 struct Client::Request {
   Transaction transaction;
@@ -79,14 +121,20 @@ Result<void> check(const ClientOptions& options) {
 Result<std::unique_ptr<Client>> Client::start(const ClientOptions& options, Schema schema) {
   if (const auto good = check(options); !good) return tl::unexpected(good.error());
   start_library();
-  if (uses_tls(options))
-    if (const auto used = use_tls(options); !used) return tl::unexpected(used.error());
-  return std::unique_ptr<Client>(new Client(options, std::move(schema)));
+  std::shared_ptr<const TlsLease> tls;
+  if (uses_tls(options)) {
+    auto lease = TlsLease::take(options);
+    if (!lease) return tl::unexpected(lease.error());
+    tls = std::move(*lease);
+  }
+  return std::unique_ptr<Client>(new Client(options, std::move(schema), std::move(tls)));
 }
 
-Client::Client(const ClientOptions& options, Schema schema)
-    : remote_(options.remote), wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  thread_ = std::thread([this, schema = std::move(schema)] { run(remote_, schema); });
+Client::Client(const ClientOptions& options, Schema schema, std::shared_ptr<const TlsLease> tls)
+    : remote_(options.remote),
+      tls_(std::move(tls)),
+      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  thread_ = std::thread([this, options, schema = std::move(schema)] { run(options, schema); });
 }
 
 Client::~Client() {
@@ -147,10 +195,10 @@ Result<Commit> Client::commit(Transaction transaction, Milliseconds timeout) {
 
 // ---- The client's thread
 
-void Client::run(const std::string& remote, const Schema& schema) {
+void Client::run(const ClientOptions& options, const Schema& schema) {
   block_signals();
-  Replica replica(remote, schema);
-  const Milliseconds patience = remote.starts_with("unix:") ? kLocalPatience : kRemotePatience;
+  Replica replica(options, schema);
+  const Milliseconds patience = remote_.starts_with("unix:") ? kLocalPatience : kRemotePatience;
   last_connect_ = Clock::now();
   for (;;) {
     const Replica::Changes changes = replica.run();

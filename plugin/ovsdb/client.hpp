@@ -2,8 +2,12 @@
 // own, read as immutable snapshots, and transactions given as values. It connects again by itself
 // when the server goes away. libopenvswitch is behind it and nowhere else.
 //
-//   callers --Transaction--> queue --> [ thread: Replica, libopenvswitch ] <--socket-->
-//   ovsdb-server callers <--Snapshot----- state <--'        `--> hint
+//   callers --Transaction--> queue --> [ thread: Replica, ] <--socket--> ovsdb-server
+//   callers <--Snapshot----- state <-- [ libopenvswitch   ] --> hint
+//
+// Remote, `leader_only` and conditions are each client's own. The TLS files are not: libopenvswitch
+// keeps one SSL context for the process, by which every connection is verified. While a client with
+// TLS lives, one with other files is refused (decision 29).
 #pragma once
 
 #include <chrono>
@@ -14,6 +18,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "plugin/base/result.hpp"
 #include "plugin/ovsdb/value.hpp"
@@ -22,10 +27,21 @@ namespace vmirror::ovsdb {
 
 class Replica;
 
+/// Of one table: the rows in which the column is, or as a set or map has, all of `value`.
+struct Condition {
+  std::size_t table = 0, column = 0;  ///< Places in the Schema.
+  Datum value;
+};
+
 struct ClientOptions {
   std::string remote;  ///< unix:PATH, tcp:IP:PORT, ssl:IP:PORT; several separated by commas.
-  /// PEM files, for ssl:. They hold for the whole process, whichever client set them last.
-  std::string private_key, certificate, ca_certificate;
+  /// PEM files, for ssl:. The same for all clients of the process that live at one time.
+  std::string private_key = {}, certificate = {}, ca_certificate = {};
+  /// Of a clustered database only the leader will do; of several remotes the one that is it.
+  bool leader_only = false;
+  /// Rows to replicate: of a table that is named here those for which any of its conditions holds,
+  /// of others all. References to rows that are left out stay.
+  std::vector<Condition> only = {};
 };
 
 /// What can be told without a connection: the remote's form, and that `ssl:` has its three files.
@@ -45,7 +61,8 @@ class Client {
   using Milliseconds = std::chrono::milliseconds;
 
   /// Starts to connect and returns; read() tells how it went. Error::Kind::invalid for a remote of
-  /// another form or TLS files that can't be used.
+  /// another form, or TLS files that can't be used. Error::Kind::unsupported for TLS files other
+  /// than those of a client that lives; the error names both.
   static Result<std::unique_ptr<Client>> start(const ClientOptions& options, Schema schema);
   /// Ends the connection; waits for its thread.
   ~Client();
@@ -66,8 +83,9 @@ class Client {
 
  private:
   struct Request;
-  Client(const ClientOptions& options, Schema schema);
-  void run(const std::string& remote, const Schema& schema);
+  class TlsLease;
+  Client(const ClientOptions& options, Schema schema, std::shared_ptr<const TlsLease> tls);
+  void run(const ClientOptions& options, const Schema& schema);
   void serve(Replica& replica);
   bool publish(Replica& replica, bool changed, bool counted);
   void finish(Replica& replica, Result<bool> done);
@@ -76,7 +94,8 @@ class Client {
   Error not_connected(Milliseconds waited) const;
 
   const std::string remote_;
-  const int wake_fd_;  ///< eventfd: wakes the thread.
+  const std::shared_ptr<const TlsLease> tls_;  ///< Null: no remote of ours needs TLS.
+  const int wake_fd_;                          ///< eventfd: wakes the thread.
 
   mutable std::mutex mutex_;  ///< Guards what follows.
   std::condition_variable changed_;

@@ -4,6 +4,9 @@
 #include <config.h>
 #include <errno.h>
 #include <limits.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +27,7 @@ struct vm_idl {
   struct ovsdb_idl* idl;
   struct ovsdb_idl_class class;
   struct ovsdb_idl_table_class* tables;
-  char* remote;
+  char* remote; /* NULL before vm_idl_connect(). */
 };
 
 struct vm_txn {
@@ -47,10 +50,31 @@ void vm_idl_startup(void) {
     sigaction(taken_signals[i], &before[i], NULL);
 }
 
-bool vm_idl_set_tls(const char* private_key, const char* certificate, const char* ca_certificate) {
+static enum vm_tls check_tls(SSL_CTX* context, const char* private_key, const char* certificate,
+                             const char* ca_certificate) {
+  if (SSL_CTX_use_certificate_file(context, certificate, SSL_FILETYPE_PEM) != 1)
+    return VM_TLS_NO_CERTIFICATE;
+  if (SSL_CTX_use_PrivateKey_file(context, private_key, SSL_FILETYPE_PEM) != 1) {
+    const bool other = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH ||
+                       ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_TYPE_MISMATCH;
+    return other ? VM_TLS_NOT_ITS_KEY : VM_TLS_NO_KEY;
+  }
+  if (SSL_CTX_load_verify_locations(context, ca_certificate, NULL) != 1) return VM_TLS_NO_CA;
+  return VM_TLS_GOOD;
+}
+
+enum vm_tls vm_idl_check_tls(const char* private_key, const char* certificate,
+                             const char* ca_certificate) {
+  SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+  const enum vm_tls out = check_tls(context, private_key, certificate, ca_certificate);
+  SSL_CTX_free(context);
+  ERR_clear_error();
+  return out;
+}
+
+void vm_idl_set_tls(const char* private_key, const char* certificate, const char* ca_certificate) {
   stream_ssl_set_key_and_cert(private_key, certificate);
   stream_ssl_set_ca_cert_file(ca_certificate, false);
-  return stream_ssl_is_configured();
 }
 
 /* The replica's rows are read by vm_row_read(): nothing is parsed ahead into structs. */
@@ -98,10 +122,8 @@ static void make_table(struct ovsdb_idl_table_class* to, const struct vm_table* 
   to->row_init = init_nothing;
 }
 
-struct vm_idl* vm_idl_create(const char* remote, const char* database,
-                             const struct vm_table* tables, size_t n_tables) {
+struct vm_idl* vm_idl_create(const char* database, const struct vm_table* tables, size_t n_tables) {
   struct vm_idl* db = xzalloc(sizeof *db);
-  db->remote = xstrdup(remote);
   db->tables = xcalloc(n_tables, sizeof *db->tables);
   for (size_t i = 0; i < n_tables; i++) make_table(&db->tables[i], &tables[i]);
   db->class.database = xstrdup(database);
@@ -109,10 +131,14 @@ struct vm_idl* vm_idl_create(const char* remote, const char* database,
   db->class.n_tables = n_tables;
   db->idl = ovsdb_idl_create_unconnected(&db->class, true);
   ovsdb_idl_track_add_all(db->idl);
-  ovsdb_idl_set_leader_only(db->idl, false);
   ovsdb_idl_set_probe_interval(db->idl, 5000); /* Unix sockets have none of their own. */
-  ovsdb_idl_set_remote(db->idl, remote, true);
   return db;
+}
+
+void vm_idl_connect(struct vm_idl* db, const char* remote, bool leader_only) {
+  db->remote = xstrdup(remote);
+  ovsdb_idl_set_leader_only(db->idl, leader_only);
+  ovsdb_idl_set_remote(db->idl, remote, true);
 }
 
 void vm_idl_destroy(struct vm_idl* db) {
@@ -334,6 +360,22 @@ static struct ovsdb_datum* make_datum(const struct vm_atom* keys, const struct v
     if (values) datum->values[i] = their_atom(&values[i]);
   }
   return datum;
+}
+
+void vm_idl_set_condition(struct vm_idl* db, size_t table, const size_t* columns,
+                          const struct vm_atom* const* keys, const struct vm_atom* const* values,
+                          const size_t* sizes, size_t n) {
+  struct ovsdb_idl_condition condition = OVSDB_IDL_CONDITION_INIT(&condition);
+  for (size_t i = 0; i < n; i++) {
+    const struct ovsdb_idl_column* column = &db->tables[table].columns[columns[i]];
+    struct ovsdb_datum* datum = make_datum(keys[i], values[i], sizes[i]);
+    /* Of a scalar: equals. */
+    ovsdb_idl_condition_add_clause(&condition, OVSDB_F_INCLUDES, column, datum);
+    ovsdb_datum_destroy(datum, &column->type);
+    free(datum);
+  }
+  ovsdb_idl_set_condition(db->idl, &db->tables[table], &condition);
+  ovsdb_idl_condition_destroy(&condition);
 }
 
 void vm_txn_insert(struct vm_txn* txn, size_t table, struct vm_uuid as) {

@@ -53,12 +53,28 @@ struct vm_txn;
  * from catching the process's signals. */
 void vm_idl_startup(void);
 
-/* Reads the TLS files for `ssl:` remotes, for the whole process. False when one can't be used. */
-bool vm_idl_set_tls(const char* private_key, const char* certificate, const char* ca_certificate);
+enum vm_tls {
+  VM_TLS_GOOD,
+  VM_TLS_NO_KEY,
+  VM_TLS_NO_CERTIFICATE,
+  VM_TLS_NOT_ITS_KEY, /* The key is another certificate's. */
+  VM_TLS_NO_CA
+};
+/* What libopenvswitch will make of these files; it writes a fault into its log alone. */
+enum vm_tls vm_idl_check_tls(const char* private_key, const char* certificate,
+                             const char* ca_certificate);
+/* Reads the TLS files for `ssl:` remotes, for the whole process, in place of those before. */
+void vm_idl_set_tls(const char* private_key, const char* certificate, const char* ca_certificate);
 
-/* Starts to connect to `remote` and to replicate the tables. Copies what it is given. */
-struct vm_idl* vm_idl_create(const char* remote, const char* database,
-                             const struct vm_table* tables, size_t n_tables);
+/* To replicate `tables`; unconnected. Copies what it is given. */
+struct vm_idl* vm_idl_create(const char* database, const struct vm_table* tables, size_t n_tables);
+/* Of a table only rows in which one of the `n` columns is, or has all of, its value. At most once
+ * for a table, before vm_idl_connect(). `keys[i]` has `sizes[i]` atoms, `values[i]` as many or NULL. */
+void vm_idl_set_condition(struct vm_idl*, size_t table, const size_t* columns,
+                          const struct vm_atom* const* keys, const struct vm_atom* const* values,
+                          const size_t* sizes, size_t n);
+/* Starts to connect. `leader_only`: to a clustered database's leader and no other of its servers. */
+void vm_idl_connect(struct vm_idl*, const char* remote, bool leader_only);
 void vm_idl_destroy(struct vm_idl*);
 
 /* Does what is due: connects, reads updates and answers. Never blocks. */

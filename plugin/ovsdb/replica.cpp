@@ -83,7 +83,7 @@ void append(void* aux, const vm_atom* key, const vm_atom* value) {
   if (value) datum.values.push_back(from_c(*value));
 }
 
-vm_idl* create(const std::string& remote, const Schema& schema) {
+vm_idl* create(const Schema& schema) {
   std::vector<std::vector<vm_column>> columns;
   std::vector<vm_table> tables;
   for (const TableSchema& table : schema.tables) {
@@ -93,7 +93,29 @@ vm_idl* create(const std::string& remote, const Schema& schema) {
           {c.name.c_str(), c_type(c.key), c.value ? c_type(*c.value) : VM_NONE, c.min, c.max});
     tables.push_back({table.name.c_str(), table.is_root, of_table.data(), of_table.size()});
   }
-  return vm_idl_create(remote.c_str(), schema.database.c_str(), tables.data(), tables.size());
+  return vm_idl_create(schema.database.c_str(), tables.data(), tables.size());
+}
+
+void set_conditions(vm_idl* idl, const std::vector<Condition>& only) {
+  std::map<std::size_t, std::vector<const Condition*>> by_table;
+  for (const Condition& condition : only) by_table[condition.table].push_back(&condition);
+  for (const auto& [table, conditions] : by_table) {
+    std::vector<std::size_t> columns, sizes;
+    std::vector<std::vector<vm_atom>> keys, values;
+    std::vector<const vm_atom*> key_arrays, value_arrays;
+    for (const Condition* condition : conditions) {
+      columns.push_back(condition->column);
+      keys.push_back(c_keys(condition->value));
+      values.push_back(c_atoms(condition->value.values));
+      sizes.push_back(keys.back().size());
+    }
+    for (std::size_t i = 0; i < keys.size(); i++) {
+      key_arrays.push_back(keys[i].data());
+      value_arrays.push_back(values[i].empty() ? nullptr : values[i].data());
+    }
+    vm_idl_set_condition(idl, table, columns.data(), key_arrays.data(), value_arrays.data(),
+                         sizes.data(), columns.size());
+  }
 }
 
 }  // namespace
@@ -108,8 +130,10 @@ std::string Uuid::text() const {
   return out;
 }
 
-Replica::Replica(const std::string& remote, const Schema& schema)
-    : schema_(schema), idl_(create(remote, schema)), shared_(schema.tables.size()) {
+Replica::Replica(const ClientOptions& options, const Schema& schema)
+    : schema_(schema), idl_(create(schema)), shared_(schema.tables.size()) {
+  set_conditions(idl_.get(), options.only);
+  vm_idl_connect(idl_.get(), options.remote.c_str(), options.leader_only);
   for (const TableSchema& table : schema.tables) {
     tables_.push_back(std::make_shared<Table>());
     tables_.back()->has_column.resize(table.columns.size());

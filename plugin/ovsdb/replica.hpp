@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin/ovsdb/client.hpp"
 #include "plugin/ovsdb/idl.h"
 #include "plugin/ovsdb/value.hpp"
 
@@ -13,7 +14,8 @@ namespace vmirror::ovsdb {
 
 class Replica {
  public:
-  Replica(const std::string& remote, const Schema& schema);
+  /// Of `options` all but the TLS files, which are the process's.
+  Replica(const ClientOptions& options, const Schema& schema);
 
   /// What one call of run() brought.
   struct Changes {

@@ -103,7 +103,7 @@ std::string guest_mac(std::uint32_t number) {
 class Other {
  public:
   explicit Other(const std::string& remote) {
-    client_ = std::move(*ovsdb::Client::start({remote, {}, {}, {}}, ovs::schema()));
+    client_ = std::move(*ovsdb::Client::start({.remote = remote}, ovs::schema()));
     client_->on_change([this] { changes_++, changes_.notify_all(); });
   }
   void add(const std::vector<std::string>& names) {

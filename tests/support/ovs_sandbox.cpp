@@ -95,8 +95,15 @@ OvsSandbox::OvsSandbox(Options options) : options_(std::move(options)) {
   schema << std::ifstream(schema_file()).rdbuf();
   std::ofstream(directory_ + "/schema")
       << (options_.edit_schema ? options_.edit_schema(schema.str()) : schema.str());
-  shell("ovsdb-tool create " + directory_ + "/conf.db " + directory_ + "/schema");
+  const std::string database = directory_ + "/conf.db", text = directory_ + "/schema";
+  if (!options_.joins.empty())
+    shell("ovsdb-tool join-cluster " + database + " Open_vSwitch " + raft() + " " + options_.joins);
+  else if (options_.clustered)
+    shell("ovsdb-tool create-cluster " + database + " " + text + " " + raft());
+  else
+    shell("ovsdb-tool create " + database + " " + text);
   start_server();
+  if (!options_.joins.empty()) return;  // The leader writes.
   shell("ovs-vsctl --no-wait --db=" + remote() + " init");
   if (options_.vswitchd) start_vswitchd();
 }

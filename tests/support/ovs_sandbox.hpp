@@ -22,9 +22,11 @@ class OvsSandbox {
   struct Options {
     bool vswitchd = true;
     /// Changes the schema's JSON text before the database is made: a switch of another version.
-    std::function<std::string(std::string)> edit_schema;
+    std::function<std::string(std::string)> edit_schema = {};
     /// Further arguments of ovsdb-server: {"--remote=ptcp:0:127.0.0.1"}
-    std::vector<std::string> server_arguments;
+    std::vector<std::string> server_arguments = {};
+    bool clustered = false;  ///< The database is a cluster's; this server is its first.
+    std::string joins = {};  ///< raft() of a cluster's first server, for a further one.
   };
 
   /// Empty when a sandbox can run here, else why not: for GTEST_SKIP.
@@ -39,6 +41,8 @@ class OvsSandbox {
   const std::string& directory() const { return directory_; }
   std::string socket() const { return directory_ + "/db.sock"; }
   std::string remote() const { return "unix:" + socket(); }
+  /// Where the servers of a clustered database speak to each other.
+  std::string raft() const { return "unix:" + directory_ + "/raft"; }
 
   /// Kills the server with SIGKILL; its database stays.
   void kill_server();

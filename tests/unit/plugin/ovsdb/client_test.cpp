@@ -50,7 +50,7 @@ class ClientTest : public testing::Test {
     connect(sandbox_->remote());
   }
   void connect(const std::string& remote) {
-    auto started = Client::start({remote, {}, {}, {}}, schema());
+    auto started = Client::start({.remote = remote}, schema());
     ASSERT_TRUE(started) << started.error().text();
     client_ = std::move(*started);
     client_->on_change([this] { hints_++; });
@@ -339,7 +339,9 @@ TEST(ClientOptionsTest, RefusesWhatIsNoRemote) {
                {"ssl:127.0.0.1:1", ""},
                {"ssl:127.0.0.1:1", "/nonexistent"}};
   for (const auto& c : cases) {
-    const auto started = Client::start({c.remote, c.key, c.key, c.key}, schema());
+    const auto started = Client::start(
+        {.remote = c.remote, .private_key = c.key, .certificate = c.key, .ca_certificate = c.key},
+        schema());
     ASSERT_FALSE(started) << c.remote;
     EXPECT_EQ(started.error().kind, Error::Kind::invalid) << c.remote;
   }
