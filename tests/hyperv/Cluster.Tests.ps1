@@ -35,7 +35,7 @@ Describe 'Cluster' {
         ($got | Where-Object ComputerName -eq hv2).State | Should -Be 'refused'
         ($got | Where-Object ComputerName -eq hv2).Reason | Should -BeLike '*VM dc2 is on this node, no destination*'
         $got = Set-VMirrorSession -Name dc9 -VMName dc9 -DestinationVMName SENSOR1 -Cluster hvc1
-        ($got | Where-Object State -eq refused).Reason | Should -BeLike 'no node has a VM dc9*'
+        ($got | Where-Object State -eq refused).Reason | Should -BeLike 'no host that was asked has a VM dc9*'
     }
 
     It 'reports the node that is <Case> and does the others' -ForEach @(

@@ -106,6 +106,15 @@ Describe 'Document' {
         { 'a', 'b' | Sync-VMirror } | Should -Throw '*one document is needed, 2 came*'
         Get-ChangeCount | Should -Be $changes
     }
+    It 'makes the sensor ready where the source is on another host' {
+        $null = New-StandInWorld
+        $h = New-TestHost -Source @()
+        $got = $d | Sync-VMirror
+        @($got | ForEach-Object { "$($_.State) $($_.Reason)" }) |
+            Should -Be @('standby VM dc1 is not on this node; all is ready for it', 'refused no host that was asked has a VM dc1')
+        (Get-TestAdapter $h SENSOR Monitor).Mode | Should -Be 'Destination'
+        (Get-VMirrorSession).State | Should -Be 'standby'
+    }
     It 'leaves the sessions of other owners alone' {
         $null = New-StandInWorld
         $h = New-TestHost -Source dc1, dc2

@@ -32,10 +32,10 @@ def missing():
 
 def unavailable():
     """Why the tests can't run here, or an empty text."""
+    if not shutil.which("dotnet"):  # PowerShell needs it to start, too.
+        return "no .NET SDK (dotnet), which brings PowerShell and Pester: the module VMirror was not tested"
     if not missing():
         return ""
-    if not shutil.which("dotnet"):
-        return "no .NET SDK (dotnet), which brings PowerShell and Pester: the module VMirror was not tested"
     return f"not there: {', '.join(missing())} (python3 tests/hyperv/tools.py fetches it): the module VMirror was not tested"
 
 

@@ -90,7 +90,7 @@ function ConvertTo-SessionResult {
         if ($seen.ContainsKey($key)) { continue }
         $session = $all[$key]
         $silent = @($Reported.Keys | Sort-Object) -join ', '
-        $reason = "no node has a VM $($session.VM)"
+        $reason = "no host that was asked has a VM $($session.VM)"
         if ($silent) { $reason += ", and these did not answer: $silent" }
         $none = New-Resolution $session 'refused' $reason
         New-SessionResult -ComputerName $Where -Resolution $none -Verdict @{ State = 'refused'; Reason = $reason }

@@ -5,7 +5,8 @@ function Sync-VMirror {
     .DESCRIPTION
     Fetches the desired sessions from an agent's API by HTTPS, or reads them from a file or an object; plans,
     applies and reports. Sessions of the document's owner that the document no longer has are removed; sessions of
-    other owners (for example those of Set-VMirrorSession, whose owner is `hand`) are left alone.
+    other owners (for example those of Set-VMirrorSession, whose owner is `hand`) are left alone. A document may be
+    about more hosts than one: where a session's sensor is and its source is not, the sensor is made ready (standby).
     The document is described in docs/hyperv.md and by schema\sessions.schema.json in the module's folder. It is
     taken whole or not at all.
     No vmirror agent serves such documents yet: until one does, -Uri is for a web server of your own.
@@ -104,7 +105,7 @@ function Sync-VMirror {
             $PSCmdlet.ThrowTerminatingError((New-ErrorRecord -Message $text -Id 'Document' -Category 'InvalidData'))
         }
         Invoke-Change -Cmdlet $PSCmdlet -Node $nodes -Sessions $document.Sessions `
-            -Scope (New-OwnerScope -Owner $document.Owner) -Alone ($nodes.Count -eq 1 -and -not $Cluster) `
-            -ThrottleLimit $ThrottleLimit -Where $Cluster
+            -Scope (New-OwnerScope -Owner $document.Owner) -Alone $false -ThrottleLimit $ThrottleLimit `
+            -Where $(if ($Cluster) { $Cluster } else { @($nodes | ForEach-Object { $_.Name }) -join ', ' })
     }
 }
