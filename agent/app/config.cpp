@@ -78,6 +78,21 @@ Reader session_set(std::set<std::uint32_t>& out) {
   });
 }
 
+/// Each encapsulation that is named has these ports and no others.
+Reader udp_ports(UdpCarriers& out) {
+  std::vector<yaml::Key> keys;
+  for (const UdpCarrier carrier : kUdpCarriers)
+    keys.push_back({to_text(carrier), [&out, carrier](const Node& at) {
+                      out.clear(carrier);
+                      return yaml::one_or_list([&out, carrier](const Node& port) {
+                        return yaml::integer(
+                            [&](auto v) { out.set(static_cast<std::uint16_t>(v), carrier); }, 1,
+                            65535)(port);
+                      })(at);
+                    }});
+  return yaml::map(std::move(keys));
+}
+
 Result<void> read_input(const Node& node, Config& config) {
   InputConfig input;
   bool accept_bare = true;
@@ -89,6 +104,7 @@ Result<void> read_input(const Node& node, Config& config) {
       {"accept", yaml::one_of<bool>(accept_bare, {{"any", true}, {"encapsulated", false}})});
   keys.push_back({"sessions", session_set(input.decap.sessions)});
   keys.push_back({"rspan_vlan", yaml::number(vlan, 1, 4094)});
+  keys.push_back({"udp", udp_ports(input.decap.udp)});
   const auto done = yaml::map(std::move(keys))(node);
   if (!done) return done;
   if (input.name.empty()) input.name = input.ring.interface;

@@ -3,6 +3,7 @@
 
 #include <boost/algorithm/string/classification.hpp>
 #include <boost/algorithm/string/split.hpp>
+#include <charconv>
 
 #include "agent/cli/analyze_options.hpp"
 #include "agent/cli/command.hpp"
@@ -56,6 +57,7 @@ void print_report(const CommandContext& context, const AnalyzeReport& report) {
   counts("DECAPSULATED", "decapsulated");
   counts("PROTOCOL", "protocols");
   counts("MALFORMED", "malformed");
+  counts("NOT UNDERSTOOD", "not_understood");
 }
 
 int analyze_files(const CommandContext& context, const AnalyzeArguments& arguments) {
@@ -97,15 +99,45 @@ void add_analyze_options(CLI::App& command, AnalyzeArguments& arguments) {
   command.add_option("--session", arguments.sessions, "Take only these mirroring sessions");
   command.add_option("--rspan-vlan", arguments.rspan_vlan, "Frames of this VLAN are RSPAN copies")
       ->check(CLI::Range(1, 4094));
+  command.add_option("--udp-port", arguments.udp_ports,
+                     "A further UDP port of an encapsulation: hp_erm=9300, vxlan=5000");
   command.add_flag("--encapsulated-only", arguments.encapsulated_only,
                    "Count bare frames as not_mirrored instead of analysing them");
 }
+
+namespace {
+
+/// "vxlan=5000"
+Result<void> add_udp_port(const std::string& text, UdpCarriers& to) {
+  const std::size_t at = text.find('=');
+  const UdpCarrier carrier = parse_udp_carrier(std::string_view(text).substr(0, at));
+  unsigned port = 0;
+  const char* end = text.data() + text.size();
+  if (at != std::string::npos && carrier != UdpCarrier::none) {
+    const auto [stop, error] = std::from_chars(text.data() + at + 1, end, port);
+    if (error == std::errc() && stop == end && port > 0 && port <= 65535) {
+      to.set(static_cast<std::uint16_t>(port), carrier);
+      return {};
+    }
+  }
+  std::string names;
+  for (const UdpCarrier known : kUdpCarriers)
+    names += std::string(names.empty() ? "" : ", ") + to_text(known);
+  return tl::unexpected(Error{Error::Kind::invalid, "`" + text + "` is no encapsulation and port",
+                              "--udp-port", "write ENCAPSULATION=PORT, of " + names});
+}
+
+}  // namespace
 
 Result<PipelineOptions> pipeline_options(const AnalyzeArguments& arguments) {
   PipelineOptions options;
   options.input_name = arguments.files.front();
   options.decap.accept_bare = !arguments.encapsulated_only;
   options.decap.sessions.insert(arguments.sessions.begin(), arguments.sessions.end());
+  for (const std::string& text : arguments.udp_ports) {
+    const auto done = add_udp_port(text, options.decap.udp);
+    if (!done) return tl::unexpected(done.error());
+  }
   if (arguments.rspan_vlan != 0)
     options.decap.rspan_vlan = static_cast<std::uint16_t>(arguments.rspan_vlan);
   auto dissectors = select_dissectors(arguments.protocols);

@@ -15,6 +15,7 @@ struct AnalyzeArguments {
   std::string eve;  ///< analyze only.
   std::vector<std::uint32_t> sessions;
   int rspan_vlan = 0;
+  std::vector<std::string> udp_ports;  ///< "vxlan=5000"
   bool encapsulated_only = false;
 };
 

@@ -6,6 +6,7 @@
 #include "agent/cli/command.hpp"
 #include "agent/cli/table.hpp"
 #include "agent/engine/export/json.hpp"
+#include "agent/engine/wire/tags.hpp"
 #include "agent/engine/worker/analyze.hpp"
 
 namespace vmirror {
@@ -75,6 +76,14 @@ json::object origin_json(const Origin& o) {
   return out;
 }
 
+json::array tags_json(const Frame& frame) {
+  json::array out;
+  const SkippedTags tags = skipped_tags(frame.bytes, frame.link);
+  for (std::size_t i = 0; i < tags.count; ++i)
+    out.push_back({{"tag", to_text(tags.tags[i].kind)}, {"value", tags.tags[i].value}});
+  return out;
+}
+
 bool has_ports(const Packet& p) {
   return p.ip_version != 0 && (p.protocol == ip_protocol::kTcp || p.protocol == ip_protocol::kUdp ||
                                p.protocol == ip_protocol::kSctp);
@@ -124,6 +133,7 @@ class Printer final : public FrameObserver {
     json::array vlans;
     for (int i = 0; i < p.tag_count; ++i) vlans.emplace_back(p.tags[i].id());
     if (!vlans.empty()) line["vlans"] = std::move(vlans);
+    if (p.skipped_tags > 0) line["tags"] = tags_json(frame);
     if (origin.depth > 0) line["origin"] = origin_json(origin);
     if (p.error != HeaderError::none) line["error"] = to_text(p.error);
     if (!records.empty()) line["records"] = std::move(records);
@@ -136,6 +146,9 @@ class Printer final : public FrameObserver {
     out << number_ << "  " << format_time(frame.time) << "  " << endpoint(p, frame.bytes, true)
         << " > " << endpoint(p, frame.bytes, false) << "  " << frame.wire_size << " bytes";
     for (int i = 0; i < p.tag_count; ++i) out << "  vlan " << p.tags[i].id();
+    if (p.skipped_tags > 0)
+      for (const json::value& tag : tags_json(frame))
+        out << "  " << tag.at("tag").as_string().c_str() << " " << tag.at("value");
     if (is_cut(frame)) out << "  captured " << frame.bytes.size();
     if (p.error != HeaderError::none) out << "  " << to_text(p.error);
     out << "\n";

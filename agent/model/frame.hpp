@@ -2,6 +2,7 @@
 // the mapped file or the reassembly buffer and are good until the call that passes them returns.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "agent/engine/wire/packet.hpp"
@@ -18,8 +19,20 @@ enum class Encapsulation : std::uint8_t {
   gre,
   vxlan,
   geneve,
-  rspan
+  rspan,
+  ip,          ///< IPv4 or IPv6 in either (RFC 2003, RFC 2473, RFC 4213).
+  teredo,      ///< IPv6 in UDP (RFC 4380).
+  gtp,         ///< GTP-U, IP (3GPP TS 29.281).
+  capwap,      ///< CAPWAP data, 802.3 frames (RFC 5415).
+  tzsp,        ///< TaZmen Sniffer Protocol, Ethernet frames.
+  hp_erm,      ///< HP's and Aruba's encapsulated remote mirroring.
+  pbb,         ///< IEEE 802.1ah
+  fabricpath,  ///< Cisco FabricPath
+  isl,         ///< Cisco ISL
+  mpls,        ///< An Ethernet pseudowire (RFC 4448); IP behind labels is no encapsulation here.
+  count_
 };
+constexpr std::size_t kEncapsulations = static_cast<std::size_t>(Encapsulation::count_);
 /// "erspan2"
 const char* to_text(Encapsulation encapsulation);
 
@@ -29,11 +42,12 @@ struct Origin {
   bool has_session = false;
   bool truncated = false;  ///< The mirroring switch cut the copy.
   Direction direction =
-      Direction::none;           ///< ERSPAN III D bit: ingress of the source port is `out`.
-  std::uint8_t bad_frame = 0;    ///< ERSPAN III BSO: 0 good, 1 short, 2 oversized, 3 CRC.
-  std::uint8_t depth = 0;        ///< Encapsulations taken off.
-  std::uint16_t vlan = 0;        ///< VLAN that the ERSPAN header names; 0: none.
-  std::uint32_t session = 0;     ///< ERSPAN session ID, GRE key, VNI, RSPAN VLAN.
+      Direction::none;         ///< ERSPAN III D bit: ingress of the source port is `out`.
+  std::uint8_t bad_frame = 0;  ///< ERSPAN III BSO: 0 good, 1 short, 2 oversized, 3 CRC.
+  std::uint8_t depth = 0;      ///< Encapsulations taken off.
+  std::uint16_t vlan = 0;      ///< VLAN that the ERSPAN header names; 0: none.
+  /// ERSPAN session ID, GRE key, VNI, RSPAN VLAN, TEID, I-SID, FTAG, ISL VLAN, MPLS label.
+  std::uint32_t session = 0;
   std::uint32_t port_index = 0;  ///< ERSPAN II index, ERSPAN III port of the subheader.
   /// ERSPAN III timestamp in its own granularity; a subheader's seconds or upper half above bit 32.
   std::uint64_t hardware_time = 0;

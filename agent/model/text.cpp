@@ -5,25 +5,12 @@
 namespace vmirror {
 
 const char* to_text(Encapsulation encapsulation) {
-  switch (encapsulation) {
-    case Encapsulation::none:
-      return "none";
-    case Encapsulation::erspan1:
-      return "erspan1";
-    case Encapsulation::erspan2:
-      return "erspan2";
-    case Encapsulation::erspan3:
-      return "erspan3";
-    case Encapsulation::gre:
-      return "gre";
-    case Encapsulation::vxlan:
-      return "vxlan";
-    case Encapsulation::geneve:
-      return "geneve";
-    case Encapsulation::rspan:
-      return "rspan";
-  }
-  return "unknown";
+  static constexpr const char* kNames[] = {
+      "none",   "erspan1", "erspan2", "erspan3", "gre",    "vxlan", "geneve",     "rspan", "ip",
+      "teredo", "gtp",     "capwap",  "tzsp",    "hp_erm", "pbb",   "fabricpath", "isl",   "mpls"};
+  static_assert(sizeof kNames / sizeof *kNames == kEncapsulations);
+  return encapsulation < Encapsulation::count_ ? kNames[static_cast<std::size_t>(encapsulation)]
+                                               : "unknown";
 }
 
 const char* to_text(Drop drop) {

@@ -56,6 +56,10 @@ Outer stacked() {
 void add_gre_mixes(std::vector<Wrapping>& all) {
   static const char* const names[] = {"gre",   "gre_c",  "gre_k",  "gre_ck",
                                       "gre_s", "gre_cs", "gre_ks", "gre_cks"};
+  all.push_back({"gre_8949", Encapsulation::gre, true, [](Bytes frame, std::uint32_t) {
+                   return one(outer_frame({}, ip_protocol::kGre,
+                                          gre({.protocol = 0x8949}, concat({Buffer(22), frame}))));
+                 }});
   for (unsigned mix = 0; mix < 8; ++mix) {
     all.push_back({names[mix], Encapsulation::gre, true, [mix](Bytes frame, std::uint32_t n) {
                      Gre header;
@@ -135,8 +139,67 @@ void add_overlays(std::vector<Wrapping>& all) {
                    const Buffer option = hex("01 02 81 02 00 00 00 01 00 00 00 02");
                    return one(outer_udp({}, 6081, geneve(43, frame, option, true)));
                  }});
+  all.push_back({"vxlan_reserved", Encapsulation::vxlan, true, [](Bytes frame, std::uint32_t) {
+                   Buffer header = vxlan(42, frame);
+                   header[0] = 0xff;
+                   header[7] = 0xff;
+                   return one(outer_udp({}, 4789, header));
+                 }});
+  all.push_back(
+      {"tzsp", Encapsulation::tzsp, true, [](Bytes frame, std::uint32_t) {
+         return one(outer_udp({}, 37008, concat({hex("0100 0001 00 2902 05dc 01"), frame})));
+       }});
+  all.push_back({"capwap", Encapsulation::capwap, true, [](Bytes frame, std::uint32_t) {
+                   return one(outer_udp({}, 5247, concat({hex("00 100200 0000 0000"), frame})));
+                 }});
   all.push_back({"rspan", Encapsulation::rspan, true, [](Bytes frame, std::uint32_t) {
                    return one(tagged({ethertype::kVlan, kRspanVlan}, frame));
+                 }});
+}
+
+/// Of tunnels that carry IP packets: a frame of anything else has no copy.
+void add_tunnels_of_ip(std::vector<Wrapping>& all) {
+  const auto add = [&](const char* name, Encapsulation kind, auto wrap) {
+    all.push_back({name, kind, false, [wrap](Bytes frame, std::uint32_t) {
+                     const Buffer packet = ip_part(frame);
+                     return packet.empty() ? std::vector<Buffer>{} : one(wrap(packet));
+                   }});
+  };
+  const auto is_v6 = [](const Buffer& packet) { return packet[0] >> 4 == 6; };
+  add("ip_in_ip", Encapsulation::ip, [=](const Buffer& packet) {
+    return outer_frame({}, is_v6(packet) ? ip_protocol::kIpv6 : ip_protocol::kIpv4, packet);
+  });
+  add("ip_in_ipv6", Encapsulation::ip, [=](const Buffer& packet) {
+    return outer_frame(over_ipv6(), is_v6(packet) ? ip_protocol::kIpv6 : ip_protocol::kIpv4,
+                       packet);
+  });
+  add("gre_ip", Encapsulation::gre, [=](const Buffer& packet) {
+    const std::uint16_t protocol = is_v6(packet) ? ethertype::kIpv6 : ethertype::kIpv4;
+    return outer_frame({}, ip_protocol::kGre, gre({.protocol = protocol, .key = 0xcafe}, packet));
+  });
+  add("gtp", Encapsulation::gtp, [](const Buffer& packet) {
+    const Buffer header = Writer().u8(0x34).u8(255).u16(packet.size() + 8).u32(0x01020304).take();
+    return outer_udp({}, 2152, concat({header, hex("0000 00 85  01 1009 00"), packet}));
+  });
+}
+
+/// Of headers of the link layer that a whole frame follows.
+void add_carried(std::vector<Wrapping>& all) {
+  const auto add = [&](const char* name, Encapsulation kind, const char* header,
+                       std::size_t behind) {
+    all.push_back({name, kind, true, [=](Bytes frame, std::uint32_t) {
+                     return one(concat(
+                         {hex("020000000002 020000000001"), hex(header), frame, Buffer(behind)}));
+                   }});
+  };
+  add("pbb", Encapsulation::pbb, "88a8 00c8 88e7 00abcdef", 0);
+  add("fabricpath", Encapsulation::fabricpath, "8903 029f", 0);
+  add("mpls_pw", Encapsulation::mpls, "8847 00064040 007d01ff 00000000", 0);
+  add("mpls_pw_without_control", Encapsulation::mpls, "8847 007d01ff", 0);
+  all.push_back({"isl", Encapsulation::isl, true, [](Bytes frame, std::uint32_t) {
+                   const Buffer length = Writer().u16(frame.size() + 12 + 4).take();
+                   return one(concat({hex("01000c0000 00 020000000001"), length,
+                                      hex("aaaa03 00000c 00c8 0000 0000"), frame, Buffer(4)}));
                  }});
 }
 
@@ -286,6 +349,8 @@ std::span<const Wrapping> wrappings() {
     add_gre_mixes(all);
     add_overlays(all);
     add_outer_variants(all);
+    add_tunnels_of_ip(all);
+    add_carried(all);
     return all;
   }();
   return table;

@@ -1,15 +1,16 @@
-// The decapsulator: takes what mirrors wrap around a frame off again, one file per encapsulation.
+// The decapsulator: takes what mirrors and tunnels wrap around a frame off again.
 //
-//   Ethernet [VLANs] IP ( GRE ( ERSPAN I | II | III | Ethernet ) | UDP ( VXLAN | GENEVE ) ) frame
-//   Ethernet [VLANs] with RSPAN's VLAN as the outermost tag                                 frame
-//
-//   nested up to a bound.
+//   Ethernet [VLANs, tags] ( IP ( GRE ( ERSPAN I | II | III | Ethernet | IP | MPLS )
+//                               | UDP ( VXLAN | GENEVE | TZSP | HP ERM | GTP-U | CAPWAP | Teredo )
+//                               | IP )
+//                          | PBB | FabricPath | ISL | MPLS pseudowire ) frame or IP packet,
+//   nested up to a bound; RSPAN: the outermost VLAN tag is the mirror's.
 //
 // One Decapsulator serves one input on one thread. A bare frame costs one look at its Packet.
 //
 // What is no mirror passes as it is on an input that accepts bare frames, with its reason counted
-// in `errors`: GRE that carries IP, PPP (version 1, PPTP), MPLS, and datagrams to a VXLAN or GENEVE
-// port that have no such header. The same on a collector's input is dropped. A mirror that can't be
+// in `errors`: GRE of a protocol that is not read (named by number), and datagrams to the port of an
+// encapsulation that have no such header. The same on a collector's input is dropped. A mirror that can't be
 // read (cut off, contradictory, an ERSPAN frame type that is not Ethernet or IP) is dropped on
 // either.
 //
@@ -30,8 +31,10 @@
 
 #include "agent/engine/decap/error.hpp"
 #include "agent/engine/decap/sender_sequence.hpp"
+#include "agent/engine/decap/udp_carriers.hpp"
 #include "agent/model/drop.hpp"
 #include "agent/model/frame.hpp"
+#include "agent/model/number_counts.hpp"
 
 namespace vmirror {
 
@@ -42,6 +45,7 @@ struct DecapOptions {
   std::set<std::uint32_t> sessions = {};
   std::optional<std::uint16_t> rspan_vlan =
       {};                                    ///< Frames with this outermost tag are RSPAN copies.
+  UdpCarriers udp = {};                      ///< What is encapsulated in UDP, by port.
   int max_depth = 4;                         ///< Encapsulations taken off one frame.
   std::size_t max_datagrams = 256;           ///< Outer fragmented datagrams held at once.
   std::size_t max_fragment_bytes = 4 << 20;  ///< Bytes of outer fragments held at once.
@@ -123,9 +127,11 @@ class Decapsulator {
   std::uint64_t flush();
 
   /// Frames taken off by encapsulation, indexed by Encapsulation.
-  const std::array<std::uint64_t, 8>& taken_off() const;
+  const std::array<std::uint64_t, kEncapsulations>& taken_off() const;
   /// Encapsulations that were refused, by reason, indexed by DecapError.
   const std::array<std::uint64_t, kDecapErrors>& errors() const;
+  /// GRE protocols that are not read, and how often each came.
+  const NumberCounts& gre_unknown() const;
   /// By encapsulation, session and sender.
   std::vector<SessionCounters> sessions() const;
   /// By address and encapsulation; those of one session are left out.
@@ -138,13 +144,6 @@ class Decapsulator {
   std::unique_ptr<State> state_;
 };
 
-namespace udp_port {
-constexpr std::uint16_t kVxlan = 4789, kVxlanLinux = 8472, kGeneve = 6081;
-}
-inline bool is_overlay_port(std::uint16_t port) {
-  return port == udp_port::kVxlan || port == udp_port::kVxlanLinux || port == udp_port::kGeneve;
-}
-
 /// True when `take_again` (envelope.hpp) may know the frame: GRE with a sequence number and
 /// ERSPAN's protocol, where it stands behind plain Ethernet and IPv4. One look, for the many that
 /// are bare.
@@ -154,9 +153,15 @@ inline bool may_be_erspan2(const Frame& frame) {
 
 /// True when the frame may carry an encapsulation that `take` would look into. Inline: the fast
 /// path.
-inline bool may_be_encapsulated(const Packet& p, const std::optional<std::uint16_t>& rspan_vlan) {
-  if (p.protocol == ip_protocol::kGre || p.fragment) return true;
-  if (p.protocol == ip_protocol::kUdp && is_overlay_port(p.destination_port)) return true;
+inline bool may_be_encapsulated(const Packet& p, const UdpCarriers& udp,
+                                const std::optional<std::uint16_t>& rspan_vlan) {
+  constexpr std::uint64_t kInIp = std::uint64_t{1} << ip_protocol::kGre |
+                                  std::uint64_t{1} << ip_protocol::kIpv4 |
+                                  std::uint64_t{1} << ip_protocol::kIpv6;
+  if (p.protocol == ip_protocol::kUdp ? udp.may_have(p.destination_port)
+                                      : p.protocol < 64 && (kInIp >> p.protocol & 1) != 0)
+    return true;
+  if (p.fragment || p.carrier != LinkCarrier::none) return true;
   return rspan_vlan && p.tag_count > 0 && p.tags[0].id() == *rspan_vlan;
 }
 

@@ -1,5 +1,6 @@
 // Composes the parsers of the encapsulations: takes one layer off after the other until the frame
 // is bare, then checks and counts the session.
+#include "agent/engine/decap/datagrams.hpp"
 #include "agent/engine/decap/decap.hpp"
 #include "agent/engine/decap/envelope.hpp"
 #include "agent/engine/decap/erspan.hpp"
@@ -9,6 +10,7 @@
 #include "agent/engine/decap/rspan.hpp"
 #include "agent/engine/decap/sessions.hpp"
 #include "agent/engine/decap/vxlan.hpp"
+#include "agent/engine/wire/tags.hpp"
 
 namespace vmirror {
 namespace {
@@ -23,6 +25,7 @@ struct Layer {
   std::uint32_t sequence = 0;
   bool has_sequence = false;
   DecapError error = DecapError::none;
+  std::uint16_t number = 0;  ///< The GRE protocol, with DecapError::gre_protocol.
 };
 
 bool is_erspan(Encapsulation e) {
@@ -76,6 +79,16 @@ Found take_erspan(const Frame& frame, const Packet& p, const GreHeader& gre, Lay
   return Found::layer;
 }
 
+/// What begins `skip` bytes behind the GRE header.
+Found take_gre_payload(const Frame& frame, const Packet& p, const GreHeader& gre, std::size_t skip,
+                       LinkType link, Layer& out) {
+  if (p.payload_size < gre.size + skip) return fail(out, DecapError::gre_truncated);
+  set_inner(frame, p, gre.size + skip, link, out);
+  set_session(out.origin, Encapsulation::gre, gre.key);
+  out.origin.has_session = gre.has_key;
+  return Found::layer;
+}
+
 Found take_gre(const Frame& frame, const Packet& p, Layer& out) {
   const auto gre = parse_gre(p.payload_of(frame.bytes), p.payload_size == p.payload_wire_size);
   if (!gre) return fail(out, gre.error());
@@ -90,38 +103,117 @@ Found take_gre(const Frame& frame, const Packet& p, Layer& out) {
     case gre_protocol::kErspan3:
       return take_erspan(frame, p, *gre, out);
     case gre_protocol::kEthernet:
-      set_inner(frame, p, gre->size, LinkType::ethernet, out);
-      set_session(out.origin, Encapsulation::gre, gre->key);
-      out.origin.has_session = gre->has_key;
-      return Found::layer;
+      return take_gre_payload(frame, p, *gre, 0, LinkType::ethernet, out);
+    case gre_protocol::kBehind22:
+      return take_gre_payload(frame, p, *gre, 22, LinkType::ethernet, out);
+    case gre_protocol::kIpv4:
+    case gre_protocol::kIpv6:
+      return take_gre_payload(frame, p, *gre, 0, LinkType::ip, out);
+    case gre_protocol::kMpls:
+    case gre_protocol::kMplsUpstream:
+      return take_gre_payload(frame, p, *gre, 0, LinkType::mpls, out);
+    case gre_protocol::kWccp: {
+      const Bytes payload = p.payload_of(frame.bytes).subspan(gre->size);
+      const bool redirected = !payload.empty() && payload[0] >> 4 != 4;
+      return take_gre_payload(frame, p, *gre, redirected ? 4 : 0, LinkType::ip, out);
+    }
     default:
+      out.number = gre->protocol;
       return fail(out, DecapError::gre_protocol);
   }
 }
 
-Found take_overlay(const Frame& frame, const Packet& p, Layer& out) {
+Found take_datagram(const Frame& frame, const Packet& p, UdpCarrier carrier, Layer& out) {
+  const auto h =
+      parse_datagram(carrier, p.payload_of(frame.bytes), p.payload_size == p.payload_wire_size);
+  if (!h) return fail(out, h.error());
+  set_inner(frame, p, h->size, h->bare_ip ? LinkType::ip : LinkType::ethernet, out);
+  set_session(out.origin,
+              carrier == UdpCarrier::tzsp     ? Encapsulation::tzsp
+              : carrier == UdpCarrier::hp_erm ? Encapsulation::hp_erm
+              : carrier == UdpCarrier::gtp    ? Encapsulation::gtp
+              : carrier == UdpCarrier::capwap ? Encapsulation::capwap
+                                              : Encapsulation::teredo,
+              h->session);
+  out.origin.has_session = h->has_session;
+  out.origin.vlan = h->vlan;
+  return Found::layer;
+}
+
+Found take_udp(const Frame& frame, const Packet& p, UdpCarrier carrier, Layer& out) {
   const Bytes payload = p.payload_of(frame.bytes);
-  if (p.destination_port == udp_port::kGeneve) {
+  if (carrier == UdpCarrier::geneve) {
     const auto h = parse_geneve(payload);
     if (!h) return fail(out, h.error());
     set_inner(frame, p, h->size, h->bare_ip ? LinkType::ip : LinkType::ethernet, out);
     set_session(out.origin, Encapsulation::geneve, h->vni);
     return Found::layer;
   }
-  const auto h = parse_vxlan(payload);
+  if (carrier != UdpCarrier::vxlan) return take_datagram(frame, p, carrier, out);
+  constexpr std::uint16_t kGpePort = 4790;
+  const auto h = parse_vxlan(payload, p.destination_port == kGpePort);
   if (!h) return fail(out, h.error());
   set_inner(frame, p, h->size, h->bare_ip ? LinkType::ip : LinkType::ethernet, out);
   set_session(out.origin, Encapsulation::vxlan, h->vni);
   return Found::layer;
 }
 
-/// Looks for an encapsulation above IP. Needs whole datagrams.
-Found look(const Frame& frame, const Packet& p, Layer& out) {
+/// IP in IP: there is no header between them.
+Found take_ip(const Frame& frame, const Packet& p, Layer& out) {
+  const Bytes payload = p.payload_of(frame.bytes);
+  const int version = p.protocol == ip_protocol::kIpv4 ? 4 : 6;
+  if (payload.empty() || payload[0] >> 4 != version) return Found::bare;
+  set_inner(frame, p, 0, LinkType::ip, out);
+  out.origin.encapsulation = Encapsulation::ip;
+  return Found::layer;
+}
+
+std::uint32_t bottom_label(const Frame& frame) {
+  const SkippedTags all = skipped_tags(frame.bytes, frame.link);
+  std::uint32_t label = 0;
+  for (std::size_t i = 0; i < all.count; ++i)
+    if (all.tags[i].kind == TagKind::mpls) label = static_cast<std::uint32_t>(all.tags[i].value);
+  return label;
+}
+
+/// A frame within a frame of the link layer; its header ends where the inner one begins.
+Found take_carried(const Frame& frame, const Packet& p, Layer& out) {
+  const std::uint8_t* inner = frame.bytes.data() + p.network;
+  const std::size_t behind = frame.bytes.size() - p.network - p.network_size;
+  out.inner = frame;
+  out.inner.bytes = p.network_of(frame.bytes);
+  out.inner.wire_size = static_cast<std::uint32_t>(whole_size(frame) - p.network - behind);
+  out.inner.link = LinkType::ethernet;
+  out.inner.stripped = {};
+  switch (p.carrier) {
+    case LinkCarrier::none:
+      return Found::bare;
+    case LinkCarrier::pbb:
+      set_session(out.origin, Encapsulation::pbb, load_be32(inner - 4) & 0xffffff);
+      break;
+    case LinkCarrier::fabricpath:
+      set_session(out.origin, Encapsulation::fabricpath, load_be16(inner - 2) >> 6);
+      break;
+    case LinkCarrier::isl:
+      set_session(out.origin, Encapsulation::isl, load_be16(inner - 6) >> 1);
+      break;
+    case LinkCarrier::mpls:
+      set_session(out.origin, Encapsulation::mpls, bottom_label(frame));
+      break;
+  }
+  return Found::layer;
+}
+
+/// Looks for an encapsulation. Needs whole datagrams.
+Found look(const Frame& frame, const Packet& p, const UdpCarriers& udp, Layer& out) {
   if (p.fragment || p.error != HeaderError::none) return Found::bare;
+  if (p.carrier != LinkCarrier::none) return take_carried(frame, p, out);
   if (p.protocol == ip_protocol::kGre) return take_gre(frame, p, out);
-  if (p.protocol == ip_protocol::kUdp && is_overlay_port(p.destination_port))
-    return take_overlay(frame, p, out);
-  return Found::bare;
+  if (p.protocol == ip_protocol::kIpv4 || p.protocol == ip_protocol::kIpv6)
+    return take_ip(frame, p, out);
+  if (p.protocol != ip_protocol::kUdp) return Found::bare;
+  const UdpCarrier carrier = udp.of(p.destination_port);
+  return carrier == UdpCarrier::none ? Found::bare : take_udp(frame, p, carrier, out);
 }
 
 }  // namespace
@@ -135,9 +227,10 @@ struct Decapsulator::State {
   DecapOptions options;
   Fragments fragments;
   Sessions sessions;
-  std::array<std::uint64_t, 8> taken_off{};
-  Envelopes envelopes{taken_off[static_cast<std::size_t>(Encapsulation::erspan2)]};
+  std::array<std::uint64_t, kEncapsulations> taken_off{};
+  Envelopes envelopes{taken_off[static_cast<std::size_t>(Encapsulation::erspan2)], options.udp};
   std::array<std::uint64_t, kDecapErrors> errors{};
+  NumberCounts gre_unknown;
   std::unique_ptr<std::uint8_t[]> rspan_buffer;  ///< Made at the first RSPAN copy.
   static constexpr std::size_t kRspanBuffer = 65536;
 
@@ -148,7 +241,7 @@ struct Decapsulator::State {
   enum class Step : std::uint8_t { whole, settled };
   Step join(Decapsulated& out);
   void drop(Decapsulated& out, Drop kind, DecapError error = DecapError::none);
-  void refuse(Decapsulated& out, DecapError error);
+  void refuse(Decapsulated& out, const Layer& layer);
   void peel(Decapsulated& out, std::uint32_t& sequence, bool& has_sequence);
   void settle(Decapsulated& out, const std::uint32_t* sequence);
 };
@@ -161,7 +254,9 @@ void Decapsulator::State::drop(Decapsulated& out, Drop kind, DecapError error) {
 
 /// What can't be taken off: a broken mirror is dropped; what is none passes, unless nothing else
 /// than mirrors is expected.
-void Decapsulator::State::refuse(Decapsulated& out, DecapError error) {
+void Decapsulator::State::refuse(Decapsulated& out, const Layer& layer) {
+  const DecapError error = layer.error;
+  if (error == DecapError::gre_protocol) gre_unknown.count(layer.number);
   ++errors[static_cast<std::size_t>(error)];
   if (is_no_mirror(error) && (options.accept_bare || out.origin.depth > 0)) return;
   drop(out, drop_of(error), error);
@@ -182,11 +277,13 @@ Decapsulator::State::Step Decapsulator::State::join(Decapsulated& out) {
   const bool gre = p.protocol == ip_protocol::kGre;
   // A later IPv6 fragment names what its datagram begins with, maybe an extension header.
   const bool extension = p.ip_version == 6 && (p.protocol == 0 || p.protocol == 60);
-  if (!gre && p.protocol != ip_protocol::kUdp && !extension) return Step::whole;
+  const bool in_ip = p.protocol == ip_protocol::kIpv4 || p.protocol == ip_protocol::kIpv6;
+  if (!gre && !in_ip && p.protocol != ip_protocol::kUdp && !extension) return Step::whole;
   const bool only_bare = options.accept_bare || out.origin.depth > 0;
-  const bool begins_overlay = p.fragment_offset == 0 && is_overlay_port(p.destination_port);
+  const bool begins_overlay =
+      p.fragment_offset == 0 && options.udp.of(p.destination_port) != UdpCarrier::none;
   const auto joined =
-      fragments.take(out.frame, p, !gre && only_bare && !begins_overlay, out.frames);
+      fragments.take(out.frame, p, !gre && !in_ip && only_bare && !begins_overlay, out.frames);
   using Status = Fragments::Outcome::Status;
   switch (joined.status) {
     case Status::unwanted:
@@ -214,9 +311,9 @@ void Decapsulator::State::peel(Decapsulated& out, std::uint32_t& sequence, bool&
   for (;;) {
     if (out.packet.fragment && join(out) == Step::settled) return;
     Layer layer;
-    const Found found = look(out.frame, out.packet, layer);
+    const Found found = look(out.frame, out.packet, options.udp, layer);
     if (found == Found::bare) return;
-    if (found == Found::error) return refuse(out, layer.error);
+    if (found == Found::error) return refuse(out, layer);
     if (out.origin.depth >= options.max_depth) return drop(out, Drop::nesting_too_deep);
 
     const Encapsulation kind = layer.origin.encapsulation;
@@ -251,7 +348,7 @@ Decapsulated Decapsulator::take(const Frame& frame, const Packet& packet) {
   Decapsulated out;
   out.frame = frame;
   out.packet = packet;
-  if (may_be_encapsulated(packet, s.options.rspan_vlan)) {
+  if (may_be_encapsulated(packet, s.options.udp, s.options.rspan_vlan)) {
     s.fragments.release();
     if (s.is_rspan(packet)) s.take_rspan(out);
     std::uint32_t sequence = 0;
@@ -293,11 +390,14 @@ std::uint64_t Decapsulator::expire(Time now) {
 std::uint64_t Decapsulator::flush() {
   return state_->fragments.flush();
 }
-const std::array<std::uint64_t, 8>& Decapsulator::taken_off() const {
+const std::array<std::uint64_t, kEncapsulations>& Decapsulator::taken_off() const {
   return state_->taken_off;
 }
 const std::array<std::uint64_t, kDecapErrors>& Decapsulator::errors() const {
   return state_->errors;
+}
+const NumberCounts& Decapsulator::gre_unknown() const {
+  return state_->gre_unknown;
 }
 std::vector<SessionCounters> Decapsulator::sessions() const {
   return state_->sessions.counters();

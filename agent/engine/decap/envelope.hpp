@@ -29,8 +29,8 @@ class Envelopes {
  public:
   static constexpr std::size_t kSize = 50;  ///< Of an envelope: where the mirrored frame begins.
 
-  /// `taken_off` counts what `take_again` took off.
-  explicit Envelopes(std::uint64_t& taken_off) : taken_off_(taken_off) {}
+  /// `taken_off` counts what `take_again` took off; `udp` says what may be encapsulated once more.
+  Envelopes(std::uint64_t& taken_off, const UdpCarriers& udp) : taken_off_(taken_off), udp_(udp) {}
 
   /// What is known of one: its session's counters, and its origin as far as it is always the same.
   struct Known {
@@ -81,6 +81,7 @@ class Envelopes {
   friend Again take_again(Envelopes&, const Frame&, Frame&, Packet&, Origin&);
 
   std::uint64_t& taken_off_;
+  const UdpCarriers& udp_;
   static constexpr std::size_t kKnown = 16;
   std::array<Known, kKnown> known_{};
 };
@@ -119,7 +120,7 @@ enum class Again : std::uint8_t {
   origin.truncated = (at[44] & 4) != 0;
   origin.vlan = vlan;
   origin.port_index = load_be32(at + 46) & 0xfffff;
-  if (may_be_encapsulated(packet, std::nullopt)) return Again::more;
+  if (may_be_encapsulated(packet, envelopes.udp_, std::nullopt)) return Again::more;
   SessionCounters& c = known->entry->counters;
   ++c.received;
   c.last = frame.time;

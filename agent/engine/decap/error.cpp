@@ -24,6 +24,9 @@ constexpr Entry kTable[] = {
     {"geneve_protocol", Drop::decap_unsupported},
     {"fragment_malformed", Drop::decap_malformed},
     {"fragment_overlap", Drop::decap_malformed},
+    {"datagram_truncated", Drop::decap_truncated},
+    {"datagram_header", Drop::decap_malformed},
+    {"datagram_unsupported", Drop::decap_unsupported},
 };
 static_assert(sizeof kTable / sizeof *kTable == kDecapErrors);
 

@@ -26,6 +26,18 @@ bool sum_is_right(Bytes bytes) {
   return sum == 0xffff;
 }
 
+/// False: they have no end.
+bool skip_routes(Cursor& c) {
+  while (c.ok()) {
+    const std::uint16_t family = c.u16();
+    c.skip(1);
+    const std::size_t length = c.u8();
+    if (family == 0 && length == 0) return c.ok();
+    c.skip(length);
+  }
+  return false;
+}
+
 }  // namespace
 
 tl::expected<GreHeader, DecapError> parse_gre(Bytes packet, bool whole) {
@@ -35,16 +47,17 @@ tl::expected<GreHeader, DecapError> parse_gre(Bytes packet, bool whole) {
   h.protocol = c.u16();
   if (!c.ok()) return tl::unexpected(DecapError::gre_truncated);
   if ((flags & kVersion) != 0) return tl::unexpected(DecapError::gre_version);
-  if ((flags & kRouting) != 0) return tl::unexpected(DecapError::gre_routing);
-  if ((flags & kChecksum) != 0) c.skip(4);
+  if ((flags & (kChecksum | kRouting)) != 0) c.skip(4);
   h.has_key = (flags & kKey) != 0;
   if (h.has_key) h.key = c.u32();
   h.has_sequence = (flags & kSequence) != 0;
   if (h.has_sequence) h.sequence = c.u32();
   if (!c.ok()) return tl::unexpected(DecapError::gre_truncated);
+  if ((flags & kRouting) != 0 && !skip_routes(c))
+    return tl::unexpected(whole ? DecapError::gre_routing : DecapError::gre_truncated);
   if ((flags & kChecksum) != 0 && whole && !sum_is_right(packet))
     return tl::unexpected(DecapError::gre_checksum);
-  h.size = static_cast<std::uint8_t>(c.offset());
+  h.size = static_cast<std::uint16_t>(c.offset());
   return h;
 }
 

@@ -66,10 +66,22 @@ void append_addresses(Json& json, const EventHead& head) {
   }
 }
 
+void append_tags(Json& json, const SkippedTags& tags) {
+  json.open_array("tags");
+  for (std::size_t i = 0; i < tags.count; ++i) {
+    json.open_object();
+    json.field("tag", to_text(tags.tags[i].kind));
+    json.field("value", tags.tags[i].value);
+    json.close();
+  }
+  json.close();
+}
+
 /// What only we know: how the frame came here.
 void append_mirror(Json& json, const EventHead& head) {
   const Origin& origin = head.origin;
-  if (origin.encapsulation == Encapsulation::none && head.vm.empty()) return;
+  if (origin.encapsulation == Encapsulation::none && head.vm.empty() && head.tags == nullptr)
+    return;
   json.open_object("vmirror");
   if (origin.has_session) json.field("session", origin.session);
   if (origin.encapsulation != Encapsulation::none)
@@ -78,6 +90,7 @@ void append_mirror(Json& json, const EventHead& head) {
   if (!head.vm.empty()) json.field("vm", head.vm);
   if (origin.direction != Direction::none) json.field("direction", to_text(origin.direction));
   if (origin.truncated) json.field("truncated", true);
+  if (head.tags != nullptr) append_tags(json, *head.tags);
   json.close();
 }
 

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <utility>
 
+#include "agent/engine/wire/tags.hpp"
 #include "agent/model/asset.hpp"
 #include "agent/model/drop.hpp"
 #include "agent/model/facts.hpp"
@@ -42,6 +43,7 @@ struct EventHead {
   std::string_view app_proto;
   Origin origin;        ///< `vmirror`: left out where nothing was taken off and no VM is known.
   std::string_view vm;  ///< The guest that the mirror copies, from the mirror index.
+  const SkippedTags* tags = nullptr;  ///< Of the frame; null: it has none but VLANs.
 };
 
 /// What a frame itself says: all but flow_id, in_iface, app_proto and vm.

@@ -1,6 +1,5 @@
 #include "agent/engine/health/copies_json.hpp"
 
-#include <array>
 #include <boost/json.hpp>
 
 namespace vmirror {
@@ -8,10 +7,6 @@ namespace vmirror {
 namespace json = boost::json;
 
 namespace {
-
-constexpr std::array kEncapsulations = {
-    Encapsulation::erspan1, Encapsulation::erspan2, Encapsulation::erspan3, Encapsulation::gre,
-    Encapsulation::vxlan,   Encapsulation::geneve,  Encapsulation::rspan};
 
 Error wrong(const char* what) {
   return {Error::Kind::invalid, what, kCopiesMessage, "see that both agents are of one version"};
@@ -31,8 +26,10 @@ std::optional<IpAddress> address(const json::value* value) {
 
 std::optional<Encapsulation> encapsulation(const json::value* value) {
   if (value == nullptr || !value->is_string()) return std::nullopt;
-  for (const Encapsulation e : kEncapsulations)
+  for (std::size_t i = 1; i < kEncapsulations; ++i) {
+    const auto e = static_cast<Encapsulation>(i);
     if (std::string_view(value->get_string()) == to_text(e)) return e;
+  }
   return std::nullopt;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/engine/wire/tags.hpp"
+
 namespace vmirror {
 namespace {
 
@@ -9,13 +11,15 @@ constexpr int kMaxExtensions = 8;
 
 bool is_tpid(std::uint16_t type) {
   return type == ethertype::kVlan || type == ethertype::kProviderVlan ||
-         type == ethertype::kOldProviderVlan;
+         type == ethertype::kOldProviderVlan || type == ethertype::kOlderProviderVlan;
 }
 
 /// One pass over one frame; every member function reads one layer and names the next.
 class Reader {
  public:
-  Reader(Bytes bytes, Packet& packet) : data_(bytes.data()), size_(bytes.size()), p_(packet) {}
+  /// `told`: where the skipped tags are written to; null: they are counted alone.
+  Reader(Bytes bytes, Packet& packet, SkippedTags* told = nullptr)
+      : data_(bytes.data()), size_(bytes.size()), p_(packet), told_(told) {}
 
   void link(LinkType type) {
     switch (type) {
@@ -29,6 +33,8 @@ class Reader {
         return after_cooked(0, 20);
       case LinkType::bsd_null:
         return bare_ip(4);
+      case LinkType::mpls:
+        return labels(0);
     }
   }
 
@@ -50,7 +56,9 @@ class Reader {
       add_tag({type, load_be16(data_ + next)});
       return tagged(next + 2);
     }
-    network(type, next);
+    if (type == ethertype::kIpv4 || type == ethertype::kIpv6) return network(type, next);
+    const std::size_t behind = skip(type, next);
+    if (behind != 0) tagged(behind);
   }
 
   void bare_ip(std::size_t at) {
@@ -69,17 +77,110 @@ class Reader {
     return true;
   }
 
-  /// `at` is where an EtherType, a length or a TPID stands.
+  /// `at` is where an EtherType, a length or a tag stands.
   void tagged(std::size_t at) {
-    std::uint16_t type = load_be16(data_ + at);
-    while (is_tpid(type)) {
-      if (!has(at, 6)) return fail(HeaderError::vlan_truncated);
-      if (!add_tag({type, load_be16(data_ + at + 2)})) return;
-      at += 4;
-      type = load_be16(data_ + at);
+    for (;;) {
+      const std::uint16_t type = load_be16(data_ + at);
+      if (type == ethertype::kIpv4 || type == ethertype::kIpv6) return network(type, at + 2);
+      if (is_tpid(type)) {
+        if (!has(at, 6)) return fail(HeaderError::vlan_truncated);
+        if (!add_tag({type, load_be16(data_ + at + 2)})) return;
+        at += 4;
+        continue;
+      }
+      if (type < 0x0600) return llc(at + 2, type);
+      const std::size_t behind = skip(type, at + 2);
+      if (behind == 0) return;
+      at = behind;
     }
-    if (type >= 0x0600) return network(type, at + 2);
-    llc(at + 2, type);
+  }
+
+  /// A type that is neither IP nor a VLAN, and what stands `behind` it. Returns where the next type
+  /// stands; 0: there is none, and what there is was read.
+  [[gnu::noinline]] std::size_t skip(std::uint16_t type, std::size_t behind) {
+    if (type == ethertype::kPbb) return carried(LinkCarrier::pbb, type, behind + 4), 0;
+    if (type == ethertype::kFabricPath)
+      return carried(LinkCarrier::fabricpath, type, behind + 2), 0;
+    if (type == tag_type::kMpls || type == tag_type::kMplsUpstream) {
+      p_.ethertype = type;
+      return labels(behind), 0;
+    }
+    const SkippedTag tag = read_tag(type, {data_ + behind, size_ - behind});
+    if (tag.size == 0) return network(type, behind), 0;
+    if (!note(tag)) return 0;
+    behind += tag.size;
+    if (tag.kind == TagKind::pppoe) return ppp(behind), 0;
+    if (!has(behind, 2)) return fail(HeaderError::tag_truncated), 0;
+    if (tag.kind == TagKind::macsec) check_ = kMacsecCheck;
+    return behind;
+  }
+
+  bool note(const SkippedTag& tag) {
+    if (p_.skipped_tags == Packet::kMaxSkippedTags) {
+      fail(HeaderError::tag_too_deep);
+      return false;
+    }
+    if (told_ != nullptr) told_->tags[told_->count++] = tag;
+    ++p_.skipped_tags;
+    return true;
+  }
+
+  /// PPP's protocol, whose first byte may be left out where it is 0 (RFC 1661, section 6.5).
+  void ppp(std::size_t at) {
+    constexpr std::uint16_t kIpv4 = 0x0021, kIpv6 = 0x0057;
+    if (!has(at, 1)) return fail(HeaderError::tag_truncated);
+    const std::size_t size = (data_[at] & 1) != 0 ? 1 : 2;
+    if (!has(at, size)) return fail(HeaderError::tag_truncated);
+    const std::uint16_t protocol = size == 1 ? data_[at] : load_be16(data_ + at);
+    at += size;
+    if (protocol == kIpv4) return network(ethertype::kIpv4, at);
+    if (protocol == kIpv6) return network(ethertype::kIpv6, at);
+    p_.ethertype = tag_type::kPppoe;
+    set_network(at, size_);
+  }
+
+  /// The labels from `at` on, and what they carry: nothing says so, its first bytes have to.
+  void labels(std::size_t at) {
+    for (bool bottom = false; !bottom; at += 4) {
+      if (!has(at, 4)) return fail(HeaderError::tag_truncated);
+      const std::uint32_t label = load_be32(data_ + at);
+      if (!note({TagKind::mpls, 4, label >> 12})) return;
+      bottom = (label & 0x100) != 0;
+    }
+    if (looks_like_ip(at))
+      return network(data_[at] >> 4 == 4 ? ethertype::kIpv4 : ethertype::kIpv6, at);
+    // A control word begins with four zero bits, as many a MAC does: a known type decides.
+    const std::size_t behind_word = has(at, 1) && data_[at] >> 4 == 0 ? at + 4 : at;
+    for (const bool with_length : {false, true})
+      for (const std::size_t inner : {behind_word, at})
+        if (looks_like_ethernet(inner, with_length))
+          return carried(LinkCarrier::mpls, tag_type::kMpls, inner);
+    if (p_.ethertype == 0) p_.ethertype = tag_type::kMpls;
+    set_network(at, size_);
+  }
+
+  /// The header's version and length hold, and it ends within the frame or where a cut frame may.
+  bool looks_like_ip(std::size_t at) const {
+    if (!has(at, 20)) return false;
+    const std::uint8_t* h = data_ + at;
+    if (h[0] >> 4 == 6) return has(at, 40);
+    return h[0] >> 4 == 4 && (h[0] & 15) >= 5 && load_be16(h + 2) >= (h[0] & 15) * 4;
+  }
+  /// Its type is one that we know, or it has a length instead.
+  bool looks_like_ethernet(std::size_t at, bool with_length) const {
+    if (!has(at, 14)) return false;
+    const std::uint16_t type = load_be16(data_ + at + 12);
+    if (type < 0x0600) return with_length;
+    return type == ethertype::kIpv4 || type == ethertype::kIpv6 || type == ethertype::kArp ||
+           type == ethertype::kLldp || is_tpid(type) ||
+           read_tag(type, {data_ + at + 14, size_ - at - 14}).size > 0;
+  }
+
+  void carried(LinkCarrier carrier, std::uint16_t type, std::size_t at) {
+    p_.ethertype = type;
+    if (!has(at, 14)) return fail(HeaderError::tag_truncated);
+    p_.carrier = carrier;
+    set_network(at, size_);
   }
 
   void llc(std::size_t at, std::size_t length) {
@@ -97,12 +198,28 @@ class Reader {
         size_ = end;
         return network(pid, at + 8);
       }
+      if (is_isl()) return isl();
       p_.ethertype = pid;
       at += 8;
     } else {
       at += (data_[at + 2] & 3) == 3 || at + 4 > end ? 3 : 4;  // U-format has a one-byte control.
     }
     set_network(at, end);
+  }
+
+  bool is_isl() const {
+    constexpr std::uint32_t kCisco = 0x00000c;
+    return p_.snap_oui == kCisco && has(0, 26 + 14) && (data_[0] & 0xfd) == 0x01 && data_[1] == 0 &&
+           data_[2] == 0x0c && data_[3] == 0 && data_[4] == 0;
+  }
+
+  /// Its length counts from the SNAP header on, the carried frame's own checksum included.
+  void isl() {
+    constexpr std::size_t kHeader = 26, kLengthFrom = 14, kCheck = 4;
+    p_.llc = false;
+    const std::size_t end = kLengthFrom + load_be16(data_ + 12);
+    carried(LinkCarrier::isl, 0, kHeader);
+    set_network(kHeader, std::clamp(end - std::min(end, kCheck), kHeader, size_));
   }
 
   void set_network(std::size_t at, std::size_t end) {
@@ -114,12 +231,23 @@ class Reader {
 
   void network(std::uint16_t type, std::size_t at) {
     p_.ethertype = type;
-    set_network(at, size_);
     if (type == ethertype::kIpv4) return ipv4(at);
     if (type == ethertype::kIpv6) return ipv6(at);
+    std::size_t end = size_;
+    if (end - at >= check_) end -= check_;
+    if (end - at >= kPrpSize) end -= prp_at(end, at);
+    set_network(at, end);
+  }
+
+  /// The bytes of PRP's trailer where it ends the frame, else 0.
+  std::size_t prp_at(std::size_t end, std::size_t network) {
+    if (!is_prp_trailer(data_ + end, end - network)) return 0;
+    const std::uint32_t value = load_be32(data_ + end - kPrpSize);
+    return note({TagKind::prp, kPrpSize, value}) ? kPrpSize : 0;
   }
 
   void ipv4(std::size_t at) {
+    set_network(at, size_);
     if (!has(at, 20)) return fail(HeaderError::ip_truncated);
     const std::uint8_t* h = data_ + at;
     if (h[0] >> 4 != 4) return fail(HeaderError::ip_version);
@@ -142,6 +270,7 @@ class Reader {
   }
 
   void ipv6(std::size_t at) {
+    set_network(at, size_);
     if (!has(at, 40)) return fail(HeaderError::ip_truncated);
     const std::uint8_t* h = data_ + at;
     if (h[0] >> 4 != 6) return fail(HeaderError::ip_version);
@@ -177,6 +306,7 @@ class Reader {
   }
 
   void finish_ip(std::size_t at, std::size_t end, std::size_t wire_end) {
+    if (size_ - end >= kPrpSize) prp_at(size_, p_.network);
     at = std::min<std::size_t>(at, 0xffff);
     end = std::clamp<std::size_t>(end, at, 0xffff);
     p_.transport = p_.payload = static_cast<std::uint16_t>(at);
@@ -253,9 +383,13 @@ class Reader {
     consume(4);
   }
 
+  static constexpr std::size_t kPrpSize = 6, kMacsecCheck = 16;
+
   const std::uint8_t* data_;
   std::size_t size_;
   Packet& p_;
+  SkippedTags* told_;
+  std::size_t check_ = 0;  ///< Bytes of MACsec's check value at the frame's end.
 };
 
 }  // namespace
@@ -265,6 +399,13 @@ Packet parse_packet(Bytes bytes, LinkType link, VlanTag stripped) {
   if (stripped.present()) packet.tags[packet.tag_count++] = stripped;
   Reader(bytes.first(std::min<std::size_t>(bytes.size(), 0xffff)), packet).link(link);
   return packet;
+}
+
+SkippedTags skipped_tags(Bytes frame, LinkType link) {
+  Packet packet;
+  SkippedTags out;
+  Reader(frame.first(std::min<std::size_t>(frame.size(), 0xffff)), packet, &out).link(link);
+  return out;
 }
 
 const char* to_text(HeaderError error) {
@@ -277,6 +418,10 @@ const char* to_text(HeaderError error) {
       return "vlan_truncated";
     case HeaderError::vlan_too_deep:
       return "vlan_too_deep";
+    case HeaderError::tag_truncated:
+      return "tag_truncated";
+    case HeaderError::tag_too_deep:
+      return "tag_too_deep";
     case HeaderError::llc_truncated:
       return "llc_truncated";
     case HeaderError::ip_truncated:

@@ -1,5 +1,6 @@
 // The headers that every encapsulation and protocol stands on, read once per frame: Ethernet II or
-// 802.3/LLC/SNAP, up to four VLAN tags, IPv4 or IPv6 with its extension headers, TCP, UDP, ICMP.
+// 802.3/LLC/SNAP, up to four VLAN tags and the other tags of tags.hpp, IPv4 or IPv6 with its
+// extension headers, TCP, UDP, ICMP.
 //
 //   field[n]: n bytes, field:n: n bits
 //
@@ -9,6 +10,14 @@
 //             | ttl[1] | protocol[1] | checksum[2] | src[4] | dst[4] | options... |
 //   IPv6      | version:4 | class:8 | flow label:20 | payload length[2] | next header[1] |
 //             | hop limit[1] | src[16] | dst[16] | extension headers... |
+//
+// A frame within the frame, of the link layer alone, is not read here but named (`carrier`):
+//
+//   PBB        | dst mac[6] | src mac[6] | 0x88e7[2] | flags[1] I-SID[3] | Ethernet frame |  802.1ah
+//   FabricPath | dst mac[6] | src mac[6] | 0x8903[2] | FTAG:10 TTL:6 | Ethernet frame |
+//   ISL        | 0x01000c0000[5], or 03... | type:4 user:4 | src mac[6] | length[2] | 0xaaaa03[3] |
+//              | 0x00000c[3] | VLAN:15 BPDU:1 | index[2] | reserved[2] | Ethernet frame | CRC[4] |
+//   MPLS       | labels | control word[4], maybe | Ethernet frame |                      RFC 4448
 //
 // A Packet is offsets into the frame's bytes and the few values that everybody needs. It holds no
 // pointer, so it stays true when the bytes are moved.
@@ -28,6 +37,7 @@ enum class LinkType : std::uint8_t {
   linux_sll,   ///< LINKTYPE_LINUX_SLL
   linux_sll2,  ///< LINKTYPE_LINUX_SLL2
   bsd_null,    ///< LINKTYPE_NULL, LINKTYPE_LOOP
+  mpls,        ///< A label stack: what GRE carries as protocol 0x8847.
 };
 
 /// A VLAN tag: TPID and TCI as IEEE 802.1Q has them. tpid 0: no tag.
@@ -42,7 +52,8 @@ struct VlanTag {
 namespace ethertype {
 constexpr std::uint16_t kIpv4 = 0x0800, kArp = 0x0806, kRarp = 0x8035, kIpv6 = 0x86dd,
                         kVlan = 0x8100, kProviderVlan = 0x88a8, kOldProviderVlan = 0x9100,
-                        kLldp = 0x88cc;
+                        kOlderProviderVlan = 0x9200, kLldp = 0x88cc, kFabricPath = 0x8903,
+                        kPbb = 0x88e7;
 }
 namespace ip_protocol {
 constexpr std::uint8_t kIcmp = 1, kIgmp = 2, kIpv4 = 4, kTcp = 6, kUdp = 17, kIpv6 = 41, kGre = 47,
@@ -57,7 +68,9 @@ enum class HeaderError : std::uint8_t {
   none,
   link_truncated,  ///< Too short for its link header: nothing can be said of the frame.
   vlan_truncated,
-  vlan_too_deep,  ///< More than kMaxTags tags.
+  vlan_too_deep,  ///< More than kMaxTags VLAN tags.
+  tag_truncated,  ///< A tag of tags.hpp, or the header of a carried frame, is cut off.
+  tag_too_deep,   ///< More than kMaxSkippedTags tags of tags.hpp.
   llc_truncated,
   ip_truncated,
   ip_version,           ///< The version nibble is neither 4 nor 6, or not what the EtherType says.
@@ -71,14 +84,22 @@ enum class HeaderError : std::uint8_t {
 /// "ip_header_length": stable, used as a counter's name.
 const char* to_text(HeaderError error);
 
+/// The header of the link layer that a whole Ethernet frame follows.
+enum class LinkCarrier : std::uint8_t { none, pbb, fabricpath, isl, mpls };
+
 struct Packet {
   static constexpr int kMaxTags = 4;
+  static constexpr int kMaxSkippedTags = 8;
 
   HeaderError error = HeaderError::none;
   std::uint8_t ip_version = 0;                 ///< 4, 6 or 0
   std::uint8_t protocol = ip_protocol::kNone;  ///< IANA protocol number above IP.
   std::uint8_t ttl = 0;
   std::uint8_t tag_count = 0;
+  std::uint8_t skipped_tags =
+      0;  ///< Of tags.hpp, PRP's trailer among them; `skipped_tags()` reads them.
+  LinkCarrier carrier =
+      LinkCarrier::none;  ///< Other than none: an Ethernet frame begins at `network`.
   std::uint8_t tcp_flags = 0;
   bool has_macs = false;        ///< Ethernet: bytes 0..11 are destination and source MAC.
   bool fragment = false;        ///< Any fragment of a datagram but a whole one.

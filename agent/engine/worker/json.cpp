@@ -27,15 +27,18 @@ json::object counts(const std::vector<NamedCount>& from) {
   return out;
 }
 
-/// The three forms of ERSPAN are one here.
-json::object decapsulated(const std::array<std::uint64_t, 8>& by_kind) {
+/// The three forms of ERSPAN are one here; of what is no usual mirror there is what occurred.
+json::object decapsulated(const std::array<std::uint64_t, kEncapsulations>& by_kind) {
   const auto of = [&](Encapsulation e) { return by_kind[static_cast<std::size_t>(e)]; };
   using enum Encapsulation;
-  return {{"erspan", of(erspan1) + of(erspan2) + of(erspan3)},
-          {"gre", of(gre)},
-          {"vxlan", of(vxlan)},
-          {"geneve", of(geneve)},
-          {"rspan", of(rspan)}};
+  json::object out{{"erspan", of(erspan1) + of(erspan2) + of(erspan3)},
+                   {"gre", of(gre)},
+                   {"vxlan", of(vxlan)},
+                   {"geneve", of(geneve)},
+                   {"rspan", of(rspan)}};
+  for (auto e = static_cast<std::size_t>(rspan) + 1; e < kEncapsulations; ++e)
+    if (by_kind[e] > 0) out[to_text(static_cast<Encapsulation>(e))] = by_kind[e];
+  return out;
 }
 
 json::object dropped(const FrameCounters& counters) {
@@ -204,6 +207,7 @@ json::object to_json(const EngineCounters& s) {
       {"active", s.flows_active}, {"started", s.flows_started}, {"ended", std::move(ended)}};
   out["protocols"] = std::move(protocols);
   out["errors"] = counts(s.errors);
+  out["not_understood"] = counts(s.not_understood);
   out["streams"] = counts(s.streams);
   out["duplicates"] = s.duplicates;
   out["adopted"] = counts(s.adopted);
@@ -237,6 +241,8 @@ json::object to_json(const AnalyzeReport& report) {
                    {"dropped", dropped(input.frames)},
                    {"protocols", std::move(protocols)},
                    {"malformed", std::move(malformed)}};
+  if (!report.snapshot.not_understood.empty())
+    out["not_understood"] = counts(report.snapshot.not_understood);
   if (input.error) out["error"] = input.error->text();
   out["warnings"] = texts(input.warnings);
   return out;

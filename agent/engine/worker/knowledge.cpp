@@ -1,5 +1,6 @@
 // What a pipeline tells of itself, slice by slice.
 #include <algorithm>
+#include <cstdio>
 
 #include "agent/engine/worker/pipeline_state.hpp"
 
@@ -94,6 +95,24 @@ std::vector<NamedCount> Pipeline::State::errors() const {
   return out;
 }
 
+std::vector<NamedCount> Pipeline::State::not_understood() const {
+  std::vector<NamedCount> out;
+  const auto add = [&](const char* kind, const NumberCounts& from, bool hexadecimal) {
+    for (const auto& [number, frames] : from.counts()) {
+      char name[40];
+      std::snprintf(name, sizeof name, hexadecimal ? "%s 0x%04x" : "%s %u", kind, unsigned{number});
+      out.push_back({name, frames});
+    }
+    if (from.others() > 0) out.push_back({std::string(kind) + " others", from.others()});
+  };
+  add("ethertype", ethertypes, true);
+  add("llc_sap", llc_saps, true);
+  add("snap_protocol", snap_protocols, true);
+  add("ip_protocol", ip_protocols, false);
+  add("gre_protocol", decap.gre_unknown(), true);
+  return out;
+}
+
 EngineCounters Pipeline::known(Time time) const {
   State& s = *state_;
   EngineCounters out;
@@ -111,6 +130,7 @@ EngineCounters Pipeline::known(Time time) const {
   out.assets_known = s.inventory.size();
   out.protocols = s.protocols();
   out.errors = s.errors();
+  out.not_understood = s.not_understood();
   out.streams = s.stream_counts();
   out.duplicates = s.coverage.duplicates();
   out.adopted = s.adopted_counts();

@@ -35,7 +35,8 @@ inline void Pipeline::State::take_in(const Frame& frame) {
       counters.drop(Drop::short_frame);
       return;
     }
-    if (again == Again::more || may_be_encapsulated(item.packet, options.decap.rspan_vlan) ||
+    if (again == Again::more ||
+        may_be_encapsulated(item.packet, options.decap.udp, options.decap.rspan_vlan) ||
         !options.decap.accept_bare) {
       if (!unwrap(again == Again::more
                       ? decap.take_inner(frame, item.inner, item.packet, item.origin)
@@ -133,7 +134,7 @@ inline void Pipeline::State::read(const Item& item, FlowTable::Entry& entry) {
   Dissection& dissection = reading->dissection;
   if (p.ip_version == 0) {
     const DissectorId id = reading->dissectors->for_link(p);
-    if (id == kNoDissector) return;
+    if (id == kNoDissector) return not_understood(p);
     dissection.message(id, p.network_of(bytes), context_of(item), reading->facts);
   } else if (p.fragment) {
     return;  // Inner fragments are flows; their messages aren't joined.
@@ -145,8 +146,24 @@ inline void Pipeline::State::read(const Item& item, FlowTable::Entry& entry) {
     dissection.datagram(entry.dissector, p.payload_of(bytes), context_of(item), reading->facts);
   } else {
     const DissectorId id = reading->dissectors->for_network(p.protocol);
-    if (id == kNoDissector) return;
+    if (id == kNoDissector) return not_understood(p);
     dissection.message(id, transport_of(p, bytes), context_of(item), reading->facts);
+  }
+}
+
+/// A frame that ends analysis early, by the number that says why. What is wrong with its headers is
+/// counted as an error, what the decapsulator could not read there.
+[[gnu::noinline]] void Pipeline::State::not_understood(const Packet& p) {
+  if (p.error != HeaderError::none) return;
+  if (p.ip_version != 0) {
+    if (p.protocol != ip_protocol::kGre && p.protocol != ip_protocol::kSctp)
+      ip_protocols.count(p.protocol);
+  } else if (p.llc && p.snap_oui != 0) {
+    snap_protocols.count(p.ethertype);
+  } else if (p.llc) {
+    llc_saps.count(p.llc_dsap);
+  } else if (p.ethertype != ethertype::kArp && p.ethertype != ethertype::kRarp) {
+    ethertypes.count(p.ethertype);
   }
 }
 
@@ -213,6 +230,10 @@ void Pipeline::State::tell(const Item& item, const FlowTable::Entry& entry) {
     head.flow_id = flows.id(item.probe.entry);
     if (const char* name = reading->dissectors->name(entry.dissector)) head.app_proto = name;
     head.vm = vm_of(head.src_mac, head.dest_mac, item.packet.vlan());
+    if (item.packet.skipped_tags > 0) {
+      tags = skipped_tags(item.frame->bytes, item.frame->link);
+      head.tags = &tags;
+    }
   }
   head.time = item.frame->time;
   fold(head);

@@ -86,6 +86,8 @@ struct Pipeline::State {
   std::array<std::uint64_t, kDropKinds> source_before{};  ///< Of sources that were closed.
   std::array<std::uint64_t, kDropKinds> source_seen{};    ///< Counted so far.
   std::array<std::uint64_t, kHeaderErrors> header_errors{};
+  NumberCounts ethertypes, llc_saps, snap_protocols, ip_protocols;  ///< That nobody here reads.
+  SkippedTags tags;                                            ///< Of the frame that is told of.
   std::vector<std::pair<const char*, std::uint64_t>> records;  ///< By the record's protocol.
   Time last_frame = 0;
   Time requests_expired = 0;
@@ -133,6 +135,8 @@ struct Pipeline::State {
   std::vector<NamedCount> stream_counts() const;
   std::vector<NamedCount> adopted_counts() const;
   std::vector<NamedCount> errors() const;
+  void not_understood(const Packet& p);
+  std::vector<NamedCount> not_understood() const;
 };
 
 }  // namespace vmirror

@@ -232,6 +232,7 @@ EngineCounters merge(std::span<const std::shared_ptr<const EngineCounters>> part
     out.assets_known += part->assets_known;
     add(out.protocols, part->protocols);
     add(out.errors, part->errors);
+    add(out.not_understood, part->not_understood);
     add(out.streams, part->streams);
     out.duplicates += part->duplicates;
     add(out.adopted, part->adopted);

@@ -41,7 +41,7 @@ struct InputSnapshot {
   std::string name;
   FrameCounters frames;
   /// Headers taken off, indexed by Encapsulation.
-  std::array<std::uint64_t, 8> decapsulated{};
+  std::array<std::uint64_t, kEncapsulations> decapsulated{};
   std::vector<SessionCounters> sessions;
   /// Of several numbered sessions. Where several workers took a sender's numbers in, none of them
   /// knows what is missing: its rule, and its sessions', is `open`.
@@ -89,7 +89,9 @@ struct EngineCounters {
   std::array<std::uint64_t, kFlowEnds> flows_ended{};  ///< Indexed by FlowEnd.
   std::uint64_t assets_known = 0;                      ///< MACs.
   std::vector<ProtocolSnapshot> protocols;             ///< By name; those of the selection.
-  std::vector<NamedCount> errors;   ///< HeaderError and DecapError that occurred.
+  std::vector<NamedCount> errors;  ///< HeaderError and DecapError that occurred.
+  /// Frames that nobody here can read, by the number that says so: "ethertype 0x88c7".
+  std::vector<NamedCount> not_understood;
   std::vector<NamedCount> streams;  ///< Reassembly: segments, gaps, gap_bytes, ...
   std::uint64_t duplicates = 0;     ///< Frames that came twice; looked for while NICs are watched.
   std::vector<NamedCount> adopted;  ///< AdoptionCounters of guests that came.

@@ -166,12 +166,26 @@ TEST(Decapsulator, DropsOrPassesWhatItCannotTakeOff) {
     DecapError error;
   } cases[] = {
       {"a bare frame", kGuest, "frame", "not_mirrored", DecapError::none},
-      {"IP in GRE", over_gre({.protocol = 0x0800}, packet), "frame", "decap_unsupported",
-       DecapError::gre_protocol},
+      {"a GRE protocol that is not read", over_gre({.protocol = 0x0021}, packet), "frame",
+       "decap_unsupported", DecapError::gre_protocol},
       {"PPTP", over_gre({.protocol = 0x880b, .key = 1, .extra_flags = 1}, packet), "frame",
        "decap_unsupported", DecapError::gre_version},
-      {"GRE with routing", over_gre({.extra_flags = 0x4000}, kGuest), "decap_unsupported",
-       "decap_unsupported", DecapError::gre_routing},
+      {"GRE with endless routes", over_gre({.extra_flags = 0x4000}, hex("0000 0000 0800 0004")),
+       "frame", "decap_unsupported", DecapError::gre_routing},
+      {"GRE of 22 bytes and a frame, without the frame", over_gre({.protocol = 0x8949}, hex("00")),
+       "decap_truncated", "decap_truncated", DecapError::gre_truncated},
+      {"some datagram to TZSP's port", over_udp(37008, text("hello")), "frame", "decap_malformed",
+       DecapError::datagram_header},
+      {"TZSP with 802.11", over_udp(37008, hex("0100 0012 01 08020000")), "frame",
+       "decap_unsupported", DecapError::datagram_unsupported},
+      {"GTP's echo", over_udp(2152, hex("3201 0004 00000000 00010000")), "frame", "decap_malformed",
+       DecapError::datagram_header},
+      {"CAPWAP with DTLS", over_udp(5247, hex("01000000 16fefd00")), "frame", "decap_unsupported",
+       DecapError::datagram_unsupported},
+      {"CAPWAP with 802.11", over_udp(5247, hex("00 100300 00000000 08020000")), "frame",
+       "decap_unsupported", DecapError::datagram_unsupported},
+      {"Teredo's port, and no IPv6", over_udp(3544, hex("4500 0000")), "frame", "decap_malformed",
+       DecapError::datagram_header},
       {"GRE with a wrong sum", outer_frame({}, 47, concat({hex("8000 6558 1234 0000"), kGuest})),
        "decap_malformed", "decap_malformed", DecapError::gre_checksum},
       {"GRE cut off", outer_frame({}, 47, hex("2000 6558")), "decap_truncated", "decap_truncated",
@@ -215,7 +229,7 @@ TEST(Decapsulator, DropsOrPassesWhatItCannotTakeOff) {
 
 TEST(Decapsulator, PassesTheGuestsOwnTunnelInsideAMirror) {
   // What is no mirror is the guest's traffic once a mirror was taken off, also for a collector.
-  const Buffer inner = over_gre({.protocol = 0x0800}, ip_part(udp_frame({})));
+  const Buffer inner = over_gre({.protocol = 0x880b, .key = 1, .extra_flags = 1}, counting(20));
   Bench bench({.accept_bare = false});
   const Buffer copy = wrapping("erspan2").wrap(inner, 1).front();
   const auto out = bench.take(copy);
@@ -322,9 +336,57 @@ TEST(Decapsulator, TakesAnRspanTagThatTheRingTookOut) {
   EXPECT_EQ(out.packet.vlan(), 12) << "the guest's own tag is the one left";
 }
 
+TEST(Decapsulator, NamesTheGreProtocolsThatItCannotRead) {
+  Bench bench;
+  for (const std::uint16_t protocol : {0x0021, 0x6559, 0x0021})
+    bench.take(over_gre({.protocol = protocol}, counting(20)));
+  const std::vector<std::pair<std::uint16_t, std::uint64_t>> expected = {{0x0021, 2}, {0x6559, 1}};
+  EXPECT_EQ(bench.decapsulator.gre_unknown().counts(), expected);
+}
+
+TEST(Decapsulator, ReadsBehindTheLabelsThatGreCarries) {
+  const Buffer packet = ip_part(udp_frame({}));
+  const auto out =
+      Bench().take(over_gre({.protocol = 0x8847}, concat({hex("00064040 000c8140"), packet})));
+  EXPECT_EQ(ending(out), "frame");
+  EXPECT_EQ(out.packet.skipped_tags, 2);
+  EXPECT_EQ(out.packet.source_ip(out.frame.bytes), ip("10.0.0.1"));
+}
+
+TEST(Decapsulator, TakesUdpByThePortsOfItsInput) {
+  const Buffer copy = over_udp(9300, concat({hex("0102030405060708 0000c800"), kGuest}));
+  DecapOptions options;
+  EXPECT_EQ(Bench(options).take(copy).origin.depth, 0) << "HP's mirrors have no port of their own";
+  options.udp.set(9300, UdpCarrier::hp_erm);
+  Bench bench(options);
+  const auto out = bench.take(copy);
+  EXPECT_EQ(bytes_of(out), kGuest);
+  EXPECT_EQ(out.origin.encapsulation, Encapsulation::hp_erm);
+  EXPECT_EQ(out.origin.vlan, 200);
+  options.udp.clear(UdpCarrier::vxlan);
+  options.udp.set(5000, UdpCarrier::vxlan);
+  EXPECT_EQ(Bench(options).take(over_udp(4789, vxlan(1, kGuest))).origin.depth, 0);
+  EXPECT_EQ(Bench(options).take(over_udp(5000, vxlan(1, kGuest))).origin.session, 1u);
+}
+
+TEST(Decapsulator, TellsTheSessionOfEachKindOfTunnel) {
+  const struct {
+    const char* wrapping;
+    std::uint32_t session;
+    bool has_session;
+  } cases[] = {{"gtp", 0x01020304, true}, {"pbb", 0xabcdef, true},  {"fabricpath", 10, true},
+               {"isl", 100, true},        {"mpls_pw", 2000, true},  {"tzsp", 0, false},
+               {"ip_in_ip", 0, false},    {"gre_ip", 0xcafe, true}, {"capwap", 0, false}};
+  for (const auto& c : cases) {
+    const auto out = Bench().take(wrapping(c.wrapping).wrap(udp_frame({}), 1).front());
+    EXPECT_EQ(out.origin.session, c.session) << c.wrapping;
+    EXPECT_EQ(out.origin.has_session, c.has_session) << c.wrapping;
+  }
+}
+
 TEST(MayBeEncapsulated, IsTrueForAllThatTakeLooksInto) {
   const auto may = [](const Buffer& frame, std::optional<std::uint16_t> rspan = {}) {
-    return may_be_encapsulated(parse_packet(frame, LinkType::ethernet), rspan);
+    return may_be_encapsulated(parse_packet(frame, LinkType::ethernet), UdpCarriers(), rspan);
   };
   EXPECT_FALSE(may(kGuest));
   EXPECT_FALSE(may(tcp_frame({.destination_port = 4789})));
@@ -332,6 +394,8 @@ TEST(MayBeEncapsulated, IsTrueForAllThatTakeLooksInto) {
   EXPECT_TRUE(may(over_udp(4789, {})));
   EXPECT_TRUE(may(over_udp(8472, {})));
   EXPECT_TRUE(may(over_udp(6081, {})));
+  EXPECT_TRUE(may(outer_frame({}, ip_protocol::kIpv6, ip_part(kGuest))));
+  EXPECT_TRUE(may(wrapping("pbb").wrap(kGuest, 1).front()));
   EXPECT_TRUE(may(kGuest, 12)) << "UDP, on the RSPAN VLAN";
   EXPECT_FALSE(may(kGuest, 13));
   EXPECT_TRUE(may(fragments(udp_frame({}, counting(100)), 40).back()));

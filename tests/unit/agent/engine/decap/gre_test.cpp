@@ -36,6 +36,14 @@ TEST(Gre, ReadsBytesOfTheWire) {
   EXPECT_EQ(h->size, 16);
 }
 
+TEST(Gre, SkipsSourceRoutes) {
+  const auto h =
+      parse_gre(hex("4000 0800 0000 0000  0800 0008 c0000201 c0000202  0000 0000  45"), true);
+  ASSERT_TRUE(h) << to_text(h.error());
+  EXPECT_EQ(h->protocol, 0x0800);
+  EXPECT_EQ(h->size, 8 + 12 + 4);
+}
+
 TEST(Gre, RefusesByName) {
   const struct {
     const char* packet;

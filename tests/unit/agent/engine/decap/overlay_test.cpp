@@ -18,11 +18,19 @@ TEST(Vxlan, ReadsTheNetworkIdentifier) {
   EXPECT_TRUE(parse_vxlan(hex("88 00 1234 000001 00"))) << "group policy uses reserved fields";
 }
 
-TEST(Vxlan, ReadsTheNextProtocol) {
-  EXPECT_FALSE(parse_vxlan(hex("0c 0000 03 000001 00"))->bare_ip);
-  EXPECT_TRUE(parse_vxlan(hex("0c 0000 01 000001 00"))->bare_ip);
-  EXPECT_TRUE(parse_vxlan(hex("0c 0000 02 000001 00"))->bare_ip);
-  EXPECT_EQ(parse_vxlan(hex("0c 0000 04 000001 00")).error(), DecapError::vxlan_flags) << "NSH";
+TEST(Vxlan, IgnoresReservedBits) {
+  const auto h = parse_vxlan(hex("ff 01 02 04 000007 ff"));
+  ASSERT_TRUE(h);
+  EXPECT_EQ(h->vni, 7u);
+  EXPECT_FALSE(h->bare_ip);
+}
+
+TEST(Vxlan, ReadsTheNextProtocolOfGpe) {
+  EXPECT_FALSE(parse_vxlan(hex("0c 0000 03 000001 00"), true)->bare_ip);
+  EXPECT_TRUE(parse_vxlan(hex("0c 0000 01 000001 00"), true)->bare_ip);
+  EXPECT_TRUE(parse_vxlan(hex("0c 0000 02 000001 00"), true)->bare_ip);
+  EXPECT_EQ(parse_vxlan(hex("0c 0000 04 000001 00"), true).error(), DecapError::vxlan_flags)
+      << "NSH";
 }
 
 TEST(Vxlan, RefusesByName) {

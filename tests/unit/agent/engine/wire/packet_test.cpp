@@ -4,12 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/engine/wire/tags.hpp"
 #include "tests/support/encapsulate.hpp"
 
 namespace vmirror {
 namespace {
 
 using namespace test;
+
+const Buffer kMacs = hex("020000000002 020000000001");
 
 Packet parse(Bytes frame, VlanTag stripped = {}) {
   return parse_packet(frame, LinkType::ethernet, stripped);
@@ -86,6 +89,118 @@ TEST(Packet, ReadsVlanTagsOutermostFirst) {
   ASSERT_EQ(q.tag_count, 4);
   EXPECT_EQ(q.tags[0], (VlanTag{0x8100, 5})) << "a stripped tag is the outermost";
   EXPECT_EQ(parse(udp_frame({})).vlan(), 0);
+}
+
+TEST(Packet, SkipsEveryTagBetweenTheMacsAndTheEtherType) {
+  const struct {
+    const char* bytes;
+    TagKind kind;
+    std::uint64_t value;
+  } cases[] = {
+      {"8926 00000014", TagKind::vntag, 0x14},
+      {"893f 100020030405", TagKind::br, 0x1000'2003'0405},
+      {"8909 0101 0001 0011", TagKind::cmd, 0x11},
+      {"8909 0102 0001 0011 0002 0000", TagKind::cmd, 0x11},
+      {"8988 112233445566", TagKind::aci_time, 0x1122'3344'5566},
+      {"d28b 0001 0010 1122334455667788", TagKind::arista_time, 0x1122'3344'5566'7788},
+      {"d28b 0001 0020 112233445566", TagKind::arista_time, 0x1122'3344'5566},
+      {"892f 1034 0007", TagKind::hsr, 0x1034'0007},
+      {"88e5 00 00 00000009", TagKind::macsec, 9},
+      {"88e5 20 00 00000009 0200000000010001", TagKind::macsec, 9},
+      {"8847 00064140", TagKind::mpls, 100},
+      {"8864 1100 0007 0000 0021", TagKind::pppoe, 7},
+      {"8864 1100 0007 0000 21", TagKind::pppoe, 7},
+  };
+  const Buffer guest = udp_frame({.tags = {{0x9200, 5}}}, counting(30)),
+               plain = udp_frame({}, counting(30));
+  for (const auto& c : cases) {
+    const bool names_ip = c.kind == TagKind::mpls || c.kind == TagKind::pppoe;
+    const Bytes behind = names_ip ? Bytes(plain).subspan(14) : Bytes(guest).subspan(12);
+    const Buffer frame = concat({Bytes(guest).first(12), hex(c.bytes), behind});
+    const Packet p = parse(frame);
+    EXPECT_EQ(p.error, HeaderError::none) << c.bytes;
+    EXPECT_EQ(p.ethertype, 0x0800) << c.bytes;
+    EXPECT_EQ(p.skipped_tags, 1) << c.bytes;
+    EXPECT_EQ(p.vlan(), names_ip ? 0 : 5) << c.bytes;
+    EXPECT_EQ(payload_of(frame), counting(30)) << c.bytes;
+    const SkippedTags tags = skipped_tags(frame, LinkType::ethernet);
+    ASSERT_EQ(tags.count, 1u) << c.bytes;
+    EXPECT_STREQ(to_text(tags.tags[0].kind), to_text(c.kind));
+    EXPECT_EQ(tags.tags[0].value, c.value) << c.bytes;
+  }
+}
+
+TEST(Packet, SkipsTagsInAnyOrderToABound) {
+  const Buffer guest = udp_frame({.tags = {{0x8100, 7}}}, counting(3));
+  const auto behind_tags = [&](int count) {
+    Buffer tags;
+    for (int i = 0; i < count; ++i)
+      tags = concat({tags, hex(i % 2 == 0 ? "8100 0003 8926 00000014" : "8988 112233445566")});
+    return parse(concat({Bytes(guest).first(12), tags, Bytes(guest).subspan(12)}));
+  };
+  EXPECT_EQ(behind_tags(3).skipped_tags, 3);
+  EXPECT_EQ(behind_tags(3).tag_count, 3);
+  EXPECT_EQ(behind_tags(3).destination_port, 9);
+  const Buffer many = concat({Bytes(guest).first(12),
+                              hex("8988 112233445566 8988 112233445566 8988 112233445566"
+                                  "8988 112233445566 8988 112233445566 8988 112233445566"
+                                  "8988 112233445566 8988 112233445566 8988 112233445566"),
+                              Bytes(guest).subspan(12)});
+  EXPECT_STREQ(to_text(parse(many).error), "tag_too_deep");
+}
+
+TEST(Packet, EndsAtATagThatItCannotLookBehind) {
+  const Bytes macs = Bytes(kMacs).first(12);
+  const struct {
+    const char* bytes;
+    std::uint16_t ethertype;
+    const char* error;
+  } cases[] = {
+      {"88e5 2c 00 00000009 0200000000010001 0800 45", 0x88e5, "none"},  // Encrypted.
+      {"8864 1109 0000 0000", 0x8864, "none"},                           // Discovery.
+      {"8864 1100 0007 0002 c021 0901", 0x8864, "none"},                 // LCP.
+      {"d28b 0002 0010 1122334455667788 0800 45", 0xd28b, "none"},
+      {"8926 0000", 0x8926, "none"},
+      {"8926 00000014", 0, "tag_truncated"},
+      {"8847 00064040", 0x8847, "tag_truncated"},
+      {"8847 00064140 10", 0x8847, "none"},  // Neither IP nor Ethernet.
+      {"88e7 00abcdef 0200", 0x88e7, "tag_truncated"},
+  };
+  for (const auto& c : cases) {
+    const Packet p = parse(concat({macs, hex(c.bytes)}));
+    EXPECT_EQ(p.ethertype, c.ethertype) << c.bytes;
+    EXPECT_STREQ(to_text(p.error), c.error) << c.bytes;
+    EXPECT_EQ(p.ip_version, 0) << c.bytes;
+  }
+}
+
+TEST(Packet, TakesTrailersOffWhatTheyFollow) {
+  const Buffer guest = udp_frame({}, counting(30));
+  const std::size_t size = guest.size() - 14 + 6;
+  const Buffer trailer = Writer().u16(77).u16(0xa000 | size).u16(0x88fb).take();
+  const Buffer frame = concat({guest, trailer});
+  EXPECT_EQ(parse(frame).skipped_tags, 1);
+  EXPECT_EQ(payload_of(frame), counting(30));
+  EXPECT_EQ(skipped_tags(frame, LinkType::ethernet).tags[0].value, 77u << 16 | 0xa000u | size);
+
+  const Buffer goose = concat({Bytes(guest).first(12), hex("88b8"), counting(20)});
+  const Buffer prp = Writer().u16(1).u16(0xb000 | 26).u16(0x88fb).take();
+  EXPECT_EQ(parse(concat({goose, prp})).network_size, 20) << "the trailer is none of its";
+  EXPECT_EQ(parse(concat({goose, hex("0001 b019 88fb")})).network_size, 26) << "another size";
+  const Buffer checked =
+      concat({Bytes(guest).first(12), hex("88e5 00 00 00000009 88b8"), counting(20), Buffer(16)});
+  EXPECT_EQ(parse(checked).network_size, 20) << "MACsec's check value";
+}
+
+TEST(Packet, NamesAFrameWithinAFrame) {
+  const Buffer guest = udp_frame({}, counting(30));
+  for (const char* name : {"pbb", "fabricpath", "isl", "mpls_pw", "mpls_pw_without_control"}) {
+    const Buffer frame = wrapping(name).wrap(guest, 1).front();
+    const Packet p = parse(frame);
+    EXPECT_NE(p.carrier, LinkCarrier::none) << name;
+    const Bytes inner = p.network_of(frame);
+    EXPECT_EQ(Buffer(inner.begin(), inner.end()), guest) << name;
+  }
 }
 
 TEST(Packet, ReadsLlcAndSnap) {
