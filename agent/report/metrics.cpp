@@ -60,6 +60,12 @@ void add_inputs(List& list, const EngineCounters& engine) {
                  {{"input", input.name}, {"kind", to_text(static_cast<Drop>(i))}});
     add_copies(list, input);
   }
+  for (const NamedCount& count : engine.not_understood) {
+    const std::size_t space = count.name.find(' ');
+    list.count("frames_not_understood",
+               "Frames that nobody here can read, by the number that says so.", count.count,
+               {{"kind", count.name.substr(0, space)}, {"number", count.name.substr(space + 1)}});
+  }
 }
 
 void add_control(List& list, const ControlSnapshot& control) {

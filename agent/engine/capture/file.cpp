@@ -6,7 +6,9 @@
 
 #include "agent/engine/capture/byte_source.hpp"
 #include "agent/engine/capture/capture.hpp"
+#include "agent/engine/capture/link.hpp"
 #include "agent/engine/capture/records.hpp"
+#include "agent/model/number_counts.hpp"
 
 namespace vmirror {
 namespace {
@@ -29,10 +31,13 @@ class FileSource : public FrameSource {
       if (!window) return give_up(window.error());
       if (window->size() < need_) {
         end(window->size());
+        if (error_) return give_up(*error_);
         break;
       }
       const Progress progress = reader_->read(*window, batch);
       count(Drop::unsupported_link, progress.unsupported);
+      if (progress.unsupported > 0) foreign_.count(progress.linktype, progress.unsupported);
+      frames_ += progress.frames;
       shown_ = progress.consumed;
       position_ += progress.consumed;
       need_ = progress.stop == Progress::Stop::need_more ? progress.need : 1;
@@ -65,6 +70,21 @@ class FileSource : public FrameSource {
     if (left > 0) count(Drop::capture_truncated, 1);
     if (left > 0 || bytes_->cut_off())
       warnings_.push_back(path_ + ": ends within a record, at byte " + std::to_string(position_));
+    if (!foreign_.counts().empty()) tell_foreign();
+  }
+
+  /// The records of link types that are not read: an error where there was nothing else.
+  void tell_foreign() {
+    std::string types;
+    for (const auto& [linktype, records] : foreign_.counts())
+      types += (types.empty() ? "" : ", ") + std::to_string(records) + " of link type " +
+               linktype_text(linktype);
+    const std::string what = "records that are not read: " + types;
+    if (frames_ == 0)
+      error_ = Error{Error::Kind::unsupported, what, path_,
+                     "capture on an Ethernet interface, or convert the file to Ethernet or IP"};
+    else
+      warnings_.push_back(path_ + ": " + what);
   }
 
   std::string path_;
@@ -77,6 +97,8 @@ class FileSource : public FrameSource {
   std::optional<Error> error_;
   std::array<std::uint64_t, kDropKinds> dropped_{};
   std::vector<std::string> warnings_;
+  NumberCounts foreign_;      ///< Records left out, by link type.
+  std::uint64_t frames_ = 0;  ///< Read so far.
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "agent/engine/wire/packet.hpp"
 
@@ -30,5 +31,8 @@ constexpr std::optional<LinkType> link_of(std::uint32_t linktype) {
       return std::nullopt;
   }
 }
+
+/// "239 (NFLOG)": the number, and the name where it is a known one.
+std::string linktype_text(std::uint32_t linktype);
 
 }  // namespace vmirror

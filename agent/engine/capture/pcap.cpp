@@ -39,7 +39,8 @@ const char* PcapReader::begin(Bytes header) {
   if (!is_magic(magic)) return "no pcap magic";
   if (magic == kNano) tick_ = 1;
   if (magic == kModified) header_size_ = 24;
-  const auto link = link_of(word(20) & 0xffff);  // Above it: the length of an FCS.
+  linktype_ = static_cast<std::uint16_t>(word(20));  // Above it: the length of an FCS.
+  const auto link = link_of(linktype_);
   supported_ = link.has_value();
   if (link) link_ = *link;
   begun_ = true;
@@ -111,6 +112,7 @@ Progress PcapReader::records(Bytes window, std::span<Frame> batch) const {
 template <bool kSwapped>
 Progress PcapReader::foreign(Bytes window) const {
   Progress progress;
+  progress.linktype = linktype_;
   while (progress.consumed + header_size_ <= window.size()) {
     const std::uint32_t size = load<kSwapped>(window.data() + progress.consumed + 8);
     if (size > kMaxForeignRecord) {

@@ -31,7 +31,8 @@ class PcapReader : public RecordReader {
 
   std::uint16_t input_;
   bool begun_ = false;
-  bool swapped_ = false;    ///< Not in this machine's byte order.
+  bool swapped_ = false;  ///< Not in this machine's byte order.
+  std::uint16_t linktype_ = 0;
   bool supported_ = false;  ///< `link_` is what the file has.
   LinkType link_ = LinkType::ethernet;
   std::uint32_t header_size_ = 16;

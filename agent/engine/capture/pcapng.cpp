@@ -76,7 +76,8 @@ const char* PcapngReader::interface(Bytes body) {
   if (body.size() < 8) return "an interface description too short";
   if (interfaces_.size() == kMaxInterfaces) return "more than 4096 interfaces";
   Interface out;
-  const auto link = link_of(get16(body.data()));
+  out.linktype = get16(body.data());
+  const auto link = link_of(out.linktype);
   out.supported = link.has_value();
   if (link) out.link = *link;
   out.snaplen = get32(body.data() + 4);
@@ -116,6 +117,8 @@ PcapngReader::Block PcapngReader::with_interface(std::uint32_t id, Bytes head, B
     out.frame.wire_size = std::max(captured, get32(head.data() + 12));
     out.frame.link = from.link;
     out.frame.time = last_ = from.to_time(high << 32 | get32(head.data() + 4));
+  } else {
+    out.linktype = interfaces_[id].linktype;
   }
   return out;
 }
@@ -135,6 +138,8 @@ PcapngReader::Block PcapngReader::simple(Bytes body) const {
     out.frame.wire_size = wire;
     out.frame.link = from.link;
     out.frame.time = last_;
+  } else {
+    out.linktype = interfaces_[0].linktype;
   }
   return out;
 }
@@ -185,10 +190,15 @@ Progress PcapngReader::read(Bytes window, std::span<Frame> batch) {
       Block block = packet(type, body);
       if (block.wrong != nullptr) return corrupt(block.wrong);
       block.frame.input = input_;
-      if (block.supported)
+      if (block.supported) {
         batch[progress.frames++] = block.frame;
-      else
+      } else if (progress.unsupported > 0 && progress.linktype != block.linktype) {
+        progress.stop = Progress::Stop::batch_full;  // Records of one type at a time.
+        return progress;
+      } else {
+        progress.linktype = block.linktype;
         ++progress.unsupported;
+      }
     } else if (const char* wrong = is_section ? section_body(body) : interface(body)) {
       return corrupt(wrong);
     }

@@ -35,6 +35,7 @@ class PcapngReader : public RecordReader {
 
  private:
   struct Interface {
+    std::uint16_t linktype = 0;
     bool supported = false;
     LinkType link = LinkType::ethernet;
     std::uint32_t snaplen = 0;    ///< 0: none
@@ -46,6 +47,7 @@ class PcapngReader : public RecordReader {
   struct Block {
     const char* wrong = nullptr;
     bool supported = false;
+    std::uint16_t linktype = 0;  ///< Of one that is not supported.
     Frame frame;
   };
 

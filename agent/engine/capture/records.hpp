@@ -14,13 +14,14 @@ namespace vmirror {
 /// How far one call of `RecordReader::read` came.
 struct Progress {
   enum class Stop : std::uint8_t {
-    batch_full,
-    need_more,  ///< The window ends within a record, or right behind one.
-    corrupt,    ///< `what` is wrong with the record at `consumed`.
+    batch_full,  ///< Or the records that are left out change their link type.
+    need_more,   ///< The window ends within a record, or right behind one.
+    corrupt,     ///< `what` is wrong with the record at `consumed`.
   };
   Stop stop = Stop::need_more;
   std::size_t frames = 0;         ///< Written to the front of the batch.
   std::uint64_t unsupported = 0;  ///< Records left out for their link type.
+  std::uint16_t linktype = 0;     ///< Of those: this one, all of them.
   std::uint64_t consumed = 0;     ///< Bytes done with; may pass the window's end: skip to there.
   std::size_t need = 1;           ///< need_more: bytes from `consumed` on that make the next step.
   const char* what = "";

@@ -10,7 +10,10 @@
 //   | server name[64] | file[128] | 63825363 | options... |
 //
 //   option  | code[1] | size[1] | data[size] |    code 0: padding, 255: end; both have no size
+//           several of one code are parts of one option (RFC 3396)
 #include "agent/engine/dissect/it/dhcp.hpp"
+
+#include <algorithm>
 
 #include "agent/engine/dissect/text.hpp"
 
@@ -82,25 +85,82 @@ Malformed read_option(std::uint8_t code, Bytes data, DhcpMessage& out, std::uint
       return Malformed::none;
     case 81:
       if (data.size() < 3) return Malformed::bad_length;
-      if ((data[0] & 4) == 0) out.fqdn = text_of(data.subspan(3));  // E: DNS wire form
+      out.fqdn = data;
       return Malformed::none;
     default:
       return Malformed::none;
   }
 }
 
-Malformed read_options(Bytes bytes, DhcpMessage& out, std::uint8_t& overload) {
-  Cursor cursor(bytes);
+/// Calls `visit(code, data)` for each option of an area, `cut(code)` for one that ends past it.
+template <typename Visit, typename Cut>
+void each_option(Bytes area, const Visit& visit, const Cut& cut) {
+  Cursor cursor(area);
   while (!cursor.empty()) {
     const std::uint8_t code = cursor.u8();
     if (code == 0) continue;
-    if (code == 255) break;
+    if (code == 255) return;
     const Bytes data = cursor.take(cursor.u8());
-    if (!cursor.ok()) return Malformed::truncated;
-    const Malformed malformed = read_option(code, data, out, overload);
-    if (malformed != Malformed::none) return malformed;
+    if (!cursor.ok()) return cut(code);
+    visit(code, data);
   }
-  return Malformed::none;
+}
+
+void read_options(Bytes area, DhcpMessage& out, std::bitset<256>& seen, std::uint8_t& overload) {
+  const auto odd = [&](std::uint8_t code) {
+    if (out.odd_count < out.odd_options.size()) out.odd_options[out.odd_count] = code;
+    ++out.odd_count;
+  };
+  each_option(
+      area,
+      [&](std::uint8_t code, Bytes data) {
+        if (seen[code])
+          out.split.set(code);
+        else if (read_option(code, data, out, overload) != Malformed::none)
+          odd(code);
+        seen.set(code);
+      },
+      odd);
+}
+
+/// An option's text, all of its parts.
+std::string_view whole_text(const DhcpMessage& dhcp, std::uint8_t code, std::string_view first,
+                            Facts& facts) {
+  if (!dhcp.split[code]) return first;
+  std::array<std::uint8_t, kMaxText> all;
+  return facts.keep(text_of(Bytes(all).first(join_option(dhcp, code, all))));
+}
+
+/// The name of option 81; empty where it is none.
+std::string_view fqdn_of(const DhcpMessage& dhcp, Facts& facts) {
+  constexpr std::uint8_t kFqdn = 81, kWireForm = 4;
+  constexpr std::size_t kBefore = 3;
+  std::array<std::uint8_t, kMaxText> all;
+  Bytes option = dhcp.fqdn;
+  if (dhcp.split[kFqdn]) option = Bytes(all).first(join_option(dhcp, kFqdn, all));
+  if (option.size() < kBefore) return {};
+  const Bytes name = option.subspan(kBefore);
+  if ((option[0] & kWireForm) == 0) return facts.keep(text_of(name));
+  std::array<char, kMaxText> text;
+  std::size_t size = 0;
+  Cursor labels(name);
+  while (const std::size_t length = labels.u8()) {
+    const Bytes label = labels.take(length);
+    if (length > 63 || !labels.ok() || size + 1 + length > text.size()) return {};
+    if (size > 0) text[size++] = '.';
+    size += as_text(label).copy(text.data() + size, length);
+  }
+  return facts.keep({text.data(), size});
+}
+
+/// What options say in words.
+struct Names {
+  std::string_view host, fqdn, domain, vendor_class;
+};
+
+Names names_of(const DhcpMessage& dhcp, Facts& facts) {
+  return {whole_text(dhcp, 12, dhcp.host_name, facts), fqdn_of(dhcp, facts),
+          whole_text(dhcp, 15, dhcp.domain, facts), whole_text(dhcp, 60, dhcp.vendor_class, facts)};
 }
 
 void tell_addresses(const char* name, Bytes addresses, Facts& facts) {
@@ -111,18 +171,24 @@ void tell_addresses(const char* name, Bytes addresses, Facts& facts) {
   facts.close();
 }
 
-void tell_options(const DhcpMessage& dhcp, Facts& facts) {
+void tell_options(const DhcpMessage& dhcp, const Names& names, Facts& facts) {
   const auto tell = [&](const char* name, const auto& value, bool there) {
     if (there) facts.add(name, value);
   };
   tell_named(facts, "dhcp_type", kTypes, dhcp.type);
   tell("requested_ip", dhcp.requested_ip, !dhcp.requested_ip.empty());
   tell("server_ip", dhcp.server, !dhcp.server.empty());
-  tell("hostname", dhcp.host_name, !dhcp.host_name.empty());
-  tell("fqdn", dhcp.fqdn, !dhcp.fqdn.empty());
-  tell("domain", dhcp.domain, !dhcp.domain.empty());
-  tell("vendor_class_identifier", dhcp.vendor_class, !dhcp.vendor_class.empty());
+  tell("hostname", names.host, !names.host.empty());
+  tell("fqdn", names.fqdn, !names.fqdn.empty());
+  tell("domain", names.domain, !names.domain.empty());
+  tell("vendor_class_identifier", names.vendor_class, !names.vendor_class.empty());
   tell("client_id", dhcp.client_id, !dhcp.client_id.empty());
+  if (dhcp.odd_count > 0) {
+    facts.open_array("odd_options");
+    for (std::size_t i = 0; i < std::min(dhcp.odd_count, dhcp.odd_options.size()); ++i)
+      facts.add("", dhcp.odd_options[i]);
+    facts.close();
+  }
   tell("subnet_mask", dhcp.subnet_mask, !dhcp.subnet_mask.empty());
   tell_addresses("routers", dhcp.routers, facts);
   tell_addresses("dns_servers", dhcp.dns_servers, facts);
@@ -131,7 +197,7 @@ void tell_options(const DhcpMessage& dhcp, Facts& facts) {
   tell("rebinding_time", dhcp.rebinding_time, dhcp.rebinding_time != 0);
 }
 
-void learn(const DhcpMessage& dhcp, Facts& facts) {
+void learn(const DhcpMessage& dhcp, const Names& names, Facts& facts) {
   for (Cursor cursor(dhcp.routers); !cursor.empty();)
     facts.learn({{}, IpAddress::v4(cursor.take(4).data())}, Attribute::router, true,
                 "dhcp.routers");
@@ -142,11 +208,10 @@ void learn(const DhcpMessage& dhcp, Facts& facts) {
   if (dhcp.type == kAck && !dhcp.assigned_ip.is_unspecified())
     facts.learn(client, Attribute::ip_address, dhcp.assigned_ip, "dhcp.assigned_ip");
   if (dhcp.reply) return;  // A server's reply may name what it gives, not what the client is.
-  if (!dhcp.host_name.empty())
-    facts.learn(client, Attribute::host_name, dhcp.host_name, "dhcp.hostname");
-  if (!dhcp.fqdn.empty()) facts.learn(client, Attribute::host_name, dhcp.fqdn, "dhcp.fqdn");
-  if (!dhcp.vendor_class.empty())
-    facts.learn(client, Attribute::vendor, dhcp.vendor_class, "dhcp.vendor_class_identifier");
+  if (!names.host.empty()) facts.learn(client, Attribute::host_name, names.host, "dhcp.hostname");
+  if (!names.fqdn.empty()) facts.learn(client, Attribute::host_name, names.fqdn, "dhcp.fqdn");
+  if (!names.vendor_class.empty())
+    facts.learn(client, Attribute::vendor, names.vendor_class, "dhcp.vendor_class_identifier");
 }
 
 Malformed dissect(Bytes bytes, const Context&, Facts& facts) {
@@ -160,14 +225,16 @@ Malformed dissect(Bytes bytes, const Context&, Facts& facts) {
   facts.add("client_ip", dhcp->client_ip);
   facts.add("next_server_ip", dhcp->next_server_ip);
   facts.add("relay_ip", dhcp->relay_ip);
-  if (dhcp->dhcp) tell_options(*dhcp, facts);
-  learn(*dhcp, facts);
+  const Names names = names_of(*dhcp, facts);
+  if (dhcp->dhcp) tell_options(*dhcp, names, facts);
+  learn(*dhcp, names, facts);
   return Malformed::none;
 }
 
 Probe probe(Bytes bytes, const Context&) {
   const auto dhcp = parse_dhcp(bytes);
-  const bool sure = dhcp && dhcp->dhcp && name_of(kTypes, dhcp->type);
+  const bool sure =
+      dhcp && dhcp->dhcp && dhcp->odd_count == 0 && name_of(kTypes, dhcp->type) != nullptr;
   return sure ? Probe::yes : Probe::no;
 }
 
@@ -203,12 +270,28 @@ Parsed<DhcpMessage> parse_dhcp(Bytes bytes) {
   if (cursor.left() < 4 || cursor.u32() != kCookie) return out;
   out.dhcp = true;
   std::uint8_t overload = 0, ignored = 0;
-  Malformed malformed = read_options(cursor.rest(), out, overload);
-  if (malformed == Malformed::none && (overload & 1)) malformed = read_options(file, out, ignored);
-  if (malformed == Malformed::none && (overload & 2))
-    malformed = read_options(server_name, out, ignored);
-  if (malformed != Malformed::none) return bad(malformed);
+  std::bitset<256> seen;
+  out.areas[0] = cursor.rest();
+  read_options(out.areas[0], out, seen, overload);
+  if ((overload & 1) != 0) read_options(out.areas[1] = file, out, seen, ignored);
+  if ((overload & 2) != 0) read_options(out.areas[2] = server_name, out, seen, ignored);
   return out;
+}
+
+std::size_t join_option(const DhcpMessage& message, std::uint8_t code,
+                        std::span<std::uint8_t> out) {
+  std::size_t size = 0;
+  for (const Bytes area : message.areas)
+    each_option(
+        area,
+        [&](std::uint8_t at, Bytes data) {
+          if (at != code) return;
+          const Bytes part = data.first(std::min(data.size(), out.size() - size));
+          std::copy(part.begin(), part.end(), out.begin() + static_cast<std::ptrdiff_t>(size));
+          size += part.size();
+        },
+        [](std::uint8_t) {});
+  return size;
 }
 
 const Dissector kDhcp{

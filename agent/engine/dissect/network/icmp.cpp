@@ -46,6 +46,7 @@ Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
   facts.add("icmp_type", icmp->type);
   facts.add("icmp_code", icmp->code);
   tell_named(facts, "name", kTypes, icmp->type);
+  if (icmp->wrong_sum) facts.add("checksum", "wrong");
   switch (icmp->type) {
     case kEcho:
     case kEchoReply:
@@ -87,7 +88,7 @@ Parsed<IcmpMessage> parse_icmp(Bytes bytes, bool cut) {
   cursor.u16();
   out.rest = cursor.u32();
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (!cut && internet_sum(bytes) != 0xffff) return bad(Malformed::bad_checksum);
+  out.wrong_sum = !cut && internet_sum(bytes) != 0xffff;
   out.body = cursor.rest();
   return out;
 }

@@ -166,6 +166,7 @@ Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
   facts.add("icmp_type", icmp->type);
   facts.add("icmp_code", icmp->code);
   tell_named(facts, "name", kTypes, icmp->type);
+  if (icmp->wrong_sum) facts.add("checksum", "wrong");
   switch (icmp->type) {
     case kPacketTooBig:
       facts.add("mtu", icmp->rest);
@@ -214,7 +215,7 @@ Parsed<Icmp6Message> parse_icmp6(Bytes bytes, const IpAddress& source, const IpA
   const std::uint64_t pseudo = std::uint64_t{internet_sum(source.bytes())} +
                                internet_sum(destination.bytes()) + bytes.size() +
                                ip_protocol::kIcmpv6;
-  if (!cut && internet_sum(bytes, pseudo) != 0xffff) return bad(Malformed::bad_checksum);
+  out.wrong_sum = !cut && internet_sum(bytes, pseudo) != 0xffff;
   out.body = cursor.rest();
   return out;
 }

@@ -10,10 +10,10 @@ struct Icmp6Message {
   std::uint8_t type = 0, code = 0;
   std::uint32_t rest = 0;  ///< Bytes 4..7.
   Bytes body;              ///< Behind them.
+  bool wrong_sum = false;  ///< Not told of a cut copy.
 };
 
-/// `bytes`: the ICMPv6 message that went from `source` to `destination`. truncated; bad_checksum
-/// unless `cut`.
+/// `bytes`: the ICMPv6 message that went from `source` to `destination`. truncated.
 Parsed<Icmp6Message> parse_icmp6(Bytes bytes, const IpAddress& source, const IpAddress& destination,
                                  bool cut);
 

@@ -49,6 +49,7 @@ Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
   if (!igmp) return igmp.error();
   facts.record("igmp");
   tell_named(facts, "type", kTypes, igmp->type);
+  if (igmp->wrong_sum) facts.add("checksum", "wrong");
   if (igmp->type == kReport3) return tell_records(*igmp, facts);
   facts.add("group", igmp->group);
   return Malformed::none;
@@ -65,7 +66,7 @@ Parsed<IgmpMessage> parse_igmp(Bytes bytes, bool cut) {
   cursor.skip(3);
   const Bytes group = cursor.take(4);
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (!cut && internet_sum(bytes) != 0xffff) return bad(Malformed::bad_checksum);
+  out.wrong_sum = !cut && internet_sum(bytes) != 0xffff;
   if (out.type == kReport3) {
     out.records = load_be16(group.data() + 2);
     out.record_bytes = cursor.rest();

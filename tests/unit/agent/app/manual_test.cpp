@@ -65,6 +65,7 @@ Words all_of(const std::string& text, const char* form) {
 struct FullView {
   FullView() {
     engine.inputs.emplace_back().sessions.emplace_back().rule = SequenceRule::session;
+    engine.not_understood.push_back({"ethertype 0x88c7", 1});
     engine.limits.push_back({"flows", "flows", 1, 2, 0});
   }
   DaemonView view() {

@@ -97,7 +97,7 @@ TEST(Igmp, Tells) {
     EXPECT_EQ(told(kIgmp, payload(c.protocol, c.what), context_of()), c.told) << c.what;
 }
 
-TEST(Icmp, ABadChecksumTellsNothing) {
+TEST(Icmp, AWrongChecksumIsTold) {
   for (const Payload& each : payloads()) {
     const Dissector* dissector = each.protocol == "icmp"    ? &kIcmp
                                  : each.protocol == "icmp6" ? &kIcmp6
@@ -107,11 +107,13 @@ TEST(Icmp, ABadChecksumTellsNothing) {
     const Context context = dissector == &kIcmp6 ? context_of6() : context_of();
     Buffer broken = each.bytes;
     broken[1] ^= 1;
-    EXPECT_EQ(told(*dissector, broken, context), "malformed bad_checksum\n") << each.what;
+    const char* const mark = "checksum: \"wrong\"";
+    EXPECT_NE(told(*dissector, broken, context).find(mark), std::string::npos) << each.what;
+    EXPECT_EQ(told(*dissector, each.bytes, context).find(mark), std::string::npos) << each.what;
     // Of a copy that the mirror cut the sum is not known: what is there is read.
     Context cut = context;
     cut.cut = true;
-    EXPECT_NE(told(*dissector, broken, cut), "malformed bad_checksum\n") << each.what;
+    EXPECT_EQ(told(*dissector, broken, cut).find(mark), std::string::npos) << each.what;
     for (std::size_t size = 0; size < each.bytes.size(); ++size)
       told(*dissector, Buffer(each.bytes.begin(), each.bytes.begin() + static_cast<int>(size)),
            cut);
