@@ -153,6 +153,10 @@ Found take_udp(const Frame& frame, const Packet& p, UdpCarrier carrier, Layer& o
   constexpr std::uint16_t kGpePort = 4790;
   const auto h = parse_vxlan(payload, p.destination_port == kGpePort);
   if (!h) return fail(out, h.error());
+  // Eight bytes with the I bit are no rare front of something else: a frame has to follow.
+  constexpr std::size_t kSmallestFrame = 14;
+  if (!h->bare_ip && p.payload_wire_size < VxlanHeader::size + kSmallestFrame)
+    return fail(out, DecapError::vxlan_flags);
   set_inner(frame, p, h->size, h->bare_ip ? LinkType::ip : LinkType::ethernet, out);
   set_session(out.origin, Encapsulation::vxlan, h->vni);
   return Found::layer;
