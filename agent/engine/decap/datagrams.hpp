@@ -1,13 +1,18 @@
-// The smaller encapsulations in UDP: each a few bytes in front of a frame or an IP packet. In bits:
+// The smaller encapsulations in UDP: each a few bytes in front of a frame or an IP packet.
 //
-//   TZSP      | version 8 = 1 | type 8 | protocol 16 | [tag 8 [length 8 value]]... | 1 8 | frame |
-//   HP ERM    | unknown 64 | unknown 8 PCP 3 CFI 1 VLAN 12 tagged 1 unknown 7 | frame |
-//   GTP-U     | version 3 = 1 PT 1 - 1 E 1 S 1 PN 1 | type 8 = 255 | length 16 | TEID 32 |
-//             | [sequence 16 | N-PDU 8 | next 8 | [words 8 | ... | next 8]...] | IP packet |
-//   CAPWAP    | version 4 = 0 type 4 | words 5 RID 5 WBID 5 T 1 F 1 L 1 W 1 M 1 K 1 - 3 | ID 16 |
-//             | offset 13 - 3 | [radio MAC, wireless info] | 802.3 frame |
-//   Teredo    | [0x0001 16 | ID length 8 | value length 8 | ID | value | nonce 64 | 8] |
-//             | [0x0000 16 | port 16 | address 32] | IPv6 packet |
+//   field[n]: n bytes, field:n: n bits
+//
+//   TZSP    | 0x01[1] | type[1] | protocol[2] | tag[1] length[1] value, any number | 0x01[1] | frame |
+//   HP ERM  | unknown[8] | unknown[1] | PCP:3 CFI:1 VLAN:12 | tagged:1 unknown:7 | frame |
+//   GTP-U   | 001:3 PT:1 -:1 E:1 S:1 PN:1 | 0xff[1] | length[2] | TEID[4] |
+//           | sequence[2] | N-PDU[1] | next[1] |           with E, S or PN
+//           | words[1] | ... | next[1] |                   while next is not 0
+//           | IP packet |
+//   CAPWAP  | 0x00[1] | words:5 RID:5 WBID:5 T:1 F:1 L:1 W:1 M:1 K:1 -:3 | fragment id[2] |
+//           | offset:13 -:3 | radio MAC, wireless info | 802.3 frame |
+//   Teredo  | 0x0001[2] | ID length[1] | value length[1] | ID | value | nonce[8] | confirmation[1] |
+//           | 0x0000[2] | port[2] | address[4] |           either may be absent
+//           | IPv6 packet |
 //
 // Not taken off, and named: TZSP that carries no Ethernet, GTP's signalling, CAPWAP with DTLS, in
 // fragments (F), or with 802.11 frames (T).

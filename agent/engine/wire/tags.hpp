@@ -1,18 +1,21 @@
 // Tags between the MACs and the EtherType that are no VLAN: switches and redundancy protocols write
 // them, and analysis goes on behind them. Each begins with a type of its own; an EtherType follows.
 //
-//   | dst mac 48 | src mac 48 | [type 16 | value]... | EtherType 16 | ...
+//   field[n]: n bytes, field:n: n bits
 //
-//   0x8926  VN-Tag       | D 1 P 1 dst vif 14 | L 1 R 1 ver 2 src vif 12 |
-//   0x893f  802.1BR      | PCP 3 DEI 1 ingress ECID 12 | 2 GRP 2 ECID 12 | ingress ext 8 | ext 8 |
-//   0x8909  Cisco CMD    | version 8 | words 8 | [length 4 type 12 | SGT 16]... |
-//   0x8988  ACI time     | time 48 |
-//   0xd28b  Arista time  | subtype 16 = 1 | version 16 | time 64, or 48 where the version's 0x20 is set |
-//   0x892f  HSR          | path 4 size 12 | sequence 16 |
-//   0x88e5  MACsec       | V ES SC SCB E C AN 2 | short length 8 | packet number 32 | [SCI 64, with SC] |
-//   0x8847  MPLS         | label 20 TC 3 S 1 TTL 8 |... the last has S       (0x8848: upstream-assigned)
-//   0x8864  PPPoE        | ver 4 type 4 | code 8 | session 16 | length 16 | PPP protocol 8 or 16 |
-//   (end)   PRP          | sequence 16 | LAN 4 size 12 | 0x88fb |             behind the payload
+//   | dst mac[6] | src mac[6] | type[2] tag, up to eight | EtherType[2] | ...
+//
+//   0x8926  VN-Tag       | D:1 P:1 dst vif:14 | L:1 R:1 ver:2 src vif:12 |
+//   0x893f  802.1BR      | PCP:3 DEI:1 ingress ECID:12 | -:2 GRP:2 ECID:12 | ext[1] | ext[1] |
+//   0x8909  Cisco CMD    | version[1] | words[1] | length:4 type:12, SGT[2] for each word |
+//   0x8988  ACI time     | time[6] |
+//   0xd28b  Arista time  | 0x0001[2] | version[2] | time[8], or time[6] where version has 0x20 |
+//   0x892f  HSR          | path:4 size:12 | sequence[2] |
+//   0x88e5  MACsec       | V:1 ES:1 SC:1 SCB:1 E:1 C:1 AN:2 | short length[1] | packet number[4] |
+//                        | SCI[8], with SC |
+//   0x8847  MPLS         | label:20 TC:3 S:1 TTL:8 |, the last has S    (0x8848: upstream-assigned)
+//   0x8864  PPPoE        | ver:4 type:4 | code[1] | session[2] | length[2] | PPP protocol[1 or 2] |
+//   (end)   PRP          | sequence[2] | LAN:4 size:12 | 0x88fb[2] |    behind the payload
 //
 // What cannot be skipped: MACsec with E or C set (encrypted, or changed), a control field of PPPoE
 // other than a session's data. The frame then ends at the tag, whose type is the Packet's EtherType.
