@@ -80,14 +80,15 @@ class WorkerSlot {
     return ++box.requested;
   }
   /// The slice of that number or a later one. Waits at most `patience` since the oldest request that
-  /// was not answered: a worker that is stuck is waited for once.
+  /// was not answered, or since the list went on: a worker that is stuck is waited for once.
   template <typename Slice>
   Answer<Slice> wait(std::uint64_t number, std::chrono::milliseconds patience) {
     std::vector<std::shared_ptr<const Slice>> old;  // Outlives the lock.
     std::unique_lock lock(mutex_);
     Box<Slice>& box = std::get<Box<Slice>>(boxes_);
     const auto is_there = [&] { return box.answered >= number || ended_; };
-    if (box.waits_since) published_.wait_until(lock, *box.waits_since + patience, is_there);
+    while (!is_there() && std::chrono::steady_clock::now() < *box.waits_since + patience)
+      published_.wait_until(lock, *box.waits_since + patience);
     Answer<Slice> out{box.slice, is_there() ? std::nullopt : box.waits_since};
     old.swap(box.old);
     // Counters stay, for as long as the worker is stuck; lists are much memory.
@@ -155,6 +156,12 @@ class WorkerSlot {
     if (box.requested > box.answered) box.waits_since = std::chrono::steady_clock::now();
     published_.notify_all();
   }
+  /// One more part of a list that is not whole yet.
+  template <typename Slice>
+  void goes_on(TimePoint now) {
+    const std::lock_guard lock(mutex_);
+    std::get<Box<Slice>>(boxes_).waits_since = now;
+  }
   /// What was published of each slice is the last.
   void end() {
     const std::lock_guard lock(mutex_);
@@ -176,8 +183,9 @@ class WorkerSlot {
   template <typename Slice>
   struct Box {
     std::uint64_t requested = 0, taken = 0, answered = 0;
-    std::size_t askers = 0;                ///< They asked and did not wait yet.
-    std::optional<TimePoint> waits_since;  ///< The oldest request that is not answered.
+    std::size_t askers = 0;  ///< They asked and did not wait yet.
+    /// The oldest request that is not answered, or the latest part of its answer.
+    std::optional<TimePoint> waits_since;
     std::shared_ptr<const Slice> slice;
     std::vector<std::shared_ptr<const Slice>> old;  ///< To be let go by who waits next.
   };

@@ -21,6 +21,8 @@ constexpr milliseconds kQuiet{30};
 constexpr std::size_t kMacsAtOnce = 4096, kFlowsAtOnce = 256, kAssetWork = 512;
 /// While frames come, slices take at most one part in so many of a worker's time.
 constexpr int kShare = 10;
+/// Where the machine took the core away in the middle of a slice, that is no reason to wait long.
+constexpr milliseconds kLongestPause{5};
 
 /// A list's times.
 void stamp(auto& list) {
@@ -182,7 +184,7 @@ void Worker::serve_one() {
       return pipeline_->add_assets(from, kAssetWork, list.assets);
     });
   const auto end = steady_clock::now();
-  next_slice_ = end + (end - begin) * (kShare - 1);
+  next_slice_ = end + std::min<steady_clock::duration>((end - begin) * (kShare - 1), kLongestPause);
 }
 
 /// `add` goes on with the list from a place on, and answers where it is to go on; 0: at its end.
@@ -190,7 +192,7 @@ template <typename List, typename Add>
 void Worker::tell_more(Telling<List>& telling, std::uint64_t& due, const Add& add) {
   if (telling.from == 0) telling.number = due;
   telling.from = add(telling.from, telling.list);
-  if (telling.from != 0) return;
+  if (telling.from != 0) return slot_.goes_on<List>(steady_clock::now());
   slot_.publish(std::exchange(telling.list, {}), telling.number);
   if (due == telling.number) due = 0;
 }
