@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "plugin/api/plan.hpp"
+#include "plugin/api/diff.hpp"
 #include "plugin/base/result.hpp"
 
 namespace vmirror {

@@ -59,7 +59,7 @@ std::string to_text(const Target& target);
 // ---- Desired
 
 /// One mirror that is wanted: one NIC on this host to one target.
-struct SessionRequest {
+struct Session {
   std::string name;         ///< "vnet0@local": unique on the host.
   std::string policy;       ///< The policy that asked; several joined by '+'.
   std::string switch_name;  ///< Where the NIC's port is.
@@ -69,15 +69,15 @@ struct SessionRequest {
   std::set<std::uint16_t> vlans;  ///< Only frames of these; 0: untagged; empty: every frame.
   Filter filter;                  ///< Of these, the frames that are wanted.
   Target target;
-  bool operator==(const SessionRequest&) const = default;
+  bool operator==(const Session&) const = default;
 };
 
 struct Desired {
-  std::vector<SessionRequest> sessions;
+  std::vector<Session> sessions;
 };
 
 /// The same as a value that is cheap to copy and compare, by the sessions' names.
-using SessionMap = PersistentMap<std::string, SessionRequest>;
+using SessionMap = PersistentMap<std::string, Session>;
 
 // ---- Observed
 

@@ -10,12 +10,12 @@ namespace {
 constexpr std::uint32_t kSmallestSnaplen = 14;  ///< An Ethernet header.
 constexpr std::uint32_t kLargestSnaplen = 65535;
 
-tl::unexpected<Error> refuse(Error::Kind kind, const SessionRequest& s, std::string what,
+tl::unexpected<Error> refuse(Error::Kind kind, const Session& s, std::string what,
                              std::string remedy = {}) {
   return fail(kind, std::move(what), s.switch_name + "/" + s.port, std::move(remedy));
 }
 
-Result<void> check_abilities(const SessionRequest& s, const Capabilities& can) {
+Result<void> check_abilities(const Session& s, const Capabilities& can) {
   using enum Error::Kind;
   if (s.direction == Direction::none)
     return refuse(invalid, s, "no direction is asked for", "ask for in, out or both");
@@ -33,7 +33,7 @@ bool takes_copies(const Switch& sw, const std::string& port) {
 }
 
 /// The session's switch, when its source is one that can be mirrored.
-Result<const Switch*> check_source(const SessionRequest& s, const Observed& observed) {
+Result<const Switch*> check_source(const Session& s, const Observed& observed) {
   using enum Error::Kind;
   const auto sw = observed.switches.find(s.switch_name);
   if (sw == observed.switches.end()) return refuse(missing, s, "there is no such switch");
@@ -96,7 +96,7 @@ struct Realiser::State {
     std::string manner;
   };
   struct Entry {
-    SessionRequest session;
+    Session session;
     std::optional<Contribution> contribution;
     std::optional<Error> refused;  ///< Else `output` and `mirrors` are what it could have.
     Output output;
@@ -193,7 +193,7 @@ struct Realiser::State {
     return out;
   }
 
-  void enter(const std::string& name, const SessionRequest& s) {
+  void enter(const std::string& name, const Session& s) {
     Entry& entry = entries[name];
     entry.session = s;
     on_port[{s.switch_name, s.port}].insert(name);
@@ -221,7 +221,7 @@ struct Realiser::State {
 
   /// Who does the session's filter, and what the mirrors copy then.
   Result<std::vector<Cut>> cut_up(Entry& entry, const OutputRules& rules) const {
-    const SessionRequest& s = entry.session;
+    const Session& s = entry.session;
     entry.filtering = Filtering::none;
     const std::vector<Cut> whole = {{s.direction, s.vlans}};
     if (s.filter.empty()) return whole;
@@ -245,7 +245,7 @@ struct Realiser::State {
   }
 
   Result<void> consider(Entry& entry, const OutputRules& rules) {
-    const SessionRequest& s = entry.session;
+    const Session& s = entry.session;
     const auto sw = check_source(s, *world);
     if (!sw) return tl::unexpected(sw.error());
     if (const auto able = check_abilities(s, world->capabilities); !able) return able;
@@ -307,7 +307,7 @@ struct Realiser::State {
   // ---- Mirrors
 
   /// Does another member of the mirror's group on the same port want this direction?
-  bool another_wants(const std::string& name, const PortKey& mirror, const SessionRequest& s,
+  bool another_wants(const std::string& name, const PortKey& mirror, const Session& s,
                      Direction part) const {
     const auto& on = on_port.at({s.switch_name, s.port});
     return std::ranges::any_of(on, [&](const std::string& other) {
@@ -326,7 +326,7 @@ struct Realiser::State {
 
   void set_member(const std::string& name, const Entry& entry, const PortKey& mirror,
                   const Cut& cut) {
-    const SessionRequest& s = entry.session;
+    const Session& s = entry.session;
     Group& group = groups[mirror];
     if (entry.member && group.members.empty()) {
       Mirror& m = group.mirror;
@@ -397,7 +397,7 @@ struct Realiser::State {
   // ---- Verdicts
 
   std::optional<Error> refusal(const Entry& entry) const {
-    const SessionRequest& s = entry.session;
+    const Session& s = entry.session;
     if (entry.refused) return entry.refused;
     if (entry.output.refused) return entry.output.refused;
     if (outputs.contains({s.switch_name, s.port}))
@@ -408,7 +408,7 @@ struct Realiser::State {
   }
 
   void judge(const std::string& name, Entry& entry) {
-    const SessionRequest& s = entry.session;
+    const Session& s = entry.session;
     Verdict v;
     v.session = s.name;
     v.switch_name = s.switch_name;
@@ -480,13 +480,12 @@ struct Realiser::State {
         touched.insert(on->second.begin(), on->second.end());
     });
     world = std::move(observed);
-    diff(sessions, now, [&](const std::string& name, const SessionRequest*, const SessionRequest*) {
-      touched.insert(name);
-    });
+    diff(sessions, now,
+         [&](const std::string& name, const Session*, const Session*) { touched.insert(name); });
     sessions = now;
     for (const std::string& name : touched) {
       leave(name, affected);
-      if (const SessionRequest* s = sessions.get(name)) enter(name, *s);
+      if (const Session* s = sessions.get(name)) enter(name, *s);
     }
 
     OutputRules rules = make_rules(demand(), landmarks, *world);
@@ -516,7 +515,7 @@ struct Realiser::State {
   }
 };
 
-std::string manner_text(const SessionRequest& s) {
+std::string manner_text(const Session& s) {
   std::string out;
   if (s.snaplen != 0) out += "-s" + std::to_string(s.snaplen);
   if (!s.vlans.empty()) out += "-v" + vlan_text(s.vlans);
@@ -552,7 +551,7 @@ Realisation pack(const Desired& desired, const Observed& observed, Realiser& fre
   // By place, so that the first are served first and two of one name are two.
   SessionMap sessions;
   std::vector<std::string> places;
-  for (const SessionRequest& s : desired.sessions) {
+  for (const Session& s : desired.sessions) {
     std::string place = std::to_string(places.size());
     places.push_back(std::string(20 - place.size(), '0') + place);
     sessions.set(places.back(), s);

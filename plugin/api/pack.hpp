@@ -43,7 +43,7 @@ struct Output {
 
 /// The driver's part: the output for a session on a switch, or why there can be none. The session's
 /// port is on that switch.
-using FindOutput = std::function<Result<Output>(const SessionRequest&, const Switch&)>;
+using FindOutput = std::function<Result<Output>(const Session&, const Switch&)>;
 
 /// What the sessions ask for together, of those whose port is there: by switch and target.
 struct Share {
@@ -77,7 +77,7 @@ struct Cut {
 /// The cuts that together copy what the session's filter wants and nothing else, or why this switch
 /// can't. A frame that several of them want is copied once. Error::Kind::unsupported where another
 /// could; what no frame can match is Error::Kind::invalid.
-using CutUp = std::function<Result<std::vector<Cut>>(const SessionRequest&)>;
+using CutUp = std::function<Result<std::vector<Cut>>(const Session&)>;
 
 /// What a driver makes of them, for one state of the world.
 struct OutputRules {
@@ -126,7 +126,7 @@ Realisation pack(const Desired& desired, const Observed& observed, std::string_v
 /// What of a frame a session wants copied, as a part of a name: "[-sSNAPLEN][-vVLANS]", empty for
 /// every frame as a whole. Filters aren't among it: where two mirrors with one output differ in
 /// them, a frame is copied when one of them wants it.
-std::string manner_text(const SessionRequest& session);
+std::string manner_text(const Session& session);
 
 /// The text's FNV-1a hash (64 bits) as `digits` hexadecimal digits: for names that must be short.
 std::string short_hash(std::string_view text, std::size_t digits);

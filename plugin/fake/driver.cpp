@@ -159,7 +159,7 @@ class FakeDriver final : public Driver {
           }
           for (const auto& [key, port] : monitors)
             rules.basis += key.switch_name + " " + key.port + " " + port + "\n";
-          rules.find = [owner, monitors](const SessionRequest& s, const Switch& sw) {
+          rules.find = [owner, monitors](const Session& s, const Switch& sw) {
             return find_output(owner, monitors, s, sw);
           };
           return rules;
@@ -195,7 +195,7 @@ class FakeDriver final : public Driver {
 
   static Result<Output> find_output(const std::string& owner,
                                     const std::map<PortKey, std::string>& monitors,
-                                    const SessionRequest& s, const Switch& sw) {
+                                    const Session& s, const Switch& sw) {
     if (const auto* erspan = std::get_if<ErspanTarget>(&s.target)) {
       const std::uint32_t id = erspan->session.value_or(
           std::stoul(short_hash(sw.name + erspan->address.text(), 4), nullptr, 16) % 1023 + 1);

@@ -105,7 +105,7 @@ Result<void> check_exact(const FilterRule& rule) {
 
 }  // namespace
 
-Result<std::vector<Cut>> cut_up(const SessionRequest& s, const Capabilities& can) {
+Result<std::vector<Cut>> cut_up(const Session& s, const Capabilities& can) {
   if (!s.filter.except.empty()) return cannot("a mirror here has no `not`");
   std::map<std::pair<std::set<std::uint16_t>, std::string>, Direction> cuts;
   for (const FilterRule& rule : s.filter.only) {

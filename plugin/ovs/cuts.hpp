@@ -15,6 +15,6 @@ constexpr std::size_t kMostCuts = 8;
 /// combination: `tcp,tcp_dst=502`. ovs-vswitchd takes no more there: a mask, a port without its
 /// protocol and a field given twice are refused in its log, and the mirror is then gone. So what
 /// needs them is Error::Kind::unsupported, as are `not` and more than kMostCuts combinations.
-Result<std::vector<Cut>> cut_up(const SessionRequest& session, const Capabilities& can);
+Result<std::vector<Cut>> cut_up(const Session& session, const Capabilities& can);
 
 }  // namespace vmirror::ovs

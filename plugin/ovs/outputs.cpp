@@ -17,7 +17,7 @@ constexpr std::size_t kDeviceNameSize = 15;  ///< IFNAMSIZ without the final zer
 constexpr std::uint32_t kLargestSessionId = 1023;
 constexpr std::uint32_t kUsualMtu = 1500;
 
-tl::unexpected<Error> refuse(Error::Kind kind, const SessionRequest& s, std::string what,
+tl::unexpected<Error> refuse(Error::Kind kind, const Session& s, std::string what,
                              std::string remedy = {}) {
   return fail(kind, std::move(what), s.switch_name + "/" + s.port, std::move(remedy));
 }
@@ -289,7 +289,7 @@ void Outputs::assign(Tunnel& t, const Observed& observed, Taken& taken, bool sti
   }
 }
 
-Result<Output> Outputs::find(const SessionRequest& s, const Switch& sw) const {
+Result<Output> Outputs::find(const Session& s, const Switch& sw) const {
   if (is_tunnel(sw.ports.at(s.port).type))
     return refuse(refused, s, "the port is a tunnel (" + sw.ports.at(s.port).type + ")",
                   "mirror the ports whose frames it carries");
@@ -302,14 +302,14 @@ Result<Output> Outputs::find(const SessionRequest& s, const Switch& sw) const {
   return out;
 }
 
-Result<Output> Outputs::output(const SessionRequest& s, const Switch& sw) const {
+Result<Output> Outputs::output(const Session& s, const Switch& sw) const {
   if (const auto* target = std::get_if<LocalTarget>(&s.target))
     return target->monitor_nic ? monitor_nic(s, sw, *target->monitor_nic) : local(s, sw);
   if (const auto* target = std::get_if<RspanTarget>(&s.target)) return rspan(s, sw, *target);
   return tunnel(s, sw);
 }
 
-std::vector<std::string> Outputs::warnings(const SessionRequest& s, const Port& source) const {
+std::vector<std::string> Outputs::warnings(const Session& s, const Port& source) const {
   std::vector<std::string> out;
   if (!source.members.empty())
     out.push_back("the port is a bond: the switch copies the frames of all its members (" +
@@ -341,13 +341,12 @@ OutputPort Outputs::local_port(const Switch& sw, const std::string& manner) cons
           {{"mtu_request", std::to_string(mtu == mtu_.end() ? kUsualMtu : mtu->second)}}};
 }
 
-Result<Output> Outputs::local(const SessionRequest& s, const Switch& sw) const {
+Result<Output> Outputs::local(const Session& s, const Switch& sw) const {
   OutputPort port = local_port(sw, own_manner(sw.name, s.target, manner_text(s)));
   return Output{.key = "local", .port = port.name, .ours = std::move(port)};
 }
 
-Result<Output> Outputs::monitor_nic(const SessionRequest& s, const Switch& sw,
-                                    const Mac& mac) const {
+Result<Output> Outputs::monitor_nic(const Session& s, const Switch& sw, const Mac& mac) const {
   if (const auto at = monitors_.find(mac); at != monitors_.end()) {
     const PortKey& nic = at->second;
     if (nic.switch_name != sw.name)
@@ -361,7 +360,7 @@ Result<Output> Outputs::monitor_nic(const SessionRequest& s, const Switch& sw,
                 "see that external_ids:attached-mac of its interface says so");
 }
 
-Result<Output> Outputs::tunnel(const SessionRequest& s, const Switch& sw) const {
+Result<Output> Outputs::tunnel(const Session& s, const Switch& sw) const {
   const Tunnel& t =
       tunnels_.at({s.switch_name, tunnel_of(s.switch_name, s.target, manner_text(s)).key});
   const bool erspan = t.version != 0;
@@ -404,8 +403,7 @@ Result<Output> Outputs::tunnel(const SessionRequest& s, const Switch& sw) const 
 }
 
 /// A tunnel's packets must not leave through the port that it copies.
-Result<void> Outputs::check_underlay(const SessionRequest& s, const Switch& sw,
-                                     const Tunnel& t) const {
+Result<void> Outputs::check_underlay(const Session& s, const Switch& sw, const Tunnel& t) const {
   const Port& source = sw.ports.at(s.port);
   const std::string to = "the copies to " + t.remote.text();
   if (source.uplink)
@@ -455,8 +453,7 @@ Outputs::Flood Outputs::flood_of(const Switch& sw, std::uint16_t vlan) {
   return out;
 }
 
-Result<Output> Outputs::rspan(const SessionRequest& s, const Switch& sw,
-                              const RspanTarget& target) const {
+Result<Output> Outputs::rspan(const Session& s, const Switch& sw, const RspanTarget& target) const {
   const std::string vlan = std::to_string(target.vlan);
   if (target.vlan < 1 || target.vlan > 4094)
     return refuse(invalid, s, "there is no VLAN " + vlan, "choose 1 to 4094");
@@ -486,10 +483,10 @@ std::unique_ptr<Realiser> make_realiser(const std::string& owner) {
   return std::make_unique<Realiser>(
       owner, [owner](const Demand& demand, const Landmarks& landmarks, const Observed& observed) {
         const auto outputs = std::make_shared<const Outputs>(demand, landmarks, observed, owner);
-        const auto find = [outputs](const SessionRequest& session, const Switch& sw) {
+        const auto find = [outputs](const Session& session, const Switch& sw) {
           return outputs->find(session, sw);
         };
-        const auto cut = [can = observed.capabilities](const SessionRequest& session) {
+        const auto cut = [can = observed.capabilities](const Session& session) {
           return cut_up(session, can);
         };
         return OutputRules{find, cut, outputs->basis()};

@@ -30,7 +30,7 @@ class Outputs {
           std::string owner);
 
   /// See FindOutput.
-  Result<Output> find(const SessionRequest& session, const Switch& sw) const;
+  Result<Output> find(const Session& session, const Switch& sw) const;
   /// See OutputRules.
   std::string basis() const;
 
@@ -70,15 +70,13 @@ class Outputs {
                            const std::set<std::string>& manners, const Observed& observed) const;
   std::string own_manner(const std::string& switch_name, const Target& target,
                          const std::string& manner) const;
-  Result<Output> output(const SessionRequest& session, const Switch& sw) const;
-  std::vector<std::string> warnings(const SessionRequest& session, const Port& source) const;
-  Result<Output> local(const SessionRequest& session, const Switch& sw) const;
-  Result<Output> monitor_nic(const SessionRequest& session, const Switch& sw, const Mac& mac) const;
-  Result<Output> tunnel(const SessionRequest& session, const Switch& sw) const;
-  Result<Output> rspan(const SessionRequest& session, const Switch& sw,
-                       const RspanTarget& target) const;
-  Result<void> check_underlay(const SessionRequest& session, const Switch& sw,
-                              const Tunnel& tunnel) const;
+  Result<Output> output(const Session& session, const Switch& sw) const;
+  std::vector<std::string> warnings(const Session& session, const Port& source) const;
+  Result<Output> local(const Session& session, const Switch& sw) const;
+  Result<Output> monitor_nic(const Session& session, const Switch& sw, const Mac& mac) const;
+  Result<Output> tunnel(const Session& session, const Switch& sw) const;
+  Result<Output> rspan(const Session& session, const Switch& sw, const RspanTarget& target) const;
+  Result<void> check_underlay(const Session& session, const Switch& sw, const Tunnel& tunnel) const;
 
   /// The ports that would get the copies of a VLAN.
   struct Flood {

@@ -16,7 +16,7 @@
 #include <optional>
 #include <thread>
 
-#include "plugin/api/plan.hpp"
+#include "plugin/api/diff.hpp"
 #include "plugin/ovs/driver.hpp"
 #include "plugin/ovs/schema.hpp"
 #include "plugin/ovsdb/client.hpp"
@@ -67,7 +67,7 @@ class Reconciler {
       const auto observed = driver_->observe();
       if (!observed) continue;
       diff_ports(*world_, **observed, [&](const PortKey& key, const Port*, const Port* is) {
-        SessionRequest session;
+        Session session;
         session.name = session.port = key.port;
         session.switch_name = key.switch_name;
         session.direction = Direction::both;

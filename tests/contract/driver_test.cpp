@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "plugin/api/plan.hpp"
+#include "plugin/api/diff.hpp"
 #include "tests/contract/world.hpp"
 #include "tests/support/converge.hpp"
 #include "tests/support/ovs_sandbox.hpp"
@@ -17,9 +17,9 @@ void PrintTo(const Subject& subject, std::ostream* out) {
 
 namespace {
 
-SessionRequest session(const std::string& port, const Target& target, std::uint32_t snaplen = 0,
-                       Direction direction = Direction::both) {
-  SessionRequest s;
+Session session(const std::string& port, const Target& target, std::uint32_t snaplen = 0,
+                Direction direction = Direction::both) {
+  Session s;
   s.name = port + "@" + to_text(target) + (snaplen != 0 ? "-s" + std::to_string(snaplen) : "");
   s.policy = "test";
   s.switch_name = "br0";
@@ -104,7 +104,7 @@ TEST_P(DriverContract, MakesWhatIsAskedForAndThenHasNothingToDo) {
 }
 
 TEST_P(DriverContract, SelectsVlans) {
-  SessionRequest some = session("vnet0", LocalTarget{}), more = session("vnet1", LocalTarget{});
+  Session some = session("vnet0", LocalTarget{}), more = session("vnet1", LocalTarget{});
   some.vlans = {0, 10};
   more.vlans = {10, 20, 30, 40, 50};
   const Converged reached = reach({{some, more, session("vnet2", LocalTarget{})}});

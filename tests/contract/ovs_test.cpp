@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "plugin/api/plan.hpp"
+#include "plugin/api/diff.hpp"
 #include "plugin/ovs/driver.hpp"
 #include "plugin/registry.hpp"
 #include "tests/support/converge.hpp"
@@ -35,8 +35,8 @@ class OvsDriverTest : public testing::Test {
     const auto& ports = (*observed)->switches.at("br0").ports;
     return ports.contains(name) ? ports.at(name) : Port{};
   }
-  static SessionRequest session(const Target& target) {
-    SessionRequest s;
+  static Session session(const Target& target) {
+    Session s;
     s.name = "vnet0@" + to_text(target);
     s.switch_name = "br0";
     s.port = "vnet0";
@@ -94,22 +94,22 @@ TEST_F(OvsDriverTest, EachChangeOfAMirrorChangesAPortOfOursAndNothingElse) {
   const auto trunks = [&](const std::string& name) {
     return sandbox_->vsctl("get port " + name + " trunks");
   };
-  const auto reach = [&](std::vector<SessionRequest> sessions) {
+  const auto reach = [&](std::vector<Session> sessions) {
     const auto reached = converge(*driver_, {std::move(sessions)});
     ASSERT_TRUE(reached) << reached.error().text();
   };
-  SessionRequest second = session(LocalTarget{});
+  Session second = session(LocalTarget{});
   second.name = "vnet1@local";
   second.port = "vnet1";
   // A VLAN as target has no port of its own.
   for (const Target& target : std::vector<Target>{LocalTarget{}, RspanTarget{100}}) {
     std::set<std::string> seen;
-    const auto expect_change = [&](std::vector<SessionRequest> sessions, const char* what) {
-      for (SessionRequest& s : sessions) s.target = target;
+    const auto expect_change = [&](std::vector<Session> sessions, const char* what) {
+      for (Session& s : sessions) s.target = target;
       reach(std::move(sessions));
       EXPECT_TRUE(seen.insert(trunks("vmr-br0")).second) << to_text(target) << ": " << what;
     };
-    SessionRequest changed = session(LocalTarget{});
+    Session changed = session(LocalTarget{});
     expect_change({changed}, "made");
     expect_change({changed, second}, "a source added");
     expect_change({changed}, "a source removed");
@@ -121,7 +121,7 @@ TEST_F(OvsDriverTest, EachChangeOfAMirrorChangesAPortOfOursAndNothingElse) {
     expect_change({changed}, "VLANs");
     expect_change({second}, "another source");
     const std::string last = trunks("vmr-br0");
-    SessionRequest same = second;
+    Session same = second;
     same.target = target;
     reach({same});
     const auto world = *driver_->observe();
@@ -134,7 +134,7 @@ TEST_F(OvsDriverTest, EachChangeOfAMirrorChangesAPortOfOursAndNothingElse) {
   }
   // Each bridge of a transaction.
   sandbox_->vsctl("add-br br1 -- add-port br1 vnet2");
-  SessionRequest there = second;
+  Session there = second;
   there.name = "vnet2@local";
   there.switch_name = "br1";
   there.port = "vnet2";
@@ -216,7 +216,7 @@ TEST_F(OvsDriverTest, LeavesAFilterThatTheSchemaLacksToTheReceiverAndSetsOneThat
   OvsSandbox::Options older;
   older.edit_schema = [](const std::string& text) { return with_filter(text, false); };
   start(older);
-  SessionRequest filtered = session(LocalTarget{});
+  Session filtered = session(LocalTarget{});
   filtered.filter.only = {{.carried = {{0, 6}}}};
   auto reached = converge(*driver_, {{filtered}});
   ASSERT_TRUE(reached) << reached.error().text();

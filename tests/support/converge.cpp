@@ -1,6 +1,6 @@
 #include "tests/support/converge.hpp"
 
-#include "plugin/api/plan.hpp"
+#include "plugin/api/diff.hpp"
 
 namespace vmirror::test {
 namespace {

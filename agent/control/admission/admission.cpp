@@ -63,18 +63,18 @@ std::string planned_port(const GuestNic& nic, std::size_t index) {
 }
 
 /// Why the session of a NIC on this port, wanted by this policy, would be refused.
-std::optional<Error> refusal(const Wish& wish, const Realisation& realisation,
+std::optional<Error> refusal(const Resolved& resolved, const Realisation& realisation,
                              const std::string& policy, const std::string& switch_name,
                              const std::string& port) {
-  for (const Refusal& r : wish.refused)
-    if (r.request.policy == policy && r.request.switch_name == switch_name &&
-        r.request.port == port)
+  for (const Refusal& r : resolved.refused)
+    if (r.session.policy == policy && r.session.switch_name == switch_name &&
+        r.session.port == port)
       return r.reason;
   for (const Verdict& verdict : realisation.verdicts) {
     if (!verdict.refused) continue;
     const auto session =
-        std::ranges::find(wish.desired.sessions, verdict.session, &SessionRequest::name);
-    if (session != wish.desired.sessions.end() && has_policy(session->policy, policy) &&
+        std::ranges::find(resolved.desired.sessions, verdict.session, &Session::name);
+    if (session != resolved.desired.sessions.end() && has_policy(session->policy, policy) &&
         session->switch_name == switch_name && session->port == port)
       return verdict.refused;
   }
@@ -142,8 +142,8 @@ HookAnswer admit(const AdmissionView& view, const Guest& guest) {
   if (!view.known.observed) return no(Kind::not_yet, first, "the switch was not read yet");
 
   const Planned planned = plan_ports(view, guest);
-  const auto [wish, realisation] = agree(view.policies, planned.locations, view.now,
-                                         view.monitor_nic, planned.observed, view.realise);
+  const auto [resolved, realisation] = agree(view.policies, planned.locations, view.now,
+                                             view.monitor_nic, planned.observed, view.realise);
   for (const Need& need : needs) {
     const GuestNic& nic = *need.nic;
     const std::string& policy = need.policy->name;
@@ -152,7 +152,8 @@ HookAnswer admit(const AdmissionView& view, const Guest& guest) {
     if (const auto why = why_no_port(nic, planned.observed.switches.contains(nic.bridge)))
       return refuse(need, *why);
     const auto index = static_cast<std::size_t>(&nic - guest.nics.data());
-    if (const auto why = refusal(wish, realisation, policy, nic.bridge, planned_port(nic, index)))
+    if (const auto why =
+            refusal(resolved, realisation, policy, nic.bridge, planned_port(nic, index)))
       return no(Kind::refuse, policy, why->text());
   }
   return {};

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "agent/control/affinity/locate.hpp"
-#include "agent/control/reconcile/desired.hpp"
-#include "plugin/api/plan.hpp"
+#include "agent/control/reconcile/resolve.hpp"
+#include "plugin/api/diff.hpp"
 
 namespace vmirror {
 namespace {

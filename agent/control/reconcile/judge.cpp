@@ -29,9 +29,8 @@ Mirror as_one(const Verdict& v, const Switch& sw) {
 }
 
 /// Why a mirror is not yet as the driver wants it; none: it is.
-std::optional<std::string> difference(const SessionRequest& s, const Verdict& v,
-                                      const std::string& mirror, const Mirror* is,
-                                      const Wanted& wanted_all) {
+std::optional<std::string> difference(const Session& s, const Verdict& v, const std::string& mirror,
+                                      const Mirror* is, const Wanted& wanted_all) {
   const std::string name = "mirror " + mirror;
   if (is == nullptr) return name + " is not on the switch yet";
   const auto wanted = std::ranges::find_if(wanted_all.mirrors, [&](const Mirror& m) {
@@ -65,7 +64,7 @@ std::optional<Ruling> rule_given_up(const Verdict& v, const Switch& sw) {
 }
 
 /// What stands on the switch, before anything moves: a ruling when that is not right.
-std::optional<Ruling> rule_structure(const SessionRequest& s, const Verdict& v, const Switch& sw,
+std::optional<Ruling> rule_structure(const Session& s, const Verdict& v, const Switch& sw,
                                      const JudgeContext& in) {
   const Mirror* mirror = nullptr;
   for (const std::string& name : mirrors_of(v)) {
@@ -89,8 +88,7 @@ std::optional<Ruling> rule_structure(const SessionRequest& s, const Verdict& v, 
   return rule_given_up(v, sw);
 }
 
-Ruling rule(Track& track, const SessionRequest& s, const Verdict& v, const JudgeContext& in,
-            Time now) {
+Ruling rule(Track& track, const Session& s, const Verdict& v, const JudgeContext& in, Time now) {
   const auto forget = [&track] {
     track.base.reset();
     track.moved_at = 0;
@@ -131,7 +129,7 @@ void settle(SessionStatus& status, Ruling ruling, Time now) {
     status.in_place_since = now;
 }
 
-void describe(SessionStatus& status, const SessionRequest& s, const Location* at) {
+void describe(SessionStatus& status, const Session& s, const Location* at) {
   status.name = s.name;
   status.policy = s.policy;
   status.switch_name = s.switch_name;
@@ -174,7 +172,7 @@ bool still_there(const SessionStatus& status, const Observed& observed) {
 
 }  // namespace
 
-Track judge_asked(Track track, const SessionRequest& s, const Location* at, const Verdict* verdict,
+Track judge_asked(Track track, const Session& s, const Location* at, const Verdict* verdict,
                   const JudgeContext& context, Time now) {
   describe(track.status, s, at);
   if (verdict == nullptr) {
@@ -182,7 +180,7 @@ Track judge_asked(Track track, const SessionRequest& s, const Location* at, cons
     return track;
   }
   // What the receiver filters the switch copies whole.
-  SessionRequest copied = s;
+  Session copied = s;
   if (verdict->filtering == Filtering::by_receiver) copied.filter = {};
   const Switch* sw = find(context.observed.switches, s.switch_name);
   track.status.selective = is_selective(copied, sw ? find(sw->ports, s.port) : nullptr);
@@ -198,7 +196,7 @@ Track judge_asked(Track track, const SessionRequest& s, const Location* at, cons
 }
 
 Track judge_overruled(Track track, const Refusal& refusal, const Location* at, Time now) {
-  describe(track.status, refusal.request, at);
+  describe(track.status, refusal.session, at);
   settle(track.status, {SessionState::refused, refusal.reason.text()}, now);
   return track;
 }
@@ -234,14 +232,14 @@ std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, 
     auto node = before.extract(name);
     return node ? std::move(node.mapped()) : Track{};
   };
-  for (const SessionRequest& s : in.wish.desired.sessions) {
+  for (const Session& s : in.resolved.desired.sessions) {
     const auto* verdict = find(verdicts, s.name);
-    out.push_back(judge_asked(take(s.name), s, find(in.wish.where, s.name),
+    out.push_back(judge_asked(take(s.name), s, find(in.resolved.where, s.name),
                               verdict ? *verdict : nullptr, context, now));
   }
-  for (const Refusal& refusal : in.wish.refused)
-    out.push_back(judge_overruled(take(refusal.request.name), refusal,
-                                  find(in.wish.where, refusal.request.name), now));
+  for (const Refusal& refusal : in.resolved.refused)
+    out.push_back(judge_overruled(take(refusal.session.name), refusal,
+                                  find(in.resolved.where, refusal.session.name), now));
   for (auto& [name, track] : before)
     if (auto left = judge_leftover(std::move(track), context, now)) out.push_back(std::move(*left));
   std::ranges::sort(out, {}, [](const Track& t) -> const std::string& { return t.status.name; });

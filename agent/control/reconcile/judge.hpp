@@ -22,7 +22,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/control/reconcile/desired.hpp"
+#include "agent/control/reconcile/resolve.hpp"
 #include "agent/control/reconcile/tunnel_track.hpp"
 #include "agent/control/reconcile/way_out.hpp"
 #include "agent/model/copies.hpp"
@@ -60,8 +60,8 @@ struct JudgeContext {
 };
 
 struct JudgeInput {
-  const Wish& wish;
-  const Realisation& realisation;  ///< The driver's, for `wish`.
+  const Resolved& resolved;
+  const Realisation& realisation;  ///< The driver's, for `resolved`.
   const Observed& observed;
   const Evidence& evidence;
   std::optional<Error> apply_error = {};  ///< Of the latest apply, until one succeeds.
@@ -85,8 +85,8 @@ constexpr Time kStillPatience = 2500 * kMillisecond;
 
 /// The three that a session can be; `track` is its own from before, or a new one, and `at` its NIC.
 /// Asked for; `verdict` is the driver's, null: it says nothing.
-Track judge_asked(Track track, const SessionRequest& session, const Location* at,
-                  const Verdict* verdict, const JudgeContext& context, Time now);
+Track judge_asked(Track track, const Session& session, const Location* at, const Verdict* verdict,
+                  const JudgeContext& context, Time now);
 /// Overruled by another policy.
 Track judge_overruled(Track track, const Refusal& refusal, const Location* at, Time now);
 /// No longer asked for; none: it is gone from the switch, too.

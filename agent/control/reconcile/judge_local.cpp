@@ -20,13 +20,13 @@ std::string percent(double ratio) {
   return text;
 }
 
-Ruling received(const SessionRequest& s) {
+Ruling received(const Session& s) {
   return {SessionState::active,
           "the switch shows it as asked, and the engine received what port " + s.port + " moved",
           Proof::received};
 }
 
-Ruling not_proven(const SessionRequest& s, const std::string& why) {
+Ruling not_proven(const Session& s, const std::string& why) {
   return {SessionState::active,
           "the switch shows it as asked; what the engine received of port " + s.port +
               " proves nothing: " + why,
@@ -34,11 +34,11 @@ Ruling not_proven(const SessionRequest& s, const std::string& why) {
 }
 
 /// Of a port in one VLAN all frames match that VLAN, or none does.
-bool matches_all(const SessionRequest& s, const Port& port) {
+bool matches_all(const Session& s, const Port& port) {
   return s.filter.empty() && (s.vlans.empty() || (port.vlan && s.vlans.contains(*port.vlan)));
 }
 
-Ruling rule_selective(Track& track, const SessionRequest& s, const Port& port, const Coverage* c) {
+Ruling rule_selective(Track& track, const Session& s, const Port& port, const Coverage* c) {
   // What comes nevertheless is of flows that the switch has not looked at anew.
   if (!s.vlans.empty() && port.vlan && !s.vlans.contains(*port.vlan))
     return {SessionState::ready, "port " + s.port + " is in VLAN " + std::to_string(*port.vlan) +
@@ -54,7 +54,7 @@ Ruling rule_selective(Track& track, const SessionRequest& s, const Port& port, c
 }
 
 /// What did not come, for as long as it lasts.
-Ruling rule_loss(Track& track, const SessionRequest& s, const Coverage& c, Time now) {
+Ruling rule_loss(Track& track, const Session& s, const Coverage& c, Time now) {
   if (track.moved_at == 0 || track.moved_at > now) track.moved_at = now;
   const std::uint64_t most = std::min(c.received().high + c.flooded, c.counted());
   const std::string fact = "port " + s.port + " moved " + count(c.counted(), "frame") + " since " +
@@ -67,7 +67,7 @@ Ruling rule_loss(Track& track, const SessionRequest& s, const Coverage& c, Time 
 }
 
 /// A loss is not mended by a guest that says no more.
-Ruling still_lossy(Track& track, const SessionRequest& s, Time now) {
+Ruling still_lossy(Track& track, const Session& s, Time now) {
   track.moved_at = std::min(track.moved_at, now);
   const SessionStatus& was = track.status;
   const bool is_told = was.state == SessionState::pending || was.state == SessionState::failed;
@@ -77,7 +77,7 @@ Ruling still_lossy(Track& track, const SessionRequest& s, Time now) {
   return {SessionState::failed, reason};
 }
 
-Ruling rule_window(Track& track, const SessionRequest& s, const Coverage& c, Time now) {
+Ruling rule_window(Track& track, const Session& s, const Coverage& c, Time now) {
   switch (c.verdict) {
     case Verdict::complete:
       track.proven = true;
@@ -109,12 +109,12 @@ Ruling rule_window(Track& track, const SessionRequest& s, const Coverage& c, Tim
 
 }  // namespace
 
-bool is_selective(const SessionRequest& session, const Port* port) {
+bool is_selective(const Session& session, const Port* port) {
   return port == nullptr ? !session.filter.empty() || !session.vlans.empty()
                          : !matches_all(session, *port);
 }
 
-Ruling rule_local(Track& track, const SessionRequest& s, const Port& port, const Mirror& mirror,
+Ruling rule_local(Track& track, const Session& s, const Port& port, const Mirror& mirror,
                   const JudgeContext& in, Time now) {
   if (!port.mac) return rule_remote(track, s, port, mirror, in, now);
   const auto found = in.evidence.nics.find({s.switch_name, s.port});

@@ -7,7 +7,7 @@ namespace vmirror {
 namespace {
 
 /// What moved since the base: the proof that copies flow, or that they don't.
-Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& now, bool counted,
+Ruling rule_traffic(Track& track, const Session& s, const Track::Counts& now, bool counted,
                     const std::optional<Error>& stall) {
   const Track::Counts& base = *track.base;
   const std::uint64_t moved = now.port - base.port;
@@ -53,8 +53,7 @@ Ruling rule_traffic(Track& track, const SessionRequest& s, const Track::Counts& 
 }
 
 /// The counters of one session now.
-Track::Counts read_counts(const SessionRequest& s, const Port& port, const Mirror& mirror,
-                          Time now) {
+Track::Counts read_counts(const Session& s, const Port& port, const Mirror& mirror, Time now) {
   Track::Counts c{now, port.id, mirror.id, 0, mirror.copied_frames.value_or(0), 0};
   if (port.counters) c.port = frames_of(*port.counters, s.direction);
   return c;
@@ -77,7 +76,7 @@ void refresh_base(Track& track, const Track::Counts& now) {
 
 }  // namespace
 
-Ruling rule_remote(Track& track, const SessionRequest& s, const Port& port, const Mirror& mirror,
+Ruling rule_remote(Track& track, const Session& s, const Port& port, const Mirror& mirror,
                    const JudgeContext& in, Time now) {
   const Track::Counts counts = read_counts(s, port, mirror, now);
   refresh_base(track, counts);

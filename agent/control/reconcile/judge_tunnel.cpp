@@ -69,7 +69,7 @@ void note_left(TunnelTrack& t, const Underlay& underlay, Time now) {
 }
 
 /// The session's row of the collector's report: its count, or why it can't be told.
-Result<std::uint64_t> received_of(const SessionRequest& s, std::optional<std::uint32_t> id,
+Result<std::uint64_t> received_of(const Session& s, std::optional<std::uint32_t> id,
                                   const CopiesReport& report, const std::set<IpAddress>& own) {
   CopiesKey key;
   const auto* erspan = std::get_if<ErspanTarget>(&s.target);
@@ -155,7 +155,7 @@ struct Arrival {
 /// What the collector says, where it is one of ours; before `settled_at` the mirror's counter has
 /// no say. Of GRE without a sequence the collector's kernel may join packets (GRO): a count that is
 /// too low is then no fault.
-Arrival note_arrival(TunnelTrack& t, const SessionRequest& s, std::optional<std::uint32_t> id,
+Arrival note_arrival(TunnelTrack& t, const Session& s, std::optional<std::uint32_t> id,
                      const Port& output, const JudgeContext& in, Time settled_at, Time now) {
   const auto found = in.collectors.find(*collector_of(s.target));
   const auto unknown = [&](std::string words) {
@@ -206,7 +206,7 @@ Arrival note_arrival(TunnelTrack& t, const SessionRequest& s, std::optional<std:
 
 }  // namespace
 
-Ruling rule_tunnel(Track& track, const SessionRequest& s, const Port& source, const Port& output,
+Ruling rule_tunnel(Track& track, const Session& s, const Port& source, const Port& output,
                    const JudgeContext& in, Ruling traffic, Time now) {
   TunnelTrack& t = track.tunnel;
   const Switch& on = switch_of(in.observed, s.switch_name);

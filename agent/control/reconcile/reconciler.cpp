@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "agent/model/uuid.hpp"
-#include "plugin/api/plan.hpp"
+#include "plugin/api/diff.hpp"
 
 namespace vmirror {
 namespace {
@@ -21,11 +21,11 @@ Reconciler::Reconciler(ReconcilerOptions options, Locate locate, std::unique_ptr
       locate_(std::move(locate)),
       portless_(std::move(portless)),
       realiser_(std::move(realiser)),
-      wishes_(options_.monitor_nic),
-      ledger_(options_.monitor_nic ? options_.local_input : std::string()) {}
+      resolver_(options_.monitor_nic),
+      judge_(options_.monitor_nic ? options_.local_input : std::string()) {}
 
 void Reconciler::set_policies(std::vector<Policy> policies) {
-  wishes_.set_policies(std::move(policies));
+  resolver_.set_policies(std::move(policies));
   policies_known_ = true;
   look_ = true;
   last_look_ = 0;  // A person waits: no spacing.
@@ -67,7 +67,7 @@ void Reconciler::observed(const Result<std::shared_ptr<const Observed>>& reading
     stall_.reset();
     if (!observe_error_) tell(now, "switch", "can't be read: " + reading.error().text());
     observe_error_ = reading.error();
-    take_note(ledger_.unreadable(reading.error(), now));
+    take_note(judge_.unreadable(reading.error(), now));
     return;
   }
   if (observe_error_) tell(now, "switch", "can be read again");
@@ -163,29 +163,29 @@ void Reconciler::plan(Time now) {
   fresh_ = false;
   steps_.clear();
   locate();
-  wishes_.update(locations_, now);
+  resolver_.update(locations_, now);
   do {
-    realiser_->update(wishes_.sessions(), world_);
-  } while (
-      wishes_.heed([&](const std::string& session) { return realiser_->verdicts().get(session); }));
+    realiser_->update(resolver_.sessions(), world_);
+  } while (resolver_.heed(
+      [&](const std::string& session) { return realiser_->verdicts().get(session); }));
   if (policies_known_) {
     steps_ = diff(realiser_->wanted(), *world_, realiser_->owned_ports());
     fresh_ = true;
     if (steps_.empty()) {
       apply_error_.reset();
       retry_after_ = retry_at_ = 0;
-      synced_ = wishes_.sessions();
+      synced_ = resolver_.sessions();
     } else if (last_done_ && steps_ == last_steps_) {
       failed_to_apply({Error::Kind::refused,
                        "the switch took the change but does not show it: " + steps_.front().text(),
                        "switch", "see the switch's own log"},
                       now);
-    } else if (synced_ && *synced_ == wishes_.sessions()) {
+    } else if (synced_ && *synced_ == resolver_.sessions()) {
       note_drift(now);
     }
   }
   last_done_ = false;
-  take_note(ledger_.update(wishes_, locations_, *realiser_, world_, apply_error_, stall_, now));
+  take_note(judge_.update(resolver_, locations_, *realiser_, world_, apply_error_, stall_, now));
 }
 
 void Reconciler::note_drift(Time now) {
@@ -257,9 +257,9 @@ ControlSnapshot Reconciler::snapshot(Time now) const {
   ControlSnapshot out;
   out.time = now;
   out.policies_known = policies_known_;
-  out.sessions = ledger_.sessions();
-  out.locations = ledger_.locations();
-  if (world_) out.policies = wishes_.policies();
+  out.sessions = judge_.sessions();
+  out.locations = judge_.locations();
+  if (world_) out.policies = resolver_.policies();
   out.plan = steps_;
   out.observe_error = observe_error_;
   out.apply_error = apply_error_;
@@ -271,8 +271,8 @@ ControlSnapshot Reconciler::snapshot(Time now) const {
   out.drifts = drifts_;
   out.history = history_;
   out.events = events_;
-  out.index = ledger_.index();
-  out.local_outputs = ledger_.local_outputs();
+  out.index = judge_.index();
+  out.local_outputs = judge_.local_outputs();
   out.observed = world_;
   return out;
 }

@@ -5,7 +5,7 @@
 //     policies, hint, timer
 //            |
 //            v
-//   +--> [observe] --> locate, wishes, realise, diff, ledger --> no steps: wait
+//   +--> [observe] --> locate, resolver, realise, diff, judge --> no steps: wait
 //   |                          |
 //   |                        steps
 //   |                          v
@@ -24,8 +24,8 @@
 #include <variant>
 #include <vector>
 
-#include "agent/control/reconcile/ledger.hpp"
-#include "agent/control/reconcile/wishes.hpp"
+#include "agent/control/reconcile/policy_resolver.hpp"
+#include "agent/control/reconcile/session_judge.hpp"
 #include "agent/model/mirror_index.hpp"
 #include "plugin/api/pack.hpp"
 #include "plugin/base/persistent_map.hpp"
@@ -106,8 +106,8 @@ class Reconciler {
 
   /// The policies in force from now on, all of them. Until the first call nothing is changed.
   void set_policies(std::vector<Policy> policies);
-  void set_evidence(Evidence evidence) { ledger_.set_evidence(std::move(evidence)); }
-  void set_collectors(Collectors collectors) { ledger_.set_collectors(std::move(collectors)); }
+  void set_evidence(Evidence evidence) { judge_.set_evidence(std::move(evidence)); }
+  void set_collectors(Collectors collectors) { judge_.set_collectors(std::move(collectors)); }
   /// The guests of these UUIDs, or with these devices, are not what they were: their ports are to
   /// be located anew, and their NICs without one. UUIDs in lower case.
   void relocate(const std::vector<std::string>& vm_uuids, const std::vector<std::string>& devices);
@@ -152,10 +152,10 @@ class Reconciler {
   };
   std::map<std::string, OfGuest> of_guest_;
   std::set<std::string> moved_guests_;  ///< Whose NICs without a port are to be located anew.
-  Wishes wishes_;
+  PolicyResolver resolver_;
   std::vector<Step> steps_;  ///< Left to do, by the latest reading.
   bool fresh_ = false;       ///< steps_ were not tried since that reading.
-  Ledger ledger_;
+  SessionJudge judge_;
 
   bool look_ = true;        ///< Somebody hinted.
   bool read_back_ = false;  ///< An apply succeeded: look at once.

@@ -16,21 +16,21 @@ struct Ruling {
 
 /// Of a session whose copies leave the host: by the mirror's own counter, which counts for all the
 /// ports that it selects. `port` and `mirror` are the session's, as the switch shows them.
-Ruling rule_remote(Track& track, const SessionRequest& session, const Port& port,
-                   const Mirror& mirror, const JudgeContext& context, Time now);
+Ruling rule_remote(Track& track, const Session& session, const Port& port, const Mirror& mirror,
+                   const JudgeContext& context, Time now);
 
 /// Of a session to the engine here: by the engine's count against the port's. Of a port whose MAC
 /// nobody knows the engine can't tell the frames: by the mirror's counter, which proves nothing.
-Ruling rule_local(Track& track, const SessionRequest& session, const Port& port,
-                  const Mirror& mirror, const JudgeContext& context, Time now);
+Ruling rule_local(Track& track, const Session& session, const Port& port, const Mirror& mirror,
+                  const JudgeContext& context, Time now);
 
 /// It copies only some of the port's frames. `port`: null where it isn't there.
-bool is_selective(const SessionRequest& session, const Port* port);
+bool is_selective(const Session& session, const Port* port);
 
 /// What becomes of the ruling `traffic` of a session whose copies leave through the tunnel port
 /// `output`: how far they are proven, or that they can't leave or don't arrive. Adds warnings.
-Ruling rule_tunnel(Track& track, const SessionRequest& session, const Port& source,
-                   const Port& output, const JudgeContext& context, Ruling traffic, Time now);
+Ruling rule_tunnel(Track& track, const Session& session, const Port& source, const Port& output,
+                   const JudgeContext& context, Ruling traffic, Time now);
 
 /// "2026-01-02T03:04:05Z"
 inline std::string clock_text(Time time) {

@@ -68,9 +68,8 @@ const Underlay& Underlays::of(const std::string& device) const {
                             : known_.emplace(device, make(observed_, device)).first->second;
 }
 
-std::optional<std::string> path_warning(const SessionRequest& s, const Port& source,
-                                        const Switch& on, const Port& output,
-                                        const Underlay& underlay) {
+std::optional<std::string> path_warning(const Session& s, const Port& source, const Switch& on,
+                                        const Port& output, const Underlay& underlay) {
   const std::uint32_t overhead = overhead_of(s.target);
   if (overhead == 0 || !source.mtu || !underlay.mtu || output.egress.empty()) return std::nullopt;
   const bool tagged = source.vlan.value_or(0) != 0 ||

@@ -66,7 +66,7 @@ class Underlays {
 /// and the remedy; none: they do, or an MTU is not known. How long a copy really is does not
 /// matter: where guests merge frames (offloads) a copy may be longer than any MTU, and the kernel
 /// cuts it into pieces.
-std::optional<std::string> path_warning(const SessionRequest& session, const Port& source,
+std::optional<std::string> path_warning(const Session& session, const Port& source,
                                         const Switch& on, const Port& output,
                                         const Underlay& underlay);
 

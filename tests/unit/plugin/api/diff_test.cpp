@@ -1,9 +1,9 @@
 // diff: what is wanted and what is there, and the steps between them.
+#include "plugin/api/diff.hpp"
+
 #include <gtest/gtest.h>
 
 #include <functional>
-
-#include "plugin/api/plan.hpp"
 
 namespace vmirror {
 namespace {

@@ -8,9 +8,9 @@
 namespace vmirror {
 namespace {
 
-SessionRequest session(const std::string& port, Direction direction = Direction::both,
-                       std::uint32_t snaplen = 0, const Filter& filter = {},
-                       const Target& target = LocalTarget{}) {
+Session session(const std::string& port, Direction direction = Direction::both,
+                std::uint32_t snaplen = 0, const Filter& filter = {},
+                const Target& target = LocalTarget{}) {
   return {port + "@" + to_text(target), "p", "br0", port, direction, snaplen, {}, filter, target};
 }
 
@@ -30,7 +30,7 @@ Observed world() {
 }
 
 /// Local is a port of ours, RSPAN a VLAN, GRE the port "mon" that is there, ERSPAN impossible.
-Result<Output> find_output(const SessionRequest& s, const Switch& sw) {
+Result<Output> find_output(const Session& s, const Switch& sw) {
   Output out;
   out.key = to_text(s.target);
   if (std::holds_alternative<ErspanTarget>(s.target))
@@ -55,7 +55,7 @@ std::vector<std::string> mirrors(const Realisation& r) {
 TEST(Pack, MakesTheFewestMirrors) {
   const struct {
     const char* name;
-    std::vector<SessionRequest> sessions;
+    std::vector<Session> sessions;
     std::vector<std::string> mirrors;
   } cases[] = {
       {"nothing asked, nothing made", {}, {}},
@@ -97,7 +97,7 @@ TEST(Pack, RefusesWithAReason) {
   const GreTarget to_mon;
   const struct {
     const char* name;
-    SessionRequest session;
+    Session session;
     std::function<void(Observed&)> change;
     Error::Kind kind;
     const char* what;
@@ -169,7 +169,7 @@ TEST(Pack, APortThatTakesCopiesIsNoSourceForAnother) {
 }
 
 TEST(Pack, ServesTheFirstWhereThereIsNoRoomForAll) {
-  std::vector<SessionRequest> sessions;
+  std::vector<Session> sessions;
   for (std::uint32_t i = 0; i < 6; i++)
     sessions.push_back(session("vnet0", Direction::in, 100 + i));
   sessions.push_back(session("vnet1", Direction::in, 100));
@@ -187,7 +187,7 @@ TEST(Pack, AMirrorThatIsThereKeepsItsRoom) {
     m.switch_name = "br0";
     m.owned = true;
   }
-  std::vector<SessionRequest> sessions;
+  std::vector<Session> sessions;
   for (std::uint32_t i = 0; i < 6; i++)
     sessions.push_back(session("vnet0", Direction::in, 100 + i));
   const Realisation r = pack({sessions}, full, "me", find_output);
@@ -200,17 +200,17 @@ TEST(Pack, AMirrorThatIsThereKeepsItsRoom) {
 }
 
 /// Packs with a switch that makes a cut of each part.
-Realisation cut(const std::vector<SessionRequest>& sessions, const Observed& observed,
+Realisation cut(const std::vector<Session>& sessions, const Observed& observed,
                 std::vector<Cut> cuts) {
   Realiser fresh("me", [&](const Demand&, const Landmarks&, const Observed&) {
-    return OutputRules{find_output, [cuts](const SessionRequest&) { return cuts; }};
+    return OutputRules{find_output, [cuts](const Session&) { return cuts; }};
   });
   return pack({sessions}, observed, fresh);
 }
 
 TEST(Pack, AFilterIsTheSwitchsWhereItCanAndElseTheReceivers) {
-  const SessionRequest local = session("vnet0", Direction::both, 0, tcp_only());
-  const SessionRequest remote = session("vnet0", Direction::both, 0, tcp_only(), RspanTarget{9});
+  const Session local = session("vnet0", Direction::both, 0, tcp_only());
+  const Session remote = session("vnet0", Direction::both, 0, tcp_only(), RspanTarget{9});
   const Realisation alone = pack({{session("vnet1"), local}}, world(), "me", find_output);
   EXPECT_EQ(alone.verdicts[1].filtering, Filtering::by_receiver);
   EXPECT_EQ(
@@ -239,7 +239,7 @@ TEST(Pack, AFilterIsTheSwitchsWhereItCanAndElseTheReceivers) {
 
 TEST(Pack, ASessionHasAllOfItsMirrorsOrNone) {
   const std::vector<Cut> cuts = {{Direction::both, {}, "tcp"}, {Direction::both, {}, "tcp6"}};
-  std::vector<SessionRequest> sessions;
+  std::vector<Session> sessions;
   for (std::uint32_t i = 0; i < 3; i++)
     sessions.push_back(session("vnet0", Direction::both, 100 + i, tcp_only()));
   const Realisation r = cut(sessions, world(), cuts);

@@ -24,7 +24,7 @@ Capabilities older() {
 }
 
 /// "in vlans 10 `tcp`; ...", or "kind: what".
-std::string cut(const SessionRequest& s, const Capabilities& can) {
+std::string cut(const Session& s, const Capabilities& can) {
   const auto cuts = cut_up(s, can);
   if (!cuts)
     return (cuts.error().kind == Error::Kind::unsupported ? "unsupported: " : "invalid: ") +
@@ -38,8 +38,8 @@ std::string cut(const SessionRequest& s, const Capabilities& can) {
   return out;
 }
 
-SessionRequest asking(std::set<FilterRule> only, std::set<FilterRule> except = {}) {
-  SessionRequest s;
+Session asking(std::set<FilterRule> only, std::set<FilterRule> except = {}) {
+  Session s;
   s.filter = {std::move(only), std::move(except)};
   return s;
 }
@@ -69,7 +69,7 @@ TEST(OvsCuts, ExactValuesAreTheSwitchs) {
        "both arp"},
   };
   for (const auto& row : table) {
-    const SessionRequest s = asking(row.only);
+    const Session s = asking(row.only);
     EXPECT_EQ(cut(s, newer()), row.cuts) << to_text(s.filter);
     EXPECT_EQ(cut(s, older()),
               "unsupported: mirrors match protocols, ports and addresses from Open vSwitch 3.4 on; "
@@ -79,7 +79,7 @@ TEST(OvsCuts, ExactValuesAreTheSwitchs) {
 }
 
 TEST(OvsCuts, DirectionsAndVlansAreEveryVersions) {
-  SessionRequest s = asking({{.direction = Direction::in}, {.vlans = {10, 20}}});
+  Session s = asking({{.direction = Direction::in}, {.vlans = {10, 20}}});
   EXPECT_EQ(cut(s, older()), "in; both vlan 10 vlan 20");
   s.vlans = {20, 30};
   EXPECT_EQ(cut(s, older()), "both vlan 20; in vlan 20 vlan 30") << "of the session's own VLANs";
@@ -92,7 +92,7 @@ TEST(OvsCuts, DirectionsAndVlansAreEveryVersions) {
 
 TEST(OvsCuts, TheRestHasAReason) {
   const struct {
-    SessionRequest session;
+    Session session;
     const char* reason;
   } table[] = {
       {asking({}, {{.carried = {{0, kTcp}}}}), "unsupported: a mirror here has no `not`"},
@@ -169,7 +169,7 @@ TEST(OvsVersion, SessionsAreWarned) {
          {std::pair("vnet0", row.first), std::pair("vnet1", row.second)}) {
       sw.ports[name].name = name;
       if (direction == none) continue;
-      SessionRequest s;
+      Session s;
       s.name = std::string(name) + "@local";
       s.switch_name = "br0";
       s.port = name;

@@ -21,8 +21,8 @@ GreTarget gre(const char* address, std::optional<std::uint32_t> key = {}) {
   return {ip(address), key};
 }
 
-SessionRequest session(const Target& target, const std::string& port = "vnet0",
-                       const std::string& bridge = "br0", Direction direction = Direction::both) {
+Session session(const Target& target, const std::string& port = "vnet0",
+                const std::string& bridge = "br0", Direction direction = Direction::both) {
   return {
       bridge + "/" + port + "@" + to_text(target), "p", bridge, port, direction, 0, {}, {}, target};
 }
@@ -56,8 +56,8 @@ void add_tunnel(Observed& observed, const std::string& egress) {
   tunnel.options["remote_ip"] = "192.0.2.1";
   tunnel.egress = egress;
 }
-SessionRequest with_snaplen(const Target& target) {
-  SessionRequest s = session(target);
+Session with_snaplen(const Target& target) {
+  Session s = session(target);
   s.snaplen = 100;
   return s;
 }
@@ -74,7 +74,7 @@ std::string text_of(const OutputPort& port) {
 TEST(OvsRealise, MakesAnOutputForEachTarget) {
   const struct {
     const char* name;
-    std::vector<SessionRequest> sessions;
+    std::vector<Session> sessions;
     std::vector<std::string> ports;
     std::string output;
   } cases[] = {
@@ -130,7 +130,7 @@ TEST(OvsRealise, TheLocalPortTakesTheLargestFrameThatIsCopiedToIt) {
   Observed observed = world();
   observed.switches["br0"].ports["vnet0"].mtu = 1400;
   observed.switches["br0"].ports["vnet1"].mtu = 9000;
-  const auto mtu = [&](std::vector<SessionRequest> sessions) {
+  const auto mtu = [&](std::vector<Session> sessions) {
     return realise({sessions}, observed, "vmirror").ports.at(0).options.at("mtu_request");
   };
   EXPECT_EQ(mtu({session(LocalTarget{})}), "1500");
@@ -153,7 +153,7 @@ TEST(OvsRealise, SessionsThatWantMoreOrLessOfAFrameShareNoOutputOrAreWarned) {
       {"a monitor NIC", LocalTarget{*Mac::parse("52:54:00:00:00:01")}, 1, true},
   };
   for (const auto& c : cases) {
-    std::vector<SessionRequest> sessions;
+    std::vector<Session> sessions;
     for (const char* port : {"vnet0", "vnet1", "br0", "vnet2"}) {
       sessions.push_back(session(c.target, port));
       sessions.back().name = port;
@@ -250,7 +250,7 @@ TEST(OvsRealise, RefusesWithAReason) {
   using enum Error::Kind;
   const struct {
     const char* name;
-    SessionRequest session;
+    Session session;
     std::function<void(Observed&)> change;
     Error::Kind kind;
     const char* what;
@@ -366,7 +366,7 @@ TEST(OvsRealise, RefusesWithAReason) {
 TEST(OvsRealise, MakesWhatOnlyLooksLikeALoop) {
   const struct {
     const char* name;
-    SessionRequest session;
+    Session session;
     std::function<void(Observed&)> change;
   } cases[] = {
       {"another port is known to lead out", session(erspan("192.0.2.1")),

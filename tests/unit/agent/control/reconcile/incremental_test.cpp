@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <random>
 
-#include "agent/control/reconcile/desired.hpp"
 #include "agent/control/reconcile/judge.hpp"
-#include "agent/control/reconcile/ledger.hpp"
-#include "agent/control/reconcile/wishes.hpp"
-#include "plugin/api/plan.hpp"
+#include "agent/control/reconcile/policy_resolver.hpp"
+#include "agent/control/reconcile/resolve.hpp"
+#include "agent/control/reconcile/session_judge.hpp"
+#include "plugin/api/diff.hpp"
 #include "plugin/ovs/outputs.hpp"
 
 namespace vmirror {
@@ -222,9 +222,9 @@ std::vector<std::string> lines(const Wanted& wanted, const Observed& observed) {
 
 /// The stages, each with its memory.
 struct Incremental {
-  Wishes wishes{std::nullopt};
+  PolicyResolver resolver{std::nullopt};
   std::unique_ptr<Realiser> realiser = ovs::make_realiser("vmirror");
-  Ledger ledger;
+  SessionJudge judge;
   LocationMap locations;
   std::vector<Track> tracks;  ///< judge()'s.
 };
@@ -238,21 +238,21 @@ void expect_same(Incremental& is, const Story& story) {
          else
            is.locations.erase(key);
        });
-  is.wishes.update(is.locations, story.now);
+  is.resolver.update(is.locations, story.now);
   Locations all;
   for (const auto& [key, at] : is.locations) all.push_back(at);
-  const Wish wish = desired(story.policies, all, story.now);
-  ASSERT_EQ(is.wishes.policies(), wish.policies);
-  SessionMap wished;
-  for (const SessionRequest& s : wish.desired.sessions) wished.set(s.name, s);
-  ASSERT_EQ(is.wishes.sessions(), wished);
-  ASSERT_EQ(is.wishes.refused().size(), wish.refused.size());
-  for (const Refusal& r : wish.refused) ASSERT_EQ(is.wishes.refused().at(r.request.name), r);
+  const Resolved resolved = resolve(story.policies, all, story.now);
+  ASSERT_EQ(is.resolver.policies(), resolved.policies);
+  SessionMap desired;
+  for (const Session& s : resolved.desired.sessions) desired.set(s.name, s);
+  ASSERT_EQ(is.resolver.sessions(), desired);
+  ASSERT_EQ(is.resolver.refused().size(), resolved.refused.size());
+  for (const Refusal& r : resolved.refused) ASSERT_EQ(is.resolver.refused().at(r.session.name), r);
 
   const auto world = std::make_shared<const Observed>(story.world);
-  is.realiser->update(is.wishes.sessions(), world);
+  is.realiser->update(is.resolver.sessions(), world);
   const auto fresh = ovs::make_realiser("vmirror");
-  fresh->update(wished, world);
+  fresh->update(desired, world);
   ASSERT_EQ(is.realiser->wanted().ports, fresh->wanted().ports);
   ASSERT_EQ(is.realiser->wanted().mirrors, fresh->wanted().mirrors);
   ASSERT_EQ(is.realiser->wanted().unlearned_vlans, fresh->wanted().unlearned_vlans);
@@ -263,25 +263,25 @@ void expect_same(Incremental& is, const Story& story) {
     steps.push_back(step.text() + ", " + step.why);
   ASSERT_EQ(steps, lines(fresh->wanted(), *world));
 
-  is.ledger.set_evidence(story.evidence);
-  is.ledger.update(is.wishes, is.locations, *is.realiser, world, story.apply_error, story.stall,
-                   story.now);
+  is.judge.set_evidence(story.evidence);
+  is.judge.update(is.resolver, is.locations, *is.realiser, world, story.apply_error, story.stall,
+                  story.now);
   Realisation realisation;
   static_cast<Wanted&>(realisation) = fresh->wanted();
   for (const auto& [name, verdict] : fresh->verdicts()) realisation.verdicts.push_back(verdict);
-  is.tracks =
-      judge(is.tracks, {wish, realisation, *world, story.evidence, story.apply_error, story.stall},
-            story.now);
-  ASSERT_EQ(is.ledger.sessions().size(), is.tracks.size());
+  is.tracks = judge(is.tracks,
+                    {resolved, realisation, *world, story.evidence, story.apply_error, story.stall},
+                    story.now);
+  ASSERT_EQ(is.judge.sessions().size(), is.tracks.size());
   PersistentMap<PortKey, WatchedNic> nics;
   for (const Track& track : is.tracks) {
     const SessionStatus& expected = track.status;
-    const SessionStatus* got = is.ledger.sessions().get(expected.name);
+    const SessionStatus* got = is.judge.sessions().get(expected.name);
     ASSERT_TRUE(got) << expected.name;
     ASSERT_EQ(got->reason, expected.reason) << expected.name;
     ASSERT_EQ(*got, expected) << expected.name;
     // The mirror index.
-    const SessionRequest* s = wished.get(expected.name);
+    const Session* s = desired.get(expected.name);
     const Verdict* verdict = fresh->verdicts().get(expected.name);
     if (!s || !verdict || verdict->refused || !expected.mac || expected.target != "local") continue;
     const auto& ports = story.world.switches.at(s->switch_name).ports;
@@ -304,11 +304,11 @@ void expect_same(Incremental& is, const Story& story) {
         is_alike.rival = other.port();
     nics.set(at, is_alike);
   }
-  ASSERT_EQ(is.ledger.index()->nics, nics);
-  ASSERT_EQ(is.ledger.locations().size(), is.locations.size());
-  for (const auto& [key, status] : is.ledger.locations()) {
+  ASSERT_EQ(is.judge.index()->nics, nics);
+  ASSERT_EQ(is.judge.locations().size(), is.locations.size());
+  for (const auto& [key, status] : is.judge.locations()) {
     ASSERT_EQ(status.at, is.locations.at(key));
-    ASSERT_EQ(status.sessions, is.wishes.of(key).sessions.size());
+    ASSERT_EQ(status.sessions, is.resolver.of(key).sessions.size());
   }
 }
 
@@ -321,7 +321,7 @@ TEST_P(Incrementally, ComesToWhatAskingOnceComesTo) {
   for (int round = 0; round < 100; round++) {
     const std::vector<Policy> before = story.policies;
     if (round > 0) story.go_on();
-    if (round == 0 || before != story.policies) is.wishes.set_policies(story.policies);
+    if (round == 0 || before != story.policies) is.resolver.set_policies(story.policies);
     expect_same(is, story);
     ASSERT_FALSE(HasFatalFailure()) << "round " << round;
     for (const auto& [name, verdict] : is.realiser->verdicts())

@@ -11,11 +11,11 @@ using Verdict = Coverage::Verdict;
 
 struct Story {
   Story() {
-    SessionRequest s;
+    Session s;
     s.name = "vnet0@local";
     s.switch_name = "br0";
     s.port = "vnet0";
-    wish.desired.sessions = {s};
+    resolved.desired.sessions = {s};
     Mirror m;
     m.name = "m";
     m.switch_name = "br0";
@@ -36,7 +36,7 @@ struct Story {
     port.name = "out";
     sw.ports.set("out", port);
   }
-  SessionRequest& asked() { return wish.desired.sessions[0]; }
+  Session& asked() { return resolved.desired.sessions[0]; }
   NicEvidence& nic() { return evidence.nics[{"br0", "vnet0"}]; }
   /// The window that is told from now on: of the mirror as it is.
   void window(Verdict verdict, std::uint64_t counted = 0, std::uint64_t received = 0) {
@@ -52,12 +52,13 @@ struct Story {
   }
   /// "active (received)"
   std::string at(int second) {
-    tracks = judge(tracks, {wish, realisation, observed, evidence, {}, stall}, second * kSecond);
+    tracks =
+        judge(tracks, {resolved, realisation, observed, evidence, {}, stall}, second * kSecond);
     return state_text(tracks.at(0).status);
   }
   std::string reason() const { return tracks.at(0).status.reason; }
 
-  Wish wish;
+  Resolved resolved;
   Realisation realisation;
   Observed observed;
   Evidence evidence;

@@ -12,17 +12,17 @@ const Mac kMac = *Mac::parse("52:54:00:00:00:01");
 /// One session, vnet0@erspan, served by mirror m on br0 to port out; all in place.
 struct Story {
   Story() {
-    SessionRequest s;
+    Session s;
     s.name = "vnet0@erspan";
     s.target = ErspanTarget{*IpAddress::parse("192.0.2.9"), 2, 1};
     s.policy = "p";
     s.switch_name = "br0";
     s.port = "vnet0";
-    wish.desired.sessions = {s};
+    resolved.desired.sessions = {s};
     Location at;
     at.vm_name = "dc-1";
     at.mac = kMac;
-    wish.where = {{s.name, at}};
+    resolved.where = {{s.name, at}};
 
     Mirror m;
     m.name = "m";
@@ -60,7 +60,7 @@ struct Story {
   void copies(std::uint64_t frames) { *mirror().copied_frames += frames; }
   /// Judges at this second; "state: reason".
   std::string at(int second) {
-    tracks = judge(tracks, {wish, realisation, observed, evidence, apply_error, stall},
+    tracks = judge(tracks, {resolved, realisation, observed, evidence, apply_error, stall},
                    second * kSecond);
     if (settled)
       for (Track& track : tracks) track.settled_at = 0;
@@ -78,7 +78,7 @@ struct Story {
     return out;
   }
 
-  Wish wish;
+  Resolved resolved;
   Realisation realisation;
   Observed observed;
   Evidence evidence;
@@ -152,7 +152,7 @@ TEST(Judge, EvidenceIsOnlyOfTheLocalTarget) {
 
 TEST(Judge, OnlyTheMirroredDirectionCounts) {
   Story s;
-  s.wish.desired.sessions[0].direction = Direction::in;
+  s.resolved.desired.sessions[0].direction = Direction::in;
   s.at(1);
   s.moves(10, 0);
   s.copies(10);
@@ -198,7 +198,7 @@ TEST(Judge, AClockThatIsSetBackOnlyBeginsTheWaitAnew) {
 
 TEST(Judge, AFilterMayMatchNothing) {
   Story s;
-  s.wish.desired.sessions[0].filter.only = {{.carried = {{0, 6}}}};
+  s.resolved.desired.sessions[0].filter.only = {{.carried = {{0, 6}}}};
   s.realisation.verdicts[0].filtering = Filtering::by_switch;
   s.at(1);
   s.moves(4);
@@ -207,7 +207,7 @@ TEST(Judge, AFilterMayMatchNothing) {
 
 TEST(Judge, WhatTheReceiverFiltersTheSwitchCopiesWhole) {
   Story s;
-  s.wish.desired.sessions[0].filter.only = {{.carried = {{0, 6}}}};
+  s.resolved.desired.sessions[0].filter.only = {{.carried = {{0, 6}}}};
   s.realisation.verdicts[0].filtering = Filtering::by_receiver;
   s.at(1);
   EXPECT_FALSE(s.tracks[0].status.selective);
@@ -333,7 +333,7 @@ TEST(Judge, ARefusalIsTheDriversWord) {
 TEST(Judge, WhatNobodyAsksForDrainsUntilItIsGone) {
   Story s;
   s.at(1);
-  s.wish = {};
+  s.resolved = {};
   s.realisation = {};
   EXPECT_EQ(s.at(2), "draining: no policy asks for it; mirror m is still there");
   s.apply_error = Error{Error::Kind::refused, "busy", "", ""};

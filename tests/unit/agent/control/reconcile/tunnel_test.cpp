@@ -19,12 +19,12 @@ IpAddress ip(const char* text) {
 /// every 5 s.
 struct Story {
   Story() {
-    SessionRequest s;
+    Session s;
     s.name = "vnet0@erspan";
     s.switch_name = "br0";
     s.port = "vnet0";
     s.target = ErspanTarget{ip("192.0.2.9"), 2, 7};
-    wish.desired.sessions = {s};
+    resolved.desired.sessions = {s};
 
     Mirror m;
     m.name = "m";
@@ -93,9 +93,9 @@ struct Story {
       }
       collectors[ip("192.0.2.9")] = std::make_shared<const Collector>(collector);
     }
-    tracks =
-        judge(tracks,
-              {wish, realisation, observed, evidence, std::nullopt, std::nullopt, collectors}, now);
+    tracks = judge(
+        tracks, {resolved, realisation, observed, evidence, std::nullopt, std::nullopt, collectors},
+        now);
     return state_text(tracks.at(0).status);
   }
   /// Five seconds, at whose begin the switch wrote what `talk` told.
@@ -106,7 +106,7 @@ struct Story {
   }
   const SessionStatus& status() const { return tracks.at(0).status; }
 
-  Wish wish;
+  Resolved resolved;
   Realisation realisation;
   Observed observed;
   Evidence evidence;
@@ -333,7 +333,7 @@ TEST(WayOut, WarnsWhereTheLongestCopyDoesNotFit) {
       {"cut, but not enough", ErspanTarget{v4, 2, {}}, 1500, 1500, {}, 1465, "1501"},
   };
   for (const auto& c : cases) {
-    SessionRequest s;
+    Session s;
     s.port = "vnet0";
     s.target = c.target;
     s.snaplen = c.snaplen;

@@ -1,4 +1,4 @@
-#include "agent/control/reconcile/wishes.hpp"
+#include "agent/control/reconcile/policy_resolver.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -7,7 +7,7 @@ namespace vmirror {
 namespace {
 
 /// One target of a NIC, and the policies that want it, the one that decides first.
-struct Want {
+struct TargetClaim {
   Target target;
   std::vector<const Policy*> policies;
 };
@@ -27,7 +27,7 @@ std::string words(const Policy& p) {
          (p.filter.empty() ? "" : ", filter " + to_text(p.filter));
 }
 
-Target resolve(Target target, const std::optional<Mac>& monitor_nic) {
+Target with_monitor_nic(Target target, const std::optional<Mac>& monitor_nic) {
   if (auto* local = std::get_if<LocalTarget>(&target)) local->monitor_nic = monitor_nic;
   return target;
 }
@@ -40,7 +40,7 @@ struct Choice {
   bool last = true;  ///< No policy after it wants another manner.
 };
 
-Choice choose(const Want& want, const RefusedManners::mapped_type* refused) {
+Choice choose(const TargetClaim& claim, const RefusedManners::mapped_type* refused) {
   Choice out;
   const auto why = [&](const Policy& p) -> const Error* {
     if (refused == nullptr) return nullptr;
@@ -48,20 +48,20 @@ Choice choose(const Want& want, const RefusedManners::mapped_type* refused) {
     return it == refused->end() ? nullptr : &it->second;
   };
   const auto served =
-      std::ranges::find_if(want.policies, [&](const Policy* p) { return why(*p) == nullptr; });
+      std::ranges::find_if(claim.policies, [&](const Policy* p) { return why(*p) == nullptr; });
   // Where the driver refuses all, the first is as good as any, and its verdict says why.
-  if (served == want.policies.end()) return out;
-  out.decides = static_cast<std::size_t>(served - want.policies.begin());
-  for (const Policy* p : want.policies)
+  if (served == claim.policies.end()) return out;
+  out.decides = static_cast<std::size_t>(served - claim.policies.begin());
+  for (const Policy* p : claim.policies)
     if (const Error* error = why(*p)) out.refused[p] = error;
-  out.last = std::ranges::all_of(served, want.policies.end(), [&](const Policy* p) {
+  out.last = std::ranges::all_of(served, claim.policies.end(), [&](const Policy* p) {
     return agree(*p, **served) || out.refused.contains(p);
   });
   return out;
 }
 
-SessionRequest refused_request(const SessionRequest& session, const Policy& p) {
-  SessionRequest out = session;
+Session refused_session(const Session& session, const Policy& p) {
+  Session out = session;
   out.name = session.name + "/" + p.name;
   out.policy = p.name;
   out.direction = p.direction;
@@ -72,43 +72,44 @@ SessionRequest refused_request(const SessionRequest& session, const Policy& p) {
 }
 
 /// The one want of a NIC without a port. One refusal for each policy: each is told of it.
-void refuse(const Location& at, const Want& want, const std::string& name, PortWish& out) {
-  SessionRequest session;
+void refuse(const Location& at, const TargetClaim& claim, const std::string& name,
+            ResolvedPort& out) {
+  Session session;
   session.name = name;
   session.switch_name = at.switch_name;
   session.port = at.port;
-  session.target = want.target;
-  for (const Policy* p : want.policies) {
+  session.target = claim.target;
+  for (const Policy* p : claim.policies) {
     Refusal& refusal = out.refused.emplace_back();
-    refusal.request = refused_request(session, *p);
-    if (p == want.policies.front()) refusal.request.name = name;
+    refusal.session = refused_session(session, *p);
+    if (p == claim.policies.front()) refusal.session.name = name;
     refusal.reason = *at.no_port;
-    refusal.reason.where = refusal.request.name;
+    refusal.reason.where = refusal.session.name;
   }
 }
 
 /// The session of one want; policies that the one which decides contradicts are refused instead.
-void serve(const Location& at, const Want& want, const std::string& name,
-           const RefusedManners::mapped_type* refused, PortWish& out) {
-  const Choice choice = choose(want, refused);
-  const Policy& decides = *want.policies[choice.decides];
-  SessionRequest session{.name = name,
-                         .policy = {},
-                         .switch_name = at.switch_name,
-                         .port = at.port,
-                         .direction = Direction::none,
-                         .snaplen = decides.snaplen,
-                         .vlans = decides.vlans,
-                         .filter = decides.filter,
-                         .target = want.target};
-  for (const Policy* p : want.policies) {
+void serve(const Location& at, const TargetClaim& claim, const std::string& name,
+           const RefusedManners::mapped_type* refused, ResolvedPort& out) {
+  const Choice choice = choose(claim, refused);
+  const Policy& decides = *claim.policies[choice.decides];
+  Session session{.name = name,
+                  .policy = {},
+                  .switch_name = at.switch_name,
+                  .port = at.port,
+                  .direction = Direction::none,
+                  .snaplen = decides.snaplen,
+                  .vlans = decides.vlans,
+                  .filter = decides.filter,
+                  .target = claim.target};
+  for (const Policy* p : claim.policies) {
     if (const auto it = choice.refused.find(p); it != choice.refused.end()) {
       Error why = *it->second;
       why.what = words(*p) + " can't be had: " + why.what + "; policy `" + decides.name + "` (" +
                  words(decides) + ") decides";
-      out.refused.push_back({refused_request(session, *p), std::move(why)});
+      out.refused.push_back({refused_session(session, *p), std::move(why)});
     } else if (p->priority == decides.priority && !agree(*p, decides)) {
-      out.refused.push_back({refused_request(session, *p),
+      out.refused.push_back({refused_session(session, *p),
                              {Error::Kind::refused,
                               words(*p) + " contradicts policy `" + decides.name + "` (" +
                                   words(decides) + ") at the same priority",
@@ -130,18 +131,18 @@ bool selects_but_for_mac(const Policy& policy, const Location& at) {
   });
 }
 
-bool is_empty(const PortWish& wish) {
-  return wish.sessions.empty() && wish.refused.empty() && wish.unsure.empty();
+bool is_empty(const ResolvedPort& resolved) {
+  return resolved.sessions.empty() && resolved.refused.empty() && resolved.unsure.empty();
 }
 
 }  // namespace
 
-void Wishes::set_policies(std::vector<Policy> policies) {
+void PolicyResolver::set_policies(std::vector<Policy> policies) {
   policies_ = std::move(policies);
   anew_ = true;
 }
 
-std::vector<const Policy*> Wishes::in_force(Time now) const {
+std::vector<const Policy*> PolicyResolver::in_force(Time now) const {
   std::vector<const Policy*> out;
   for (const Policy& p : policies_)
     if (!p.expires || *p.expires > now) out.push_back(&p);
@@ -151,10 +152,10 @@ std::vector<const Policy*> Wishes::in_force(Time now) const {
   return out;
 }
 
-PortWish Wishes::wish(const Location& at) const {
-  PortWish out;
+ResolvedPort PolicyResolver::resolve(const Location& at) const {
+  ResolvedPort out;
   if (at.presence == Presence::gone) return out;
-  std::map<Target, Want> wants;
+  std::map<Target, TargetClaim> claims;
   for (const Policy* policy : in_force_) {
     if (std::ranges::none_of(policy->select, [&](const Selector& s) { return selects(s, at); })) {
       if (!at.mac_unknown.empty() && selects_but_for_mac(*policy, at))
@@ -163,10 +164,11 @@ PortWish Wishes::wish(const Location& at) const {
       continue;
     }
     for (const Target& asked : policy->targets) {
-      const Target target = resolve(asked, monitor_nic_);
-      Want& want = wants[target];
-      want.target = target;
-      if (want.policies.empty() || want.policies.back() != policy) want.policies.push_back(policy);
+      const Target target = with_monitor_nic(asked, monitor_nic_);
+      TargetClaim& claim = claims[target];
+      claim.target = target;
+      if (claim.policies.empty() || claim.policies.back() != policy)
+        claim.policies.push_back(policy);
     }
   }
   const bool alone = of_name_.at(at.port).size() == 1;
@@ -177,47 +179,47 @@ PortWish Wishes::wish(const Location& at) const {
     const auto it = refused->second.find(name);
     return it == refused->second.end() ? nullptr : &it->second;
   };
-  for (const auto& [target, want] : wants) {
+  for (const auto& [target, claim] : claims) {
     std::string name =
         (alone || at.no_port ? "" : at.switch_name + "/") + at.port + "@" + to_text(target);
     if (const int n = ++used[name]; n > 1) name += "~" + std::to_string(n);
     if (at.no_port)
-      refuse(at, want, name, out);
+      refuse(at, claim, name, out);
     else
-      serve(at, want, name, refused_of(name), out);
+      serve(at, claim, name, refused_of(name), out);
   }
   return out;
 }
 
-void Wishes::replace(const PortKey& port, PortWish wish) {
-  PortWish& is = ports_[port];
-  if (is == wish) {
+void PolicyResolver::replace(const PortKey& port, ResolvedPort resolved) {
+  ResolvedPort& is = ports_[port];
+  if (is == resolved) {
     if (is_empty(is)) ports_.erase(port);
     return;
   }
   for (const auto& [policy, n] : is.of_policy) tallies_[policy].sessions -= n;
-  for (const auto& [policy, n] : wish.of_policy) tallies_[policy].sessions += n;
+  for (const auto& [policy, n] : resolved.of_policy) tallies_[policy].sessions += n;
   for (const Refusal& r : is.refused) {
-    tallies_[r.request.policy].refusals.erase(r.request.name);
-    refused_.erase(r.request.name);
+    tallies_[r.session.policy].refusals.erase(r.session.name);
+    refused_.erase(r.session.name);
   }
-  for (const Refusal& r : wish.refused) {
-    tallies_[r.request.policy].refusals[r.request.name] = r.reason.text();
-    refused_.set(r.request.name, r);
+  for (const Refusal& r : resolved.refused) {
+    tallies_[r.session.policy].refusals[r.session.name] = r.reason.text();
+    refused_.set(r.session.name, r);
   }
   for (const auto& [policy, why] : is.unsure) tallies_[policy].unsure.erase(port);
-  for (const auto& [policy, why] : wish.unsure) tallies_[policy].unsure[port] = why;
-  for (const SessionRequest& s : is.sessions)
-    if (std::ranges::find(wish.sessions, s.name, &SessionRequest::name) == wish.sessions.end())
+  for (const auto& [policy, why] : resolved.unsure) tallies_[policy].unsure[port] = why;
+  for (const Session& s : is.sessions)
+    if (std::ranges::find(resolved.sessions, s.name, &Session::name) == resolved.sessions.end())
       sessions_.erase(s.name);
-  for (const SessionRequest& s : wish.sessions) sessions_.set(s.name, s);
+  for (const Session& s : resolved.sessions) sessions_.set(s.name, s);
   for (const std::string& name : is.contested) contested_.erase(name);
-  for (const std::string& name : wish.contested) contested_[name] = port;
-  is = std::move(wish);
+  for (const std::string& name : resolved.contested) contested_[name] = port;
+  is = std::move(resolved);
   if (is_empty(is)) ports_.erase(port);
 }
 
-void Wishes::update(const LocationMap& locations, Time now) {
+void PolicyResolver::update(const LocationMap& locations, Time now) {
   std::set<PortKey> touched;
   diff(locations_, locations, [&](const PortKey& key, const Location* was, const Location* is) {
     touched.insert(key);
@@ -248,29 +250,29 @@ void Wishes::update(const LocationMap& locations, Time now) {
   // What goes goes first: one port's session may have the name that another's had.
   for (const PortKey& key : touched) {
     const Location* at = locations_.get(key);
-    if (const auto is = ports_.find(key); is != ports_.end() && (!at || wish(*at) != is->second))
+    if (const auto is = ports_.find(key); is != ports_.end() && (!at || resolve(*at) != is->second))
       replace(key, {});
   }
   for (const PortKey& key : touched)
-    if (const Location* at = locations_.get(key)) replace(key, wish(*at));
+    if (const Location* at = locations_.get(key)) replace(key, resolve(*at));
 }
 
-bool Wishes::heed(const std::function<const Verdict*(const std::string&)>& verdict) {
+bool PolicyResolver::heed(const std::function<const Verdict*(const std::string&)>& verdict) {
   std::set<PortKey> changed;
   for (const auto& [name, port] : contested_) {
     const Verdict* v = verdict(name);
     if (v == nullptr || !v->refused) continue;
-    const SessionRequest& s = sessions_.at(name);
+    const Session& s = sessions_.at(name);
     if (refused_manners_.empty()) heeded_at_ = now_;
     refused_manners_[port][name].push_back({{s.snaplen, s.vlans, s.filter}, *v->refused});
     changed.insert(port);
   }
-  for (const PortKey& port : changed) replace(port, wish(locations_.at(port)));
+  for (const PortKey& port : changed) replace(port, resolve(locations_.at(port)));
   return !changed.empty();
 }
 
-const PortWish& Wishes::of(const PortKey& port) const {
-  static const PortWish none;
+const ResolvedPort& PolicyResolver::of(const PortKey& port) const {
+  static const ResolvedPort none;
   const auto it = ports_.find(port);
   return it == ports_.end() ? none : it->second;
 }
@@ -288,7 +290,7 @@ std::string first_of(const Map& reasons) {
 
 }  // namespace
 
-PolicyStatus Wishes::status_of(const Policy& policy) const {
+PolicyStatus PolicyResolver::status_of(const Policy& policy) const {
   const auto it = tallies_.find(policy.name);
   const Tally tally = it == tallies_.end() ? Tally{} : it->second;
   PolicyStatus status{policy.name, PolicyState::in_force, {}, tally.sessions};
@@ -311,7 +313,7 @@ PolicyStatus Wishes::status_of(const Policy& policy) const {
   return status;
 }
 
-std::vector<PolicyStatus> Wishes::policies() const {
+std::vector<PolicyStatus> PolicyResolver::policies() const {
   std::vector<PolicyStatus> out;
   for (const Policy& policy : policies_) out.push_back(status_of(policy));
   std::ranges::sort(out, {}, &PolicyStatus::name);

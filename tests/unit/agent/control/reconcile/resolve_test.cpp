@@ -1,5 +1,5 @@
 // What policies ask of this host: a table of policies and the sessions that come of them.
-#include "agent/control/reconcile/desired.hpp"
+#include "agent/control/reconcile/resolve.hpp"
 
 #include <gtest/gtest.h>
 
@@ -36,9 +36,9 @@ Selector by_vm(const std::string& glob) {
 }
 
 /// "vnet0@local a+b both" for each session.
-std::vector<std::string> lines(const Wish& wish) {
+std::vector<std::string> lines(const Resolved& resolved) {
   std::vector<std::string> out;
-  for (const SessionRequest& s : wish.desired.sessions)
+  for (const Session& s : resolved.desired.sessions)
     out.push_back(s.name + " " + s.policy + " " + std::string(to_text(s.direction)) +
                   (s.snaplen != 0 ? " " + std::to_string(s.snaplen) : "") +
                   (s.vlans.empty() ? "" : " " + std::to_string(s.vlans.size()) + " vlans") +
@@ -46,9 +46,9 @@ std::vector<std::string> lines(const Wish& wish) {
   return out;
 }
 /// "a in force 1" for each policy.
-std::vector<std::string> states(const Wish& wish) {
+std::vector<std::string> states(const Resolved& resolved) {
   std::vector<std::string> out;
-  for (const PolicyStatus& p : wish.policies)
+  for (const PolicyStatus& p : resolved.policies)
     out.push_back(p.name + ": " + to_text(p.state) + ": " + p.reason);
   return out;
 }
@@ -94,33 +94,35 @@ TEST(Selects, AnyVmIsAVmAndAnUnknownMacIsNone) {
 }
 
 TEST(Desired, OneSessionForEachNicAndTarget) {
-  const Wish wish = desired(
+  const Resolved resolved = resolve(
       std::vector{policy("all", by_port("vnet*"), {LocalTarget{}, RspanTarget{100}})}, kNics, 0);
-  EXPECT_EQ(lines(wish), (Lines{"vnet0@local all both", "vnet0@rspan-100 all both",
-                                "vnet1@local all both", "vnet1@rspan-100 all both"}));
-  EXPECT_EQ(states(wish), Lines{"all: in force: 4 sessions"});
-  EXPECT_EQ(wish.where.at("vnet0@local").vm(), "dc-1");
+  EXPECT_EQ(lines(resolved), (Lines{"vnet0@local all both", "vnet0@rspan-100 all both",
+                                    "vnet1@local all both", "vnet1@rspan-100 all both"}));
+  EXPECT_EQ(states(resolved), Lines{"all: in force: 4 sessions"});
+  EXPECT_EQ(resolved.where.at("vnet0@local").vm(), "dc-1");
 }
 
 TEST(Desired, ANicSelectedTwiceByOnePolicyHasOneSession) {
   Policy p = policy("a", by_port("vnet0"), {LocalTarget{}});
   p.select.push_back(by_vm("dc-*"));
-  EXPECT_EQ(lines(desired(std::vector{p}, kNics, 0)), Lines{"vnet0@local a both"});
+  EXPECT_EQ(lines(resolve(std::vector{p}, kNics, 0)), Lines{"vnet0@local a both"});
 }
 
 TEST(Desired, SelectingNothingIsAState) {
-  const Wish wish = desired(std::vector{policy("a", by_vm("none"), {LocalTarget{}})}, kNics, 0);
-  EXPECT_TRUE(wish.desired.sessions.empty());
-  EXPECT_EQ(states(wish), Lines{"a: selects nothing: no NIC on this host matches its selectors"});
+  const Resolved resolved =
+      resolve(std::vector{policy("a", by_vm("none"), {LocalTarget{}})}, kNics, 0);
+  EXPECT_TRUE(resolved.desired.sessions.empty());
+  EXPECT_EQ(states(resolved),
+            Lines{"a: selects nothing: no NIC on this host matches its selectors"});
 }
 
 TEST(Desired, ExpiryIsTheFirstMomentWithout) {
   Policy p = policy("a", by_port("vnet0"), {LocalTarget{}});
   p.expires = 100 * kSecond;
-  EXPECT_EQ(lines(desired(std::vector{p}, kNics, 100 * kSecond - 1)), Lines{"vnet0@local a both"});
-  const Wish wish = desired(std::vector{p}, kNics, 100 * kSecond);
-  EXPECT_TRUE(wish.desired.sessions.empty());
-  EXPECT_EQ(states(wish), Lines{"a: expired: it expired at 1970-01-01T00:01:40Z"});
+  EXPECT_EQ(lines(resolve(std::vector{p}, kNics, 100 * kSecond - 1)), Lines{"vnet0@local a both"});
+  const Resolved resolved = resolve(std::vector{p}, kNics, 100 * kSecond);
+  EXPECT_TRUE(resolved.desired.sessions.empty());
+  EXPECT_EQ(states(resolved), Lines{"a: expired: it expired at 1970-01-01T00:01:40Z"});
 }
 
 TEST(Desired, OverlappingPoliciesShareASession) {
@@ -128,9 +130,9 @@ TEST(Desired, OverlappingPoliciesShareASession) {
   Policy b = policy("b", by_vm("dc-*"), {LocalTarget{}});
   a.direction = Direction::in;
   b.direction = Direction::out;
-  EXPECT_EQ(lines(desired(std::vector{b, a}, kNics, 0)), Lines{"vnet0@local a+b both"});
+  EXPECT_EQ(lines(resolve(std::vector{b, a}, kNics, 0)), Lines{"vnet0@local a+b both"});
   b.direction = Direction::in;
-  EXPECT_EQ(lines(desired(std::vector{b, a}, kNics, 0)), Lines{"vnet0@local a+b in"});
+  EXPECT_EQ(lines(resolve(std::vector{b, a}, kNics, 0)), Lines{"vnet0@local a+b in"});
 }
 
 TEST(Desired, TheHighestPriorityDecidesSnaplenVlansAndFilter) {
@@ -142,9 +144,9 @@ TEST(Desired, TheHighestPriorityDecidesSnaplenVlansAndFilter) {
   b.vlans = {10, 20};
   b.filter.only = {{.carried = {{0, 6}}}};
   b.priority = 1;
-  const Wish wish = desired(std::vector{a, b}, kNics, 0);
-  EXPECT_EQ(lines(wish), Lines{"vnet0@local b+a both 128 2 vlans [{protocol: tcp}]"});
-  EXPECT_EQ(states(wish), (Lines{"a: in force: 1 session", "b: in force: 1 session"}));
+  const Resolved resolved = resolve(std::vector{a, b}, kNics, 0);
+  EXPECT_EQ(lines(resolved), Lines{"vnet0@local b+a both 128 2 vlans [{protocol: tcp}]"});
+  EXPECT_EQ(states(resolved), (Lines{"a: in force: 1 session", "b: in force: 1 session"}));
 }
 
 TEST(Desired, AContradictionAtOnePriorityRefusesTheLaterByName) {
@@ -153,20 +155,20 @@ TEST(Desired, AContradictionAtOnePriorityRefusesTheLaterByName) {
   b.snaplen = 128;
   b.direction = Direction::in;
   a.direction = Direction::out;
-  const Wish wish = desired(std::vector{b, a}, kNics, 0);
-  EXPECT_EQ(lines(wish), (Lines{"vnet0@local a out", "vnet1@local a out"}));
-  ASSERT_EQ(wish.refused.size(), 1U);
-  EXPECT_EQ(wish.refused[0].request.name, "vnet0@local/b");
-  EXPECT_EQ(states(wish), (Lines{"a: in force: 2 sessions",
-                                 "b: refused: vnet0@local: snaplen 128 contradicts policy `a` "
-                                 "(snaplen 0) at the same priority (give one of them a higher "
-                                 "priority)"}));
+  const Resolved resolved = resolve(std::vector{b, a}, kNics, 0);
+  EXPECT_EQ(lines(resolved), (Lines{"vnet0@local a out", "vnet1@local a out"}));
+  ASSERT_EQ(resolved.refused.size(), 1U);
+  EXPECT_EQ(resolved.refused[0].session.name, "vnet0@local/b");
+  EXPECT_EQ(states(resolved), (Lines{"a: in force: 2 sessions",
+                                     "b: refused: vnet0@local: snaplen 128 contradicts policy `a` "
+                                     "(snaplen 0) at the same priority (give one of them a higher "
+                                     "priority)"}));
 }
 
 /// A driver that has no filters, and takes no snaplen under 64.
 Realisation realise(const Desired& wanted, const Observed&) {
   Realisation out;
-  for (const SessionRequest& s : wanted.sessions) {
+  for (const Session& s : wanted.sessions) {
     Verdict& v = out.verdicts.emplace_back(Verdict{s.name, s.switch_name, "m", "out", {}, {}});
     if (!s.filter.empty()) v.refused = Error{Error::Kind::unsupported, "no filter here", "br0", ""};
     if (s.snaplen != 0 && s.snaplen < 64)
@@ -184,7 +186,7 @@ TEST(Desired, APolicyThatTheDriverRefusesDisplacesNone) {
   cuts.snaplen = 20;
   cuts.priority = 2;
   const auto agreed = [](std::vector<Policy> policies) {
-    return agree(policies, kNics, 0, {}, {}, realise).wish;
+    return agree(policies, kNics, 0, {}, {}, realise).resolved;
   };
   EXPECT_EQ(lines(agreed({works, filters})),
             (Lines{"vnet0@local works both", "vnet1@local filters both [{protocol: tcp}]"}));
@@ -193,11 +195,11 @@ TEST(Desired, APolicyThatTheDriverRefusesDisplacesNone) {
                    "filter here; "
                    "policy `works` (snaplen 0) decides",
                    "works: in force: 1 session"}));
-  const Wish three = agreed({works, filters, cuts});
+  const Resolved three = agreed({works, filters, cuts});
   EXPECT_EQ(lines(three)[0], "vnet0@local works both");
   ASSERT_EQ(three.refused.size(), 2u);
-  EXPECT_EQ(three.refused[0].request.name, "vnet0@local/cuts");
-  EXPECT_EQ(three.refused[1].request.name, "vnet0@local/filters");
+  EXPECT_EQ(three.refused[0].session.name, "vnet0@local/cuts");
+  EXPECT_EQ(three.refused[1].session.name, "vnet0@local/filters");
   EXPECT_EQ(lines(agreed({cuts, filters}))[0], "vnet0@local cuts+filters both 20")
       << "where none can be served the first decides, and the driver's verdict says why";
 
@@ -211,19 +213,19 @@ TEST(Desired, WhatTheDriverRefusedIsAskedForAgain) {
   Policy filters = policy("filters", by_port("vnet0"), {LocalTarget{}});
   filters.filter.only = {{.carried = {{0, 6}}}};
   filters.priority = 1;
-  Wishes wishes({});
-  wishes.set_policies({works, filters});
+  PolicyResolver resolver({});
+  resolver.set_policies({works, filters});
   LocationMap at;
   at.set({"br0", "vnet0"}, kNics[0]);
   bool can = false;
   const auto decides = [&](Time now) {
-    wishes.update(at, now);
+    resolver.update(at, now);
     for (;;) {
       Verdict v;
-      if (const auto& s = wishes.sessions().at("vnet0@local"); !can && !s.filter.empty())
+      if (const auto& s = resolver.sessions().at("vnet0@local"); !can && !s.filter.empty())
         v.refused = Error{Error::Kind::unsupported, "no filter here", "br0", ""};
-      if (!wishes.heed([&](const std::string&) { return &v; }))
-        return wishes.sessions().at("vnet0@local").policy;
+      if (!resolver.heed([&](const std::string&) { return &v; }))
+        return resolver.sessions().at("vnet0@local").policy;
     }
   };
   EXPECT_EQ(decides(kSecond), "works");
@@ -241,9 +243,9 @@ TEST(Desired, NamesStayApart) {
   const IpAddress collector = *IpAddress::parse("192.0.2.9");
   Locations two = {nic("vnet0", "a"), nic("vnet0", "b")};
   two[1].switch_name = "br1";
-  EXPECT_EQ(lines(desired(std::vector{policy("p", by_port("*"), {LocalTarget{}})}, two, 0)),
+  EXPECT_EQ(lines(resolve(std::vector{policy("p", by_port("*"), {LocalTarget{}})}, two, 0)),
             (Lines{"br0/vnet0@local p both", "br1/vnet0@local p both"}));
-  EXPECT_EQ(lines(desired(
+  EXPECT_EQ(lines(resolve(
                 std::vector{policy("p", by_port("vnet1"),
                                    {ErspanTarget{collector, 2, 5}, ErspanTarget{collector, 3, 6}})},
                 kNics, 0)),
@@ -252,10 +254,10 @@ TEST(Desired, NamesStayApart) {
 
 TEST(Desired, LocalIsTheAppliancesMonitorNicThere) {
   const Mac monitor = *Mac::parse("52:54:00:00:00:99");
-  const Wish wish =
-      desired(std::vector{policy("p", by_port("vnet1"), {LocalTarget{}})}, kNics, 0, monitor);
-  ASSERT_EQ(wish.desired.sessions.size(), 1U);
-  EXPECT_EQ(std::get<LocalTarget>(wish.desired.sessions[0].target).monitor_nic, monitor);
+  const Resolved resolved =
+      resolve(std::vector{policy("p", by_port("vnet1"), {LocalTarget{}})}, kNics, 0, monitor);
+  ASSERT_EQ(resolved.desired.sessions.size(), 1U);
+  EXPECT_EQ(std::get<LocalTarget>(resolved.desired.sessions[0].target).monitor_nic, monitor);
 }
 
 // ---- What can't be mirrored
@@ -273,18 +275,19 @@ TEST(Desired, ANicWithoutAPortIsRefusedAndCounted) {
   const std::vector<Policy> policies = {policy("a", by_vm("dc-*"), {LocalTarget{}}),
                                         policy("b", by_port("vnet[1-9]"), {LocalTarget{}}),
                                         policy("c", by_port("*"), {LocalTarget{}})};
-  const Wish wish = desired(policies, nics, 0);
-  EXPECT_EQ(lines(wish),
+  const Resolved resolved = desired(policies, nics, 0);
+  EXPECT_EQ(lines(resolved),
             (Lines{"eth0@local c both", "vnet0@local a+c both", "vnet1@local b+c both"}));
   Lines refused;
-  for (const Refusal& r : wish.refused) refused.push_back(r.request.name + ": " + r.request.policy);
+  for (const Refusal& r : resolved.refused)
+    refused.push_back(r.session.name + ": " + r.session.policy);
   EXPECT_EQ(refused, (Lines{"dc-1/52:54:00:00:00:08@local: a", "vnet7@local: a", "vnet7@local/b: b",
                             "vnet7@local/c: c"}))
       << "a NIC without a device has no port's name";
-  EXPECT_EQ(states(wish)[0],
+  EXPECT_EQ(states(resolved)[0],
             "a: refused: dc-1/52:54:00:00:00:08@local: not mirrored: its NIC is on Linux bridge "
             "br1 (move it); and 1 more");
-  EXPECT_EQ(states(wish)[1],
+  EXPECT_EQ(states(resolved)[1],
             "b: refused: vnet7@local/b: not mirrored: its NIC is on Linux bridge br1 (move it)");
 }
 
@@ -296,7 +299,7 @@ TEST(Desired, APolicyByMacSaysWhichPortItCouldNotCompare) {
   Location at = nic("tap100i0", "");
   at.mac_unknown = "it has sent nothing yet";
   const auto state = [&](const Selector& selector, const Locations& nics) {
-    return states(desired(std::vector{policy("a", selector, {LocalTarget{}})}, nics, 0)).at(0);
+    return states(resolve(std::vector{policy("a", selector, {LocalTarget{}})}, nics, 0)).at(0);
   };
   const std::string unsure =
       "`mac` can't be compared with port tap100i0: its external_ids have none, and it has sent "

@@ -1,5 +1,5 @@
-// Wishes: from policies and locations to the sessions that are wanted on this host, again and again
-// for what changed. See desired.hpp for the rules; desired() is Wishes asked once.
+// PolicyResolver: from policies and locations to the sessions that are wanted on this host, again and again
+// for what changed. See resolve.hpp for the rules; resolve() is the resolver asked once.
 //
 // The driver has a say in which policy decides: what it can't carry out must not displace what it
 // can.
@@ -25,10 +25,10 @@
 
 namespace vmirror {
 
-/// A policy's wish for one NIC and target that another policy overrules, that the driver refuses
+/// What a policy asks for one NIC and target, where another policy overrules it, that the driver refuses
 /// while another policy's can be served, or for a NIC that can't be mirrored (Location::no_port).
 struct Refusal {
-  SessionRequest request;  ///< Its name is "vnet0@local/POLICY"; without a port "vnet0@local".
+  Session session;  ///< Its name is "vnet0@local/POLICY"; without a port "vnet0@local".
   Error reason;
   bool operator==(const Refusal&) const = default;
 };
@@ -37,15 +37,15 @@ struct Refusal {
 using LocationMap = PersistentMap<PortKey, Location>;
 
 /// What the policies want of one port.
-struct PortWish {
-  std::vector<SessionRequest> sessions;  ///< By target.
+struct ResolvedPort {
+  std::vector<Session> sessions;  ///< By target.
   std::vector<Refusal> refused;
   std::map<std::string, std::size_t> of_policy;  ///< How many of `sessions` it has a part in.
   /// Names of `sessions` that would be another if the policy that decides could not.
   std::set<std::string> contested;
   /// Policies that would select it by `mac`, had it one; why not, in words.
   std::map<std::string, std::string> unsure;
-  bool operator==(const PortWish&) const = default;
+  bool operator==(const ResolvedPort&) const = default;
 };
 
 /// What of a session the policies may contradict each other in.
@@ -62,10 +62,10 @@ constexpr Time kRefusedManner = 10 * kSecond;
 /// By session: what the driver refused, and why, in the order of the policies.
 using RefusedManners = std::map<std::string, std::vector<std::pair<Manner, Error>>>;
 
-class Wishes {
+class PolicyResolver {
  public:
   /// `monitor_nic`: the appliance's, for the target `local`; none where the agent is on the host.
-  explicit Wishes(std::optional<Mac> monitor_nic) : monitor_nic_(monitor_nic) {}
+  explicit PolicyResolver(std::optional<Mac> monitor_nic) : monitor_nic_(monitor_nic) {}
 
   /// In force from the next update on.
   void set_policies(std::vector<Policy> policies);
@@ -81,19 +81,19 @@ class Wishes {
 
   const SessionMap& sessions() const { return sessions_; }
   const PersistentMap<std::string, Refusal>& refused() const { return refused_; }  ///< By name.
-  const PortWish& of(const PortKey& port) const;
+  const ResolvedPort& of(const PortKey& port) const;
   std::vector<PolicyStatus> policies() const;  ///< By name.
 
  private:
   struct Tally {
     std::size_t sessions = 0;
     std::map<std::string, std::string> refusals;  ///< By the request's name.
-    std::map<PortKey, std::string> unsure;        ///< PortWish::unsure
+    std::map<PortKey, std::string> unsure;        ///< ResolvedPort::unsure
   };
 
   std::vector<const Policy*> in_force(Time now) const;
-  PortWish wish(const Location& at) const;
-  void replace(const PortKey& port, PortWish wish);
+  ResolvedPort resolve(const Location& at) const;
+  void replace(const PortKey& port, ResolvedPort resolved);
   PolicyStatus status_of(const Policy& policy) const;
 
   const std::optional<Mac> monitor_nic_;
@@ -103,10 +103,10 @@ class Wishes {
 
   std::vector<const Policy*> in_force_;  ///< Of policies_, those that decide first.
   LocationMap locations_;
-  std::unordered_map<std::string, std::set<PortKey>> of_name_;  ///< By port: on which switches.
-  std::unordered_map<PortKey, PortWish, PortKeyHash> ports_;    ///< Those that are wanted.
-  std::map<std::string, Tally> tallies_;                        ///< By policy.
-  std::map<std::string, PortKey> contested_;                    ///< By session.
+  std::unordered_map<std::string, std::set<PortKey>> of_name_;    ///< By port: on which switches.
+  std::unordered_map<PortKey, ResolvedPort, PortKeyHash> ports_;  ///< Those that are wanted.
+  std::map<std::string, Tally> tallies_;                          ///< By policy.
+  std::map<std::string, PortKey> contested_;                      ///< By session.
   std::map<PortKey, RefusedManners> refused_manners_;
   Time heeded_at_ = 0;  ///< When the first of them was refused.
   SessionMap sessions_;

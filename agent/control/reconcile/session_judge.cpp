@@ -1,4 +1,4 @@
-#include "agent/control/reconcile/ledger.hpp"
+#include "agent/control/reconcile/session_judge.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -35,7 +35,7 @@ std::optional<T> copy_of(const T* value) {
 
 }  // namespace
 
-void Ledger::set_evidence(Evidence evidence) {
+void SessionJudge::set_evidence(Evidence evidence) {
   const auto touch_nic = [&](const PortKey& at) {
     if (const WatchedNic* nic = index_->nics.get(at)) touched_.insert(nic->session);
   };
@@ -48,9 +48,9 @@ void Ledger::set_evidence(Evidence evidence) {
   evidence_ = std::move(evidence);
 }
 
-void Ledger::set_collectors(Collectors collectors) {
+void SessionJudge::set_collectors(Collectors collectors) {
   if (collectors == collectors_) return;
-  for (const auto& [name, session] : wished_) {
+  for (const auto& [name, session] : desired_) {
     const auto to = collector_of(session.target);
     if (!to) continue;
     const auto* before = find(collectors_, *to);
@@ -62,35 +62,35 @@ void Ledger::set_collectors(Collectors collectors) {
 
 // ---- What is to be judged
 
-void Ledger::touch(const PortKey& port, const Wishes& wishes) {
+void SessionJudge::touch(const PortKey& port, const PolicyResolver& resolver) {
   touched_ports_.insert(port);
-  const PortWish& wish = wishes.of(port);
-  for (const SessionRequest& s : wish.sessions) touched_.insert(s.name);
-  for (const Refusal& r : wish.refused) touched_.insert(r.request.name);
+  const ResolvedPort& resolved = resolver.of(port);
+  for (const Session& s : resolved.sessions) touched_.insert(s.name);
+  for (const Refusal& r : resolved.refused) touched_.insert(r.session.name);
 }
 
-void Ledger::touch_all() {
+void SessionJudge::touch_all() {
   for (const auto& [name, track] : tracks_) touched_.insert(name);
 }
 
-void Ledger::touch_mirror(const std::string& switch_name, const std::string& mirror) {
+void SessionJudge::touch_mirror(const std::string& switch_name, const std::string& mirror) {
   for (const auto& [name, track] : tracks_)
     if (track.status.switch_name == switch_name && is_served_by(track.status, mirror))
       touched_.insert(name);
 }
 
-void Ledger::touch_switch(const std::string& name, const Switch& was, const Switch& is,
-                          const Wishes& wishes) {
+void SessionJudge::touch_switch(const std::string& name, const Switch& was, const Switch& is,
+                                const PolicyResolver& resolver) {
   std::set<std::string> broken;  // Ports that came, went, or whose error, tag or way out differs.
   diff(was.ports, is.ports, [&](const std::string& port, const Port* before, const Port* after) {
-    touch({name, port}, wishes);
+    touch({name, port}, resolver);
     if (!before || !after || before->error != after->error || before->vlan != after->vlan ||
         before->egress != after->egress || before->carrier != after->carrier)
       broken.insert(port);
   });
   const auto touch_selected = [&](const PersistentSet<std::string>& a,
                                   const PersistentSet<std::string>& b) {
-    diff(a, b, [&](const std::string& port, bool) { touch({name, port}, wishes); });
+    diff(a, b, [&](const std::string& port, bool) { touch({name, port}, resolver); });
   };
   std::set<std::string> mirrors;
   for (const Switch* sw : {&was, &is})
@@ -106,23 +106,24 @@ void Ledger::touch_switch(const std::string& name, const Switch& was, const Swit
   }
 }
 
-void Ledger::touch_changes(const Wishes& wishes, const LocationMap& locations,
-                           const Realiser& realiser, const Observed& observed, RoundChanges& out) {
+void SessionJudge::touch_changes(const PolicyResolver& resolver, const LocationMap& locations,
+                                 const Realiser& realiser, const Observed& observed,
+                                 RoundChanges& out) {
   const auto touch_name = [&](const std::string& name, const auto*, const auto*) {
     touched_.insert(name);
   };
-  diff(wished_, wishes.sessions(), touch_name);
-  diff(overruled_, wishes.refused(), touch_name);
+  diff(desired_, resolver.sessions(), touch_name);
+  diff(overruled_, resolver.refused(), touch_name);
   diff(verdicts_, realiser.verdicts(), touch_name);
   diff(locations_, locations, [&](const PortKey& key, const Location* was, const Location* is) {
-    touch(key, wishes);
+    touch(key, resolver);
     out.ports.push_back({copy_of(was), copy_of(is)});
   });
   std::set<std::string> switches;
   for (const Observed* world : {observed_.get(), &observed})
     for (const auto& [name, sw] : world->switches) switches.insert(name);
   for (const std::string& name : switches)
-    touch_switch(name, switch_of(*observed_, name), switch_of(observed, name), wishes);
+    touch_switch(name, switch_of(*observed_, name), switch_of(observed, name), resolver);
   for (const Mirror& wanted : realiser.wanted().mirrors)
     if (std::ranges::none_of(wanted_, [&](const Mirror& m) { return m.same_but_ports(wanted); }))
       touch_mirror(wanted.switch_name, wanted.name);
@@ -132,21 +133,21 @@ void Ledger::touch_changes(const Wishes& wishes, const LocationMap& locations,
 
 // ---- Judging
 
-std::optional<Track> Ledger::judged(const std::string& name, const Wishes& wishes,
-                                    const Realiser& realiser, const JudgeContext& context,
-                                    Time now) {
+std::optional<Track> SessionJudge::judged(const std::string& name, const PolicyResolver& resolver,
+                                          const Realiser& realiser, const JudgeContext& context,
+                                          Time now) {
   const Track* is = find(tracks_, name);
   Track track = is ? *is : Track{};
-  const auto at = [&](const SessionRequest& s) { return locations_.get({s.switch_name, s.port}); };
-  if (const SessionRequest* s = wishes.sessions().get(name))
+  const auto at = [&](const Session& s) { return locations_.get({s.switch_name, s.port}); };
+  if (const Session* s = resolver.sessions().get(name))
     return judge_asked(std::move(track), *s, at(*s), realiser.verdicts().get(name), context, now);
-  if (const Refusal* refusal = wishes.refused().get(name))
-    return judge_overruled(std::move(track), *refusal, at(refusal->request), now);
+  if (const Refusal* refusal = resolver.refused().get(name))
+    return judge_overruled(std::move(track), *refusal, at(refusal->session), now);
   return is ? judge_leftover(std::move(track), context, now) : std::nullopt;
 }
 
 /// Where copies for the local engine come out.
-void Ledger::count_output(const SessionStatus* status, bool add) {
+void SessionJudge::count_output(const SessionStatus* status, bool add) {
   if (status == nullptr || status->target != "local" || status->output.empty()) return;
   const auto it = local_sessions_.try_emplace(status->output).first;
   it->second += add ? 1 : -1;
@@ -156,7 +157,7 @@ void Ledger::count_output(const SessionStatus* status, bool add) {
   local_sessions_.erase(it);
 }
 
-void Ledger::put(const std::string& name, std::optional<Track> track, RoundChanges& out) {
+void SessionJudge::put(const std::string& name, std::optional<Track> track, RoundChanges& out) {
   const SessionStatus* before = statuses_.get(name);
   const SessionStatus* after = track ? &track->status : nullptr;
   count_output(after, true);
@@ -179,9 +180,9 @@ void Ledger::put(const std::string& name, std::optional<Track> track, RoundChang
 }
 
 /// The NIC that the engine is to watch for a session; none: for this one it is none.
-std::optional<WatchedNic> Ledger::nic_of(const std::string& name, const Realiser& realiser,
-                                         const Observed& observed) const {
-  const SessionRequest* s = wished_.get(name);
+std::optional<WatchedNic> SessionJudge::nic_of(const std::string& name, const Realiser& realiser,
+                                               const Observed& observed) const {
+  const Session* s = desired_.get(name);
   const Verdict* verdict = realiser.verdicts().get(name);
   if (!s || !verdict || verdict->refused || !std::holds_alternative<LocalTarget>(s->target))
     return std::nullopt;
@@ -204,8 +205,8 @@ std::optional<WatchedNic> Ledger::nic_of(const std::string& name, const Realiser
   return nic;
 }
 
-void Ledger::index_session(const std::string& name, const Realiser& realiser,
-                           const Observed& observed) {
+void SessionJudge::index_session(const std::string& name, const Realiser& realiser,
+                                 const Observed& observed) {
   std::optional<WatchedNic> nic = nic_of(name, realiser, observed);
   const auto known = nic_of_.find(name);
   if (!nic && known == nic_of_.end()) return;
@@ -247,7 +248,7 @@ void Ledger::index_session(const std::string& name, const Realiser& realiser,
   if (next != *index_) index_ = std::make_shared<MirrorIndex>(std::move(next));
 }
 
-void Ledger::show_location(const PortKey& port, const Wishes& wishes) {
+void SessionJudge::show_location(const PortKey& port, const PolicyResolver& resolver) {
   const Location* at = locations_.get(port);
   if (at == nullptr) {
     location_statuses_.erase(port);
@@ -255,7 +256,7 @@ void Ledger::show_location(const PortKey& port, const Wishes& wishes) {
   }
   LocationStatus status{*at};
   bool all = true;
-  for (const SessionRequest& s : wishes.of(port).sessions) {
+  for (const Session& s : resolver.of(port).sessions) {
     const SessionStatus* is = statuses_.get(s.name);
     const Time since = is ? is->in_place_since : 0;
     all = all && since != 0;
@@ -266,18 +267,19 @@ void Ledger::show_location(const PortKey& port, const Wishes& wishes) {
   location_statuses_.set(port, std::move(status));
 }
 
-RoundChanges Ledger::update(const Wishes& wishes, const LocationMap& locations,
-                            const Realiser& realiser, std::shared_ptr<const Observed> observed,
-                            const std::optional<Error>& apply_error,
-                            const std::optional<Error>& stall, Time now) {
+RoundChanges SessionJudge::update(const PolicyResolver& resolver, const LocationMap& locations,
+                                  const Realiser& realiser,
+                                  std::shared_ptr<const Observed> observed,
+                                  const std::optional<Error>& apply_error,
+                                  const std::optional<Error>& stall, Time now) {
   RoundChanges out;
   out.time = now;
-  touch_changes(wishes, locations, realiser, *observed, out);
+  touch_changes(resolver, locations, realiser, *observed, out);
   if (stall.has_value() != stalled_) touch_all();
   stalled_ = stall.has_value();
   locations_ = locations;
-  wished_ = wishes.sessions();
-  overruled_ = wishes.refused();
+  desired_ = resolver.sessions();
+  overruled_ = resolver.refused();
   verdicts_ = realiser.verdicts();
   wanted_ = realiser.wanted().mirrors;
   observed_ = std::move(observed);
@@ -285,14 +287,14 @@ RoundChanges Ledger::update(const Wishes& wishes, const LocationMap& locations,
   const JudgeContext context{realiser.wanted(), *observed_, evidence_, apply_error, stall,
                              collectors_,       underlays};
   for (const std::string& name : std::exchange(touched_, {})) {
-    put(name, judged(name, wishes, realiser, context, now), out);
+    put(name, judged(name, resolver, realiser, context, now), out);
     index_session(name, realiser, *observed_);
   }
-  for (const PortKey& port : std::exchange(touched_ports_, {})) show_location(port, wishes);
+  for (const PortKey& port : std::exchange(touched_ports_, {})) show_location(port, resolver);
   return out;
 }
 
-RoundChanges Ledger::unreadable(const Error& error, Time now) {
+RoundChanges SessionJudge::unreadable(const Error& error, Time now) {
   RoundChanges out;
   out.time = now;
   if (std::exchange(was_unreadable_, true)) return out;

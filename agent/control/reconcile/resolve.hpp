@@ -1,4 +1,4 @@
-// desired: from policies and locations to the sessions that are wanted on this host. Pure.
+// resolve: from policies and locations to the sessions that are wanted on this host. Pure.
 //
 //   policies, locations -> one session for each NIC and target, whoever asked for it
 //
@@ -15,11 +15,11 @@
 #include <string>
 #include <vector>
 
-#include "agent/control/reconcile/wishes.hpp"
+#include "agent/control/reconcile/policy_resolver.hpp"
 
 namespace vmirror {
 
-struct Wish {
+struct Resolved {
   Desired desired;  ///< By switch, port and target.
   std::vector<Refusal> refused;
   std::vector<PolicyStatus> policies;     ///< By name.
@@ -30,17 +30,17 @@ struct Wish {
 /// At `now` and later than a policy's expiry it selects nothing. Both NICs of a migration get
 /// their sessions, the incoming one too. Names: "vnet0@local"; where two switches have ports of
 /// one name, "br0/vnet0@local"; where one address is given twice, "vnet0@erspan-192.0.2.9~2".
-Wish desired(std::span<const Policy> policies, const Locations& locations, Time now,
-             const std::optional<Mac>& monitor_nic = std::nullopt);
+Resolved resolve(std::span<const Policy> policies, const Locations& locations, Time now,
+                 const std::optional<Mac>& monitor_nic = std::nullopt);
 
 /// The driver's, once: Driver::realise().
 using Realise = std::function<Realisation(const Desired&, const Observed&)>;
 
 struct Agreed {
-  Wish wish;
-  Realisation realisation;  ///< For `wish`.
+  Resolved resolved;
+  Realisation realisation;  ///< For `resolved`.
 };
-/// What the driver can serve of it in `observed`: see Wishes::heed().
+/// What the driver can serve of it in `observed`: see PolicyResolver::heed().
 Agreed agree(std::span<const Policy> policies, const Locations& locations, Time now,
              const std::optional<Mac>& monitor_nic, const Observed& observed,
              const Realise& realise);

@@ -1,4 +1,4 @@
-#include "plugin/api/plan.hpp"
+#include "plugin/api/diff.hpp"
 
 #include <algorithm>
 

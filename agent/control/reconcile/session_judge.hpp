@@ -1,4 +1,4 @@
-// The ledger: the state of every session, of every location, and the mirror index, judged again and
+// The judge: the state of every session, of every location, and the mirror index, judged again and
 // again for what changed. See judge.hpp for the rules; judge() says what it must come to.
 #pragma once
 
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "agent/control/reconcile/judge.hpp"
-#include "agent/control/reconcile/wishes.hpp"
+#include "agent/control/reconcile/policy_resolver.hpp"
 #include "agent/model/mirror_index.hpp"
 #include "plugin/api/pack.hpp"
 
@@ -43,16 +43,16 @@ struct RoundChanges {
   bool empty() const { return ports.empty() && sessions.empty(); }
 };
 
-class Ledger {
+class SessionJudge {
  public:
   /// `local_input`: the engine's input of the appliance's monitor NIC; empty on a host, where each
   /// port that copies come out of is an input of its name.
-  explicit Ledger(std::string local_input = {}) : local_input_(std::move(local_input)) {}
+  explicit SessionJudge(std::string local_input = {}) : local_input_(std::move(local_input)) {}
 
   /// Judges. Costs what differs from the last call's arguments, where these are their ancestors,
   /// and the sessions that are unsettled. Returns what it changed.
-  RoundChanges update(const Wishes& wishes, const LocationMap& locations, const Realiser& realiser,
-                      std::shared_ptr<const Observed> observed,
+  RoundChanges update(const PolicyResolver& resolver, const LocationMap& locations,
+                      const Realiser& realiser, std::shared_ptr<const Observed> observed,
                       const std::optional<Error>& apply_error, const std::optional<Error>& stall,
                       Time now);
   /// The switch can't be read: every session is unknown, for the reason that the first of such
@@ -72,26 +72,26 @@ class Ledger {
  private:
   using Names = std::set<std::string>;
 
-  void touch(const PortKey& port, const Wishes& wishes);
+  void touch(const PortKey& port, const PolicyResolver& resolver);
   void touch_all();
   void touch_mirror(const std::string& switch_name, const std::string& mirror);
-  void touch_changes(const Wishes& wishes, const LocationMap& locations, const Realiser& realiser,
-                     const Observed& observed, RoundChanges& out);
+  void touch_changes(const PolicyResolver& resolver, const LocationMap& locations,
+                     const Realiser& realiser, const Observed& observed, RoundChanges& out);
   void touch_switch(const std::string& name, const Switch& was, const Switch& is,
-                    const Wishes& wishes);
-  std::optional<Track> judged(const std::string& name, const Wishes& wishes,
+                    const PolicyResolver& resolver);
+  std::optional<Track> judged(const std::string& name, const PolicyResolver& resolver,
                               const Realiser& realiser, const JudgeContext& context, Time now);
   void count_output(const SessionStatus* status, bool add);
   void put(const std::string& name, std::optional<Track> track, RoundChanges& out);
   std::optional<WatchedNic> nic_of(const std::string& name, const Realiser& realiser,
                                    const Observed& observed) const;
   void index_session(const std::string& name, const Realiser& realiser, const Observed& observed);
-  void show_location(const PortKey& port, const Wishes& wishes);
+  void show_location(const PortKey& port, const PolicyResolver& resolver);
 
   const std::string local_input_;
 
   // As of the last update.
-  SessionMap wished_;
+  SessionMap desired_;
   PersistentMap<std::string, Refusal> overruled_;
   PersistentMap<std::string, Verdict> verdicts_;
   LocationMap locations_;
