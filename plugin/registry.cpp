@@ -3,11 +3,23 @@
 #include <algorithm>
 #include <array>
 
+#include "plugin/ovs/driver.hpp"
+
 namespace vmirror {
 namespace {
 
+constexpr std::array kOvsKeys = {
+    DriverOption{"remote"},
+    DriverOption{"private_key"},
+    DriverOption{"certificate"},
+    DriverOption{"ca_certificate"},
+    DriverOption{"owner"},
+    DriverOption{"run_directory"},
+    DriverOption{"timeout_ms", std::pair<std::int64_t, std::int64_t>(100, 60000)},
+};
+
 constexpr std::array kDrivers = {
-    DriverInfo{"ovs", "Open vSwitch, through its database: unix, tcp or ssl", true},
+    DriverInfo{"ovs", "Open vSwitch, through its database: unix, tcp or ssl", true, kOvsKeys},
     DriverInfo{"hyperv", "Hyper-V's virtual switch", false},
     DriverInfo{"esxi", "VMware ESXi's standard and distributed switches", false},
 };
@@ -25,13 +37,13 @@ Result<void> check(const DriverConfig& config) {
                 "see `vmirror drivers`");
   if (!it->supported)
     return fail(Error::Kind::unsupported, "driver `" + config.name + "` is not in this version yet",
-                "driver", "use `ovs`");
-  return check(config.ovs);
+                "driver", "use `" + std::string(kDrivers.front().name) + "`");
+  return check(ovs_options(config.options));
 }
 
 Result<std::unique_ptr<Driver>> make_driver(const DriverConfig& config) {
   if (const auto good = check(config); !good) return tl::unexpected(good.error());
-  return make_ovs_driver(config.ovs);
+  return make_ovs_driver(ovs_options(config.options));
 }
 
 }  // namespace vmirror

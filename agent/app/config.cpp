@@ -24,19 +24,30 @@ std::string host_name() {
 
 Result<void> read_switch(const Node& node, Config& config) {
   DriverConfig driver;
-  std::int64_t timeout = driver.ovs.timeout.count();
-  const auto done = yaml::map({
-      {"driver", yaml::text(driver.name)},
-      {"remote", yaml::text(driver.ovs.remote)},
-      {"private_key", yaml::text(driver.ovs.private_key)},
-      {"certificate", yaml::text(driver.ovs.certificate)},
-      {"ca_certificate", yaml::text(driver.ovs.ca_certificate)},
-      {"owner", yaml::text(driver.ovs.owner)},
-      {"run_directory", yaml::text(driver.ovs.run_directory)},
-      {"timeout_ms", yaml::number(timeout, 100, 60000)},
-  })(node);
-  if (!done) return done;
-  driver.ovs.timeout = std::chrono::milliseconds(timeout);
+  if (node.has("driver"))
+    if (const auto named = yaml::text(driver.name)({node.node["driver"], node.file, "driver"});
+        !named)
+      return named;
+  std::vector<yaml::Key> keys = {{"driver", yaml::text(driver.name)}};
+  for (const DriverInfo& info : drivers()) {
+    if (info.name != driver.name) continue;
+    for (const DriverOption& option : info.options) {
+      const std::string name(option.name);
+      if (!option.range) {
+        if (node.has(name.c_str()))
+          keys.push_back({option.name, yaml::text(driver.options[name])});
+        else
+          keys.push_back({option.name, [](const Node&) -> Result<void> { return {}; }});
+      } else {
+        keys.push_back({option.name, yaml::integer(
+                                         [&driver, name](std::int64_t value) {
+                                           driver.options[name] = std::to_string(value);
+                                         },
+                                         option.range->first, option.range->second)});
+      }
+    }
+  }
+  if (const auto done = yaml::map(std::move(keys))(node); !done) return done;
   config.driver = driver;
   return {};
 }

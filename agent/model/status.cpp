@@ -38,6 +38,8 @@ const char* to_text(SessionState state) {
 
 const char* to_text(Proof proof) {
   switch (proof) {
+    case Proof::copied:
+      return "copied";
     case Proof::sent:
       return "sent";
     case Proof::delivered:

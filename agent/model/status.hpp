@@ -26,12 +26,13 @@ const char* to_text(SessionState state);
 
 /// How far an active session is proven.
 enum class Proof : std::uint8_t {
-  none,       ///< The switch copies; nothing tells whether the copies leave it or arrive.
+  none,       ///< The switch shows it as asked; nothing that it offers proves that copies come.
+  copied,     ///< The switch's count of what the mirror copied moves with the port's traffic.
   sent,       ///< Remote: the copies move, and the switch has a way out to the collector.
   delivered,  ///< Remote: the collector is one of our agents, and its counts came back.
   received,   ///< Local: the engine's own count of the NIC's frames agrees with the port's.
 };
-/// "none", "sent", "delivered", "received"
+/// "none", "copied", "sent", "delivered", "received"
 const char* to_text(Proof proof);
 
 /// One session as people see it.

@@ -74,7 +74,8 @@ void add_control(List& list, const ControlSnapshot& control) {
        {SessionState::pending, SessionState::ready, SessionState::failed, SessionState::refused,
         SessionState::draining, SessionState::unknown})
     states[{s, Proof::none}] = 0;
-  for (const Proof proof : {Proof::none, Proof::sent, Proof::delivered, Proof::received})
+  for (const Proof proof :
+       {Proof::none, Proof::copied, Proof::sent, Proof::delivered, Proof::received})
     states[{SessionState::active, proof}] = 0;
   for (const auto& [name, s] : control.sessions) ++states[{s.state, s.proof}];
   for (const auto& [key, n] : states) {

@@ -1,6 +1,7 @@
 #include "agent/report/status.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "agent/api/routes.hpp"
 #include "agent/control/affinity/record_json.hpp"
@@ -37,11 +38,21 @@ std::string clock_text(Time time) {
   return format_time(time).substr(0, 19) + "Z";
 }
 
+/// What the switches say of themselves; each once.
+std::string versions(const Observed& observed) {
+  std::set<std::string> known;
+  for (const auto& [name, sw] : observed.switches)
+    if (!sw.capabilities.version.empty()) known.insert(sw.capabilities.version);
+  std::string out;
+  for (const std::string& version : known) out += (out.empty() ? "" : "; ") + version;
+  return out.empty() ? "-" : out;
+}
+
 json::object switch_json(const DaemonView& v) {
   const ControlSnapshot& c = v.control;
   json::object out{
       {"driver", v.driver ? json::value(*v.driver) : json::value()},
-      {"version", c.observed ? c.observed->capabilities.version : "-"},
+      {"version", c.observed ? versions(*c.observed) : "-"},
       {"error", or_null(c.observe_error ? c.observe_error : c.stall)},
       {"read_at", c.observed_at == 0 ? json::value() : json::value(format_time(c.observed_at))}};
   const auto outage = c.observed ? c.observed->outage : std::nullopt;

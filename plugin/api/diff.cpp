@@ -1,128 +1,94 @@
 #include "plugin/api/diff.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace vmirror {
 namespace {
 
-template <typename T>
-const T* find_named(const std::vector<T>& items, const std::string& switch_name,
-                    const std::string& name) {
-  const auto it = std::find_if(items.begin(), items.end(), [&](const T& item) {
-    return item.name == name && item.switch_name == switch_name;
-  });
-  return it == items.end() ? nullptr : &*it;
-}
-
-/// Names the first difference that a person would look for.
-std::string why_changed(const Mirror& is, const Mirror& wanted) {
-  const auto differs = [](const char* what) { return std::string(what) + " differs"; };
-  if (!(is.in_ports == wanted.in_ports && is.out_ports == wanted.out_ports))
-    return differs("selected ports");
-  if (is.output_port != wanted.output_port || is.output_vlan != wanted.output_vlan)
-    return differs("output");
-  if (is.snaplen != wanted.snaplen) return differs("snaplen");
-  if (is.match != wanted.match) return differs("match");
-  if (is.vlans != wanted.vlans) return differs("vlan selection");
-  return differs("all");
-}
-
-void remove_unwanted(const Wanted& wanted, const Switch& sw, const std::set<PortKey>& owned_ports,
-                     std::vector<Step>& steps) {
-  for (const auto& [name, mirror] : sw.mirrors)
-    if (mirror.owned && !find_named(wanted.mirrors, sw.name, name))
-      steps.push_back({RemoveMirror{sw.name, name}, "no policy asks for it"});
-  for (auto it = owned_ports.lower_bound({sw.name, {}});
-       it != owned_ports.end() && it->switch_name == sw.name; ++it)
-    if (!find_named(wanted.ports, sw.name, it->port))
-      steps.push_back({RemovePort{sw.name, it->port}, "no mirror needs it"});
-}
-
-void put_vlans(const Wanted& wanted, const Switch& sw, std::vector<Step>& steps) {
-  const auto it = wanted.unlearned_vlans.find(sw.name);
-  const std::set<std::uint16_t> vlans =
-      it == wanted.unlearned_vlans.end() ? std::set<std::uint16_t>{} : it->second;
-  const bool in_force = std::includes(sw.unlearned_vlans.begin(), sw.unlearned_vlans.end(),
-                                      vlans.begin(), vlans.end());
-  // A VLAN that somebody else switched off is theirs: it is in force, and not ours to switch on
-  // again.
-  std::set<std::uint16_t> ours;
-  for (const std::uint16_t vlan : vlans)
-    if (!sw.unlearned_vlans.contains(vlan) || sw.owned_unlearned_vlans.contains(vlan))
-      ours.insert(vlan);
-  if (!in_force || ours != sw.owned_unlearned_vlans)
-    steps.push_back({PutUnlearnedVlans{sw.name, ours}, "RSPAN VLANs differ"});
-}
-
-void keep_off(const Wanted& wanted, const Switch& sw, std::vector<Step>& steps) {
-  for (const auto& [port, is] : sw.kept_off)
-    if (!wanted.kept_off.contains({sw.name, port}))
-      steps.push_back({PutKeptOff{sw.name, port, {}}, "no mirror needs it"});
-  for (auto it = wanted.kept_off.lower_bound({sw.name, {}});
-       it != wanted.kept_off.end() && it->first.switch_name == sw.name; ++it) {
-    const auto is = sw.kept_off.find(it->first.port);
-    if (is == sw.kept_off.end() || is->second != KeptOff{it->second, true})
-      steps.push_back({PutKeptOff{sw.name, it->first.port, it->second},
-                       "the port takes every VLAN, the mirror's too"});
+/// The steps in an order in which each can be done. `needs_of` says what an object needs. Needs that
+/// would lead in a circle are a driver's fault: they are passed over.
+template <typename NeedsOf>
+class Order {
+ public:
+  Order(const std::vector<const Step*>& steps, NeedsOf needs_of) : needs_of_(needs_of) {
+    for (const Step* step : steps) waiting_.emplace(step->key, step);
+    for (const Step* step : steps) visit(*step);
   }
-}
+  std::vector<const Step*> take() { return std::move(out_); }
 
-void put_ports(const Wanted& wanted, const Switch& sw, std::vector<Step>& steps) {
-  for (const OutputPort& port : wanted.ports) {
-    if (port.switch_name != sw.name) continue;
-    const auto it = sw.ports.find(port.name);
-    if (it == sw.ports.end())
-      steps.push_back({PutPort{port}, "no such port"});
-    else if (!it->second.owned)
-      steps.push_back({PutPort{port}, "the port of that name isn't ours"});
-    else if (it->second.type != port.type)
-      steps.push_back({PutPort{port}, "type differs"});
-    else if (it->second.options != port.options)
-      steps.push_back({PutPort{port}, "options differ"});
+ private:
+  void visit(const Step& step) {
+    if (waiting_.erase(step.key) == 0) return;
+    for (const ObjectKey& need : needs_of_(step.key))
+      if (const auto it = waiting_.find(need); it != waiting_.end()) visit(*it->second);
+    out_.push_back(&step);
   }
-}
 
-void put_mirrors(const Wanted& wanted, const Switch& sw, std::vector<Step>& steps) {
-  for (const Mirror& mirror : wanted.mirrors) {
-    if (mirror.switch_name != sw.name) continue;
-    const auto it = sw.mirrors.find(mirror.name);
-    if (it == sw.mirrors.end())
-      steps.push_back({PutMirror{mirror}, "no such mirror"});
-    else if (!it->second.owned)
-      steps.push_back({PutMirror{mirror}, "the mirror of that name isn't ours"});
-    else if (!it->second.same_as(mirror))
-      steps.push_back(
-          {PutMirror{mirror, PutMirror::Selected{it->second.in_ports, it->second.out_ports}},
-           why_changed(it->second, mirror)});
-  }
-}
+  NeedsOf needs_of_;
+  std::map<ObjectKey, const Step*> waiting_;
+  std::vector<const Step*> out_;
+};
 
 }  // namespace
 
-std::vector<Step> diff(const Wanted& wanted, const Observed& observed) {
-  std::set<PortKey> owned;
-  for (const auto& [name, sw] : observed.switches)
-    for (const auto& [port_name, port] : sw.ports)
-      if (port.owned) owned.insert({name, port_name});
-  return diff(wanted, observed, owned);
+void Differ::look_at(const ObjectKey& key) {
+  const Object* wanted = wanted_.get(key);
+  const ObservedObject* is = observed_.get(key);
+  steps_.erase(key);
+  const auto seen = is ? is->object.value : nullptr;
+  if (!wanted) {
+    if (is && is->owned)
+      steps_[key] = {Step::Verb::remove, key, nullptr, seen, {}, "no session needs it"};
+    return;
+  }
+  if (!is) {
+    steps_[key] = {Step::Verb::create, key, wanted->value, nullptr, {}, "no such " + key.kind};
+    return;
+  }
+  std::string why = wanted->value->difference(*is->object.value);
+  if (why.empty()) return;
+  if (!is->owned) why = "the " + key.kind + " of that name isn't ours";
+  steps_[key] = {Step::Verb::change, key, wanted->value, seen, {}, std::move(why)};
 }
 
-std::vector<Step> diff(const Wanted& wanted, const Observed& observed,
-                       const std::set<PortKey>& owned_ports) {
-  std::vector<Step> steps;
-  for (const auto& [name, sw] : observed.switches) remove_unwanted(wanted, sw, owned_ports, steps);
-  for (const auto& [name, sw] : observed.switches) put_vlans(wanted, sw, steps);
-  for (const auto& [name, sw] : observed.switches) keep_off(wanted, sw, steps);
-  for (const auto& [name, sw] : observed.switches) put_ports(wanted, sw, steps);
-  for (const auto& [name, sw] : observed.switches) put_mirrors(wanted, sw, steps);
-  // Mirrors go before the ports that they use.
-  std::stable_sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) {
-    const auto rank = [](const Step& s) {
-      return std::holds_alternative<RemoveMirror>(s.change) ? 0 : 1;
-    };
-    return rank(a) < rank(b);
-  });
-  return steps;
+std::vector<Step> Differ::update(const Objects& wanted, const Observed& observed) {
+  std::vector<ObjectKey> touched;
+  const auto touch = [&](const ObjectKey& key, const auto*, const auto*) {
+    touched.push_back(key);
+  };
+  diff(wanted_, wanted, touch);
+  diff(observed_, observed.objects, touch);
+  wanted_ = wanted;
+  observed_ = observed.objects;
+  for (const ObjectKey& key : touched) look_at(key);
+
+  std::vector<const Step*> removals, others;
+  for (const auto& [key, step] : steps_)
+    if (observed.switches.contains(key.switch_name))
+      (step.verb == Step::Verb::remove ? removals : others).push_back(&step);
+  static const std::vector<ObjectKey> none;
+  const auto needs_there = [&](const ObjectKey& key) -> const std::vector<ObjectKey>& {
+    const ObservedObject* is = observed_.get(key);
+    return is ? is->object.needs : none;
+  };
+  const auto needs = [&](const ObjectKey& key) -> const std::vector<ObjectKey>& {
+    const Object* object = wanted_.get(key);
+    return object ? object->needs : none;
+  };
+  std::vector<const Step*> order = Order(removals, needs_there).take();
+  std::ranges::reverse(order);
+  std::ranges::copy(Order(others, needs).take(), std::back_inserter(order));
+  std::vector<Step> out;
+  for (const Step* step : order) {
+    out.push_back(*step);
+    out.back().revision = observed.switches.at(step->key.switch_name).revision;
+  }
+  return out;
+}
+
+std::vector<Step> diff(const Objects& wanted, const Observed& observed) {
+  return Differ().update(wanted, observed);
 }
 
 }  // namespace vmirror

@@ -1,22 +1,39 @@
-// diff: from what a driver wants and what is there to the steps between them. Pure.
+// diff: from the objects that a driver wants and those that are there to the steps between them. Pure,
+// and the same for all drivers.
+//
+//   wanted, observed --> what differs, by key --> removals (who needs a thing before the thing),
+//                                                 then the rest (a thing before who needs it)
 #pragma once
 
-#include <set>
+#include <map>
 #include <vector>
 
 #include "plugin/api/model.hpp"
 
 namespace vmirror {
 
-/// The steps that turn the owned part of `observed` into `wanted`: first removals of mirrors, then
-/// of ports, then VLAN learning, then ports, then mirrors, so that a name is free before it is used
-/// and a mirror's output exists before the mirror. Objects that aren't owned are neither removed
-/// nor changed. Empty when nothing is to do. A switch that `observed` lacks gets no steps.
-std::vector<Step> diff(const Wanted& wanted, const Observed& observed);
+/// Keeps what it was given the last time and looks at the objects that differ.
+class Differ {
+ public:
+  /// The steps that turn the owned objects of `observed` into `wanted`; empty when nothing is to do.
+  /// A name is free before it is used, and what an object needs exists before it. Objects that
+  /// aren't owned are neither removed nor changed: one that is as it is wanted serves, whoever made
+  /// it; for one that isn't, the step says so and the driver refuses it. A switch that `observed`
+  /// lacks gets no steps.
+  ///
+  /// Costs what differs from the last call's arguments, where these are their ancestors, and the
+  /// number of steps; what comes of it depends on the arguments alone.
+  std::vector<Step> update(const Objects& wanted, const Observed& observed);
 
-/// The same for who knows which of `observed`'s ports are owned: costs nothing that grows with the
-/// number of ports, where the wanted selections descend from the observed ones.
-std::vector<Step> diff(const Wanted& wanted, const Observed& observed,
-                       const std::set<PortKey>& owned_ports);
+ private:
+  void look_at(const ObjectKey& key);
+
+  Objects wanted_;
+  PersistentMap<ObjectKey, ObservedObject> observed_;
+  std::map<ObjectKey, Step> steps_;
+};
+
+/// The same, once.
+std::vector<Step> diff(const Objects& wanted, const Observed& observed);
 
 }  // namespace vmirror

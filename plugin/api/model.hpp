@@ -1,6 +1,7 @@
 // The values that every virtual switch's driver speaks: what is asked (Desired), what is there
-// (Observed), what the driver would have there (Realisation) and one change (Step). No value here
-// names a kind of switch; a driver that can't express one says so in the session's verdict.
+// (Observed), what the driver would have there (Realisation). The objects that a driver owns, and the
+// steps that change them, are in object.hpp. No value here names a kind of switch; a driver that
+// can't express one says so in the session's verdict.
 //
 // Directions are the guest's: `in` is what the guest receives, `out` is what it sends.
 #pragma once
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "plugin/api/filter.hpp"
+#include "plugin/api/object.hpp"
 #include "plugin/base/address.hpp"
 #include "plugin/base/clock.hpp"
 #include "plugin/base/persistent_map.hpp"
@@ -56,6 +58,40 @@ using Target = std::variant<LocalTarget, ErspanTarget, GreTarget, RspanTarget>;
 /// A short stable text: "local", "erspan-192.0.2.9", "gre-192.0.2.9", "rspan-100".
 std::string to_text(const Target& target);
 
+/// What a switch may be able to copy to: the kinds of Target, ERSPAN by its type.
+enum class TargetKind : std::uint8_t { local, erspan2, erspan3, gre, rspan };
+TargetKind kind_of(const Target& target);
+/// "a local port", "ERSPAN II", "ERSPAN III", "GRE", "an RSPAN VLAN"
+const char* to_text(TargetKind kind);
+
+// ---- Outputs: what a target is on one switch
+
+struct PortOutput {
+  std::string port;
+  auto operator<=>(const PortOutput&) const = default;
+};
+struct VlanOutput {
+  std::uint16_t vlan = 0;
+  auto operator<=>(const VlanOutput&) const = default;
+};
+/// The mirror itself sends the copies: it has no port of its own.
+struct AddressOutput {
+  std::variant<ErspanTarget, GreTarget> to;  ///< With the session ID or key that it has.
+  auto operator<=>(const AddressOutput&) const = default;
+};
+/// Whichever NIC the switch has in its monitor mode: it gives no choice.
+struct MonitorOutput {
+  std::string port;  ///< That NIC's; empty where the switch does not say.
+  auto operator<=>(const MonitorOutput&) const = default;
+};
+using Output = std::variant<PortOutput, VlanOutput, AddressOutput, MonitorOutput>;
+
+/// "vmr-br0", "vlan 100", "erspan-192.0.2.9", "vnet9"; of a monitor NIC that nobody names "the
+/// monitor NIC".
+std::string to_text(const Output& output);
+/// The port that copies come out of, by name; empty: none, or it is not known.
+const std::string& port_of(const std::optional<Output>& output);
+
 // ---- Desired
 
 /// One mirror that is wanted: one NIC on this host to one target.
@@ -91,6 +127,13 @@ struct PortCounters {
   bool operator==(const PortCounters&) const = default;
 };
 
+/// The other end of a tunnel port, in the switch's words.
+struct TunnelEnd {
+  std::string remote;  ///< An address; or a word of the switch for one that each packet has.
+  std::optional<std::uint32_t> key;
+  bool operator==(const TunnelEnd&) const = default;
+};
+
 struct Port {
   std::string name;
   std::string id;  ///< The switch's own identity of it; changes when deleted and added again.
@@ -98,6 +141,9 @@ struct Port {
       type;  ///< "" or "system" for a plain one, else the switch's word: internal, erspan, …
   bool owned = false;
   bool link_up = false;
+  /// The guest's NIC is being made ready and does not run here yet: a migration comes. False where
+  /// the switch does not tell.
+  bool incoming = false;
   std::optional<Mac> mac;    ///< The guest's, where the switch knows it.
   std::string mac_unknown;   ///< Of a guest's port without one: why, in words.
   std::string vm;            ///< The VM's UUID or name, where the switch knows it.
@@ -105,9 +151,10 @@ struct Port {
   std::optional<std::uint16_t> vlan;  ///< Access VLAN.
   /// VLANs that it carries besides; empty: every one. None: no other, as far as is known.
   std::optional<std::set<std::uint16_t>> trunks;
-  std::vector<std::string> members;            ///< Of a bond: its interfaces, by name.
-  std::map<std::string, std::string> labels;   ///< Open vSwitch: external_ids.
-  std::map<std::string, std::string> options;  ///< Tunnel ports: remote_ip, key, …
+  std::vector<std::string> members;           ///< Of a bond: its interfaces, by name.
+  std::map<std::string, std::string> labels;  ///< What others wrote on it, by key.
+  std::optional<TunnelEnd> tunnel;            ///< Tunnel ports.
+  std::string peer;     ///< Of a port that leads to another switch here: that one's port.
   std::string bond;     ///< The mode of a bond, in the switch's word; empty: it is none.
   bool uplink = false;  ///< Leads out of the host: a physical NIC, a bond.
   /// May lead out of the host, for all that the switch knows: a plain device that is neither a tap
@@ -129,8 +176,7 @@ struct Mirror {
   PersistentSet<std::string> out_ports;  ///< Copies what these ports' guests send.
   bool all = false;                      ///< Copies every frame of the switch.
   std::set<std::uint16_t> vlans;         ///< Only frames of these; empty: every VLAN.
-  std::string output_port;  ///< Where copies go; empty when by VLAN, or when it is gone.
-  std::optional<std::uint16_t> output_vlan;
+  std::optional<Output> output;          ///< Where copies go; none: it is gone.
   std::uint32_t snaplen = 0;
   std::string match;  ///< Only frames that match this, in the switch's own words; empty: every one.
 
@@ -140,6 +186,8 @@ struct Mirror {
   std::optional<std::uint64_t> copied_frames;
   std::optional<std::uint64_t> copied_bytes;
   std::string error;  ///< What shows that the switch has given it up; empty: nothing.
+
+  const std::string& output_port() const { return port_of(output); }
 
   /// True when both ask the switch for the same but the selected ports, whatever was counted.
   bool same_but_ports(const Mirror& other) const;
@@ -162,14 +210,7 @@ struct PortKeyHash {
   }
 };
 
-/// VLANs that we keep off a port of others', which would carry every one.
-struct KeptOff {
-  std::set<std::uint16_t> vlans;
-  bool in_force = false;  ///< False: somebody changed the port's VLANs since.
-  bool operator==(const KeptOff&) const = default;
-};
-
-/// What moves a switch's frames. Open vSwitch's two differ in how they send a tunnel's packets.
+/// What moves a switch's frames: they may differ in how they send a tunnel's packets.
 enum class Datapath : std::uint8_t {
   kernel,     ///< The kernel also routes, resolves and fragments.
   userspace,  ///< The daemon does it all, by the host's routes, through a bridge of its own.
@@ -177,26 +218,49 @@ enum class Datapath : std::uint8_t {
 /// "kernel", "userspace"
 std::string_view to_text(Datapath datapath);
 
-struct Switch {
-  std::string name;
-  Datapath datapath = Datapath::kernel;
-  PersistentMap<std::string, Port> ports;   ///< By name.
-  std::map<std::string, Mirror> mirrors;    ///< By name.
-  std::set<std::uint16_t> unlearned_vlans;  ///< VLANs in which the switch learns no addresses.
-  std::set<std::uint16_t> owned_unlearned_vlans;  ///< Those of them that we set.
-  std::map<std::string, KeptOff> kept_off;        ///< By port.
+/// The least that one session can select.
+enum class Granularity : std::uint8_t {
+  nic,           ///< One NIC.
+  port_group,    ///< All NICs of a group: they are mirrored together.
+  whole_switch,  ///< Every frame of the switch.
 };
 
-/// What the driver can do on this switch in this version; the rest is refused by name.
+/// What may prove that a session's copies come; each is asked for where the switch offers it.
+enum class ProofSource : std::uint8_t {
+  engine,          ///< The engine here counts that NIC's frames, and the switch counts its port's.
+  mirror_counter,  ///< The switch counts what each mirror copied.
+  collector,       ///< The collector's agent counts what arrives.
+};
+
+struct SnaplenRange {
+  std::uint32_t least = 0, most = 0;  ///< Bytes.
+  bool operator==(const SnaplenRange&) const = default;
+};
+
+/// What a driver can do on one switch in its version; the rest is refused by name.
 struct Capabilities {
-  std::string version;  ///< The switch's, for people: "Open vSwitch 3.1.0, schema 8.3.1"
-  std::size_t mirrors_per_switch = 0;
-  bool snaplen = false;
+  std::string version;      ///< The switch's, for people: "Open vSwitch 3.1.0, schema 8.3.1"
+  std::size_t mirrors = 0;  ///< That the switch holds at most.
+  std::set<TargetKind> targets = {};
+  Granularity granularity = Granularity::nic;
+  bool one_direction = true;                 ///< A mirror can copy one direction alone.
+  std::optional<SnaplenRange> snaplen = {};  ///< None: whole frames only.
   bool match = false;  ///< A mirror can be restricted to exact protocols, ports and addresses.
-  bool erspan = false;
-  bool gre = false;
-  bool rspan = false;
+  std::set<ProofSource> proofs = {};  ///< Empty: nothing that the switch offers proves a session.
   bool operator==(const Capabilities&) const = default;
+};
+
+struct Switch {
+  std::string name;  ///< Unique among those of one reading.
+  std::string host;  ///< Whose it is; empty: of the host that the agent serves.
+  std::string kind;  ///< For people: "Open vSwitch".
+  Capabilities capabilities = {};
+  /// As the switch itself counts or names its versions; a step tells which it was made from. Empty
+  /// where the driver has another means not to overwrite what it has not seen.
+  std::string revision;
+  Datapath datapath = Datapath::kernel;
+  PersistentMap<std::string, Port> ports;  ///< By name.
+  std::map<std::string, Mirror> mirrors;   ///< By name.
 };
 
 /// For a while the switch could not be read. Wall clock.
@@ -205,23 +269,42 @@ struct Outage {
   bool operator==(const Outage&) const = default;
 };
 
-/// How far the switch's own daemon is with what it was asked, by whomever. A daemon that is gone or
-/// hangs leaves `done` behind. Both 0 where the switch's API itself carries changes out.
+/// Whether the switch's own daemon carries out what it is asked, by whomever. As it stands here
+/// where the switch's API itself carries changes out.
 struct DaemonProgress {
-  std::string daemon;  ///< Its name, for people: "ovs-vswitchd"
-  std::int64_t asked = 0, done = 0;
+  std::string daemon;      ///< Its name, for people: "ovs-vswitchd"
+  bool behind = false;     ///< It owes a change.
+  std::uint64_t done = 0;  ///< Another number with each change that it carried out.
   /// It gives no sign of life since then (wall clock), asked by the driver or not. 0: it does, or
   /// the driver has no means to tell.
   Time silent_since = 0;
-  bool behind() const { return done < asked; }
   bool operator==(const DaemonProgress&) const = default;
+};
+
+/// Names what was submitted to a driver; never 0.
+using Ticket = std::uint64_t;
+
+/// How far the steps are that were submitted under one ticket.
+struct Submission {
+  enum class State : std::uint8_t {
+    running,
+    settled,   ///< The switch took all of it; this reading shows what came of it.
+    conflict,  ///< The world was another than the steps were made from: nothing was done.
+    failed,    ///< See `error`. Some of the steps may be done.
+  };
+  State state = State::running;
+  Error error = {};
+  bool operator==(const Submission&) const = default;
 };
 
 /// The world as one reading shows it. Names are unique among a driver's switches.
 struct Observed {
   std::uint64_t revision = 0;  ///< Grows with each change that the driver saw.
-  Capabilities capabilities;
   std::map<std::string, Switch> switches;
+  /// Those of the driver's kinds, on all switches: what is there under the names that it uses.
+  PersistentMap<ObjectKey, ObservedObject> objects;
+  /// Those that run, and those that ended since the latest submit().
+  std::map<Ticket, Submission> submissions;
   DaemonProgress progress;
   /// Of the host itself, without loopback; empty where the agent is elsewhere.
   std::set<IpAddress> own_addresses;
@@ -249,7 +332,7 @@ void diff_ports(const Observed& before, const Observed& after, Visit visit) {
          });
 }
 
-// ---- Realisation and steps
+// ---- Realisation
 
 /// Who leaves out the frames that a session's filter doesn't want.
 enum class Filtering : std::uint8_t {
@@ -265,7 +348,7 @@ struct Verdict {
   std::string session;
   std::string switch_name;
   std::string mirror;  ///< Empty when refused.
-  std::string output;  ///< Port name, or "vlan 100".
+  std::string output;  ///< As to_text(Output) says.
   std::optional<std::uint32_t>
       session_id;  ///< ERSPAN session ID or GRE key, when the target has one.
   std::optional<Error> refused;
@@ -276,77 +359,12 @@ struct Verdict {
   bool operator==(const Verdict&) const = default;
 };
 
-/// A port of our own that a mirror needs.
-struct OutputPort {
-  std::string name;
-  std::string switch_name;
-  std::string type;                            ///< internal, erspan, gre
-  std::map<std::string, std::string> options;  ///< remote_ip, key, erspan_ver, …
-  bool operator==(const OutputPort&) const = default;
-};
-
-/// All that a driver wants to own on its switches; what it owns and isn't here goes.
-struct Wanted {
-  std::vector<OutputPort> ports;
-  std::vector<Mirror> mirrors;
-  std::map<std::string, std::set<std::uint16_t>> unlearned_vlans;  ///< By switch.
-  std::map<PortKey, std::set<std::uint16_t>> kept_off;             ///< VLANs, by port.
-};
-/// What is wanted for a Desired.
-struct Realisation : Wanted {
+/// What a driver makes of a Desired.
+struct Realisation {
+  /// All that the driver wants to own on its switches; what it owns and isn't here goes.
+  Objects objects;
+  std::vector<Mirror> mirrors;    ///< What the switches are to show then.
   std::vector<Verdict> verdicts;  ///< One for each session asked.
-};
-
-struct PutPort {
-  OutputPort port;
-  bool operator==(const PutPort&) const = default;
-};
-struct RemovePort {
-  std::string switch_name, name;
-  bool operator==(const RemovePort&) const = default;
-};
-/// Creates the mirror, or makes the owned one of that name be so.
-struct PutMirror {
-  Mirror mirror;
-  /// Where it was observed: the ports that it selected then. What changed since then needs no look
-  /// at a thousand others; what else was changed meanwhile is for the next observation to tell.
-  struct Selected {
-    PersistentSet<std::string> in, out;
-    bool operator==(const Selected&) const = default;
-  };
-  std::optional<Selected> was = {};
-  bool operator==(const PutMirror&) const = default;
-};
-struct RemoveMirror {
-  std::string switch_name, name;
-  bool operator==(const RemoveMirror&) const = default;
-};
-/// The VLANs in which we ask the switch not to learn; replaces those that we asked for before.
-struct PutUnlearnedVlans {
-  std::string switch_name;
-  std::set<std::uint16_t> vlans;
-  bool operator==(const PutUnlearnedVlans&) const = default;
-};
-
-/// Keeps these VLANs, and no others, off a port of others' that carries every other VLAN; none: the
-/// port is as it was. What else is changed on the port is not touched: where somebody gave it VLANs
-/// since, only our claim goes.
-struct PutKeptOff {
-  std::string switch_name, port;
-  std::set<std::uint16_t> vlans;
-  bool operator==(const PutKeptOff&) const = default;
-};
-
-/// One change to one owned object, with the reason in words.
-struct Step {
-  std::variant<PutPort, RemovePort, PutMirror, RemoveMirror, PutUnlearnedVlans, PutKeptOff> change;
-  std::string why;  ///< "no such mirror", "someone changed snaplen from 128 to 0"
-
-  /// The switch that it changes.
-  const std::string& switch_name() const;
-  /// "put mirror br0/vmirror-local: in {vnet0} out {vnet0} -> port vmr-br0"; of many ports a few.
-  std::string text() const;
-  bool operator==(const Step&) const = default;
 };
 
 }  // namespace vmirror

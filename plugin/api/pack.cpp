@@ -4,11 +4,10 @@
 #include <array>
 #include <utility>
 
+#include "plugin/api/mirror_object.hpp"
+
 namespace vmirror {
 namespace {
-
-constexpr std::uint32_t kSmallestSnaplen = 14;  ///< An Ethernet header.
-constexpr std::uint32_t kLargestSnaplen = 65535;
 
 tl::unexpected<Error> refuse(Error::Kind kind, const Session& s, std::string what,
                              std::string remedy = {}) {
@@ -19,17 +18,23 @@ Result<void> check_abilities(const Session& s, const Capabilities& can) {
   using enum Error::Kind;
   if (s.direction == Direction::none)
     return refuse(invalid, s, "no direction is asked for", "ask for in, out or both");
+  if (s.direction != Direction::both && !can.one_direction)
+    return refuse(unsupported, s, can.version + " copies both directions or none", "ask for both");
+  if (!can.targets.contains(kind_of(s.target)))
+    return refuse(unsupported, s,
+                  can.version + " can't copy to " + to_text(kind_of(s.target)) + " here");
   if (s.snaplen != 0 && !can.snaplen)
     return refuse(unsupported, s, "snaplen is unknown to " + can.version, "leave snaplen out");
-  if (s.snaplen != 0 && (s.snaplen < kSmallestSnaplen || s.snaplen > kLargestSnaplen))
+  if (s.snaplen != 0 && (s.snaplen < can.snaplen->least || s.snaplen > can.snaplen->most))
     return refuse(invalid, s, "snaplen " + std::to_string(s.snaplen) + " is out of range",
-                  "choose 14 to 65535");
+                  "choose " + std::to_string(can.snaplen->least) + " to " +
+                      std::to_string(can.snaplen->most));
   return {};
 }
 
 bool takes_copies(const Switch& sw, const std::string& port) {
   return std::ranges::any_of(sw.mirrors,
-                             [&](const auto& m) { return m.second.output_port == port; });
+                             [&](const auto& m) { return m.second.output_port() == port; });
 }
 
 /// The session's switch, when its source is one that can be mirrored.
@@ -62,15 +67,31 @@ std::string cut_text(const Cut& cut) {
 
 /// What the other parts of a switch say to all sessions: who copies where, under which names.
 void add_basis(std::string& to, const Observed& observed) {
-  const Capabilities& can = observed.capabilities;
-  to += can.version + " " + std::to_string(can.mirrors_per_switch);
-  for (const bool has : {can.snaplen, can.match, can.erspan, can.gre, can.rspan})
-    to += has ? '+' : '-';
   for (const auto& [name, sw] : observed.switches) {
-    to += "\n" + name + ":";
+    const Capabilities& can = sw.capabilities;
+    to += "\n" + name + ": " + can.version + " " + std::to_string(can.mirrors) + " ";
+    for (const TargetKind kind : can.targets) to += std::string(to_text(kind)) + ",";
+    to += std::to_string(static_cast<int>(can.granularity));
+    for (const bool has : {can.one_direction, can.match, can.snaplen.has_value()})
+      to += has ? '+' : '-';
+    if (can.snaplen)
+      to += std::to_string(can.snaplen->least) + "-" + std::to_string(can.snaplen->most);
     for (const auto& [mirror_name, mirror] : sw.mirrors)
-      to += "\n" + mirror_name + (mirror.owned ? " ours " : " ") + mirror.output_port;
+      to += "\n" + mirror_name + (mirror.owned ? " ours " : " ") + mirror.output_port();
   }
+}
+
+/// What a session copies besides its NIC's frames; null: nothing.
+const char* what_else(Granularity granularity) {
+  switch (granularity) {
+    case Granularity::port_group:
+      return " copies all NICs of the port group: there is no way to copy one's alone";
+    case Granularity::whole_switch:
+      return " copies every frame of the switch: there is no way to copy one NIC's alone";
+    case Granularity::nic:
+      break;
+  }
+  return nullptr;
 }
 
 /// True where the two differ in nothing that a realisation looks at: of counters and link states it
@@ -78,14 +99,14 @@ void add_basis(std::string& to, const Observed& observed) {
 bool alike(const Port& a, const Port& b) {
   return a.owned == b.owned && a.type == b.type && a.mac == b.mac && a.vlan == b.vlan &&
          a.trunks == b.trunks && a.members == b.members && a.mtu == b.mtu && a.uplink == b.uplink &&
-         a.maybe_uplink == b.maybe_uplink && a.egress == b.egress && a.options == b.options &&
-         a.labels == b.labels && a.bond == b.bond;
+         a.maybe_uplink == b.maybe_uplink && a.egress == b.egress && a.tunnel == b.tunnel &&
+         a.peer == b.peer && a.labels == b.labels && a.bond == b.bond;
 }
 
 }  // namespace
 
 /// Names in it are the keys of `sessions`.
-struct Realiser::State {
+struct Packer::State {
   using Names = std::set<std::string>;
 
   /// What one session adds to the demand.
@@ -99,7 +120,7 @@ struct Realiser::State {
     Session session;
     std::optional<Contribution> contribution;
     std::optional<Error> refused;  ///< Else `output` and `mirrors` are what it could have.
-    Output output;
+    OutputChoice output;
     Filtering filtering = Filtering::none;
     std::map<PortKey, Cut> mirrors;  ///< What each copies of it.
     bool member = false;             ///< It is among their groups.
@@ -131,9 +152,10 @@ struct Realiser::State {
   std::map<PortKey, std::size_t> outputs;  ///< Ports that copies go to, and for how many sessions.
   std::set<std::string> our_names;         ///< Of ports that we would make.
   std::map<PortKey, Group> groups;         ///< By switch and mirror.
-  std::map<PortKey, Names> port_users;     ///< Of each port of ours: who needs it.
+  std::map<ObjectKey, Names> users;        ///< Of each object that outputs need: whose do.
   PersistentMap<std::string, Verdict> verdicts;
-  Wanted wanted;
+  Objects objects;
+  std::vector<Mirror> mirrors;
 
   // ---- The world and the demand
 
@@ -153,8 +175,8 @@ struct Realiser::State {
     }
     if (is != nullptr) {
       if (is->owned) landmarks.owned.insert(at);
-      if (is->options.contains("remote_ip")) landmarks.tunnels.insert(at);
-      if (is->options.contains("peer")) landmarks.patches.insert(at);
+      if (is->tunnel) landmarks.tunnels.insert(at);
+      if (!is->peer.empty()) landmarks.patches.insert(at);
       if (is->uplink) landmarks.uplinks.insert(at);
       if (!is->bond.empty()) landmarks.bonds.insert(at);
       if (is->mac) landmarks.by_mac[*is->mac].insert(at);
@@ -228,7 +250,8 @@ struct Realiser::State {
     Result<std::vector<Cut>> cuts =
         rules.cut
             ? rules.cut(s)
-            : fail(Error::Kind::unsupported, world->capabilities.version + " filters nothing");
+            : fail(Error::Kind::unsupported,
+                   switch_of(*world, s.switch_name).capabilities.version + " filters nothing");
     entry.filtering = Filtering::by_switch;
     if (cuts) return cuts;
     entry.filtering = Filtering::by_receiver;
@@ -239,7 +262,7 @@ struct Realiser::State {
                   cuts.error().remedy);
   }
 
-  std::string mirror_name(const Output& output, const Entry& entry, const Cut& cut) const {
+  std::string mirror_name(const OutputChoice& output, const Entry& entry, const Cut& cut) const {
     return owner + "-" + output.key + manner_text(entry.session) +
            (entry.filtering == Filtering::by_switch ? cut_text(cut) : "");
   }
@@ -248,11 +271,11 @@ struct Realiser::State {
     const Session& s = entry.session;
     const auto sw = check_source(s, *world);
     if (!sw) return tl::unexpected(sw.error());
-    if (const auto able = check_abilities(s, world->capabilities); !able) return able;
+    if (const auto able = check_abilities(s, (*sw)->capabilities); !able) return able;
     auto output = rules.find(s, **sw);
     if (!output) return tl::unexpected(output.error());
-    if (output->ours) our_names.insert(output->ours->name);
-    if (output->port == s.port)
+    our_names.insert(output->own_ports.begin(), output->own_ports.end());
+    if (port_of(output->to) == s.port)
       return refuse(Error::Kind::refused, s, "the port is its own target: a loop");
     const auto cuts = cut_up(entry, rules);
     if (!cuts) return tl::unexpected(cuts.error());
@@ -265,12 +288,13 @@ struct Realiser::State {
                       "mirror `" + mirror + "` is there already and isn't ours", "rename that one");
       entry.mirrors.emplace(PortKey{s.switch_name, mirror}, cut);
     }
-    if (output->ours)
+    for (const std::string& own : output->own_ports)
       for (const auto& [name, other] : world->switches)
-        if (const Port* held = other.ports.get(output->ours->name); held && !held->owned)
-          return refuse(Error::Kind::refused, s,
-                        "port `" + output->ours->name + "` of " + name + " isn't ours",
+        if (const Port* held = other.ports.get(own); held && !held->owned)
+          return refuse(Error::Kind::refused, s, "port `" + own + "` of " + name + " isn't ours",
                         "rename that one");
+    if (const char* more = what_else((*sw)->capabilities.granularity))
+      output->warnings.push_back((*sw)->capabilities.version + more);
     entry.output = std::move(*output);
     return {};
   }
@@ -278,8 +302,8 @@ struct Realiser::State {
   /// A port that one session's copies go to can't be the source of another: who is on it is
   /// affected.
   void count_output(const Entry& entry, bool add, Names& affected) {
-    if (entry.refused || entry.output.port.empty()) return;
-    const PortKey key{entry.session.switch_name, entry.output.port};
+    if (entry.refused || port_of(entry.output.to).empty()) return;
+    const PortKey key{entry.session.switch_name, port_of(entry.output.to)};
     const auto it = outputs.try_emplace(key).first;
     it->second += add ? 1 : -1;
     if (it->second != (add ? 1U : 0U)) return;
@@ -291,7 +315,7 @@ struct Realiser::State {
   void withdraw(const std::string& name, Entry& entry, Names& affected) {
     count_output(entry, false, affected);
     set_member(name, entry, false);
-    use_port(name, entry, false);
+    use_needs(name, entry, false);
     entry.refused = Error{};
     entry.output = {};
   }
@@ -332,8 +356,9 @@ struct Realiser::State {
       Mirror& m = group.mirror;
       m.name = mirror.port;
       m.switch_name = s.switch_name;
-      m.output_port = entry.output.port;
-      m.output_vlan = entry.output.vlan;
+      m.output = entry.output.to;
+      m.all =
+          switch_of(*world, s.switch_name).capabilities.granularity == Granularity::whole_switch;
       m.vlans = cut.vlans;
       m.snaplen = s.snaplen;
       m.match = cut.match;
@@ -355,14 +380,14 @@ struct Realiser::State {
     }
   }
 
-  void use_port(const std::string& name, const Entry& entry, bool use) {
-    if (!entry.output.ours) return;
-    const PortKey key{entry.output.ours->switch_name, entry.output.ours->name};
-    if (use) {
-      port_users[key].insert(name);
-    } else if (const auto it = port_users.find(key); it != port_users.end()) {
-      it->second.erase(name);
-      if (it->second.empty()) port_users.erase(it);
+  void use_needs(const std::string& name, const Entry& entry, bool use) {
+    for (const auto& [key, object] : entry.output.needs) {
+      if (use) {
+        users[key].insert(name);
+      } else if (const auto it = users.find(key); it != users.end()) {
+        it->second.erase(name);
+        if (it->second.empty()) users.erase(it);
+      }
     }
   }
 
@@ -383,7 +408,8 @@ struct Realiser::State {
     for (auto& [switch_name, of_switch] : by_first) {
       std::size_t used = foreign_mirrors(switch_name);
       for (auto& [turn, of_session] : of_switch) {
-        const bool served = used + of_session.size() <= world->capabilities.mirrors_per_switch;
+        const bool served =
+            used + of_session.size() <= switch_of(*world, switch_name).capabilities.mirrors;
         if (served) used += of_session.size();
         for (Group* group : of_session) {
           if (served != group->served)
@@ -416,7 +442,7 @@ struct Realiser::State {
     const auto served = [&](const auto& mirror) { return groups.at(mirror.first).served; };
     if (!v.refused && !std::ranges::all_of(entry.mirrors, served)) {
       std::string full = "the switch holds " +
-                         std::to_string(world->capabilities.mirrors_per_switch) +
+                         std::to_string(switch_of(*world, s.switch_name).capabilities.mirrors) +
                          " mirrors at most";
       if (const std::size_t foreign = foreign_mirrors(s.switch_name); foreign != 0)
         full += ", and " + std::to_string(foreign) + " aren't ours";
@@ -432,41 +458,41 @@ struct Realiser::State {
           v.more_mirrors.push_back(mirror.port);
       v.filtering = entry.filtering;
       v.warnings = entry.output.warnings;
-      v.output =
-          entry.output.vlan ? "vlan " + std::to_string(*entry.output.vlan) : entry.output.port;
+      v.output = to_text(entry.output.to);
       v.session_id = entry.output.session_id;
     }
-    use_port(name, entry, !v.refused || entry.output.refused);
+    use_needs(name, entry, !v.refused || entry.output.refused);
     verdicts.set(name, std::move(v));
   }
 
-  void keep_off(const std::string& switch_name, std::uint16_t vlan, const Group& group) {
-    for (const std::string& member : group.members) {
-      const auto& ports = entries.at(member).output.keep_off;
-      if (!ports) continue;
-      for (const std::string& port : *ports) wanted.kept_off[{switch_name, port}].insert(vlan);
-      return;  // It is the same for all.
-    }
-  }
-
   void collect() {
-    wanted = {};
-    for (const auto& [key, users] : port_users)
-      wanted.ports.push_back(*entries.at(*users.begin()).output.ours);
+    mirrors.clear();
+    std::map<ObjectKey, Object> all;
+    for (const auto& [key, names] : users)
+      all.emplace(key, entries.at(*names.begin()).output.needs.at(key));
     for (auto& [key, group] : groups) {
       if (!group.served) continue;
-      if (group.mirror.output_vlan) {
-        wanted.unlearned_vlans[key.switch_name].insert(*group.mirror.output_vlan);
-        keep_off(key.switch_name, *group.mirror.output_vlan, group);
-      }
       // Equal selections become one, so that comparing the next ones costs what changes until then.
-      const auto& mirrors = switch_of(*world, key.switch_name).mirrors;
-      if (const auto is = mirrors.find(key.port); is != mirrors.end()) {
+      const auto& there = switch_of(*world, key.switch_name).mirrors;
+      if (const auto is = there.find(key.port); is != there.end()) {
         Mirror& m = group.mirror;
         if (m.in_ports == is->second.in_ports) m.in_ports = is->second.in_ports;
         if (m.out_ports == is->second.out_ports) m.out_ports = is->second.out_ports;
       }
-      wanted.mirrors.push_back(group.mirror);
+      mirrors.push_back(group.mirror);
+      Object object{std::make_shared<const MirrorValue>(group.mirror)};
+      for (const auto& [need, value] : entries.at(*group.members.begin()).output.needs)
+        object.needs.push_back(need);
+      all.emplace(mirror_key(key.switch_name, key.port), std::move(object));
+    }
+    for (const auto& [key, object] : Objects(objects))
+      if (!all.contains(key)) objects.erase(key);
+    for (auto& [key, object] : all) {
+      // A mirror's is another one each time, of equal selections that the world shares: to compare
+      // it is for who looks at what differs.
+      const Object* is = objects.get(key);
+      if (!is || is->value != object.value || is->needs != object.needs)
+        objects.set(key, std::move(object));
     }
   }
 
@@ -530,45 +556,29 @@ std::string short_hash(std::string_view text, std::size_t digits) {
   return out;
 }
 
-Realiser::Realiser(std::string owner, MakeRules make_rules)
+Packer::Packer(std::string owner, MakeRules make_rules)
     : state_(std::make_unique<State>(std::move(owner), std::move(make_rules))) {}
-Realiser::~Realiser() = default;
+Packer::~Packer() = default;
 
-void Realiser::update(const SessionMap& sessions, std::shared_ptr<const Observed> world) {
+void Packer::update(const SessionMap& sessions, std::shared_ptr<const Observed> world) {
   state_->update(sessions, std::move(world));
 }
-const Wanted& Realiser::wanted() const {
-  return state_->wanted;
+const Objects& Packer::objects() const {
+  return state_->objects;
 }
-const PersistentMap<std::string, Verdict>& Realiser::verdicts() const {
+const std::vector<Mirror>& Packer::mirrors() const {
+  return state_->mirrors;
+}
+const PersistentMap<std::string, Verdict>& Packer::verdicts() const {
   return state_->verdicts;
-}
-const std::set<PortKey>& Realiser::owned_ports() const {
-  return state_->landmarks.owned;
-}
-
-Realisation pack(const Desired& desired, const Observed& observed, Realiser& fresh) {
-  // By place, so that the first are served first and two of one name are two.
-  SessionMap sessions;
-  std::vector<std::string> places;
-  for (const Session& s : desired.sessions) {
-    std::string place = std::to_string(places.size());
-    places.push_back(std::string(20 - place.size(), '0') + place);
-    sessions.set(places.back(), s);
-  }
-  fresh.update(sessions, std::make_shared<const Observed>(observed));
-  Realisation out;
-  static_cast<Wanted&>(out) = fresh.wanted();
-  for (const std::string& place : places) out.verdicts.push_back(fresh.verdicts().at(place));
-  return out;
 }
 
 Realisation pack(const Desired& desired, const Observed& observed, std::string_view owner,
                  const FindOutput& find_output) {
-  Realiser fresh(std::string(owner), [&](const Demand&, const Landmarks&, const Observed&) {
+  Packer fresh(std::string(owner), [&](const Demand&, const Landmarks&, const Observed&) {
     return OutputRules{find_output};
   });
-  return pack(desired, observed, fresh);
+  return realise(desired, observed, fresh);
 }
 
 }  // namespace vmirror

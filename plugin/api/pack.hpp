@@ -1,15 +1,14 @@
 // pack: from sessions to the fewest mirrors that serve them. Pure, and the same for every switch
-// that has ports, mirrors and a bound on their number; what a target becomes on the switch is the
-// driver's (OutputRules).
+// that has mirrors, made one by one under names, and a bound on their number; what a target becomes on
+// the switch is the driver's (OutputRules).
 //
 //   sessions, world --> what all ask for together (Demand), the few ports that concern all
 //                       (Landmarks) --> OutputRules --> each session's output
-//                   --> mirrors, ports, verdicts
+//                   --> mirrors, what they need, verdicts
 //
-// The Realiser does it for what changed since it was last asked. What concerns one session is
+// The Packer does it for what changed since it was last asked. What concerns one session is
 // looked at when the session or its port changed; what concerns all of them is worked out each time
-// from a few numbers, and when it comes out different all are looked at anew. pack() is the
-// Realiser asked once, so that there is one set of rules.
+// from a few numbers, and when it comes out different all are looked at anew.
 #pragma once
 
 #include <functional>
@@ -24,26 +23,27 @@
 #include <vector>
 
 #include "plugin/api/model.hpp"
+#include "plugin/api/realiser.hpp"
 
 namespace vmirror {
 
-/// What a session's target becomes on its switch: a port or a VLAN that takes the copies.
-struct Output {
-  std::string key;   ///< Names it among the outputs of a switch: "local", "erspan-192.0.2.9".
-  std::string port;  ///< Empty when it is a VLAN.
-  std::optional<std::uint16_t> vlan = {};
-  std::optional<OutputPort> ours = {};  ///< A port of ours that it needs: `port`, or one beside it.
+/// What a session's target becomes on its switch.
+struct OutputChoice {
+  std::string key;  ///< Names it among the outputs of a switch: "local", "erspan-192.0.2.9".
+  Output to;
+  /// The driver's own objects without which it is nothing: a port of ours, a setting of the switch.
+  std::map<ObjectKey, Object> needs = {};
+  /// Of the ports of ours among them the names: a session is refused where somebody else has one.
+  std::set<std::string> own_ports = {};
   std::optional<std::uint32_t> session_id = {};
-  /// Refuses the session, yet keeps the port: where only the port's being there tells the reason.
+  /// Refuses the session, yet keeps what it needs: where only the port's being there tells the reason.
   std::optional<Error> refused = {};
   std::vector<std::string> warnings = {};  ///< See Verdict.
-  /// Ports of the switch that `vlan` is to be kept off. Null: none.
-  std::shared_ptr<const std::set<std::string>> keep_off = {};
 };
 
 /// The driver's part: the output for a session on a switch, or why there can be none. The session's
 /// port is on that switch.
-using FindOutput = std::function<Result<Output>(const Session&, const Switch&)>;
+using FindOutput = std::function<Result<OutputChoice>(const Session&, const Switch&)>;
 
 /// What the sessions ask for together, of those whose port is there: by switch and target.
 struct Share {
@@ -60,8 +60,8 @@ using Demand = std::map<std::pair<std::string, Target>, Share>;
 /// The ports that may concern sessions of other ports.
 struct Landmarks {
   std::set<PortKey> owned;
-  std::set<PortKey> tunnels;  ///< With `remote_ip`, owned or not.
-  std::set<PortKey> patches;  ///< With `peer`: lead to another switch.
+  std::set<PortKey> tunnels;  ///< Owned or not.
+  std::set<PortKey> patches;  ///< With a `peer`: lead to another switch.
   std::set<PortKey> uplinks;
   std::set<PortKey> bonds;
   std::unordered_map<Mac, std::set<PortKey>> by_mac;
@@ -89,22 +89,17 @@ struct OutputRules {
 };
 using MakeRules = std::function<OutputRules(const Demand&, const Landmarks&, const Observed&)>;
 
-class Realiser {
+class Packer final : public Realiser {
  public:
   /// `owner` begins the mirrors' names.
-  Realiser(std::string owner, MakeRules make_rules);
-  ~Realiser();
-  Realiser(const Realiser&) = delete;
-  Realiser& operator=(const Realiser&) = delete;
+  Packer(std::string owner, MakeRules make_rules);
+  ~Packer() override;
 
-  /// Brings everything below up to date. Costs what differs from the last call's arguments, where
-  /// these are their ancestors; what it leads to depends on the arguments alone.
-  void update(const SessionMap& sessions, std::shared_ptr<const Observed> world);
-
-  /// Good until the next update(). Selections descend from those of the world where they are equal.
-  const Wanted& wanted() const;
-  const PersistentMap<std::string, Verdict>& verdicts() const;  ///< By the names in `sessions`.
-  const std::set<PortKey>& owned_ports() const;                 ///< Of the world.
+  void update(const SessionMap& sessions, std::shared_ptr<const Observed> world) override;
+  const Objects& objects() const override;
+  /// Selections descend from those of the world where they are equal.
+  const std::vector<Mirror>& mirrors() const override;
+  const PersistentMap<std::string, Verdict>& verdicts() const override;
 
  private:
   struct State;
@@ -117,9 +112,9 @@ class Realiser {
 /// receiver's where that is the engine here. Refused are, each with its reason: what names no
 /// switch, port or direction; a snaplen or filter that can't be had; a source that is a
 /// port of ours, or that any mirror's copies go to; a name that somebody else's object holds; and
-/// the mirrors past `capabilities.mirrors_per_switch`, those of others counted, the first sessions
-/// served first.
-Realisation pack(const Desired& desired, const Observed& observed, Realiser& fresh);
+/// the mirrors past `capabilities.mirrors`, those of others counted, the first sessions
+/// served first. Where a switch copies more than the one NIC (Capabilities::granularity), the
+/// verdict warns of it.
 Realisation pack(const Desired& desired, const Observed& observed, std::string_view owner,
                  const FindOutput& find_output);
 

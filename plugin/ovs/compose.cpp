@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
-#include <variant>
 
+#include "plugin/api/mirror_object.hpp"
+#include "plugin/ovs/objects.hpp"
 #include "plugin/ovs/observe.hpp"
 #include "plugin/ovs/schema.hpp"
 
@@ -42,15 +43,32 @@ class Composer {
   Composer(const Snapshot& db, const std::string& owner) : db_(db), owner_(owner) {}
 
   Result<void> add(const Step& step) {
-    const Row* bridge = db_[kBridge].named(step.switch_name());
-    if (!bridge) return fail(Error::Kind::missing, "there is no such bridge", step.switch_name());
-    return std::visit([&](const auto& change) { return add(change, *bridge); }, step.change);
+    const ObjectKey& key = step.key;
+    const Row* bridge = db_[kBridge].named(key.switch_name);
+    if (!bridge) return fail(Error::Kind::missing, "there is no such bridge", key.switch_name);
+    const bool goes = step.verb == Step::Verb::remove;
+    if (const auto vlan = vlan_of(key)) {
+      auto& vlans = vlan->first.empty() ? unlearned_[bridge] : kept_off_[{bridge, vlan->first}];
+      vlans[vlan->second] = !goes;
+      return {};
+    }
+    if (const auto* port = value_as<PortValue>(step.value.get()))
+      return put_port(key.name, *port, *bridge);
+    if (const auto* mirror = value_as<MirrorValue>(step.value.get()))
+      return put_mirror(mirror->mirror, value_as<MirrorValue>(step.seen.get()), *bridge);
+    if (goes && key.kind == kPortKind) return remove_port(key.name, *bridge);
+    if (goes && key.kind == kMirrorKind) return remove_mirror(key.name, *bridge);
+    return fail(Error::Kind::internal, "Open vSwitch has no such object", to_text(key));
   }
 
   /// The transaction, and with it what makes ovs-vswitchd look again at the flows that run.
-  Transaction take() {
+  Result<Transaction> take() {
+    for (const auto& [bridge, changes] : unlearned_) change_unlearned(*bridge, changes);
+    for (const auto& [at, changes] : kept_off_)
+      if (const auto done = change_kept_off(at.second, changes, *at.first); !done)
+        return tl::unexpected(done.error());
     for (const Uuid& id : changed_) revalidate(*db_[kBridge].find(id));
-    if (transaction_.empty()) return {};
+    if (transaction_.empty()) return Transaction();
     for (const auto& [id, row] : db_[kOpenVswitch].rows)
       transaction_.push_back(Increment{kOpenVswitch, row->id, root::kNextCfg});
     return std::move(transaction_);
@@ -70,9 +88,10 @@ class Composer {
     return row ? std::optional(PortState{row->id, row}) : std::nullopt;
   }
 
-  Result<void> add(const PutPort& put, const Row& on) {
-    const OutputPort& wanted = put.port;
-    std::map<std::string, std::string> options = wanted.options;
+  using VlanChanges = std::map<std::uint16_t, bool>;  ///< True: it is wanted; false: it goes.
+
+  Result<void> put_port(const std::string& name, const PortValue& wanted, const Row& on) {
+    PortValue::Options options = wanted.options;
     Datum mtu;
     if (const auto it = options.find("mtu_request"); it != options.end()) {
       std::int64_t value = 0;
@@ -83,11 +102,11 @@ class Composer {
     ColumnValues columns = {{interface::kType, wanted.type.c_str()},
                             {interface::kOptions, options},
                             {interface::kMtuRequest, mtu}};
-    const auto found = find_port(wanted.name);
-    if (!found) return make_port(wanted.name, std::move(columns), on);
+    const auto found = find_port(name);
+    if (!found) return make_port(name, std::move(columns), on);
     const PortState& is = *found;
     if (!is.row || !is_owned((*is.row)[port::kExternalIds], owner_) || !is_on(on, is.id))
-      return fail(Error::Kind::refused, "port `" + wanted.name + "` is there and isn't ours",
+      return fail(Error::Kind::refused, "port `" + name + "` is there and isn't ours",
                   on[bridge::kName].text());
     for (const Uuid& interface : (*is.row)[port::kInterfaces].set<Uuid>())
       transaction_.push_back(Write{kInterface, interface, columns});
@@ -111,33 +130,32 @@ class Composer {
     return {};
   }
 
-  Result<void> add(const RemovePort& remove, const Row& on) {
-    const auto found = find_port(remove.name);
+  Result<void> remove_port(const std::string& name, const Row& on) {
+    const auto found = find_port(name);
     if (!found || !found->row || !is_on(on, found->id)) return {};
     if (!is_owned((*found->row)[port::kExternalIds], owner_))
-      return fail(Error::Kind::refused, "port `" + remove.name + "` isn't ours",
-                  on[bridge::kName].text());
+      return fail(Error::Kind::refused, "port `" + name + "` isn't ours", on[bridge::kName].text());
     transaction_.push_back(Remove{kBridge, on.id, bridge::kPorts, reference(found->id)});
-    changed_ports_[remove.name] = std::nullopt;
+    changed_ports_[name] = std::nullopt;
     return {};
   }
 
-  Result<void> add(const PutMirror& put, const Row& on) {
-    auto columns = columns_of(put.mirror, on);
+  /// `seen`: as it was observed; null: nothing was.
+  Result<void> put_mirror(const Mirror& wanted, const MirrorValue* seen, const Row& on) {
+    auto columns = columns_of(wanted, on);
     if (!columns) return tl::unexpected(columns.error());
     auto& mirrors = mirrors_of(on);
-    const auto found = mirrors.find(put.mirror.name);
+    const auto found = mirrors.find(wanted.name);
     if (found != mirrors.end()) {
       if (!is_owned((*found->second)[mirror::kExternalIds], owner_))
-        return fail(Error::Kind::refused,
-                    "mirror `" + put.mirror.name + "` is there and isn't ours",
+        return fail(Error::Kind::refused, "mirror `" + wanted.name + "` is there and isn't ours",
                     on[bridge::kName].text());
-      change_mirror(*found->second, std::move(*columns), put, on);
+      change_mirror(*found->second, std::move(*columns), wanted, seen, on);
       return {};
     }
     const Uuid id = fresh();
-    columns->emplace_back(mirror::kSelectSrcPort, ids(put.mirror.out_ports));
-    columns->emplace_back(mirror::kSelectDstPort, ids(put.mirror.in_ports));
+    columns->emplace_back(mirror::kSelectSrcPort, ids(wanted.out_ports));
+    columns->emplace_back(mirror::kSelectDstPort, ids(wanted.in_ports));
     columns->emplace_back(mirror::kExternalIds,
                           std::map<std::string, std::string>{{kOwnerKey, owner_}});
     transaction_.push_back(Insert{kMirror, id, std::move(*columns)});
@@ -147,15 +165,17 @@ class Composer {
   }
 
   /// Writes what differs. A selection may have a thousand ports: of it, what comes and what goes.
-  void change_mirror(const Row& is, ColumnValues columns, const PutMirror& put, const Row& on) {
+  void change_mirror(const Row& is, ColumnValues columns, const Mirror& wanted,
+                     const MirrorValue* seen, const Row& on) {
     const std::size_t before = transaction_.size();
     ColumnValues writes;
-    for (auto& [column, wanted] : columns)
-      if (is[column] != wanted) writes.emplace_back(column, std::move(wanted));
+    for (auto& [column, value] : columns)
+      if (is[column] != value) writes.emplace_back(column, std::move(value));
     if (!writes.empty()) transaction_.push_back(Write{kMirror, is.id, std::move(writes)});
-    const std::optional<PutMirror::Selected>& was = put.was;
-    change_selection(is, mirror::kSelectSrcPort, was ? &was->out : nullptr, put.mirror.out_ports);
-    change_selection(is, mirror::kSelectDstPort, was ? &was->in : nullptr, put.mirror.in_ports);
+    change_selection(is, mirror::kSelectSrcPort, seen ? &seen->mirror.out_ports : nullptr,
+                     wanted.out_ports);
+    change_selection(is, mirror::kSelectDstPort, seen ? &seen->mirror.in_ports : nullptr,
+                     wanted.in_ports);
     if (transaction_.size() != before) changed_.insert(on.id);
   }
 
@@ -176,12 +196,12 @@ class Composer {
     if (!fresh.empty()) transaction_.push_back(Add{kMirror, is.id, column, fresh});
   }
 
-  Result<void> add(const RemoveMirror& remove, const Row& on) {
+  Result<void> remove_mirror(const std::string& name, const Row& on) {
     auto& mirrors = mirrors_of(on);
-    const auto found = mirrors.find(remove.name);
+    const auto found = mirrors.find(name);
     if (found == mirrors.end()) return {};
     if (!is_owned((*found->second)[mirror::kExternalIds], owner_))
-      return fail(Error::Kind::refused, "mirror `" + remove.name + "` isn't ours",
+      return fail(Error::Kind::refused, "mirror `" + name + "` isn't ours",
                   on[bridge::kName].text());
     transaction_.push_back(Remove{kBridge, on.id, bridge::kMirrors, reference(found->second->id)});
     mirrors.erase(found);
@@ -192,46 +212,55 @@ class Composer {
   /// A VLAN that is in force without us is somebody else's, and stays so: two owners that took it
   /// for theirs would take it from each other. So the record and what is in force change together,
   /// and only from what was seen.
-  Result<void> add(const PutUnlearnedVlans& put, const Row& on) {
+  void change_unlearned(const Row& on, const VlanChanges& changes) {
     const std::string key = vlans_key(owner_);
     const std::set<std::uint16_t> before = listed_vlans(on[bridge::kExternalIds], key);
     const auto in_force = on[bridge::kFloodVlans].set<std::int64_t>();
-    std::set<std::uint16_t> gone, fresh, owned;
-    for (const std::uint16_t vlan : before)
-      if (!put.vlans.contains(vlan)) gone.insert(vlan);
-    for (const std::uint16_t vlan : put.vlans) {
-      if (!in_force.contains(vlan)) fresh.insert(vlan);
-      if (!in_force.contains(vlan) || before.contains(vlan)) owned.insert(vlan);
+    std::set<std::uint16_t> gone, fresh, owned = before;
+    for (const auto& [vlan, wanted] : changes) {
+      if (!wanted) {
+        if (owned.erase(vlan) != 0 && in_force.contains(vlan)) gone.insert(vlan);
+      } else if (!in_force.contains(vlan)) {
+        fresh.insert(vlan);
+        owned.insert(vlan);
+      }
     }
+    if (gone.empty() && fresh.empty() && owned == before) return;
     transaction_.push_back(Verify{kBridge, on.id, bridge::kFloodVlans, on[bridge::kFloodVlans]});
     if (!gone.empty()) transaction_.push_back(Remove{kBridge, on.id, bridge::kFloodVlans, gone});
     if (!fresh.empty()) transaction_.push_back(Add{kBridge, on.id, bridge::kFloodVlans, fresh});
     if (owned != before) list_vlans(kBridge, on.id, bridge::kExternalIds, key, owned);
-    return {};
   }
 
   /// The port is foreign: its trunks are changed only from none to all but the VLANs and back, and
   /// only from what was seen; the record says so, in the same transaction.
-  Result<void> add(const PutKeptOff& put, const Row& on) {
-    const auto found = find_port(put.port);
+  Result<void> change_kept_off(const std::string& port_name, const VlanChanges& changes,
+                               const Row& on) {
+    const auto found = find_port(port_name);
     if (!found || !found->row || !is_on(on, found->id)) return {};
     const Row& row = *found->row;
     const std::string key = kept_off_key(owner_);
     const std::set<std::uint16_t> before = listed_vlans(row[port::kExternalIds], key);
+    std::set<std::uint16_t> wanted = before;
+    for (const auto& [vlan, is_wanted] : changes)
+      if (is_wanted)
+        wanted.insert(vlan);
+      else
+        wanted.erase(vlan);
     const bool ours = !before.empty() && row[port::kTrunks] == Datum(all_vlans_but(before));
     if (!ours && !takes_every_vlan(row)) {
-      if (!put.vlans.empty())
-        return fail(Error::Kind::refused, "port `" + put.port + "` has VLANs of its own",
+      if (!wanted.empty())
+        return fail(Error::Kind::refused, "port `" + port_name + "` has VLANs of its own",
                     on[bridge::kName].text());
       if (!before.empty()) list_vlans(kPort, row.id, port::kExternalIds, key, {});
       return {};
     }
-    const Datum trunks = put.vlans.empty() ? Datum() : Datum(all_vlans_but(put.vlans));
+    const Datum trunks = wanted.empty() ? Datum() : Datum(all_vlans_but(wanted));
     if (row[port::kTrunks] != trunks) {
       transaction_.push_back(Verify{kPort, row.id, port::kTrunks, row[port::kTrunks]});
       transaction_.push_back(Write{kPort, row.id, {{port::kTrunks, trunks}}});
     }
-    if (before != put.vlans) list_vlans(kPort, row.id, port::kExternalIds, key, put.vlans);
+    if (before != wanted) list_vlans(kPort, row.id, port::kExternalIds, key, wanted);
     return {};
   }
 
@@ -282,19 +311,19 @@ class Composer {
   /// All but the selected ports.
   Result<ColumnValues> columns_of(const Mirror& m, const Row& on) const {
     Datum output;
-    if (!m.output_port.empty()) {
-      const auto found = find_port(m.output_port);
+    const auto* vlan = m.output ? std::get_if<VlanOutput>(&*m.output) : nullptr;
+    if (const std::string& name = m.output_port(); !name.empty()) {
+      const auto found = find_port(name);
       if (!found)
-        return fail(Error::Kind::missing, "output port `" + m.output_port + "` is not there",
+        return fail(Error::Kind::missing, "output port `" + name + "` is not there",
                     on[bridge::kName].text());
       output = reference(found->id);
     }
-    ColumnValues columns = {
-        {mirror::kName, m.name.c_str()},
-        {mirror::kSelectAll, Atom(m.all)},
-        {mirror::kSelectVlan, m.vlans},
-        {mirror::kOutputPort, output},
-        {mirror::kOutputVlan, m.output_vlan ? number(*m.output_vlan) : Datum()}};
+    ColumnValues columns = {{mirror::kName, m.name.c_str()},
+                            {mirror::kSelectAll, Atom(m.all)},
+                            {mirror::kSelectVlan, m.vlans},
+                            {mirror::kOutputPort, output},
+                            {mirror::kOutputVlan, vlan ? number(vlan->vlan) : Datum()}};
     const auto optional = [&](std::size_t column, bool wanted, Datum value) {
       const bool has = db_[kMirror].has_column[column];
       if (has) columns.emplace_back(column, wanted ? std::move(value) : Datum());
@@ -323,6 +352,8 @@ class Composer {
   const Snapshot& db_;
   const std::string& owner_;
   std::map<std::string, std::optional<PortState>> changed_ports_;  ///< By the steps; none: gone.
+  std::map<const Row*, VlanChanges> unlearned_;                    ///< By bridge.
+  std::map<std::pair<const Row*, std::string>, VlanChanges> kept_off_;  ///< By bridge and port.
   std::map<Uuid, std::map<std::string, const Row*>> mirrors_;
   std::set<Uuid> changed_;  ///< Bridges whose mirrors the steps change.
   std::uint32_t rows_made_ = 0;

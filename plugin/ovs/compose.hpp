@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "plugin/api/model.hpp"
+#include "plugin/api/object.hpp"
 #include "plugin/base/result.hpp"
 #include "plugin/ovsdb/value.hpp"
 

@@ -1,7 +1,10 @@
 #include "plugin/ovs/driver.hpp"
 
+#include <charconv>
+#include <map>
 #include <mutex>
 #include <set>
+#include <utility>
 
 #include "plugin/base/own_addresses.hpp"
 #include "plugin/ovs/compose.hpp"
@@ -18,11 +21,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-
-milliseconds left(Clock::time_point deadline) {
-  return std::max(milliseconds(0),
-                  std::chrono::duration_cast<milliseconds>(deadline - Clock::now()));
-}
 
 /// The daemons' sockets are in the folder of a `unix:` remote, where nothing else is said.
 std::string beside_sockets(const OvsOptions& options) {
@@ -44,45 +42,48 @@ class OvsDriver final : public Driver {
   std::string_view name() const override { return "ovs"; }
 
   Result<std::shared_ptr<const Observed>> observe() override {
+    // First: what has ended is in what is read then.
+    auto submissions = look_at_submissions();
     const auto snapshot = client_->read(timeout_);
     if (!snapshot) return tl::unexpected(snapshot.error());
     const auto learned = learned_.latest();
     const Time silent_since = watch_ ? watch_->silent_since() : 0;
     auto addresses = addresses_now();
     if (observed_ && observed_->revision == (*snapshot)->revision && learned == used_ &&
-        observed_->own_addresses == addresses && observed_->progress.silent_since == silent_since)
+        observed_->own_addresses == addresses && observed_->progress.silent_since == silent_since &&
+        observed_->submissions == submissions)
       return observed_;
     observed_ = observer_.update(*snapshot, std::move(addresses));
     used_ = learned;
     std::set<std::string> bridges;
     for (const auto& [key, number] : observer_.nameless()) bridges.insert(key.switch_name);
     learned_.watch(std::move(bridges));
-    if (observer_.nameless().empty() && silent_since == 0) return observed_;
+    if (observer_.nameless().empty() && silent_since == 0 && submissions.empty()) return observed_;
     auto out = std::make_shared<Observed>(*observed_);
     if (!observer_.nameless().empty()) namer_.name(*out, observer_.nameless(), *learned);
     out->progress.silent_since = silent_since;
+    out->submissions = std::move(submissions);
     return observed_ = std::move(out);
   }
 
   std::unique_ptr<Realiser> realiser() const override { return ovs::make_realiser(owner_); }
 
-  Result<void> apply(std::span<const Step> steps) override {
-    const auto deadline = Clock::now() + timeout_;
-    // A lost race with another writer costs another look; each is as likely to win as the last.
-    do {
-      const auto snapshot = client_->read(left(deadline));
-      if (!snapshot) return tl::unexpected(snapshot.error());
-      auto transaction = ovs::compose(steps, **snapshot, owner_);
-      if (!transaction) return tl::unexpected(transaction.error());
-      if (transaction->empty()) return {};
-      const auto commit = client_->commit(std::move(*transaction), left(deadline));
-      if (!commit) return tl::unexpected(commit.error());
-      if (commit->done) return {};
-    } while (Clock::now() < deadline);
-    return fail(Error::Kind::unreachable,
-                "other writers or a lost connection kept the change from being made within " +
-                    std::to_string(timeout_.count()) + " ms",
-                "ovsdb-server");
+  /// A lost race with another writer, or for a name, is a conflict.
+  Result<Ticket> submit(std::span<const Step> steps) override {
+    const auto snapshot = client_->read(milliseconds(0));
+    if (!snapshot) return tl::unexpected(snapshot.error());
+    auto transaction = ovs::compose(steps, **snapshot, owner_);
+    if (!transaction) return tl::unexpected(transaction.error());
+    std::erase_if(
+        sent_, [](const auto& sent) { return sent.second.is.state != Submission::State::running; });
+    Sent& sent = sent_[++tickets_];
+    if (transaction->empty()) {
+      sent.is.state = Submission::State::settled;
+    } else {
+      sent.since = Clock::now();
+      sent.request = client_->begin(std::move(*transaction));
+    }
+    return tickets_;
   }
 
   void on_change(std::function<void()> hint) override {
@@ -95,6 +96,30 @@ class OvsDriver final : public Driver {
   }
 
  private:
+  struct Sent {
+    Submission is;
+    Clock::time_point since = {};
+    std::shared_ptr<ovsdb::Client::Request> request = {};  ///< While it runs.
+  };
+
+  std::map<Ticket, Submission> look_at_submissions() {
+    std::map<Ticket, Submission> out;
+    for (auto& [ticket, sent] : sent_) {
+      if (sent.is.state == Submission::State::running) {
+        if (const auto ended = client_->ended(*sent.request)) {
+          sent.is.state = !*ended   ? Submission::State::failed
+                          : **ended ? Submission::State::settled
+                                    : Submission::State::conflict;
+          if (!*ended) sent.is.error = ended->error();
+        } else if (Clock::now() - sent.since >= timeout_) {
+          sent.is = {Submission::State::failed, client_->abandon(*sent.request, timeout_)};
+        }
+      }
+      out.emplace(ticket, sent.is);
+    }
+    return out;
+  }
+
   void tell() {
     const std::lock_guard lock(mutex_);
     if (hint_) hint_();
@@ -118,6 +143,8 @@ class OvsDriver final : public Driver {
   Clock::time_point addresses_at_;
   ovs::Observer observer_;
   std::shared_ptr<const Observed> observed_;
+  std::map<Ticket, Sent> sent_;  ///< Those that run, and those that ended since the latest.
+  Ticket tickets_ = 0;           ///< Given out.
   const std::unique_ptr<ovsdb::Client> client_;
   ovs::PortNamer namer_;
   std::shared_ptr<const ovs::Learned> used_;  ///< By observed_.
@@ -137,6 +164,23 @@ ovsdb::ClientOptions client_options(const OvsOptions& options) {
 }
 
 }  // namespace
+
+OvsOptions ovs_options(const std::map<std::string, std::string>& section) {
+  OvsOptions out;
+  for (const auto& [name, to] : {std::pair("remote", &out.remote),
+                                 {"private_key", &out.private_key},
+                                 {"certificate", &out.certificate},
+                                 {"ca_certificate", &out.ca_certificate},
+                                 {"owner", &out.owner},
+                                 {"run_directory", &out.run_directory}})
+    if (const auto it = section.find(name); it != section.end()) *to = it->second;
+  if (const auto it = section.find("timeout_ms"); it != section.end()) {
+    long milliseconds_given = 0;
+    std::from_chars(it->second.data(), it->second.data() + it->second.size(), milliseconds_given);
+    out.timeout = milliseconds(milliseconds_given);
+  }
+  return out;
+}
 
 Result<void> check(const OvsOptions& options) {
   if (options.owner.empty())

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -22,9 +23,13 @@ struct OvsOptions {
   std::string owner = "vmirror";
   /// The folder with ovs-vswitchd's control socket, where that is not the one of a `unix:` remote.
   std::string run_directory = {};
-  /// How long one observe() or apply() waits for the database.
+  /// How long one observe() waits for the database, and what was submitted may run.
   std::chrono::milliseconds timeout{3000};
 };
+
+/// From the configuration's section, by the members' names; `timeout_ms` in milliseconds. What is
+/// left out has the default.
+OvsOptions ovs_options(const std::map<std::string, std::string>& section);
 
 /// What can be told without the switch: an owner, the remote's form, the files that it needs.
 /// make_ovs_driver asks it. Error::Kind::invalid. Pure: files are not opened.

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "plugin/api/mirror_object.hpp"
+#include "plugin/ovs/objects.hpp"
 #include "plugin/ovs/schema.hpp"
 
 namespace vmirror::ovs {
@@ -18,6 +20,8 @@ using Labels = std::map<std::string, std::string>;
 
 /// ovs-vswitchd's own bound: MAX_MIRRORS in ofproto/mirror.
 constexpr std::size_t kMirrorsPerBridge = 32;
+/// ovs-vswitchd.conf.db(5), Mirror, snaplen.
+constexpr std::uint32_t kSmallestSnaplen = 14, kLargestSnaplen = 65535;
 
 std::string label(const Labels& labels, std::initializer_list<const char*> keys) {
   for (const char* key : keys)
@@ -52,6 +56,14 @@ Leads leads(const Row& interface) {
   return Leads::anywhere;
 }
 
+std::optional<std::uint32_t> number(const std::string* text) {
+  if (text == nullptr) return {};
+  std::uint32_t value = 0;
+  const char* end = text->data() + text->size();
+  const auto parsed = std::from_chars(text->data(), end, value);
+  return parsed.ec == std::errc() && parsed.ptr == end ? std::optional(value) : std::nullopt;
+}
+
 /// The guest's MAC: what libvirt wrote; for an internal port the guest is the port's own device.
 std::optional<Mac> guest_mac(const Row& interface, const std::string& type) {
   const std::string* attached = interface[interface::kExternalIds].find("attached-mac");
@@ -79,11 +91,10 @@ void add_counters(Port& port, const Row& interface) {
 
 void add_interface(Port& port, const Row& interface) {
   port.type = interface[interface::kType].text();
-  port.options = interface[interface::kOptions].map();
-  // A bridge's own wish for an internal port is not an option in the database, but is one to us.
-  if (const auto mtu = interface[interface::kMtuRequest].get<std::int64_t>();
-      mtu && port.owned && port.type == "internal")
-    port.options["mtu_request"] = std::to_string(*mtu);
+  const Datum& options = interface[interface::kOptions];
+  if (const std::string* remote = options.find("remote_ip"))
+    port.tunnel = TunnelEnd{*remote, number(options.find("key"))};
+  if (const std::string* peer = options.find("peer")) port.peer = *peer;
   if (const auto mtu = interface[interface::kMtu].get<std::int64_t>(); mtu && *mtu > 0)
     port.mtu = std::max(port.mtu.value_or(0), static_cast<std::uint32_t>(*mtu));
   port.link_up = port.link_up || interface[interface::kLinkState].text() == "up";
@@ -98,6 +109,8 @@ void add_interface(Port& port, const Row& interface) {
     port.error += (port.error.empty() ? "" : "; ") + error;
   if (const Datum& ids = interface[interface::kExternalIds]; !ids.empty())
     port.labels.merge(ids.map());
+  const std::string* status_of_nic = interface[interface::kExternalIds].find("iface-status");
+  port.incoming = port.incoming || (status_of_nic && *status_of_nic == "inactive");
   if (!port.mac) port.mac = guest_mac(interface, port.type);
   add_counters(port, interface);
 }
@@ -109,12 +122,34 @@ bool is_trunk(const Row& row) {
   return mode == "trunk" || mode.starts_with("native-");
 }
 
-/// What we keep off the port by its trunks; none: nothing.
-std::optional<KeptOff> kept_off(const Row& row, const std::string& owner) {
+/// What we keep off the port by its trunks.
+struct KeptOff {
+  std::set<std::uint16_t> vlans;
+  bool in_force = false;  ///< False: somebody changed the port's VLANs since.
+};
+
+KeptOff kept_off(const Row& row, const std::string& owner) {
   std::set<std::uint16_t> off = listed_vlans(row[port::kExternalIds], kept_off_key(owner));
-  if (off.empty()) return {};
-  const bool in_force = is_trunk(row) && vlans(row[port::kTrunks]) == all_vlans_but(off);
-  return KeptOff{std::move(off), in_force};
+  const bool in_force =
+      !off.empty() && is_trunk(row) && vlans(row[port::kTrunks]) == all_vlans_but(off);
+  return {std::move(off), in_force};
+}
+
+/// What a port of ours asks its interface for.
+Object own_port(const Snapshot& db, const Row& row) {
+  std::string type;
+  PortValue::Options options;
+  for (const Uuid& id : row[port::kInterfaces].ids) {
+    const Row* interface = db[kInterface].find(id);
+    if (!interface) continue;
+    type = (*interface)[interface::kType].text();
+    options = (*interface)[interface::kOptions].map();
+    // A column of its own in the database; an option to us.
+    if (const auto mtu = (*interface)[interface::kMtuRequest].get<std::int64_t>();
+        mtu && type == "internal")
+      options["mtu_request"] = std::to_string(*mtu);
+  }
+  return {std::make_shared<const PortValue>(std::move(type), std::move(options))};
 }
 
 Port to_port(const Snapshot& db, const Row& row, const std::string& owner) {
@@ -126,8 +161,8 @@ Port to_port(const Snapshot& db, const Row& row, const std::string& owner) {
   if (const auto tag = row[port::kTag].get<std::int64_t>())
     port.vlan = static_cast<std::uint16_t>(*tag);
   if (is_trunk(row)) {
-    const auto off = kept_off(row, owner);
-    port.trunks = off && off->in_force ? std::set<std::uint16_t>() : vlans(row[port::kTrunks]);
+    port.trunks =
+        kept_off(row, owner).in_force ? std::set<std::uint16_t>() : vlans(row[port::kTrunks]);
   }
   const auto& interfaces = row[port::kInterfaces].ids;
   for (const Uuid& id : interfaces)
@@ -154,9 +189,10 @@ Mirror to_mirror(const Snapshot& db, const Row& row, const std::string& owner) {
   mirror.all = row[mirror::kSelectAll].get<bool>().value_or(false);
   mirror.vlans = vlans(row[mirror::kSelectVlan]);
   if (const auto id = row[mirror::kOutputPort].get<Uuid>())
-    if (const Row* output = db[kPort].find(*id)) mirror.output_port = (*output)[port::kName].text();
+    if (const Row* output = db[kPort].find(*id))
+      mirror.output = PortOutput{(*output)[port::kName].text()};
   if (const auto vlan = row[mirror::kOutputVlan].get<std::int64_t>())
-    mirror.output_vlan = static_cast<std::uint16_t>(*vlan);
+    mirror.output = VlanOutput{static_cast<std::uint16_t>(*vlan)};
   mirror.snaplen =
       static_cast<std::uint32_t>(row[mirror::kSnaplen].get<std::int64_t>().value_or(0));
   mirror.match = row[mirror::kFilter].text();
@@ -195,12 +231,14 @@ Capabilities capabilities(const Snapshot& db) {
   // ovs-vswitchd lists its port types as it starts; before, and before 2.6, nothing is known
   // against.
   const auto has = [&](const char* type) { return types.empty() || types.contains(type); };
-  can.mirrors_per_switch = kMirrorsPerBridge;
-  can.snaplen = db[kMirror].has_column[mirror::kSnaplen];
+  can.mirrors = kMirrorsPerBridge;
+  can.targets = {TargetKind::local, TargetKind::rspan};
+  if (has("erspan")) can.targets.merge(std::set{TargetKind::erspan2, TargetKind::erspan3});
+  if (has("gre")) can.targets.insert(TargetKind::gre);
+  if (db[kMirror].has_column[mirror::kSnaplen])
+    can.snaplen = SnaplenRange{kSmallestSnaplen, kLargestSnaplen};
   can.match = db[kMirror].has_column[mirror::kFilter];
-  can.erspan = has("erspan");
-  can.gre = has("gre");
-  can.rspan = true;
+  can.proofs = {ProofSource::engine, ProofSource::mirror_counter, ProofSource::collector};
   return can;
 }
 
@@ -311,22 +349,81 @@ void Observer::place_ports(Ids& changed) {
            }
            switch_of_port_.erase(id);
            if (const Row* row = (*before_)[kPort].find(id)) {
-             out_.switches[name].ports.erase((*row)[port::kName].text());
-             nameless_.erase({name, (*row)[port::kName].text()});
-             out_.switches[name].kept_off.erase((*row)[port::kName].text());
+             const std::string port = (*row)[port::kName].text();
+             out_.switches[name].ports.erase(port);
+             nameless_.erase({name, port});
+             out_.objects.erase(port_key(name, port));
+             note_kept_off({name, port}, {}, false);
            }
          });
-    if (!is) out_.switches.erase(name);
+    if (!is) {
+      out_.switches.erase(name);
+      note_unlearned(name, {}, {});
+      note_mirror_objects(name, {});
+    }
   });
   for (const auto& [name, row] : bridges) {
     Switch& sw = out_.switches[name];
     sw.name = name;
     const bool netdev = (*row)[bridge::kDatapathType].text() == "netdev";
     sw.datapath = netdev ? Datapath::userspace : Datapath::kernel;
-    sw.unlearned_vlans = vlans((*row)[bridge::kFloodVlans]);
-    sw.owned_unlearned_vlans = listed_vlans((*row)[bridge::kExternalIds], vlans_key(owner_));
+    sw.kind = "Open vSwitch";
+    sw.capabilities = capabilities_;
+    note_unlearned(name, vlans((*row)[bridge::kFloodVlans]),
+                   listed_vlans((*row)[bridge::kExternalIds], vlans_key(owner_)));
   }
   for (auto& [id, name] : placed) switch_of_port_[id] = std::move(name);
+}
+
+/// Puts an object, or takes note that it is as it was.
+void Observer::put(const ObjectKey& key, ObservedObject object) {
+  const ObservedObject* is = out_.objects.get(key);
+  if (!is || *is != object) out_.objects.set(key, std::move(object));
+}
+
+void Observer::note_unlearned(const std::string& bridge, const std::set<std::uint16_t>& in_force,
+                              const std::set<std::uint16_t>& ours) {
+  std::set<std::uint16_t> all = in_force;
+  all.insert(ours.begin(), ours.end());
+  for (const std::uint16_t vlan : std::exchange(unlearned_[bridge], all))
+    if (!all.contains(vlan)) out_.objects.erase(unlearned_key(bridge, vlan));
+  for (const std::uint16_t vlan : all)
+    put(unlearned_key(bridge, vlan),
+        {{std::make_shared<const VlanValue>(in_force.contains(vlan))}, ours.contains(vlan)});
+  if (all.empty()) unlearned_.erase(bridge);
+}
+
+void Observer::note_kept_off(const PortKey& at, const std::set<std::uint16_t>& off, bool in_force) {
+  const auto before = kept_off_.find(at);
+  if (before == kept_off_.end() && off.empty()) return;
+  if (before != kept_off_.end())
+    for (const std::uint16_t vlan : before->second)
+      if (!off.contains(vlan)) out_.objects.erase(kept_off_key(at.switch_name, at.port, vlan));
+  for (const std::uint16_t vlan : off)
+    put(kept_off_key(at.switch_name, at.port, vlan),
+        {{std::make_shared<const VlanValue>(in_force)}, true});
+  if (off.empty())
+    kept_off_.erase(at);
+  else
+    kept_off_[at] = off;
+}
+
+/// The bridge's mirrors as objects.
+void Observer::note_mirror_objects(const std::string& bridge,
+                                   const std::map<std::string, Mirror>& mirrors) {
+  std::set<std::string> names;
+  for (const auto& [name, mirror] : mirrors) {
+    names.insert(name);
+    ObservedObject is{{std::make_shared<const MirrorValue>(mirror)}, mirror.owned};
+    if (const auto* vlan = mirror.output ? std::get_if<VlanOutput>(&*mirror.output) : nullptr)
+      is.object.needs = {unlearned_key(bridge, vlan->vlan)};
+    else if (!mirror.output_port().empty())
+      is.object.needs = {port_key(bridge, mirror.output_port())};
+    put(mirror_key(bridge, name), std::move(is));
+  }
+  for (const std::string& name : std::exchange(mirror_names_[bridge], names))
+    if (!names.contains(name)) out_.objects.erase(mirror_key(bridge, name));
+  if (names.empty()) mirror_names_.erase(bridge);
 }
 
 /// Brings a selection of ports up to date with its column.
@@ -376,6 +473,7 @@ void Observer::read_mirrors() {
       if (given_up_.contains(row->id))
         mirror.error = "ovs-vswitchd has given it up: it counts it no longer";
     }
+    note_mirror_objects(sw.name, sw.mirrors);
   }
 }
 
@@ -403,7 +501,7 @@ bool Observer::find_given_up() {
       changes |= given_up_.erase(id) != 0;
     else if (written && carried_out_.contains(id))
       changes |= given_up_.insert(id).second;
-    if (!out_.progress.behind()) carried_out_.insert(id);
+    if (!out_.progress.behind) carried_out_.insert(id);
   }
   return changes;
 }
@@ -411,6 +509,10 @@ bool Observer::find_given_up() {
 std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot> db,
                                                  std::set<IpAddress> own_addresses) {
   now_ = std::move(db);
+  if (changed(kOpenVswitch) || changed(kMirror)) {
+    capabilities_ = capabilities(*now_);
+    for (auto& [name, sw] : out_.switches) sw.capabilities = capabilities_;
+  }
   Ids ports = changed_ports();
   place_ports(ports);
   for (const Uuid& id : ports) {
@@ -421,20 +523,24 @@ std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot>
     const std::string name = port.name;
     note_nameless({at->second, name}, port, *row);
     Switch& sw = out_.switches[at->second];
-    sw.ports.set(name, std::move(port));
-    if (auto off = kept_off(*row, owner_))
-      sw.kept_off[name] = std::move(*off);
+    const ObjectKey key = port_key(at->second, name);
+    if (port.owned)
+      put(key, {own_port(*now_, *row), true});
     else
-      sw.kept_off.erase(name);
+      out_.objects.erase(key);
+    sw.ports.set(name, std::move(port));
+    const KeptOff off = kept_off(*row, owner_);
+    note_kept_off({at->second, name}, off.vlans, off.in_force);
   }
-  for (const auto& [id, row] : (*now_)[kOpenVswitch].rows)
-    out_.progress = {"ovs-vswitchd", (*row)[root::kNextCfg].get<std::int64_t>().value_or(0),
-                     (*row)[root::kCurCfg].get<std::int64_t>().value_or(0)};
+  for (const auto& [id, row] : (*now_)[kOpenVswitch].rows) {
+    const auto asked = (*row)[root::kNextCfg].get<std::int64_t>().value_or(0);
+    const auto done = (*row)[root::kCurCfg].get<std::int64_t>().value_or(0);
+    out_.progress = {"ovs-vswitchd", done < asked, static_cast<std::uint64_t>(done)};
+  }
   // A mirror's output is named by its port.
   note_mirrors();
   const bool some_given_up = find_given_up();
   if (some_given_up || changed(kMirror) || changed(kBridge) || changed(kPort)) read_mirrors();
-  if (changed(kOpenVswitch) || changed(kMirror)) out_.capabilities = capabilities(*now_);
   if (now_->lost_at != 0 && now_->found_at != 0) out_.outage = {now_->lost_at, now_->found_at};
   out_.counted_at = now_->counted_at;
   out_.own_addresses = std::move(own_addresses);

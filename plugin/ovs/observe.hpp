@@ -43,6 +43,11 @@ class Observer {
   void place_ports(Ids& changed);
   void select(PersistentSet<std::string>& names, const ovsdb::Datum& was,
               const ovsdb::Datum& is) const;
+  void put(const ObjectKey& key, ObservedObject object);
+  void note_unlearned(const std::string& bridge, const std::set<std::uint16_t>& in_force,
+                      const std::set<std::uint16_t>& ours);
+  void note_kept_off(const PortKey& at, const std::set<std::uint16_t>& off, bool in_force);
+  void note_mirror_objects(const std::string& bridge, const std::map<std::string, Mirror>& mirrors);
   void note_mirrors();
   void read_mirrors();
   void note_nameless(const PortKey& key, const Port& port, const ovsdb::Row& row);
@@ -55,6 +60,11 @@ class Observer {
   std::unordered_map<ovsdb::Uuid, std::string, ovsdb::UuidHash> switch_of_port_;
   std::map<ovsdb::Uuid, Selected> selected_;  ///< By mirror.
   NamelessPorts nameless_;
+  Capabilities capabilities_;
+  // What `out_.objects` has, so that it can be taken out again.
+  std::map<std::string, std::set<std::uint16_t>> unlearned_;   ///< By bridge.
+  std::map<PortKey, std::set<std::uint16_t>> kept_off_;        ///< None empty.
+  std::map<std::string, std::set<std::string>> mirror_names_;  ///< By bridge.
   bool counters_written_ = false;  ///< Of interfaces, in the latest snapshot.
   Ids carried_out_;                ///< Mirrors that ovs-vswitchd has seen as they are.
   Ids given_up_;                   ///< Mirrors: see Mirror::error.

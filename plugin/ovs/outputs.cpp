@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "plugin/ovs/cuts.hpp"
+#include "plugin/ovs/objects.hpp"
 #include "plugin/ovs/version.hpp"
 
 namespace vmirror::ovs {
@@ -27,16 +28,6 @@ bool is_tunnel(const std::string& type) {
                                                          "vxlan",  "geneve",    "stt", "lisp",
                                                          "gtpu",   "bareudp",   "srv6"};
   return std::ranges::find(kTunnels, type) != kTunnels.end();
-}
-
-std::optional<std::uint32_t> number(const std::map<std::string, std::string>& options,
-                                    const char* key) {
-  const auto it = options.find(key);
-  if (it == options.end()) return {};
-  std::uint32_t value = 0;
-  const char* end = it->second.data() + it->second.size();
-  const auto parsed = std::from_chars(it->second.data(), end, value);
-  return parsed.ec == std::errc() && parsed.ptr == end ? std::optional(value) : std::nullopt;
 }
 
 /// "vnet0, vnet1 and 5 more"
@@ -81,11 +72,11 @@ bool has_output_for_each_manner(const Target& target) {
 
 Outputs::Outputs(const Demand& demand, const Landmarks& landmarks, const Observed& observed,
                  std::string owner)
-    : owner_(std::move(owner)),
-      capabilities_(observed.capabilities),
-      own_addresses_(observed.own_addresses) {
-  for (const auto& [name, sw] : observed.switches)
+    : owner_(std::move(owner)), own_addresses_(observed.own_addresses) {
+  for (const auto& [name, sw] : observed.switches) {
+    capabilities_[name] = sw.capabilities;
     if (sw.datapath == Datapath::userspace) userspace_.insert(name);
+  }
   for (const auto& [key, share] : demand) {
     const auto& [switch_name, target] = key;
     if (share.manners.size() > 1) mixed_.insert(key);
@@ -142,7 +133,7 @@ std::string Outputs::plain_manner(const std::string& switch_name, const Target& 
     const std::string name = owner_ + "-" + key + manner;
     const auto is_there = [&](const auto& it) {
       return it != mirrors.end() && it->second.owned &&
-             it->second.output_port == port_name(switch_name, key);
+             it->second.output_port() == port_name(switch_name, key);
     };
     const auto part = mirrors.lower_bound(name + "-c");
     if (is_there(mirrors.find(name)) || (is_there(part) && part->first.starts_with(name + "-c")))
@@ -190,13 +181,12 @@ Outputs::Tunnel Outputs::tunnel_of(const std::string& switch_name, const Target&
 void Outputs::note_tunnels(const Landmarks& landmarks, const Observed& observed, Taken& taken) {
   for (const PortKey& at : landmarks.tunnels) {
     const Port& port = observed.switches.at(at.switch_name).ports.at(at.port);
-    const std::string& remote = port.options.at("remote_ip");
+    const std::string& remote = port.tunnel->remote;
     if (port.owned) {
       WayOut& way = ways_[remote];
       if (!port.egress.empty()) way.devices.insert(port.egress);
     } else if (is_tunnel(port.type)) {
-      taken.try_emplace(clash(port.type, remote, number(port.options, "key")),
-                        at.switch_name + "/" + at.port);
+      taken.try_emplace(clash(port.type, remote, port.tunnel->key), at.switch_name + "/" + at.port);
     }
   }
   for (auto& [remote, way] : ways_) follow_patches(way, landmarks, observed);
@@ -222,7 +212,7 @@ void Outputs::follow_patches(WayOut& way, const Landmarks& landmarks,
     next.pop_back();
     for (auto at = landmarks.patches.lower_bound({name, ""});
          at != landmarks.patches.end() && at->switch_name == name; ++at)
-      reach(observed.switches.at(name).ports.at(at->port).options.at("peer"));
+      reach(observed.switches.at(name).ports.at(at->port).peer);
   }
   for (const std::string& name : way.switches) {
     const auto at = landmarks.uplinks.lower_bound({name, ""});
@@ -279,7 +269,9 @@ void Outputs::assign(Tunnel& t, const Observed& observed, Taken& taken, bool sti
   if (t.asked || t.version == 0) {
     take(t.asked);
   } else if (sticky) {
-    if (const auto id = number(port->options, "key"); id && *id - 1 < kLargestSessionId) take(id);
+    if (const auto id = port->tunnel ? port->tunnel->key : std::nullopt;
+        id && *id - 1 < kLargestSessionId)
+      take(id);
   } else {
     const std::string hash = short_hash(owner_ + "\n" + t.switch_name + "\n" + t.key, 8);
     std::uint32_t first = 0;
@@ -289,7 +281,7 @@ void Outputs::assign(Tunnel& t, const Observed& observed, Taken& taken, bool sti
   }
 }
 
-Result<Output> Outputs::find(const Session& s, const Switch& sw) const {
+Result<OutputChoice> Outputs::find(const Session& s, const Switch& sw) const {
   if (is_tunnel(sw.ports.at(s.port).type))
     return refuse(refused, s, "the port is a tunnel (" + sw.ports.at(s.port).type + ")",
                   "mirror the ports whose frames it carries");
@@ -302,7 +294,7 @@ Result<Output> Outputs::find(const Session& s, const Switch& sw) const {
   return out;
 }
 
-Result<Output> Outputs::output(const Session& s, const Switch& sw) const {
+Result<OutputChoice> Outputs::output(const Session& s, const Switch& sw) const {
   if (const auto* target = std::get_if<LocalTarget>(&s.target))
     return target->monitor_nic ? monitor_nic(s, sw, *target->monitor_nic) : local(s, sw);
   if (const auto* target = std::get_if<RspanTarget>(&s.target)) return rspan(s, sw, *target);
@@ -321,7 +313,7 @@ std::vector<std::string> Outputs::warnings(const Session& s, const Port& source)
         "such guests the switch makes one copy, as the sender's session says; another session ID, "
         "key or VLAN for one of the policies keeps them apart");
   const auto bond = balancing_bonds_.find(s.switch_name);
-  const auto version = version_in(capabilities_.version);
+  const auto version = version_in(capabilities_.at(s.switch_name).version);
   if (!version) return out;
   if (both_ends_.contains({s.switch_name, s.target}) && copies_changed_frames_again(*version))
     out.push_back("Open vSwitch " + version->text() +
@@ -333,20 +325,24 @@ std::vector<std::string> Outputs::warnings(const Session& s, const Port& source)
   return out;
 }
 
-OutputPort Outputs::local_port(const Switch& sw, const std::string& manner) const {
+Outputs::OwnPort Outputs::local_port(const Switch& sw, const std::string& manner) const {
   const auto mtu = mtu_.find(sw.name);
-  return {port_name(sw.name, "local" + manner),
-          sw.name,
-          "internal",
-          {{"mtu_request", std::to_string(mtu == mtu_.end() ? kUsualMtu : mtu->second)}}};
+  const std::string name = port_name(sw.name, "local" + manner);
+  const PortValue::Options options = {
+      {"mtu_request", std::to_string(mtu == mtu_.end() ? kUsualMtu : mtu->second)}};
+  return {name, port_key(sw.name, name), {std::make_shared<const PortValue>("internal", options)}};
 }
 
-Result<Output> Outputs::local(const Session& s, const Switch& sw) const {
-  OutputPort port = local_port(sw, own_manner(sw.name, s.target, manner_text(s)));
-  return Output{.key = "local", .port = port.name, .ours = std::move(port)};
+Result<OutputChoice> Outputs::local(const Session& s, const Switch& sw) const {
+  const OwnPort port = local_port(sw, own_manner(sw.name, s.target, manner_text(s)));
+  return OutputChoice{.key = "local",
+                      .to = PortOutput{port.name},
+                      .needs = {{port.key, port.object}},
+                      .own_ports = {port.name}};
 }
 
-Result<Output> Outputs::monitor_nic(const Session& s, const Switch& sw, const Mac& mac) const {
+Result<OutputChoice> Outputs::monitor_nic(const Session& s, const Switch& sw,
+                                          const Mac& mac) const {
   if (const auto at = monitors_.find(mac); at != monitors_.end()) {
     const PortKey& nic = at->second;
     if (nic.switch_name != sw.name)
@@ -354,13 +350,17 @@ Result<Output> Outputs::monitor_nic(const Session& s, const Switch& sw, const Ma
                     "give the appliance a monitor NIC on " + sw.name);
     std::string key = "local-" + mac.text();
     std::erase(key, ':');
-    return Output{.key = std::move(key), .port = nic.port, .ours = local_port(sw)};
+    const OwnPort port = local_port(sw);
+    return OutputChoice{.key = std::move(key),
+                        .to = PortOutput{nic.port},
+                        .needs = {{port.key, port.object}},
+                        .own_ports = {port.name}};
   }
   return refuse(missing, s, "no port of the switch has the monitor NIC's MAC " + mac.text(),
                 "see that external_ids:attached-mac of its interface says so");
 }
 
-Result<Output> Outputs::tunnel(const Session& s, const Switch& sw) const {
+Result<OutputChoice> Outputs::tunnel(const Session& s, const Switch& sw) const {
   const Tunnel& t =
       tunnels_.at({s.switch_name, tunnel_of(s.switch_name, s.target, manner_text(s)).key});
   const bool erspan = t.version != 0;
@@ -380,9 +380,6 @@ Result<Output> Outputs::tunnel(const Session& s, const Switch& sw) const {
                   "the userspace datapath cuts the tunnel's packet, headers included, instead of "
                   "the frame, and leaves a length in it that is wrong: receivers drop it",
                   "leave snaplen out; on the kernel datapath it is right");
-  const Capabilities& can = capabilities_;
-  if (!(erspan ? can.erspan : can.gre))
-    return refuse(unsupported, s, can.version + " has no " + t.type + " ports here");
   if (!t.taken_by.empty())
     return refuse(exhausted, s,
                   t.type + " to " + t.remote.text() + " with " +
@@ -392,12 +389,17 @@ Result<Output> Outputs::tunnel(const Session& s, const Switch& sw) const {
                       " is taken by " + t.taken_by,
                   "choose another session ID or key for one of the two");
 
-  Output out{.key = t.output_key, .port = t.port, .vlan = {}, .ours = {}, .session_id = t.id};
-  out.ours = OutputPort{t.port, sw.name, t.type, {{"remote_ip", t.remote.text()}}};
-  if (t.id) out.ours->options["key"] = std::to_string(*t.id);
-  if (erspan) out.ours->options["erspan_ver"] = t.version == 2 ? "1" : "2";
+  PortValue::Options options = {{"remote_ip", t.remote.text()}};
+  if (t.id) options["key"] = std::to_string(*t.id);
+  if (erspan) options["erspan_ver"] = t.version == 2 ? "1" : "2";
   // One port has one direction; 1 is egress: out of the switch, into the guest.
-  if (t.version == 3) out.ours->options["erspan_dir"] = t.direction == Direction::in ? "1" : "0";
+  if (t.version == 3) options["erspan_dir"] = t.direction == Direction::in ? "1" : "0";
+  OutputChoice out{.key = t.output_key,
+                   .to = PortOutput{t.port},
+                   .needs = {{port_key(sw.name, t.port),
+                              {std::make_shared<const PortValue>(t.type, std::move(options))}}},
+                   .own_ports = {t.port},
+                   .session_id = t.id};
   if (const auto safe = check_underlay(s, sw, t); !safe) out.refused = safe.error();
   return out;
 }
@@ -453,14 +455,21 @@ Outputs::Flood Outputs::flood_of(const Switch& sw, std::uint16_t vlan) {
   return out;
 }
 
-Result<Output> Outputs::rspan(const Session& s, const Switch& sw, const RspanTarget& target) const {
+Result<OutputChoice> Outputs::rspan(const Session& s, const Switch& sw,
+                                    const RspanTarget& target) const {
   const std::string vlan = std::to_string(target.vlan);
   if (target.vlan < 1 || target.vlan > 4094)
     return refuse(invalid, s, "there is no VLAN " + vlan, "choose 1 to 4094");
   if (sw.ports.at(s.port).vlan == target.vlan)
     return refuse(refused, s, "the port is in VLAN " + vlan + ", which carries the copies");
   const Flood& flood = floods_.at({sw.name, target.vlan});
-  Output out{.key = "rspan-" + vlan, .port = {}, .vlan = target.vlan, .ours = local_port(sw)};
+  const OwnPort port = local_port(sw);
+  const Object in_force{std::make_shared<const VlanValue>(true)};
+  OutputChoice out{
+      .key = "rspan-" + vlan,
+      .to = VlanOutput{target.vlan},
+      .needs = {{port.key, port.object}, {unlearned_key(sw.name, target.vlan), in_force}},
+      .own_ports = {port.name}};
   if (!flood.unasked.empty() && !target.restrict)
     return refuse(refused, s,
                   "the copies in VLAN " + vlan + " would also go to " + few(flood.unasked) +
@@ -473,28 +482,30 @@ Result<Output> Outputs::rspan(const Session& s, const Switch& sw, const RspanTar
   else
     out.warnings.push_back("the copies in VLAN " + vlan + " go to " + flood.others);
   if (flood.unasked.empty()) return out;
-  out.keep_off = std::make_shared<const std::set<std::string>>(flood.unasked);
+  for (const std::string& name : flood.unasked)
+    out.needs.emplace(kept_off_key(sw.name, name, target.vlan), in_force);
   out.warnings.push_back("VLAN " + vlan + " is kept off " + few(flood.unasked) +
                          " by their trunks (`restrict: true`)");
   return out;
 }
 
 std::unique_ptr<Realiser> make_realiser(const std::string& owner) {
-  return std::make_unique<Realiser>(
+  return std::make_unique<Packer>(
       owner, [owner](const Demand& demand, const Landmarks& landmarks, const Observed& observed) {
         const auto outputs = std::make_shared<const Outputs>(demand, landmarks, observed, owner);
         const auto find = [outputs](const Session& session, const Switch& sw) {
           return outputs->find(session, sw);
         };
-        const auto cut = [can = observed.capabilities](const Session& session) {
-          return cut_up(session, can);
+        const auto cut = [outputs](const Session& session) {
+          return cut_up(session, outputs->capabilities(session.switch_name));
         };
         return OutputRules{find, cut, outputs->basis()};
       });
 }
 
-Realisation realise(const Desired& desired, const Observed& observed, const std::string& owner) {
-  return pack(desired, observed, *make_realiser(owner));
+Realisation realise_once(const Desired& desired, const Observed& observed,
+                         const std::string& owner) {
+  return realise(desired, observed, *make_realiser(owner));
 }
 
 }  // namespace vmirror::ovs

@@ -30,9 +30,13 @@ class Outputs {
           std::string owner);
 
   /// See FindOutput.
-  Result<Output> find(const Session& session, const Switch& sw) const;
+  Result<OutputChoice> find(const Session& session, const Switch& sw) const;
   /// See OutputRules.
   std::string basis() const;
+  /// Of a switch that was observed.
+  const Capabilities& capabilities(const std::string& switch_name) const {
+    return capabilities_.at(switch_name);
+  }
 
  private:
   /// One tunnel port of ours.
@@ -55,6 +59,13 @@ class Outputs {
     bool by_uplink = false;          ///< One of the switches has a port that is known to lead out.
   };
 
+  /// A port of ours that an output needs.
+  struct OwnPort {
+    std::string name;
+    ObjectKey key;
+    Object object;
+  };
+
   std::string port_name(const std::string& switch_name, const std::string& key) const;
   Tunnel tunnel_of(const std::string& switch_name, const Target& target,
                    const std::string& manner) const;
@@ -65,17 +76,18 @@ class Outputs {
   /// The internal port that local copies go to. Where copies go to what isn't ours, a VLAN or the
   /// monitor NIC, the bridge has it all the same: only by a port of ours can a changed mirror be
   /// brought to flows that run (docs/decisions/0014).
-  OutputPort local_port(const Switch& sw, const std::string& manner = {}) const;
+  OwnPort local_port(const Switch& sw, const std::string& manner = {}) const;
   std::string plain_manner(const std::string& switch_name, const Target& target,
                            const std::set<std::string>& manners, const Observed& observed) const;
   std::string own_manner(const std::string& switch_name, const Target& target,
                          const std::string& manner) const;
-  Result<Output> output(const Session& session, const Switch& sw) const;
+  Result<OutputChoice> output(const Session& session, const Switch& sw) const;
   std::vector<std::string> warnings(const Session& session, const Port& source) const;
-  Result<Output> local(const Session& session, const Switch& sw) const;
-  Result<Output> monitor_nic(const Session& session, const Switch& sw, const Mac& mac) const;
-  Result<Output> tunnel(const Session& session, const Switch& sw) const;
-  Result<Output> rspan(const Session& session, const Switch& sw, const RspanTarget& target) const;
+  Result<OutputChoice> local(const Session& session, const Switch& sw) const;
+  Result<OutputChoice> monitor_nic(const Session& session, const Switch& sw, const Mac& mac) const;
+  Result<OutputChoice> tunnel(const Session& session, const Switch& sw) const;
+  Result<OutputChoice> rspan(const Session& session, const Switch& sw,
+                             const RspanTarget& target) const;
   Result<void> check_underlay(const Session& session, const Switch& sw, const Tunnel& tunnel) const;
 
   /// The ports that would get the copies of a VLAN.
@@ -86,8 +98,8 @@ class Outputs {
   static Flood flood_of(const Switch& sw, std::uint16_t vlan);
 
   const std::string owner_;
-  const Capabilities capabilities_;
-  std::map<std::string, std::uint32_t> mtu_;  ///< Of the local port, by switch.
+  std::map<std::string, Capabilities> capabilities_;  ///< By switch.
+  std::map<std::string, std::uint32_t> mtu_;          ///< Of the local port, by switch.
   std::map<std::pair<std::string, std::uint16_t>, Flood> floods_;  ///< By switch and VLAN.
   std::map<Mac, PortKey> monitors_;     ///< The monitor NICs that are asked for.
   std::map<std::string, WayOut> ways_;  ///< Of our tunnels' packets, by collector.
@@ -105,6 +117,7 @@ class Outputs {
 /// Packs sessions on bridges. See Driver::realiser().
 std::unique_ptr<Realiser> make_realiser(const std::string& owner);
 /// The same, once. See Driver::realise().
-Realisation realise(const Desired& desired, const Observed& observed, const std::string& owner);
+Realisation realise_once(const Desired& desired, const Observed& observed,
+                         const std::string& owner);
 
 }  // namespace vmirror::ovs

@@ -101,7 +101,8 @@ class Client::TlsLease {
 
 struct Client::Request {
   Transaction transaction;
-  bool abandoned = false;  ///< The caller has gone: its time was over.
+  bool is_awaited = false;  ///< By commit(), which needs no hint.
+  bool abandoned = false;   ///< The caller has gone: its time was over.
   bool sent = false;
   std::optional<Result<bool>> answer;  ///< Done, or not: compose anew.
 };
@@ -174,20 +175,40 @@ Result<std::shared_ptr<const Snapshot>> Client::read(Milliseconds timeout) {
   return snapshot_;
 }
 
+std::shared_ptr<Client::Request> Client::begin(Transaction transaction) {
+  const auto request = std::make_shared<Request>();
+  request->transaction = std::move(transaction);
+  const std::lock_guard lock(mutex_);
+  queue_.push_back(request);
+  wake();
+  return request;
+}
+
+std::optional<Result<bool>> Client::ended(const Request& request) const {
+  const std::lock_guard lock(mutex_);
+  return request.answer;
+}
+
+Error Client::abandon(Request& request, Milliseconds waited) {
+  const std::lock_guard lock(mutex_);
+  request.abandoned = true;
+  wake();
+  if (!request.sent && !synced_) return not_connected(waited);
+  return {Error::Kind::unreachable,
+          "ovsdb-server took no transaction within " + std::to_string(waited.count()) + " ms",
+          remote_, "look whether it is busy or stopped"};
+}
+
 Result<Commit> Client::commit(Transaction transaction, Milliseconds timeout) {
   const auto request = std::make_shared<Request>();
   request->transaction = std::move(transaction);
+  request->is_awaited = true;
   std::unique_lock lock(mutex_);
   queue_.push_back(request);
   wake();
   if (!changed_.wait_for(lock, timeout, [&] { return request->answer.has_value(); })) {
-    request->abandoned = true;
-    wake();
-    if (!request->sent && !synced_) return tl::unexpected(not_connected(timeout));
-    return fail(
-        Error::Kind::unreachable,
-        "ovsdb-server took no transaction within " + std::to_string(timeout.count()) + " ms",
-        remote_, "look whether it is busy or stopped");
+    lock.unlock();
+    return tl::unexpected(abandon(*request, timeout));
   }
   if (!*request->answer) return tl::unexpected(request->answer->error());
   return Commit{**request->answer, snapshot_};
@@ -210,7 +231,8 @@ void Client::run(const ClientOptions& options, const Schema& schema) {
     {
       const std::lock_guard lock(mutex_);
       if (stop_) break;
-      if (changes.loud || came_or_went) hint = hint_;
+      if (changes.loud || came_or_went || has_ended_) hint = hint_;
+      has_ended_ = false;
       connected = synced_;
     }
     changed_.notify_all();
@@ -282,6 +304,7 @@ void Client::finish(Replica& replica, Result<bool> done) {
   replica.end();
   const std::lock_guard lock(mutex_);
   running_->answer = std::move(done);
+  has_ended_ = has_ended_ || !running_->is_awaited;
   running_.reset();
 }
 

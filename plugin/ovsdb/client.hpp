@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -73,6 +74,16 @@ class Client {
   /// with the reason. Never the contents from before a connection was lost.
   Result<std::shared_ptr<const Snapshot>> read(Milliseconds timeout);
 
+  struct Request;
+  /// Hands it over and returns at once; `hint` is called when it has ended.
+  std::shared_ptr<Request> begin(Transaction transaction);
+  /// How it ended; none: it runs. Error::Kind::refused with the server's words. A read() from then on
+  /// shows what it changed.
+  std::optional<Result<bool>> ended(const Request& request) const;
+  /// Nobody waits for it any more. Where it was not sent yet, it won't be. Error::Kind::unreachable,
+  /// for who gives up after `waited`: it isn't known whether it happened.
+  Error abandon(Request& request, Milliseconds waited);
+
   /// Executes it, all or nothing. Error::Kind::refused with the server's words;
   /// Error::Kind::unreachable after `timeout`: then it isn't known whether it happened.
   Result<Commit> commit(Transaction transaction, Milliseconds timeout);
@@ -82,7 +93,6 @@ class Client {
   void on_change(std::function<void()> hint);
 
  private:
-  struct Request;
   class TlsLease;
   Client(const ClientOptions& options, Schema schema, std::shared_ptr<const TlsLease> tls);
   void run(const ClientOptions& options, const Schema& schema);
@@ -108,6 +118,7 @@ class Client {
 
   // Of the thread alone.
   std::shared_ptr<Request> running_;
+  bool has_ended_ = false;  ///< One did since the last hint, and nobody waits for it.
   std::chrono::steady_clock::time_point last_connect_;
   Time lost_at_ = 0, found_at_ = 0, counted_at_ = 0;  ///< As in Snapshot.
 

@@ -78,13 +78,14 @@ class Reconciler {
       });
       world_ = *observed;
       realiser_->update(sessions_, world_);
-      const auto steps = diff(realiser_->wanted(), *world_, realiser_->owned_ports());
-      if (!steps.empty()) (void)driver_->apply(steps);
+      const auto steps = differ_.update(realiser_->objects(), *world_);
+      if (!steps.empty()) (void)carry_out(*driver_, steps, std::chrono::seconds(3));
     }
   }
 
   std::unique_ptr<Driver> driver_;
   std::unique_ptr<Realiser> realiser_;
+  Differ differ_;
   std::shared_ptr<const Observed> world_ = std::make_shared<const Observed>();
   SessionMap sessions_;
   std::mutex mutex_;

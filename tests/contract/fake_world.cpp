@@ -12,7 +12,10 @@ Port named(const std::string& name) {
 
 class FakeSubject final : public World {
  public:
-  FakeSubject() { reset(); }
+  explicit FakeSubject(FakeProfile profile)
+      : profile_(profile), world_(std::make_shared<FakeWorld>(profile)) {
+    reset();
+  }
 
   std::unique_ptr<Driver> connect(const std::string& owner) override {
     return make_fake_driver(world_, owner);
@@ -28,31 +31,42 @@ class FakeSubject final : public World {
   }
   void add_mirror(const std::string& name, const std::string& output) override {
     edit([&](auto& on) {
+      if (profile_ == FakeProfile::mode) {
+        on.modes[output] = {NicMode::source, ""};
+        return;
+      }
       Mirror& mirror = on.sw.mirrors[name];
       mirror.name = name;
       mirror.switch_name = "br0";
       mirror.out_ports = {"vnet0"};
-      mirror.output_port = output;
+      mirror.output = PortOutput{output};
     });
   }
   void remove_mirror(const std::string& name) override {
     edit([&](auto& on) {
       on.sw.mirrors.erase(name);
       on.mirror_owner.erase(name);
+      std::erase_if(on.modes, [](const auto& mode) { return !mode.second.second.empty(); });
     });
   }
   void spoil_mirror(const std::string& name) override {
     edit([&](auto& on) {
+      if (profile_ == FakeProfile::mode) {
+        on.modes.at("vnet0").first = NicMode::destination;
+        return;
+      }
       on.sw.mirrors.at(name).in_ports.clear();
       on.sw.mirrors.at(name).out_ports.clear();
       on.sw.mirrors.at(name).snaplen = 100;
     });
   }
   void spoil_port(const std::string& name) override {
-    edit([&](auto& on) { on.sw.ports[name].options["remote_ip"] = "192.0.2.99"; });
+    edit([&](auto& on) { on.sw.ports[name].tunnel = TunnelEnd{"192.0.2.99", {}}; });
   }
   void unlearn_vlan(int vlan) override {
-    edit([&](auto& on) { on.sw.unlearned_vlans.insert(static_cast<std::uint16_t>(vlan)); });
+    edit([&](auto& on) {
+      if (profile_ == FakeProfile::transaction) on.unlearned.emplace(vlan, "");
+    });
   }
   void reset() override {
     world_->edit([](auto& switches) {
@@ -60,6 +74,13 @@ class FakeSubject final : public World {
       switches["br0"].sw.name = "br0";
     });
     for (const char* port : {"vnet0", "vnet1", "vnet2"}) add_port(port);
+    if (profile_ == FakeProfile::mode) {
+      add_port("monitor");
+      edit([&](auto& on) { on.sw.ports["monitor"].mac = *Mac::parse(kMonitor); });
+    }
+  }
+  LocalTarget local() const override {
+    return profile_ == FakeProfile::mode ? LocalTarget{*Mac::parse(kMonitor)} : LocalTarget{};
   }
   void set_reachable(bool reachable) override { world_->set_reachable(reachable); }
   void set_working(bool working) override { world_->set_working(working); }
@@ -72,13 +93,26 @@ class FakeSubject final : public World {
   void edit(const std::function<void(FakeWorld::OwnedSwitch&)>& change) {
     world_->edit([&](auto& switches) { change(switches.at("br0")); });
   }
-  const std::shared_ptr<FakeWorld> world_ = std::make_shared<FakeWorld>();
+  static constexpr const char* kMonitor = "52:54:00:00:00:99";
+  const FakeProfile profile_;
+  const std::shared_ptr<FakeWorld> world_;
 };
+
+Subject subject(const char* name, FakeProfile profile) {
+  return {name, [] { return std::string(); },
+          [profile] { return std::make_unique<FakeSubject>(profile); }};
+}
 
 }  // namespace
 
 Subject fake_subject() {
-  return {"fake", [] { return std::string(); }, [] { return std::make_unique<FakeSubject>(); }};
+  return subject("fake", FakeProfile::transaction);
+}
+Subject fake_task_subject() {
+  return subject("fake_task", FakeProfile::task);
+}
+Subject fake_mode_subject() {
+  return subject("fake_mode", FakeProfile::mode);
 }
 
 }  // namespace vmirror::test

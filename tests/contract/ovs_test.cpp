@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "plugin/api/diff.hpp"
+#include "plugin/api/mirror_object.hpp"
 #include "plugin/ovs/driver.hpp"
 #include "plugin/registry.hpp"
 #include "tests/support/converge.hpp"
@@ -64,11 +65,13 @@ TEST_F(OvsDriverTest, MakesAWorkingMirrorWhoseCountersMove) {
   collector.address = *IpAddress::parse("192.0.2.1");
   const auto reached = converge(*driver_, {{session(LocalTarget{}), session(collector)}});
   ASSERT_TRUE(reached) << reached.error().text();
-  for (const OutputPort& output : reached->wanted.ports)
-    EXPECT_TRUE(eventually([&] {
-      return sandbox_->vsctl("get interface " + output.name + " ofport").find_first_of("[-") ==
-             std::string::npos;
-    })) << output.name;
+  for (const auto& [name, output] : reached->observed->switches.at("br0").ports)
+    if (output.owned) {
+      EXPECT_TRUE(eventually([&] {
+        return sandbox_->vsctl("get interface " + name + " ofport").find_first_of("[-") ==
+               std::string::npos;
+      })) << name;
+    }
   EXPECT_TRUE(eventually([&] { return port("vmr-br0").mtu == 1500u; }));
   sandbox_->run("ip link set vnet0 up");
   sandbox_->run("ip address add 198.51.100.1/24 dev vnet0");
@@ -126,7 +129,9 @@ TEST_F(OvsDriverTest, EachChangeOfAMirrorChangesAPortOfOursAndNothingElse) {
     reach({same});
     const auto world = *driver_->observe();
     const Mirror& mirror = world->switches.at("br0").mirrors.begin()->second;
-    EXPECT_TRUE(driver_->apply(std::vector{Step{PutMirror{mirror}, "again"}}));
+    const Step again{Step::Verb::change, mirror_key("br0", mirror.name),
+                     std::make_shared<const MirrorValue>(mirror)};
+    EXPECT_TRUE(carry_out(*driver_, {&again, 1}, std::chrono::seconds(10)));
     EXPECT_EQ(trunks("vmr-br0"), last) << "nothing was to do";
     for (const char* foreign : {"br0", "vnet0", "vnet1"}) EXPECT_EQ(trunks(foreign), "[]");
     reach({});
@@ -154,7 +159,7 @@ TEST_F(OvsDriverTest, SeesAMirrorThatOvsVswitchdGaveUp) {
   sandbox_->run("ip address add 198.51.100.1/24 dev vnet0");
   const auto before = *driver_->observe();
   const Realisation wanted = driver_->realise({{session(LocalTarget{})}}, *before);
-  const std::vector<Step> steps = diff(wanted, *before);
+  const std::vector<Step> steps = diff(wanted.objects, *before);
   // Others were quicker: ours is one more than a bridge can have, and nothing but the log says so.
   std::string others;
   for (int i = 1; i <= 32; ++i) {
@@ -163,7 +168,7 @@ TEST_F(OvsDriverTest, SeesAMirrorThatOvsVswitchdGaveUp) {
               " -- add bridge br0 mirrors @m" + n;
   }
   sandbox_->vsctl_wait(others);
-  ASSERT_TRUE(driver_->apply(steps));
+  ASSERT_TRUE(carry_out(*driver_, steps, std::chrono::seconds(10)));
   Mirror mirror;
   const auto look = [&] {
     sandbox_->run("bash -c 'echo > /dev/udp/198.51.100.2/9'");
@@ -307,7 +312,7 @@ TEST(Registry, KnowsWhatThereIsAndWhatIsToCome) {
   config.name = "fake";
   EXPECT_EQ(make_driver(config).error().kind, Error::Kind::invalid) << "not for users";
   config.name = "ovs";
-  config.ovs.remote = "db.sock";
+  config.options["remote"] = "db.sock";
   EXPECT_EQ(make_driver(config).error().kind, Error::Kind::invalid);
 }
 

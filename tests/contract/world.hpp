@@ -26,13 +26,16 @@ class World {
   /// Selects nothing and keeps 100 bytes.
   virtual void spoil_mirror(const std::string& name) = 0;
   virtual void spoil_port(const std::string& name) = 0;
-  virtual void unlearn_vlan(int vlan) = 0;
+  /// Only of switches that have VLANs without learning, or somebody's idea of them.
+  virtual void unlearn_vlan(int) {}
   /// Everything as at the start.
   virtual void reset() = 0;
+  /// The target of the engine here, on the switch.
+  virtual LocalTarget local() const { return {}; }
 
   /// The switch's control connection is down, or up again.
   virtual void set_reachable(bool reachable) = 0;
-  /// The switch's daemon hangs, or goes on.
+  /// The switch's daemon hangs, or goes on; tasks do not end, or do.
   virtual void set_working(bool working) = 0;
 
   enum class Fault {
@@ -53,6 +56,8 @@ struct Subject {
 };
 
 Subject fake_subject();
+Subject fake_task_subject();
+Subject fake_mode_subject();
 Subject ovs_subject();
 
 }  // namespace vmirror::test

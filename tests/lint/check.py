@@ -64,6 +64,32 @@ def check_layers(path, lines, ranks):
                            " (include lower ranks only, see tests/lint/ranks.txt)")
 
 
+# Where agent/ may name a kind of switch, and why. Everything else about one is in its driver.
+SWITCH_WORDS = re.compile(r"\b(ovs|openvswitch|open vswitch|ovs-?\w+|ovsdb|vsphere|vcenter|esxi|hyper-?v)\b", re.I)
+MAY_NAME_A_SWITCH = {
+    "agent/control/libvirt/domain_xml.hpp": "libvirt's own words for a NIC",
+    "agent/control/libvirt/domain_xml.cpp": "libvirt's own words for a NIC",
+    "agent/control/hook/requirement.hpp": "what libvirt writes on a port that it plugs",
+    "agent/model/guest.hpp": "what libvirt plugged a NIC into, with the remedy",
+    "agent/model/guest.cpp": "what libvirt plugged a NIC into, with the remedy",
+    "agent/control/policy/policy_file.cpp": "the key external_ids, as people know it",
+    "agent/engine/capture/offloads.cpp": "the name of a Linux network driver",
+    "agent/model/policy.hpp": "the key external_ids, as people know it",
+    "agent/engine/health/coverage.hpp": "a bound that is the least of a switch's own setting",
+    "agent/engine/decap/sender_sequence.hpp": "how a sender numbers its copies",
+}
+
+
+def check_kinds_of_switch(path, lines):
+    """A driver is one folder under plugin/: agent/ knows no kind of switch."""
+    if not path.startswith("agent/") or not path.endswith(CODE) or path in MAY_NAME_A_SWITCH:
+        return
+    for number, line in enumerate(lines, 1):
+        if match := SWITCH_WORDS.search(line):
+            yield number, (f"agent/ names a kind of switch, `{match[0]}` (let the driver say it, by"
+                           " plugin/api; or add the file to MAY_NAME_A_SWITCH with the reason)")
+
+
 def check_size(path, lines):
     if path.endswith(CODE + POWERSHELL + (".py", ".sh", ".go")) and len(lines) > MAX_FILE_LINES:
         yield len(lines), f"{len(lines)} lines, {MAX_FILE_LINES} are allowed (split it)"
@@ -164,7 +190,7 @@ def check_tree(root, files):
         if lines and lines[-1] == "":
             lines.pop()
         found = [*check_layers(path, lines, ranks), *check_size(path, lines), *check_text(path, lines),
-                 *check_powershell(path, lines)]
+                 *check_powershell(path, lines), *check_kinds_of_switch(path, lines)]
         errors += [(path, number, text) for number, text in found]
         warnings += [(path, number, text) for number, text in long_functions(path, lines)]
         if path.startswith(("plugin/", "agent/")):

@@ -51,6 +51,30 @@ class Layers(unittest.TestCase):
         self.assertIn("only agent/app", text)
 
 
+class KindsOfSwitch(unittest.TestCase):
+    def words(self, path, *lines):
+        return found(check.check_kinds_of_switch, path, *lines)
+
+    def test_agent_names_none(self):
+        for line in ("// as Open vSwitch does", 'if (name == "ovs")', "OvsOptions options;", "ask ovs-vswitchd",
+                     '#include "plugin/ovs/driver.hpp"', "// a vCenter", "ESXi", "Hyper-V", "hyperv"):
+            [text] = self.words("agent/app/config.cpp", line)
+            self.assertIn("names a kind of switch", text, line)
+
+    def test_other_words_are_none(self):
+        self.assertEqual(self.words("agent/app/config.cpp", "the hypervisor", "removes", "a virtual switch", "vswitches"), [])
+
+    def test_drivers_and_the_listed_places_may(self):
+        for path in ("plugin/ovs/driver.cpp", "docs/OPERATING.md", "agent/model/guest.cpp"):
+            self.assertEqual(self.words(path, "Open vSwitch"), [], path)
+
+    def test_the_list_is_of_files_that_are_there_and_need_it(self):
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+        for path in check.MAY_NAME_A_SWITCH:
+            with open(os.path.join(root, path), encoding="utf-8") as f:
+                self.assertTrue(check.SWITCH_WORDS.search(f.read()), path)
+
+
 class Texts(unittest.TestCase):
     def test_size(self):
         self.assertEqual(found(check.check_size, "a.cpp", *["x"] * 600), [])

@@ -5,6 +5,9 @@
 namespace vmirror::test {
 namespace {
 
+/// How long a switch may need for what it was asked.
+constexpr std::chrono::seconds kPatience{10};
+
 std::string text_of(const Observed& observed, bool foreign_only) {
   std::string out;
   for (const auto& [name, sw] : observed.switches) {
@@ -12,17 +15,13 @@ std::string text_of(const Observed& observed, bool foreign_only) {
     for (const auto& [port_name, port] : sw.ports) {
       if (foreign_only && port.owned) continue;
       out += "  port " + port_name + " " + port.type + (port.owned ? " ours" : "");
-      for (const auto& [key, value] : port.options) out += " " + key + "=" + value;
+      if (port.tunnel) out += " to " + port.tunnel->remote;
       out += "\n";
     }
-    for (const auto& [mirror_name, mirror] : sw.mirrors) {
-      if (foreign_only && mirror.owned) continue;
-      out += "  " + Step{PutMirror{mirror}, ""}.text() + (mirror.owned ? " ours" : "") + "\n";
-    }
-    for (const std::uint16_t vlan : sw.unlearned_vlans)
-      if (!foreign_only || !sw.owned_unlearned_vlans.contains(vlan))
-        out += "  unlearned " + std::to_string(vlan) + "\n";
   }
+  for (const auto& [key, is] : observed.objects)
+    if (!(foreign_only && is.owned))
+      out += to_text(key) + " " + is.object.value->text() + (is.owned ? " ours" : "") + "\n";
   return out;
 }
 
@@ -35,9 +34,10 @@ Result<Converged> converge(Driver& driver, const Desired& desired, int rounds) {
     if (!observed) return tl::unexpected(observed.error());
     out.observed = *observed;
     out.wanted = driver.realise(desired, *out.observed);
-    const std::vector<Step> steps = diff(out.wanted, *out.observed);
+    const std::vector<Step> steps = diff(out.wanted.objects, *out.observed);
     if (steps.empty()) return out;
-    if (const auto applied = driver.apply(steps); !applied) return tl::unexpected(applied.error());
+    const auto done = carry_out(driver, steps, kPatience);
+    if (!done) return tl::unexpected(done.error());
     out.steps.insert(out.steps.end(), steps.begin(), steps.end());
   }
   return fail(Error::Kind::internal, "still steps after " + std::to_string(rounds) +

@@ -1,4 +1,4 @@
-// Reconciles by the shortest loop that there is: observe, realise, diff, apply, until nothing is
+// Reconciles by the shortest loop that there is: observe, realise, diff, submit, until nothing is
 // left.
 #pragma once
 
@@ -12,7 +12,7 @@ namespace vmirror::test {
 struct Converged {
   Realisation wanted;                        ///< Of the last round.
   std::shared_ptr<const Observed> observed;  ///< Of the last round: nothing was left to do.
-  std::vector<Step> steps;                   ///< All that were applied.
+  std::vector<Step> steps;                   ///< All that were submitted.
 };
 
 /// Error::Kind::internal when `rounds` weren't enough; else the driver's own first error.

@@ -108,7 +108,7 @@ Location locate(const std::string& host, const std::string& switch_name, const P
   (is_uuid(port.vm) ? at.vm_uuid : at.vm_name) = port.vm;
   if (const std::string& name = label(port, "vm-name"); !name.empty()) at.vm_name = name;
   if (guest == nullptr) {
-    if (label(port, "iface-status") == "inactive") at.presence = Presence::incoming;
+    if (port.incoming) at.presence = Presence::incoming;
     return at;
   }
   describe(at, *guest, nic_of(*guest, port));
@@ -129,7 +129,7 @@ Locations locate_portless(const std::string& host, const Guest& guest,
       why = Error{Error::Kind::unsupported,
                   "is on " + nic.on + ", which is no port of a switch here",
                   {},
-                  "add its device to a bridge of Open vSwitch"};
+                  "add its device to a switch that is read here"};
     if (!why || !settled) continue;
     Location& at = out.emplace_back();
     at.host = host;

@@ -30,7 +30,7 @@ class GuestPorts {
   Changes update(std::shared_ptr<const Guests> guests);
 
   /// The guest that the port belongs to: the one that its vm-id names; where the switch has no
-  /// vm-id (libvirt writes it with `<virtualport type='openvswitch'/>` only), the one that has a
+  /// vm-id (libvirt writes one only on some kinds of switch), the one that has a
   /// NIC of the port's name on this switch. Null: none that the hypervisor told. Good until the
   /// next update. O(log n).
   const Guest* guest_of(const std::string& switch_name, const Port& port) const;
@@ -48,22 +48,21 @@ const GuestNic* nic_of(const Guest& guest, const Port& port);
 /// Where one port's NIC is; `guest` as guest_of has it, null: nobody told. `host` is this host.
 ///
 /// What the hypervisor tells goes before what the switch tells: name, UUID, title, network, and of
-/// one label the guest's. Without it the VM's name is the port's label `vm-name` (Open vSwitch:
-/// external_ids:vm-name), or what the switch calls the VM where that is no UUID; its UUID is what
+/// one label the guest's. Without it the VM's name is the port's label `vm-name`
+/// (external_ids:vm-name), or what the switch calls the VM where that is no UUID; its UUID is what
 /// the switch calls it else. What the switch does not know of the NIC (interface id, MAC) is the
 /// guest's.
 ///
 /// A port of a guest that is on its way here is incoming. Any other of a guest is active, also when
 /// it is paused, left or is off: as long as the port is there, frames may come. Where no hypervisor
-/// tells, a port whose label `iface-status` is `inactive` is incoming (ovs-vswitchd.conf.db(5),
-/// Interface, external_ids:iface-status).
+/// tells, a port that the switch says is incoming (Port::incoming) is.
 Location locate(const std::string& host, const std::string& switch_name, const Port& port,
                 const Guest* guest);
 
 /// The NICs of a guest that no port is: what they are on can't be mirrored, and says so. `ports`
 /// are those of this guest. A guest that is off has none; of one that does not run yet, or no
-/// longer, those are left out whose port may be about to come, or has just gone. A NIC on a bridge
-/// of Open vSwitch that is read here is left out, too: the switch tells of it.
+/// longer, those are left out whose port may be about to come, or has just gone. A NIC on a switch
+/// that is read here is left out, too: the switch tells of it.
 Locations locate_portless(const std::string& host, const Guest& guest,
                           const std::vector<const Port*>& ports, const Observed& observed);
 

@@ -83,7 +83,7 @@ void MigrationTracker::look_destination(Open& open, const GuestView& view, Time 
                     : "the guest came to " + options_.host + " suspended");
     arrived(open, now, {});
   } else if (!options_.hypervisor && !view.incoming) {
-    arrived(open, now, {});  // By the switch's iface-status.
+    arrived(open, now, {});  // By the switch's word (Port::incoming).
   }
 }
 

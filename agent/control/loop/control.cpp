@@ -82,7 +82,7 @@ struct Control::State {
     {
       const std::lock_guard lock(mutex);
       latest = snapshot;
-      acted_on = read ? taken : 0;  // After an apply, until it is read back: of nothing.
+      acted_on = read ? taken : 0;  // After a submission, until it is read back: of nothing.
     }
     wake.notify_all();  // settle() and remove_all() wait for a snapshot.
     if (options.on_round) options.on_round(snapshot);
@@ -105,15 +105,15 @@ struct Control::State {
           continue;
         }
       }
-      const auto* apply = std::get_if<Reconciler::Apply>(&action);
-      if (apply != nullptr)
-        reconciler.applied(driver->apply(apply->steps), wall_clock());
+      const auto* submit = std::get_if<Reconciler::Submit>(&action);
+      if (submit != nullptr)
+        reconciler.submitted(driver->submit(submit->steps), wall_clock());
       else
         reconciler.observed(driver->observe(), wall_clock());
       if (const RoundChanges changes = reconciler.take_changes();
           options.on_change && !changes.empty())
         options.on_change(changes);
-      publish(apply == nullptr);
+      publish(submit == nullptr);
     }
   }
 };

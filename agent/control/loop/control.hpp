@@ -1,7 +1,7 @@
 // The control thread: does what the reconciler says, on the switch's driver. The one place where
 // the two meet a clock and a thread.
 //
-//   set_policies, set_guests, set_evidence, hints --> mailbox --> [thread: next, observe, apply]
+//   set_policies, set_guests, set_evidence, hints --> mailbox --> [thread: next, observe, submit]
 //                                                                     |
 //                              snapshot() <--- immutable snapshots <--+--> on_round
 #pragma once
@@ -21,7 +21,7 @@ namespace vmirror {
 struct ControlOptions {
   std::string host;
   ReconcilerOptions reconciler;
-  /// Called on the control thread after each reading and each apply, with what is known then.
+  /// Called on the control thread after each reading and each submission, with what is known then.
   std::function<void(const std::shared_ptr<const ControlSnapshot>&)> on_round;
   /// Called on the control thread after a reading that changed something of the ports or of what is
   /// in place, before `on_round` of that reading. It must not wait for the main thread.

@@ -30,13 +30,13 @@ Mirror as_one(const Verdict& v, const Switch& sw) {
 
 /// Why a mirror is not yet as the driver wants it; none: it is.
 std::optional<std::string> difference(const Session& s, const Verdict& v, const std::string& mirror,
-                                      const Mirror* is, const Wanted& wanted_all) {
+                                      const Mirror* is, const std::vector<Mirror>& wanted_all) {
   const std::string name = "mirror " + mirror;
   if (is == nullptr) return name + " is not on the switch yet";
-  const auto wanted = std::ranges::find_if(wanted_all.mirrors, [&](const Mirror& m) {
+  const auto wanted = std::ranges::find_if(wanted_all, [&](const Mirror& m) {
     return m.name == mirror && m.switch_name == s.switch_name;
   });
-  const bool known = wanted != wanted_all.mirrors.end();
+  const bool known = wanted != wanted_all.end();
   // Of a filter's several mirrors each copies only the directions that its rules have.
   const auto selects = [&](Direction part, PersistentSet<std::string> Mirror::*ports) {
     if (!includes(s.direction, part) || (is->*ports).contains(s.port)) return true;
@@ -45,11 +45,10 @@ std::optional<std::string> difference(const Session& s, const Verdict& v, const 
   if (!is->all &&
       !(selects(Direction::in, &Mirror::in_ports) && selects(Direction::out, &Mirror::out_ports)))
     return name + " does not select port " + s.port;
-  if (is->output_port.empty() && !is->output_vlan) return name + " has lost its output " + v.output;
+  if (!is->output) return name + " has lost its output " + v.output;
   // The other ports that it selects are other sessions' business.
-  if (known && (wanted->output_port != is->output_port || wanted->output_vlan != is->output_vlan ||
-                wanted->snaplen != is->snaplen || wanted->match != is->match ||
-                wanted->vlans != is->vlans || wanted->all != is->all))
+  if (known && (wanted->output != is->output || wanted->snaplen != is->snaplen ||
+                wanted->match != is->match || wanted->vlans != is->vlans || wanted->all != is->all))
     return name + " is not as it was asked for yet";
   return std::nullopt;
 }
@@ -78,13 +77,14 @@ std::optional<Ruling> rule_structure(const Session& s, const Verdict& v, const S
   if (port == nullptr) return Ruling{SessionState::pending, "port " + s.port + " is gone"};
   if (!port->error.empty())
     return Ruling{SessionState::failed, "the switch says of port " + s.port + ": " + port->error};
-  if (mirror->output_vlan) return rule_given_up(v, sw);
-  const Port* output = find(sw.ports, mirror->output_port);
+  const std::string& output_name = mirror->output_port();
+  if (output_name.empty()) return rule_given_up(v, sw);  // A VLAN, or the mirror sends by itself.
+  const Port* output = find(sw.ports, output_name);
   if (output == nullptr)
-    return Ruling{SessionState::failed, "its output port " + mirror->output_port + " is gone"};
+    return Ruling{SessionState::failed, "its output port " + output_name + " is gone"};
   if (!output->error.empty())
     return Ruling{SessionState::failed,
-                  "the switch says of port " + mirror->output_port + ": " + output->error};
+                  "the switch says of port " + output_name + ": " + output->error};
   return rule_given_up(v, sw);
 }
 
@@ -226,8 +226,9 @@ std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, 
   for (const Verdict& verdict : in.realisation.verdicts) verdicts[verdict.session] = &verdict;
   std::vector<Track> out;
   const Underlays underlays(in.observed);
-  const JudgeContext context{in.realisation, in.observed,   in.evidence, in.apply_error,
-                             in.stall,       in.collectors, underlays};
+  const JudgeContext context{
+      in.realisation.mirrors, in.observed, in.evidence, in.apply_error, in.stall,
+      in.collectors,          underlays};
   const auto take = [&](const std::string& name) {
     auto node = before.extract(name);
     return node ? std::move(node.mapped()) : Track{};

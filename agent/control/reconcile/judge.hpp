@@ -50,7 +50,7 @@ struct Track {
 
 /// What a session is judged by besides itself.
 struct JudgeContext {
-  const Wanted& wanted;  ///< The driver's.
+  const std::vector<Mirror>& wanted;  ///< The driver's: Realiser::mirrors().
   const Observed& observed;
   const Evidence& evidence;
   const std::optional<Error>& apply_error;  ///< Of the latest apply, until one succeeds.
@@ -69,12 +69,12 @@ struct JudgeInput {
   Collectors collectors = {};
 };
 
-/// How long a port may move without a copy before the session has failed. Open vSwitch writes its
-/// counters every 5 s.
+/// How long a port may move without a copy before the session has failed. A switch may write its
+/// counters only every 5 s.
 constexpr Time kProofPatience = 15 * kSecond;
 /// How long a mirror's counter says nothing after the mirror was put: frames that the flows which
 /// run were counting for the mirror before it are added to it when they are looked at again, and
-/// Open vSwitch writes that 5 s later.
+/// a switch may write that 5 s later.
 constexpr Time kCounterSettles = 7 * kSecond;
 /// A port whose counters were not written for so long, with others' or at all, has been silent.
 constexpr Time kCountPatience = 6 * kSecond;

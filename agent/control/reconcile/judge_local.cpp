@@ -116,7 +116,12 @@ bool is_selective(const Session& session, const Port* port) {
 
 Ruling rule_local(Track& track, const Session& s, const Port& port, const Mirror& mirror,
                   const JudgeContext& in, Time now) {
-  if (!port.mac) return rule_remote(track, s, port, mirror, in, now);
+  if (!port.mac) {
+    // The mirror's counter is the sum over all its ports: it proves nothing of this one.
+    Ruling ruling = rule_remote(track, s, port, mirror, in, now);
+    ruling.proof = Proof::none;
+    return ruling;
+  }
   const auto found = in.evidence.nics.find({s.switch_name, s.port});
   const NicEvidence* nic = found == in.evidence.nics.end() ? nullptr : &found->second;
   const std::uint64_t got = nic == nullptr ? 0 : nic->received;
@@ -140,7 +145,7 @@ Ruling rule_local(Track& track, const Session& s, const Port& port, const Mirror
   }
   if (nic == nullptr)
     return {SessionState::pending,
-            "the engine does not take the copies from port " + mirror.output_port + " yet"};
+            "the engine does not take the copies from port " + mirror.output_port() + " yet"};
   if (!nic->rival.empty())
     return not_proven(s,
                       "the NIC of port " + nic->rival +

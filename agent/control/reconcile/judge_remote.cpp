@@ -15,7 +15,7 @@ Ruling rule_traffic(Track& track, const Session& s, const Track::Counts& now, bo
     return Ruling{
         SessionState::active,
         "the switch shows it as asked, and copies move with port " + s.port + "'s traffic",
-        Proof::none};
+        Proof::copied};
   };
   if (moved > 0 && now.copied > base.copied) {
     track.proven = true;
@@ -52,6 +52,33 @@ Ruling rule_traffic(Track& track, const Session& s, const Track::Counts& now, bo
   return {SessionState::pending, fact + " yet"};
 }
 
+/// Of a switch that counts no copies: what the collector receives proves that they come, not that all
+/// of them do; without its word nothing does.
+Ruling rule_uncounted(Track& track, const Session& s, const JudgeContext& in) {
+  const std::string shown = "the switch shows it as asked, and counts no copies: ";
+  const auto to = collector_of(s.target);
+  const auto found = to ? in.collectors.find(*to) : in.collectors.end();
+  if (found == in.collectors.end() || !found->second->linked)
+    return {SessionState::active, shown + "nothing here proves that they come", Proof::none};
+  const Collector& c = *found->second;
+  const auto received =
+      received_of(s, track.status.session_id, c.report, in.observed.own_addresses);
+  if (!received)
+    return {SessionState::active,
+            shown + c.host + ", the collector, says: " + received.error().what, Proof::none};
+  // A report that began anew counts from nothing.
+  const bool more = track.base && *received > track.base->received;
+  if (more) track.proven = true;
+  if (!track.base) track.base.emplace();
+  track.base->received = *received;
+  if (!track.proven)
+    return {SessionState::active, shown + c.host + ", the collector, has received none yet",
+            Proof::none};
+  return {SessionState::active,
+          shown + c.host + ", the collector, receives them; whether all of them cannot be told",
+          Proof::delivered};
+}
+
 /// The counters of one session now.
 Track::Counts read_counts(const Session& s, const Port& port, const Mirror& mirror, Time now) {
   Track::Counts c{now, port.id, mirror.id, 0, mirror.copied_frames.value_or(0), 0};
@@ -78,11 +105,14 @@ void refresh_base(Track& track, const Track::Counts& now) {
 
 Ruling rule_remote(Track& track, const Session& s, const Port& port, const Mirror& mirror,
                    const JudgeContext& in, Time now) {
+  const Switch& on = switch_of(in.observed, s.switch_name);
+  if (!on.capabilities.proofs.contains(ProofSource::mirror_counter))
+    return rule_uncounted(track, s, in);
   const Track::Counts counts = read_counts(s, port, mirror, now);
   refresh_base(track, counts);
   Ruling traffic = rule_traffic(track, s, counts, port.counters.has_value(), in.stall);
   if (!collector_of(s.target)) return traffic;
-  const Port* output = switch_of(in.observed, s.switch_name).ports.get(mirror.output_port);
+  const Port* output = on.ports.get(mirror.output_port());
   return output == nullptr ? traffic
                            : rule_tunnel(track, s, port, *output, in, std::move(traffic), now);
 }

@@ -16,7 +16,7 @@ constexpr Time kToldPatience = 4 * kSecond;
 /// Between a writing of the switch's counters and what they are compared with: readings are a
 /// second apart, the datapath's own counts lag by half of one, a report takes a moment.
 constexpr Time kBefore = 2 * kSecond, kAfter = kSecond;
-/// Open vSwitch's interval, and a reading's: before this nothing is in counters that stand still.
+/// A switch's interval of writing, and a reading's: before this nothing is in counters that stand still.
 constexpr Time kWriting = 7 * kSecond;
 constexpr Time kToldKept = 20 * kSecond;
 /// For how long a session is not delivered after some of its copies did not come.
@@ -66,36 +66,6 @@ void note_left(TunnelTrack& t, const Underlay& underlay, Time now) {
     t.sent = false;
   }
   t.left = is;
-}
-
-/// The session's row of the collector's report: its count, or why it can't be told.
-Result<std::uint64_t> received_of(const Session& s, std::optional<std::uint32_t> id,
-                                  const CopiesReport& report, const std::set<IpAddress>& own) {
-  CopiesKey key;
-  const auto* erspan = std::get_if<ErspanTarget>(&s.target);
-  key.encapsulation = erspan == nullptr      ? Encapsulation::gre
-                      : erspan->version == 3 ? Encapsulation::erspan3
-                                             : Encapsulation::erspan2;
-  key.session = id.value_or(0);
-  std::uint64_t ours = 0, others = 0;
-  std::string other;
-  for (auto at = report.sessions.lower_bound(key);
-       at != report.sessions.end() && at->first.encapsulation == key.encapsulation &&
-       at->first.session == key.session;
-       ++at) {
-    if (own.contains(at->first.sender)) {
-      ours += at->second.received;
-    } else {
-      ++others;
-      other = at->first.sender.text();
-      if (own.empty()) ours += at->second.received;
-    }
-  }
-  if ((own.empty() && others > 1) || (!own.empty() && ours == 0 && others > 0))
-    return fail(Error::Kind::missing, "it receives copies of session " +
-                                          std::to_string(key.session) + " from " + other +
-                                          ", and whether that is this host is not known");
-  return ours;
 }
 
 /// Forgets what was compared: what is counted from now on is another window.
@@ -205,6 +175,35 @@ Arrival note_arrival(TunnelTrack& t, const Session& s, std::optional<std::uint32
 }
 
 }  // namespace
+
+Result<std::uint64_t> received_of(const Session& s, std::optional<std::uint32_t> id,
+                                  const CopiesReport& report, const std::set<IpAddress>& own) {
+  CopiesKey key;
+  const auto* erspan = std::get_if<ErspanTarget>(&s.target);
+  key.encapsulation = erspan == nullptr      ? Encapsulation::gre
+                      : erspan->version == 3 ? Encapsulation::erspan3
+                                             : Encapsulation::erspan2;
+  key.session = id.value_or(0);
+  std::uint64_t ours = 0, others = 0;
+  std::string other;
+  for (auto at = report.sessions.lower_bound(key);
+       at != report.sessions.end() && at->first.encapsulation == key.encapsulation &&
+       at->first.session == key.session;
+       ++at) {
+    if (own.contains(at->first.sender)) {
+      ours += at->second.received;
+    } else {
+      ++others;
+      other = at->first.sender.text();
+      if (own.empty()) ours += at->second.received;
+    }
+  }
+  if ((own.empty() && others > 1) || (!own.empty() && ours == 0 && others > 0))
+    return fail(Error::Kind::missing, "it receives copies of session " +
+                                          std::to_string(key.session) + " from " + other +
+                                          ", and whether that is this host is not known");
+  return ours;
+}
 
 Ruling rule_tunnel(Track& track, const Session& s, const Port& source, const Port& output,
                    const JudgeContext& in, Ruling traffic, Time now) {

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "agent/model/uuid.hpp"
-#include "plugin/api/diff.hpp"
 
 namespace vmirror {
 namespace {
@@ -48,10 +47,10 @@ void Reconciler::relocate(const std::vector<std::string>& vm_uuids,
 Reconciler::Action Reconciler::next(Time now) {
   const bool clock_went_back = now < last_look_;
   if (clock_went_back || retry_at_ - now > options_.retry_max) retry_at_ = 0;
-  if (fresh_ && !steps_.empty() && (now >= retry_at_ || steps_ != last_steps_))
-    return Apply{steps_};
+  if (fresh_ && !due_.empty() && (now >= retry_at_ || due_ != last_steps_)) return Submit{due_};
   Time due = last_look_ + (look_ ? options_.spacing : options_.interval);
-  if (fresh_ && !steps_.empty()) due = std::min(due, retry_at_);
+  if (look_ && !running_.empty()) due = last_look_;  // It may be the hint that it has ended.
+  if (fresh_ && !due_.empty()) due = std::min(due, retry_at_);
   if (read_back_ || clock_went_back || now >= due) return Observe{};
   return Wait{due};
 }
@@ -76,6 +75,7 @@ void Reconciler::observed(const Result<std::shared_ptr<const Observed>>& reading
   observed_at_ = now;
   ++rounds_;
   watch_progress(now);
+  follow_submissions(now);
   plan(now);
 }
 
@@ -83,7 +83,7 @@ void Reconciler::observed(const Result<std::shared_ptr<const Observed>>& reading
 void Reconciler::watch_progress(Time now) {
   const DaemonProgress& is = world_->progress;
   const bool moved = std::exchange(progress_, is).done != is.done;
-  if (!is.behind())
+  if (!is.behind)
     behind_since_ = 0;
   else if (behind_since_ == 0 || moved || now < behind_since_)
     behind_since_ = now;
@@ -162,6 +162,7 @@ void Reconciler::locate_portless() {
 void Reconciler::plan(Time now) {
   fresh_ = false;
   steps_.clear();
+  due_.clear();
   locate();
   resolver_.update(locations_, now);
   do {
@@ -169,18 +170,20 @@ void Reconciler::plan(Time now) {
   } while (resolver_.heed(
       [&](const std::string& session) { return realiser_->verdicts().get(session); }));
   if (policies_known_) {
-    steps_ = diff(realiser_->wanted(), *world_, realiser_->owned_ports());
+    steps_ = differ_.update(realiser_->objects(), *world_);
+    for (const Step& step : steps_)
+      if (!is_at_work(step.key.switch_name)) due_.push_back(step);
     fresh_ = true;
     if (steps_.empty()) {
       apply_error_.reset();
       retry_after_ = retry_at_ = 0;
       synced_ = resolver_.sessions();
-    } else if (last_done_ && steps_ == last_steps_) {
+    } else if (last_done_ && due_ == last_steps_) {
       failed_to_apply({Error::Kind::refused,
                        "the switch took the change but does not show it: " + steps_.front().text(),
                        "switch", "see the switch's own log"},
                       now);
-    } else if (synced_ && *synced_ == resolver_.sessions()) {
+    } else if (running_.empty() && synced_ && *synced_ == resolver_.sessions()) {
       note_drift(now);
     }
   }
@@ -199,7 +202,7 @@ void Reconciler::note_drift(Time now) {
     times.push_back(now);
     if (times.size() < kFightCount) continue;
     times.clear();
-    last_steps_ = steps_;
+    last_steps_ = due_;
     failed_to_apply({Error::Kind::refused,
                      "someone changed the same thing " + std::to_string(kFightCount) +
                          " times in 10 s: " + text,
@@ -220,19 +223,52 @@ void Reconciler::failed_to_apply(Error error, Time now) {
   apply_error_ = std::move(error);
 }
 
-void Reconciler::applied(const Result<void>& done, Time now) {
-  last_steps_ = steps_;
-  last_done_ = done.has_value();
+void Reconciler::submitted(const Result<Ticket>& ticket, Time now) {
   fresh_ = false;
-  // Done or not, look: a step before the one that failed may have been done, or the answer lost.
-  read_back_ = true;
-  if (!done) {
-    failed_to_apply(done.error(), now);
+  if (ticket) {
+    running_[*ticket] = std::exchange(due_, {});
+    look_ = true;  // Where nothing hints, it may have ended at once.
     return;
   }
-  steps_applied_ += steps_.size();
-  for (const Step& step : steps_) tell(now, "switch", step.text() + " (" + step.why + ")");
-  steps_.clear();
+  last_steps_ = std::exchange(due_, {});
+  last_done_ = false;
+  // Look: a step before the one that failed may have been done, or the answer lost.
+  read_back_ = true;
+  failed_to_apply(ticket.error(), now);
+}
+
+bool Reconciler::is_at_work(const std::string& switch_name) const {
+  return std::ranges::any_of(running_, [&](const auto& running) {
+    return std::ranges::any_of(
+        running.second, [&](const Step& step) { return step.key.switch_name == switch_name; });
+  });
+}
+
+/// What became of what was submitted, by the reading. One that the driver no longer knows may be done
+/// or not: the reading shows it.
+void Reconciler::follow_submissions(Time now) {
+  std::erase_if(running_, [&](const auto& running) {
+    const auto& [ticket, steps] = running;
+    const auto found = world_->submissions.find(ticket);
+    if (found == world_->submissions.end()) return true;
+    switch (found->second.state) {
+      case Submission::State::running:
+        return false;
+      case Submission::State::settled:
+        steps_applied_ += steps.size();
+        for (const Step& step : steps) tell(now, "switch", step.text() + " (" + step.why + ")");
+        last_steps_ = steps;
+        last_done_ = true;
+        break;
+      case Submission::State::failed:
+        last_steps_ = steps;
+        failed_to_apply(found->second.error, now);
+        break;
+      case Submission::State::conflict:
+        break;
+    }
+    return true;
+  });
 }
 
 /// Tells of the states that changed, and keeps it for who asks.

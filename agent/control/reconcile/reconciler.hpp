@@ -7,9 +7,11 @@
 //            v
 //   +--> [observe] --> locate, resolver, realise, diff, judge --> no steps: wait
 //   |                          |
-//   |                        steps
+//   |                   steps, on switches that are not at work
 //   |                          v
-//   +------ done ---------- [apply] --- failed: wait (the same steps: ever longer) --> [observe]
+//   |                       [submit] --- refused: wait (the same steps: ever longer) --> [observe]
+//   |                          |
+//   +---- the observation tells: it runs, is settled, met another world, or failed (wait, as above)
 //
 // There is no pause before the first step: a port that appears has its mirror one round later. Each
 // of the stages keeps what it was given the last time and works on what differs (PersistentMap), so
@@ -27,7 +29,8 @@
 #include "agent/control/reconcile/policy_resolver.hpp"
 #include "agent/control/reconcile/session_judge.hpp"
 #include "agent/model/mirror_index.hpp"
-#include "plugin/api/pack.hpp"
+#include "plugin/api/diff.hpp"
+#include "plugin/api/driver.hpp"
 #include "plugin/base/persistent_map.hpp"
 
 namespace vmirror {
@@ -38,12 +41,12 @@ struct ReconcilerOptions {
   std::string local_input = {};    ///< The engine's input of the monitor NIC.
   Time interval = kSecond;         ///< Between readings when nothing hints.
   Time spacing = kMillisecond;     ///< Between readings that hints ask for.
-  Time retry_min = 100 * kMillisecond, retry_max = 30 * kSecond;  ///< After a failed apply.
+  Time retry_min = 100 * kMillisecond, retry_max = 30 * kSecond;  ///< After a failed submission.
   std::size_t history = 256;                                      ///< Events kept.
 };
 
 /// How long the switch's daemon may leave a change undone, and do nothing else either, before that
-/// is told. ovs-vswitchd needs milliseconds; when it is started again, about a second.
+/// is told. It needs milliseconds; when it is started again, about a second.
 constexpr Time kStallPatience = 5 * kSecond;
 
 /// Something worth telling: a state that changed, steps that were applied, an error.
@@ -68,7 +71,7 @@ struct ControlSnapshot {
   Time observed_at = 0;        ///< Of the latest reading that succeeded; 0: none yet.
   std::uint64_t rounds = 0;    ///< Readings that succeeded.
   std::uint64_t steps_applied = 0;
-  std::uint64_t failures = 0;  ///< Readings and applies that failed.
+  std::uint64_t failures = 0;  ///< Readings and submissions that failed.
   std::uint64_t drifts = 0;    ///< Times that somebody else changed what is ours.
   /// By number, counted from 0: the latest; bounded.
   PersistentMap<std::uint64_t, ReconcileEvent> history;
@@ -84,13 +87,13 @@ struct ControlSnapshot {
 class Reconciler {
  public:
   struct Observe {};
-  struct Apply {
+  struct Submit {
     std::vector<Step> steps;
   };
   struct Wait {
     Time until;  ///< Or until something is told.
   };
-  using Action = std::variant<Observe, Apply, Wait>;
+  using Action = std::variant<Observe, Submit, Wait>;
   /// Where the NIC of a port that isn't ours is. Its answer may change for a port that did not: see
   /// relocate().
   using Locate = std::function<Location(const std::string& switch_name, const Port& port)>;
@@ -114,10 +117,10 @@ class Reconciler {
   /// The world may have changed.
   void hint() { look_ = true; }
 
-  /// What to do now. After Observe, `observed` is due; after Apply, `applied`.
+  /// What to do now. After Observe, `observed` is due; after Submit, `submitted`.
   Action next(Time now);
   void observed(const Result<std::shared_ptr<const Observed>>& reading, Time now);
-  void applied(const Result<void>& done, Time now);
+  void submitted(const Result<Ticket>& ticket, Time now);
 
   ControlSnapshot snapshot(Time now) const;
   /// What the latest reading changed; empty the next time.
@@ -126,6 +129,8 @@ class Reconciler {
  private:
   void plan(Time now);
   void watch_progress(Time now);
+  void follow_submissions(Time now);
+  bool is_at_work(const std::string& switch_name) const;
   void note_drift(Time now);
   void failed_to_apply(Error error, Time now);
   void locate();
@@ -153,16 +158,19 @@ class Reconciler {
   std::map<std::string, OfGuest> of_guest_;
   std::set<std::string> moved_guests_;  ///< Whose NICs without a port are to be located anew.
   PolicyResolver resolver_;
-  std::vector<Step> steps_;  ///< Left to do, by the latest reading.
-  bool fresh_ = false;       ///< steps_ were not tried since that reading.
+  Differ differ_;
+  std::vector<Step> steps_;                      ///< Left to do, by the latest reading.
+  std::vector<Step> due_;                        ///< Those of them whose switches are not at work.
+  bool fresh_ = false;                           ///< due_ were not tried since that reading.
+  std::map<Ticket, std::vector<Step>> running_;  ///< Submitted, and not ended.
   SessionJudge judge_;
 
   bool look_ = true;        ///< Somebody hinted.
-  bool read_back_ = false;  ///< An apply succeeded: look at once.
+  bool read_back_ = false;  ///< Something may be done, or another look helps: look at once.
   Time last_look_ = 0;
   std::optional<SessionMap> synced_;  ///< What was desired when all was in place.
-  std::vector<Step> last_steps_;      ///< Those of the latest apply.
-  bool last_done_ = false;            ///< It succeeded, and was not read back yet.
+  std::vector<Step> last_steps_;      ///< Those of the latest submission that ended.
+  bool last_done_ = false;            ///< It is settled, by the reading in work.
   Time retry_at_ = 0;                 ///< The same steps are not tried before.
   Time retry_after_ = 0;              ///< The pause that led to retry_at_.
   std::map<std::string, std::vector<Time>> drift_times_;  ///< By step.

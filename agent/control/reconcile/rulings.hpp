@@ -32,6 +32,11 @@ bool is_selective(const Session& session, const Port* port);
 Ruling rule_tunnel(Track& track, const Session& session, const Port& source, const Port& output,
                    const JudgeContext& context, Ruling traffic, Time now);
 
+/// How many copies of the session a collector's report has, or why that can't be told. `id`: the
+/// session's. `own`: this host's addresses, where they are known.
+Result<std::uint64_t> received_of(const Session& session, std::optional<std::uint32_t> id,
+                                  const CopiesReport& report, const std::set<IpAddress>& own);
+
 /// "2026-01-02T03:04:05Z"
 inline std::string clock_text(Time time) {
   return format_time(time).substr(0, 19) + "Z";

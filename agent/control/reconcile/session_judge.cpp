@@ -98,7 +98,7 @@ void SessionJudge::touch_switch(const std::string& name, const Switch& was, cons
   for (const std::string& mirror : mirrors) {
     const Mirror* before = find(was.mirrors, mirror);
     const Mirror* after = find(is.mirrors, mirror);
-    if (!alike(before, after) || (after && broken.contains(after->output_port)))
+    if (!alike(before, after) || (after && broken.contains(after->output_port())))
       touch_mirror(name, mirror);
     if (!before || !after) continue;
     touch_selected(before->in_ports, after->in_ports);
@@ -124,7 +124,7 @@ void SessionJudge::touch_changes(const PolicyResolver& resolver, const LocationM
     for (const auto& [name, sw] : world->switches) switches.insert(name);
   for (const std::string& name : switches)
     touch_switch(name, switch_of(*observed_, name), switch_of(observed, name), resolver);
-  for (const Mirror& wanted : realiser.wanted().mirrors)
+  for (const Mirror& wanted : realiser.mirrors())
     if (std::ranges::none_of(wanted_, [&](const Mirror& m) { return m.same_but_ports(wanted); }))
       touch_mirror(wanted.switch_name, wanted.name);
   touched_.insert(unsettled_.begin(), unsettled_.end());
@@ -281,11 +281,11 @@ RoundChanges SessionJudge::update(const PolicyResolver& resolver, const Location
   desired_ = resolver.sessions();
   overruled_ = resolver.refused();
   verdicts_ = realiser.verdicts();
-  wanted_ = realiser.wanted().mirrors;
+  wanted_ = realiser.mirrors();
   observed_ = std::move(observed);
   const Underlays underlays(*observed_);
-  const JudgeContext context{realiser.wanted(), *observed_, evidence_, apply_error, stall,
-                             collectors_,       underlays};
+  const JudgeContext context{realiser.mirrors(), *observed_, evidence_, apply_error, stall,
+                             collectors_,        underlays};
   for (const std::string& name : std::exchange(touched_, {})) {
     put(name, judged(name, resolver, realiser, context, now), out);
     index_session(name, realiser, *observed_);

@@ -26,8 +26,7 @@ Underlay make(const Observed& observed, const std::string& device) {
         out.left_bytes += port_name == device ? -static_cast<std::int64_t>(port.counters->out_bytes)
                                               : static_cast<std::int64_t>(port.counters->in_bytes);
       if (port.egress != device) continue;
-      if (const auto remote = port.options.find("remote_ip"); remote != port.options.end())
-        out.remotes.insert(remote->second);
+      if (port.tunnel) out.remotes.insert(port.tunnel->remote);
       out.due_bytes += due_of(sw, port);
     }
   }
@@ -54,7 +53,7 @@ std::optional<IpAddress> collector_of(const Target& target) {
 std::optional<CopiedTo> copied_to(const Switch& on, const std::string& port) {
   std::optional<CopiedTo> out;
   for (const auto& [name, mirror] : on.mirrors) {
-    if (mirror.output_port != port) continue;
+    if (mirror.output_port() != port) continue;
     if (!out) out.emplace();
     out->frames += mirror.copied_frames.value_or(0);
     out->bytes += mirror.copied_bytes.value_or(0);

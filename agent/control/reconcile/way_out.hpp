@@ -35,8 +35,8 @@ std::optional<IpAddress> collector_of(const Target& target);
 struct CopiedTo {
   std::uint64_t frames = 0, bytes = 0;
 };
-/// By the mirrors' own counters: in userspace Open vSwitch counts what really leaves twice on the
-/// tunnel's port (3.1.0: 482 for 242), and with the tunnel's headers on the mirror's: 132 bytes for
+/// By the mirrors' own counters: a userspace datapath may count what really leaves twice on the
+/// tunnel's port (seen: 482 for 242), and with the tunnel's headers on the mirror's: 132 bytes for
 /// a frame of 82; what does not leave without them. None: no mirror's copies go there.
 std::optional<CopiedTo> copied_to(const Switch& on, const std::string& port);
 

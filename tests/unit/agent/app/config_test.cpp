@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "plugin/ovs/driver.hpp"
+
 namespace vmirror {
 namespace {
 
@@ -51,10 +53,10 @@ export:
   EXPECT_EQ(config->on_stop, OnStop::keep);
   ASSERT_TRUE(config->driver);
   EXPECT_EQ(config->driver->name, "ovs");
-  EXPECT_EQ(config->driver->ovs.remote, "ssl:192.0.2.1:6640");
-  EXPECT_EQ(config->driver->ovs.private_key, "/k.pem");
-  EXPECT_EQ(config->driver->ovs.owner, "me");
-  EXPECT_EQ(config->driver->ovs.timeout.count(), 500);
+  EXPECT_EQ(ovs_options(config->driver->options).remote, "ssl:192.0.2.1:6640");
+  EXPECT_EQ(ovs_options(config->driver->options).private_key, "/k.pem");
+  EXPECT_EQ(ovs_options(config->driver->options).owner, "me");
+  EXPECT_EQ(ovs_options(config->driver->options).timeout.count(), 500);
   EXPECT_EQ(config->monitor_nic->text(), "52:54:00:00:00:09");
   EXPECT_EQ(config->local.name, "local");
   EXPECT_EQ(config->local.workers, 2);
@@ -104,7 +106,7 @@ TEST(Config, AHostNeedsOnlyASwitch) {
   const auto config = parse_config("switch: {}", "c.yaml");
   ASSERT_TRUE(config) << config.error().text();
   EXPECT_EQ(config->driver->name, "ovs");
-  EXPECT_EQ(config->driver->ovs.remote, "unix:/run/openvswitch/db.sock");
+  EXPECT_EQ(ovs_options(config->driver->options).remote, "unix:/run/openvswitch/db.sock");
   EXPECT_FALSE(config->monitor_nic);
 }
 

@@ -111,8 +111,8 @@ TEST_F(DaemonTest, ACollectorDrivesNoSwitch) {
 
 TEST_F(DaemonTest, AnUnreachableSwitchIsAState) {
   config.driver = DriverConfig{};
-  config.driver->ovs.remote = "unix:" + folder + "/nobody.sock";
-  config.driver->ovs.timeout = std::chrono::milliseconds(100);
+  config.driver->options["remote"] = "unix:" + folder + "/nobody.sock";
+  config.driver->options["timeout_ms"] = "100";
   config.on_stop = OnStop::keep;
   start();
   const auto sw = eventually("/v1/status", "switch",
@@ -123,7 +123,7 @@ TEST_F(DaemonTest, AnUnreachableSwitchIsAState) {
 
 TEST_F(DaemonTest, WhatTheHookReadsIsWrittenOnceItCanBe) {
   config.driver = DriverConfig{};
-  config.driver->ovs.remote = "unix:" + folder + "/nobody.sock";
+  config.driver->options["remote"] = "unix:" + folder + "/nobody.sock";
   config.on_stop = OnStop::keep;
   const std::string file = config.state + "/requirements";
   fs::create_directories(file + ".new");  // Where the file is made: root can't write it either.
@@ -140,7 +140,7 @@ TEST_F(DaemonTest, WhatTheHookReadsIsWrittenOnceItCanBe) {
 
 TEST_F(DaemonTest, WhatTheHookReadsIsWrittenAgainWhereSomebodyTouchedIt) {
   config.driver = DriverConfig{};
-  config.driver->ovs.remote = "unix:" + folder + "/nobody.sock";
+  config.driver->options["remote"] = "unix:" + folder + "/nobody.sock";
   config.on_stop = OnStop::keep;
   const std::string file = config.state + "/requirements";
   put("a.yaml", policy("a", "require: true\n"));
@@ -206,7 +206,7 @@ class DaemonOnOvs : public DaemonTest {
     ovs = std::make_unique<test::OvsSandbox>(options);
     ovs->vsctl("add-br br0 -- add-port br0 p1 -- add-port br0 p2");
     config.driver = DriverConfig{};
-    config.driver->ovs.remote = ovs->remote();
+    config.driver->options["remote"] = ovs->remote();
   }
   std::string mirrors() { return ovs->vsctl("get Bridge br0 mirrors"); }
 

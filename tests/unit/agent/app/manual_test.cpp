@@ -15,6 +15,7 @@
 #include "agent/control/libvirt/domain_xml.hpp"
 #include "agent/control/policy/policy_file.hpp"
 #include "agent/report/status.hpp"
+#include "plugin/ovs/driver.hpp"
 #include "tests/support/source_tree.hpp"
 
 namespace vmirror {
@@ -128,9 +129,9 @@ TEST(Manual, TheConfigurationIsGoodAndTellsTheDefaults) {
   EXPECT_EQ(config->libvirt->follow.spacing, SensorFollowOptions{}.spacing);
   EXPECT_EQ(config->peers->link.listen->port, PeerEndpoint::kDefaultPort);
   EXPECT_EQ(config->peers->link.insecure, PeersOptions{}.insecure);
-  EXPECT_EQ(config->driver->ovs.remote, OvsOptions{}.remote);
-  EXPECT_EQ(config->driver->ovs.owner, OvsOptions{}.owner);
-  EXPECT_EQ(config->driver->ovs.timeout, OvsOptions{}.timeout);
+  EXPECT_EQ(ovs_options(config->driver->options).remote, OvsOptions{}.remote);
+  EXPECT_EQ(ovs_options(config->driver->options).owner, OvsOptions{}.owner);
+  EXPECT_EQ(ovs_options(config->driver->options).timeout, OvsOptions{}.timeout);
   ASSERT_EQ(config->inputs.size(), 1U);
   EXPECT_EQ(config->inputs[0].ring.block_size, RingOptions{}.block_size);
   EXPECT_EQ(config->inputs[0].ring.block_count, RingOptions{}.block_count);

@@ -30,7 +30,7 @@ struct View {
                         {"b", PolicyState::in_force, "1 session", 1}};
     control.history = {{0, {61 * kSecond, "vnet0@local", "pending -> active: copies move"}},
                        {1, {62 * kSecond, "vnet1@local", "somebody else's"}},
-                       {2, {63 * kSecond, "switch", "put mirror br0/vmirror-local"}}};
+                       {2, {63 * kSecond, "switch", "create mirror br0/vmirror-local"}}};
     for (const char* name : {"a", "b"}) {
       Policy p;
       p.name = name;
@@ -237,7 +237,7 @@ TEST(Explain, FromThePolicyToTheLastEvent) {
                        "mirror   vmirror-local -> vmr-br0, on the switch as asked",
                        "counted  port 9, mirror 7 frames",
                        "1970-01-01T00:01:01Z  pending -> active: copies move",
-                       "1970-01-01T00:01:03Z  put mirror br0/vmirror-local",
+                       "1970-01-01T00:01:03Z  create mirror br0/vmirror-local",
                        "error    br0: no",
                    }));
 }

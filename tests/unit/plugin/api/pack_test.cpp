@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "plugin/api/mirror_object.hpp"
+
 namespace vmirror {
 namespace {
 
@@ -20,9 +22,16 @@ Filter tcp_only() {
 
 Observed world() {
   Observed observed;
-  observed.capabilities = {"Testswitch 1", 4, true, true, true, true, true};
   Switch& sw = observed.switches["br0"];
   sw.name = "br0";
+  sw.capabilities = {
+      .version = "Testswitch 1",
+      .mirrors = 4,
+      .targets = {TargetKind::local, TargetKind::erspan2, TargetKind::erspan3, TargetKind::gre,
+                  TargetKind::rspan},
+      .snaplen = SnaplenRange{14, 65535},
+      .match = true,
+      .proofs = {ProofSource::engine, ProofSource::mirror_counter, ProofSource::collector}};
   for (const char* name : {"vnet0", "vnet1", "vnet2", "mon"}) sw.ports[name].name = name;
   sw.ports["tap"].name = "tap";
   sw.ports["tap"].owned = true;
@@ -30,25 +39,25 @@ Observed world() {
 }
 
 /// Local is a port of ours, RSPAN a VLAN, GRE the port "mon" that is there, ERSPAN impossible.
-Result<Output> find_output(const Session& s, const Switch& sw) {
-  Output out;
-  out.key = to_text(s.target);
+Result<OutputChoice> find_output(const Session& s, const Switch& sw) {
+  OutputChoice out{.key = to_text(s.target), .to = PortOutput{"mon"}};
   if (std::holds_alternative<ErspanTarget>(s.target))
     return fail(Error::Kind::unsupported, "no ERSPAN here");
   if (const auto* rspan = std::get_if<RspanTarget>(&s.target)) {
-    out.vlan = rspan->vlan;
-  } else if (std::holds_alternative<GreTarget>(s.target)) {
-    out.port = "mon";
-  } else {
-    out.port = "tap";
-    out.ours = OutputPort{"tap", sw.name, "internal", {}};
+    out.to = VlanOutput{rspan->vlan};
+  } else if (std::holds_alternative<LocalTarget>(s.target)) {
+    out.to = PortOutput{"tap"};
+    out.own_ports = {"tap"};
+    out.needs = {
+        {ObjectKey{sw.name, "port", "tap"}, {std::make_shared<const MirrorValue>(Mirror{})}}};
   }
   return out;
 }
 
 std::vector<std::string> mirrors(const Realisation& r) {
   std::vector<std::string> out;
-  for (const Mirror& m : r.mirrors) out.push_back(Step{PutMirror{m}, ""}.text().substr(11));
+  for (const Mirror& m : r.mirrors)
+    out.push_back(m.switch_name + "/" + m.name + ": " + MirrorValue(m).text());
   return out;
 }
 
@@ -115,7 +124,7 @@ TEST(Pack, RefusesWithAReason) {
       {"a snaplen below a header", session("vnet0", Direction::in, 13), {}, invalid, "14 to 65535"},
       {"a snaplen above a frame", session("vnet0", Direction::in, 65536), {}, invalid, "snaplen"},
       {"snaplen on a switch without", session("vnet0", Direction::in, 128),
-       [](Observed& o) { o.capabilities.snaplen = false; }, unsupported,
+       [](Observed& o) { o.switches["br0"].capabilities.snaplen.reset(); }, unsupported,
        "snaplen is unknown to Testswitch 1"},
       {"a filter that neither the switch nor we can enforce",
        session("vnet0", Direction::in, 0, tcp_only(), RspanTarget{9}),
@@ -128,11 +137,11 @@ TEST(Pack, RefusesWithAReason) {
        unsupported,
        "no ERSPAN here"},
       {"another mirror's output", session("vnet1"),
-       [](Observed& o) { o.switches["br0"].mirrors["x"].output_port = "vnet1"; }, refused,
+       [](Observed& o) { o.switches["br0"].mirrors["x"].output = PortOutput{"vnet1"}; }, refused,
        "copies go to this port"},
       {"a mirror of that name", session("vnet1"),
-       [](Observed& o) { o.switches["br0"].mirrors["me-local"].output_port = "vnet2"; }, refused,
-       "`me-local` is there already and isn't ours"},
+       [](Observed& o) { o.switches["br0"].mirrors["me-local"].output = PortOutput{"vnet2"}; },
+       refused, "`me-local` is there already and isn't ours"},
       {"a port of that name on any switch", session("vnet1"),
        [](Observed& o) {
          o.switches["br0"].ports.erase("tap");
@@ -155,7 +164,54 @@ TEST(Pack, RefusesWithAReason) {
     EXPECT_NE(r.verdicts[0].refused->text().find(c.what), std::string::npos)
         << c.name << ": " << r.verdicts[0].refused->text();
     EXPECT_TRUE(r.mirrors.empty()) << c.name;
-    EXPECT_TRUE(r.ports.empty()) << c.name;
+    EXPECT_TRUE(r.objects.empty()) << c.name;
+  }
+}
+
+TEST(Pack, KeepsToWhatTheSwitchCan) {
+  const struct {
+    const char* name;
+    std::function<void(Capabilities&)> change;
+    Session session;
+    const char* refused;  ///< Null: it is served.
+    const char* warning;
+  } cases[] = {
+      {"both directions or none", [](Capabilities& c) { c.one_direction = false; },
+       session("vnet0", Direction::in), "both directions or none", nullptr},
+      {"both of them", [](Capabilities& c) { c.one_direction = false; }, session("vnet0"), nullptr,
+       nullptr},
+      {"a target that it lacks", [](Capabilities& c) { c.targets = {TargetKind::local}; },
+       session("vnet0", Direction::in, 0, {}, RspanTarget{9}), "can't copy to an RSPAN VLAN",
+       nullptr},
+      {"a snaplen below its least",
+       [](Capabilities& c) {
+         c.snaplen = SnaplenRange{60, 9000};
+       },
+       session("vnet0", Direction::in, 59), "choose 60 to 9000", nullptr},
+      {"its least",
+       [](Capabilities& c) {
+         c.snaplen = SnaplenRange{60, 9000};
+       },
+       session("vnet0", Direction::in, 60), nullptr, nullptr},
+      {"the whole switch", [](Capabilities& c) { c.granularity = Granularity::whole_switch; },
+       session("vnet0"), nullptr, "copies every frame of the switch"},
+      {"a group of ports", [](Capabilities& c) { c.granularity = Granularity::port_group; },
+       session("vnet0"), nullptr, "copies all NICs of the port group"},
+  };
+  for (const auto& c : cases) {
+    Observed observed = world();
+    Capabilities& can = observed.switches["br0"].capabilities;
+    c.change(can);
+    const Realisation r = pack({{c.session}}, observed, "me", find_output);
+    const Verdict& v = r.verdicts.at(0);
+    ASSERT_EQ(v.refused.has_value(), c.refused != nullptr) << c.name;
+    ASSERT_EQ(v.warnings.size(), c.warning ? 1u : 0u) << c.name;
+    const std::string refused = v.refused ? v.refused->text() : "";
+    const std::string warning = c.warning ? v.warnings[0] : "";
+    EXPECT_NE(refused.find(c.refused ? c.refused : ""), std::string::npos) << refused;
+    EXPECT_NE(warning.find(c.warning ? c.warning : ""), std::string::npos) << warning;
+    if (c.refused) continue;
+    EXPECT_EQ(r.mirrors.at(0).all, can.granularity == Granularity::whole_switch) << c.name;
   }
 }
 
@@ -202,10 +258,10 @@ TEST(Pack, AMirrorThatIsThereKeepsItsRoom) {
 /// Packs with a switch that makes a cut of each part.
 Realisation cut(const std::vector<Session>& sessions, const Observed& observed,
                 std::vector<Cut> cuts) {
-  Realiser fresh("me", [&](const Demand&, const Landmarks&, const Observed&) {
+  Packer fresh("me", [&](const Demand&, const Landmarks&, const Observed&) {
     return OutputRules{find_output, [cuts](const Session&) { return cuts; }};
   });
-  return pack({sessions}, observed, fresh);
+  return realise({sessions}, observed, fresh);
 }
 
 TEST(Pack, AFilterIsTheSwitchsWhereItCanAndElseTheReceivers) {
@@ -219,7 +275,7 @@ TEST(Pack, AFilterIsTheSwitchsWhereItCanAndElseTheReceivers) {
       << "one mirror for all";
 
   Observed roomy = world();
-  roomy.capabilities.mirrors_per_switch = 5;
+  roomy.switches["br0"].capabilities.mirrors = 5;
   const Realisation both = cut({session("vnet1"), local, remote}, roomy,
                                {{Direction::both, {}, "tcp"}, {Direction::in, {10}, "tcp6"}});
   EXPECT_EQ(both.verdicts[0].filtering, Filtering::none);

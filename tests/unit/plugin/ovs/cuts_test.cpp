@@ -17,10 +17,19 @@ Prefix cidr(const char* text) {
 }
 
 Capabilities newer() {
-  return {"Open vSwitch 3.5.0", 32, true, true, true, true, true};
+  return {.version = "Open vSwitch 3.5.0",
+          .mirrors = 32,
+          .targets = {TargetKind::local, TargetKind::erspan2, TargetKind::erspan3, TargetKind::gre,
+                      TargetKind::rspan},
+          .snaplen = SnaplenRange{14, 65535},
+          .match = true,
+          .proofs = {ProofSource::engine, ProofSource::mirror_counter, ProofSource::collector}};
 }
 Capabilities older() {
-  return {"Open vSwitch 3.1.0", 32, true, false, true, true, true};
+  Capabilities can = newer();
+  can.version = "Open vSwitch 3.1.0";
+  can.match = false;
+  return can;
 }
 
 /// "in vlans 10 `tcp`; ...", or "kind: what".
@@ -160,10 +169,10 @@ TEST(OvsVersion, SessionsAreWarned) {
   };
   for (const Row& row : table) {
     Observed world;
-    world.capabilities = newer();
-    world.capabilities.version = std::string("Open vSwitch ") + row.version;
     Switch& sw = world.switches["br0"];
     sw.name = "br0";
+    sw.capabilities = newer();
+    sw.capabilities.version = std::string("Open vSwitch ") + row.version;
     Desired desired;
     for (const auto& [name, direction] :
          {std::pair("vnet0", row.first), std::pair("vnet1", row.second)}) {
@@ -178,7 +187,7 @@ TEST(OvsVersion, SessionsAreWarned) {
     }
     sw.ports["bond0"].name = "bond0";
     sw.ports["bond0"].bond = row.bond;
-    const Realisation r = realise(desired, world, "vmirror");
+    const Realisation r = realise_once(desired, world, "vmirror");
     EXPECT_FALSE(r.verdicts.at(0).refused) << row.name;
     EXPECT_EQ(r.verdicts.at(0).warnings, row.warnings) << row.name;
   }

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 
+#include "plugin/api/mirror_object.hpp"
 #include "plugin/ovs/compose.hpp"
+#include "plugin/ovs/objects.hpp"
 #include "plugin/ovs/schema.hpp"
 
 namespace vmirror::ovs {
@@ -71,6 +73,18 @@ ovsdb::Datum integer(std::int64_t value) {
   return Atom(value);
 }
 
+/// The objects of a kind, by name: "100 ours in force".
+std::vector<std::string> objects_of(const Observed& observed, const std::string& kind) {
+  std::vector<std::string> out;
+  for (const auto& [key, is] : observed.objects) {
+    if (key.kind != kind) continue;
+    const auto* vlan = value_as<VlanValue>(is.object.value.get());
+    out.push_back(key.name + (is.owned ? " ours" : "") +
+                  (vlan && vlan->in_force ? " in force" : ""));
+  }
+  return out;
+}
+
 TEST(OvsObserve, ReadsABridge) {
   Database db;
   db.add(kOpenVswitch, {{root::kOvsVersion, "3.1.0"}, {root::kDbVersion, "8.3.1"}});
@@ -117,12 +131,13 @@ TEST(OvsObserve, ReadsABridge) {
 
   const Observed o = to_observed(db.snapshot(), "vmirror");
   EXPECT_EQ(o.revision, 5u);
-  EXPECT_EQ(o.capabilities.version, "Open vSwitch 3.1.0, schema 8.3.1");
-  EXPECT_TRUE(o.capabilities.snaplen);
-  EXPECT_FALSE(o.capabilities.match);
   const Switch& sw = o.switches.at("br0");
-  EXPECT_EQ(sw.unlearned_vlans, (std::set<std::uint16_t>{9, 100}));
-  EXPECT_EQ(sw.owned_unlearned_vlans, (std::set<std::uint16_t>{100, 200}));
+  EXPECT_EQ(sw.kind, "Open vSwitch");
+  EXPECT_EQ(sw.capabilities.version, "Open vSwitch 3.1.0, schema 8.3.1");
+  EXPECT_TRUE(sw.capabilities.snaplen);
+  EXPECT_FALSE(sw.capabilities.match);
+  EXPECT_EQ(objects_of(o, kUnlearnedKind),
+            (std::vector<std::string>{"100 ours in force", "200 ours", "9 in force"}));
 
   const Port& vnet0 = sw.ports.at("vnet0");
   EXPECT_EQ(vnet0.id, guest.text());
@@ -141,7 +156,9 @@ TEST(OvsObserve, ReadsABridge) {
   EXPECT_FALSE(eth0.counters) << "not counted is not zero";
   const Port& tap = sw.ports.at("vmr-br0");
   EXPECT_TRUE(tap.owned);
-  EXPECT_EQ(tap.options, (Map{{"mtu_request", "1500"}}));
+  EXPECT_EQ(o.objects.at(port_key("br0", "vmr-br0")).object.value->text(),
+            "internal mtu_request=1500");
+  EXPECT_EQ(objects_of(o, kPortKind), std::vector<std::string>{"vmr-br0 ours"});
   EXPECT_EQ(tap.mac->text(), "52:54:00:00:00:09");
 
   const Mirror& m = sw.mirrors.at("vmirror-local");
@@ -149,13 +166,13 @@ TEST(OvsObserve, ReadsABridge) {
   EXPECT_EQ(m.out_ports, PersistentSet<std::string>{"vnet0"})
       << "select_src_port: the guest sent it";
   EXPECT_EQ(m.in_ports, (PersistentSet<std::string>{"eth0", "vnet0"}));
-  EXPECT_EQ(m.output_port, "vmr-br0");
+  EXPECT_EQ(m.output_port(), "vmr-br0");
   EXPECT_EQ(m.snaplen, 128u);
   EXPECT_EQ(m.copied_frames, 8u);
   const Mirror& span = sw.mirrors.at("span");
   EXPECT_FALSE(span.owned) << "another owner's is foreign";
   EXPECT_TRUE(span.all);
-  EXPECT_EQ(span.output_vlan, 9);
+  EXPECT_EQ(span.output, Output(VlanOutput{9}));
   EXPECT_FALSE(span.copied_frames);
 }
 
@@ -229,7 +246,7 @@ TEST(OvsObserve, TwoMirrorsOfOneNameAreTwo) {
   EXPECT_TRUE(mirrors.at("m~" + doubled.text().substr(0, 8)).owned) << "can be removed by its name";
   EXPECT_FALSE(mirrors.at("m~" + foreign.text().substr(0, 8)).owned);
 
-  const Step step{RemoveMirror{"br0", "m~" + doubled.text().substr(0, 8)}, ""};
+  const Step step{Step::Verb::remove, mirror_key("br0", "m~" + doubled.text().substr(0, 8))};
   const auto transaction = compose({&step, 1}, db.snapshot(), "vmirror");
   ASSERT_TRUE(transaction) << transaction.error().text();
   const auto& remove = std::get<ovsdb::Remove>(transaction->back());
@@ -244,7 +261,7 @@ TEST(OvsObserve, ReadsWhichVlansAPortCarries) {
     const char* name;
     ColumnValues port;
     std::optional<Vlans> trunks;
-    std::optional<KeptOff> off;
+    std::vector<std::string> off;  ///< As objects_of().
   } cases[] = {
       {"nothing said", {}, Vlans{}, {}},
       {"a tag", {{port::kTag, integer(10)}}, {}, {}},
@@ -261,15 +278,15 @@ TEST(OvsObserve, ReadsWhichVlansAPortCarries) {
       {"what we keep off",
        {{port::kTrunks, all_vlans_but({100})}, {port::kExternalIds, Map{{kRecord, "100"}}}},
        Vlans{},
-       KeptOff{{100}, true}},
+       {"vnet0:100 ours in force"}},
       {"cleared by hand",
        {{port::kExternalIds, Map{{kRecord, "100"}}}},
        Vlans{},
-       KeptOff{{100}, false}},
+       {"vnet0:100 ours"}},
       {"given VLANs by hand",
        {{port::kTrunks, Vlans{5}}, {port::kExternalIds, Map{{kRecord, "100"}}}},
        Vlans{5},
-       KeptOff{{100}, false}},
+       {"vnet0:100 ours"}},
       {"kept off by another owner",
        {{port::kTrunks, all_vlans_but({100})},
         {port::kExternalIds, Map{{kept_off_key("other"), "100"}}}},
@@ -283,9 +300,7 @@ TEST(OvsObserve, ReadsWhichVlansAPortCarries) {
     const Observed observed = to_observed(db.snapshot(), "vmirror");
     const Switch& sw = observed.switches.at("br0");
     EXPECT_EQ(sw.ports.at("vnet0").trunks, c.trunks) << c.name;
-    const auto off = sw.kept_off.find("vnet0");
-    EXPECT_EQ(off == sw.kept_off.end() ? std::nullopt : std::optional(off->second), c.off)
-        << c.name;
+    EXPECT_EQ(objects_of(observed, kKeptOffKind), c.off) << c.name;
   }
 }
 
@@ -347,8 +362,15 @@ TEST(OvsCompose, KeepsVlansOffOnlyWhereNobodyElseSaidAnything) {
       columns.emplace_back(port::kExternalIds, ids);
     const Uuid port = db.add_port("vnet0", {}, columns);
     db.add(kBridge, {{bridge::kName, "br0"}, {bridge::kPorts, Atom(port)}});
-    const Step step{PutKeptOff{"br0", "vnet0", c.put}, ""};
-    const auto transaction = compose({&step, 1}, db.snapshot(), "vmirror");
+    std::vector<Step> steps;
+    for (const std::uint16_t vlan : {100, 200}) {
+      const ObjectKey key = kept_off_key("br0", "vnet0", vlan);
+      if (c.put.contains(vlan))
+        steps.push_back({Step::Verb::create, key, std::make_shared<const VlanValue>(true)});
+      else
+        steps.push_back({Step::Verb::remove, key});
+    }
+    const auto transaction = compose(steps, db.snapshot(), "vmirror");
     ASSERT_EQ(transaction.has_value(), !c.refused);
     if (!transaction) continue;
     std::optional<Vlans> trunks;
@@ -437,14 +459,17 @@ TEST(OvsCompose, AsksOvsVswitchdToTellOnceItIsDone) {
   const Uuid root =
       db.add(kOpenVswitch, {{root::kNextCfg, integer(7)}, {root::kCurCfg, integer(6)}});
   db.add(kBridge, {{bridge::kName, "br0"}});
-  const Step vlans{PutUnlearnedVlans{"br0", {100}}, ""}, gone{RemovePort{"br0", "gone"}, ""};
+  const Step vlans{Step::Verb::create, unlearned_key("br0", 100),
+                   std::make_shared<const VlanValue>(true)};
+  const Step gone{Step::Verb::remove, port_key("br0", "gone")};
   const auto done = compose({&vlans, 1}, db.snapshot(), "vmirror");
   const auto* count = std::get_if<ovsdb::Increment>(&done->back());
   ASSERT_NE(count, nullptr);
   EXPECT_EQ(count->row, root);
   EXPECT_EQ(count->column, root::kNextCfg);
   EXPECT_TRUE(compose({&gone, 1}, db.snapshot(), "vmirror")->empty()) << "nothing to do";
-  EXPECT_EQ(to_observed(db.snapshot(), "vmirror").progress, (DaemonProgress{"ovs-vswitchd", 7, 6}));
+  EXPECT_EQ(to_observed(db.snapshot(), "vmirror").progress,
+            (DaemonProgress{"ovs-vswitchd", true, 6}));
 }
 
 TEST(OvsCompose, SaysWhatCantBe) {
@@ -460,9 +485,10 @@ TEST(OvsCompose, SaysWhatCantBe) {
     m.name = name;
     m.switch_name = "br0";
     m.in_ports = {"vnet0", "gone"};
-    m.output_port = output;
+    m.output = PortOutput{output};
     m.match = match;
-    return Step{PutMirror{m}, ""};
+    return Step{Step::Verb::create, mirror_key("br0", name),
+                std::make_shared<const MirrorValue>(m)};
   };
   using enum Error::Kind;
   const struct {
@@ -474,11 +500,16 @@ TEST(OvsCompose, SaysWhatCantBe) {
       {"an output that is gone is an error", put("ours", "gone"), missing},
       {"somebody else's mirror", put("theirs", "vnet0"), refused},
       {"a column that the schema lacks", put("ours", "vnet0", "tcp"), unsupported},
-      {"no such bridge", {RemoveMirror{"br9", "m"}, ""}, missing},
-      {"somebody else's port", {PutPort{{"vnet0", "br0", "gre", {}}}, ""}, refused},
-      {"taking away somebody else's port", {RemovePort{"br0", "vnet0"}, ""}, refused},
-      {"taking away somebody else's mirror", {RemoveMirror{"br0", "theirs"}, ""}, refused},
-      {"what is gone already", {RemovePort{"br0", "gone"}, ""}, {}},
+      {"no such bridge", {Step::Verb::remove, mirror_key("br9", "m")}, missing},
+      {"somebody else's port",
+       {Step::Verb::create, port_key("br0", "vnet0"),
+        std::make_shared<const PortValue>("gre", PortValue::Options{})},
+       refused},
+      {"taking away somebody else's port", {Step::Verb::remove, port_key("br0", "vnet0")}, refused},
+      {"taking away somebody else's mirror",
+       {Step::Verb::remove, mirror_key("br0", "theirs")},
+       refused},
+      {"what is gone already", {Step::Verb::remove, port_key("br0", "gone")}, {}},
   };
   for (const auto& c : cases) {
     const auto got = compose({&c.step, 1}, db.snapshot(), "vmirror");

@@ -5,6 +5,7 @@
 #include <regex>
 #include <set>
 
+#include "plugin/ovs/objects.hpp"
 #include "plugin/ovs/outputs.hpp"
 
 namespace vmirror::ovs {
@@ -29,10 +30,17 @@ Session session(const Target& target, const std::string& port = "vnet0",
 
 Observed world() {
   Observed observed;
-  observed.capabilities = {"Open vSwitch 3.1.0", 32, true, false, true, true, true};
   for (const char* bridge : {"br0", "br1", "a-long-bridge-name"}) {
     Switch& sw = observed.switches[bridge];
     sw.name = bridge;
+    sw.capabilities = {
+        .version = "Open vSwitch 3.1.0",
+        .mirrors = 32,
+        .targets = {TargetKind::local, TargetKind::erspan2, TargetKind::erspan3, TargetKind::gre,
+                    TargetKind::rspan},
+        .snaplen = SnaplenRange{14, 65535},
+        .match = false,
+        .proofs = {ProofSource::engine, ProofSource::mirror_counter, ProofSource::collector}};
     for (const char* name : {"vnet0", "vnet1"}) sw.ports[name].name = name;
     sw.ports[bridge].name = bridge;
     sw.ports[bridge].type = "internal";
@@ -53,7 +61,7 @@ void add_tunnel(Observed& observed, const std::string& egress) {
   Port& tunnel = add_port(observed, "br1", "t");
   tunnel.owned = true;
   tunnel.type = "erspan";
-  tunnel.options["remote_ip"] = "192.0.2.1";
+  tunnel.tunnel = TunnelEnd{"192.0.2.1", {}};
   tunnel.egress = egress;
 }
 Session with_snaplen(const Target& target) {
@@ -67,8 +75,29 @@ std::string masked(const std::string& text) {
   return std::regex_replace(text, std::regex("vmr-[0-9a-f]{11}"), "vmr-#");
 }
 
-std::string text_of(const OutputPort& port) {
-  return Step{PutPort{port}, ""}.text().substr(9);
+/// A port of ours that is wanted.
+struct OwnPort {
+  std::string name, switch_name, type;
+  PortValue::Options options;
+  bool operator==(const OwnPort&) const = default;
+
+  std::optional<TunnelEnd> tunnel() const {
+    if (!options.contains("remote_ip")) return std::nullopt;
+    TunnelEnd end{options.at("remote_ip"), {}};
+    if (options.contains("key")) end.key = std::stoul(options.at("key"));
+    return end;
+  }
+};
+std::vector<OwnPort> ports_of(const Realisation& r) {
+  std::vector<OwnPort> out;
+  for (const auto& [key, object] : r.objects)
+    if (const auto* port = value_as<PortValue>(object.value.get()))
+      out.push_back({key.name, key.switch_name, port->type, port->options});
+  return out;
+}
+
+std::string text_of(const OwnPort& port) {
+  return port.switch_name + "/" + port.name + ": " + PortValue(port.type, port.options).text();
 }
 
 TEST(OvsRealise, MakesAnOutputForEachTarget) {
@@ -114,9 +143,9 @@ TEST(OvsRealise, MakesAnOutputForEachTarget) {
        "vlan 100"},
   };
   for (const auto& c : cases) {
-    const Realisation r = realise({c.sessions}, world(), "vmirror");
+    const Realisation r = realise_once({c.sessions}, world(), "vmirror");
     std::vector<std::string> ports;
-    for (const OutputPort& port : r.ports) {
+    for (const OwnPort& port : ports_of(r)) {
       EXPECT_LE(port.name.size(), 15u) << c.name;
       ports.push_back(masked(text_of(port)));
     }
@@ -131,7 +160,7 @@ TEST(OvsRealise, TheLocalPortTakesTheLargestFrameThatIsCopiedToIt) {
   observed.switches["br0"].ports["vnet0"].mtu = 1400;
   observed.switches["br0"].ports["vnet1"].mtu = 9000;
   const auto mtu = [&](std::vector<Session> sessions) {
-    return realise({sessions}, observed, "vmirror").ports.at(0).options.at("mtu_request");
+    return ports_of(realise_once({sessions}, observed, "vmirror")).at(0).options.at("mtu_request");
   };
   EXPECT_EQ(mtu({session(LocalTarget{})}), "1500");
   EXPECT_EQ(mtu({session(LocalTarget{}), session(LocalTarget{}, "vnet1")}), "9000");
@@ -164,7 +193,7 @@ TEST(OvsRealise, SessionsThatWantMoreOrLessOfAFrameShareNoOutputOrAreWarned) {
     add_port(observed, "br0", "vnet2");
     add_port(observed, "br0", "vnet3");
     sessions[2].port = "vnet3";
-    const Realisation r = realise({sessions}, observed, "vmirror");
+    const Realisation r = realise_once({sessions}, observed, "vmirror");
     std::set<std::string> outputs;
     for (const Verdict& v : r.verdicts) {
       ASSERT_FALSE(v.refused) << c.name << ": " << v.refused->text();
@@ -175,18 +204,18 @@ TEST(OvsRealise, SessionsThatWantMoreOrLessOfAFrameShareNoOutputOrAreWarned) {
     EXPECT_EQ(r.mirrors.size(), 3u) << c.name;
     EXPECT_EQ(r.verdicts[0].output, r.verdicts[2].output) << c.name;
 
-    const Realisation same = realise({{sessions[0], sessions[2]}}, observed, "vmirror");
+    const Realisation same = realise_once({{sessions[0], sessions[2]}}, observed, "vmirror");
     for (const std::string& warning : same.verdicts[0].warnings)
       EXPECT_EQ(warning.find("to the same output"), std::string::npos) << c.name << ": " << warning;
     EXPECT_EQ(same.verdicts[0].output, r.verdicts[0].output) << c.name << ": it stays where it was";
 
-    const Realisation cut = realise({{sessions[1]}}, observed, "vmirror");
+    const Realisation cut = realise_once({{sessions[1]}}, observed, "vmirror");
     EXPECT_EQ(cut.verdicts[0].output, r.verdicts[0].output) << c.name << ": alone it has the same";
     for (const Mirror& m : cut.mirrors) {
       Mirror& is = observed.switches["br0"].mirrors[m.name] = m;
       is.owned = true;
     }
-    const Realisation later = realise({sessions}, observed, "vmirror");
+    const Realisation later = realise_once({sessions}, observed, "vmirror");
     EXPECT_EQ(later.verdicts[1].output, cut.verdicts[0].output) << c.name << ": and keeps it";
     EXPECT_EQ(later.verdicts[0].output == later.verdicts[1].output, c.warned) << c.name;
   }
@@ -200,47 +229,47 @@ TEST(OvsRealise, SessionIdsAreStableAndDoNotClash) {
     for (const Verdict& v : r.verdicts) out.push_back(v.session_id.value_or(0));
     return out;
   };
-  const std::vector<std::uint32_t> first = ids(realise(two, world(), "vmirror"));
+  const std::vector<std::uint32_t> first = ids(realise_once(two, world(), "vmirror"));
   EXPECT_NE(first[0], first[1]) << "one collector tells two bridges apart, and so must the switch";
   for (const std::uint32_t id : first) EXPECT_TRUE(id >= 1 && id <= 1023) << id;
-  EXPECT_EQ(ids(realise(two, world(), "vmirror")), first);
-  EXPECT_NE(ids(realise(two, world(), "other")), first) << "another owner has other IDs";
+  EXPECT_EQ(ids(realise_once(two, world(), "vmirror")), first);
+  EXPECT_NE(ids(realise_once(two, world(), "other")), first) << "another owner has other IDs";
 
   Observed taken = world();
   Port& foreign = add_port(taken, "br1", "theirs");
   foreign.type = "erspan";
-  foreign.options = {{"remote_ip", "192.0.2.1"}, {"key", std::to_string(first[0])}};
-  const std::vector<std::uint32_t> evaded = ids(realise(two, taken, "vmirror"));
+  foreign.tunnel = TunnelEnd{"192.0.2.1", first[0]};
+  const std::vector<std::uint32_t> evaded = ids(realise_once(two, taken, "vmirror"));
   EXPECT_NE(evaded[0], first[0]);
   EXPECT_EQ(evaded[1], first[1]);
 
-  foreign.options["remote_ip"] = "192.0.2.2";
-  EXPECT_EQ(ids(realise(two, taken, "vmirror")), first) << "to another collector it is free";
+  foreign.tunnel->remote = "192.0.2.2";
+  EXPECT_EQ(ids(realise_once(two, taken, "vmirror")), first) << "to another collector it is free";
 
   // A port of ours keeps the ID that it has, also when the one it would rather have is free again.
   Observed kept = world();
-  const OutputPort ours = realise(two, world(), "vmirror").ports.at(0);
+  const OwnPort ours = ports_of(realise_once(two, world(), "vmirror")).at(0);
   Port& is = add_port(kept, ours.switch_name, ours.name);
   is.owned = true;
   is.type = "erspan";
-  is.options = ours.options;
-  is.options["key"] = "77";
-  EXPECT_EQ(ids(realise(two, kept, "vmirror"))[0], 77u);
+  is.tunnel = ours.tunnel();
+  is.tunnel->key = 77;
+  EXPECT_EQ(ids(realise_once(two, kept, "vmirror"))[0], 77u);
 
   // So does one whose ID was asked for, and of two the first where neither is there.
   for (const Target& target : std::vector<Target>{erspan("192.0.2.1", 2, 7), gre("192.0.2.1")}) {
     const Desired same = {{session(target), session(target, "vnet0", "br1")}};
     Observed there = world();
-    const Realisation on_br0 = realise(same, there, "vmirror");
+    const Realisation on_br0 = realise_once(same, there, "vmirror");
     EXPECT_FALSE(on_br0.verdicts[0].refused);
     EXPECT_TRUE(on_br0.verdicts[1].refused);
-    const OutputPort second =
-        realise({{session(target, "vnet0", "br1")}}, there, "vmirror").ports.at(0);
+    const OwnPort second =
+        ports_of(realise_once({{session(target, "vnet0", "br1")}}, there, "vmirror")).at(0);
     Port& on_br1 = add_port(there, "br1", second.name);
     on_br1.owned = true;
     on_br1.type = second.type;
-    on_br1.options = second.options;
-    const Realisation kept_on_br1 = realise(same, there, "vmirror");
+    on_br1.tunnel = second.tunnel();
+    const Realisation kept_on_br1 = realise_once(same, there, "vmirror");
     EXPECT_TRUE(kept_on_br1.verdicts[0].refused);
     EXPECT_FALSE(kept_on_br1.verdicts[1].refused);
   }
@@ -289,7 +318,7 @@ TEST(OvsRealise, RefusesWithAReason) {
          Port& tunnel = add_port(o, "br1", "t");
          tunnel.owned = true;
          tunnel.type = "erspan";
-         tunnel.options["remote_ip"] = "192.0.2.1";
+         tunnel.tunnel = TunnelEnd{"192.0.2.1", {}};
          tunnel.egress = "vnet0";
        },
        refused, "leave through this port"},
@@ -315,8 +344,8 @@ TEST(OvsRealise, RefusesWithAReason) {
       {"a port of a bridge that is patched to that one", session(erspan("192.0.2.1")),
        [](Observed& o) {
          o.switches["br0"].ports["vnet0"].maybe_uplink = true;
-         add_port(o, "br1", "to-br0").options = {{"peer", "to-br1"}};
-         add_port(o, "br0", "to-br1").options = {{"peer", "to-br0"}};
+         add_port(o, "br1", "to-br0").peer = "to-br1";
+         add_port(o, "br0", "to-br1").peer = "to-br0";
          add_tunnel(o, "br1");
        },
        refused, "leave through br1, of which the port is a part"},
@@ -335,26 +364,27 @@ TEST(OvsRealise, RefusesWithAReason) {
       {"a group as collector", session(erspan("224.0.0.1")), {}, invalid, "no collector's address"},
       {"no collector", session(GreTarget{}), {}, invalid, "no collector's address"},
       {"a switch without ERSPAN", session(erspan("192.0.2.1")),
-       [](Observed& o) { o.capabilities.erspan = false; }, unsupported, "no erspan ports"},
+       [](Observed& o) { o.switches["br0"].capabilities.targets.erase(TargetKind::erspan2); },
+       unsupported, "can't copy to ERSPAN II"},
       {"an ID that is taken", session(erspan("192.0.2.1", 2, 7)),
        [](Observed& o) {
          Port& port = add_port(o, "br1", "theirs");
          port.type = "erspan";
-         port.options = {{"remote_ip", "192.0.2.1"}, {"key", "7"}};
+         port.tunnel = TunnelEnd{"192.0.2.1", 7};
        },
        exhausted, "key 7 is taken by br1/theirs"},
       {"a GRE tunnel that is taken", session(gre("192.0.2.1")),
        [](Observed& o) {
          Port& port = add_port(o, "br1", "theirs");
          port.type = "gre";
-         port.options = {{"remote_ip", "192.0.2.1"}};
+         port.tunnel = TunnelEnd{"192.0.2.1", {}};
        },
        exhausted, "no key is taken by br1/theirs"},
   };
   for (const auto& c : cases) {
     Observed observed = world();
     if (c.change) c.change(observed);
-    const Realisation r = realise({{c.session}}, observed, "vmirror");
+    const Realisation r = realise_once({{c.session}}, observed, "vmirror");
     ASSERT_TRUE(r.verdicts.at(0).refused) << c.name;
     EXPECT_EQ(r.verdicts[0].refused->kind, c.kind) << c.name;
     EXPECT_NE(r.verdicts[0].refused->text().find(c.what), std::string::npos)
@@ -391,7 +421,7 @@ TEST(OvsRealise, MakesWhatOnlyLooksLikeALoop) {
   for (const auto& c : cases) {
     Observed observed = world();
     if (c.change) c.change(observed);
-    const Realisation r = realise({{c.session}}, observed, "vmirror");
+    const Realisation r = realise_once({{c.session}}, observed, "vmirror");
     EXPECT_FALSE(r.verdicts.at(0).refused) << c.name << ": " << r.verdicts[0].refused->text();
   }
 }
@@ -399,16 +429,17 @@ TEST(OvsRealise, MakesWhatOnlyLooksLikeALoop) {
 TEST(OvsRealise, ALoopThatOnlyTheTunnelTellsStaysKnown) {
   Observed observed = world();
   const Desired desired = {{session(erspan("192.0.2.1"))}};
-  const OutputPort port = realise(desired, observed, "vmirror").ports.at(0);
+  const OwnPort port = ports_of(realise_once(desired, observed, "vmirror")).at(0);
   Port& is = add_port(observed, "br0", port.name);
   is.owned = true;
   is.type = port.type;
-  is.options = port.options;
+  is.tunnel = port.tunnel();
   is.egress = "vnet0";
-  const Realisation r = realise(desired, observed, "vmirror");
+  const Realisation r = realise_once(desired, observed, "vmirror");
   EXPECT_TRUE(r.verdicts[0].refused);
   EXPECT_TRUE(r.mirrors.empty());
-  EXPECT_EQ(r.ports, std::vector{port}) << "else the next round would not know, and mirror again";
+  EXPECT_EQ(ports_of(r), std::vector{port})
+      << "else the next round would not know, and mirror again";
 }
 
 /// Who would get the copies of an RSPAN VLAN, and what becomes of the session.
@@ -451,7 +482,8 @@ TEST(OvsRealise, AnRspanVlanFloodsNobodyWhoDidNotAsk) {
       Port& port = add_port(observed, "br0", "web");
       port.vm = "web";
       c.port(port);
-      const Realisation r = realise({{session(RspanTarget{100, restrict})}}, observed, "vmirror");
+      const Realisation r =
+          realise_once({{session(RspanTarget{100, restrict})}}, observed, "vmirror");
       const Verdict& v = r.verdicts.at(0);
       std::string warnings;
       for (const std::string& warning : v.warnings) warnings += warning + "\n";
@@ -464,9 +496,8 @@ TEST(OvsRealise, AnRspanVlanFloodsNobodyWhoDidNotAsk) {
       }
       EXPECT_EQ(warnings.find("go to web") != std::string::npos, c.told) << warnings;
       EXPECT_EQ(warnings.find("the copies go nowhere") != std::string::npos, !c.told) << warnings;
-      std::map<PortKey, Vlans> off;
-      if (c.floods) off[{"br0", "web"}] = {100};
-      EXPECT_EQ(r.kept_off, off);
+      EXPECT_EQ(r.objects.contains(kept_off_key("br0", "web", 100)), c.floods);
+      EXPECT_TRUE(r.objects.contains(unlearned_key("br0", 100)));
       EXPECT_EQ(warnings.find("kept off web") != std::string::npos, c.floods) << warnings;
     }
 }
@@ -474,7 +505,7 @@ TEST(OvsRealise, AnRspanVlanFloodsNobodyWhoDidNotAsk) {
 TEST(OvsRealise, ABondIsSaidToBeOne) {
   Observed observed = world();
   observed.switches["br0"].ports["vnet0"].members = {"eth1", "eth2"};
-  const Realisation r = realise({{session(LocalTarget{})}}, observed, "vmirror");
+  const Realisation r = realise_once({{session(LocalTarget{})}}, observed, "vmirror");
   ASSERT_FALSE(r.verdicts.at(0).refused);
   ASSERT_EQ(r.verdicts[0].warnings.size(), 1u);
   EXPECT_NE(r.verdicts[0].warnings[0].find("of all its members (eth1, eth2)"), std::string::npos);

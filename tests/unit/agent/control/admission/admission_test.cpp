@@ -143,14 +143,18 @@ TEST(Admission, BeforeThePortsAre) {
                 "not read yet"},
            Case{"no more mirrors",
                 [](Host& h) {
-                  h.world->set_capabilities({"full", 0, true, true, true, true, true});
+                  Capabilities can = h.world->capabilities();
+                  can.mirrors = 0;
+                  h.world->set_capabilities(can);
                   h.look();
                 },
                 Kind::refuse, "mirror"},
            Case{"what the switch can't do",
                 [](Host& h) {
                   h.policies[0].snaplen = 100;
-                  h.world->set_capabilities({"old", 32, false, true, true, true, true});
+                  Capabilities can = h.world->capabilities();
+                  can.snaplen.reset();
+                  h.world->set_capabilities(can);
                   h.look();
                 },
                 Kind::refuse, "snaplen"},

@@ -12,15 +12,15 @@ TEST(Locate, NamesUuidsAndPresence) {
   const struct {
     std::string vm;
     std::map<std::string, std::string> labels;
+    bool incoming;
     std::string vm_name, vm_uuid;
     Presence presence;
   } table[] = {
-      {"", {}, "", "", Presence::active},
-      {kUuid, {}, "", kUuid, Presence::active},
-      {kUuid, {{"vm-name", "dc-1"}}, "dc-1", kUuid, Presence::active},
-      {"dc-1", {}, "dc-1", "", Presence::active},
-      {kUuid, {{"iface-status", "active"}}, "", kUuid, Presence::active},
-      {kUuid, {{"iface-status", "inactive"}}, "", kUuid, Presence::incoming},
+      {"", {}, false, "", "", Presence::active},
+      {kUuid, {}, false, "", kUuid, Presence::active},
+      {kUuid, {{"vm-name", "dc-1"}}, false, "dc-1", kUuid, Presence::active},
+      {"dc-1", {}, false, "dc-1", "", Presence::active},
+      {kUuid, {}, true, "", kUuid, Presence::incoming},
   };
   for (const auto& row : table) {
     Observed world;
@@ -28,6 +28,7 @@ TEST(Locate, NamesUuidsAndPresence) {
     port.name = "vnet0";
     port.vm = row.vm;
     port.labels = row.labels;
+    port.incoming = row.incoming;
     port.mac = *Mac::parse("52:54:00:00:00:01");
     port.interface_id = "nic-1";
     Switch& br0 = world.switches["br0"];
@@ -132,6 +133,7 @@ TEST(Locate, WhatTheGuestsStateSaysGoesBeforeTheSwitch) {
     Port port;
     port.name = "vnet0";
     port.vm = kUuid;
+    port.incoming = true;
     port.labels = {{"iface-status", "inactive"}, {"role", "switch's"}, {"vm-name", "old"}};
     auto dc1 = guest(kUuid, "dc1", row.state, {nic(kMac1, "vnet0", "nic-1", "br0", "ot")});
     dc1->labels = {{"role", "dc"}, {"zone", "1"}};

@@ -71,7 +71,7 @@ TEST_F(PruneTest, TakesPortsOutOfAMirrorThatStays) {
   auto fewer = mirror_all();
   fewer[0].select[0].port = "vnet0";
   EXPECT_EQ(lines(prune(*driver, options, fewer)),
-            Lines{"put mirror br0/vmirror-local: in {vnet0} out {vnet0} -> port vmirror-local"});
+            Lines{"change mirror br0/vmirror-local: in {vnet0} out {vnet0} -> port vmirror-local"});
 }
 
 TEST_F(PruneTest, AnUnreachableSwitchIsAnError) {

@@ -11,6 +11,8 @@
 #include "agent/control/reconcile/resolve.hpp"
 #include "agent/control/reconcile/session_judge.hpp"
 #include "plugin/api/diff.hpp"
+#include "plugin/api/mirror_object.hpp"
+#include "plugin/ovs/objects.hpp"
 #include "plugin/ovs/outputs.hpp"
 
 namespace vmirror {
@@ -20,8 +22,16 @@ namespace {
 class Story {
  public:
   explicit Story(unsigned seed) : random_(seed) {
-    world.capabilities = {"Open vSwitch 3.1.0", 4, true, false, true, true, true};
-    for (const char* name : {"br0", "br1"}) world.switches[name].name = name;
+    for (const char* name : {"br0", "br1"}) {
+      world.switches[name].name = name;
+      world.switches[name].capabilities = {
+          .version = "Open vSwitch 3.1.0",
+          .mirrors = 4,
+          .targets = {TargetKind::local, TargetKind::erspan2, TargetKind::erspan3, TargetKind::gre,
+                      TargetKind::rspan},
+          .snaplen = SnaplenRange{14, 65535},
+          .proofs = {ProofSource::engine, ProofSource::mirror_counter, ProofSource::collector}};
+    }
     for (int i = 0; i < 12; i++) change_port();
     change_policies();
   }
@@ -30,28 +40,49 @@ class Story {
   void go_on() {
     now += kSecond * pick(8);
     for (unsigned n = pick(3) + 1; n > 0; n--) change();
+    note_objects();
     world.revision++;
   }
   /// What a switch does that takes all that is wanted.
-  void make(const Wanted& wanted) {
+  void make(const Objects& wanted) {
     for (auto& [name, sw] : world.switches) {
       for (const auto& [port, is] : PersistentMap(sw.ports))
         if (is.owned) sw.ports.erase(port);
       std::erase_if(sw.mirrors, [](const auto& m) { return m.second.owned; });
     }
-    for (const OutputPort& port : wanted.ports) {
-      Port& is = world.switches.at(port.switch_name).ports[port.name];
-      is = Port{};
-      is.name = port.name;
-      is.type = port.type;
-      is.options = port.options;
-      is.owned = true;
+    for (const auto& [key, is] : PersistentMap(world.objects))
+      if (is.owned) world.objects.erase(key);
+    for (const auto& [key, object] : wanted) {
+      world.objects.set(key, {object, true});
+      Switch& sw = world.switches.at(key.switch_name);
+      if (const auto* port = value_as<ovs::PortValue>(object.value.get())) {
+        Port& is = sw.ports[key.name];
+        is = Port{};
+        is.name = key.name;
+        is.type = port->type;
+        if (const auto remote = port->options.find("remote_ip"); remote != port->options.end())
+          is.tunnel = TunnelEnd{remote->second, {}};
+        is.owned = true;
+      } else if (const auto* mirror = value_as<MirrorValue>(object.value.get())) {
+        Mirror& is = sw.mirrors[key.name] = mirror->mirror;
+        is.owned = true;
+        is.copied_frames = 0;
+      }
     }
-    for (const Mirror& mirror : wanted.mirrors) {
-      Mirror& is = world.switches.at(mirror.switch_name).mirrors[mirror.name] = mirror;
-      is.owned = true;
-      is.copied_frames = 0;
+  }
+  /// What stands on the switches, as a driver's objects.
+  void note_objects() {
+    for (const auto& [key, is] : PersistentMap(world.objects)) {
+      const Switch& sw = world.switches.at(key.switch_name);
+      if (key.kind == kMirrorKind && !sw.mirrors.contains(key.name)) world.objects.erase(key);
+      if (key.kind == ovs::kPortKind && !sw.ports.contains(key.name)) world.objects.erase(key);
     }
+    for (const auto& [name, sw] : world.switches)
+      for (const auto& [mirror_name, mirror] : sw.mirrors) {
+        const ObservedObject is{{std::make_shared<const MirrorValue>(mirror)}, mirror.owned};
+        const ObservedObject* was = world.objects.get(mirror_key(name, mirror_name));
+        if (!was || *was != is) world.objects.set(mirror_key(name, mirror_name), is);
+      }
   }
   unsigned pick(unsigned n) { return static_cast<unsigned>(random_() % n); }
 
@@ -100,7 +131,7 @@ class Story {
     for (auto& [mirror_name, mirror] : sw.mirrors) {
       mirror.in_ports.erase(name);
       mirror.out_ports.erase(name);
-      if (mirror.output_port == name) mirror.output_port.clear();
+      if (mirror.output_port() == name) mirror.output.reset();
     }
   }
   void change_port() {
@@ -125,9 +156,9 @@ class Story {
         port.uplink = pick(4) == 0;
         break;
       case 5:
-        port.options.clear();
-        if (pick(3) == 0) port.options = {{"remote_ip", "192.0.2.1"}, {"key", "7"}};
-        port.type = port.options.empty() ? "" : "erspan";
+        port.tunnel.reset();
+        if (pick(3) == 0) port.tunnel = TunnelEnd{"192.0.2.1", 7};
+        port.type = port.tunnel ? "erspan" : "";
         break;
       default:
         port.mac = a_mac();
@@ -147,7 +178,7 @@ class Story {
     Switch& sw = on();
     if (pick(3) == 0) {
       Mirror& foreign = sw.mirrors["span" + std::to_string(pick(3))];
-      foreign.output_port = a_port();
+      foreign.output = PortOutput{a_port()};
       if (pick(2) == 0) sw.mirrors.erase("span0");
       return;
     }
@@ -214,9 +245,9 @@ std::vector<std::string> names(const std::vector<T>& requests) {
   return out;
 }
 
-std::vector<std::string> lines(const Wanted& wanted, const Observed& observed) {
+std::vector<std::string> lines(const std::vector<Step>& steps) {
   std::vector<std::string> out;
-  for (const Step& step : diff(wanted, observed)) out.push_back(step.text() + ", " + step.why);
+  for (const Step& step : steps) out.push_back(step.text() + ", " + step.why);
   return out;
 }
 
@@ -224,6 +255,7 @@ std::vector<std::string> lines(const Wanted& wanted, const Observed& observed) {
 struct Incremental {
   PolicyResolver resolver{std::nullopt};
   std::unique_ptr<Realiser> realiser = ovs::make_realiser("vmirror");
+  Differ differ;
   SessionJudge judge;
   LocationMap locations;
   std::vector<Track> tracks;  ///< judge()'s.
@@ -253,21 +285,16 @@ void expect_same(Incremental& is, const Story& story) {
   is.realiser->update(is.resolver.sessions(), world);
   const auto fresh = ovs::make_realiser("vmirror");
   fresh->update(desired, world);
-  ASSERT_EQ(is.realiser->wanted().ports, fresh->wanted().ports);
-  ASSERT_EQ(is.realiser->wanted().mirrors, fresh->wanted().mirrors);
-  ASSERT_EQ(is.realiser->wanted().unlearned_vlans, fresh->wanted().unlearned_vlans);
+  ASSERT_EQ(is.realiser->objects(), fresh->objects());
+  ASSERT_EQ(is.realiser->mirrors(), fresh->mirrors());
   ASSERT_EQ(is.realiser->verdicts(), fresh->verdicts());
-  ASSERT_EQ(is.realiser->owned_ports(), fresh->owned_ports());
-  std::vector<std::string> steps;
-  for (const Step& step : diff(is.realiser->wanted(), *world, is.realiser->owned_ports()))
-    steps.push_back(step.text() + ", " + step.why);
-  ASSERT_EQ(steps, lines(fresh->wanted(), *world));
+  ASSERT_EQ(lines(is.differ.update(is.realiser->objects(), *world)),
+            lines(diff(fresh->objects(), *world)));
 
   is.judge.set_evidence(story.evidence);
   is.judge.update(is.resolver, is.locations, *is.realiser, world, story.apply_error, story.stall,
                   story.now);
-  Realisation realisation;
-  static_cast<Wanted&>(realisation) = fresh->wanted();
+  Realisation realisation{fresh->objects(), fresh->mirrors(), {}};
   for (const auto& [name, verdict] : fresh->verdicts()) realisation.verdicts.push_back(verdict);
   is.tracks = judge(is.tracks,
                     {resolved, realisation, *world, story.evidence, story.apply_error, story.stall},
@@ -326,8 +353,8 @@ TEST_P(Incrementally, ComesToWhatAskingOnceComesTo) {
     ASSERT_FALSE(HasFatalFailure()) << "round " << round;
     for (const auto& [name, verdict] : is.realiser->verdicts())
       ++(verdict.refused ? refused : served);
-    steps += diff(is.realiser->wanted(), story.world).size();
-    if (story.pick(3) == 0) story.make(is.realiser->wanted());
+    steps += diff(is.realiser->objects(), story.world).size();
+    if (story.pick(3) == 0) story.make(is.realiser->objects());
   }
   EXPECT_GT(served, 200u) << "a story in which something happens";
   EXPECT_GT(refused, 50u);

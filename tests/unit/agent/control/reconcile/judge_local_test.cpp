@@ -20,12 +20,14 @@ struct Story {
     m.name = "m";
     m.switch_name = "br0";
     m.in_ports = m.out_ports = {"vnet0"};
-    m.output_port = "out";
+    m.output = PortOutput{"out"};
     realisation.mirrors = {m};
     realisation.verdicts = {{s.name, "br0", "m", "out", std::nullopt, std::nullopt}};
     m.owned = true;
     m.copied_frames = 0;
     Switch& sw = observed.switches["br0"];
+    sw.capabilities.proofs = {ProofSource::engine, ProofSource::mirror_counter,
+                              ProofSource::collector};
     sw.mirrors["m"] = m;
     Port port;
     port.name = "vnet0";

@@ -28,7 +28,7 @@ struct Story {
     m.name = "m";
     m.switch_name = "br0";
     m.in_ports = m.out_ports = {"vnet0"};
-    m.output_port = "out";
+    m.output = PortOutput{"out"};
     realisation.mirrors = {m};
     realisation.verdicts = {{s.name, "br0", "m", "out", std::nullopt, std::nullopt}};
 
@@ -36,6 +36,8 @@ struct Story {
     m.copied_frames = 0;
     Switch& sw = observed.switches["br0"];
     sw.name = "br0";
+    sw.capabilities.proofs = {ProofSource::engine, ProofSource::mirror_counter,
+                              ProofSource::collector};
     sw.mirrors["m"] = m;
     Port port;
     port.name = "vnet0";
@@ -258,9 +260,9 @@ TEST(Judge, WhatIsNotThereYetIsPendingAndWhatTheSwitchRefusedFailed) {
       {[](Story& s) { s.observed.switches["br0"].mirrors.clear(); },
        "mirror m is not on the switch yet"},
       {[](Story& s) { s.mirror().out_ports.clear(); }, "mirror m does not select port vnet0"},
-      {[](Story& s) { s.mirror().output_port.clear(); }, "mirror m has lost its output out"},
+      {[](Story& s) { s.mirror().output.reset(); }, "mirror m has lost its output out"},
       {[](Story& s) { s.mirror().snaplen = 64; }, "mirror m is not as it was asked for yet"},
-      {[](Story& s) { s.mirror().output_port = "vnet0"; },
+      {[](Story& s) { s.mirror().output = PortOutput{"vnet0"}; },
        "mirror m is not as it was asked for yet"},
   };
   for (const auto& row : table) {

@@ -27,7 +27,10 @@ Policy policy(const std::string& name, const std::string& port, std::vector<Targ
 /// A switch with three guests and a mirror of somebody else's, and a reconciler.
 class Shell {
  public:
-  Shell() {
+  explicit Shell(FakeProfile profile = FakeProfile::transaction)
+      : world(std::make_shared<FakeWorld>(profile)) {
+    driver->on_change([this] { reconciler.hint(); });
+    if (profile != FakeProfile::transaction) return;
     world->edit([](FakeWorld::Switches& switches) {
       auto& on = switches["br0"];
       on.sw.name = "br0";
@@ -41,13 +44,12 @@ class Shell {
       foreign.name = "theirs";
       foreign.switch_name = "br0";
       foreign.out_ports = {"vnet2"};
-      foreign.output_vlan = 77;
+      foreign.output = VlanOutput{77};
       on.sw.mirrors["theirs"] = foreign;
     });
-    driver->on_change([this] { reconciler.hint(); });
   }
 
-  /// Does what the reconciler says for so long; returns the actions, one letter each: o, a.
+  /// Does what the reconciler says for so long; returns the actions, one letter each: o, s.
   std::string run(Time span) {
     std::string did;
     const Time end = now + span;
@@ -57,9 +59,9 @@ class Shell {
         EXPECT_GT(wait->until, now);
         if (wait->until > end) break;
         now = wait->until;
-      } else if (const auto* apply = std::get_if<Reconciler::Apply>(&action)) {
-        did += 'a';
-        reconciler.applied(driver->apply(apply->steps), now);
+      } else if (const auto* submit = std::get_if<Reconciler::Submit>(&action)) {
+        did += 's';
+        reconciler.submitted(driver->submit(submit->steps), now);
       } else {
         did += 'o';
         reconciler.observed(driver->observe(), now);
@@ -76,7 +78,7 @@ class Shell {
   std::string switch_text() { return test::to_text(**driver->observe()); }
 
   Time now = 1000 * kSecond;
-  std::shared_ptr<FakeWorld> world = std::make_shared<FakeWorld>();
+  std::shared_ptr<FakeWorld> world;
   std::unique_ptr<Driver> driver = make_fake_driver(world, "vmirror");
   Reconciler::LocatePortless portless;  ///< Empty: there are none.
   Reconciler reconciler{{},
@@ -90,7 +92,7 @@ class Shell {
                         }};
 };
 
-const std::vector<Policy> kPolicies = {policy("a", "vnet[01]", {LocalTarget{}, RspanTarget{100}}),
+const std::vector<Policy> kPolicies = {policy("s", "vnet[01]", {LocalTarget{}, RspanTarget{100}}),
                                        policy("b", "vnet2", {LocalTarget{}})};
 
 TEST(Reconciler, NothingIsChangedBeforeAPolicyIsKnown) {
@@ -106,11 +108,11 @@ TEST(Reconciler, NothingIsChangedBeforeAPolicyIsKnown) {
   EXPECT_FALSE(after.snapshot().in_sync());
 }
 
-TEST(Reconciler, ObserveApplyReadBackThenOnceASecond) {
+TEST(Reconciler, ObserveSubmitReadBackThenOnceASecond) {
   Shell shell;
   shell.reconciler.set_policies(kPolicies);
   // The read-back; then its own changes hint once more; then the timer.
-  EXPECT_EQ(shell.run(10 * kMillisecond), "oao");
+  EXPECT_EQ(shell.run(10 * kMillisecond), "oso");
   EXPECT_TRUE(shell.snapshot().in_sync());
   EXPECT_EQ(shell.run(3 * kSecond), "ooo");
   EXPECT_EQ(shell.snapshot().sessions.size(), 5U);
@@ -119,10 +121,10 @@ TEST(Reconciler, ObserveApplyReadBackThenOnceASecond) {
 
 TEST(Reconciler, APortThatAppearsIsMirroredAtOnce) {
   Shell shell;
-  shell.reconciler.set_policies({policy("a", "vnet*", {LocalTarget{}})});
+  shell.reconciler.set_policies({policy("s", "vnet*", {LocalTarget{}})});
   shell.run(1500 * kMillisecond);
   shell.world->edit([](auto& switches) { switches["br0"].sw.ports["vnet9"].name = "vnet9"; });
-  EXPECT_EQ(shell.run(0), "oao");
+  EXPECT_EQ(shell.run(0), "oso");
   EXPECT_TRUE(shell.snapshot().sessions.at("vnet9@local").in_place);
   EXPECT_EQ(shell.snapshot().drifts, 0U);
 }
@@ -205,7 +207,7 @@ TEST(Reconciler, CopiesThatArriveFromASwitchThatHangsKeepTheirSessionActive) {
   Shell shell;
   const Mac mac = *Mac::parse("52:54:00:00:00:01");
   shell.world->edit([&](auto& switches) { switches["br0"].sw.ports["vnet0"].mac = mac; });
-  shell.reconciler.set_policies({policy("a", "vnet0", {LocalTarget{}})});
+  shell.reconciler.set_policies({policy("s", "vnet0", {LocalTarget{}})});
   shell.run(kSecond);
   shell.world->set_working(false);
   shell.run(kStallPatience + kSecond);
@@ -231,7 +233,7 @@ TEST(Reconciler, PoliciesThatGoTakeTheirMirrorsWithThem) {
   shell.run(kSecond);
   EXPECT_NE(shell.switch_text(), before);
   shell.reconciler.set_policies({});
-  EXPECT_EQ(shell.run(100 * kMillisecond), "oao");
+  EXPECT_EQ(shell.run(100 * kMillisecond), "oso");
   EXPECT_EQ(shell.switch_text(), before);
   EXPECT_TRUE(shell.snapshot().sessions.empty());
 }
@@ -239,7 +241,7 @@ TEST(Reconciler, PoliciesThatGoTakeTheirMirrorsWithThem) {
 TEST(Reconciler, APolicyExpiresByItself) {
   Shell shell;
   const std::string before = shell.switch_text();
-  Policy p = policy("a", "vnet0", {LocalTarget{}});
+  Policy p = policy("s", "vnet0", {LocalTarget{}});
   p.expires = shell.now + 5 * kSecond;
   shell.reconciler.set_policies({p});
   shell.run(4 * kSecond);
@@ -300,7 +302,7 @@ TEST(Reconciler, AnUnreadableSwitchIsLeftAsItIs) {
 
 TEST(Reconciler, StepsThatFailAreTriedEverMoreRarely) {
   Shell shell;
-  int applies = 0;
+  int submissions = 0;
   std::vector<Time> at;
   Reconciler reconciler(
       {}, [](const std::string& on, const Port& port) { return locate("host", on, port, nullptr); },
@@ -310,10 +312,10 @@ TEST(Reconciler, StepsThatFailAreTriedEverMoreRarely) {
     const auto action = reconciler.next(now);
     if (const auto* wait = std::get_if<Reconciler::Wait>(&action)) {
       now = wait->until;
-    } else if (std::holds_alternative<Reconciler::Apply>(action)) {
-      ++applies;
+    } else if (std::holds_alternative<Reconciler::Submit>(action)) {
+      ++submissions;
       at.push_back(now - shell.now);
-      reconciler.applied(fail(Error::Kind::refused, "no"), now);
+      reconciler.submitted(fail(Error::Kind::refused, "no"), now);
     } else {
       reconciler.observed(shell.driver->observe(), now);
     }
@@ -322,7 +324,7 @@ TEST(Reconciler, StepsThatFailAreTriedEverMoreRarely) {
   ASSERT_GE(at.size(), 11U);
   EXPECT_EQ(at[1], 100 * kMillisecond);
   EXPECT_EQ(at[4], 1500 * kMillisecond);
-  EXPECT_LE(applies, 13);
+  EXPECT_LE(submissions, 13);
   EXPECT_EQ(reconciler.snapshot(0).sessions.begin()->second.state, SessionState::failed);
 }
 
@@ -330,7 +332,7 @@ TEST(Reconciler, AClockThatIsSetBackDoesNotPutOffTheNextAttempt) {
   Shell shell;
   shell.reconciler.set_policies(kPolicies);
   shell.world->arm(2, FakeWorld::Fault::fail);
-  EXPECT_EQ(shell.run(0), "oao");
+  EXPECT_EQ(shell.run(0), "oso");
   EXPECT_TRUE(shell.world->disarm());
   EXPECT_FALSE(shell.snapshot().in_sync());
   shell.now -= 900 * kSecond;
@@ -346,16 +348,92 @@ TEST(Reconciler, AChangeThatDoesNotTakeIsAFailureNotALoop) {
     const auto action = shell.reconciler.next(shell.now);
     if (const auto* wait = std::get_if<Reconciler::Wait>(&action)) {
       shell.now = wait->until;
-    } else if (std::holds_alternative<Reconciler::Apply>(action)) {
-      did += 'a';
-      shell.reconciler.applied({}, shell.now);  // Yes, says the switch, and does nothing.
+    } else if (std::holds_alternative<Reconciler::Submit>(action)) {
+      did += 's';
+      shell.reconciler.submitted(did.size(), shell.now);
     } else {
-      shell.reconciler.observed(shell.driver->observe(), shell.now);
+      auto reading = std::make_shared<Observed>(**shell.driver->observe());
+      reading->submissions[did.size()].state = Submission::State::settled;  // And does nothing.
+      shell.reconciler.observed(std::shared_ptr<const Observed>(reading), shell.now);
     }
     ASSERT_LT(did.size(), 20U);
   }
   ASSERT_TRUE(shell.snapshot().apply_error);
   EXPECT_NE(shell.snapshot().apply_error->what.find("does not show it"), std::string::npos);
+}
+
+/// A switch that needs several looks for what it was asked; its versions, failures and conflicts.
+class TaskShell : public Shell {
+ public:
+  TaskShell() : Shell(FakeProfile::task) {
+    for (const char* host : {"br0", "br1"})
+      world->edit([&](auto& switches) {
+        switches[host].sw.name = switches[host].sw.host = host;
+        switches[host].sw.ports["vnet0"].name = "vnet0";
+      });
+    reconciler.set_policies(
+        {policy("a", "vnet0", {ErspanTarget{*IpAddress::parse("192.0.2.9"), 2, 7}})});
+  }
+  bool in_place(const std::string& name) { return snapshot().sessions.at(name).in_place; }
+};
+
+TEST(Reconciler, WhatRunsIsWaitedForAndNotSubmittedAgain) {
+  TaskShell shell;
+  shell.world->set_working(false);
+  EXPECT_EQ(shell.run(0), "oso") << "submitted once";
+  EXPECT_EQ(shell.run(3 * kSecond), "ooo");
+  EXPECT_FALSE(shell.snapshot().in_sync());
+  EXPECT_FALSE(shell.snapshot().apply_error);
+  EXPECT_EQ(shell.snapshot().steps_applied, 0U);
+  shell.world->set_working(true);
+  shell.run(5 * kSecond);
+  EXPECT_TRUE(shell.snapshot().in_sync());
+  EXPECT_EQ(shell.snapshot().steps_applied, 2U);
+  EXPECT_TRUE(shell.in_place("br0/vnet0@erspan-192.0.2.9"));
+  EXPECT_EQ(shell.snapshot().drifts, 0U);
+}
+
+TEST(Reconciler, AnotherSwitchDoesNotWait) {
+  TaskShell shell;
+  shell.world->set_working(false);
+  shell.run(0);
+  shell.world->edit([](auto& switches) {
+    switches["br2"].sw.name = "br2";
+    switches["br2"].sw.ports["vnet5"].name = "vnet5";
+  });
+  shell.reconciler.set_policies(
+      {policy("a", "vnet*", {GreTarget{*IpAddress::parse("192.0.2.9"), {}}})});
+  EXPECT_EQ(shell.run(0), "oso");
+  shell.world->set_working(true);
+  shell.run(10 * kSecond);
+  EXPECT_TRUE(shell.snapshot().in_sync());
+}
+
+TEST(Reconciler, AVersionThatIsOldIsAnotherLookAndNoError) {
+  TaskShell shell;
+  shell.run(0);
+  shell.world->edit([](auto& switches) { switches["br0"].sw.ports["new"].name = "new"; });
+  shell.run(10 * kSecond);
+  EXPECT_TRUE(shell.snapshot().in_sync());
+  EXPECT_EQ(shell.snapshot().failures, 0U);
+  EXPECT_FALSE(shell.snapshot().apply_error);
+}
+
+TEST(Reconciler, ATaskThatFailsLateIsToldAndTriedAgain) {
+  TaskShell shell;
+  EXPECT_EQ(shell.run(0).substr(0, 2), "os");
+  shell.world->set_working(false);
+  shell.world->arm(2, FakeWorld::Fault::fail);  // The next look; then the first task's end.
+  shell.world->set_working(true);
+  bool told = false;
+  for (int i = 0; i < 40 && !told; ++i) {
+    shell.run(100 * kMillisecond);
+    told = shell.snapshot().apply_error.has_value();
+  }
+  shell.world->disarm();
+  shell.run(60 * kSecond);
+  EXPECT_TRUE(shell.snapshot().in_sync());
+  EXPECT_FALSE(shell.snapshot().apply_error);
 }
 
 TEST(Reconciler, HistoryIsBounded) {
@@ -373,7 +451,7 @@ TEST(Reconciler, HistoryIsBounded) {
 class FaultSweep : public testing::TestWithParam<FakeWorld::Fault> {};
 
 TEST_P(FaultSweep, EveryFaultConvergesToTheSameState) {
-  const std::vector<Policy> later = {policy("a", "vnet1", {LocalTarget{}, RspanTarget{101}})};
+  const std::vector<Policy> later = {policy("s", "vnet1", {LocalTarget{}, RspanTarget{101}})};
   const auto play = [&](std::size_t n, bool& tripped) {
     Shell shell;
     if (n > 0) shell.world->arm(n, GetParam());
@@ -406,7 +484,7 @@ TEST(MirrorIndex, TheLocalSessionsNics) {
     switches["br0"].sw.ports["vnet0"].vlan = 5;
     switches["br0"].sw.ports["vnet1"].mac = *Mac::parse("52:54:00:00:00:02");
   });
-  Policy p = policy("a", "vnet0", {LocalTarget{}});
+  Policy p = policy("s", "vnet0", {LocalTarget{}});
   p.direction = Direction::out;
   shell.reconciler.set_policies({p, policy("b", "vnet1", {RspanTarget{100}})});
   shell.run(kSecond);
@@ -444,7 +522,7 @@ TEST(Reconciler, ANicWithoutAPortComesAndGoesWithItsGuest) {
     return out;
   };
   using Lines = std::vector<std::string>;
-  shell.reconciler.set_policies({policy("a", "tap*", {LocalTarget{}})});
+  shell.reconciler.set_policies({policy("s", "tap*", {LocalTarget{}})});
   shell.reconciler.relocate({kGuest}, {});
   shell.run(kSecond);
   EXPECT_EQ(states(), (Lines{"/tap8@local refused", "/tap9@local refused"}));
@@ -481,7 +559,7 @@ TEST(MirrorIndex, OfNicsThatCannotBeToldApartEachNamesAnother) {
     shell.run(2 * kSecond);
   };
   shell.reconciler.set_policies(
-      {policy("a", "vnet0", {LocalTarget{}}), policy("b", "vnet1", {LocalTarget{}})});
+      {policy("s", "vnet0", {LocalTarget{}}), policy("b", "vnet1", {LocalTarget{}})});
   const auto rival = [&](const char* port) {
     return shell.snapshot().index->nics.at({"br0", port}).rival;
   };

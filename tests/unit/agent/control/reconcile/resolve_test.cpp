@@ -275,7 +275,7 @@ TEST(Desired, ANicWithoutAPortIsRefusedAndCounted) {
   const std::vector<Policy> policies = {policy("a", by_vm("dc-*"), {LocalTarget{}}),
                                         policy("b", by_port("vnet[1-9]"), {LocalTarget{}}),
                                         policy("c", by_port("*"), {LocalTarget{}})};
-  const Resolved resolved = desired(policies, nics, 0);
+  const Resolved resolved = resolve(policies, nics, 0);
   EXPECT_EQ(lines(resolved),
             (Lines{"eth0@local c both", "vnet0@local a+c both", "vnet1@local b+c both"}));
   Lines refused;

@@ -30,7 +30,7 @@ struct Story {
     m.name = "m";
     m.switch_name = "br0";
     m.in_ports = m.out_ports = {"vnet0"};
-    m.output_port = "out";
+    m.output = PortOutput{"out"};
     realisation.mirrors = {m};
     realisation.verdicts = {{s.name, "br0", "m", "out", 7, std::nullopt}};
     m.owned = true;
@@ -39,12 +39,14 @@ struct Story {
     Switch& sw = observed.switches["br0"];
     sw.name = "br0";
     sw.datapath = Datapath::userspace;
+    sw.capabilities.proofs = {ProofSource::engine, ProofSource::mirror_counter,
+                              ProofSource::collector};
     sw.mirrors["m"] = m;
     add("br0", "vnet0").mtu = 1500;
     Port& out = add("br0", "out");
     out.owned = true;
     out.type = "erspan";
-    out.options = {{"remote_ip", "192.0.2.9"}, {"key", "7"}, {"erspan_ver", "1"}};
+    out.tunnel = TunnelEnd{"192.0.2.9", 7};
     out.egress = "br-wan";
     out.carrier = true;
     observed.switches["br-wan"].name = "br-wan";
@@ -168,7 +170,7 @@ TEST(Tunnel, WhichOfTwoCollectorsGetsNothingCantBeTold) {
   s.seconds(8);
   Port& other = s.add("br0", "other");
   other.type = "gre";
-  other.options = {{"remote_ip", "192.0.2.10"}};
+  other.tunnel = TunnelEnd{"192.0.2.10", {}};
   other.egress = "br-wan";
   for (int i = 0; i < 8; ++i) {
     s.talk(20);
