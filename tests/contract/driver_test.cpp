@@ -145,7 +145,8 @@ TEST_P(DriverContract, MakesWhatIsAskedForAndThenHasNothingToDo) {
 }
 
 TEST_P(DriverContract, SaysWhatEachSwitchIsAndCan) {
-  for (const auto& [name, sw] : observed()->switches) {
+  const auto now = observed();
+  for (const auto& [name, sw] : now->switches) {
     EXPECT_EQ(sw.name, name);
     EXPECT_NE(sw.kind, "");
     EXPECT_NE(sw.capabilities.version, "");
@@ -249,6 +250,7 @@ TEST_P(MirrorContract, LeavesAloneWhatIsNotOurs) {
 }
 
 TEST_P(PortContract, DoesNotRemoveAPortThatIsNotOurs) {
+  observed();  // It is connected.
   const Step step{Step::Verb::remove, {"br0", "port", "vnet0"}};
   const auto submitted = driver_->submit({&step, 1});
   ASSERT_FALSE(submitted);
