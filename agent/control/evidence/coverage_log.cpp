@@ -54,7 +54,7 @@ void CoverageLog::sample(NicReadings readings, const ControlSnapshot& control) {
 
 void CoverageLog::read(const ControlSnapshot& control, Time now) {
   std::erase_if(logs_, [&](const auto& log) { return !control.index->nics.contains(log.first); });
-  const bool behind = !control.observed || control.observed->progress.behind();
+  const bool behind = !control.observed || control.observed->progress.behind;
   for (const auto& [at, nic] : control.index->nics) {
     Log* log = log_of(nic, control);
     if (log == nullptr) logs_.erase(at);
