@@ -96,7 +96,7 @@ void Daemon::State::sample_counts() {
 /// Most of a thousand quiet guests' NICs are as they were.
 void Daemon::State::judge_counts(const ControlSnapshot& known) {
   if (known.index->nics.empty() && evidence.nics.empty()) return;
-  const bool behind = known.observed && known.observed->progress.behind();
+  const bool behind = known.observed && known.observed->progress.behind;
   coverage.sample(engine->nics(), known);
   coverage.read(known, wall_clock());
   for (const std::string& news : coverage.take_news()) spdlog::warn("{}", news);
