@@ -1,6 +1,7 @@
 #include "agent/app/config.hpp"
 
 #include <unistd.h>
+#include <yaml-cpp/yaml.h>
 
 #include <array>
 #include <filesystem>
