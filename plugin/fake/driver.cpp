@@ -251,7 +251,10 @@ class FakeDriver final : public Driver {
     for (auto& [mirror_name, mirror] : sw.mirrors) {
       const std::string owner = owner_of(on.mirror_owner, mirror_name);
       mirror.owned = owner == owner_;
-      put(kMirrorKind, mirror_name, std::make_shared<const MirrorValue>(mirror), owner);
+      ObservedObject is{{std::make_shared<const MirrorValue>(mirror)}, mirror.owned};
+      if (!mirror.output_port().empty())
+        is.object.needs = {{name, fake::kPortKind, mirror.output_port()}};
+      out.objects.set(mirror_key(name, mirror_name), std::move(is));
     }
     for (const auto& [vlan, owner] : on.unlearned)
       put(fake::kUnlearnedKind, std::to_string(vlan), std::make_shared<const fake::VlanValue>(),
