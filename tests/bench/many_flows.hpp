@@ -13,8 +13,8 @@ namespace vmirror::bench {
 class ManyFlows {
  public:
   static constexpr std::uint32_t kFlows = 1'000'000;
-  static constexpr std::uint32_t kHosts =
-      65'535;  ///< With the one that all of them talk to 65,536.
+  /// The one that all of them talk to is among them.
+  static constexpr std::uint32_t kHosts = 65'536;
   static constexpr std::size_t kSize = 64;
 
   /// Writes the next frame. Which of kFlows it is, counted on.
