@@ -42,7 +42,7 @@ void Facts::record(const char* protocol) {
   refused_ = 0;
   in_record_ = records_.size() < kMaxRecords;
   if (!in_record_) {
-    ++overflowed_;
+    overflow(Part::records);
     return;
   }
   records_.push_back({protocol, static_cast<std::uint32_t>(fields_.size()), 0});
@@ -71,7 +71,7 @@ void Facts::close() {
 
 void Facts::push(const Fact& fact) {
   if (facts_.size() == kMaxFacts) {
-    ++overflowed_;
+    overflow(Part::facts);
     return;
   }
   facts_.push_back(fact);
@@ -79,7 +79,7 @@ void Facts::push(const Fact& fact) {
 
 std::string_view Facts::keep(std::string_view text) {
   const std::size_t size = std::min(text.size(), kKeepBytes - arena_used_);
-  if (size < text.size()) ++overflowed_;
+  if (size < text.size()) overflow(Part::bytes);
   char* at = arena_.get() + arena_used_;
   std::memcpy(at, text.data(), size);
   arena_used_ += size;
@@ -87,6 +87,8 @@ std::string_view Facts::keep(std::string_view text) {
 }
 
 void Facts::clear() {
+  const std::size_t has[] = {fields_.size(), records_.size(), facts_.size(), arena_used_};
+  for (std::size_t i = 0; i < most_.size(); ++i) most_[i] = std::max(most_[i], has[i]);
   fields_.clear();
   records_.clear();
   facts_.clear();

@@ -129,6 +129,9 @@ struct Record {
 
 class Facts {
  public:
+  /// What a frame has a bounded number of.
+  enum class Part : std::uint8_t { fields, records, facts, bytes, count_ };
+
   static constexpr std::size_t kMaxFields = 4096;   ///< of all records of a frame
   static constexpr std::size_t kMaxRecords = 256;   ///< of a frame
   static constexpr std::size_t kMaxFacts = 512;     ///< of a frame
@@ -166,14 +169,18 @@ class Facts {
   }
   std::span<const Fact> facts() const { return facts_; }
   bool empty() const { return records_.empty() && facts_.empty(); }
-  /// Times that a field, record, fact or text found no room since the start. What is there stays
-  /// well nested.
-  std::uint64_t overflowed() const { return overflowed_; }
+  /// Times that one of a part found no room since the start. What is there stays well nested.
+  std::uint64_t overflowed(Part part) const { return overflowed_[place(part)]; }
+  /// The most that one frame had, of those that were cleared.
+  std::size_t most(Part part) const { return most_[place(part)]; }
 
   /// Forgets the frame. Keeps the memory.
   void clear();
 
  private:
+  static constexpr auto kParts = static_cast<std::size_t>(Part::count_);
+  static constexpr std::size_t place(Part part) { return static_cast<std::size_t>(part); }
+  void overflow(Part part) { ++overflowed_[place(part)]; }
   template <typename T>
   static auto widen(const T& v) {
     if constexpr (std::is_same_v<T, bool>) {
@@ -194,7 +201,7 @@ class Facts {
   /// none.
   bool has_room(std::size_t fields) {
     if (in_record_ && refused_ == 0 && fields_.size() + open_ + fields <= kMaxFields) return true;
-    ++overflowed_;
+    overflow(Part::fields);
     return false;
   }
   void open(Field::Shape shape, const char* name);
@@ -208,7 +215,8 @@ class Facts {
   std::size_t open_ = 0;     ///< Objects and arrays of the current record that are open.
   std::size_t refused_ = 0;  ///< The same, of those that found no room.
   bool in_record_ = false;   ///< A record was begun and found room.
-  std::uint64_t overflowed_ = 0;
+  std::array<std::uint64_t, kParts> overflowed_{};
+  std::array<std::size_t, kParts> most_{};
 };
 
 }  // namespace vmirror

@@ -132,8 +132,17 @@ class Decapsulator {
   const std::array<std::uint64_t, kDecapErrors>& errors() const;
   /// GRE protocols that are not read, and how often each came.
   const NumberCounts& gre_unknown() const;
+  /// Outer datagrams that wait for the rest, by number and bytes, and those that gave way to others
+  /// for want of either.
+  struct FragmentUse {
+    std::size_t datagrams = 0, bytes = 0;
+    std::uint64_t too_many = 0, too_large = 0;
+  };
+  FragmentUse fragments() const;
   /// By encapsulation, session and sender.
   std::vector<SessionCounters> sessions() const;
+  /// Frames of sessions that are not told apart, because kMaxSessions are.
+  std::uint64_t sessions_overflowed() const;
   /// By address and encapsulation; those of one session are left out.
   std::vector<SenderCounters> senders() const;
 

@@ -406,6 +406,13 @@ const NumberCounts& Decapsulator::gre_unknown() const {
 std::vector<SessionCounters> Decapsulator::sessions() const {
   return state_->sessions.counters();
 }
+std::uint64_t Decapsulator::sessions_overflowed() const {
+  return state_->sessions.overflowed();
+}
+Decapsulator::FragmentUse Decapsulator::fragments() const {
+  const Fragments::Use use = state_->fragments.use();
+  return {use.datagrams, use.bytes, use.too_many, use.too_large};
+}
 std::vector<SenderCounters> Decapsulator::senders() const {
   return state_->sessions.senders();
 }

@@ -163,6 +163,7 @@ void Fragments::make_room(std::size_t bytes, std::size_t datagrams, const Datagr
   while (bytes_ + bytes > limits_.bytes || active_.size() + datagrams > limits_.datagrams) {
     if (oldest < active_.size() && active_[oldest].get() == keep) ++oldest;
     if (oldest >= active_.size()) break;
+    ++(bytes_ + bytes > limits_.bytes ? too_large_ : too_many_);
     overflowed_ += give_up(oldest);
   }
 }
@@ -236,6 +237,7 @@ Fragments::Outcome Fragments::add(std::size_t index, const Frame& frame, const F
   d->frames += weight;
   if (fit == Datagram::Fit::repeated) return {};
   if (!reserve(d, end)) {
+    ++too_large_;
     return dropped(Drop::fragment_overflow, give_up(index_of(d)) + std::exchange(overflowed_, 0));
   }
   std::memcpy(d->buffer.data() + kHeaderRoom + begin, part.data.data(), part.data.size());

@@ -75,6 +75,12 @@ class Fragments {
   std::uint64_t flush();
   /// Frames held.
   std::uint64_t held() const;
+  /// How much of `limits` is in use, and the datagrams that gave way for want of it.
+  struct Use {
+    std::size_t datagrams = 0, bytes = 0;
+    std::uint64_t too_many = 0, too_large = 0;
+  };
+  Use use() const { return {active_.size(), bytes_, too_many_, too_large_}; }
 
  private:
   struct Datagram;
@@ -95,7 +101,8 @@ class Fragments {
   List active_;  ///< Oldest first.
   List joined_;  ///< Shown to the caller until `release`.
   List spare_;
-  std::size_t bytes_ = 0;         ///< Payload room of `active_`.
+  std::size_t bytes_ = 0;  ///< Payload room of `active_`.
+  std::uint64_t too_many_ = 0, too_large_ = 0;
   std::uint32_t overflowed_ = 0;  ///< Fragments that gave way and are not told of yet.
 };
 

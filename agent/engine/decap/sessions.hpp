@@ -40,6 +40,11 @@ class Sessions {
   Entry* last() { return last_; }
 
   std::vector<SessionCounters> counters() const;
+  /// Frames that are counted in the entry that all share past the bound.
+  std::uint64_t overflowed() const {
+    const auto shared = entries_.find(Key{});
+    return shared == entries_.end() ? 0 : shared->second.counters.received;
+  }
   std::vector<SenderCounters> senders() const;
 
  private:

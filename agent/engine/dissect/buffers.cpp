@@ -4,7 +4,7 @@ namespace vmirror {
 
 Buffers::Buffers(BufferLimits limits) {
   const auto make = [](std::uint32_t size, std::uint32_t first, std::uint32_t count) {
-    Class made{size, first, count, 0, nullptr, {}};
+    Class made{size, first, count, 0, 0, nullptr, {}};
     // Not set to zero: pages that are never used are never there.
     made.memory.reset(new std::uint8_t[std::size_t{size} * count]);
     made.free.reserve(count);
@@ -23,7 +23,9 @@ std::uint32_t Buffers::acquire(std::uint32_t size) {
     from.free.pop_back();
     return handle;
   }
-  return from.fresh < from.count ? from.first + from.fresh++ : 0;
+  if (from.fresh < from.count) return from.first + from.fresh++;
+  ++from.refused;
+  return 0;
 }
 
 std::span<std::uint8_t> Buffers::bytes(std::uint32_t handle) {

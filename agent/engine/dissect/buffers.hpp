@@ -16,6 +16,13 @@ struct BufferLimits {
   std::uint32_t large = 128;   ///< Of Buffers::kLarge bytes each.
 };
 
+/// How much of one size is in use.
+struct BufferUse {
+  std::uint32_t count = 0;    ///< There are so many.
+  std::uint32_t used = 0;     ///< Of these; what was released counts until `settle`.
+  std::uint64_t refused = 0;  ///< Times that none was free.
+};
+
 class Buffers {
  public:
   static constexpr std::uint32_t kSmall = 2048, kLarge = 65536;  ///< bytes
@@ -30,14 +37,21 @@ class Buffers {
   /// Makes what was released usable again.
   void settle();
 
+  BufferUse small() const { return use_of(small_); }
+  BufferUse large() const { return use_of(large_); }
+
  private:
   /// Buffers of one size; handles are first + 0..count.
   struct Class {
     std::uint32_t size = 0, first = 0, count = 0;
     std::uint32_t fresh = 0;  ///< Those below were in use at least once.
+    std::uint64_t refused = 0;
     std::unique_ptr<std::uint8_t[]> memory;
     std::vector<std::uint32_t> free;
   };
+  static BufferUse use_of(const Class& of) {
+    return {of.count, of.fresh - static_cast<std::uint32_t>(of.free.size()), of.refused};
+  }
   Class& class_of(std::uint32_t handle) { return handle < large_.first ? small_ : large_; }
 
   Class small_, large_;

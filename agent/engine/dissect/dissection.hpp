@@ -99,6 +99,7 @@ class Dissection {
 
   const Dissectors& dissectors() const { return dissectors_; }
   Requests& requests() { return requests_; }
+  const Buffers& buffers() const { return buffers_; }
   /// `id` must be decided.
   const DissectorCounters& counters(DissectorId id) const { return counters_[id]; }
 

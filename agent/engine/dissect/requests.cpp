@@ -38,7 +38,10 @@ void Requests::ask(std::uint64_t flow, std::uint64_t key, const Request& request
   if (const std::uint32_t* link = find(flow, key)) forget(*link);
   if (end_ - begin_ == ring_.size()) {
     const auto oldest = static_cast<std::uint32_t>(begin_++ & (ring_.size() - 1));
-    if (ring_[oldest].used) forget(oldest);
+    if (ring_[oldest].used) {
+      forget(oldest);
+      ++counters_.gave_way;
+    }
   }
   const auto index = static_cast<std::uint32_t>(end_++ & (ring_.size() - 1));
   std::uint32_t& first = bucket(flow, key);

@@ -14,6 +14,7 @@ struct RequestCounters {
   std::uint64_t asked = 0;
   std::uint64_t answered = 0;
   std::uint64_t unanswered = 0;  ///< Expired, replaced by one with the same key, or gave way.
+  std::uint64_t gave_way = 0;    ///< Of the unanswered: `capacity` others were asked since.
   std::uint64_t unmatched = 0;   ///< Answers whose request was not seen.
   std::uint64_t moved = 0;       ///< Given away with their flow.
 };

@@ -180,16 +180,21 @@ struct Inventory::State {
     index[hole] = 0;
   }
 
+  static void note_most(InventoryCounters::OfAnAsset& of, std::size_t size) {
+    of.most = std::max(of.most, size);
+  }
+
   void add_vlan(std::uint32_t place, std::uint16_t vlan) {
     if (vlan == seen[place].vlan || vlan == 0) return;
     std::vector<std::uint16_t>& vlans = said[place].asset.vlans;
     const auto at = std::lower_bound(vlans.begin(), vlans.end(), vlan);
     if (at == vlans.end() || *at != vlan) {
       if (vlans.size() >= options.max_vlans) {
-        ++counters.overflow;
+        ++counters.vlans.overflow;
         return;
       }
       vlans.insert(at, vlan);
+      note_most(counters.vlans, vlans.size());
       mark(place);
     }
     seen[place].vlan = vlan;
@@ -202,7 +207,7 @@ struct Inventory::State {
     auto node = by_ip.extract(ips.front());
     ips.erase(ips.begin());
     seen[place].address = 0;
-    ++counters.overflow;
+    ++counters.ips.overflow;
     return node;
   }
 
@@ -227,6 +232,7 @@ struct Inventory::State {
     }
     std::vector<IpAddress>& ips = said[place].asset.ips;
     ips.push_back(ip);
+    note_most(counters.ips, ips.size());
     std::erase(said[place].unbound, std::hash<IpAddress>()(ip));
     mark(place);
   }
@@ -270,7 +276,7 @@ struct Inventory::State {
       return;
     }
     if (properties.size() >= options.max_properties) {
-      ++counters.overflow;
+      ++counters.properties.overflow;
       const auto oldest = std::min_element(
           properties.begin(), properties.end(),
           [&](const auto& a, const auto& b) { return seen_earlier(a.last, b.last, now); });
@@ -283,6 +289,7 @@ struct Inventory::State {
       again.last = time;
     } else {
       properties.push_back({fact.attribute, std::string(value), fact.source, time});
+      note_most(counters.properties, properties.size());
     }
     mark(place);
   }

@@ -42,9 +42,14 @@ struct InventoryOptions {
 };
 
 struct InventoryCounters {
+  /// Of what each asset has a bounded number of.
+  struct OfAnAsset {
+    std::size_t most = 0;        ///< The most that one asset had.
+    std::uint64_t overflow = 0;  ///< Those that found no room, or gave way.
+  };
   std::uint64_t evicted = 0;   ///< Assets that gave way.
-  std::uint64_t overflow = 0;  ///< IPs, VLANs, properties that found no room, or gave way.
   std::uint64_t unplaced = 0;  ///< Facts about an address that no asset holds.
+  OfAnAsset ips = {}, vlans = {}, properties = {};
 };
 
 class Inventory {

@@ -31,35 +31,49 @@ std::vector<Limit> Pipeline::State::limits(std::size_t sessions) {
   const auto ended = [&](FlowEnd end) {
     return flows.counters().ended[static_cast<std::size_t>(end)];
   };
-  const auto dropped = [&](Drop kind) { return counters.dropped[static_cast<std::size_t>(kind)]; };
+  const InventoryCounters& assets = inventory.counters();
+  const Decapsulator::FragmentUse fragments = decap.fragments();
+  constexpr bool kEach = true;
   std::vector<Limit> out = {
       {"flows", "flows", flows.capacity(), flows.active(), ended(FlowEnd::evicted)},
-      {"assets", "assets", options.inventory.max_assets, inventory.size(),
-       inventory.counters().evicted},
-      {"asset_details", "addresses, VLANs and properties of an asset",
-       options.inventory.max_ips + options.inventory.max_vlans + options.inventory.max_properties,
-       0, inventory.counters().overflow},
-      {"fragments", "outer datagrams", options.decap.max_datagrams, counters.held,
-       dropped(Drop::fragment_overflow)},
-      {"sessions", "mirroring sessions", Decapsulator::kMaxSessions, sessions, 0},
+      {"assets", "assets", options.inventory.max_assets, inventory.size(), assets.evicted},
+      {"asset_ips", "IP addresses of an asset", options.inventory.max_ips, assets.ips.most,
+       assets.ips.overflow, kEach},
+      {"asset_vlans", "VLANs of an asset", options.inventory.max_vlans, assets.vlans.most,
+       assets.vlans.overflow, kEach},
+      {"asset_properties", "properties of an asset", options.inventory.max_properties,
+       assets.properties.most, assets.properties.overflow, kEach},
+      {"fragments", "outer datagrams", options.decap.max_datagrams, fragments.datagrams,
+       fragments.too_many},
+      {"fragment_bytes", "bytes of outer datagrams", options.decap.max_fragment_bytes,
+       fragments.bytes, fragments.too_large},
+      {"sessions", "mirroring sessions", Decapsulator::kMaxSessions, sessions,
+       decap.sessions_overflowed()},
   };
   if (!reading) return out;
   const Reassembler& reassembler = reading->streams.reassembler();
-  std::uint64_t buffer_overflow = 0;
-  for (std::size_t id = 1; id <= reading->dissectors->size(); ++id)
-    buffer_overflow += reading->dissection.counters(static_cast<DissectorId>(id)).buffer_overflow;
   const Requests& requests = reading->dissection.requests();
   out.push_back({"streams", "TCP flows", reading->streams.capacity(), reading->streams.used(),
                  reading->streams.overflowed()});
   out.push_back({"segments", "chunks", options.reassembly.chunks, reassembler.chunks_in_use(),
                  reassembler.counters().limit_chunks});
-  out.push_back(
-      {"messages", "buffers", options.buffers.small + options.buffers.large, 0, buffer_overflow});
+  const auto add_buffers = [&](const char* name, std::uint32_t size, const BufferUse& of) {
+    out.push_back(
+        {name, "buffers of " + std::to_string(size) + " bytes", of.count, of.used, of.refused});
+  };
+  add_buffers("messages", Buffers::kSmall, reading->dissection.buffers().small());
+  add_buffers("large_messages", Buffers::kLarge, reading->dissection.buffers().large());
   out.push_back({"requests", "requests", Requests::kCapacity, requests.pending(),
-                 requests.counters().unanswered});
-  out.push_back({"facts", "fields, records, facts and bytes of a frame",
-                 Facts::kMaxFields + Facts::kMaxRecords + Facts::kMaxFacts, 0,
-                 reading->facts.overflowed()});
+                 requests.counters().gave_way});
+  const auto add_facts = [&](const char* name, const char* unit, std::size_t limit,
+                             Facts::Part part) {
+    out.push_back(
+        {name, unit, limit, reading->facts.most(part), reading->facts.overflowed(part), kEach});
+  };
+  add_facts("fields", "fields of a frame's records", Facts::kMaxFields, Facts::Part::fields);
+  add_facts("records", "records of a frame", Facts::kMaxRecords, Facts::Part::records);
+  add_facts("facts", "facts of a frame", Facts::kMaxFacts, Facts::Part::facts);
+  add_facts("text_bytes", "bytes of a frame's made text", Facts::kKeepBytes, Facts::Part::bytes);
   return out;
 }
 

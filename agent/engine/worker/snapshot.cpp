@@ -172,8 +172,12 @@ void add(std::vector<Limit>& to, const std::vector<Limit>& from) {
       to.push_back(limit);
       continue;
     }
-    at->limit += limit.limit;
-    at->used += limit.used;
+    if (limit.each) {
+      at->used = std::max(at->used, limit.used);
+    } else {
+      at->limit += limit.limit;
+      at->used += limit.used;
+    }
     at->overflow += limit.overflow;
   }
 }

@@ -34,6 +34,9 @@ struct Limit {
   std::uint64_t limit = 0;
   std::uint64_t used = 0;
   std::uint64_t overflow = 0;  ///< Times that it was full: each cost something, as the name says.
+  /// A bound of each asset, or of each frame: `used` is the most that one had so far, and stays so
+  /// where several workers have such a bound.
+  bool each = false;
 };
 
 /// One capture input, all of its workers together.

@@ -27,13 +27,23 @@ TEST(Facts, RecordsAndFactsAsTheyAreTold) {
             "fact 52:54:00:00:00:01 router = true (arp.x)\n");
   facts.clear();
   EXPECT_TRUE(facts.empty());
-  EXPECT_EQ(facts.overflowed(), 0u);
+  const struct {
+    Facts::Part part;
+    std::size_t most;
+  } table[] = {{Facts::Part::fields, 8},
+               {Facts::Part::records, 2},
+               {Facts::Part::facts, 1},
+               {Facts::Part::bytes, 0}};
+  for (const auto& row : table) {
+    EXPECT_EQ(facts.most(row.part), row.most) << static_cast<int>(row.part);
+    EXPECT_EQ(facts.overflowed(row.part), 0u) << static_cast<int>(row.part);
+  }
 }
 
 TEST(Facts, ARecordClosesWhatTheLastLeftOpen) {
   Facts facts;
   facts.add("outside", 1u);  // of no record
-  EXPECT_EQ(facts.overflowed(), 1u);
+  EXPECT_EQ(facts.overflowed(Facts::Part::fields), 1u);
   facts.record("a");
   facts.open_object("x");
   facts.open_array("y");
@@ -52,7 +62,8 @@ TEST(Facts, WithoutRoomARecordIsShorterButWellNested) {
     facts.close();
   }
   facts.close();
-  EXPECT_GT(facts.overflowed(), 0u);
+  EXPECT_GT(facts.overflowed(Facts::Part::fields), 0u);
+  EXPECT_EQ(facts.overflowed(Facts::Part::records), 0u);
   int depth = 0;
   for (const Field& field : facts.fields(facts.records()[0])) {
     if (field.shape == Field::Shape::close)

@@ -313,6 +313,7 @@ TEST(Decapsulator, BoundsTheSessionsThatItTellsApart) {
   std::uint64_t received = 0;
   for (const auto& s : sessions) received += s.received;
   EXPECT_EQ(received, 3000u);
+  EXPECT_EQ(bench.decapsulator.sessions_overflowed(), 3000u - (Decapsulator::kMaxSessions - 1));
 }
 
 TEST(Decapsulator, TakesRspanOnlyOnItsVlan) {

@@ -172,6 +172,9 @@ TEST(Fragments, TheOldestGivesWayPastTheBoundOfDatagrams) {
   for (std::uint32_t id = 1; id <= 25; ++id) bench.take(pieces(id)[0]);
   EXPECT_EQ(bench.dropped(Drop::fragment_overflow), 15u);
   EXPECT_EQ(bench.counters.held, 10u);
+  EXPECT_EQ(bench.decapsulator.fragments().datagrams, 10u);
+  EXPECT_EQ(bench.decapsulator.fragments().too_many, 15u);
+  EXPECT_EQ(bench.decapsulator.fragments().too_large, 0u);
   const auto newest = pieces(25), oldest = pieces(1);
   for (std::size_t i = 1; i < newest.size(); ++i) bench.take(newest[i]);
   EXPECT_EQ(bench.out, kGuest) << "the newest was kept";

@@ -206,6 +206,8 @@ TEST(Stream, WithoutABufferAMessageIsPassedOver) {
   flow.feed(0, Bytes(bytes).first(100));
   flow.feed(0, Bytes(bytes).subspan(100));
   EXPECT_EQ(flow.counters("dns").buffer_overflow, 1u);
+  EXPECT_EQ(flow.dissection.buffers().small().refused, 1u);
+  EXPECT_EQ(flow.dissection.buffers().small().used, 0u);
   EXPECT_EQ(flow.counters("dns").messages, 1u);
   EXPECT_EQ(flow.counters("dns").lost, 0u);
 }
@@ -218,6 +220,9 @@ TEST(Stream, BuffersComeBack) {
       flow.feed(0, Bytes(bytes).subspan(at, std::min<std::size_t>(7, bytes.size() - at)));
   EXPECT_EQ(flow.counters().messages, 150u);
   EXPECT_EQ(flow.counters().buffer_overflow, 0u);
+  EXPECT_EQ(flow.dissection.buffers().small().count, 2u);
+  EXPECT_LE(flow.dissection.buffers().small().used, 2u);
+  EXPECT_EQ(flow.dissection.buffers().small().refused, 0u);
   // A flow that ends in the middle of a message gives its buffer back too.
   for (int i = 0; i < 5; ++i) {
     flow.feed(0, Bytes(bytes).first(7));

@@ -35,6 +35,7 @@ TEST(Requests, TheOldestGivesWay) {
   for (std::uint64_t key = 0; key < 6; ++key) requests.ask(1, key, {});
   EXPECT_EQ(requests.pending(), 4u);
   EXPECT_EQ(requests.counters().unanswered, 2u);
+  EXPECT_EQ(requests.counters().gave_way, 2u);
   EXPECT_FALSE(requests.answer(1, 1));
   EXPECT_TRUE(requests.answer(1, 2));
 }
@@ -46,6 +47,7 @@ TEST(Requests, ExpireOldestFirst) {
   requests.answer(1, 1);
   requests.expire(63 * kSecond, 60 * kSecond);
   EXPECT_EQ(requests.counters().unanswered, 2u);
+  EXPECT_EQ(requests.counters().gave_way, 0u);
   EXPECT_TRUE(requests.answer(1, 4));
   EXPECT_FALSE(requests.answer(1, 3));
 }

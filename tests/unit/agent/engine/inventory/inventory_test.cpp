@@ -150,7 +150,8 @@ TEST(Inventory, KeepsWhatFactsSay) {
   name("third", 40);
   ASSERT_EQ(properties.size(), 2u) << "the oldest gave way";
   EXPECT_EQ(properties[0].value, "far too");
-  EXPECT_EQ(inventory.counters().overflow, 1u);
+  EXPECT_EQ(inventory.counters().properties.overflow, 1u);
+  EXPECT_EQ(inventory.counters().properties.most, 2u);
   inventory.learn({{{}, ip("10.9.9.9")}, Attribute::host_name, Value::of(true), "dns.x"}, 1);
   EXPECT_EQ(inventory.counters().unplaced, 1u);
 }
@@ -182,7 +183,11 @@ TEST(Inventory, IsBounded) {
   EXPECT_EQ(ips_of(inventory, kA), "10.0.0.2 10.0.0.3");
   for (std::uint16_t vlan : {1, 2, 3, 2}) inventory.flow_started(flow(kA, "", kB, "", vlan), 0, 0);
   EXPECT_EQ(inventory.find(kA)->vlans, (std::vector<std::uint16_t>{1, 2}));
-  EXPECT_EQ(inventory.counters().overflow, 3u) << "an address of A, a VLAN of A and one of B";
+  EXPECT_EQ(inventory.counters().ips.overflow, 1u);
+  EXPECT_EQ(inventory.counters().ips.most, 2u);
+  EXPECT_EQ(inventory.counters().vlans.overflow, 2u) << "one of A and one of B";
+  EXPECT_EQ(inventory.counters().vlans.most, 2u);
+  EXPECT_EQ(inventory.counters().properties.overflow, 0u);
 }
 
 // A machine boots with its clock two hours ahead, then NTP sets it back to kNow.

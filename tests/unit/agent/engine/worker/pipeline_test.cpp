@@ -176,8 +176,14 @@ TEST(Pipeline, NamesItsLimitsAndTheirUse) {
   EXPECT_GT(limit("flows").overflow, 0u);
   EXPECT_EQ(limit("assets").used, 2u);
   EXPECT_GT(limit("assets").overflow, 0u);
-  for (const char* name : {"streams", "segments", "messages", "requests", "fragments", "sessions"})
+  EXPECT_GT(limit("asset_ips").used, 0u);
+  EXPECT_GT(limit("fields").used, limit("records").used);
+  for (const char* name : {"streams", "segments", "messages", "large_messages", "requests",
+                           "fragments", "fragment_bytes", "sessions", "asset_ips", "asset_vlans",
+                           "asset_properties", "fields", "records", "facts", "text_bytes"}) {
     EXPECT_GT(limit(name).limit, 0u) << name;
+    EXPECT_LE(limit(name).used, limit(name).limit) << name;
+  }
 }
 
 TEST(Pipeline, AScanTakesNoStreams) {

@@ -29,7 +29,8 @@ EngineCounters part(const char* input, std::uint64_t bytes) {
   s.flows_started = 1;
   s.protocols.push_back({"dns", bytes, 1, 0});
   s.errors.push_back({"ip_version", bytes});
-  s.limits.push_back({"flows", "flows", 100, bytes, 0});
+  s.limits.push_back({"flows", "flows", 100, bytes, 1});
+  s.limits.push_back({"asset_ips", "IP addresses of an asset", 32, bytes, 1, true});
   return s;
 }
 
@@ -53,7 +54,12 @@ TEST(Snapshot, MergesWorkersByInput) {
   EXPECT_EQ(all.flows_started, 3u);
   EXPECT_EQ(all.protocols, (std::vector<ProtocolSnapshot>{{"dns", 60, 3, 0}}));
   EXPECT_EQ(all.errors, (std::vector<NamedCount>{{"ip_version", 60}}));
+  ASSERT_EQ(all.limits.size(), 2u);
   EXPECT_EQ(all.limits[0].limit, 300u);
+  EXPECT_EQ(all.limits[0].used, 60u);
+  EXPECT_EQ(all.limits[1].limit, 32u) << "each worker's asset may have so many";
+  EXPECT_EQ(all.limits[1].used, 30u);
+  EXPECT_EQ(all.limits[1].overflow, 3u);
 }
 
 TEST(Snapshot, MergesTheGreatestFlows) {
