@@ -24,22 +24,32 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 /// Of the frame's size and its first 160 bytes: past the headers of anything, with the IP ID and
 /// the TCP sequence, which differ between frames that only look alike.
 std::uint64_t frame_hash(const Frame& frame, std::uint16_t vlan) {
-  const Bytes bytes = frame.bytes.first(std::min<std::size_t>(frame.bytes.size(), 160));
+  constexpr std::size_t kStep = 16;
+  const std::size_t size = std::min<std::size_t>(frame.bytes.size(), 160);
+  const std::uint8_t* at = frame.bytes.data();
+  const std::uint8_t* const end = at + size;
   std::uint64_t hash = mix(frame.wire_size ^ 0x9e3779b97f4a7c15ULL, vlan ^ 0xbf58476d1ce4e5b9ULL);
-  std::size_t at = 0;
-  for (; at + 16 <= bytes.size(); at += 16) {
+  const auto step = [&hash](const std::uint8_t* from) {
     std::uint64_t a, b;
-    std::memcpy(&a, bytes.data() + at, 8);
-    std::memcpy(&b, bytes.data() + at + 8, 8);
+    std::memcpy(&a, from, 8);
+    std::memcpy(&b, from + 8, 8);
     hash = mix(a ^ hash, b ^ 0x94d049bb133111ebULL);
+  };
+  for (; end - at >= std::ptrdiff_t{3 * kStep}; at += 3 * kStep) {
+    step(at);
+    step(at + kStep);
+    step(at + 2 * kStep);
   }
+  for (; end - at >= std::ptrdiff_t{kStep}; at += kStep) step(at);
   // The last 16 once more where they are not a whole step: a copy of what is left costs more.
-  std::uint64_t tail[2] = {};
-  if (bytes.size() < sizeof tail)
-    std::memcpy(tail, bytes.data(), bytes.size());
-  else if (at < bytes.size())
-    std::memcpy(tail, bytes.data() + bytes.size() - sizeof tail, sizeof tail);
-  return mix(tail[0] ^ hash, tail[1] ^ 0x94d049bb133111ebULL) | 1;
+  if (size < kStep) {
+    std::uint8_t tail[kStep] = {};
+    std::memcpy(tail, at, size);
+    step(tail);
+  } else if (at != end) {
+    step(end - kStep);
+  }
+  return hash | 1;
 }
 
 std::uint64_t scatter(std::uint64_t mac) {
@@ -72,7 +82,6 @@ NicFrames& NicFrames::operator+=(const NicFrames& other) {
   out_group += other.out_group;
   in_group += other.in_group;
   flooded += other.flooded;
-  last = std::max(last, other.last);
   if (first_out == 0 || (other.first_out != 0 && other.first_out < first_out))
     first_out = other.first_out;
   last_out = std::max(last_out, other.last_out);
@@ -96,7 +105,6 @@ std::vector<NicFrames> NicCounts::read() const {
     frames.in_group = since(shared_->groups[vlan].get(), f.groups_before.get());
     frames.in = f.in.get() + frames.in_group;
     frames.flooded = since(shared_->flooded[vlan].get(), f.flooded_before.get());
-    frames.last = f.last.get();
     frames.first_out = f.first_out.get();
     frames.last_out = f.last_out.get();
   }
@@ -136,7 +144,6 @@ void CoverageCounter::watch(const MirrorIndex& next) {
       frames.out_group.add(f.out_group.get());
       frames.groups_before.add(f.groups_before.get());
       frames.flooded_before.add(f.flooded_before.get());
-      frames.last.set(f.last.get());
       frames.first_out.set(f.first_out.get());
       frames.last_out.set(f.last_out.get());
     } else {
@@ -246,7 +253,6 @@ void CoverageCounter::count(const Frame& frame, const Packet& packet) {
   if (from != nullptr) {
     NicCounts::Frames& frames = from->frames;
     frames.out.add(1);
-    frames.last.set(frame.time);
     if (packet.ethertype != ethertype::kRarp) {
       if (frames.first_out.get() == 0) frames.first_out.set(frame.time);
       frames.last_out.set(frame.time);
@@ -266,7 +272,6 @@ void CoverageCounter::count(const Frame& frame, const Packet& packet) {
     shared_->groups[kAllVlans].add(1);
   } else if (NicCounts::Nic* to = find(destination, vlan)) {
     to->frames.in.add(1);
-    to->frames.last.set(frame.time);
     // Of a NIC of which only `in` is mirrored nobody knows when it sent.
     const Time spoke = to->frames.last_out.get();
     if (includes(to->watched.direction, Direction::out) &&

@@ -33,7 +33,6 @@ struct NicFrames {
   std::uint64_t out = 0, in = 0;              ///< By the rule above.
   std::uint64_t out_group = 0, in_group = 0;  ///< Of these, to group addresses.
   std::uint64_t flooded = 0;  ///< Frames for others that the switch may have sent to it, too.
-  Time last = 0;              ///< Of the latest frame that names the MAC.
   /// Of its first and its latest `out`, 0: none. RARP is no guest's: QEMU announces with it where a
   /// guest has come to. A NIC begins anew when it is watched again after
   /// it was not, or comes to another port: a guest that returns is a new one. A guest's broadcasts
@@ -68,7 +67,7 @@ class NicCounts {
     Count out, in, out_group;  ///< `in` without groups.
     /// Group and flooded frames that are not its: from before it was watched, and its own.
     Count groups_before, flooded_before;
-    When last, first_out, last_out;
+    When first_out, last_out;
   };
   struct Nic {
     WatchedNic watched;

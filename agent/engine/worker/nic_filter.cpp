@@ -1,6 +1,7 @@
 #include "agent/engine/worker/nic_filter.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace vmirror {
 namespace {
@@ -35,10 +36,12 @@ void NicFilter::watch(const MirrorIndex& index) {
     return nic != nullptr && (input_.empty() || nic->input.empty() || nic->input == input_);
   };
   const bool was_active = active();
+  std::vector<Mac> left;  // By some NIC.
   diff(index_.nics, index.nics,
        [&](const PortKey& at, const WatchedNic* was, const WatchedNic* is) {
          if (is_ours(was)) {
            count(*was, false);
+           if (was_active) left.push_back(was->mac);
            if (was_active) by_mac_[was->mac].erase(at);
          }
          if (is_ours(is)) {
@@ -53,7 +56,9 @@ void NicFilter::watch(const MirrorIndex& index) {
     for (const auto& [at, nic] : index_.nics)
       if (is_ours(&nic)) by_mac_[nic.mac][at] = nic;
   } else {
-    std::erase_if(by_mac_, [](const auto& of_mac) { return of_mac.second.empty(); });
+    for (const Mac& mac : left)
+      if (const auto of_mac = by_mac_.find(mac); of_mac != by_mac_.end() && of_mac->second.empty())
+        by_mac_.erase(of_mac);
   }
 }
 

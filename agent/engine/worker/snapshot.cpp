@@ -39,17 +39,21 @@ void merge_into(Asset& to, const Asset& from) {
   to.bytes += from.bytes;
 }
 
-void merge_into(std::vector<NicFrames>& to, const std::vector<NicFrames>& from) {
+void merge_into(std::vector<NicFrames>& to, std::vector<NicFrames> from) {
+  if (to.empty()) {
+    to = std::move(from);
+    return;
+  }
   std::vector<NicFrames> out;
   out.reserve(std::max(to.size(), from.size()));
   auto at = to.begin();
-  for (const NicFrames& nic : from) {
+  for (NicFrames& nic : from) {
     while (at != to.end() && at->at < nic.at) out.push_back(std::move(*at++));
     if (at != to.end() && at->at == nic.at) {
       out.push_back(std::move(*at++));
       out.back() += nic;
     } else {
-      out.push_back(nic);
+      out.push_back(std::move(nic));
     }
   }
   std::move(at, to.end(), std::back_inserter(out));

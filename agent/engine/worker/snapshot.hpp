@@ -140,7 +140,7 @@ std::map<CopiesKey, Copies> copies(const EngineCounters& counters);
 void merge_into(Asset& to, const Asset& from);
 
 /// What two workers counted of NICs, in `to`. Both are in the order of their ports.
-void merge_into(std::vector<NicFrames>& to, const std::vector<NicFrames>& from);
+void merge_into(std::vector<NicFrames>& to, std::vector<NicFrames> from);
 
 /// What several workers counted: counters summed, inputs, protocols and limits joined by name. Its
 /// `time` is the earliest of theirs. `assets_known` is a sum, too: see `distinct`. Pure.
