@@ -36,6 +36,7 @@ struct Daemon::State::Known {
   std::size_t locations_gone = 0;
   std::uint64_t locations_overflow = 0;
   GuestBook::Count guests;
+  Collectors collectors;
 };
 
 Daemon::State::Known Daemon::State::known_here() {
@@ -52,7 +53,8 @@ Daemon::State::Known Daemon::State::known_here() {
           sensor->status(wall_clock()),
           locations.gone(),
           locations.overflow(),
-          guests.count()};
+          guests.count(),
+          copies->collectors()};
 }
 
 template <typename Work>
@@ -69,12 +71,13 @@ Result<Made> Daemon::State::view(const Make& make) {
   const EngineCounters seen = engine->counters();
   auto known = on_main([this] { return known_here(); });
   if (!known) return tl::unexpected(known.error());
-  return make(DaemonView{
-      config.host, config.driver ? std::optional(config.driver->name) : std::nullopt, wall_clock(),
-      started, *known->control, seen, known->policies, std::move(known->coverage),
-      std::move(known->outputs), std::move(known->libvirt), std::move(known->peers),
-      std::move(known->following), known->hook, known->hook_file_error, std::move(known->sensor),
-      known->locations_gone, known->locations_overflow, known->guests});
+  return make(
+      DaemonView{config.host, config.driver ? std::optional(config.driver->name) : std::nullopt,
+                 wall_clock(), started, *known->control, seen, known->policies,
+                 std::move(known->coverage), std::move(known->outputs), std::move(known->libvirt),
+                 std::move(known->peers), std::move(known->following), known->hook,
+                 known->hook_file_error, std::move(known->sensor), known->locations_gone,
+                 known->locations_overflow, known->guests, std::move(known->collectors)});
 }
 
 ApiBackend Daemon::State::backend() {

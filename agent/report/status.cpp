@@ -105,6 +105,23 @@ json::value hook_json(const DaemonView& v) {
           {"error", text_or_null(error)}};
 }
 
+/// What came to this host as a collector; null: it has told of nothing on this link.
+json::value copies_json(const DaemonView& v, const std::string& host) {
+  const auto found = std::ranges::find_if(
+      v.collectors, [&](const auto& entry) { return entry.second->host == host; });
+  if (found == v.collectors.end() || found->second->told_at == 0) return nullptr;
+  const Collector& c = *found->second;
+  Copies sum;
+  for (const auto& [key, copies] : c.report.sessions) {
+    sum.received += copies.received;
+    sum.lost += copies.lost;
+  }
+  return {{"told_at", format_time(c.told_at)},
+          {"sessions", c.report.sessions.size() + c.report.left_out},
+          {"received", sum.received},
+          {"lost", sum.lost}};
+}
+
 json::value peers_json(const DaemonView& v) {
   if (!v.peers) return nullptr;
   json::array hosts;
@@ -121,7 +138,8 @@ json::value peers_json(const DaemonView& v) {
                      {"sent_messages", p.sent_messages},
                      {"received_messages", p.received_messages},
                      {"refused_messages", p.refused_messages},
-                     {"lost_messages", p.lost_messages}});
+                     {"lost_messages", p.lost_messages},
+                     {"copies", copies_json(v, p.host)}});
   return {{"encrypted", v.peers->encrypted},
           {"listen", v.peers->listen ? json::value(v.peers->listen->text()) : json::value()},
           {"hosts", std::move(hosts)},

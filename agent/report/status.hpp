@@ -39,6 +39,7 @@ struct DaemonView {
   std::size_t locations_gone = 0;             ///< LocationTable::gone()
   std::uint64_t locations_overflow = 0;       ///< LocationTable::overflow()
   GuestBook::Count guests = {};
+  Collectors collectors = {};  ///< Those that are agents linked with this one.
 };
 
 /// The bounds that are in use: the engine's and, where the daemon follows guests, the daemon's own.

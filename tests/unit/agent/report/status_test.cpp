@@ -52,6 +52,30 @@ struct View {
   PolicyFolder folder;
 };
 
+TEST(Status, APeerThatIsACollectorShowsWhatItTookIn) {
+  View v;
+  DaemonView view = v.view();
+  view.peers = PeersStatus{};
+  for (const char* host : {"sensor", "kvm8"}) view.peers->peers.emplace_back().host = host;
+  Collector sensor{.host = "sensor", .linked = true, .since = 1, .told_at = kSecond, .report = {}};
+  sensor.report.sessions[{Encapsulation::erspan2, 5, *IpAddress::parse("192.0.2.1")}] = {70, 1, 0};
+  sensor.report.sessions[{Encapsulation::erspan2, 6, *IpAddress::parse("192.0.2.2")}] = {30, 2, 0};
+  sensor.report.left_out = 1;
+  Collector quiet = sensor;
+  quiet.host = "kvm8";
+  quiet.told_at = 0;
+  view.collectors[*IpAddress::parse("192.0.2.9")] = std::make_shared<const Collector>(sensor);
+  view.collectors[*IpAddress::parse("192.0.2.8")] = std::make_shared<const Collector>(quiet);
+  const auto status = status_json(view);
+  const auto& hosts = status.at("peers").at("hosts").as_array();
+  const auto& copies = hosts[0].at("copies");
+  EXPECT_EQ(copies.at("sessions"), 3);
+  EXPECT_EQ(copies.at("received"), 100);
+  EXPECT_EQ(copies.at("lost"), 3);
+  EXPECT_TRUE(copies.at("told_at").as_string().starts_with("1970-01-01T00:00:01"));
+  EXPECT_TRUE(hosts[1].at("copies").is_null()) << "it has told of nothing";
+}
+
 TEST(Status, HoldsBothFlows) {
   const auto status = status_json(View().view());
   EXPECT_EQ(status.at("host"), "kvm7");
