@@ -8,6 +8,7 @@
 // counted.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
