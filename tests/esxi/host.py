@@ -22,7 +22,7 @@ BUSYBOX = shutil.which("busybox")
 # Debian's busybox prefers its own applets to PATH; dash does not, and so shows which ones the script needs.
 SHELLS = {"busybox": [BUSYBOX, "sh"], "dash": ["/bin/sh"]}
 SPAN = "SPAN Network"
-DEADLINE_S = 120
+DEADLINE_S = 600
 
 # Asks with one write of `NUMBER OF WORDS`, and the words; is answered with `CODE STREAM LINES`, and the lines.
 CLIENT = """#!/bin/sh
@@ -95,35 +95,41 @@ class Host:
             with open(name, "w", encoding="utf-8") as f:
                 f.write(CLIENT.replace("PROGRAM", program).replace("FOLDER", self.folder))
             os.chmod(name, 0o755)
-        # Opened for both directions, so that no open waits for the other side and nobody reads an end.
-        self.pipes = []
-        for name in ("words", "answer"):
-            os.mkfifo(os.path.join(self.folder, name))
-            self.pipes.append(os.open(os.path.join(self.folder, name), os.O_RDWR))
+        self.words, self.answer = self.fifo("words"), self.fifo("answer")
         self.server = threading.Thread(target=self.serve)
         self.server.start()
+
+    def fifo(self, name):
+        """Opened for both directions, so that no open waits for the other side and nobody reads an end."""
+        path = os.path.join(self.folder, name)
+        os.mkfifo(path)
+        return os.open(path, os.O_RDWR)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        os.write(self.pipes[0], b"0\n")
+        os.write(self.words, b"0\n")
         self.server.join()
-        for pipe in self.pipes:
-            os.close(pipe)
+        os.close(self.words)
+        os.close(self.answer)
         shutil.rmtree(self.folder)
 
     def serve(self):
-        with open(self.pipes[0], encoding="utf-8", closefd=False) as words:
+        with open(self.words, encoding="utf-8", closefd=False) as words:
             while count := int(words.readline()):
                 asked = [words.readline()[:-1] for _ in range(count)]
                 answer = standin.call(self.state, asked, lambda signal: os.killpg(self.process.pid, signal))
                 if answer:
                     head = f"{answer.code} {answer.stream} {answer.text.count(chr(10))}\n"
-                    os.write(self.pipes[1], (head + answer.text).encode())
+                    os.write(self.answer, (head + answer.text).encode())
 
     def run(self, *words):
         """Exit code, standard output, standard error."""
+        # A client that was killed while it waited may still take a byte, until it is dead: it has the old one.
+        os.close(self.answer)
+        os.remove(os.path.join(self.folder, "answer"))
+        self.answer = self.fifo("answer")
         # A session of its own: what is killed is this run and nothing else.
         with subprocess.Popen([*self.shell, SCRIPT, *words, "--state", self.store], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={"PATH": self.programs},

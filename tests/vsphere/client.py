@@ -6,7 +6,7 @@ import time
 from pyVim.connect import Disconnect, SmartConnect
 from pyVmomi import vim, vmodl
 
-DEADLINE_S = 120
+DEADLINE_S = 600
 NAME = "vmirror-test"
 COLLECT = vmodl.query.PropertyCollector
 SPAN = vim.dvs.VmwareDistributedVirtualSwitch
@@ -80,13 +80,19 @@ def fault_type(name):
     return next(getattr(space, name) for space in (vim.fault, vmodl.fault, vmodl.query) if hasattr(space, name))
 
 
+def until(condition):
+    """What the condition gives, once that is true."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.01)
+    return found
+
+
 def wait(task):
     """The task's result; raises its fault."""
-    deadline = time.monotonic() + DEADLINE_S
-    while task.info.state not in ("success", "error"):
-        if time.monotonic() > deadline:
-            raise TimeoutError(task.info.state)
-        time.sleep(0.01)
+    until(lambda: task.info.state in ("success", "error"))
     if task.info.state == "error":
         raise task.info.error
     return task.info.result

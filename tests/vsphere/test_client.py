@@ -9,7 +9,7 @@ import vcsim
 
 WHY = vcsim.missing()
 try:
-    from client import LOST, SPAN, Client, encapsulated, fault_type, session, vim, wait
+    from client import LOST, SPAN, Client, encapsulated, fault_type, session, until, vim, wait
 except ImportError:
     WHY = WHY or "no pyVmomi (Debian: python3-pyvmomi)"
 
@@ -204,13 +204,7 @@ class Rules(Served):
                 self.server.rule("ReconfigureDvs_Task", how)
                 with self.assertRaises(LOST):
                     switch.ReconfigureDvs_Task(spec)
-                self.wait_for_sessions(left)
-
-    def wait_for_sessions(self, count):
-        for _ in range(3000):
-            if len(self.held()) == count:
-                return
-        self.fail(f"{len(self.held())} sessions, not {count}")
+                until(lambda left=left: len(self.held()) == left)
 
     def test_the_session_expires(self):
         client = self.client()
@@ -227,13 +221,14 @@ class Rules(Served):
         self.server.order("restart", down_ms=300)
         with self.assertRaises((vim.fault.NotAuthenticated, *LOST)):
             client.instance.CurrentTime()
-        for _ in range(1000):
+
+        def again():
             try:
-                again = self.client()
-                break
+                return self.client()
             except (vim.fault.HostConnectFault, *LOST):
-                pass
-        self.assertEqual(len(again.sessions()), 1, "the switch has outlived it")
+                return None
+
+        self.assertEqual(len(until(again).sessions()), 1, "the switch has outlived it")
 
     def test_another_administrator_edits_just_before(self):
         client = self.client()

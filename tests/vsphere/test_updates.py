@@ -8,7 +8,7 @@ import test_client
 from test_client import WHY
 
 if not WHY:
-    from client import COLLECT, LOST, encapsulated, fault_type, vim
+    from client import COLLECT, LOST, encapsulated, fault_type, until, vim
 
 
 class Updates(test_client.Served):
@@ -94,8 +94,7 @@ class Updates(test_client.Served):
         self.server.control("/log", method="DELETE")
         thread = threading.Thread(target=wait)
         thread.start()
-        while not [call for call in self.server.calls("WaitForUpdatesEx") if call["outcome"] == "running"]:
-            pass
+        until(lambda: [call for call in self.server.calls("WaitForUpdatesEx") if call["outcome"] == "running"])
         return thread, errors
 
     def test_a_session_that_ends_ends_the_wait(self):
@@ -132,11 +131,9 @@ class Updates(test_client.Served):
         connection.request("POST", "/sdk", self.envelope(
             '<WaitForUpdatesEx xmlns="urn:vim25"><_this type="PropertyCollector">propertyCollector</_this>'
             f"<version>{version}</version></WaitForUpdatesEx>"), {"Cookie": self.watcher.instance._stub.cookie})
-        while not self.server.calls("WaitForUpdatesEx"):
-            pass
+        until(lambda: self.server.calls("WaitForUpdatesEx"))
         connection.close()
-        while self.server.calls("WaitForUpdatesEx")[0]["outcome"] != "the client went":
-            pass
+        until(lambda: self.server.calls("WaitForUpdatesEx")[0]["outcome"] == "the client went")
         name = self.move(2)
         self.assertEqual(self.told(self.watcher.updates(version))[0][0], name)
 

@@ -12,7 +12,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(HERE, "..", "..", "build", "vsphere")
 GOVMOMI = "/usr/share/gocode/src/github.com/vmware/govmomi"
-START_S = 120
+START_S = 600
 
 
 def missing():
