@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "plugin/net/soap.hpp"
+#include "plugin/vsphere/ports.hpp"
 #include "plugin/vsphere/task.hpp"
 
 namespace vmirror::vsphere {
@@ -357,6 +358,8 @@ TEST(Faults, NameTheObjectAndTheRemedy) {
        "A specified parameter was not correct.", Kind::refused,
        "at: A specified parameter was not correct. (InvalidArgument, invalidProperty "
        "spec.erspanId)"},
+      {"ManagedObjectNotFound", "<obj type=\"Task\">task-1</obj>", "gone", Kind::missing,
+       "at: the object is gone (ManagedObjectNotFound)"},
       {"", "", "", Kind::refused, "at: the server answers with a fault"},
   };
   for (const Row& row : rows) {
@@ -389,6 +392,50 @@ TEST(Tasks, AreReadInEveryState) {
     EXPECT_EQ(info.fault, row.fault) << row.info;
     EXPECT_EQ(info.error.what.empty(), row.state != TaskInfo::State::error) << row.info;
   }
+}
+
+TEST(DvPorts, TellWhatIsConnected) {
+  const auto read = [](const std::string& text) {
+    const auto parsed = document("<returnval>" + text + "</returnval>");
+    return read_dv_port(parsed.root());
+  };
+  const auto connected = [](const std::string& type) {
+    return "<connectee><type>" + type + "</type></connectee>";
+  };
+  EXPECT_EQ(read(""), DvPort{});
+  struct Row {
+    const char* type;
+    Connectee expected;
+  };
+  for (const Row& row :
+       {Row{"vmVnic", Connectee::machine}, Row{"hostVmkVnic", Connectee::vmkernel},
+        Row{"hostConsoleVnic", Connectee::vmkernel}, Row{"pnic", Connectee::uplink},
+        Row{"systemCrxVnic", Connectee::other}, Row{"", Connectee::nothing}})
+    EXPECT_EQ(read(connected(row.type)).connectee, row.expected) << row.type;
+  EXPECT_EQ(
+      read(
+          "<key>12</key><config><setting><securityPolicy><allowPromiscuous><value>true</value>"
+          "</allowPromiscuous></securityPolicy></setting></config><portgroupKey>dvportgroup-9"
+          "</portgroupKey><proxyHost type=\"HostSystem\">host-2</proxyHost><connectee>"
+          "<connectedEntity type=\"VirtualMachine\">vm-1</connectedEntity><nicKey>4000</nicKey>"
+          "<type>vmVnic</type></connectee><conflict>true</conflict><state><runtimeInfo><linkUp>true"
+          "</linkUp><macAddress>00:50:56:00:00:01</macAddress></runtimeInfo><stats>"
+          "<packetsInMulticast>1</packetsInMulticast><packetsOutMulticast>10</packetsOutMulticast>"
+          "<packetsInUnicast>5000000000</packetsInUnicast><packetsOutUnicast>20</packetsOutUnicast>"
+          "<packetsInBroadcast>3</packetsInBroadcast><packetsOutBroadcast>30</packetsOutBroadcast>"
+          "<packetsInDropped>7</packetsInDropped></stats></state>"),
+      (DvPort{"12",
+              "dvportgroup-9",
+              {"HostSystem", "host-2"},
+              Connectee::machine,
+              kMachine,
+              "4000",
+              *Mac::parse("00:50:56:00:00:01"),
+              true,
+              true,
+              true,
+              5'000'000'004,
+              60}));
 }
 
 }  // namespace
