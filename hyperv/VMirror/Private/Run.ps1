@@ -17,33 +17,36 @@ function Invoke-ChangeRound {
     $reported = @{}
     $asked = @{}    # The steps that the person was asked for.
     $dry = [bool]$WhatIfPreference
-    # Round 1 may make a switch, round 2 an adapter on it, round 3 sets them; the last only looks.
-    for ($round = 1; $round -le 4; $round++) {
-        $plans = @{}
-        foreach ($result in Invoke-OnNode -Node $Node -Function 'Get-HostState' -Pool $Pool) {
+    $plans = @{}
+    # Round 1 may make a switch, round 2 an adapter on it, round 3 sets them; the last only looks. A host that failed
+    # is left alone: each call to one that is dead may take a minute.
+    for ($round = 1; $round -le 5; $round++) {
+        $alive = @($Node | Where-Object { -not $reported.ContainsKey($_.Name) })
+        foreach ($result in Invoke-OnNode -Node $alive -Function 'Get-HostState' -Pool $Pool) {
             $name = $result.Node.Name
             if ($result.Error) { Write-NodeError $Cmdlet $name $result.Error $reported; continue }
             $plans[$name] = New-Plan -State $result.Output -Sessions $Sessions -InScope $Scope -Alone $Alone
         }
-        if ($round -eq 4) { break }
+        if ($round -eq 5) { break }
         $work = @{}
-        foreach ($one in $Node) {
+        $again = $false
+        foreach ($one in $alive) {
             if (-not $plans.ContainsKey($one.Name) -or $reported.ContainsKey($one.Name)) { continue }
-            $steps = @($plans[$one.Name].Steps)
+            # Done, or declined: not a second time.
+            $steps = @($plans[$one.Name].Steps | Where-Object { $_ -and -not $asked.ContainsKey((Get-StepKey $one $_)) })
             # What is made comes first; the rest is planned anew on what is there then. A dry run shows all.
             $made = @($steps | Where-Object { $_.Create } | Sort-Object -Property Rank | Select-Object -First 1)
             if ($made.Count -gt 0 -and -not $dry) {
                 $steps = @($steps | Where-Object { $_.Create -and $_.Rank -eq $made[0].Rank })
-            }
+                $again = $true
+            } elseif (-not $dry) { $steps = @($steps | Where-Object { -not (Test-StepOfNothing $_) }) }
             $agreed = @(foreach ($step in $steps) {
-                    $key = "$($one.Name)|$($step.Setting.Key)|$($step.To)"
-                    if ($asked.ContainsKey($key)) { continue }  # Done, or declined: not a second time.
-                    $asked[$key] = $true
+                    $asked[(Get-StepKey $one $step)] = $true
                     if ($Cmdlet.ShouldProcess($plans[$one.Name].ComputerName, $step.Text)) { $step }
                 })
             if ($agreed.Count -gt 0) { $work[$one.Name] = @{ Steps = $agreed } }
         }
-        if ($work.Count -eq 0) { break }
+        if ($work.Count -eq 0 -and -not $again) { break }
         $busy = @($Node | Where-Object { $work.ContainsKey($_.Name) })
         $done = Invoke-OnNode -Node $busy -Function 'Invoke-HostStep' -Argument $work -Pool $Pool
         foreach ($result in $done) {
@@ -55,6 +58,17 @@ function Invoke-ChangeRound {
         foreach ($text in $plans[$one.Name].Left) { $Cmdlet.WriteWarning("$($plans[$one.Name].ComputerName): $text") }
     }
     ConvertTo-SessionResult -Node $Node -Plan $plans -Reported $reported -Dry $dry -Where $Where
+}
+
+function Get-StepKey {
+    param($Node, $Step)
+    "$($Node.Name)|$($Step.Setting.Key)|$($Step.To)"
+}
+
+# A setting of an adapter or switch that was to be made and is not there: the person declined it.
+function Test-StepOfNothing {
+    param($Step)
+    $Step.Setting.HolderId -eq '' -or ($Step.Setting.Kind -in 'mode', 'vlan' -and $Step.Setting.On -eq '')
 }
 
 # One host's failure is an error of its own and does not stop the others. Told once.
