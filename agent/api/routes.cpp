@@ -131,10 +131,11 @@ Error error_from_json(const json::value& value) {
 }
 
 json::object to_json(const SessionStatus& s) {
+  const char* proof = told_proof(s.state, s.proof);
   return {{"name", s.name},
           {"state", to_text(s.state)},
           {"state_text", state_text(s)},
-          {"proof", s.state == SessionState::active ? json::value(to_text(s.proof)) : nullptr},
+          {"proof", proof != nullptr ? json::value(proof) : nullptr},
           {"reason", s.reason},
           {"warnings", json::array(s.warnings.begin(), s.warnings.end())},
           {"since", format_time(s.since)},

@@ -21,6 +21,7 @@
 #include "agent/control/evidence/collector_link.hpp"
 #include "agent/control/evidence/coverage_log.hpp"
 #include "agent/control/evidence/device_counters.hpp"
+#include "agent/control/evidence/trace_asker.hpp"
 #include "agent/control/follow/following.hpp"
 #include "agent/control/follow/sensor_follower.hpp"
 #include "agent/control/libvirt/connection.hpp"
@@ -60,6 +61,7 @@ struct Daemon::State {
   LingeringNics lingering;
   std::shared_ptr<const MirrorIndex> index;  ///< What the engine watches.
   CoverageLog coverage{port_reader(!config.monitor_nic)};
+  std::unique_ptr<TraceAsker> silent;    ///< With control.
   Evidence evidence;                     ///< What control was told last.
   std::uint64_t logged = 0;              ///< Events of the control side that are in the log.
   std::atomic<bool> round_waits{false};  ///< A round's news are on their way to the main thread.

@@ -54,6 +54,7 @@ void Daemon::State::on_round() {
     spdlog::info("{}: {}", at->second.subject, at->second.text);
   logged = known->events;
   watch_nics(*known);
+  silent->look(*known, wall_clock());
   following->on_round(known->observed && !known->observe_error,
                       known->observed ? known->observed->outage : std::nullopt, known->time);
 }
@@ -95,12 +96,16 @@ void Daemon::State::sample_counts() {
 /// Reads the ports' counters, and tells the control side what came of those that were read before.
 /// Most of a thousand quiet guests' NICs are as they were.
 void Daemon::State::judge_counts(const ControlSnapshot& known) {
-  if (known.index->nics.empty() && evidence.nics.empty()) return;
-  const bool behind = known.observed && known.observed->progress.behind;
-  coverage.sample(engine->nics(), known);
-  coverage.read(known, wall_clock());
-  for (const std::string& news : coverage.take_news()) spdlog::warn("{}", news);
-  Evidence now = coverage.evidence(known, behind);
+  Evidence now = evidence;
+  if (!known.index->nics.empty() || !evidence.nics.empty()) {
+    const bool behind = known.observed && known.observed->progress.behind;
+    coverage.sample(engine->nics(), known);
+    coverage.read(known, wall_clock());
+    for (const std::string& news : coverage.take_news()) spdlog::warn("{}", news);
+    now = coverage.evidence(known, behind);
+  }
+  silent->look(known, wall_clock());
+  now.traced = silent->answers();
   if (now == evidence) return;
   evidence = std::move(now);
   control->set_evidence(evidence);

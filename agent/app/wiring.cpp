@@ -67,6 +67,7 @@ Result<void> Daemon::State::open_control() {
   options.on_change = [this](const RoundChanges& changes) {
     asio::post(io, [this, changes] { on_change(changes); });
   };
+  silent = std::make_unique<TraceAsker>((*driver)->tracer());
   control = std::make_unique<Control>(std::move(options), std::move(*driver));
   following = std::make_unique<Following>(io, following_options(config), *engine, eve.get());
   if (config.libvirt) {

@@ -65,7 +65,7 @@ json::array session_rows(const json::object& answer) {
 /// True for a session that is as asked; with `proven`, one whose copies are known to go out.
 bool is_well(const json::object& session, bool proven) {
   const std::string state = text(session, "state"), proof = text(session, "proof");
-  if (proven) return state == "active" && proof != "none";
+  if (proven) return state == "active" ? proof != "none" : state == "ready" && proof == "traced";
   return state == "active" || state == "ready";
 }
 

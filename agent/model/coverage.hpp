@@ -3,11 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 
 #include "plugin/api/model.hpp"
+#include "plugin/api/tracer.hpp"
+#include "plugin/base/persistent_map.hpp"
 
 namespace vmirror {
 
@@ -56,9 +57,12 @@ struct NicEvidence {
   bool operator==(const NicEvidence&) const = default;
 };
 
-/// What the engine received, of the NICs that it watches. Empty where no engine sees the copies.
+/// What the engine received, of the NICs that it watches, and what the switch was asked. A
+/// copy costs nothing that grows with the number of NICs, nor does a comparison with its ancestor.
 struct Evidence {
-  std::map<PortKey, NicEvidence> nics;
+  PersistentMap<PortKey, NicEvidence> nics;
+  /// By session whose guest is silent: what the switch said that it would do with a frame.
+  PersistentMap<std::string, TraceAnswer> traced = {};
   bool operator==(const Evidence&) const = default;
 };
 

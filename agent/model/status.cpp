@@ -46,16 +46,25 @@ const char* to_text(Proof proof) {
       return "delivered";
     case Proof::received:
       return "received";
+    case Proof::traced:
+      return "traced";
     case Proof::none:
       break;
   }
   return "none";
 }
 
+const char* told_proof(SessionState state, Proof proof) {
+  const bool told =
+      state == SessionState::active || (state == SessionState::ready && proof != Proof::none);
+  return told ? to_text(proof) : nullptr;
+}
+
 std::string state_text(const SessionStatus& session) {
-  if (session.state != SessionState::active) return to_text(session.state);
-  if (session.proof == Proof::none) return "active, not proven";
-  return std::string("active (") + to_text(session.proof) + ")";
+  const std::string state = to_text(session.state);
+  const char* proof = told_proof(session.state, session.proof);
+  if (proof == nullptr) return state;
+  return session.proof == Proof::none ? state + ", not proven" : state + " (" + proof + ")";
 }
 
 const char* to_text(PolicyState state) {

@@ -24,22 +24,26 @@ enum class SessionState : std::uint8_t {
 /// "pending"
 const char* to_text(SessionState state);
 
-/// How far an active session is proven.
+/// How far a session is proven.
 enum class Proof : std::uint8_t {
   none,       ///< The switch shows it as asked; nothing that it offers proves that copies come.
   copied,     ///< The switch's count of what the mirror copied moves with the port's traffic.
   sent,       ///< Remote: the copies move, and the switch has a way out to the collector.
   delivered,  ///< Remote: the collector is one of our agents, and its counts came back.
   received,   ///< Local: the engine's own count of the NIC's frames agrees with the port's.
+  traced,     ///< Of a ready session: the switch, asked, would copy the guest's frames.
 };
-/// "none", "copied", "sent", "delivered", "received"
+/// "none", "copied", "sent", "delivered", "received", "traced"
 const char* to_text(Proof proof);
+/// The same for people and alarms; null where the state is no claim: of what is not active only a
+/// proof counts, not the lack of one.
+const char* told_proof(SessionState state, Proof proof);
 
 /// One session as people see it.
 struct SessionStatus {
   std::string name;  ///< "vnet0@local"
   SessionState state = SessionState::pending;
-  Proof proof = Proof::none;  ///< Of an active session; else `none`.
+  Proof proof = Proof::none;  ///< Of an active or a ready session; else `none`.
   std::string reason;
   /// Whatever a person should know of a session that works, each with its remedy: a path whose MTU
   /// is too small, copies that come twice.
@@ -67,7 +71,7 @@ struct SessionStatus {
   std::optional<std::uint64_t> port_frames;    ///< By the port, in the session's directions.
   bool operator==(const SessionStatus&) const = default;
 };
-/// "pending", "active (received)", "active, not proven"
+/// "pending", "ready (traced)", "active (received)", "active, not proven"
 std::string state_text(const SessionStatus& session);
 
 enum class PolicyState : std::uint8_t {

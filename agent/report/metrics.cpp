@@ -77,12 +77,13 @@ void add_control(List& list, const ControlSnapshot& control) {
   for (const Proof proof :
        {Proof::none, Proof::copied, Proof::sent, Proof::delivered, Proof::received})
     states[{SessionState::active, proof}] = 0;
+  states[{SessionState::ready, Proof::traced}] = 0;
   for (const auto& [name, s] : control.sessions) ++states[{s.state, s.proof}];
   for (const auto& [key, n] : states) {
     const auto [state, proof] = key;
-    list.gauge("sessions", "Mirror sessions, by state and, where active, by proof.", n,
-               {{"state", to_text(state)},
-                {"proof", state == SessionState::active ? to_text(proof) : ""}});
+    const char* shown = told_proof(state, proof);
+    list.gauge("sessions", "Mirror sessions, by state and, where active or ready, by proof.", n,
+               {{"state", to_text(state)}, {"proof", shown != nullptr ? shown : ""}});
   }
   list.gauge("switch_readable", "1 while the switch can be read.",
              control.observed && !control.observe_error ? 1 : 0);

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "plugin/api/realiser.hpp"
+#include "plugin/api/tracer.hpp"
 
 namespace vmirror {
 
@@ -50,6 +51,10 @@ class Driver {
   /// submission has ended. A hint may
   /// be lost or doubled; it must only wake somebody. Called once, before the first observe.
   virtual void on_change(std::function<void()> hint) = 0;
+
+  /// Asks the switch what it would do with a frame, for as long as it is there; may outlive the
+  /// driver. Null: this kind of switch can't be asked.
+  virtual std::unique_ptr<Tracer> tracer() const { return nullptr; }
 };
 
 /// Submits and waits, for who has no loop of its own. False: another look helps. Error: as submit()

@@ -14,6 +14,7 @@
 #include "plugin/ovs/observe.hpp"
 #include "plugin/ovs/outputs.hpp"
 #include "plugin/ovs/schema.hpp"
+#include "plugin/ovs/trace.hpp"
 #include "plugin/ovsdb/client.hpp"
 
 namespace vmirror {
@@ -33,11 +34,12 @@ class OvsDriver final : public Driver {
   OvsDriver(const OvsOptions& options, std::unique_ptr<ovsdb::Client> client)
       : owner_(options.owner),
         timeout_(options.timeout),
-        socket_(beside_sockets(options)),
+        beside_sockets_(beside_sockets(options)),
+        socket_(beside_sockets_),
         on_host_(options.remote.starts_with("unix:")),
         observer_(options.owner),
         client_(std::move(client)),
-        learned_(beside_sockets(options), [this] { tell(); }) {}
+        learned_(beside_sockets_, [this] { tell(); }) {}
 
   std::string_view name() const override { return "ovs"; }
 
@@ -53,14 +55,11 @@ class OvsDriver final : public Driver {
         observed_->own_addresses == addresses && observed_->progress.silent_since == silent_since &&
         observed_->submissions == submissions)
       return observed_;
-    observed_ = observer_.update(*snapshot, std::move(addresses));
+    observed_ = observer_.update(*snapshot, std::move(addresses), learned);
     used_ = learned;
-    std::set<std::string> bridges;
-    for (const auto& [key, number] : observer_.nameless()) bridges.insert(key.switch_name);
-    learned_.watch(std::move(bridges));
-    if (observer_.nameless().empty() && silent_since == 0 && submissions.empty()) return observed_;
+    learned_.watch(observer_.bridges_of_nameless());
+    if (silent_since == 0 && submissions.empty()) return observed_;
     auto out = std::make_shared<Observed>(*observed_);
-    if (!observer_.nameless().empty()) namer_.name(*out, observer_.nameless(), *learned);
     out->progress.silent_since = silent_since;
     out->submissions = std::move(submissions);
     return observed_ = std::move(out);
@@ -94,6 +93,8 @@ class OvsDriver final : public Driver {
     client_->on_change(hint);
     watch_ = std::make_unique<ovs::LivenessWatch>(socket_, *client_, std::move(hint));
   }
+
+  std::unique_ptr<Tracer> tracer() const override { return ovs::make_tracer(beside_sockets_); }
 
  private:
   struct Sent {
@@ -138,6 +139,7 @@ class OvsDriver final : public Driver {
 
   const std::string owner_;
   const milliseconds timeout_;
+  const std::string beside_sockets_;
   const ovs::ControlSocket socket_;
   const bool on_host_;
   Clock::time_point addresses_at_;
@@ -146,7 +148,6 @@ class OvsDriver final : public Driver {
   std::map<Ticket, Sent> sent_;  ///< Those that run, and those that ended since the latest.
   Ticket tickets_ = 0;           ///< Given out.
   const std::unique_ptr<ovsdb::Client> client_;
-  ovs::PortNamer namer_;
   std::shared_ptr<const ovs::Learned> used_;  ///< By observed_.
   std::mutex mutex_;
   std::function<void()> hint_;                 ///< Guarded by the mutex.

@@ -88,44 +88,43 @@ void LearnedReader::run() {
 
 // ---- Whose a port is
 
-namespace {
-
-/// It was learned on another port of the bridge.
-bool is_elsewhere(const LearnedOf& bridge, const Mac& mac, std::int64_t port) {
-  return std::ranges::any_of(
-      bridge, [&](const auto& entry) { return entry.first != port && entry.second.contains(mac); });
+bool PortNamer::is_learned(const std::string& bridge, const Mac& mac, const Learned& learned) {
+  if (std::exchange(learned_number_, learned.number) != learned.number) learned_.clear();
+  const auto [at, is_new] = learned_.try_emplace(bridge);
+  if (is_new)
+    for (const auto& [port, macs] : learned.bridges.at(bridge))
+      at->second.insert(macs.begin(), macs.end());
+  return at->second.contains(mac);
 }
 
-}  // namespace
-
-void PortNamer::name(Observed& world, const NamelessPorts& ports, const Learned& learned) {
-  std::erase_if(known_, [&](const auto& entry) { return !ports.contains(entry.first); });
-  for (const auto& [key, number] : ports) {
-    Switch& sw = world.switches[key.switch_name];
-    Port port = sw.ports.at(key.port);
-    Known& known = known_[key];
-    if (known.id != port.id) known = {port.id, learned.number, {}};
-    const auto bridge = learned.bridges.find(key.switch_name);
-    const bool is_told = bridge != learned.bridges.end() && learned.number > known.since;
-    if (is_told) {
-      const auto at = bridge->second.find(number);
-      const std::size_t count = at == bridge->second.end() ? 0 : at->second.size();
-      if (count == 1)
-        known.mac = *at->second.begin();
-      else if (count > 1 || (known.mac && is_elsewhere(bridge->second, *known.mac, number)))
-        known.mac.reset();
-      port.mac_unknown =
-          count > 1 ? "the switch has learned " + std::to_string(count) + " addresses on it"
-                    : "it has sent nothing yet";
-    } else {
-      port.mac_unknown = learned.error
-                             ? "what the switch has learned can't be read: " + learned.error->text()
-                             : "what the switch has learned was not read yet";
-    }
-    port.mac = known.mac;
-    if (port.mac) port.mac_unknown.clear();
-    sw.ports.set(key.port, std::move(port));
+void PortNamer::name(const PortKey& key, std::int64_t number, Port& port, const Learned& learned) {
+  Known& known = known_[key];
+  if (known.id != port.id) known = {port.id, learned.number, {}};
+  const auto bridge = learned.bridges.find(key.switch_name);
+  if (bridge != learned.bridges.end() && learned.number > known.since) {
+    untold_.erase(key);
+    const auto at = bridge->second.find(number);
+    const std::size_t count = at == bridge->second.end() ? 0 : at->second.size();
+    if (count == 1)
+      known.mac = *at->second.begin();
+    else if (count > 1 || (known.mac && is_learned(key.switch_name, *known.mac, learned)))
+      known.mac.reset();  // It shows several, or its own is another port's now.
+    port.mac_unknown = count > 1
+                           ? "the switch has learned " + std::to_string(count) + " addresses on it"
+                           : "it has sent nothing yet";
+  } else {
+    untold_.insert(key);
+    port.mac_unknown = learned.error
+                           ? "what the switch has learned can't be read: " + learned.error->text()
+                           : "what the switch has learned was not read yet";
   }
+  port.mac = known.mac;
+  if (port.mac) port.mac_unknown.clear();
+}
+
+void PortNamer::forget(const PortKey& key) {
+  known_.erase(key);
+  untold_.erase(key);
 }
 
 }  // namespace vmirror::ovs

@@ -75,15 +75,20 @@ class LearnedReader {
 /// Ports that nobody wrote a MAC on, by their OpenFlow number.
 using NamelessPorts = std::map<PortKey, std::int64_t>;
 
-/// Gives such ports the address that they show. One thread.
+/// Gives such ports the address that they show, one after the other. One thread.
 ///
 /// A port's address is the one that the switch learned on it, where it is exactly one. It stays
 /// when the switch forgets it (a silent guest), until it is learned on another port, or the port is
 /// deleted. Port::mac_unknown says why a port has none.
 class PortNamer {
  public:
-  /// Sets `mac` or `mac_unknown` of the nameless ports in `world`.
-  void name(Observed& world, const NamelessPorts& ports, const Learned& learned);
+  /// Sets `mac` or `mac_unknown` of the port, whose OpenFlow number this is. To be called again for
+  /// every port when what was learned differs, and for those of untold() after each reading.
+  void name(const PortKey& key, std::int64_t number, Port& port, const Learned& learned);
+  /// The port went, or somebody wrote a MAC on it.
+  void forget(const PortKey& key);
+  /// Ports of which no reading since they came has told.
+  const std::set<PortKey>& untold() const { return untold_; }
 
  private:
   struct Known {
@@ -92,7 +97,12 @@ class PortNamer {
         0;  ///< Learned::number when it was first seen: an older one is of another.
     std::optional<Mac> mac;
   };
+  bool is_learned(const std::string& bridge, const Mac& mac, const Learned& learned);
+
   std::map<PortKey, Known> known_;
+  std::set<PortKey> untold_;
+  std::map<std::string, std::set<Mac>> learned_;  ///< By bridge, on any port, by ...
+  std::uint64_t learned_number_ = 0;              ///< ... this reading.
 };
 
 }  // namespace vmirror::ovs

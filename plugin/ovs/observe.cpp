@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <string_view>
+#include <utility>
 
 #include "plugin/api/mirror_object.hpp"
 #include "plugin/ovs/objects.hpp"
@@ -351,7 +352,7 @@ void Observer::place_ports(Ids& changed) {
            if (const Row* row = (*before_)[kPort].find(id)) {
              const std::string port = (*row)[port::kName].text();
              out_.switches[name].ports.erase(port);
-             nameless_.erase({name, port});
+             forget_nameless({name, port});
              out_.objects.erase(port_key(name, port));
              note_kept_off({name, port}, {}, false);
            }
@@ -489,6 +490,28 @@ void Observer::note_nameless(const PortKey& key, const Port& port, const Row& ro
         nameless_[key] = *number;
 }
 
+void Observer::forget_nameless(const PortKey& key) {
+  nameless_.erase(key);
+  namer_.forget(key);
+}
+
+/// By what the switch has learned now: all, where that differs from what it had learned before, else
+/// those that wait for a reading.
+void Observer::name_anew(const Learned& before) {
+  const bool differs = before.bridges != learned_->bridges || before.error != learned_->error;
+  const bool is_new = before.number != learned_->number;
+  const auto name = [this](const PortKey& key, std::int64_t number) {
+    auto& ports = out_.switches[key.switch_name].ports;
+    Port port = ports.at(key.port);
+    namer_.name(key, number, port, *learned_);
+    ports.set(key.port, std::move(port));
+  };
+  if (differs)
+    for (const auto& [key, number] : nameless_) name(key, number);
+  else if (is_new)
+    for (const PortKey& key : std::set(namer_.untold())) name(key, nameless_.at(key));
+}
+
 /// ovs-vswitchd tells of a mirror that it could not make, or destroyed (a 33rd one, a filter that
 /// it refuses), in its log only. But it writes the counters of
 /// interfaces and mirrors together, and such a mirror's are empty then. True when that changes.
@@ -506,13 +529,23 @@ bool Observer::find_given_up() {
   return changes;
 }
 
+std::set<std::string> Observer::bridges_of_nameless() const {
+  std::set<std::string> out;
+  for (auto at = nameless_.begin(); at != nameless_.end();
+       at = nameless_.lower_bound({at->first.switch_name + '\0', ""}))
+    out.insert(at->first.switch_name);
+  return out;
+}
+
 std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot> db,
-                                                 std::set<IpAddress> own_addresses) {
+                                                 std::set<IpAddress> own_addresses,
+                                                 std::shared_ptr<const Learned> learned) {
   now_ = std::move(db);
   if (changed(kOpenVswitch) || changed(kMirror)) {
     capabilities_ = capabilities(*now_);
     for (auto& [name, sw] : out_.switches) sw.capabilities = capabilities_;
   }
+  const auto learned_before = std::exchange(learned_, std::move(learned));
   Ids ports = changed_ports();
   place_ports(ports);
   for (const Uuid& id : ports) {
@@ -521,7 +554,12 @@ std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot>
     if (at == switch_of_port_.end() || !row) continue;
     Port port = to_port(*now_, *row, owner_);
     const std::string name = port.name;
-    note_nameless({at->second, name}, port, *row);
+    const PortKey here{at->second, name};
+    note_nameless(here, port, *row);
+    if (const auto number = nameless_.find(here); number != nameless_.end())
+      namer_.name(here, number->second, port, *learned_);
+    else
+      namer_.forget(here);
     Switch& sw = out_.switches[at->second];
     const ObjectKey key = port_key(at->second, name);
     if (port.owned)
@@ -537,6 +575,7 @@ std::shared_ptr<const Observed> Observer::update(std::shared_ptr<const Snapshot>
     const auto done = (*row)[root::kCurCfg].get<std::int64_t>().value_or(0);
     out_.progress = {"ovs-vswitchd", done < asked, static_cast<std::uint64_t>(done)};
   }
+  name_anew(*learned_before);
   // A mirror's output is named by its port.
   note_mirrors();
   const bool some_given_up = find_given_up();

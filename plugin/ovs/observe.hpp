@@ -21,14 +21,16 @@ class Observer {
  public:
   explicit Observer(std::string owner) : owner_(std::move(owner)) {}
 
-  /// What `db` shows on the host with these addresses. Costs what differs from the snapshot of the
-  /// last call, where that is its ancestor, and a comparison of the sets that differ (a bridge's
-  /// ports, a mirror's selections); what comes of it depends on the arguments alone, but
-  /// for Mirror::error, which two snapshots show.
-  std::shared_ptr<const Observed> update(std::shared_ptr<const ovsdb::Snapshot> db,
-                                         std::set<IpAddress> own_addresses = {});
-  /// Ports of guests, as of the last update, on which nobody wrote a MAC.
-  const NamelessPorts& nameless() const { return nameless_; }
+  /// What `db` shows on the host with these addresses, where the switch has learned this. Costs what
+  /// differs from the arguments of the last call, where these are their ancestors, and a comparison
+  /// of the sets that differ (a bridge's ports, a mirror's selections). What comes of it depends on
+  /// the arguments alone, but for Mirror::error, which two snapshots show, and for addresses that
+  /// the switch has learned before and forgotten since.
+  std::shared_ptr<const Observed> update(
+      std::shared_ptr<const ovsdb::Snapshot> db, std::set<IpAddress> own_addresses = {},
+      std::shared_ptr<const Learned> learned = std::make_shared<const Learned>());
+  /// The bridges that have ports of guests, as of the last update, on which nobody wrote a MAC.
+  std::set<std::string> bridges_of_nameless() const;
 
  private:
   struct Selected {
@@ -51,6 +53,8 @@ class Observer {
   void note_mirrors();
   void read_mirrors();
   void note_nameless(const PortKey& key, const Port& port, const ovsdb::Row& row);
+  void forget_nameless(const PortKey& key);
+  void name_anew(const Learned& before);
   bool find_given_up();
 
   const std::string owner_;
@@ -65,6 +69,8 @@ class Observer {
   std::map<std::string, std::set<std::uint16_t>> unlearned_;   ///< By bridge.
   std::map<PortKey, std::set<std::uint16_t>> kept_off_;        ///< None empty.
   std::map<std::string, std::set<std::string>> mirror_names_;  ///< By bridge.
+  PortNamer namer_;
+  std::shared_ptr<const Learned> learned_ = std::make_shared<const Learned>();
   bool counters_written_ = false;  ///< Of interfaces, in the latest snapshot.
   Ids carried_out_;                ///< Mirrors that ovs-vswitchd has seen as they are.
   Ids given_up_;                   ///< Mirrors: see Mirror::error.

@@ -131,7 +131,7 @@ class Truth(system.SystemTest):
         self.world.traffic("plc", "frames", NOBODY, 60, 60)
         host.start()
         self.eventually("a silent guest to be ready", lambda: self.session(PLC)["state"] == "ready")
-        self.assertIn("the guest is silent", self.session(PLC)["reason"])
+        self.assertIn("nothing to copy", self.session(PLC)["reason"])
         told = self.meanwhile(lambda: time.sleep(22), lambda: self.session(PLC)["state"])
         self.assertEqual(set(told), {"ready"})
 
@@ -199,6 +199,45 @@ class Truth(system.SystemTest):
                                   self.session(port))
         self.assertRegex(session["reason"], r"moved \d+ frames since .*, the engine received .*\(0\.\d%\)")
         self.assertLess(self.row(port)["ratio"], 0.01)
+
+    # ---- Silent guests ----
+
+    def test_a_silent_guest_is_proven_by_asking_the_switch(self):
+        self.watch(WEB)
+
+        def told(what, *words):
+            session = self.session(WEB)
+            return session and session["state_text"] == what and all(
+                word in session["reason"] for word in words) and session
+
+        before = self.world.port_counters(WEB)
+        session = self.eventually("a proof", lambda: told("ready (traced)", "would copy"), 60)
+        self.assertEqual(session["proof"], "traced")
+        self.assertEqual(self.world.port_counters(WEB), before, "nothing was sent")
+        self.assertEqual(self.host.run("sessions", "--proven", check=False).returncode, 0)
+        # A mirror that the database shows as it should be, and that copies nothing.
+        output = session["output"]
+        self.world.run("ovs-ofctl", "mod-port", "br0", output, "no-forward")
+        self.world.vsctl("set", "bridge", "br0", "external-ids:touched=1")
+        try:
+            self.eventually("a refutation", lambda: told("failed", "would not copy", output), 60)
+            self.assertEqual(self.host.run("sessions", check=False).returncode, 2)
+        finally:
+            self.world.run("ovs-ofctl", "mod-port", "br0", output, "forward")
+        self.eventually("a proof again", lambda: told("ready (traced)"), 60)
+        self.proven_while(WEB, "web", NOBODY, 20, 200)
+
+    def test_why_the_switch_cannot_be_asked_is_said(self):
+        self.assertEqual(self.host.stop(), 0)
+        os.rename("/run/openvswitch/ovs-vswitchd.ctl", "/run/openvswitch/aside")
+        try:
+            self.host.start()  # One that could open the socket before would take the daemon for dead.
+            self.watch(WEB)
+            self.eventually("the reason", lambda: (s := self.session(WEB)) and s["state_text"] == "ready" and
+                            "trace not available" in s["reason"] and "no control socket" in s["reason"], 60)
+            self.assertEqual(self.host.run("sessions", "--proven", check=False).returncode, 2)
+        finally:
+            os.rename("/run/openvswitch/aside", "/run/openvswitch/ovs-vswitchd.ctl")
 
 
 if __name__ == "__main__":

@@ -47,9 +47,13 @@ void CoverageLog::sample(NicReadings readings, const ControlSnapshot& control) {
   }
   ring_.push_back(std::move(readings));
   if (ring_.size() > kRing) ring_.pop_front();
-  for (auto& [at, log] : logs_)
-    if (const WatchedNic* nic = control.index->nics.get(at); nic && !log.waiting.empty())
-      pair(*nic, log);
+  std::erase_if(waiting_, [&](const PortKey& at) {
+    const auto log = logs_.find(at);
+    const WatchedNic* nic = control.index->nics.get(at);
+    if (log == logs_.end() || nic == nullptr) return true;
+    pair(*nic, log->second);
+    return log->second.waiting.empty();
+  });
 }
 
 void CoverageLog::read(const ControlSnapshot& control, Time now) {
@@ -70,6 +74,7 @@ void CoverageLog::read(const ControlSnapshot& control, Time now) {
     log->read_at = reading->to;
     log->waiting.push_back(std::move(*reading));
     if (log->waiting.size() > kWaiting) log->waiting.pop_front();
+    waiting_.insert(at);
   }
 }
 
@@ -129,21 +134,41 @@ std::vector<CoverageRow> CoverageLog::rows(const ControlSnapshot& control) const
   return out;
 }
 
-Evidence CoverageLog::evidence(const ControlSnapshot& control, bool moving) const {
-  Evidence out;
-  if (ring_.empty()) return out;
-  for (const NicFrames& frames : ring_.back().nics) {
-    const WatchedNic* nic = control.index->nics.get(frames.at);
-    if (nic == nullptr) continue;
-    NicEvidence& known = out.nics[frames.at];
-    known.rival = nic->rival;
-    if (moving) known.received = frames.out + frames.in - std::min(frames.in, frames.in_group);
-    const auto log = logs_.find(frames.at);
-    if (log == logs_.end() || log->second.pairs.size() < 2) continue;
-    known.since = log->second.since;
-    known.window = log->second.judged;
+/// All that it looks at is in the order of the ports.
+const Evidence& CoverageLog::evidence(const ControlSnapshot& control, bool moving) {
+  const auto& nics = control.index->nics;
+  auto nic = nics.begin();
+  auto log = logs_.begin();
+  auto known = evidence_.nics.begin();
+  std::vector<std::pair<PortKey, std::optional<NicEvidence>>> news;  // None: it is told no more.
+  const auto drop_up_to = [&](const PortKey* at) {
+    for (; known != evidence_.nics.end() && (at == nullptr || known->first < *at); ++known)
+      news.emplace_back(known->first, std::nullopt);
+  };
+  static const std::vector<NicFrames> none;
+  for (const NicFrames& frames : ring_.empty() ? none : ring_.back().nics) {
+    while (nic != nics.end() && nic->first < frames.at) ++nic;
+    if (nic == nics.end() || nic->first != frames.at) continue;
+    while (log != logs_.end() && log->first < frames.at) ++log;
+    NicEvidence is;
+    is.rival = nic->second.rival;
+    if (moving) is.received = frames.out + frames.in - std::min(frames.in, frames.in_group);
+    if (log != logs_.end() && log->first == frames.at && log->second.pairs.size() >= 2) {
+      is.since = log->second.since;
+      is.window = log->second.judged;
+    }
+    drop_up_to(&frames.at);
+    const bool is_known = known != evidence_.nics.end() && known->first == frames.at;
+    if (!is_known || known->second != is) news.emplace_back(frames.at, std::move(is));
+    if (is_known) ++known;
   }
-  return out;
+  drop_up_to(nullptr);
+  for (auto& [at, is] : news)
+    if (is)
+      evidence_.nics.set(at, std::move(*is));
+    else
+      evidence_.nics.erase(at);
+  return evidence_;
 }
 
 }  // namespace vmirror

@@ -60,8 +60,9 @@ class CoverageLog {
   /// One for each NIC of the mirror index whose mirror of all its frames is in place and that was
   /// paired, in its order.
   std::vector<CoverageRow> rows(const ControlSnapshot& control) const;
-  /// Of each NIC that the engine counts. `moving`: what it received, too.
-  Evidence evidence(const ControlSnapshot& control, bool moving) const;
+  /// Of each NIC that the engine counts. `moving`: what it received, too. Descends from what the last
+  /// call told.
+  const Evidence& evidence(const ControlSnapshot& control, bool moving);
   /// Faults of counting that are new since the last call, in words.
   std::vector<std::string> take_news() { return std::exchange(news_, {}); }
 
@@ -86,6 +87,8 @@ class CoverageLog {
   const ReadDevice read_device_;
   std::deque<NicReadings> ring_;
   std::map<PortKey, Log> logs_;
+  std::set<PortKey> waiting_;  ///< Whose Log::waiting may hold something.
+  Evidence evidence_;
   std::vector<std::string> news_;
 };
 

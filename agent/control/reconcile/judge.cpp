@@ -88,6 +88,27 @@ std::optional<Ruling> rule_structure(const Session& s, const Verdict& v, const S
   return rule_given_up(v, sw);
 }
 
+/// What the switch says that it would do with a frame, where there is none to count.
+Ruling rule_silent(const Track& track, Ruling silent, const JudgeContext& in) {
+  const TraceAnswer* answer = in.evidence.traced.get(track.status.name);
+  if (answer == nullptr || answer->since != track.status.in_place_since) {
+    silent.reason += "; not proven yet: the guest is silent";
+    return silent;
+  }
+  const std::string at = " (asked at " + clock_text(answer->at) + ")";
+  switch (answer->kind) {
+    case TraceAnswer::Kind::copied:
+      return {SessionState::ready, silent.reason + "; the switch would copy its frames" + at,
+              Proof::traced};
+    case TraceAnswer::Kind::not_copied:
+      return {SessionState::failed, answer->why + at};
+    case TraceAnswer::Kind::not_told:
+      break;
+  }
+  silent.reason += "; not proven yet: the guest is silent, and trace not available: " + answer->why;
+  return silent;
+}
+
 Ruling rule(Track& track, const Session& s, const Verdict& v, const JudgeContext& in, Time now) {
   const auto forget = [&track] {
     track.base.reset();
@@ -113,9 +134,10 @@ Ruling rule(Track& track, const Session& s, const Verdict& v, const JudgeContext
   track.status.in_place = true;
   track.status.copied_frames = mirror.copied_frames;
   if (port.counters) track.status.port_frames = frames_of(*port.counters, s.direction);
-  return std::holds_alternative<LocalTarget>(s.target)
-             ? rule_local(track, s, port, mirror, in, now)
-             : rule_remote(track, s, port, mirror, in, now);
+  Ruling ruling = std::holds_alternative<LocalTarget>(s.target)
+                      ? rule_local(track, s, port, mirror, in, now)
+                      : rule_remote(track, s, port, mirror, in, now);
+  return ruling.silent ? rule_silent(track, std::move(ruling), in) : ruling;
 }
 
 void settle(SessionStatus& status, Ruling ruling, Time now) {
@@ -211,12 +233,24 @@ std::optional<Track> judge_leftover(Track track, const JudgeContext& context, Ti
   return track;
 }
 
-bool is_unsettled(const Track& track, bool stalled) {
+std::optional<Time> due_again(const Track& track, bool stalled, Time now) {
   const SessionStatus& s = track.status;
-  if (s.state == SessionState::refused) return false;
-  if (stalled && s.state != SessionState::unknown) return true;
-  return !s.in_place || s.state == SessionState::draining || s.state == SessionState::pending ||
-         track.moved_at != 0 || track.tunnel.no_way_since != 0;
+  const TunnelTrack& t = track.tunnel;
+  std::optional<Time> due;
+  // What the rules ask is whether more than a patience has passed. 0: nothing has begun.
+  const auto once_passed = [&](Time since, Time patience) {
+    const Time at = since + patience + 1;
+    if (since != 0 && at > now && (!due || at < *due)) due = at;
+  };
+  if (!s.in_place || s.state == SessionState::refused) return due;
+  if (stalled && track.base) once_passed(track.base->at, kStillPatience);
+  if (s.state == SessionState::pending) once_passed(s.in_place_since, kCountPatience);
+  once_passed(track.moved_at, kProofPatience);
+  once_passed(t.no_way_since, kWayPatience);
+  once_passed(t.missing_since, kProofPatience);
+  if (!t.told.empty()) once_passed(t.told.back().first, kToldPatience);
+  if (t.short_writings > 1 && t.left_base) once_passed(t.left_base->at, kProofPatience);
+  return due;
 }
 
 std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, Time now) {
@@ -225,7 +259,8 @@ std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, 
   std::map<std::string_view, const Verdict*> verdicts;
   for (const Verdict& verdict : in.realisation.verdicts) verdicts[verdict.session] = &verdict;
   std::vector<Track> out;
-  const Underlays underlays(in.observed);
+  Underlays underlays;
+  underlays.update(std::make_shared<const Observed>(in.observed));
   const JudgeContext context{
       in.realisation.mirrors, in.observed, in.evidence, in.apply_error, in.stall,
       in.collectors,          underlays};

@@ -82,6 +82,11 @@ constexpr Time kCountPatience = 6 * kSecond;
 /// than unknown. The engine's word comes once a second; a stall is told after more
 /// (reconciler.hpp).
 constexpr Time kStillPatience = 2500 * kMillisecond;
+/// How long a tunnel's port may have no way out before that counts: the switch tells where a new
+/// port's packets leave a moment after it made the port.
+constexpr Time kWayPatience = 3 * kSecond;
+/// A collector that is linked and told nothing for this long has stopped telling.
+constexpr Time kToldPatience = 4 * kSecond;
 
 /// The three that a session can be; `track` is its own from before, or a new one, and `at` its NIC.
 /// Asked for; `verdict` is the driver's, null: it says nothing.
@@ -91,9 +96,10 @@ Track judge_asked(Track track, const Session& session, const Location* at, const
 Track judge_overruled(Track track, const Refusal& refusal, const Location* at, Time now);
 /// No longer asked for; none: it is gone from the switch, too.
 std::optional<Track> judge_leftover(Track track, const JudgeContext& context, Time now);
-/// True while a session can change without anything of it on the switch changing: it waits for a
-/// change to be made, or for a proof; or it moved while the switch is stalled, and may stop.
-bool is_unsettled(const Track& track, bool stalled);
+/// When a session is to be judged again though nothing that it is judged by has changed, because a
+/// patience ends then; none: never. `track` as it was judged at `now`. A clock that is set back
+/// makes it too late: then all are to be judged.
+std::optional<Time> due_again(const Track& track, bool stalled, Time now);
 
 /// One track for each session asked or refused, and for those that drain; by name.
 std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, Time now);

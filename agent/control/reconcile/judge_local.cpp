@@ -96,8 +96,9 @@ Ruling rule_window(Track& track, const Session& s, const Coverage& c, Time now) 
   if (track.moved_at != 0) return still_lossy(track, s, now);
   if (track.proven) return received(s);
   if (c.verdict == Verdict::silent)
-    return {SessionState::ready, "port " + s.port + " has been silent since " + clock_text(c.from) +
-                                     ": nothing to copy; not proven yet: the guest is silent"};
+    return {SessionState::ready,
+            "port " + s.port + " has been silent since " + clock_text(c.from) + ": nothing to copy",
+            Proof::none, true};
   if (c.to - c.from > kProofPatience)
     return not_proven(s, "between " + percent(c.low) + " and " + percent(c.high) + " of " +
                              std::to_string(c.counted()) + " frames");
@@ -122,8 +123,7 @@ Ruling rule_local(Track& track, const Session& s, const Port& port, const Mirror
     ruling.proof = Proof::none;
     return ruling;
   }
-  const auto found = in.evidence.nics.find({s.switch_name, s.port});
-  const NicEvidence* nic = found == in.evidence.nics.end() ? nullptr : &found->second;
+  const NicEvidence* nic = in.evidence.nics.get({s.switch_name, s.port});
   const std::uint64_t got = nic == nullptr ? 0 : nic->received;
   const bool is_new =
       !track.base || track.base->port_id != port.id || track.base->mirror_id != mirror.id;
@@ -158,9 +158,10 @@ Ruling rule_local(Track& track, const Session& s, const Port& port, const Mirror
   if (track.moved_at != 0) return still_lossy(track, s, now);
   if (track.proven) return received(s);
   if (track.status.in_place_since != 0 && now - track.status.in_place_since > kCountPatience)
-    return {SessionState::ready, "port " + s.port + "'s counters have not changed since " +
-                                     clock_text(track.status.in_place_since) +
-                                     ": nothing to copy; not proven yet: the guest is silent"};
+    return {SessionState::ready,
+            "port " + s.port + "'s counters have not changed since " +
+                clock_text(track.status.in_place_since) + ": nothing to copy",
+            Proof::none, true};
   return {SessionState::pending, "what port " + s.port + " moves is not counted yet"};
 }
 

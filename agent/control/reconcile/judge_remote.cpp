@@ -31,9 +31,10 @@ Ruling rule_traffic(Track& track, const Session& s, const Track::Counts& now, bo
     if (track.proven) return active();
     if (!counted)
       return {SessionState::pending, "the switch has not counted port " + s.port + "'s frames yet"};
-    return {SessionState::ready, "port " + s.port + " has been silent since " +
-                                     clock_text(base.at) +
-                                     ": nothing to copy; not proven yet: the guest is silent"};
+    return {
+        SessionState::ready,
+        "port " + s.port + " has been silent since " + clock_text(base.at) + ": nothing to copy",
+        Proof::none, true};
   }
   if (track.moved_at == 0 || track.moved_at > now.at) track.moved_at = now.at;
   if (track.status.selective) {

@@ -8,11 +8,6 @@
 namespace vmirror {
 namespace {
 
-/// How long a tunnel's port may have no way out before that counts: the switch tells where a new
-/// port's packets leave a moment after it made the port.
-constexpr Time kWayPatience = 3 * kSecond;
-/// A collector that is linked and told nothing for this long has stopped telling.
-constexpr Time kToldPatience = 4 * kSecond;
 /// Between a writing of the switch's counters and what they are compared with: readings are a
 /// second apart, the datapath's own counts lag by half of one, a report takes a moment.
 constexpr Time kBefore = 2 * kSecond, kAfter = kSecond;
@@ -209,7 +204,7 @@ Ruling rule_tunnel(Track& track, const Session& s, const Port& source, const Por
                    const JudgeContext& in, Ruling traffic, Time now) {
   TunnelTrack& t = track.tunnel;
   const Switch& on = switch_of(in.observed, s.switch_name);
-  const Underlay& underlay = in.underlays.of(output.egress);
+  const Underlay underlay = in.underlays.of(output.egress);
   const std::string to = collector_of(s.target)->text();
   if (auto warning = path_warning(s, source, on, output, underlay))
     track.status.warnings.push_back(std::move(*warning));

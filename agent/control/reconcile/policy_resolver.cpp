@@ -215,6 +215,7 @@ void PolicyResolver::replace(const PortKey& port, ResolvedPort resolved) {
   for (const Session& s : resolved.sessions) sessions_.set(s.name, s);
   for (const std::string& name : is.contested) contested_.erase(name);
   for (const std::string& name : resolved.contested) contested_[name] = port;
+  unheeded_.insert(resolved.contested.begin(), resolved.contested.end());
   is = std::move(resolved);
   if (is_empty(is)) ports_.erase(port);
 }
@@ -257,11 +258,18 @@ void PolicyResolver::update(const LocationMap& locations, Time now) {
     if (const Location* at = locations_.get(key)) replace(key, resolve(*at));
 }
 
-bool PolicyResolver::heed(const std::function<const Verdict*(const std::string&)>& verdict) {
+bool PolicyResolver::heed(const PersistentMap<std::string, Verdict>& verdicts) {
+  std::set<std::string> names = std::exchange(unheeded_, {});
+  diff(heeded_, verdicts, [&](const std::string& name, const Verdict*, const Verdict*) {
+    if (!contested_.empty()) names.insert(name);
+  });
+  heeded_ = verdicts;
   std::set<PortKey> changed;
-  for (const auto& [name, port] : contested_) {
-    const Verdict* v = verdict(name);
-    if (v == nullptr || !v->refused) continue;
+  for (const std::string& name : names) {
+    const auto at = contested_.find(name);
+    const Verdict* v = verdicts.get(name);
+    if (at == contested_.end() || v == nullptr || !v->refused) continue;
+    const PortKey& port = at->second;
     const Session& s = sessions_.at(name);
     if (refused_manners_.empty()) heeded_at_ = now_;
     refused_manners_[port][name].push_back({{s.snaplen, s.vlans, s.filter}, *v->refused});
@@ -291,8 +299,9 @@ std::string first_of(const Map& reasons) {
 }  // namespace
 
 PolicyStatus PolicyResolver::status_of(const Policy& policy) const {
+  static const Tally none;
   const auto it = tallies_.find(policy.name);
-  const Tally tally = it == tallies_.end() ? Tally{} : it->second;
+  const Tally& tally = it == tallies_.end() ? none : it->second;
   PolicyStatus status{policy.name, PolicyState::in_force, {}, tally.sessions};
   if (policy.expires && *policy.expires <= now_) {
     status.state = PolicyState::expired;

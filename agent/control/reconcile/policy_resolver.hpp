@@ -9,7 +9,6 @@
 //                 +------------------------------------+ next policy decides
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -73,11 +72,11 @@ class PolicyResolver {
   /// these are their ancestors; all, when a policy came, went or expired. What comes of it depends
   /// on the policies, the locations and the time alone.
   void update(const LocationMap& locations, Time now);
-  /// The driver's word on sessions(), by name; null: it has none. Where it refuses a session that
-  /// another policy wants in another manner, that policy decides until kRefusedManner later, and
-  /// the first is among the refused with the driver's reason. True: sessions() changed, ask it
-  /// again.
-  bool heed(const std::function<const Verdict*(const std::string&)>& verdict);
+  /// The driver's word on sessions(), by name. Where it refuses a session that another policy wants
+  /// in another manner, that policy decides until kRefusedManner later, and the first is among the
+  /// refused with the driver's reason. True: sessions() changed, ask it again. Costs what differs
+  /// from the last call's, where these are their ancestors.
+  bool heed(const PersistentMap<std::string, Verdict>& verdicts);
 
   const SessionMap& sessions() const { return sessions_; }
   const PersistentMap<std::string, Refusal>& refused() const { return refused_; }  ///< By name.
@@ -107,6 +106,8 @@ class PolicyResolver {
   std::unordered_map<PortKey, ResolvedPort, PortKeyHash> ports_;  ///< Those that are wanted.
   std::map<std::string, Tally> tallies_;                          ///< By policy.
   std::map<std::string, PortKey> contested_;                      ///< By session.
+  std::set<std::string> unheeded_;  ///< Contested since the driver was last heeded.
+  PersistentMap<std::string, Verdict> heeded_;
   std::map<PortKey, RefusedManners> refused_manners_;
   Time heeded_at_ = 0;  ///< When the first of them was refused.
   SessionMap sessions_;

@@ -167,8 +167,7 @@ void Reconciler::plan(Time now) {
   resolver_.update(locations_, now);
   do {
     realiser_->update(resolver_.sessions(), world_);
-  } while (resolver_.heed(
-      [&](const std::string& session) { return realiser_->verdicts().get(session); }));
+  } while (resolver_.heed(realiser_->verdicts()));
   if (policies_known_) {
     steps_ = differ_.update(realiser_->objects(), *world_);
     for (const Step& step : steps_)

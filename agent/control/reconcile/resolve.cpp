@@ -47,13 +47,9 @@ Agreed agree(std::span<const Policy> policies, const Locations& locations, Time 
   for (;;) {
     Agreed out{to_resolved(resolver, locations), {}};
     out.realisation = realise(out.resolved.desired, observed);
-    std::map<std::string_view, const Verdict*> verdicts;
-    for (const Verdict& v : out.realisation.verdicts) verdicts[v.session] = &v;
-    const bool again = resolver.heed([&](const std::string& name) {
-      const auto it = verdicts.find(name);
-      return it == verdicts.end() ? nullptr : it->second;
-    });
-    if (!again) return out;
+    PersistentMap<std::string, Verdict> verdicts;
+    for (const Verdict& v : out.realisation.verdicts) verdicts.set(v.session, v);
+    if (!resolver.heed(verdicts)) return out;
   }
 }
 

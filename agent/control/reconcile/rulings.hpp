@@ -12,6 +12,7 @@ struct Ruling {
   SessionState state;
   std::string reason;
   Proof proof = Proof::none;
+  bool silent = false;  ///< Ready, since nothing moved that could be copied: the switch is asked.
 };
 
 /// Of a session whose copies leave the host: by the mirror's own counter, which counts for all the

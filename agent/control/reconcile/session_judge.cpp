@@ -39,23 +39,21 @@ void SessionJudge::set_evidence(Evidence evidence) {
   const auto touch_nic = [&](const PortKey& at) {
     if (const WatchedNic* nic = index_->nics.get(at)) touched_.insert(nic->session);
   };
-  for (const auto& [at, nic] : evidence.nics) {
-    const NicEvidence* before = find(evidence_.nics, at);
-    if (before == nullptr || *before != nic) touch_nic(at);
-  }
-  for (const auto& [at, nic] : evidence_.nics)
-    if (!evidence.nics.contains(at)) touch_nic(at);
+  diff(evidence_.nics, evidence.nics,
+       [&](const PortKey& at, const NicEvidence*, const NicEvidence*) { touch_nic(at); });
+  diff(evidence_.traced, evidence.traced,
+       [&](const std::string& session, const TraceAnswer*, const TraceAnswer*) {
+         touched_.insert(session);
+       });
   evidence_ = std::move(evidence);
 }
 
 void SessionJudge::set_collectors(Collectors collectors) {
-  if (collectors == collectors_) return;
-  for (const auto& [name, session] : desired_) {
-    const auto to = collector_of(session.target);
-    if (!to) continue;
-    const auto* before = find(collectors_, *to);
-    const auto* after = find(collectors, *to);
-    if (before && after ? *before != *after : before != after) touched_.insert(name);
+  for (const auto& [address, names] : to_collector_) {
+    const auto* before = find(collectors_, address);
+    const auto* after = find(collectors, address);
+    const bool same = before && after ? *before == *after || **before == **after : before == after;
+    if (!same) touched_.insert(names.begin(), names.end());
   }
   collectors_ = std::move(collectors);
 }
@@ -67,10 +65,19 @@ void SessionJudge::touch(const PortKey& port, const PolicyResolver& resolver) {
   const ResolvedPort& resolved = resolver.of(port);
   for (const Session& s : resolved.sessions) touched_.insert(s.name);
   for (const Refusal& r : resolved.refused) touched_.insert(r.session.name);
+  if (const Names* names = find(draining_, port)) touched_.insert(names->begin(), names->end());
 }
 
 void SessionJudge::touch_all() {
   for (const auto& [name, track] : tracks_) touched_.insert(name);
+}
+
+/// Those for which a patience has ended; all, when the clock was set back.
+void SessionJudge::touch_due(Time now) {
+  if (now < updated_at_) touch_all();
+  updated_at_ = now;
+  for (auto at = due_.begin(); at != due_.end() && at->first <= now; ++at)
+    touched_.insert(at->second);
 }
 
 void SessionJudge::touch_mirror(const std::string& switch_name, const std::string& mirror) {
@@ -112,7 +119,17 @@ void SessionJudge::touch_changes(const PolicyResolver& resolver, const LocationM
   const auto touch_name = [&](const std::string& name, const auto*, const auto*) {
     touched_.insert(name);
   };
-  diff(desired_, resolver.sessions(), touch_name);
+  diff(desired_, resolver.sessions(),
+       [&](const std::string& name, const Session* was, const Session* is) {
+         touched_.insert(name);
+         if (const auto to = was ? collector_of(was->target) : std::nullopt) {
+           Names& names = to_collector_[*to];
+           names.erase(name);
+           if (names.empty()) to_collector_.erase(*to);
+         }
+         if (const auto to = is ? collector_of(is->target) : std::nullopt)
+           to_collector_[*to].insert(name);
+       });
   diff(overruled_, resolver.refused(), touch_name);
   diff(verdicts_, realiser.verdicts(), touch_name);
   diff(locations_, locations, [&](const PortKey& key, const Location* was, const Location* is) {
@@ -127,7 +144,6 @@ void SessionJudge::touch_changes(const PolicyResolver& resolver, const LocationM
   for (const Mirror& wanted : realiser.mirrors())
     if (std::ranges::none_of(wanted_, [&](const Mirror& m) { return m.same_but_ports(wanted); }))
       touch_mirror(wanted.switch_name, wanted.name);
-  touched_.insert(unsettled_.begin(), unsettled_.end());
   if (std::exchange(was_unreadable_, false)) touch_all();
 }
 
@@ -136,6 +152,7 @@ void SessionJudge::touch_changes(const PolicyResolver& resolver, const LocationM
 std::optional<Track> SessionJudge::judged(const std::string& name, const PolicyResolver& resolver,
                                           const Realiser& realiser, const JudgeContext& context,
                                           Time now) {
+  ++judgements_;
   const Track* is = find(tracks_, name);
   Track track = is ? *is : Track{};
   const auto at = [&](const Session& s) { return locations_.get({s.switch_name, s.port}); };
@@ -165,18 +182,42 @@ void SessionJudge::put(const std::string& name, std::optional<Track> track, Roun
   for (const SessionStatus* s : {before, after})
     if (s != nullptr) touched_ports_.insert({s->switch_name, s->port});
   if (changes_state(before, after)) out.sessions.push_back({copy_of(before), copy_of(after)});
+  forget(name);
   if (!track) {
     statuses_.erase(name);
     tracks_.erase(name);
-    unsettled_.erase(name);
     return;
   }
   statuses_.set(name, track->status);
-  if (is_unsettled(*track, stalled_))
-    unsettled_.insert(name);
-  else
-    unsettled_.erase(name);
+  look_again(name, due_again(*track, stalled_, updated_at_));
+  if (after->state == SessionState::draining)
+    draining_[{after->switch_name, after->port}].insert(name);
+  if (after->state == SessionState::draining ||
+      (!after->in_place && after->state != SessionState::refused))
+    unmade_.insert(name);
   tracks_[name] = std::move(*track);
+}
+
+/// Where else than in tracks_ it is noted what it was.
+void SessionJudge::forget(const std::string& name) {
+  look_again(name, std::nullopt);
+  unmade_.erase(name);
+  const SessionStatus* was = statuses_.get(name);
+  if (was == nullptr || was->state != SessionState::draining) return;
+  const auto at = draining_.find({was->switch_name, was->port});
+  at->second.erase(name);
+  if (at->second.empty()) draining_.erase(at);
+}
+
+void SessionJudge::look_again(const std::string& name, std::optional<Time> at) {
+  if (const auto known = due_of_.find(name); known != due_of_.end()) {
+    if (at == known->second) return;
+    due_.erase({known->second, name});
+    due_of_.erase(known);
+  }
+  if (!at) return;
+  due_.insert({*at, name});
+  due_of_[name] = *at;
 }
 
 /// The NIC that the engine is to watch for a session; none: for this one it is none.
@@ -275,17 +316,20 @@ RoundChanges SessionJudge::update(const PolicyResolver& resolver, const Location
   RoundChanges out;
   out.time = now;
   touch_changes(resolver, locations, realiser, *observed, out);
+  touch_due(now);
   if (stall.has_value() != stalled_) touch_all();
   stalled_ = stall.has_value();
+  if (apply_error != apply_error_) touched_.insert(unmade_.begin(), unmade_.end());
+  apply_error_ = apply_error;
   locations_ = locations;
   desired_ = resolver.sessions();
   overruled_ = resolver.refused();
   verdicts_ = realiser.verdicts();
   wanted_ = realiser.mirrors();
   observed_ = std::move(observed);
-  const Underlays underlays(*observed_);
+  underlays_.update(observed_);
   const JudgeContext context{realiser.mirrors(), *observed_, evidence_, apply_error, stall,
-                             collectors_,        underlays};
+                             collectors_,        underlays_};
   for (const std::string& name : std::exchange(touched_, {})) {
     put(name, judged(name, resolver, realiser, context, now), out);
     index_session(name, realiser, *observed_);

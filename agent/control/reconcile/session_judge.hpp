@@ -50,7 +50,7 @@ class SessionJudge {
   explicit SessionJudge(std::string local_input = {}) : local_input_(std::move(local_input)) {}
 
   /// Judges. Costs what differs from the last call's arguments, where these are their ancestors,
-  /// and the sessions that are unsettled. Returns what it changed.
+  /// and the sessions for which a patience has ended since. Returns what it changed.
   RoundChanges update(const PolicyResolver& resolver, const LocationMap& locations,
                       const Realiser& realiser, std::shared_ptr<const Observed> observed,
                       const std::optional<Error>& apply_error, const std::optional<Error>& stall,
@@ -68,12 +68,15 @@ class SessionJudge {
   const PersistentSet<std::string>& local_outputs() const { return local_outputs_; }
   /// NICs of sessions to the local engine. A NIC whose MAC nobody knows is left out. Never null.
   std::shared_ptr<const MirrorIndex> index() const { return index_; }
+  /// Sessions judged so far, each as often as it was: what the updates cost.
+  std::uint64_t judgements() const { return judgements_; }
 
  private:
   using Names = std::set<std::string>;
 
   void touch(const PortKey& port, const PolicyResolver& resolver);
   void touch_all();
+  void touch_due(Time now);
   void touch_mirror(const std::string& switch_name, const std::string& mirror);
   void touch_changes(const PolicyResolver& resolver, const LocationMap& locations,
                      const Realiser& realiser, const Observed& observed, RoundChanges& out);
@@ -83,6 +86,8 @@ class SessionJudge {
                               const Realiser& realiser, const JudgeContext& context, Time now);
   void count_output(const SessionStatus* status, bool add);
   void put(const std::string& name, std::optional<Track> track, RoundChanges& out);
+  void forget(const std::string& name);
+  void look_again(const std::string& name, std::optional<Time> at);
   std::optional<WatchedNic> nic_of(const std::string& name, const Realiser& realiser,
                                    const Observed& observed) const;
   void index_session(const std::string& name, const Realiser& realiser, const Observed& observed);
@@ -99,13 +104,21 @@ class SessionJudge {
   std::shared_ptr<const Observed> observed_ = std::make_shared<const Observed>();
   bool was_unreadable_ = false;
   bool stalled_ = false;
+  std::optional<Error> apply_error_;
+  Time updated_at_ = 0;
+  Underlays underlays_;
   Evidence evidence_;
   Collectors collectors_;
 
   Names touched_;                    ///< To be judged at the next update.
   std::set<PortKey> touched_ports_;  ///< Whose location is to be shown anew.
   std::unordered_map<std::string, Track> tracks_;
-  Names unsettled_;
+  std::set<std::pair<Time, std::string>> due_;    ///< Sessions, by due_again().
+  std::unordered_map<std::string, Time> due_of_;  ///< The same, by session.
+  Names unmade_;                       ///< Wait for a change on the switch, whose error is theirs.
+  std::map<PortKey, Names> draining_;  ///< By port.
+  std::map<IpAddress, Names> to_collector_;  ///< Those wished, by where their copies go.
+  std::uint64_t judgements_ = 0;
 
   PersistentMap<std::string, SessionStatus> statuses_;
   PersistentMap<PortKey, LocationStatus> location_statuses_;

@@ -13,26 +13,6 @@ std::uint64_t due_of(const Switch& on, const Port& tunnel) {
   return tunnel.counters ? tunnel.counters->in_bytes / 2 : 0;
 }
 
-Underlay make(const Observed& observed, const std::string& device) {
-  Underlay out;
-  for (const auto& [name, sw] : observed.switches) {
-    const Port* egress = sw.ports.get(device);
-    if (egress != nullptr) {
-      out.datapath = sw.datapath;
-      out.mtu = egress->mtu;
-    }
-    for (const auto& [port_name, port] : sw.ports) {
-      if (egress != nullptr && port.counters)
-        out.left_bytes += port_name == device ? -static_cast<std::int64_t>(port.counters->out_bytes)
-                                              : static_cast<std::int64_t>(port.counters->in_bytes);
-      if (port.egress != device) continue;
-      if (port.tunnel) out.remotes.insert(port.tunnel->remote);
-      out.due_bytes += due_of(sw, port);
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 std::uint32_t overhead_of(const Target& target) {
@@ -61,10 +41,50 @@ std::optional<CopiedTo> copied_to(const Switch& on, const std::string& port) {
   return out;
 }
 
-const Underlay& Underlays::of(const std::string& device) const {
-  const auto it = known_.find(device);
-  return it != known_.end() ? it->second
-                            : known_.emplace(device, make(observed_, device)).first->second;
+void Underlays::note(const PortKey& at, const Port& port, bool add) {
+  if (port.counters)
+    in_bytes_[at.switch_name] += add ? port.counters->in_bytes : -port.counters->in_bytes;
+  if (port.egress.empty()) return;
+  std::set<PortKey>& ports = by_egress_[port.egress];
+  if (add)
+    ports.insert(at);
+  else
+    ports.erase(at);
+  if (ports.empty()) by_egress_.erase(port.egress);
+}
+
+void Underlays::update(std::shared_ptr<const Observed> observed) {
+  diff_ports(*observed_, *observed, [&](const PortKey& at, const Port* was, const Port* is) {
+    if (was != nullptr) note(at, *was, false);
+    if (is != nullptr) note(at, *is, true);
+  });
+  observed_ = std::move(observed);
+  std::erase_if(in_bytes_,
+                [&](const auto& sum) { return !observed_->switches.contains(sum.first); });
+}
+
+Underlay Underlays::of(const std::string& device) const {
+  Underlay out;
+  for (const auto& [name, sw] : observed_->switches) {
+    const Port* egress = sw.ports.get(device);
+    if (egress == nullptr) continue;
+    out.datapath = sw.datapath;
+    out.mtu = egress->mtu;
+    if (const auto sum = in_bytes_.find(name); sum != in_bytes_.end())
+      out.left_bytes += static_cast<std::int64_t>(sum->second);
+    if (egress->counters)
+      out.left_bytes -=
+          static_cast<std::int64_t>(egress->counters->in_bytes + egress->counters->out_bytes);
+  }
+  const auto tunnels = by_egress_.find(device);
+  if (tunnels == by_egress_.end()) return out;
+  for (const PortKey& at : tunnels->second) {
+    const Switch& sw = switch_of(*observed_, at.switch_name);
+    const Port& port = sw.ports.at(at.port);
+    if (port.tunnel) out.remotes.insert(port.tunnel->remote);
+    out.due_bytes += due_of(sw, port);
+  }
+  return out;
 }
 
 std::optional<std::string> path_warning(const Session& s, const Port& source, const Switch& on,

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -50,16 +51,21 @@ struct Underlay {
   std::int64_t left_bytes = 0;
 };
 
-/// The underlays of one reading, each worked out when it is first asked for, in time linear in the
-/// host's ports. One thread; the reading outlives it.
+/// The underlays of one reading. What concerns many ports is summed up as they come, go and count.
 class Underlays {
  public:
-  explicit Underlays(const Observed& observed) : observed_(observed) {}
-  const Underlay& of(const std::string& device) const;
+  /// Costs what differs from the last call's reading, where that is its ancestor; what comes of it
+  /// depends on this one alone. Not null.
+  void update(std::shared_ptr<const Observed> observed);
+  /// Costs a look at each switch, and at the tunnels that leave through the device.
+  Underlay of(const std::string& device) const;
 
  private:
-  const Observed& observed_;
-  mutable std::map<std::string, Underlay> known_;
+  void note(const PortKey& at, const Port& port, bool add);
+
+  std::shared_ptr<const Observed> observed_ = std::make_shared<const Observed>();
+  std::map<std::string, std::uint64_t> in_bytes_;       ///< By switch: all its ports'.
+  std::map<std::string, std::set<PortKey>> by_egress_;  ///< Ports that leave there; none empty.
 };
 
 /// A session's warning where copies of its longest frames don't fit the way out, with the numbers

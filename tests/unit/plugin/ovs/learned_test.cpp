@@ -29,17 +29,15 @@ struct Names {
 
   /// After a reading that shows this on br0; port tap1 is number 2.
   Port after(std::optional<LearnedOf> learned, std::optional<Error> error = {}) {
-    Observed world;
     Port port;
     port.name = kTap.port;
     port.id = id;
-    world.switches["br0"].ports.set(kTap.port, port);
     Learned reading;
     reading.number = ++number;
     reading.error = std::move(error);
     if (learned) reading.bridges["br0"] = std::move(*learned);
-    namer.name(world, {{kTap, 2}}, reading);
-    return world.switches["br0"].ports.at(kTap.port);
+    namer.name(kTap, 2, port, reading);
+    return port;
   }
 };
 

@@ -517,5 +517,71 @@ TEST(OvsCompose, SaysWhatCantBe) {
   }
 }
 
+/// Taps of which only the switch knows whose they are, on one bridge.
+struct Taps {
+  explicit Taps(int taps) {
+    for (int i = 0; i < taps; ++i) add();
+  }
+  void add() {
+    const auto number = static_cast<std::int64_t>(ports.size()) + 1;
+    ports.insert(
+        db.add_port("tap" + std::to_string(number), {{interface::kOfport, integer(number)}}));
+  }
+  /// One more reading of what the switch has learned; each tap's own address, where it has.
+  void learn(bool all) {
+    auto next = std::make_shared<Learned>();
+    next->number = learned->number + 1;
+    auto& bridge = next->bridges["br0"];
+    for (std::size_t i = 1; all && i <= ports.size(); ++i)
+      bridge[static_cast<std::int64_t>(i)] = {
+          Mac{{2, 0, 0, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)}}};
+    learned = next;
+  }
+  /// Ports that differ from the reading before.
+  std::size_t look() {
+    auto br0 = std::make_shared<Row>();
+    br0->id = {{0, 0, 0, 1}};
+    br0->columns.resize(db[kBridge].has_column.size());
+    br0->columns[bridge::kName] = "br0";
+    br0->columns[bridge::kPorts] = ports;
+    db[kBridge].put(std::move(br0));
+    is = observer.update(std::make_shared<const Snapshot>(db.snapshot()), {}, learned);
+    std::size_t changed = 0;
+    diff_ports(*before, *is, [&](const PortKey&, const Port*, const Port*) { ++changed; });
+    before = is;
+    return changed;
+  }
+  const Port& port(const std::string& name) const { return is->switches.at("br0").ports.at(name); }
+
+  Database db;
+  std::set<Uuid> ports;
+  std::shared_ptr<const Learned> learned = std::make_shared<const Learned>();
+  Observer observer{"vmirror"};
+  std::shared_ptr<const Observed> before = std::make_shared<const Observed>(), is;
+};
+
+TEST(Observer, NamesTapsByWhatTheSwitchLearnedAndOnlyWhereThatChanges) {
+  Taps taps(50);
+  EXPECT_EQ(taps.look(), 50u);
+  EXPECT_EQ(taps.port("tap1").mac_unknown, "what the switch has learned was not read yet");
+  EXPECT_EQ(taps.observer.bridges_of_nameless(), std::set<std::string>{"br0"});
+  taps.learn(false);
+  EXPECT_EQ(taps.look(), 50u);
+  EXPECT_EQ(taps.port("tap1").mac_unknown, "it has sent nothing yet");
+  taps.learn(false);
+  EXPECT_EQ(taps.look(), 0u) << "another reading that says the same";
+  taps.learn(true);
+  EXPECT_EQ(taps.look(), 50u);
+  EXPECT_EQ(taps.port("tap7").mac->text(), "02:00:00:00:00:07");
+  taps.add();
+  EXPECT_EQ(taps.look(), 1u) << "a tap that comes costs itself";
+  EXPECT_EQ(taps.port("tap51").mac, std::nullopt);
+  taps.learn(true);
+  EXPECT_EQ(taps.look(), 1u);
+  EXPECT_EQ(taps.port("tap51").mac->text(), "02:00:00:00:00:33");
+  taps.learn(false);
+  EXPECT_EQ(taps.look(), 0u) << "the switch forgets who is silent";
+}
+
 }  // namespace
 }  // namespace vmirror::ovs

@@ -224,8 +224,9 @@ TEST(Desired, WhatTheDriverRefusedIsAskedForAgain) {
       Verdict v;
       if (const auto& s = resolver.sessions().at("vnet0@local"); !can && !s.filter.empty())
         v.refused = Error{Error::Kind::unsupported, "no filter here", "br0", ""};
-      if (!resolver.heed([&](const std::string&) { return &v; }))
-        return resolver.sessions().at("vnet0@local").policy;
+      PersistentMap<std::string, Verdict> verdicts;
+      verdicts.set("vnet0@local", v);
+      if (!resolver.heed(verdicts)) return resolver.sessions().at("vnet0@local").policy;
     }
   };
   EXPECT_EQ(decides(kSecond), "works");
