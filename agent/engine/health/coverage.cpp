@@ -236,9 +236,9 @@ inline CoverageCounter::Recent& CoverageCounter::heard(std::uint64_t mac, std::u
 
 /// A frame that may have gone to all ports of its VLAN. Its sender's is not among them, and its
 /// receiver has counted it.
-void CoverageCounter::flood(std::uint16_t vlan, NicCounts::Nic* from, NicCounts::Nic* to) {
-  for (NicCounts::Nic* nic : {from, to})
-    if (nic != nullptr && is_in(nic->watched, vlan)) nic->frames.flooded_before.add(1);
+inline void CoverageCounter::flood(std::uint16_t vlan, NicCounts::Nic* from, NicCounts::Nic* to) {
+  if (from != nullptr && is_in(from->watched, vlan)) from->frames.flooded_before.add(1);
+  if (to != nullptr && is_in(to->watched, vlan)) to->frames.flooded_before.add(1);
   shared_->flooded[vlan].add(1);
   shared_->flooded[kAllVlans].add(1);
 }
