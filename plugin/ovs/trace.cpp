@@ -18,6 +18,8 @@ constexpr std::chrono::milliseconds kPatience{1000};  ///< For one answer.
 constexpr std::size_t kMostWait = 4096;               ///< Questions that wait.
 /// Between two questions: a daemon with a thousand silent guests has frames to forward, too.
 constexpr std::chrono::milliseconds kBetween{10};
+/// For how long a daemon that did not answer is not asked again.
+constexpr std::chrono::milliseconds kNoDaemon{5000};
 /// Locally administered, and nobody's.
 constexpr const char* kNobody = "02:76:6d:72:00:01";
 
@@ -151,13 +153,21 @@ class OvsTracer final : public Tracer {
   }
 
  private:
-  TraceAnswer answer(const TraceQuestion& q) const {
+  TraceAnswer answer(const TraceQuestion& q) {
     TraceAnswer out{TraceAnswer::Kind::copied, ""};
     const Time at = wall_clock();
+    // A thousand questions must not look for a socket that is not there a thousand times.
+    if (error_ && std::chrono::steady_clock::now() < again_at_)
+      return {TraceAnswer::Kind::not_told, error_->text(), at, q.since};
+    error_.reset();
     for (const Direction one : {Direction::out, Direction::in}) {
       if (!includes(q.direction, one)) continue;
       const auto text =
           socket_.call("ofproto/trace", {q.switch_name, flow_of(q, one), "--names"}, kPatience);
+      if (!text && text.error().kind != Error::Kind::refused) {
+        error_ = text.error();
+        again_at_ = std::chrono::steady_clock::now() + kNoDaemon;
+      }
       const TraceAnswer is =
           judge_trace(q, one, text ? parse_trace(*text) : tl::unexpected(text.error()));
       if (is.kind == TraceAnswer::Kind::copied) continue;
@@ -185,7 +195,9 @@ class OvsTracer final : public Tracer {
   }
 
   const ControlSocket socket_;
-  std::mutex mutex_;  ///< Guards what follows.
+  std::optional<Error> error_;                      ///< Why nobody answered. The thread's alone.
+  std::chrono::steady_clock::time_point again_at_;  ///< Not asked before, while there is one.
+  std::mutex mutex_;                                ///< Guards what follows.
   std::condition_variable wake_;
   bool stop_ = false;
   std::deque<TraceQuestion> waiting_;

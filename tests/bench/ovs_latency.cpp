@@ -103,7 +103,9 @@ std::string guest_mac(std::uint32_t number) {
 /// Somebody else who adds ports and watches the mirrors.
 class Other {
  public:
-  explicit Other(const std::string& remote) {
+  /// `no_vswitchd`: what it does is done in that one's name, which is not there: it has carried out
+  /// all that will be asked, and gives signs of life.
+  Other(const std::string& remote, bool no_vswitchd) : no_vswitchd_(no_vswitchd) {
     client_ = std::move(*ovsdb::Client::start({.remote = remote}, ovs::schema()));
     client_->on_change([this] { changes_++, changes_.notify_all(); });
   }
@@ -128,6 +130,10 @@ class Other {
           {{ovs::port::kName, name.c_str()}, {ovs::port::kInterfaces, Atom(interface)}}});
       transaction.push_back(ovsdb::Add{ovs::kBridge, bridge, ovs::bridge::kPorts, Atom(port)});
     }
+    if (no_vswitchd_)
+      transaction.push_back(ovsdb::Write{ovs::kOpenVswitch,
+                                         (*snapshot)[ovs::kOpenVswitch].rows.begin()->first,
+                                         {{ovs::root::kCurCfg, Atom(++alive_)}}});
     (void)client_->commit(transaction, std::chrono::seconds(10));
   }
   /// Waits until as many ports are selected.
@@ -144,6 +150,8 @@ class Other {
   }
 
  private:
+  const bool no_vswitchd_;
+  std::int64_t alive_ = 1'000'000'000;
   std::atomic<int> changes_ = 0;
   std::uint32_t rows_ = 0;
   std::unique_ptr<ovsdb::Client> client_;
@@ -165,9 +173,8 @@ class Subject {
         selected_(ports),
         sandbox_(options(vswitchd)),
         other_((sandbox_.vsctl("add-br br0 -- set bridge br0 datapath_type=netdev"),
-                sandbox_.remote())) {
-    // In the name of the ovs-vswitchd that isn't there: it has carried out all that will be asked.
-    if (!vswitchd) sandbox_.vsctl("set open_vswitch . cur_cfg=1000000000");
+                sandbox_.remote()),
+               !vswitchd) {
     std::vector<std::string> names;
     for (std::size_t i = 0; i < ports; i++) names.push_back("old" + std::to_string(i));
     other_.add(names);
@@ -176,7 +183,8 @@ class Subject {
     else
       reconciler_.emplace(sandbox_.remote());
     other_.wait_for_selected(ports);
-    std::this_thread::sleep_for(std::chrono::seconds(1));  // For what else the start brings.
+    // For what else the start brings; a daemon says of all its sessions that the guests are silent.
+    std::this_thread::sleep_for(std::chrono::seconds(by == By::daemon ? 9 : 1));
   }
 
   /// Ports, one after the other, each as it is seen selected.

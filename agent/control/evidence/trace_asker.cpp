@@ -69,7 +69,11 @@ void TraceAsker::take_answers(Time now) {
                           (before != nullptr && before->kind == TraceAnswer::Kind::not_copied);
     asked.doubted = !believed;
     set_due(question.session, asked, now + (believed ? kAgain : kConfirm));
-    if (believed) answers_.set(question.session, std::move(answer));
+    // Of a reason that stays the same nobody wants to know when it was last given.
+    const bool again = before != nullptr && answer.kind == TraceAnswer::Kind::not_told &&
+                       before->kind == answer.kind && before->why == answer.why &&
+                       before->since == answer.since;
+    if (believed && !again) answers_.set(question.session, std::move(answer));
   }
 }
 
