@@ -433,7 +433,7 @@ class Cluster(w.World):
         took = time.monotonic() - began
         before = self.heard(guest)
         try:
-            w.wait_for(f"{guest.name} to talk from {to.name}", lambda: self.heard(guest) > before + 5, 30)
+            w.wait_for(f"{guest.name} to talk from {to.name}", lambda: self.heard(guest) > before + 5, 90)
         except w.Failed as error:
             if to.sends_nothing(guest):
                 raise GuestHangs(f"{error}: it hangs") from None
