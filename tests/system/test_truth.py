@@ -203,6 +203,11 @@ class Truth(system.SystemTest):
     # ---- Silent guests ----
 
     def test_a_silent_guest_is_proven_by_asking_the_switch(self):
+        def standing_still():  # The switch writes its counters every 5 s.
+            before = self.world.port_counters(WEB)
+            time.sleep(7)
+            return self.world.port_counters(WEB) == before and before
+        before = self.eventually("counters that stand still", standing_still, 60)
         self.watch(WEB)
 
         def told(what, *words):
@@ -210,10 +215,9 @@ class Truth(system.SystemTest):
             return session and session["state_text"] == what and all(
                 word in session["reason"] for word in words) and session
 
-        before = self.world.port_counters(WEB)
         session = self.eventually("a proof", lambda: told("ready (traced)", "would copy"), 60)
         self.assertEqual(session["proof"], "traced")
-        self.assertEqual(self.world.port_counters(WEB), before, "nothing was sent")
+        self.assertEqual(self.eventually("counters that stand still", standing_still, 60), before, "nothing was sent")
         self.assertEqual(self.host.run("sessions", "--proven", check=False).returncode, 0)
         # A mirror that the database shows as it should be, and that copies nothing.
         output = session["output"]
