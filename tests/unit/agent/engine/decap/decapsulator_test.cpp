@@ -346,9 +346,9 @@ TEST(Decapsulator, NamesTheGreProtocolsThatItCannotRead) {
 }
 
 TEST(Decapsulator, ReadsBehindTheLabelsThatGreCarries) {
-  const Buffer packet = ip_part(udp_frame({}));
-  const auto out =
-      Bench().take(over_gre({.protocol = 0x8847}, concat({hex("00064040 000c8140"), packet})));
+  const Buffer labels = hex("00064040 000c8140");
+  const Buffer copy = over_gre({.protocol = 0x8847}, concat({labels, ip_part(udp_frame({}))}));
+  const auto out = Bench().take(copy);
   EXPECT_EQ(ending(out), "frame");
   EXPECT_EQ(out.packet.skipped_tags, 2);
   EXPECT_EQ(out.packet.source_ip(out.frame.bytes), ip("10.0.0.1"));
