@@ -93,12 +93,12 @@ Reader session_set(std::set<std::uint32_t>& out) {
 /// Each encapsulation that is named has these ports and no others.
 Reader udp_ports(UdpCarriers& out) {
   std::vector<yaml::Key> keys;
-  for (const UdpCarrier carrier : kUdpCarriers)
-    keys.push_back({to_text(carrier), [&out, carrier](const Node& at) {
-                      out.clear(carrier);
-                      return yaml::one_or_list([&out, carrier](const Node& port) {
+  for (const Encapsulation carried : kInUdp)
+    keys.push_back({to_text(carried), [&out, carried](const Node& at) {
+                      out.clear(carried);
+                      return yaml::one_or_list([&out, carried](const Node& port) {
                         return yaml::integer(
-                            [&](auto v) { out.set(static_cast<std::uint16_t>(v), carrier); }, 1,
+                            [&](auto v) { out.set(static_cast<std::uint16_t>(v), carried); }, 1,
                             65535)(port);
                       })(at);
                     }});

@@ -110,18 +110,18 @@ namespace {
 /// "vxlan=5000"
 Result<void> add_udp_port(const std::string& text, UdpCarriers& to) {
   const std::size_t at = text.find('=');
-  const UdpCarrier carrier = parse_udp_carrier(std::string_view(text).substr(0, at));
+  const Encapsulation carried = parse_in_udp(std::string_view(text).substr(0, at));
   unsigned port = 0;
   const char* end = text.data() + text.size();
-  if (at != std::string::npos && carrier != UdpCarrier::none) {
+  if (at != std::string::npos && carried != Encapsulation::none) {
     const auto [stop, error] = std::from_chars(text.data() + at + 1, end, port);
     if (error == std::errc() && stop == end && port > 0 && port <= 65535) {
-      to.set(static_cast<std::uint16_t>(port), carrier);
+      to.set(static_cast<std::uint16_t>(port), carried);
       return {};
     }
   }
   std::string names;
-  for (const UdpCarrier known : kUdpCarriers)
+  for (const Encapsulation known : kInUdp)
     names += std::string(names.empty() ? "" : ", ") + to_text(known);
   return tl::unexpected(Error{Error::Kind::invalid, "`" + text + "` is no encapsulation and port",
                               "--udp-port", "write ENCAPSULATION=PORT, of " + names});

@@ -95,17 +95,17 @@ Parsed teredo(Cursor& c) {
   return header(c, true);
 }
 
-Parsed parse(UdpCarrier carrier, Cursor& c) {
-  switch (carrier) {
-    case UdpCarrier::tzsp:
+Parsed parse(Encapsulation carried, Cursor& c) {
+  switch (carried) {
+    case Encapsulation::tzsp:
       return tzsp(c);
-    case UdpCarrier::hp_erm:
+    case Encapsulation::hp_erm:
       return hp_erm(c);
-    case UdpCarrier::gtp:
+    case Encapsulation::gtp:
       return gtp(c);
-    case UdpCarrier::capwap:
+    case Encapsulation::capwap:
       return capwap(c);
-    case UdpCarrier::teredo:
+    case Encapsulation::teredo:
       return teredo(c);
     default:
       return kOther;
@@ -114,9 +114,9 @@ Parsed parse(UdpCarrier carrier, Cursor& c) {
 
 }  // namespace
 
-Parsed parse_datagram(UdpCarrier carrier, Bytes payload, bool whole) {
+Parsed parse_datagram(Encapsulation carried, Bytes payload, bool whole) {
   Cursor c(payload);
-  Parsed h = parse(carrier, c);
+  Parsed h = parse(carried, c);
   if (!c.ok() || (h && c.empty()))
     return tl::unexpected(whole ? DecapError::datagram_header : DecapError::datagram_truncated);
   return h;

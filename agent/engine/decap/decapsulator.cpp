@@ -123,33 +123,27 @@ Found take_gre(const Frame& frame, const Packet& p, Layer& out) {
   }
 }
 
-Found take_datagram(const Frame& frame, const Packet& p, UdpCarrier carrier, Layer& out) {
+Found take_datagram(const Frame& frame, const Packet& p, Encapsulation carried, Layer& out) {
   const auto h =
-      parse_datagram(carrier, p.payload_of(frame.bytes), p.payload_size == p.payload_wire_size);
+      parse_datagram(carried, p.payload_of(frame.bytes), p.payload_size == p.payload_wire_size);
   if (!h) return fail(out, h.error());
   set_inner(frame, p, h->size, h->bare_ip ? LinkType::ip : LinkType::ethernet, out);
-  set_session(out.origin,
-              carrier == UdpCarrier::tzsp     ? Encapsulation::tzsp
-              : carrier == UdpCarrier::hp_erm ? Encapsulation::hp_erm
-              : carrier == UdpCarrier::gtp    ? Encapsulation::gtp
-              : carrier == UdpCarrier::capwap ? Encapsulation::capwap
-                                              : Encapsulation::teredo,
-              h->session);
+  set_session(out.origin, carried, h->session);
   out.origin.has_session = h->has_session;
   out.origin.vlan = h->vlan;
   return Found::layer;
 }
 
-Found take_udp(const Frame& frame, const Packet& p, UdpCarrier carrier, Layer& out) {
+Found take_udp(const Frame& frame, const Packet& p, Encapsulation carried, Layer& out) {
   const Bytes payload = p.payload_of(frame.bytes);
-  if (carrier == UdpCarrier::geneve) {
+  if (carried == Encapsulation::geneve) {
     const auto h = parse_geneve(payload);
     if (!h) return fail(out, h.error());
     set_inner(frame, p, h->size, h->bare_ip ? LinkType::ip : LinkType::ethernet, out);
     set_session(out.origin, Encapsulation::geneve, h->vni);
     return Found::layer;
   }
-  if (carrier != UdpCarrier::vxlan) return take_datagram(frame, p, carrier, out);
+  if (carried != Encapsulation::vxlan) return take_datagram(frame, p, carried, out);
   constexpr std::uint16_t kGpePort = 4790;
   const auto h = parse_vxlan(payload, p.destination_port == kGpePort);
   if (!h) return fail(out, h.error());
@@ -216,8 +210,8 @@ Found look(const Frame& frame, const Packet& p, const UdpCarriers& udp, Layer& o
   if (p.protocol == ip_protocol::kIpv4 || p.protocol == ip_protocol::kIpv6)
     return take_ip(frame, p, out);
   if (p.protocol != ip_protocol::kUdp) return Found::bare;
-  const UdpCarrier carrier = udp.of(p.destination_port);
-  return carrier == UdpCarrier::none ? Found::bare : take_udp(frame, p, carrier, out);
+  const Encapsulation carried = udp.of(p.destination_port);
+  return carried == Encapsulation::none ? Found::bare : take_udp(frame, p, carried, out);
 }
 
 }  // namespace
@@ -285,7 +279,7 @@ Decapsulator::State::Step Decapsulator::State::join(Decapsulated& out) {
   if (!gre && !in_ip && p.protocol != ip_protocol::kUdp && !extension) return Step::whole;
   const bool only_bare = options.accept_bare || out.origin.depth > 0;
   const bool begins_overlay =
-      p.fragment_offset == 0 && options.udp.of(p.destination_port) != UdpCarrier::none;
+      p.fragment_offset == 0 && options.udp.of(p.destination_port) != Encapsulation::none;
   const auto joined =
       fragments.take(out.frame, p, !gre && !in_ip && only_bare && !begins_overlay, out.frames);
   using Status = Fragments::Outcome::Status;

@@ -74,10 +74,10 @@ export:
   EXPECT_EQ(collector.ring.snaplen, 256u);
   EXPECT_EQ(config->inputs[1].name, "trunk");
   EXPECT_EQ(config->inputs[1].decap.rspan_vlan, 100);
-  EXPECT_EQ(config->inputs[1].decap.udp.of(5000), UdpCarrier::vxlan);
-  EXPECT_EQ(config->inputs[1].decap.udp.of(4789), UdpCarrier::none) << "named: no others";
-  EXPECT_EQ(config->inputs[1].decap.udp.of(9301), UdpCarrier::hp_erm);
-  EXPECT_EQ(config->inputs[1].decap.udp.of(6081), UdpCarrier::geneve) << "not named: as it is";
+  EXPECT_EQ(config->inputs[1].decap.udp.of(5000), Encapsulation::vxlan);
+  EXPECT_EQ(config->inputs[1].decap.udp.of(4789), Encapsulation::none) << "named: no others";
+  EXPECT_EQ(config->inputs[1].decap.udp.of(9301), Encapsulation::hp_erm);
+  EXPECT_EQ(config->inputs[1].decap.udp.of(6081), Encapsulation::geneve) << "not named: as it is";
   EXPECT_EQ(config->protocols, (std::vector<std::string>{"dns", "modbus"}));
   EXPECT_EQ(config->max_flows, 2048u);
   EXPECT_EQ(config->top_flows, 5u);

@@ -358,14 +358,14 @@ TEST(Decapsulator, TakesUdpByThePortsOfItsInput) {
   const Buffer copy = over_udp(9300, concat({hex("0102030405060708 0000c800"), kGuest}));
   DecapOptions options;
   EXPECT_EQ(Bench(options).take(copy).origin.depth, 0) << "HP's mirrors have no port of their own";
-  options.udp.set(9300, UdpCarrier::hp_erm);
+  options.udp.set(9300, Encapsulation::hp_erm);
   Bench bench(options);
   const auto out = bench.take(copy);
   EXPECT_EQ(bytes_of(out), kGuest);
   EXPECT_EQ(out.origin.encapsulation, Encapsulation::hp_erm);
   EXPECT_EQ(out.origin.vlan, 200);
-  options.udp.clear(UdpCarrier::vxlan);
-  options.udp.set(5000, UdpCarrier::vxlan);
+  options.udp.clear(Encapsulation::vxlan);
+  options.udp.set(5000, Encapsulation::vxlan);
   EXPECT_EQ(Bench(options).take(over_udp(4789, vxlan(1, kGuest))).origin.depth, 0);
   EXPECT_EQ(Bench(options).take(over_udp(5000, vxlan(1, kGuest))).origin.session, 1u);
 }
