@@ -7,8 +7,7 @@
 #include <atomic>
 #include <thread>
 
-#include "plugin/fake/driver.hpp"
-#include "tests/support/converge.hpp"
+#include "tests/unit/agent/control/loop/one_bridge.hpp"
 
 namespace vmirror {
 namespace {
@@ -16,27 +15,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-std::vector<Policy> mirror_all() {
-  Policy p;
-  p.name = "all";
-  Selector s;
-  s.port = "vnet*";
-  p.select = {s};
-  p.targets = {LocalTarget{}};
-  return {p};
-}
+using test::mirror_all;
 
-class ControlTest : public testing::Test {
+class ControlTest : public test::OneBridge {
  protected:
-  ControlTest() {
-    world->edit([](FakeWorld::Switches& switches) {
-      switches["br0"].sw.name = "br0";
-      switches["br0"].sw.ports["vnet0"].name = "vnet0";
-    });
-  }
-  std::string switch_text() {
-    return test::to_text(**make_fake_driver(world, "reader")->observe());
-  }
   std::unique_ptr<Control> make() {
     ControlOptions options;
     options.host = "host";
@@ -44,7 +26,6 @@ class ControlTest : public testing::Test {
     return std::make_unique<Control>(std::move(options), make_fake_driver(world, "vmirror"));
   }
 
-  std::shared_ptr<FakeWorld> world = std::make_shared<FakeWorld>();
   std::atomic<std::uint64_t> rounds{0};
 };
 

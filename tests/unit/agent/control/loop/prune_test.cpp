@@ -4,34 +4,16 @@
 #include <gtest/gtest.h>
 
 #include "agent/control/loop/control.hpp"
-#include "plugin/fake/driver.hpp"
-#include "tests/support/converge.hpp"
+#include "tests/unit/agent/control/loop/one_bridge.hpp"
 
 namespace vmirror {
 namespace {
 
-std::vector<Policy> mirror_all() {
-  Policy p;
-  p.name = "all";
-  Selector s;
-  s.port = "vnet*";
-  p.select = {s};
-  p.targets = {LocalTarget{}};
-  return {p};
-}
+using test::mirror_all;
 
 /// Without a daemon, after a crash.
-class PruneTest : public testing::Test {
+class PruneTest : public test::OneBridge {
  protected:
-  PruneTest() {
-    world->edit([](FakeWorld::Switches& switches) {
-      switches["br0"].sw.name = "br0";
-      switches["br0"].sw.ports["vnet0"].name = "vnet0";
-    });
-  }
-  std::string switch_text() {
-    return test::to_text(**make_fake_driver(world, "reader")->observe());
-  }
   /// As text, so that a test reads.
   static std::vector<std::string> lines(const Result<std::vector<Step>>& steps) {
     std::vector<std::string> out;
@@ -47,7 +29,6 @@ class PruneTest : public testing::Test {
     control.set_policies(std::move(policies));
     control.settle(std::chrono::seconds(10));
   }
-  std::shared_ptr<FakeWorld> world = std::make_shared<FakeWorld>();
   std::unique_ptr<Driver> driver = make_fake_driver(world, "vmirror");
   PruneOptions options;
 };

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/control/reconcile/judge.hpp"
+#include "tests/unit/agent/control/reconcile/one_session.hpp"
 
 namespace vmirror {
 namespace {
@@ -13,22 +14,8 @@ struct Story {
   Story() {
     Session s;
     s.name = "vnet0@local";
-    s.switch_name = "br0";
-    s.port = "vnet0";
-    resolved.desired.sessions = {s};
-    Mirror m;
-    m.name = "m";
-    m.switch_name = "br0";
-    m.in_ports = m.out_ports = {"vnet0"};
-    m.output = PortOutput{"out"};
-    realisation.mirrors = {m};
-    realisation.verdicts = {{s.name, "br0", "m", "out", std::nullopt, std::nullopt}};
-    m.owned = true;
-    m.copied_frames = 0;
+    test::serve_by_one_mirror(s, std::nullopt, resolved, realisation, observed);
     Switch& sw = observed.switches["br0"];
-    sw.capabilities.proofs = {ProofSource::engine, ProofSource::mirror_counter,
-                              ProofSource::collector};
-    sw.mirrors["m"] = m;
     Port port;
     port.name = "vnet0";
     port.id = "1";

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/agent/control/reconcile/one_session.hpp"
+
 namespace vmirror {
 namespace {
 
@@ -16,29 +18,13 @@ struct Story {
     s.name = "vnet0@erspan";
     s.target = ErspanTarget{*IpAddress::parse("192.0.2.9"), 2, 1};
     s.policy = "p";
-    s.switch_name = "br0";
-    s.port = "vnet0";
-    resolved.desired.sessions = {s};
+    test::serve_by_one_mirror(s, std::nullopt, resolved, realisation, observed);
     Location at;
     at.vm_name = "dc-1";
     at.mac = kMac;
     resolved.where = {{s.name, at}};
 
-    Mirror m;
-    m.name = "m";
-    m.switch_name = "br0";
-    m.in_ports = m.out_ports = {"vnet0"};
-    m.output = PortOutput{"out"};
-    realisation.mirrors = {m};
-    realisation.verdicts = {{s.name, "br0", "m", "out", std::nullopt, std::nullopt}};
-
-    m.owned = true;
-    m.copied_frames = 0;
     Switch& sw = observed.switches["br0"];
-    sw.name = "br0";
-    sw.capabilities.proofs = {ProofSource::engine, ProofSource::mirror_counter,
-                              ProofSource::collector};
-    sw.mirrors["m"] = m;
     Port port;
     port.name = "vnet0";
     port.id = "1";

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "agent/control/reconcile/judge.hpp"
+#include "tests/unit/agent/control/reconcile/one_session.hpp"
 
 namespace vmirror {
 namespace {
@@ -21,27 +22,12 @@ struct Story {
   Story() {
     Session s;
     s.name = "vnet0@erspan";
-    s.switch_name = "br0";
-    s.port = "vnet0";
     s.target = ErspanTarget{ip("192.0.2.9"), 2, 7};
-    resolved.desired.sessions = {s};
-
-    Mirror m;
-    m.name = "m";
-    m.switch_name = "br0";
-    m.in_ports = m.out_ports = {"vnet0"};
-    m.output = PortOutput{"out"};
-    realisation.mirrors = {m};
-    realisation.verdicts = {{s.name, "br0", "m", "out", 7, std::nullopt}};
-    m.owned = true;
-    m.copied_frames = m.copied_bytes = 0;
+    test::serve_by_one_mirror(s, 7, resolved, realisation, observed);
 
     Switch& sw = observed.switches["br0"];
-    sw.name = "br0";
     sw.datapath = Datapath::userspace;
-    sw.capabilities.proofs = {ProofSource::engine, ProofSource::mirror_counter,
-                              ProofSource::collector};
-    sw.mirrors["m"] = m;
+    sw.mirrors["m"].copied_bytes = 0;
     add("br0", "vnet0").mtu = 1500;
     Port& out = add("br0", "out");
     out.owned = true;
