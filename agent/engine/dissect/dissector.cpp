@@ -28,8 +28,6 @@ const char* to_text(Malformed malformed) {
       return "bad_length";
     case Malformed::bad_value:
       return "bad_value";
-    case Malformed::bad_checksum:
-      return "bad_checksum";
     case Malformed::too_deep:
       return "too_deep";
     case Malformed::count_:

@@ -32,8 +32,7 @@ enum class Malformed : std::uint8_t {
   truncated,   ///< Ends before its own lengths say. Not counted where the mirror cut the copy.
   bad_length,  ///< A length contradicts another.
   bad_value,   ///< A field holds what the protocol forbids.
-  bad_checksum,
-  too_deep,  ///< Nesting, or pointers, past the bound.
+  too_deep,    ///< Nesting, or pointers, past the bound.
   count_,
 };
 /// "bad_length"

@@ -57,8 +57,8 @@ class Reader {
       return tagged(next + 2);
     }
     if (type == ethertype::kIpv4 || type == ethertype::kIpv6) return network(type, next);
-    const std::size_t behind = skip(type, next);
-    if (behind != 0) tagged(behind);
+    const std::size_t at = skip(type, next);
+    if (at != kNoType) tagged(at);
   }
 
   void bare_ip(std::size_t at) {
@@ -89,28 +89,47 @@ class Reader {
         continue;
       }
       if (type < 0x0600) return llc(at + 2, type);
-      const std::size_t behind = skip(type, at + 2);
-      if (behind == 0) return;
-      at = behind;
+      at = skip(type, at + 2);
+      if (at == kNoType) return;
     }
   }
 
-  /// A type that is neither IP nor a VLAN, and what stands `behind` it. Returns where the next type
-  /// stands; 0: there is none, and what there is was read.
+  /// A type that is neither IP nor a VLAN; `behind` is the offset of the byte after it. Returns the
+  /// offset of the next type, or kNoType where no type follows; the frame is then read to its end.
   [[gnu::noinline]] std::size_t skip(std::uint16_t type, std::size_t behind) {
-    if (type == ethertype::kPbb) return carried(LinkCarrier::pbb, type, behind + 4), 0;
-    if (type == ethertype::kFabricPath)
-      return carried(LinkCarrier::fabricpath, type, behind + 2), 0;
-    if (type == tag_type::kMpls || type == tag_type::kMplsUpstream) {
-      p_.ethertype = type;
-      return labels(behind), 0;
+    switch (type) {
+      case ethertype::kPbb:
+        carried(LinkCarrier::pbb, type, behind + 4);
+        return kNoType;
+      case ethertype::kFabricPath:
+        carried(LinkCarrier::fabricpath, type, behind + 2);
+        return kNoType;
+      case tag_type::kMpls:
+      case tag_type::kMplsUpstream:
+        p_.ethertype = type;
+        labels(behind);
+        return kNoType;
+      default:
+        return skip_tag(type, behind);
     }
+  }
+
+  std::size_t skip_tag(std::uint16_t type, std::size_t behind) {
     const SkippedTag tag = read_tag(type, {data_ + behind, size_ - behind});
-    if (tag.size == 0) return network(type, behind), 0;
-    if (!note(tag)) return 0;
+    if (tag.size == 0) {
+      network(type, behind);
+      return kNoType;
+    }
+    if (!note(tag)) return kNoType;
     behind += tag.size;
-    if (tag.kind == TagKind::pppoe) return ppp(behind), 0;
-    if (!has(behind, 2)) return fail(HeaderError::tag_truncated), 0;
+    if (tag.kind == TagKind::pppoe) {
+      ppp(behind);
+      return kNoType;
+    }
+    if (!has(behind, 2)) {
+      fail(HeaderError::tag_truncated);
+      return kNoType;
+    }
     if (tag.kind == TagKind::macsec) check_ = kMacsecCheck;
     return behind;
   }
@@ -219,7 +238,7 @@ class Reader {
     p_.llc = false;
     const std::size_t end = kLengthFrom + load_be16(data_ + 12);
     carried(LinkCarrier::isl, 0, kHeader);
-    set_network(kHeader, std::clamp(end - std::min(end, kCheck), kHeader, size_));
+    set_network(kHeader, std::clamp(end - kCheck, kHeader, size_));
   }
 
   void set_network(std::size_t at, std::size_t end) {
@@ -383,7 +402,7 @@ class Reader {
     consume(4);
   }
 
-  static constexpr std::size_t kPrpSize = 6, kMacsecCheck = 16;
+  static constexpr std::size_t kNoType = 0, kPrpSize = 6, kMacsecCheck = 16;
 
   const std::uint8_t* data_;
   std::size_t size_;

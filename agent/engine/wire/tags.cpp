@@ -95,31 +95,11 @@ bool is_prp_trailer(const std::uint8_t* end, std::size_t size) {
 }
 
 const char* to_text(TagKind kind) {
-  switch (kind) {
-    case TagKind::none:
-      return "none";
-    case TagKind::vntag:
-      return "vntag";
-    case TagKind::br:
-      return "802.1br";
-    case TagKind::cmd:
-      return "cmd";
-    case TagKind::aci_time:
-      return "aci_time";
-    case TagKind::arista_time:
-      return "arista_time";
-    case TagKind::hsr:
-      return "hsr";
-    case TagKind::macsec:
-      return "macsec";
-    case TagKind::mpls:
-      return "mpls";
-    case TagKind::pppoe:
-      return "pppoe";
-    case TagKind::prp:
-      return "prp";
-  }
-  return "unknown";
+  static constexpr const char* kNames[] = {"none",     "vntag",       "802.1br", "cmd",
+                                           "aci_time", "arista_time", "hsr",     "macsec",
+                                           "mpls",     "pppoe",       "prp"};
+  static_assert(sizeof kNames / sizeof *kNames == static_cast<std::size_t>(TagKind::prp) + 1);
+  return kNames[static_cast<std::size_t>(kind)];
 }
 
 }  // namespace vmirror

@@ -134,7 +134,7 @@ inline void Pipeline::State::read(const Item& item, FlowTable::Entry& entry) {
   Dissection& dissection = reading->dissection;
   if (p.ip_version == 0) {
     const DissectorId id = reading->dissectors->for_link(p);
-    if (id == kNoDissector) return not_understood(p);
+    if (id == kNoDissector) return count_not_understood(p);
     dissection.message(id, p.network_of(bytes), context_of(item), reading->facts);
   } else if (p.fragment) {
     return;  // Inner fragments are flows; their messages aren't joined.
@@ -146,14 +146,14 @@ inline void Pipeline::State::read(const Item& item, FlowTable::Entry& entry) {
     dissection.datagram(entry.dissector, p.payload_of(bytes), context_of(item), reading->facts);
   } else {
     const DissectorId id = reading->dissectors->for_network(p.protocol);
-    if (id == kNoDissector) return not_understood(p);
+    if (id == kNoDissector) return count_not_understood(p);
     dissection.message(id, transport_of(p, bytes), context_of(item), reading->facts);
   }
 }
 
 /// A frame that ends analysis early, by the number that says why. What is wrong with its headers is
 /// counted as an error, what the decapsulator could not read there.
-[[gnu::noinline]] void Pipeline::State::not_understood(const Packet& p) {
+[[gnu::noinline]] void Pipeline::State::count_not_understood(const Packet& p) {
   if (p.error != HeaderError::none) return;
   if (p.ip_version != 0) {
     if (p.protocol != ip_protocol::kGre && p.protocol != ip_protocol::kSctp)

@@ -135,7 +135,7 @@ struct Pipeline::State {
   std::vector<NamedCount> stream_counts() const;
   std::vector<NamedCount> adopted_counts() const;
   std::vector<NamedCount> errors() const;
-  void not_understood(const Packet& p);
+  void count_not_understood(const Packet& p);
   std::vector<NamedCount> not_understood() const;
 };
 
