@@ -40,9 +40,9 @@ struct HttpLimits {
 };
 
 /// A server whose sockets live on the io_context of its maker, and whose handler is called on
-/// `answers`: what takes long to answer, or is taken slowly by a client, delays no other connection.
-/// Destroying the server closes everything; do so on the io_context's thread, or once that has
-/// stopped, and once no handler runs.
+/// `answers`: what takes long to answer, or is taken slowly by a client, delays no other
+/// connection. Destroying the server closes everything; do so on the io_context's thread, or once
+/// that has stopped, and once no handler runs.
 class HttpServer {
  public:
   /// Listens on a Unix socket with mode 0600. A socket that nobody listens on any more (left by a

@@ -1,6 +1,6 @@
-// What the daemon answers: the control API and the metrics. Answers are made on threads of their own
-// (answer_threads.hpp), of what the engine and the control thread hand out and of values that the
-// main thread gives.
+// What the daemon answers: the control API and the metrics. Answers are made on threads of their
+// own (answer_threads.hpp), of what the engine and the control thread hand out and of values that
+// the main thread gives.
 #include <spdlog/spdlog.h>
 
 #include "agent/app/daemon_state.hpp"

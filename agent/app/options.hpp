@@ -1,5 +1,5 @@
-// What each part of the daemon is told of the configuration: the parts have options of their own and
-// know of no file.
+// What each part of the daemon is told of the configuration: the parts have options of their own
+// and know of no file.
 #pragma once
 
 #include "agent/app/config.hpp"

@@ -1,6 +1,6 @@
 // vmirrord's picture. Frames go from top to bottom through the workers, policies through the
-// control thread; the main thread watches files, follows guests, and carries values between the two.
-// It waits for none of them. Who asks is answered on other threads (answer_threads.hpp).
+// control thread; the main thread watches files, follows guests, and carries values between the
+// two. It waits for none of them. Who asks is answered on other threads (answer_threads.hpp).
 //
 //   inputs -> Engine (workers) -> EVE sinks, re-injection
 //                 | snapshot ^ mirror index

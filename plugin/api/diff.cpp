@@ -6,8 +6,8 @@
 namespace vmirror {
 namespace {
 
-/// The steps in an order in which each can be done. `needs_of` says what an object needs. Needs that
-/// would lead in a circle are a driver's fault: they are passed over.
+/// The steps in an order in which each can be done. `needs_of` says what an object needs. Needs
+/// that would lead in a circle are a driver's fault: they are passed over.
 template <typename NeedsOf>
 class Order {
  public:

@@ -1,5 +1,5 @@
-// diff: from the objects that a driver wants and those that are there to the steps between them. Pure,
-// and the same for all drivers.
+// diff: from the objects that a driver wants and those that are there to the steps between them.
+// Pure, and the same for all drivers.
 //
 //   wanted, observed --> what differs, by key --> removals (who needs a thing before the thing),
 //                                                 then the rest (a thing before who needs it)
@@ -15,8 +15,8 @@ namespace vmirror {
 /// Keeps what it was given the last time and looks at the objects that differ.
 class Differ {
  public:
-  /// The steps that turn the owned objects of `observed` into `wanted`; empty when nothing is to do.
-  /// A name is free before it is used, and what an object needs exists before it. Objects that
+  /// The steps that turn the owned objects of `observed` into `wanted`; empty when nothing is to
+  /// do. A name is free before it is used, and what an object needs exists before it. Objects that
   /// aren't owned are neither removed nor changed: one that is as it is wanted serves, whoever made
   /// it; for one that isn't, the step says so and the driver refuses it. A switch that `observed`
   /// lacks gets no steps.

@@ -1,7 +1,7 @@
 // The values that every virtual switch's driver speaks: what is asked (Desired), what is there
-// (Observed), what the driver would have there (Realisation). The objects that a driver owns, and the
-// steps that change them, are in object.hpp. No value here names a kind of switch; a driver that
-// can't express one says so in the session's verdict.
+// (Observed), what the driver would have there (Realisation). The objects that a driver owns, and
+// the steps that change them, are in object.hpp. No value here names a kind of switch; a driver
+// that can't express one says so in the session's verdict.
 //
 // Directions are the guest's: `in` is what the guest receives, `out` is what it sends.
 #pragma once

@@ -64,12 +64,14 @@ struct Step {
   ObjectKey key;
   std::shared_ptr<const ObjectValue> value = {};  ///< What it is to be; null: it goes.
   /// As it was observed. A value may be large: what changed since then needs no look at the rest of
-  /// it; what else was changed meanwhile is for the next observation to tell. Null: it was not there.
+  /// it; what else was changed meanwhile is for the next observation to tell. Null: it was not
+  /// there.
   std::shared_ptr<const ObjectValue> seen = {};
   std::string revision = {};  ///< The switch's (Switch::revision), as it was observed.
   std::string why = {};       ///< "no such mirror", "snaplen differs"
 
-  /// "create mirror br0/vmirror-local: in {vnet0} out {vnet0} -> port vmr-br0"; of many ports a few.
+  /// "create mirror br0/vmirror-local: in {vnet0} out {vnet0} -> port vmr-br0"; of many ports a
+  /// few.
   std::string text() const;
   /// It adds nothing.
   bool only_takes_away() const;

@@ -1,6 +1,6 @@
 // pack: from sessions to the fewest mirrors that serve them. Pure, and the same for every switch
-// that has mirrors, made one by one under names, and a bound on their number; what a target becomes on
-// the switch is the driver's (OutputRules).
+// that has mirrors, made one by one under names, and a bound on their number; what a target becomes
+// on the switch is the driver's (OutputRules).
 //
 //   sessions, world --> what all ask for together (Demand), the few ports that concern all
 //                       (Landmarks) --> OutputRules --> each session's output
@@ -36,7 +36,8 @@ struct OutputChoice {
   /// Of the ports of ours among them the names: a session is refused where somebody else has one.
   std::set<std::string> own_ports = {};
   std::optional<std::uint32_t> session_id = {};
-  /// Refuses the session, yet keeps what it needs: where only the port's being there tells the reason.
+  /// Refuses the session, yet keeps what it needs: where only the port's being there tells the
+  /// reason.
   std::optional<Error> refused = {};
   std::vector<std::string> warnings = {};  ///< See Verdict.
 };

@@ -1,12 +1,12 @@
-// Switches in memory, for tests of whatever drives a Driver, and subjects of the contract suite. Three
-// kinds, so that the contract says no more than all of them can do:
+// Switches in memory, for tests of whatever drives a Driver, and subjects of the contract suite.
+// Three kinds, so that the contract says no more than all of them can do:
 //
-//   transaction   ports, named mirrors, VLANs without learning; steps happen at once, one by one, so
-//                 that one which fails leaves the earlier ones done; counts what a mirror copied
+//   transaction   ports, named mirrors, VLANs without learning; steps happen at once, one by one,
+//                 so a step that fails leaves the earlier steps done; counts what a mirror copied
 //   task          sessions that own their destination; what is submitted becomes a task for each
-//                 switch, which ends some looks later, perhaps in failure; a switch has a version, and
-//                 a task made from another one conflicts; several hosts behind one endpoint; no
-//                 counters
+//                 switch, which ends some looks later, perhaps in failure; a switch has a version,
+//                 and a task made from another version conflicts; several hosts behind one
+//                 endpoint; no counters
 //   mode          a NIC is a source, or the destination; no choice of output, both directions or
 //                 none; some NICs can't be a source
 #pragma once
@@ -29,8 +29,8 @@ enum class FakeProfile : std::uint8_t { transaction, task, mode };
 /// What a NIC of the mode switch is.
 enum class NicMode : std::uint8_t { source, destination };
 
-/// The switches behind one endpoint, shared by the drivers that are connected to it and by the test,
-/// which edits them by hand. All functions may be called from any thread.
+/// The switches behind one endpoint, shared by the drivers that are connected to it and by the
+/// test, which edits them by hand. All functions may be called from any thread.
 class FakeWorld {
  public:
   /// A switch and who owns what on it; what has no owner there is somebody else's.
@@ -52,8 +52,8 @@ class FakeWorld {
 
   /// Changes the switches as a person would, and hints. Port IDs are given to ports without one.
   void edit(const std::function<void(Switches&)>& change);
-  /// The `n`th operation from now (an observation, one step, one task; 1 is the next) has this fault,
-  /// once.
+  /// The `n`th operation from now (an observation, one step, one task; 1 is the next) has this
+  /// fault, once.
   void arm(std::size_t n, Fault fault);
   /// Forgets an armed fault. True when it has happened.
   bool disarm();

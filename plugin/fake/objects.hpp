@@ -1,5 +1,5 @@
-// What the fake's drivers own besides mirrors: ports of ours, VLANs without learning (transaction), a
-// NIC's mode (mode).
+// What the fake's drivers own besides mirrors: ports of ours, VLANs without learning (transaction),
+// a NIC's mode (mode).
 #pragma once
 
 #include <optional>

@@ -29,11 +29,11 @@ struct Failure {
 
 /// The pause before the next attempt, or nothing: the failure stands.
 /// A request that is not `repeatable` (it changes something, or counts as an attempt to log in) is
-/// sent again only if the server can't have done it: it was never reached, or it named a Retry-After.
-/// The pause is `first` times two to the power of `attempts_made` - 1, at most `most`, of which a
-/// half is fixed and a half is scaled by `random` (0 to 1): agents that lost a server together do
-/// not come back together. Retry-After makes it longer, never shorter. None follows where it would
-/// end after `left`.
+/// sent again only if the server can't have done it: it was never reached, or it named a
+/// Retry-After. The pause is `first` times two to the power of `attempts_made` - 1, at most `most`,
+/// of which a half is fixed and a half is scaled by `random` (0 to 1): agents that lost a server
+/// together do not come back together. Retry-After makes it longer, never shorter. None follows
+/// where it would end after `left`.
 std::optional<std::chrono::milliseconds> pause_before_retry(const RetryOptions& options,
                                                             const Failure& failure, bool repeatable,
                                                             int attempts_made,

@@ -72,8 +72,8 @@ struct SoapFault {
 class XmlDocument {
  public:
   /// Error::Kind::invalid: no XML, or a document type (none is expanded). Error::Kind::exhausted:
-  /// deeper than kMaxXmlDepth. Its size is the HttpClient's bound. The nodes need about 16 times the
-  /// bytes of the worst document.
+  /// deeper than kMaxXmlDepth. Its size is the HttpClient's bound. The nodes need about 16 times
+  /// the bytes of the worst document.
   static Result<XmlDocument> parse(Message text);
   pugi::xml_node root() const { return it_->document.document_element(); }
 
@@ -115,8 +115,8 @@ struct SoapCall {
 };
 
 /// Sends a request and reads the answer, which may have a fault: a fault is the application's to
-/// judge. Errors are those of HttpClient::send, SoapRequest::encode and SoapAnswer::parse, and by the
-/// status of HTTP: Error::Kind::refused (401, 403, another answer without a message),
+/// judge. Errors are those of HttpClient::send, SoapRequest::encode and SoapAnswer::parse, and by
+/// the status of HTTP: Error::Kind::refused (401, 403, another answer without a message),
 /// Error::Kind::missing (404), Error::Kind::unreachable (429, 502, 503, 504).
 Result<SoapAnswer> call(HttpClient& client, const SoapCall& call, const SoapRequest& request,
                         std::stop_token stop = {});

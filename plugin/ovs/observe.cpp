@@ -495,8 +495,8 @@ void Observer::forget_nameless(const PortKey& key) {
   namer_.forget(key);
 }
 
-/// By what the switch has learned now: all, where that differs from what it had learned before, else
-/// those that wait for a reading.
+/// By what the switch has learned now: all, where that differs from what it had learned before,
+/// else those that wait for a reading.
 void Observer::name_anew(const Learned& before) {
   const bool differs = before.bridges != learned_->bridges || before.error != learned_->error;
   const bool is_new = before.number != learned_->number;

@@ -21,11 +21,11 @@ class Observer {
  public:
   explicit Observer(std::string owner) : owner_(std::move(owner)) {}
 
-  /// What `db` shows on the host with these addresses, where the switch has learned this. Costs what
-  /// differs from the arguments of the last call, where these are their ancestors, and a comparison
-  /// of the sets that differ (a bridge's ports, a mirror's selections). What comes of it depends on
-  /// the arguments alone, but for Mirror::error, which two snapshots show, and for addresses that
-  /// the switch has learned before and forgotten since.
+  /// What `db` shows on the host with these addresses, where the switch has learned this. Costs
+  /// what differs from the arguments of the last call, where these are their ancestors, and a
+  /// comparison of the sets that differ (a bridge's ports, a mirror's selections). What comes of it
+  /// depends on the arguments alone, but for Mirror::error, which two snapshots show, and for
+  /// addresses that the switch has learned before and forgotten since.
   std::shared_ptr<const Observed> update(
       std::shared_ptr<const ovsdb::Snapshot> db, std::set<IpAddress> own_addresses = {},
       std::shared_ptr<const Learned> learned = std::make_shared<const Learned>());

@@ -1,5 +1,6 @@
-// ofproto/trace: what ovs-vswitchd says that it would do with a frame (ovs-vswitchd(8), "ofproto/trace
-// Command"), and what that tells of a mirror. Nothing is sent, and nothing is learned of it.
+// ofproto/trace: what ovs-vswitchd says that it would do with a frame (ovs-vswitchd(8),
+// "ofproto/trace Command"), and what that tells of a mirror. Nothing is sent, and nothing is
+// learned of it.
 //
 //   bridge("br0")                                              per table: what was decided
 //   -------------
@@ -9,7 +10,7 @@
 //        >> native tunnel routing failed                       a tunnel without a route
 //   Final flow: unchanged
 //   Megaflow: recirc_id=0,eth,arp,in_port=v0,...
-//   Datapath actions: push_vlan(vid=99,pcp=0),vmr-br0,pop_vlan,v1,clone(tnl_push(...dst=10.9.9.9...))
+//   Datapath actions: push_vlan(vid=99,pcp=0),vmr-br0,pop_vlan,v1,clone(tnl_push(dst=10.9.9.9...))
 #pragma once
 
 #include <memory>

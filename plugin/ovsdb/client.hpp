@@ -77,11 +77,11 @@ class Client {
   struct Request;
   /// Hands it over and returns at once; `hint` is called when it has ended.
   std::shared_ptr<Request> begin(Transaction transaction);
-  /// How it ended; none: it runs. Error::Kind::refused with the server's words. A read() from then on
-  /// shows what it changed.
+  /// How it ended; none: it runs. Error::Kind::refused with the server's words. A read() from then
+  /// on shows what it changed.
   std::optional<Result<bool>> ended(const Request& request) const;
-  /// Nobody waits for it any more. Where it was not sent yet, it won't be. Error::Kind::unreachable,
-  /// for who gives up after `waited`: it isn't known whether it happened.
+  /// Nobody waits for it any more. Where it was not sent yet, it won't be.
+  /// Error::Kind::unreachable, for who gives up after `waited`: it isn't known whether it happened.
   Error abandon(Request& request, Milliseconds waited);
 
   /// Executes it, all or nothing. Error::Kind::refused with the server's words;

@@ -76,7 +76,8 @@ class VimClient {
   Result<VimAnswer> must(const Method& method, std::stop_token stop = {});
 
   /// Calls CurrentTime if nothing else was called for kKeepAlive: a server ends a session that is
-  /// idle for 30 minutes, or as few as 15 where it is hardened. A wait for updates counts as nothing.
+  /// idle for 30 minutes, or as few as 15 where it is hardened. A wait for updates counts as
+  /// nothing.
   Result<void> keep_alive(std::stop_token stop = {});
 
   const std::string& url() const { return http_->url(); }
@@ -144,8 +145,8 @@ class InventoryWatch {
   InventoryWatch(const InventoryWatch&) = delete;
   InventoryWatch& operator=(const InventoryWatch&) = delete;
 
-  /// Reads all the first time, after an error and in a new session; else waits for a change, at most
-  /// `wait`. True: the inventory is another than before. After an error it is as it was.
+  /// Reads all the first time, after an error and in a new session; else waits for a change, at
+  /// most `wait`. True: the inventory is another than before. After an error it is as it was.
   Result<bool> poll(std::chrono::seconds wait, std::stop_token stop = {});
   const Inventory& inventory() const { return inventory_; }
   /// Properties that the user may not read, in the last whole reading, and the first one's reason.

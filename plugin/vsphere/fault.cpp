@@ -60,7 +60,8 @@ constexpr const char* kFields[] = {"portKey",          "vspanSessionKey",  "vspa
                                    "invalidProperty"};
 constexpr std::size_t kMostHosts = 8;  ///< Named of a fault of many hosts; the others are counted.
 
-/// The hosts of a DvsOperationBulkFault: hostFault*: host, fault: fault (xsi:type), localizedMessage.
+/// The hosts of a DvsOperationBulkFault: hostFault*: host, fault: fault (xsi:type),
+/// localizedMessage.
 std::string hosts_of(pugi::xml_node fault) {
   std::string out;
   std::size_t count = 0;

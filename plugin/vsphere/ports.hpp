@@ -42,8 +42,8 @@ Result<std::vector<DvPort>> fetch_ports(VimClient& client, const Ref& distribute
                                         const std::vector<std::string>& keys,
                                         std::stop_token stop = {});
 
-/// RefreshDVPortState: makes the counters of these ports those of now. A key that the switch does not
-/// have fails the whole call.
+/// RefreshDVPortState: makes the counters of these ports those of now. A key that the switch does
+/// not have fails the whole call.
 Result<void> refresh_ports(VimClient& client, const Ref& distributed_switch,
                            const std::vector<std::string>& keys, std::stop_token stop = {});
 

@@ -35,9 +35,9 @@ struct Folded {
 };
 
 /// Folds an UpdateSet (the element <returnval> of WaitForUpdatesEx) into the inventory. Objects and
-/// properties that nobody asked for are passed over. Error::Kind::invalid: an update of another form;
-/// Error::Kind::exhausted: past kMaxObjects or kMaxItems. After an error the inventory is to be read
-/// anew.
+/// properties that nobody asked for are passed over. Error::Kind::invalid: an update of another
+/// form; Error::Kind::exhausted: past kMaxObjects or kMaxItems. After an error the inventory is to
+/// be read anew.
 ///
 ///   returnval: version, filterSet*, truncated?
 ///     filterSet: objectSet*: kind (enter, modify, leave), obj, changeSet*
@@ -48,8 +48,8 @@ Result<Folded> fold(pugi::xml_node update_set, Inventory& inventory);
 void encode(const VspanSession& session, pugi::xml_node node);
 VspanSession read_session(pugi::xml_node node);
 
-/// The version of the API to ask for, of /sdk/vimServiceVersions.xml: the newest of urn:vim25 that is
-/// not newer than kNewestVersion. Error::Kind::invalid: no such document;
+/// The version of the API to ask for, of /sdk/vimServiceVersions.xml: the newest of urn:vim25 that
+/// is not newer than kNewestVersion. Error::Kind::invalid: no such document;
 /// Error::Kind::unsupported: the server has none.
 ///
 ///   namespaces: namespace*: name, version, priorVersions: version*
@@ -57,9 +57,9 @@ Result<std::string> choose_version(pugi::xml_node document);
 /// What the encoder and the readers were written for; of it, field names and their order.
 constexpr const char* kNewestVersion = "9.0.0.0";
 
-/// A fault as an error: what the server says, what it is about, and the remedy. `type` is the fault's
-/// xsi:type ("NotAuthenticated", "VspanDestPortConflict"); `fault` has its fields; `text` is the
-/// server's own.
+/// A fault as an error: what the server says, what it is about, and the remedy. `type` is the
+/// fault's xsi:type ("NotAuthenticated", "VspanDestPortConflict"); `fault` has its fields; `text`
+/// is the server's own.
 Error error_of_fault(std::string_view type, pugi::xml_node fault, std::string_view text,
                      std::string where);
 

@@ -45,8 +45,8 @@ struct TaskInfo {
 /// `info` is the value of a task's property `info`.
 TaskInfo read_task_info(pugi::xml_node info, const std::string& where);
 
-/// Waits until a task has ended, at most `wait`; what it is in then. Error::Kind::missing: the server
-/// knows no such task, or no longer (10 minutes after its end).
+/// Waits until a task has ended, at most `wait`; what it is in then. Error::Kind::missing: the
+/// server knows no such task, or no longer (10 minutes after its end).
 Result<TaskInfo> wait_for_task(VimClient& client, const Ref& task, std::chrono::seconds wait,
                                std::stop_token stop = {});
 

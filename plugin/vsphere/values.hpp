@@ -1,5 +1,5 @@
-// What a vCenter or an ESXi host was seen to have: values, named as in the vim25 API. Each field says
-// the property that it comes from.
+// What a vCenter or an ESXi host was seen to have: values, named as in the vim25 API. Each field
+// says the property that it comes from.
 //
 // Source: Broadcom, "vSphere Web Services API": VirtualMachine, HostSystem,
 // VmwareDistributedVirtualSwitch, DistributedVirtualPortgroup.
@@ -107,7 +107,8 @@ struct VspanSession {
   bool operator==(const VspanSession&) const = default;
 };
 
-/// capability.featuresSupported of a VmwareDistributedVirtualSwitch. What is absent is not supported.
+/// capability.featuresSupported of a VmwareDistributedVirtualSwitch. What is absent is not
+/// supported.
 struct VspanCapability {
   bool any = false;            ///< vspanSupported; the others are of vspanCapability.
   bool dv_port = false;        ///< dvportSupported: dvPortMirror

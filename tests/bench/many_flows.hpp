@@ -1,5 +1,5 @@
-// Frames of very many conversations of many hosts, made as they are asked for: one UDP frame of each
-// flow in turn, for ever.
+// Frames of very many conversations of many hosts, made as they are asked for: one UDP frame of
+// each flow in turn, for ever.
 #pragma once
 
 #include <array>

@@ -2,8 +2,8 @@
 //
 //   @held    a worker on frames made in memory; how long it is away from its source while it is
 //            asked for everything. CPU time of its thread, so that neighbours do not count.
-//   @asked   vmirrord behind a veth, a transmit ring at full speed on the other core, and /v1/status
-//            asked for ten times a second; frames that the kernel dropped meanwhile
+//   @asked   vmirrord behind a veth, a transmit ring at full speed on the other core, and
+//            /v1/status asked for ten times a second; frames that the kernel dropped meanwhile
 //
 // VMIRROR_REFERENCE names the folder of another build's programs (vmirror_bench, vmirrord): each
 // measurement is then made with both, in turn.
@@ -117,8 +117,8 @@ std::optional<Asked> ask_status(const std::string& socket) {
                dropped != nullptr ? dropped->to_number<double>() : 0};
 }
 
-/// Sends each flow's frame `times` times, and asks for the status meanwhile; the frames that came and
-/// those that were dropped.
+/// Sends each flow's frame `times` times, and asks for the status meanwhile; the frames that came
+/// and those that were dropped.
 std::optional<Asked> send_and_ask(const std::string& socket, const std::string& log, int times,
                                   bool asks) {
   const auto before = ask_status(socket);

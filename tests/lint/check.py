@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 MAX_FILE_LINES = 600
+MAX_COMMENT_COLUMNS = 100
 WARN_FUNCTION_LINES = 80
 CODE = (".cpp", ".hpp", ".c", ".h")
 POWERSHELL = (".ps1", ".psm1", ".psd1", ".ps1xml")
@@ -93,6 +94,15 @@ def check_kinds_of_switch(path, lines):
 def check_size(path, lines):
     if path.endswith(CODE + POWERSHELL + (".py", ".sh", ".go")) and len(lines) > MAX_FILE_LINES:
         yield len(lines), f"{len(lines)} lines, {MAX_FILE_LINES} are allowed (split it)"
+
+
+def check_comment_width(path, lines):
+    """clang-format leaves comments as they are, for the sake of drawings; it breaks code by itself."""
+    if not path.endswith(CODE):
+        return
+    for number, line in enumerate(lines, 1):
+        if len(line) > MAX_COMMENT_COLUMNS and re.search(r"^\s*//|\s///< ", line):
+            yield number, f"a comment of {len(line)} columns, {MAX_COMMENT_COLUMNS} are allowed (break it)"
 
 
 def check_text(path, lines):
@@ -190,6 +200,7 @@ def check_tree(root, files):
         if lines and lines[-1] == "":
             lines.pop()
         found = [*check_layers(path, lines, ranks), *check_size(path, lines), *check_text(path, lines),
+                 *check_comment_width(path, lines),
                  *check_powershell(path, lines), *check_kinds_of_switch(path, lines)]
         errors += [(path, number, text) for number, text in found]
         warnings += [(path, number, text) for number, text in long_functions(path, lines)]

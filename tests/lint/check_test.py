@@ -51,6 +51,16 @@ class Layers(unittest.TestCase):
         self.assertIn("only agent/app", text)
 
 
+class CommentWidth(unittest.TestCase):
+    def test_a_long_comment_is_found_and_long_code_is_not(self):
+        for begin in ("// ", "  /// ", "  int a = 0;  ///< "):
+            self.assertEqual(found(check.check_comment_width, "agent/a/x.hpp", begin.ljust(100, "x")), [], begin)
+            [text] = found(check.check_comment_width, "agent/a/x.hpp", begin.ljust(101, "x"))
+            self.assertIn("101 columns", text)
+        self.assertEqual(found(check.check_comment_width, "tests/a.cpp", 'R"(https://' + "x" * 100), [])
+        self.assertEqual(found(check.check_comment_width, "docs/a.md", "// ".ljust(200, "x")), [])
+
+
 class KindsOfSwitch(unittest.TestCase):
     def words(self, path, *lines):
         return found(check.check_kinds_of_switch, path, *lines)

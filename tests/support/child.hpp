@@ -1,5 +1,5 @@
-// What tests start real servers with: a directory, certificates, ports, and a process that goes with
-// its object, or with the test's process however that ends.
+// What tests start real servers with: a directory, certificates, ports, and a process that goes
+// with its object, or with the test's process however that ends.
 #pragma once
 
 #include <sys/types.h>

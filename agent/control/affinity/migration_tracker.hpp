@@ -219,7 +219,8 @@ class MigrationTracker {
   void step(Open& open, Time now);
   void decide_without_events(Open& open, Time now);
   bool has_nothing_more(const Open& open, Time now) const;
-  /// `stays`: nobody said that the guest left, and it moves again: it may have been here all the time.
+  /// `stays`: nobody said that the guest left, and it moves again: it may have been here all the
+  /// time.
   void complete(Open& open, Time now, bool stays = false);
   bool awaits_other_half(Open& open, Time now);
 

@@ -60,8 +60,8 @@ class CoverageLog {
   /// One for each NIC of the mirror index whose mirror of all its frames is in place and that was
   /// paired, in its order.
   std::vector<CoverageRow> rows(const ControlSnapshot& control) const;
-  /// Of each NIC that the engine counts. `moving`: what it received, too. Descends from what the last
-  /// call told.
+  /// Of each NIC that the engine counts. `moving`: what it received, too. Descends from what the
+  /// last call told.
   const Evidence& evidence(const ControlSnapshot& control, bool moving);
   /// Faults of counting that are new since the last call, in words.
   std::vector<std::string> take_news() { return std::exchange(news_, {}); }

@@ -1,7 +1,7 @@
-// Asks the switch about sessions whose guests are silent: what it would do with a frame, since there
-// is none to count.
+// Asks the switch about sessions whose guests are silent: what it would do with a frame, since
+// there is none to count.
 //
-//   sessions that are ready --> questions --> Tracer (a thread of the driver's) --> answers --> judge
+//   ready sessions --> questions --> Tracer (a thread of the driver's) --> answers --> judge
 //
 // An answer holds until something is configured on the switch, and for a minute: of changes to its
 // flow tables the database tells nothing.

@@ -53,8 +53,8 @@ Ruling rule_traffic(Track& track, const Session& s, const Track::Counts& now, bo
   return {SessionState::pending, fact + " yet"};
 }
 
-/// Of a switch that counts no copies: what the collector receives proves that they come, not that all
-/// of them do; without its word nothing does.
+/// Of a switch that counts no copies: what the collector receives proves that they come, not that
+/// all of them do; without its word nothing does.
 Ruling rule_uncounted(Track& track, const Session& s, const JudgeContext& in) {
   const std::string shown = "the switch shows it as asked, and counts no copies: ";
   const auto to = collector_of(s.target);

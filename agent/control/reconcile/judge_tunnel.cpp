@@ -11,7 +11,8 @@ namespace {
 /// Between a writing of the switch's counters and what they are compared with: readings are a
 /// second apart, the datapath's own counts lag by half of one, a report takes a moment.
 constexpr Time kBefore = 2 * kSecond, kAfter = kSecond;
-/// A switch's interval of writing, and a reading's: before this nothing is in counters that stand still.
+/// A switch's interval of writing, and a reading's: before this nothing is in counters that stand
+/// still.
 constexpr Time kWriting = 7 * kSecond;
 constexpr Time kToldKept = 20 * kSecond;
 /// For how long a session is not delivered after some of its copies did not come.

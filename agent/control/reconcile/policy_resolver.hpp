@@ -1,5 +1,5 @@
-// PolicyResolver: from policies and locations to the sessions that are wanted on this host, again and again
-// for what changed. See resolve.hpp for the rules; resolve() is the resolver asked once.
+// PolicyResolver: from policies and locations to the sessions that are wanted on this host, again
+// and again for what changed. See resolve.hpp for the rules; resolve() is the resolver asked once.
 //
 // The driver has a say in which policy decides: what it can't carry out must not displace what it
 // can.
@@ -24,8 +24,9 @@
 
 namespace vmirror {
 
-/// What a policy asks for one NIC and target, where another policy overrules it, that the driver refuses
-/// while another policy's can be served, or for a NIC that can't be mirrored (Location::no_port).
+/// What a policy asks for one NIC and target, where another policy overrules it, that the driver
+/// refuses while another policy's can be served, or for a NIC that can't be mirrored
+/// (Location::no_port).
 struct Refusal {
   Session session;  ///< Its name is "vnet0@local/POLICY"; without a port "vnet0@local".
   Error reason;

@@ -243,8 +243,8 @@ bool Reconciler::is_at_work(const std::string& switch_name) const {
   });
 }
 
-/// What became of what was submitted, by the reading. One that the driver no longer knows may be done
-/// or not: the reading shows it.
+/// What became of what was submitted, by the reading. One that the driver no longer knows may be
+/// done or not: the reading shows it.
 void Reconciler::follow_submissions(Time now) {
   std::erase_if(running_, [&](const auto& running) {
     const auto& [ticket, steps] = running;

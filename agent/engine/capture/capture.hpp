@@ -22,8 +22,8 @@ struct FileOptions {
 /// stays flat.
 ///
 /// Link types read: Ethernet, raw IP, LINUX_SLL, LINUX_SLL2, NULL and LOOP; frames of others are
-/// counted as Drop::unsupported_link, and named by a warning, or, where the file has no other, by an
-/// error at its end (unsupported). A record that the file's end cuts off is counted as
+/// counted as Drop::unsupported_link, and named by a warning, or, where the file has no other, by
+/// an error at its end (unsupported). A record that the file's end cuts off is counted as
 /// Drop::capture_truncated, with a warning; the frames before it stand.
 ///
 /// Errors. missing: no such file; refused: no permission; invalid: empty, or not a capture; from

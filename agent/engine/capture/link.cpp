@@ -7,7 +7,7 @@ struct Name {
   std::uint32_t linktype;
   const char* name;
 };
-/// Those that captures have which people hand in; names as tcpdump.org lists them.
+/// The link types of common captures, by the names in tcpdump.org's list.
 constexpr Name kNames[] = {{6, "IEEE802_5"},
                            {9, "PPP"},
                            {10, "FDDI"},

@@ -9,10 +9,10 @@
 // One Decapsulator serves one input on one thread. A bare frame costs one look at its Packet.
 //
 // What is no mirror passes as it is on an input that accepts bare frames, with its reason counted
-// in `errors`: GRE of a protocol that is not read (named by number), and datagrams to the port of an
-// encapsulation that have no such header. The same on a collector's input is dropped. A mirror that can't be
-// read (cut off, contradictory, an ERSPAN frame type that is not Ethernet or IP) is dropped on
-// either.
+// in `errors`: GRE of a protocol that is not read (named by number), and datagrams to the port of
+// an encapsulation that have no such header. The same on a collector's input is dropped. A mirror
+// that can't be read (cut off, contradictory, an ERSPAN frame type that is not Ethernet or IP) is
+// dropped on either.
 //
 // Outer fragments: those of GRE are joined; those of UDP as well, except that on an input that
 // accepts bare frames a UDP fragment that comes before its datagram's first one, or follows one to

@@ -23,11 +23,11 @@ enum class DecapError : std::uint8_t {
   vxlan_flags,  ///< The I bit is not set: no VXLAN header; or it carries neither Ethernet nor IP.
   geneve_truncated,
   geneve_version,
-  geneve_protocol,     ///< Neither Ethernet nor IP.
-  fragment_malformed,  ///< Past 65,535 bytes, not a multiple of 8, or two ends.
-  fragment_overlap,    ///< Covers bytes of another fragment (RFC 5722).
-  datagram_truncated,  ///< TZSP, GTP-U, CAPWAP, Teredo, HP's mirror: the capture cut its header off.
-  datagram_header,     ///< A datagram of something else.
+  geneve_protocol,       ///< Neither Ethernet nor IP.
+  fragment_malformed,    ///< Past 65,535 bytes, not a multiple of 8, or two ends.
+  fragment_overlap,      ///< Covers bytes of another fragment (RFC 5722).
+  datagram_truncated,    ///< The capture cut off a header of datagrams.hpp.
+  datagram_header,       ///< A datagram of something else.
   datagram_unsupported,  ///< What it carries is named in datagrams.hpp, and not read.
   count_,
 };

@@ -40,8 +40,8 @@ struct GreHeader {
 
 /// Reads the header at the front of `packet`, the IP datagram's payload. `whole`: the capture did
 /// not cut it, so a checksum can be verified. gre_truncated, gre_version, gre_routing,
-/// gre_checksum. Source routes are skipped. The strict-route bit and the recursion control of RFC 1701 are ignored. RFC 2784,
-/// RFC 2890.
+/// gre_checksum. Source routes are skipped. The strict-route bit and the recursion control of RFC
+/// 1701 are ignored. RFC 2784, RFC 2890.
 tl::expected<GreHeader, DecapError> parse_gre(Bytes packet, bool whole);
 
 }  // namespace vmirror

@@ -17,11 +17,11 @@ struct VxlanHeader {
   bool bare_ip = false;  ///< GPE's P, and the next protocol is IPv4 or IPv6.
 };
 
-/// Reads the header at the front of a UDP payload. `extended`: it came to the port of VXLAN-GPE, where
-/// P tells what it carries; on the others P is reserved, and what is reserved is ignored.
-/// vxlan_truncated; vxlan_flags where I is not set, a datagram of something else, or the next protocol
-/// of GPE is neither Ethernet nor IP. RFC 7348, section 5; draft-smith-vxlan-group-policy for G,
-/// draft-ietf-nvo3-vxlan-gpe for P.
+/// Reads the header at the front of a UDP payload. `extended`: it came to the port of VXLAN-GPE,
+/// where P tells what it carries; on the others P is reserved, and what is reserved is ignored.
+/// vxlan_truncated; vxlan_flags where I is not set, a datagram of something else, or the next
+/// protocol of GPE is neither Ethernet nor IP. RFC 7348, section 5; draft-smith-vxlan-group-policy
+/// for G, draft-ietf-nvo3-vxlan-gpe for P.
 tl::expected<VxlanHeader, DecapError> parse_vxlan(Bytes payload, bool extended = false);
 
 }  // namespace vmirror

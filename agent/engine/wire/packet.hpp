@@ -13,7 +13,7 @@
 //
 // A frame within the frame, of the link layer alone, is not read here but named (`carrier`):
 //
-//   PBB        | dst mac[6] | src mac[6] | 0x88e7[2] | flags[1] I-SID[3] | Ethernet frame |  802.1ah
+//   PBB        | dst mac[6] | src mac[6] | 0x88e7[2] | flags[1] I-SID[3] | Ethernet frame | 802.1ah
 //   FabricPath | dst mac[6] | src mac[6] | 0x8903[2] | FTAG:10 TTL:6 | Ethernet frame |
 //   ISL        | 0x01000c0000[5], or 03... | type:4 user:4 | src mac[6] | length[2] | 0xaaaa03[3] |
 //              | 0x00000c[3] | VLAN:15 BPDU:1 | index[2] | reserved[2] | Ethernet frame | CRC[4] |
@@ -96,10 +96,10 @@ struct Packet {
   std::uint8_t protocol = ip_protocol::kNone;  ///< IANA protocol number above IP.
   std::uint8_t ttl = 0;
   std::uint8_t tag_count = 0;
-  std::uint8_t skipped_tags =
-      0;  ///< Of tags.hpp, PRP's trailer among them; `skipped_tags()` reads them.
-  LinkCarrier carrier =
-      LinkCarrier::none;  ///< Other than none: an Ethernet frame begins at `network`.
+  /// Tags of tags.hpp, PRP's trailer among them; `skipped_tags()` reads them.
+  std::uint8_t skipped_tags = 0;
+  /// Other than none: an Ethernet frame begins at `network`.
+  LinkCarrier carrier = LinkCarrier::none;
   std::uint8_t tcp_flags = 0;
   bool has_macs = false;        ///< Ethernet: bytes 0..11 are destination and source MAC.
   bool fragment = false;        ///< Any fragment of a datagram but a whole one.

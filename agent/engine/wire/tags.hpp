@@ -18,7 +18,8 @@
 //   (end)   PRP          | sequence[2] | LAN:4 size:12 | 0x88fb[2] |    behind the payload
 //
 // What cannot be skipped: MACsec with E or C set (encrypted, or changed), a control field of PPPoE
-// other than a session's data. The frame then ends at the tag, whose type is the Packet's EtherType.
+// other than a session's data. The frame then ends at the tag, whose type is the Packet's
+// EtherType.
 //
 // IEEE 802.1BR, 802.1AE, 802.1Q; IEC 62439-3 (HSR, PRP); RFC 3032, RFC 2516; for VN-Tag, CMD, the
 // time tags: the vendors' documents, and the frames that their switches send.
@@ -60,14 +61,14 @@ struct SkippedTag {
   /// Bytes behind its type; 0: it is none, or it can't be skipped, or is cut off.
   std::uint16_t size = 0;
   /// VN-Tag, 802.1BR: the 4 or 6 bytes behind the type. CMD: the security group. Time tags: the
-  /// time, as it stands there. HSR, PRP: path or LAN, size and sequence, as they stand there. MACsec:
-  /// the packet number. MPLS: the label. PPPoE: the session.
+  /// time, as it stands there. HSR, PRP: path or LAN, size and sequence, as they stand there.
+  /// MACsec: the packet number. MPLS: the label. PPPoE: the session.
   std::uint64_t value = 0;
   bool operator==(const SkippedTag&) const = default;
 };
 
-/// The tag of this type, which `behind`, the frame's rest, begins with. Does not know VLANs, PRP, nor
-/// what follows an MPLS label or stands behind PPP's protocol: the parser does. Pure.
+/// The tag of this type, which `behind`, the frame's rest, begins with. Does not know VLANs, PRP,
+/// nor what follows an MPLS label or stands behind PPP's protocol: the parser does. Pure.
 SkippedTag read_tag(std::uint16_t type, Bytes behind);
 
 /// True where the 6 bytes before `end` are PRP's trailer of a frame that is `size` bytes long from

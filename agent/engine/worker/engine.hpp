@@ -62,7 +62,8 @@ class Engine {
   void add(InputOptions input);
   // -- slices (snapshot.hpp). They wait for each worker, at most `wait`, and for a worker that is
   // stuck not again until it answers: not for threads that must not wait --
-  /// A worker that does not answer is represented by its last counters; its input's `error` says so.
+  /// A worker that does not answer is represented by its last counters; its input's `error` says
+  /// so.
   EngineCounters counters(std::chrono::milliseconds wait = kPatience) const;
   TopFlows top_flows(std::chrono::milliseconds wait = kPatience) const;
   AssetList assets(std::chrono::milliseconds wait = kPatience) const;

@@ -79,8 +79,8 @@ class WorkerSlot {
     ask();
     return ++box.requested;
   }
-  /// The slice of that number or a later one. Waits at most `patience` since the oldest request that
-  /// was not answered, or since the list went on: a worker that is stuck is waited for once.
+  /// The slice of that number or a later one. Waits at most `patience` since the oldest request
+  /// that was not answered, or since the list went on: a worker that is stuck is waited for once.
   template <typename Slice>
   Answer<Slice> wait(std::uint64_t number, std::chrono::milliseconds patience) {
     std::vector<std::shared_ptr<const Slice>> old;  // Outlives the lock.

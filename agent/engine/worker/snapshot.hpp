@@ -1,5 +1,5 @@
-// What the engine knows, as values, in three slices that are asked for separately. Each worker makes
-// its own between two batches; the one who asks joins them, on a thread of its own.
+// What the engine knows, as values, in three slices that are asked for separately. Each worker
+// makes its own between two batches; the one who asks joins them, on a thread of its own.
 //
 //   EngineCounters   as of one moment of each worker; costs the same whatever was counted
 //   TopFlows         the flows were chosen at one moment; each is as of a moment in from..to

@@ -41,17 +41,16 @@ struct DhcpMessage {
 /// All parts of an option, one behind the other, as far as `out` has room: the bytes written.
 std::size_t join_option(const DhcpMessage& message, std::uint8_t code, std::span<std::uint8_t> out);
 
-/// `bytes`: the UDP payload. truncated: within its fixed part; bad_value: neither request nor reply;
-/// bad_length: of the hardware address.
+/// `bytes`: the UDP payload. truncated: within its fixed part; bad_value: neither request nor
+/// reply; bad_length: of the hardware address.
 Parsed<DhcpMessage> parse_dhcp(Bytes bytes);
 
 /// Record `dhcp`: type (request | reply), id, client_mac, assigned_ip, client_ip, next_server_ip,
 /// relay_ip, dhcp_type, and as they are there requested_ip, server_ip, hostname, fqdn, domain,
-/// vendor_class_identifier, client_id, odd_options (their codes), subnet_mask, routers, dns_servers, lease_time, renewal_time,
-/// rebinding_time.
-/// Facts of client_mac: host_name (dhcp.hostname, dhcp.fqdn), vendor
-/// (dhcp.vendor_class_identifier), ip_address (dhcp.assigned_ip of an ack, dhcp.client_ip); router
-/// of the addresses in dhcp.routers. Found on odd ports.
+/// vendor_class_identifier, client_id, odd_options (their codes), subnet_mask, routers,
+/// dns_servers, lease_time, renewal_time, rebinding_time. Facts of client_mac: host_name
+/// (dhcp.hostname, dhcp.fqdn), vendor (dhcp.vendor_class_identifier), ip_address (dhcp.assigned_ip
+/// of an ack, dhcp.client_ip); router of the addresses in dhcp.routers. Found on odd ports.
 extern const Dissector kDhcp;
 
 }  // namespace vmirror

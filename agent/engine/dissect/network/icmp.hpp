@@ -25,9 +25,9 @@ void tell_original(Bytes datagram, Facts& facts);
 void tell_echo(std::uint32_t rest, std::size_t size, bool request, const Context& context,
                Facts& facts);
 
-/// Record `icmp`: icmp_type, icmp_code, name, checksum where it is "wrong", and id, seq, size of an echo (its reply also
-/// latency_us), gateway of a redirect, mtu, and `original` of an error.
-/// Facts: router (icmp.redirect) of who sends redirects or time exceeded in transit.
+/// Record `icmp`: icmp_type, icmp_code, name, checksum where it is "wrong", and id, seq, size of an
+/// echo (its reply also latency_us), gateway of a redirect, mtu, and `original` of an error. Facts:
+/// router (icmp.redirect) of who sends redirects or time exceeded in transit.
 extern const Dissector kIcmp;
 
 }  // namespace vmirror

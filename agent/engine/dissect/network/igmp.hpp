@@ -16,8 +16,9 @@ struct IgmpMessage {
 /// `bytes`: the IGMP message. truncated.
 Parsed<IgmpMessage> parse_igmp(Bytes bytes, bool cut);
 
-/// Record `igmp`: type, checksum where it is "wrong", group; a version 3 report: groups [{record_type, group}], 64 at most.
-/// Facts: none; who queries may as well be a switch as a router.
+/// Record `igmp`: type, checksum where it is "wrong", group; a version 3 report: groups
+/// [{record_type, group}], 64 at most. Facts: none; who queries may as well be a switch as a
+/// router.
 extern const Dissector kIgmp;
 
 }  // namespace vmirror
