@@ -45,16 +45,29 @@ std::optional<std::string> no_way(const Switch& on, const Port& output, const Un
   return std::nullopt;
 }
 
+/// Whether what left between two writings is longer than questions for the next hop's address, as
+/// far as copies are: a guest's short frames are no longer than such a question.
+bool more_than_questions(const Underlay& is, const TunnelTrack::Left& was) {
+  const auto beyond = [&](std::int64_t frames, std::int64_t bytes) {
+    return bytes - frames * static_cast<std::int64_t>(is.question);
+  };
+  const auto due_frames = static_cast<std::int64_t>(is.due.frames - was.due.frames);
+  const auto due = beyond(due_frames, static_cast<std::int64_t>(is.due.bytes - was.due.bytes));
+  const auto left = beyond(is.left.frames - was.left.frames, is.left.bytes - was.left.bytes);
+  return left * 100 >= std::max(due, due_frames) * 99;
+}
+
 /// Whether what the tunnels were given left by the switch's other ports, at each writing.
 void note_left(TunnelTrack& t, const Underlay& underlay, Time now) {
-  const TunnelTrack::Left is{now, underlay.due_bytes, underlay.left_bytes};
-  if (!t.left || is.due < t.left->due || now < t.left->at) {
+  const TunnelTrack::Left is{now, underlay.due, underlay.left};
+  if (!t.left || is.due.bytes < t.left->due.bytes || now < t.left->at) {
     t.left = t.left_base = is;
     t.short_writings = 0;
     return;
   }
-  if (is.due == t.left->due) return;
-  if (nearly(above(is.left, t.left->left), is.due - t.left->due)) {
+  if (is.due.bytes == t.left->due.bytes) return;
+  if (nearly(above(is.left.bytes, t.left->left.bytes), is.due.bytes - t.left->due.bytes) &&
+      more_than_questions(underlay, *t.left)) {
     t.short_writings = 0;
     t.sent = true;
     t.left_base = is;
@@ -142,8 +155,9 @@ Arrival note_arrival(TunnelTrack& t, const Session& s, std::optional<std::uint32
   const auto received = received_of(s, id, c.report, in.observed.own_addresses);
   if (!received) return unknown(c.host + ", the collector, says: " + received.error().what);
 
-  const std::uint64_t out =
-      copied_to(switch_of(in.observed, s.switch_name), output.name).value_or(CopiedTo{}).frames;
+  const std::uint64_t out = copied_to(switch_of(in.observed, s.switch_name), output.name)
+                                .value_or(Load<std::uint64_t>{})
+                                .frames;
   const bool anew = (!t.told.empty() && *received < t.told.back().second) ||
                     (t.last_out && out < *t.last_out) ||
                     (!t.told.empty() && c.told_at < t.told.back().first);
@@ -233,8 +247,8 @@ Ruling rule_tunnel(Track& track, const Session& s, const Port& source, const Por
   if (arrival.failed) return {SessionState::failed, arrival.words};
   if (!t.sent && t.short_writings > 1 && t.left_base && underlay.remotes.size() == 1 &&
       now - t.left_base->at > kProofPatience) {
-    const std::uint64_t due = t.left->due - t.left_base->due;
-    const std::uint64_t left = above(t.left->left, t.left_base->left);
+    const std::uint64_t due = t.left->due.bytes - t.left_base->due.bytes;
+    const std::uint64_t left = above(t.left->left.bytes, t.left_base->left.bytes);
     if (left * 2 < due)
       return {SessionState::failed,
               "of " + std::to_string(due) + " bytes of copies since " +

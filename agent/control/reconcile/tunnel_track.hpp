@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/control/reconcile/way_out.hpp"
 #include "plugin/base/clock.hpp"
 
 namespace vmirror {
@@ -22,8 +23,8 @@ struct TunnelTrack {
   /// Does what the tunnel was given leave the host? By the switch's writings.
   struct Left {
     Time at = 0;
-    std::uint64_t due = 0;  ///< Bytes; see Underlay.
-    std::int64_t left = 0;
+    Load<std::uint64_t> due;  ///< See Underlay.
+    Load<std::int64_t> left;
   };
   std::optional<Left> left;       ///< At the latest writing.
   std::optional<Left> left_base;  ///< At the latest one up to which all had left.

@@ -6,11 +6,13 @@ namespace vmirror {
 namespace {
 
 constexpr std::uint32_t kEthernet = 14, kVlanTag = 4, kIpv4 = 20, kIpv6 = 40, kGre = 4, kWord = 4;
+constexpr std::uint32_t kArpRequest = 42, kNeighbourSolicitation = 86;
 
 /// What left if all did; of a tunnel that is no mirror's at least half of what it counted.
-std::uint64_t due_of(const Switch& on, const Port& tunnel) {
-  if (const auto copied = copied_to(on, tunnel.name)) return copied->bytes;
-  return tunnel.counters ? tunnel.counters->in_bytes / 2 : 0;
+Load<std::uint64_t> due_of(const Switch& on, const Port& tunnel) {
+  if (const auto copied = copied_to(on, tunnel.name)) return *copied;
+  if (!tunnel.counters) return {};
+  return {tunnel.counters->in_frames / 2, tunnel.counters->in_bytes / 2};
 }
 
 }  // namespace
@@ -30,8 +32,8 @@ std::optional<IpAddress> collector_of(const Target& target) {
   return std::nullopt;
 }
 
-std::optional<CopiedTo> copied_to(const Switch& on, const std::string& port) {
-  std::optional<CopiedTo> out;
+std::optional<Load<std::uint64_t>> copied_to(const Switch& on, const std::string& port) {
+  std::optional<Load<std::uint64_t>> out;
   for (const auto& [name, mirror] : on.mirrors) {
     if (mirror.output_port() != port) continue;
     if (!out) out.emplace();
@@ -42,8 +44,11 @@ std::optional<CopiedTo> copied_to(const Switch& on, const std::string& port) {
 }
 
 void Underlays::note(const PortKey& at, const Port& port, bool add) {
-  if (port.counters)
-    in_bytes_[at.switch_name] += add ? port.counters->in_bytes : -port.counters->in_bytes;
+  if (port.counters) {
+    Load<std::uint64_t>& in = in_[at.switch_name];
+    in.frames += add ? port.counters->in_frames : -port.counters->in_frames;
+    in.bytes += add ? port.counters->in_bytes : -port.counters->in_bytes;
+  }
   if (port.egress.empty()) return;
   std::set<PortKey>& ports = by_egress_[port.egress];
   if (add)
@@ -59,8 +64,7 @@ void Underlays::update(std::shared_ptr<const Observed> observed) {
     if (is != nullptr) note(at, *is, true);
   });
   observed_ = std::move(observed);
-  std::erase_if(in_bytes_,
-                [&](const auto& sum) { return !observed_->switches.contains(sum.first); });
+  std::erase_if(in_, [&](const auto& sum) { return !observed_->switches.contains(sum.first); });
 }
 
 Underlay Underlays::of(const std::string& device) const {
@@ -70,19 +74,29 @@ Underlay Underlays::of(const std::string& device) const {
     if (egress == nullptr) continue;
     out.datapath = sw.datapath;
     out.mtu = egress->mtu;
-    if (const auto sum = in_bytes_.find(name); sum != in_bytes_.end())
-      out.left_bytes += static_cast<std::int64_t>(sum->second);
-    if (egress->counters)
-      out.left_bytes -=
-          static_cast<std::int64_t>(egress->counters->in_bytes + egress->counters->out_bytes);
+    if (const auto sum = in_.find(name); sum != in_.end()) {
+      out.left.frames += static_cast<std::int64_t>(sum->second.frames);
+      out.left.bytes += static_cast<std::int64_t>(sum->second.bytes);
+    }
+    if (const auto& own = egress->counters) {
+      out.left.frames -= static_cast<std::int64_t>(own->in_frames + own->out_frames);
+      out.left.bytes -= static_cast<std::int64_t>(own->in_bytes + own->out_bytes);
+    }
   }
   const auto tunnels = by_egress_.find(device);
   if (tunnels == by_egress_.end()) return out;
   for (const PortKey& at : tunnels->second) {
     const Switch& sw = switch_of(*observed_, at.switch_name);
     const Port& port = sw.ports.at(at.port);
-    if (port.tunnel) out.remotes.insert(port.tunnel->remote);
-    out.due_bytes += due_of(sw, port);
+    if (port.tunnel) {
+      const std::string& remote = port.tunnel->remote;
+      out.remotes.insert(remote);
+      const bool ipv6 = remote.find(':') != std::string::npos;
+      out.question = std::max(out.question, ipv6 ? kNeighbourSolicitation : kArpRequest);
+    }
+    const Load<std::uint64_t> due = due_of(sw, port);
+    out.due.frames += due.frames;
+    out.due.bytes += due.bytes;
   }
   return out;
 }

@@ -32,23 +32,28 @@ std::uint32_t overhead_of(const Target& target);
 /// A collector's address; none: the target is no tunnel.
 std::optional<IpAddress> collector_of(const Target& target);
 
-/// What all mirrors of a switch copied to one of its ports.
-struct CopiedTo {
-  std::uint64_t frames = 0, bytes = 0;
+/// Counts of traffic. `Count` is signed where one count is taken from another.
+template <class Count>
+struct Load {
+  Count frames = 0, bytes = 0;
 };
-/// By the mirrors' own counters: a userspace datapath may count what really leaves twice on the
+
+/// What all mirrors of a switch copied to one of its ports, by the mirrors' own counters: a userspace datapath may count what really leaves twice on the
 /// tunnel's port (seen: 482 for 242), and with the tunnel's headers on the mirror's: 132 bytes for
 /// a frame of 82; what does not leave without them. None: no mirror's copies go there.
-std::optional<CopiedTo> copied_to(const Switch& on, const std::string& port);
+std::optional<Load<std::uint64_t>> copied_to(const Switch& on, const std::string& port);
 
 /// What is known of one device that tunnels' packets leave through.
 struct Underlay {
   std::optional<Datapath> datapath;  ///< Of the switch that has the device; none: no switch has.
   std::optional<std::uint32_t> mtu;  ///< The device's.
   std::set<std::string> remotes;     ///< Of all tunnels that leave there.
-  std::uint64_t due_bytes = 0;       ///< What those tunnels were given.
+  Load<std::uint64_t> due;           ///< What those tunnels were given.
   /// What the switch's other ports sent, less what the device gave them: the host's own.
-  std::int64_t left_bytes = 0;
+  Load<std::int64_t> left;
+  /// The bytes of a frame by which the switch asks for the next hop's address. It sends one for each
+  /// copy that it cannot send, to every port that the bridge floods.
+  std::uint32_t question = 0;
 };
 
 /// The underlays of one reading. What concerns many ports is summed up as they come, go and count.
@@ -64,7 +69,7 @@ class Underlays {
   void note(const PortKey& at, const Port& port, bool add);
 
   std::shared_ptr<const Observed> observed_ = std::make_shared<const Observed>();
-  std::map<std::string, std::uint64_t> in_bytes_;       ///< By switch: all its ports'.
+  std::map<std::string, Load<std::uint64_t>> in_;       ///< By switch: given to all its ports.
   std::map<std::string, std::set<PortKey>> by_egress_;  ///< Ports that leave there; none empty.
 };
 

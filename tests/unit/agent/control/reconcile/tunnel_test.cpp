@@ -61,8 +61,12 @@ struct Story {
     *m.copied_frames += frames;
     *m.copied_bytes += frames * 100 + std::min(left, frames) * 50;
     out().counters->in_frames += frames + left;  // Open vSwitch counts what leaves twice.
-    port("br-wan", "eth1").counters->in_bytes += left * 150;
+    leaves(left, 150);
     received += came;
+  }
+  void leaves(std::uint64_t frames, std::uint64_t bytes_each) {
+    port("br-wan", "eth1").counters->in_frames += frames;
+    port("br-wan", "eth1").counters->in_bytes += frames * bytes_each;
   }
   void talk(std::uint64_t frames) { talk(frames, frames, frames); }
 
@@ -138,6 +142,26 @@ TEST(Tunnel, WhatNeverLeavesIsNotProvenAndThenFailed) {
   EXPECT_NE(s.status().reason.find("answer ARP"), std::string::npos) << s.status().reason;
   s.talk(20);
   EXPECT_EQ(s.seconds(), "active (sent)") << "somebody answers";
+}
+
+/// For each copy whose next hop is not known the switch asks: a frame as short as a guest's ARP.
+TEST(Tunnel, AskingForTheNextHopIsNoProof) {
+  for (const std::uint64_t flooded : {1, 4}) {
+    Story s;
+    s.seconds(8);
+    s.port("br0", "vnet0").counters->out_frames += 2;
+    Mirror& m = s.observed.switches["br0"].mirrors.at("m");
+    *m.copied_frames += 2;
+    *m.copied_bytes += std::uint64_t{2} * 42;
+    s.out().counters->in_frames += 2;
+    s.leaves(2 * flooded, 42);
+    EXPECT_EQ(s.seconds(), "active, not proven") << flooded;
+    s.talk(20, 0, 0);
+    s.leaves(20 * flooded, 42);
+    EXPECT_EQ(s.seconds(), "active, not proven") << flooded;
+    s.talk(20);
+    EXPECT_EQ(s.seconds(), "active (sent)") << flooded;
+  }
 }
 
 TEST(Tunnel, WhatTheHostItselfSendsIsNoProof) {
