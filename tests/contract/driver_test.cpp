@@ -224,8 +224,8 @@ TEST_P(DriverContract, SelectsAPortAgainThatWasDeletedAndAddedAgain) {
 }
 
 TEST_P(MirrorContract, LeavesAloneWhatIsNotOurs) {
-  world_->add_mirror("theirs", "vnet2");
   world_->unlearn_vlan(7);
+  world_->add_mirror("theirs", "vnet2");
   ASSERT_TRUE(seen([](const Switch& sw) { return sw.mirrors.contains("theirs"); }));
   const std::string before = foreign_text(*observed());
   reach(only({session("vnet0", target()), session("vnet1", RspanTarget{100}),

@@ -36,6 +36,8 @@ class OvsDriverTest : public testing::Test {
     const auto& ports = (*observed)->switches.at("br0").ports;
     return ports.contains(name) ? ports.at(name) : Port{};
   }
+  /// What the driver has read so far: a change of the database is in it a moment later.
+  std::map<std::string, Switch> switches() { return (*driver_->observe())->switches; }
   static Session session(const Target& target) {
     Session s;
     s.name = "vnet0@" + to_text(target);
@@ -139,6 +141,7 @@ TEST_F(OvsDriverTest, EachChangeOfAMirrorChangesAPortOfOursAndNothingElse) {
   }
   // Each bridge of a transaction.
   sandbox_->vsctl("add-br br1 -- add-port br1 vnet2");
+  ASSERT_TRUE(eventually([&] { return switches().contains("br1"); }));
   Session there = second;
   there.name = "vnet2@local";
   there.switch_name = "br1";
@@ -172,7 +175,7 @@ TEST_F(OvsDriverTest, SeesAMirrorThatOvsVswitchdGaveUp) {
   Mirror mirror;
   const auto look = [&] {
     sandbox_->run("bash -c 'echo > /dev/udp/198.51.100.2/9'");
-    mirror = (*driver_->observe())->switches.at("br0").mirrors.at("vmirror-local");
+    mirror = switches().at("br0").mirrors.at("vmirror-local");
   };
   const auto given_up = [&] {
     look();
@@ -181,6 +184,7 @@ TEST_F(OvsDriverTest, SeesAMirrorThatOvsVswitchdGaveUp) {
   EXPECT_TRUE(eventually(given_up, 30));
   EXPECT_FALSE(mirror.copied_frames);
   sandbox_->vsctl_wait("clear bridge br0 mirrors");
+  ASSERT_TRUE(eventually([&] { return switches().at("br0").mirrors.empty(); }));
   EXPECT_TRUE(converge(*driver_, {{session(LocalTarget{})}}));
   const auto counted = [&] {
     look();

@@ -6,7 +6,7 @@ namespace vmirror::test {
 namespace {
 
 /// How long a switch may need for what it was asked.
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kPatience{30};
 
 std::string text_of(const Observed& observed, bool foreign_only) {
   std::string out;

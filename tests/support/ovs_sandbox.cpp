@@ -182,12 +182,12 @@ void OvsSandbox::freeze_vswitchd(bool frozen) {
 }
 
 std::string OvsSandbox::vsctl(const std::string& arguments) {
-  return shell("ovs-vsctl --no-wait --timeout=10 --db=" + remote() + " " + arguments);
+  return shell("ovs-vsctl --no-wait --timeout=60 --db=" + remote() + " " + arguments);
 }
 
 std::string OvsSandbox::vsctl_wait(const std::string& arguments) {
   // An empty change still counts next_cfg up, which is what ovs-vsctl waits for.
-  return shell("ovs-vsctl --timeout=10 --db=" + remote() + " " + arguments);
+  return shell("ovs-vsctl --timeout=60 --db=" + remote() + " " + arguments);
 }
 
 std::string OvsSandbox::run(const std::string& command) {

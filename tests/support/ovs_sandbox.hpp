@@ -75,6 +75,6 @@ class OvsSandbox {
 };
 
 /// Calls `condition` until it is true; false when it wasn't within `seconds`.
-bool eventually(const std::function<bool()>& condition, double seconds = 10);
+bool eventually(const std::function<bool()>& condition, double seconds = 30);
 
 }  // namespace vmirror::test
