@@ -38,9 +38,10 @@ struct Load {
   Count frames = 0, bytes = 0;
 };
 
-/// What all mirrors of a switch copied to one of its ports, by the mirrors' own counters: a userspace datapath may count what really leaves twice on the
-/// tunnel's port (seen: 482 for 242), and with the tunnel's headers on the mirror's: 132 bytes for
-/// a frame of 82; what does not leave without them. None: no mirror's copies go there.
+/// The copies of all mirrors of a switch to one of its ports, by the mirrors' own counters. On a
+/// userspace datapath the tunnel port's counter counts each copy that leaves twice (seen: 482 for
+/// 242). The mirror's counter includes the tunnel's headers for copies that leave (132 bytes for a
+/// frame of 82), and not for copies that do not leave. None: no mirror copies to this port.
 std::optional<Load<std::uint64_t>> copied_to(const Switch& on, const std::string& port);
 
 /// What is known of one device that tunnels' packets leave through.
@@ -51,8 +52,8 @@ struct Underlay {
   Load<std::uint64_t> due;           ///< What those tunnels were given.
   /// What the switch's other ports sent, less what the device gave them: the host's own.
   Load<std::int64_t> left;
-  /// The bytes of a frame by which the switch asks for the next hop's address. It sends one for each
-  /// copy that it cannot send, to every port that the bridge floods.
+  /// The bytes of a frame by which the switch asks for the next hop's address. For each copy that
+  /// it cannot send, the switch sends one such frame to every port that the bridge floods.
   std::uint32_t question = 0;
 };
 
