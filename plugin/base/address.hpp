@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "plugin/base/cursor.hpp"
 #include "plugin/base/result.hpp"
@@ -18,7 +19,8 @@ namespace vmirror {
 struct Mac {
   std::array<std::uint8_t, 6> octets{};
 
-  auto operator<=>(const Mac&) const = default;
+  auto operator<=>(const Mac& other) const { return number() <=> other.number(); }
+  bool operator==(const Mac& other) const { return number() == other.number(); }
   bool is_group() const { return (octets[0] & 1) != 0; }
   bool is_zero() const { return *this == Mac{}; }
 
@@ -32,6 +34,12 @@ struct Mac {
   static Result<Mac> parse(std::string_view text);
   /// Lower case, separated by colons.
   std::string text() const;
+
+  /// 0x525400123456 of 52:54:00:12:34:56. Compared where a packet is looked up, since the compiler
+  /// calls memcmp for six octets.
+  std::uint64_t number() const {
+    return std::uint64_t{load_be16(octets.data())} << 32 | load_be32(octets.data() + 2);
+  }
 };
 
 /// An IPv4 or IPv6 address. IPv4 is kept in the first four octets, the rest zero.
@@ -40,6 +48,9 @@ struct IpAddress {
   std::uint8_t version = 0;  ///< 4, 6, or 0: no address
 
   auto operator<=>(const IpAddress&) const = default;
+  bool operator==(const IpAddress& other) const {
+    return halves() == other.halves() && version == other.version;
+  }
   bool empty() const { return version == 0; }
   std::size_t size() const { return version == 4 ? 4 : version == 6 ? 16 : 0; }
   Bytes bytes() const { return {octets.data(), size()}; }
@@ -49,7 +60,7 @@ struct IpAddress {
                         : version == 6 && octets[0] == 0xff;
   }
   /// 0.0.0.0 or ::
-  bool is_unspecified() const { return octets == std::array<std::uint8_t, 16>{}; }
+  bool is_unspecified() const { return halves() == std::pair<std::uint64_t, std::uint64_t>{}; }
   /// 127.0.0.0/8 or ::1
   bool is_loopback() const {
     if (version == 4) return octets[0] == 127;
@@ -76,6 +87,14 @@ struct IpAddress {
   static Result<IpAddress> parse(std::string_view text);
   /// Dotted quad, or RFC 5952 text; empty for no address.
   std::string text() const;
+
+  /// The octets as two numbers in the machine's byte order; see Mac::number.
+  std::pair<std::uint64_t, std::uint64_t> halves() const {
+    std::uint64_t first, second;
+    std::memcpy(&first, octets.data(), 8);
+    std::memcpy(&second, octets.data() + 8, 8);
+    return {first, second};
+  }
 };
 
 }  // namespace vmirror
@@ -83,17 +102,13 @@ struct IpAddress {
 template <>
 struct std::hash<vmirror::Mac> {
   std::size_t operator()(const vmirror::Mac& mac) const noexcept {
-    std::uint64_t v = 0;
-    std::memcpy(&v, mac.octets.data(), 6);
-    return v * 0x9e3779b97f4a7c15ULL >> 16;
+    return mac.number() * 0x9e3779b97f4a7c15ULL >> 16;
   }
 };
 template <>
 struct std::hash<vmirror::IpAddress> {
   std::size_t operator()(const vmirror::IpAddress& a) const noexcept {
-    std::uint64_t low, high;
-    std::memcpy(&low, a.octets.data(), 8);
-    std::memcpy(&high, a.octets.data() + 8, 8);
+    const auto [low, high] = a.halves();
     return ((low * 0x9e3779b97f4a7c15ULL) ^ (high + a.version)) * 0xff51afd7ed558ccdULL >> 16;
   }
 };

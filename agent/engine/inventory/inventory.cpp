@@ -16,12 +16,8 @@ bool is_host(const Mac& mac) {
 
 /// An address that one machine can hold on a link.
 bool is_host(const IpAddress& ip) {
-  if (ip.empty() || ip.is_group() || ip.is_unspecified()) return false;
-  if (ip.version == 4) return ip.octets[0] != 127 && ip.octets[0] != 0;
-  IpAddress loopback;
-  loopback.version = 6;
-  loopback.octets[15] = 1;
-  return ip != loopback;
+  if (ip.empty() || ip.is_group() || ip.is_unspecified() || ip.is_loopback()) return false;
+  return ip.version == 6 || ip.octets[0] != 0;
 }
 
 /// Linux, BSD and macOS begin with 64, Windows with 128, routers and switches with 255.

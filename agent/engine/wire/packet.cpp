@@ -14,14 +14,22 @@ bool is_tpid(std::uint16_t type) {
          type == ethertype::kOldProviderVlan || type == ethertype::kOlderProviderVlan;
 }
 
-/// One pass over one frame; every member function reads one layer and names the next.
+/// One pass over one frame; every member function reads one layer and names the next. What most
+/// frames have not is kept out of line: inlined, it costs each frame the registers that it needs.
 class Reader {
  public:
   /// `told`: where the skipped tags are written to; null: they are counted alone.
   Reader(Bytes bytes, Packet& packet, SkippedTags* told = nullptr)
       : data_(bytes.data()), size_(bytes.size()), p_(packet), told_(told) {}
 
-  void link(LinkType type) {
+  void read(LinkType type) {
+    link(type);
+    if (size_ >= kPrpSize && load_be16(data_ + size_ - 2) == tag_type::kPrp) [[unlikely]]
+      trailer();
+  }
+
+ private:
+  [[gnu::always_inline]] void link(LinkType type) {
     switch (type) {
       case LinkType::ethernet:
         return ethernet();
@@ -38,7 +46,6 @@ class Reader {
     }
   }
 
- private:
   void fail(HeaderError error) { p_.error = error; }
   bool has(std::size_t offset, std::size_t size) const { return offset + size <= size_; }
 
@@ -49,7 +56,7 @@ class Reader {
   }
 
   /// LINUX_SLL and SLL2 name the protocol at `type_at` and go on at `next`.
-  void after_cooked(std::size_t type_at, std::size_t next) {
+  [[gnu::noinline]] void after_cooked(std::size_t type_at, std::size_t next) {
     if (!has(0, next)) return fail(HeaderError::link_truncated);
     const std::uint16_t type = load_be16(data_ + type_at);
     if (is_tpid(type) && has(next, 4)) {
@@ -159,7 +166,7 @@ class Reader {
   }
 
   /// The labels from `at` on, and what they carry: nothing says so, its first bytes have to.
-  void labels(std::size_t at) {
+  [[gnu::noinline]] void labels(std::size_t at) {
     for (bool bottom = false; !bottom; at += 4) {
       if (!has(at, 4)) return fail(HeaderError::tag_truncated);
       const std::uint32_t label = load_be32(data_ + at);
@@ -252,15 +259,26 @@ class Reader {
     p_.ethertype = type;
     if (type == ethertype::kIpv4) return ipv4(at);
     if (type == ethertype::kIpv6) return ipv6(at);
+    no_ip(at);
+  }
+
+  /// Trailers are no part of what the EtherType names. Those of IP are behind its own length.
+  [[gnu::noinline]] void no_ip(std::size_t at) {
     std::size_t end = size_;
     if (end - at >= check_) end -= check_;
-    if (end - at >= kPrpSize) end -= prp_at(end, at);
+    end -= prp_at(end, at);
     set_network(at, end);
+  }
+
+  /// A PRP trailer behind the length that IP states.
+  [[gnu::noinline]] void trailer() {
+    const std::size_t end = p_.network + p_.network_size;
+    if (p_.ip_version != 0 && size_ - std::min(end, size_) >= kPrpSize) prp_at(size_, p_.network);
   }
 
   /// The bytes of PRP's trailer where it ends the frame, else 0.
   std::size_t prp_at(std::size_t end, std::size_t network) {
-    if (!is_prp_trailer(data_ + end, end - network)) return 0;
+    if (end - network < kPrpSize || !is_prp_trailer(data_ + end, end - network)) return 0;
     const std::uint32_t value = load_be32(data_ + end - kPrpSize);
     return note({TagKind::prp, kPrpSize, value}) ? kPrpSize : 0;
   }
@@ -325,7 +343,6 @@ class Reader {
   }
 
   void finish_ip(std::size_t at, std::size_t end, std::size_t wire_end) {
-    if (size_ - end >= kPrpSize) prp_at(size_, p_.network);
     at = std::min<std::size_t>(at, 0xffff);
     end = std::clamp<std::size_t>(end, at, 0xffff);
     p_.transport = p_.payload = static_cast<std::uint16_t>(at);
@@ -416,14 +433,14 @@ class Reader {
 Packet parse_packet(Bytes bytes, LinkType link, VlanTag stripped) {
   Packet packet;
   if (stripped.present()) packet.tags[packet.tag_count++] = stripped;
-  Reader(bytes.first(std::min<std::size_t>(bytes.size(), 0xffff)), packet).link(link);
+  Reader(bytes.first(std::min<std::size_t>(bytes.size(), 0xffff)), packet).read(link);
   return packet;
 }
 
 SkippedTags skipped_tags(Bytes frame, LinkType link) {
   Packet packet;
   SkippedTags out;
-  Reader(frame.first(std::min<std::size_t>(frame.size(), 0xffff)), packet, &out).link(link);
+  Reader(frame.first(std::min<std::size_t>(frame.size(), 0xffff)), packet, &out).read(link);
   return out;
 }
 
