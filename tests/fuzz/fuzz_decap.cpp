@@ -21,19 +21,19 @@ void must(bool holds) {
 }
 
 /// What the short way makes of a frame must be what the long way makes of it.
-void compare(Decapsulator& shortcut, const Frame& frame, const Decapsulated& expected) {
+void compare(Decapsulator& quick, const Frame& frame, const Decapsulated& expected) {
   Frame inner;
   Packet packet;
   Origin origin;
-  const Again again = may_be_erspan2(frame)
-                          ? take_again(shortcut.envelopes(), frame, inner, packet, origin)
-                          : Again::no;
-  if (again == Again::no) {
-    shortcut.take(frame, parse_packet(frame.bytes, frame.link));
+  const Shortcut shortcut = may_be_erspan2(frame)
+                                ? take_known(quick.envelopes(), frame, inner, packet, origin)
+                                : Shortcut::none;
+  if (shortcut == Shortcut::none) {
+    quick.take(frame, parse_packet(frame.bytes, frame.link));
     return;
   }
-  if (again == Again::more) {
-    const Decapsulated taken = shortcut.take_inner(frame, inner, packet, origin);
+  if (shortcut == Shortcut::outermost) {
+    const Decapsulated taken = quick.take_inner(frame, inner, packet, origin);
     must(taken.status == expected.status && taken.drop == expected.drop);
     must(taken.frames == expected.frames);
     if (taken.status != Decapsulated::Status::frame) return;

@@ -115,9 +115,9 @@ class Decapsulator {
   /// counted).
   Decapsulated take(const Frame& frame, const Packet& packet);
 
-  /// For `take_again` (envelope.hpp): the common case, at a small part of the cost.
+  /// For `take_known` (envelope.hpp): the common case, at a small part of the cost.
   Envelopes& envelopes();
-  /// Goes on where `take_again` said Again::more: what it gave of `outer`. The same as `take`.
+  /// Goes on where `take_known` said Shortcut::outermost: what it gave of `outer`. The same as `take`.
   Decapsulated take_inner(const Frame& outer, const Frame& inner, const Packet& packet,
                           const Origin& origin);
 
@@ -153,7 +153,7 @@ class Decapsulator {
   std::unique_ptr<State> state_;
 };
 
-/// True when `take_again` (envelope.hpp) may know the frame: GRE with a sequence number and
+/// True when `take_known` (envelope.hpp) may know the frame: GRE with a sequence number and
 /// ERSPAN's protocol, where it stands behind plain Ethernet and IPv4. One look, for the many that
 /// are bare.
 inline bool may_be_erspan2(const Frame& frame) {

@@ -22,14 +22,14 @@
 
 namespace vmirror {
 
-enum class Again : std::uint8_t;
+enum class Shortcut : std::uint8_t;
 
 /// The few envelopes that came last, by a hash of sender and session.
 class Envelopes {
  public:
   static constexpr std::size_t kSize = 50;  ///< Of an envelope: where the mirrored frame begins.
 
-  /// `taken_off` counts what `take_again` took off; `udp` says what may be encapsulated once more.
+  /// `taken_off` counts what `take_known` took off; `udp` says what may be encapsulated once more.
   Envelopes(std::uint64_t& taken_off, const UdpCarriers& udp) : taken_off_(taken_off), udp_(udp) {}
 
   /// What is known of one: its session's counters, and its origin as far as it is always the same.
@@ -78,7 +78,7 @@ class Envelopes {
            ((load(at + 20) ^ word(0, 0, 0, 47)) & word(0xbf, 255, 0, 255));
   }
 
-  friend Again take_again(Envelopes&, const Frame&, Frame&, Packet&, Origin&);
+  friend Shortcut take_known(Envelopes&, const Frame&, Frame&, Packet&, Origin&);
 
   std::uint64_t& taken_off_;
   const UdpCarriers& udp_;
@@ -86,26 +86,26 @@ class Envelopes {
   std::array<Known, kKnown> known_{};
 };
 
-/// What `take_again` made of a frame.
-enum class Again : std::uint8_t {
-  no,    ///< Nothing: it is for parse_packet and `take`.
-  done,  ///< What `take` would give; it is counted.
-  more,  ///< What is inside may be encapsulated again: it is for Decapsulator::take_inner.
+/// How much of a frame's encapsulation `take_known` took off.
+enum class Shortcut : std::uint8_t {
+  none,       ///< Nothing: the frame is for parse_packet and `take`.
+  whole,      ///< What `take` would take off; it is counted.
+  outermost,  ///< What is inside may be encapsulated again: it is for Decapsulator::take_inner.
 };
 
 /// The common case, at a small part of the cost: ERSPAN II in GRE in untagged IPv4 without options,
 /// of a session and sender that Decapsulator::take has accepted lately. The frame is one of
 /// may_be_erspan2. What was taken off is in `inner` (which borrows from `frame`), `packet` and
 /// `origin`.
-[[gnu::always_inline]] inline Again take_again(Envelopes& envelopes, const Frame& frame,
-                                               Frame& inner, Packet& packet, Origin& origin) {
+[[gnu::always_inline]] inline Shortcut take_known(Envelopes& envelopes, const Frame& frame,
+                                                  Frame& inner, Packet& packet, Origin& origin) {
   const Envelopes::Known* known = envelopes.find(frame);
-  if (known == nullptr) return Again::no;
+  if (known == nullptr) return Shortcut::none;
   const std::uint8_t* at = frame.bytes.data();
   const std::size_t captured = frame.bytes.size() - Envelopes::kSize;
   const std::size_t wire_size = load_be16(at + 16) + std::size_t{14} - Envelopes::kSize;
   // Too short for a link header; past 65,535 `take` looks at less.
-  if (wire_size - 14 > 0xffff - Envelopes::kSize - 14) return Again::no;
+  if (wire_size - 14 > 0xffff - Envelopes::kSize - 14) return Shortcut::none;
   inner = frame;
   inner.bytes = {at + Envelopes::kSize, std::min(wire_size, captured)};
   inner.wire_size = static_cast<std::uint32_t>(wire_size);
@@ -120,7 +120,7 @@ enum class Again : std::uint8_t {
   origin.truncated = (at[44] & 4) != 0;
   origin.vlan = vlan;
   origin.port_index = load_be32(at + 46) & 0xfffff;
-  if (may_be_encapsulated(packet, envelopes.udp_, std::nullopt)) return Again::more;
+  if (may_be_encapsulated(packet, envelopes.udp_, std::nullopt)) return Shortcut::outermost;
   SessionCounters& c = known->entry->counters;
   ++c.received;
   c.last = frame.time;
@@ -128,7 +128,7 @@ enum class Again : std::uint8_t {
   c.truncated += origin.truncated ? 1 : 0;
   known->entry->see(load_be32(at + 38));
   ++envelopes.taken_off_;
-  return Again::done;
+  return Shortcut::whole;
 }
 
 }  // namespace vmirror

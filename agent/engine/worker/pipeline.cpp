@@ -22,23 +22,23 @@ inline void Pipeline::State::take_in(const Frame& frame) {
   counters.received_bytes += frame.wire_size;
   const std::uint64_t analysed_before = counters.analysed;
   bool borrowed = false;
-  Again again = Again::no;
+  Shortcut shortcut = Shortcut::none;
   if (may_be_erspan2(frame))
-    again = take_again(envelopes, frame, item.inner, item.packet, item.origin);
-  if (again == Again::done) {
+    shortcut = take_known(envelopes, frame, item.inner, item.packet, item.origin);
+  if (shortcut == Shortcut::whole) {
     ++counters.analysed;
     item.frame = &item.inner;
   } else {
-    if (again == Again::no)
+    if (shortcut == Shortcut::none)
       new (&item.packet) Packet(parse_packet(frame.bytes, frame.link, frame.stripped));
     if (item.packet.error == HeaderError::link_truncated) [[unlikely]] {
       counters.drop(Drop::short_frame);
       return;
     }
-    if (again == Again::more ||
+    if (shortcut == Shortcut::outermost ||
         may_be_encapsulated(item.packet, options.decap.udp, options.decap.rspan_vlan) ||
         !options.decap.accept_bare) {
-      if (!unwrap(again == Again::more
+      if (!unwrap(shortcut == Shortcut::outermost
                       ? decap.take_inner(frame, item.inner, item.packet, item.origin)
                       : decap.take(frame, item.packet),
                   item))

@@ -1,8 +1,8 @@
 // A pipeline's state: what the parts of its implementation share. Not for others.
 //
-//   pipeline.cpp   frames through the stages, the end of flows
-//   moving.cpp     guests that come and go
-//   knowledge.cpp  slices of what is known
+//   pipeline.cpp           frames through the stages, the end of flows
+//   moving.cpp             guests that come and go
+//   pipeline_snapshot.cpp  slices of what is known
 #pragma once
 
 #include <array>

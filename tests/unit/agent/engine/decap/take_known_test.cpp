@@ -1,4 +1,4 @@
-// take_again gives what parse_packet and take give, or declines: over every wrapping, every cut of
+// take_known gives what parse_packet and take give, or declines: over every wrapping, every cut of
 // an ERSPAN II copy, and every bit of its envelope.
 #include <gtest/gtest.h>
 
@@ -53,17 +53,18 @@ struct Pair {
     Frame inner;
     Packet inner_packet;
     Origin origin;
-    const Again again = may_be_erspan2(frame)
-                            ? take_again(quick.envelopes(), frame, inner, inner_packet, origin)
-                            : Again::no;
+    const Shortcut shortcut =
+        may_be_erspan2(frame) ? take_known(quick.envelopes(), frame, inner, inner_packet, origin)
+                              : Shortcut::none;
     Decapsulated result;
     result.frame = inner;
     result.packet = inner_packet;
     result.origin = origin;
-    if (again == Again::no) result = quick.take(frame, packet);
-    if (again == Again::more) result = quick.take_inner(frame, inner, inner_packet, origin);
-    taken_quickly += again == Again::done ? 1 : 0;
-    gone_on += again == Again::more ? 1 : 0;
+    if (shortcut == Shortcut::none) result = quick.take(frame, packet);
+    if (shortcut == Shortcut::outermost)
+      result = quick.take_inner(frame, inner, inner_packet, origin);
+    taken_quickly += shortcut == Shortcut::whole ? 1 : 0;
+    gone_on += shortcut == Shortcut::outermost ? 1 : 0;
     ASSERT_EQ(result.status, expected.status);
     EXPECT_EQ(result.frames, expected.frames);
     EXPECT_EQ(result.drop, expected.drop);
@@ -156,7 +157,7 @@ TEST(TakeAgain, NeverTakesARefusedSession) {
     Packet packet;
     Origin origin;
     EXPECT_TRUE(may_be_erspan2(frame));
-    EXPECT_EQ(take_again(decap.envelopes(), frame, inner, packet, origin), Again::no);
+    EXPECT_EQ(take_known(decap.envelopes(), frame, inner, packet, origin), Shortcut::none);
     EXPECT_EQ(decap.take(frame, parse_packet(frame.bytes, frame.link)).drop, Drop::unknown_session);
   }
 }
