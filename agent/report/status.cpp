@@ -6,6 +6,7 @@
 #include "agent/api/routes.hpp"
 #include "agent/control/affinity/record_json.hpp"
 #include "agent/engine/worker/json.hpp"
+#include "plugin/base/text.hpp"
 
 namespace vmirror {
 
@@ -32,10 +33,6 @@ json::array texts(const std::vector<std::string>& items) {
 
 json::value or_null(const std::optional<Error>& error) {
   return error ? json::value(to_json(*error)) : json::value(nullptr);
-}
-
-std::string clock_text(Time time) {
-  return format_time(time).substr(0, 19) + "Z";
 }
 
 /// What the switches say of themselves; each once.

@@ -6,7 +6,7 @@
 
 #include "agent/control/affinity/matching_halves.hpp"
 #include "agent/control/affinity/migration_tracker.hpp"
-#include "agent/control/affinity/time_of_day.hpp"
+#include "plugin/base/text.hpp"
 
 namespace vmirror {
 namespace {

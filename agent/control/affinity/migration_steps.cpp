@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "agent/control/affinity/migration_tracker.hpp"
-#include "agent/control/affinity/time_of_day.hpp"
+#include "plugin/base/text.hpp"
 
 namespace vmirror {
 namespace {

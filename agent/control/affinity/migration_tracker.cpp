@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "agent/control/affinity/set_back.hpp"
-#include "agent/control/affinity/time_of_day.hpp"
+#include "plugin/base/text.hpp"
 
 namespace vmirror {
 namespace {

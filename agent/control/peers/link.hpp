@@ -75,7 +75,6 @@ class Link : public std::enable_shared_from_this<Link> {
   void wake() { write(); }
   /// Closes the socket; the owner hears no more.
   void close();
-  bool is_up() const { return stage_ == Stage::up; }
   bool is_dialer() const { return !options_.expected.empty(); }
   /// The host that is dialed, or that the peer says it is; empty while it said nothing.
   const std::string& host() const { return is_dialer() ? options_.expected : peer_.host; }

@@ -3,15 +3,10 @@
 #include <algorithm>
 
 #include "agent/control/reconcile/rulings.hpp"
+#include "plugin/base/lookup.hpp"
 
 namespace vmirror {
 namespace {
-
-template <typename Map>
-const typename Map::mapped_type* find(const Map& map, const typename Map::key_type& key) {
-  const auto it = map.find(key);
-  return it == map.end() ? nullptr : &it->second;
-}
 
 std::vector<std::string> mirrors_of(const Verdict& v) {
   std::vector<std::string> out{v.mirror};

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "agent/control/reconcile/judge.hpp"
+#include "plugin/base/text.hpp"
 
 namespace vmirror {
 
@@ -37,16 +38,6 @@ Ruling rule_tunnel(Track& track, const Session& session, const Port& source, con
 /// session's. `own`: this host's addresses, where they are known.
 Result<std::uint64_t> received_of(const Session& session, std::optional<std::uint32_t> id,
                                   const CopiesReport& report, const std::set<IpAddress>& own);
-
-/// "2026-01-02T03:04:05Z"
-inline std::string clock_text(Time time) {
-  return format_time(time).substr(0, 19) + "Z";
-}
-
-/// "1 frame", "2 frames"
-inline std::string count(std::uint64_t n, const char* what) {
-  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
-}
 
 /// Those of a session's directions.
 inline std::uint64_t frames_of(const PortCounters& c, Direction direction) {

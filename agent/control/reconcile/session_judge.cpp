@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <iterator>
 
+#include "plugin/base/lookup.hpp"
+
 namespace vmirror {
 namespace {
-
-template <typename Map>
-const typename Map::mapped_type* find(const Map& map, const typename Map::key_type& key) {
-  const auto it = map.find(key);
-  return it == map.end() ? nullptr : &it->second;
-}
 
 /// All of a mirror that a session of it is judged by, but its selections.
 bool alike(const Mirror* a, const Mirror* b) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/engine/worker/snapshot.hpp"
+#include "plugin/base/text.hpp"
 
 namespace vmirror {
 namespace {
@@ -31,10 +32,6 @@ void join(HandedFlow& to, HandedFlow&& from) {
   if (to.application.empty()) to.application = std::move(from.application);
   if (!to.stream && !turned) to.stream = std::move(from.stream);
   to.requests.insert(to.requests.end(), from.requests.begin(), from.requests.end());
-}
-
-std::string count(std::uint64_t number, const char* what) {
-  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
 
 }  // namespace
