@@ -117,7 +117,7 @@ class Decapsulator {
 
   /// For `take_known` (envelope.hpp): the common case, at a small part of the cost.
   Envelopes& envelopes();
-  /// Goes on where `take_known` said Shortcut::outermost: what it gave of `outer`. The same as `take`.
+  /// Goes on where `take_known` said Shortcut::outermost: what it gave of `outer`. As `take`.
   Decapsulated take_inner(const Frame& outer, const Frame& inner, const Packet& packet,
                           const Origin& origin);
 
