@@ -1,6 +1,6 @@
 """ovs-vswitchd that is gone or hangs while a guest sends and nobody asks it for anything: told by its control
 socket on the host, and by the database alone where that is all the agent has."""
-
+# versions: Liveness.test_told_by_its_control_socket Liveness.test_told_by_the_database_alone
 
 import signal
 import time

@@ -76,6 +76,10 @@ class Mirror(system.SystemTest):
                 self.assertEqual(session["sender"], w.HOST_ADDRESS)
                 self.assertEqual(session["lost"], 0)
 
+    def told_of_drifts(self):
+        """How often the session's history says that it was changed by others."""
+        return self.host.run("explain", f"{PLC}@local").stdout.count("someone changed what is ours")
+
     def test_hand_edits_are_repaired(self):
         self.host.write_policy("watch", LOCAL.format(name="watch", vm="plc"))
         name = self.one_mirror()["name"]
@@ -85,9 +89,11 @@ class Mirror(system.SystemTest):
                             ("the output gone", ["del-port", "br0", port]),
                             ("the mirror gone", ["clear", "Bridge", "br0", "mirrors"])):
             with self.subTest(what):
+                told = self.told_of_drifts()
                 self.world.vsctl(*words)
                 mirror = self.one_mirror()
                 self.assertEqual((mirror["name"], mirror["snaplen"]), (name, []))
+                self.eventually("it to be said", lambda before=told: self.told_of_drifts() > before)
 
     def test_a_port_that_is_plugged_again_is_selected_again(self):
         self.host.write_policy("watch", LOCAL.format(name="watch", vm="plc"))

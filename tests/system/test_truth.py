@@ -1,5 +1,6 @@
 """A local session is proven by its own frames, over windows that the switch's counters and the engine's
 both cover: never by another's frames, never by counts of different times."""
+# versions: Truth.test_a_silent_guest_is_proven_by_asking_the_switch Truth.test_what_floods_past_a_guest_takes_nothing_from_its_coverage
 
 import os
 import sys
@@ -189,11 +190,9 @@ class Truth(system.SystemTest):
         self.eventually("the session", lambda: self.session(port)["state"] == "ready")
 
         # What an access port gets with a tag of its own is counted by it, and copied by nobody.
-        def talk():
-            for _ in range(5):
-                self.world.traffic("torn", "frames", NOBODY, 1250, 250, 99)
-                self.world.traffic("torn", "frames", NOBODY, 5, 250)
-        told = self.meanwhile(talk, lambda: self.session(port))
+        told = self.meanwhile(
+            lambda: self.world.traffic("torn", "frames", NOBODY, 6250, 250, 99, "eth0", 250),
+            lambda: self.session(port))
         self.assertNotIn("active", {s["state"] for s in told})
         session = self.eventually("a failed session", lambda: self.session(port)["state"] == "failed" and
                                   self.session(port))

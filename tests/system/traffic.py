@@ -5,7 +5,7 @@
     python3 traffic.py bulk ADDRESS MEGABYTES [MEGABYTES A SECOND]
     python3 traffic.py mdns OWN_ADDRESS NAME
     python3 traffic.py stream ADDRESS NAME
-    python3 traffic.py frames MAC COUNT [PER_SECOND [VLAN [DEVICE]]]
+    python3 traffic.py frames MAC COUNT [PER_SECOND [VLAN [DEVICE [EACH]]]]
 
 Servers answer until they are ended; they print `ready` once they listen. A stream is one UDP flow that goes
 on: 500 datagrams a second of 300 bytes, which begin with STREAM and NAME.
@@ -167,16 +167,17 @@ def stream(address, name):
         time.sleep(0.002)
 
 
-def send_frames(mac, count, per_second=1000, vlan=0, device="eth0"):
-    """So many frames of an experimental ethertype (IEEE 802, 0x88b5) to this MAC."""
+def send_frames(mac, count, per_second=1000, vlan=0, device="eth0", each=0):
+    """So many frames of an experimental ethertype (IEEE 802, 0x88b5) to this MAC; of `each` the last one is
+    without the tag."""
     sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     sender.bind((device, 0))
     head = bytes.fromhex(mac.replace(":", "")) + sender.getsockname()[4]
-    if vlan:
-        head += struct.pack(">HH", 0x8100, vlan)
+    tag = struct.pack(">HH", 0x8100, vlan) if vlan else b""
     begin = time.monotonic()
     for number in range(count):
-        sender.send(head + struct.pack(">HI", 0x88b5, number) + bytes(90))
+        is_plain = each and number % each == each - 1
+        sender.send(head + (b"" if is_plain else tag) + struct.pack(">HI", 0x88b5, number) + bytes(90))
         time.sleep(max(0.0, begin + (number + 1) / per_second - time.monotonic()))
 
 
@@ -186,7 +187,7 @@ def main(words):
          "modbus": lambda: serve_stream(502, modbus_talk),
          "bulk": lambda: serve_stream(5001, bulk_talk)}[words[1]]()
     if words[0] == "frames":
-        return send_frames(words[1], *map(int, words[2:5]), *words[5:])
+        return send_frames(words[1], *map(int, words[2:5]), *words[5:6], *map(int, words[6:]))
     kind, address, *more = words
     count = int(more[0]) if more and more[0].isdigit() else 1
     if kind == "modbus":

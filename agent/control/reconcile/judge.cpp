@@ -241,6 +241,7 @@ std::optional<Time> due_again(const Track& track, bool stalled, Time now) {
   if (stalled && track.base) once_passed(track.base->at, kStillPatience);
   if (s.state == SessionState::pending) once_passed(s.in_place_since, kCountPatience);
   once_passed(track.moved_at, kProofPatience);
+  once_passed(track.lossy_at, kProofPatience);
   once_passed(t.no_way_since, kWayPatience);
   once_passed(t.missing_since, kProofPatience);
   if (!t.told.empty()) once_passed(t.told.back().first, kToldPatience);

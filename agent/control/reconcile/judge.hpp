@@ -44,6 +44,7 @@ struct Track {
   std::optional<Counts> base;
   Time settled_at = 0;  ///< From then on the mirror's counter has a say. See kCounterSettles.
   Time moved_at = 0;    ///< When the port was first seen to move, uncopied, since; 0: it has not.
+  Time lossy_at = 0;    ///< When a window last told for sure that copies did not come.
   bool proven = false;  ///< Copies were seen to move since the mirror was put.
   TunnelTrack tunnel;   ///< Of a session whose copies leave through one.
 };

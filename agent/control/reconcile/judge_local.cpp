@@ -3,7 +3,7 @@
 //
 //   silent    ready, until it was proven once           lossy   pending, and failed once it lasts
 //   complete  active (received)                         excess  active, not proven: counted wrongly
-//   open      as it was; active, not proven, where the counters never tell
+//   open      as it was; active, not proven, where the counters never tell, or no more of a loss
 #include <algorithm>
 #include <cstdio>
 
@@ -56,6 +56,7 @@ Ruling rule_selective(Track& track, const Session& s, const Port& port, const Co
 /// What did not come, for as long as it lasts.
 Ruling rule_loss(Track& track, const Session& s, const Coverage& c, Time now) {
   if (track.moved_at == 0 || track.moved_at > now) track.moved_at = now;
+  track.lossy_at = now;
   const std::uint64_t most = std::min(c.received().high + c.flooded, c.counted());
   const std::string fact = "port " + s.port + " moved " + count(c.counted(), "frame") + " since " +
                            clock_text(c.from) + ", the engine received " +
@@ -92,6 +93,11 @@ Ruling rule_window(Track& track, const Session& s, const Coverage& c, Time now) 
     case Verdict::silent:
     case Verdict::open:
       break;
+  }
+  // One loss that is long over proves nothing of what came since, where that cannot be told.
+  if (c.verdict == Verdict::open && track.moved_at != 0 && now - track.lossy_at > kProofPatience) {
+    track.moved_at = 0;
+    track.proven = false;
   }
   if (track.moved_at != 0) return still_lossy(track, s, now);
   if (track.proven) return received(s);

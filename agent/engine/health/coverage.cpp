@@ -211,14 +211,11 @@ inline NicCounts::Nic* CoverageCounter::find(std::uint64_t mac) const {
   return nullptr;
 }
 
-/// A NIC that is alone with its MAC is meant whatever the tag: the copies' output may have taken it
-/// off. Of several the one of that VLAN, else one that may be in any.
+/// The NIC that is in that VLAN, else one that may be in any. A port of another VLAN neither sent
+/// the frame nor gets it, though its NIC has the same MAC.
 inline NicCounts::Nic* CoverageCounter::find(std::uint64_t mac, std::uint16_t vlan) const {
-  NicCounts::Nic* const first = find(mac);
-  if (first == nullptr || first->next == nullptr) [[likely]]
-    return first;
   NicCounts::Nic* any = nullptr;
-  for (NicCounts::Nic* nic = first; nic != nullptr; nic = nic->next) {
+  for (NicCounts::Nic* nic = find(mac); nic != nullptr; nic = nic->next) {
     if (nic->watched.vlan == vlan) return nic;
     if (any == nullptr && !nic->watched.vlan) any = nic;
   }
@@ -232,6 +229,18 @@ bool CoverageCounter::watches(const Mac& mac) const {
 /// Where the time is kept at which an address was last heard; its `hash` is of the latest address.
 inline CoverageCounter::Recent& CoverageCounter::heard(std::uint64_t mac, std::uint16_t vlan) {
   return heard_[(static_cast<std::size_t>(scatter(mac) >> 40) ^ vlan) & (kHeard - 1)];
+}
+
+/// The switch knows the port of an address that spoke just now in this VLAN. Of a NIC that may be
+/// in any VLAN it is kept as of a stranger: by VLAN.
+inline bool CoverageCounter::spoke(std::uint64_t mac, std::uint16_t vlan, const NicCounts::Nic* nic,
+                                   Time now) {
+  if (nic != nullptr && nic->watched.vlan) {
+    const Time last = nic->frames.last_out.get();
+    return last != 0 && now - last <= kForgotten;
+  }
+  const Recent& at = heard(mac, vlan);
+  return at.hash == mac && now - at.time <= kForgotten;
 }
 
 /// A frame that may have gone to all ports of its VLAN. Its sender's is not among them, and its
@@ -262,24 +271,20 @@ void CoverageCounter::count(const Frame& frame, const Packet& packet) {
       // Its own groups are no `in`, as far as they are among those that it would have received.
       if (is_in(from->watched, vlan)) frames.groups_before.add(1);
     }
-  } else if (Recent& at = heard(source, vlan);
-             at.hash != source ||
-             static_cast<std::uint64_t>(frame.time - at.time) > std::uint64_t{kSecond}) {
-    at = {source, frame.time};
+  }
+  if (from == nullptr || !from->watched.vlan) {
+    Recent& at = heard(source, vlan);
+    if (at.hash != source ||
+        static_cast<std::uint64_t>(frame.time - at.time) > std::uint64_t{kHeardAgain})
+      at = {source, frame.time};
   }
   if (to_group) {
     shared_->groups[vlan].add(1);
     shared_->groups[kAllVlans].add(1);
-  } else if (NicCounts::Nic* to = find(destination, vlan)) {
-    to->frames.in.add(1);
-    // Of a NIC of which only `in` is mirrored nobody knows when it sent.
-    const Time spoke = to->frames.last_out.get();
-    if (includes(to->watched.direction, Direction::out) &&
-        (spoke == 0 || frame.time - spoke > kForgotten))
-      flood(vlan, from, to);
-  } else if (const Recent& at = heard(destination, vlan);
-             at.hash != destination || frame.time - at.time > kForgotten) {
-    flood(vlan, from, nullptr);
+  } else {
+    NicCounts::Nic* const to = find(destination, vlan);
+    if (to != nullptr) to->frames.in.add(1);
+    if (!spoke(destination, vlan, to, frame.time)) flood(vlan, from, to);
   }
   const std::uint64_t hash = frame_hash(frame, vlan);
   Recent& recent = recent_[hash % kRecent];

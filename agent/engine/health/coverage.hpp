@@ -86,9 +86,10 @@ class NicCounts {
 /// Counts frames of watched NICs, and frames that come twice. One thread.
 class CoverageCounter {
  public:
-  /// How long an address may be silent before the switch may have forgotten where it is: the least
-  /// that Open vSwitch can be told (mac-aging-time; its default is 300 s).
-  static constexpr Time kForgotten = 15 * kSecond;
+  /// How long an address may be silent before the switch may have forgotten where it is. An address
+  /// ages out after 300 s (Open vSwitch's mac-aging-time, 15 s at least). But those of a port that
+  /// gets another tag are forgotten at once, all where the switch starts again, and no copy tells.
+  static constexpr Time kForgotten = 2 * kSecond;
 
   CoverageCounter() = default;
   /// `input`: the NICs of other inputs are passed over; empty: none is.
@@ -116,7 +117,8 @@ class CoverageCounter {
   };
   static constexpr std::size_t kRecent = 8192;
   static constexpr Time kWindow = 50 * kMillisecond;
-  static constexpr std::size_t kHeard = 4096;  ///< Past it an address is forgotten early.
+  static constexpr std::size_t kHeard = 4096;          ///< Past it an address is forgotten early.
+  static constexpr Time kHeardAgain = kForgotten / 4;  ///< Between two times that are kept of one.
   /// A place of the hash table; `nic` is null where it is free, else the first of that MAC.
   struct Slot {
     std::uint64_t mac = 0;
@@ -129,6 +131,7 @@ class CoverageCounter {
   void remove(NicCounts::Nic* nic);
   void rebuild(std::size_t nics);
   Recent& heard(std::uint64_t mac, std::uint16_t vlan);
+  bool spoke(std::uint64_t mac, std::uint16_t vlan, const NicCounts::Nic* nic, Time now);
   void flood(std::uint16_t vlan, NicCounts::Nic* from, NicCounts::Nic* to);
 
   std::string input_;
@@ -137,7 +140,8 @@ class CoverageCounter {
   std::vector<Slot> slots_;  ///< Open addressing by MAC: some are always free.
   std::shared_ptr<NicCounts::Shared> shared_;
   std::vector<Recent> recent_;
-  std::vector<Recent> heard_;  ///< Addresses of others that sent, by MAC and VLAN.
+  std::vector<Recent>
+      heard_;  ///< Addresses that sent, by MAC and VLAN: not of NICs whose VLAN is known.
   std::uint64_t duplicates_ = 0;
 };
 

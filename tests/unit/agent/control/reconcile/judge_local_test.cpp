@@ -130,6 +130,23 @@ TEST(JudgeLocal, ALossIsNeverActiveAndFailsOnceItLasts) {
   EXPECT_EQ(s.at(21), kProven);
 }
 
+TEST(JudgeLocal, ALossThatIsOverIsNotToldForEver) {
+  Story s;
+  s.nic();
+  s.at(1);
+  s.window(Verdict::lossy, 500, 400);
+  EXPECT_EQ(s.at(3), "pending");
+  EXPECT_EQ(s.at(17), "pending");
+  s.window(Verdict::open, 100, 50);
+  s.nic().window->to = 20 * kSecond;
+  EXPECT_EQ(s.at(18), "pending");
+  EXPECT_EQ(s.at(20), "failed") << "it lasted until a moment ago";
+  EXPECT_EQ(s.at(32), "failed");
+  EXPECT_EQ(s.at(33), kNotProven) << "no window told of a loss for so long";
+  s.window(Verdict::lossy, 500, 400);
+  EXPECT_EQ(s.at(34), "pending");
+}
+
 TEST(JudgeLocal, MoreThanWholeIsNoProof) {
   Story s;
   s.nic();

@@ -52,7 +52,9 @@ TEST(CoverageCounter, AttributesFrames) {
       {"A's broadcast is not A's in", kA, kAll, 7, 1, 0, 0, 1},
       {"B's broadcast", kB, kAll, 7, 0, 1, 1, 0},
       {"a broadcast in another VLAN does not reach A", kX, kAll, 8, 0, 0, 0, 1},
-      {"A's broadcast in another VLAN", kA, kAll, 8, 1, 0, 0, 1},
+      {"another VLAN's, with A's address", kA, kAll, 8, 0, 0, 0, 1},
+      {"to A's address in another VLAN", kX, kA, 8, 0, 0, 0, 0},
+      {"B in any VLAN", kB, kA, 8, 0, 0, 1, 0},
   };
   for (const Row& row : table) {
     SCOPED_TRACE(row.name);
@@ -207,14 +209,49 @@ TEST(CoverageCounter, KnowsWhatTheSwitchMayHaveFlooded) {
   EXPECT_EQ(flooded(), Pair(0, 1)) << "X has spoken";
   count(counter, kX, kB, 3 * kSecond, seven);
   EXPECT_EQ(flooded(), Pair(1, 1)) << "B never did";
-  count(counter, kA, kX, 30 * kSecond, seven);
-  EXPECT_EQ(flooded(), Pair(1, 2)) << "X has been silent for long";
-  count(counter, kX, kA, 30 * kSecond, {{ethertype::kVlan, 8}});
+  count(counter, kA, kX, 6 * kSecond, seven);
+  EXPECT_EQ(flooded(), Pair(1, 2)) << "X has been silent, and the switch may have forgotten it";
+  count(counter, kB, kA, 6 * kSecond, seven);
   EXPECT_EQ(flooded(), Pair(1, 2)) << "A spoke just now";
   count(counter, kX, mac("52:54:00:00:00:98"), 30 * kSecond, {{ethertype::kVlan, 8}});
   EXPECT_EQ(flooded(), Pair(1, 2)) << "another VLAN";
   count(counter, kX, mac("52:54:00:00:00:98"), 30 * kSecond, seven);
   EXPECT_EQ(flooded(), Pair(2, 3));
+}
+
+/// An address is learned where it sends: in its VLAN, whether its own frames are mirrored or not.
+TEST(CoverageCounter, FloodsAreOfTheVlanThatTheAddressIsNotLearnedIn) {
+  struct Case {
+    const char* name;
+    WatchedNic receiver;
+    std::uint16_t speaks_in;  ///< 0: it does not.
+    std::uint16_t sent_in;
+    bool flooded;
+  };
+  const Direction in = Direction::in, both = Direction::both;
+  const std::vector<Case> table = {
+      {"where it speaks", {.mac = kB, .direction = both, .vlan = 8}, 8, 8, false},
+      {"in another VLAN", {.mac = kB, .direction = both, .vlan = 8}, 8, 7, true},
+      {"a trunk's, where it speaks", {.mac = kB, .direction = both}, 8, 8, false},
+      {"a trunk's, in another VLAN", {.mac = kB, .direction = both}, 8, 7, true},
+      {"it is silent", {.mac = kB, .direction = both, .vlan = 7}, 0, 7, true},
+      {"nobody sees it speak", {.mac = kB, .direction = in, .vlan = 7}, 0, 7, true},
+      {"another's mirror shows that it speaks",
+       {.mac = kB, .direction = in, .vlan = 7},
+       7,
+       7,
+       false},
+  };
+  const Mac bystander = mac("52:54:00:00:00:55");
+  for (const Case& row : table) {
+    SCOPED_TRACE(row.name);
+    CoverageCounter counter;
+    counter.watch(*index_of({row.receiver, {.mac = bystander, .vlan = row.sent_in}}));
+    if (row.speaks_in != 0) count(counter, kB, kX, kSecond, {{ethertype::kVlan, row.speaks_in}});
+    const std::uint64_t before = counter.frames().at(1).flooded;
+    count(counter, kA, kB, kSecond, {{ethertype::kVlan, row.sent_in}});
+    EXPECT_EQ(counter.frames().at(1).flooded - before, row.flooded ? 1u : 0u);
+  }
 }
 
 TEST(CoverageCounter, TellsNicsOfOneMacApart) {
@@ -231,7 +268,7 @@ TEST(CoverageCounter, TellsNicsOfOneMacApart) {
   EXPECT_EQ(out, (std::map<std::string, std::uint64_t>{{"p1", 1}, {"p2", 2}, {"p3", 4}}));
   counter.watch(*index_of({nic("p2", 20, "vmr-br0")}));
   count(counter, kA, kX, kSecond);
-  EXPECT_EQ(counter.frames().at(0).out, 3u) << "alone with its MAC: whatever the tag";
+  EXPECT_EQ(counter.frames().at(0).out, 2u) << "alone with its MAC, and not in that VLAN";
 }
 
 }  // namespace
