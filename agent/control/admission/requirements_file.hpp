@@ -1,4 +1,4 @@
-// Keeps what libvirt's hook must know without an agent (agent/control/hook/requirement.hpp).
+// The file for libvirt's hook when no agent runs (agent/control/hook/requirement.hpp).
 #pragma once
 
 #include <span>
@@ -9,12 +9,12 @@
 
 namespace vmirror {
 
-/// The file in the daemon's folder for what lasts.
+/// The path of the file in the daemon's folder `state`.
 std::string requirements_path(const std::string& state_folder);
 
-/// Writes the requirements of these policies; at once or not at all, and on the disk when it
-/// returns, for guests are started before the daemon when the host is. A file that says so already
-/// stays. Creates the folder. Error::Kind::refused: it can't be written.
+/// Writes the requirements of these policies, whole or not at all. The file is on the disk when the
+/// function returns, since a booting host starts guests before the daemon. An equal file is not
+/// written again. Creates the folder. Error::Kind::refused: the file can't be written.
 Result<void> save_requirements(const std::string& path, std::span<const Policy> policies);
 
 }  // namespace vmirror
