@@ -1,6 +1,6 @@
-// What agents tell each other of copies, by the agents' link: a collector the counts of what it
-// takes in, and who sends to it learns whether its copies arrive. One thread: the daemon's main
-// one.
+// Counts of copies over the agents' link: a collector reports how many copies it received, so that
+// the senders know whether their copies arrive. One thread: the daemon's main
+// thread.
 #pragma once
 
 #include <map>
@@ -16,31 +16,31 @@ namespace vmirror {
 
 struct CollectorLinkOptions {
   std::vector<Peer> peers;    ///< The agents of other hosts, by the addresses of their links.
-  bool takes_copies = false;  ///< This daemon has inputs of its own: it tells what comes there.
+  bool takes_copies = false;  ///< This daemon has inputs of its own, and reports their counts.
 };
 
 class CollectorLink {
  public:
-  /// `peers` may be null: then nobody tells and nobody is told.
+  /// `peers` may be null: then no reports are sent or received.
   CollectorLink(CollectorLinkOptions options, Peers* peers);
 
   void on_peer_up(const std::string& host, Time now);
   void on_peer_down(const std::string& host, Time now);
-  /// What is no message of ours is passed over, and the log says so once.
+  /// Ignores a body that is no report; the log says so once.
   void on_message(const std::string& host, const std::string& body, Time now);
-  /// True: peers are to be told what comes here.
+  /// True: this daemon reports to its peers.
   bool tells() const { return peers_ != nullptr && options_.takes_copies; }
-  /// Tells the peers. To be called once a second, where it `tells`.
+  /// Reports to the peers. To be called once a second if `tells()`.
   void tell(std::map<CopiesKey, Copies> sessions);
-  /// What the others told, by the addresses that they are reached under.
+  /// The reports of the peers, by the addresses under which the peers are reached.
   Collectors collectors() const;
 
  private:
   const CollectorLinkOptions options_;
   Peers* const peers_;
   std::map<std::string, Collector> known_;      ///< By host.
-  std::map<std::string, CopiesReport> told_;    ///< By host that is linked: what it was told last.
-  std::map<std::string, std::string> refused_;  ///< By host: why its latest message was.
+  std::map<std::string, CopiesReport> told_;    ///< By linked host: the latest report to it.
+  std::map<std::string, std::string> refused_;  ///< By host: why its latest message was refused.
 };
 
 }  // namespace vmirror

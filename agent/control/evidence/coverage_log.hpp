@@ -1,13 +1,13 @@
-// Pairs what each NIC's port counted with what the engine received of it, and keeps the pairs of
-// the last minute. See agent/engine/health/window.hpp for what comes of them.
+// Pairs the count of each NIC's port with the engine's count of the NIC, and keeps the pairs of
+// the last minute. agent/engine/health/window.hpp computes coverage from the pairs.
 //
 //   engine's counts, ten times a second --> ring of a few seconds --.
 //   ports' counters, with their moment  --> wait until what was on  +--> pairs of a NIC --> rows,
 //     (the kernel's; else the switch's,     its way is in the ring -'    evidence
 //      of its latest writing)
 //
-// A NIC's pairs are of one mirror: they begin once it is in place and the switch has carried out
-// what it was asked, and begin anew when it was not in place, or a counter went back.
+// The pairs of a NIC belong to one mirror. They begin when the mirror is in place and the switch
+// has carried out its changes. They begin again after the mirror was missing, or a counter went back.
 #pragma once
 
 #include <deque>
@@ -27,43 +27,43 @@ namespace vmirror {
 /// One NIC's coverage, as `status` shows it.
 struct CoverageRow {
   WatchedNic nic;
-  Coverage coverage;         ///< Of the longest window that there is, up to a minute.
-  std::uint64_t faults = 0;  ///< Windows in which more came than the port moved, so far.
+  Coverage coverage;         ///< Of the longest window, up to a minute.
+  std::uint64_t faults = 0;  ///< Windows so far with more frames received than the port moved.
   std::vector<std::string> warnings;
 };
 
 /// One thread; time is the samples'.
 class CoverageLog {
  public:
-  /// The counters of a port's device as the kernel has them, at once; none: there is no such device
-  /// here.
+  /// The kernel's counters of a port's device, without waiting; none: there is no such device on
+  /// this host.
   using ReadDevice = std::function<std::optional<PortReading>(const Port& port)>;
 
-  static constexpr Time kSampleInterval = 100 * kMillisecond;  ///< To be kept by the caller.
-  static constexpr Time kWindow = 60 * kSecond;                ///< Pairs are kept for so long.
-  /// How long before its coming a writing of the switch's may have been begun.
+  static constexpr Time kSampleInterval = 100 * kMillisecond;  ///< The caller keeps it.
+  static constexpr Time kWindow = 60 * kSecond;                ///< Pairs are kept for this time.
+  /// The longest time from the begin of a write of the switch's counters to its arrival here.
   static constexpr Time kWriting = 500 * kMillisecond;
-  /// Between a mirror's being in place and the first reading.
+  /// From the time when a mirror is in place to the first reading.
   static constexpr Time kGrace = 300 * kMillisecond;
-  /// Between two readings of a device: while its session waits to be proven, and after.
+  /// Between two readings of a device: before its session is proven, and afterwards.
   static constexpr Time kUnproven = kSecond, kProven = 5 * kSecond;
 
   /// `read_device`: empty in an appliance VM, whose ports are another machine's.
   explicit CoverageLog(ReadDevice read_device) : read_device_(std::move(read_device)) {}
 
-  /// The engine's counts now. Pairs what waited for them.
+  /// The engine's counts now. Pairs the readings that waited for these counts.
   void sample(NicReadings readings, const ControlSnapshot& control);
-  /// Reads what is due: devices, or the switch's latest writing. Once a second, right after
-  /// `sample`.
+  /// Reads the counters that are due: of devices, or the switch's latest write. To be called once a
+  /// second, right after `sample`.
   void read(const ControlSnapshot& control, Time now);
 
-  /// One for each NIC of the mirror index whose mirror of all its frames is in place and that was
-  /// paired, in its order.
+  /// One row for each NIC of the mirror index that has pairs and a mirror of all its frames in
+  /// place; in the order of the index.
   std::vector<CoverageRow> rows(const ControlSnapshot& control) const;
-  /// Of each NIC that the engine counts. `moving`: what it received, too. Descends from what the
-  /// last call told.
+  /// The evidence of each NIC that the engine counts. `moving`: with the frames received. Shares
+  /// its unchanged parts with the result of the last call.
   const Evidence& evidence(const ControlSnapshot& control, bool moving);
-  /// Faults of counting that are new since the last call, in words.
+  /// New faults of counting since the last call, in words.
   std::vector<std::string> take_news() { return std::exchange(news_, {}); }
 
  private:

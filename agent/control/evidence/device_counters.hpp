@@ -1,5 +1,5 @@
-// A port's counters and carrier as this host's kernel has them, at once: a virtual switch writes
-// its own only now and then (every 5 s, say). Not to be had from an appliance VM.
+// The kernel's counters and carrier of a port, without waiting. A virtual switch writes its own
+// counters only from time to time, for example every 5 s. An appliance VM cannot read them.
 #pragma once
 
 #include <cstdint>
@@ -12,22 +12,22 @@
 namespace vmirror {
 
 struct DeviceReading {
-  /// In the directions of the guest whose device (a tap, a veth) it is: what the kernel received on
-  /// it is what the guest sent.
+  /// In the directions of the guest that has the device (a tap, a veth): frames that the kernel
+  /// received on the device are frames that the guest sent.
   PortCounters counters;
-  /// It has a carrier. A port that a switch makes as a tap has none while its daemon is
-  /// down.
+  /// The device has a carrier. A port that a switch makes as a tap has no carrier while the
+  /// switch's daemon is down.
   bool carrier = false;
-  std::uint32_t carrier_losses = 0;  ///< Since it was made.
+  std::uint32_t carrier_losses = 0;  ///< Since the device was made.
 };
 
-/// None where there is no such device in this network namespace. Any thread.
+/// None: there is no such device in this network namespace. Any thread.
 /// Source: rtnetlink(7), RTM_GETLINK; IFLA_STATS64, IFLA_CARRIER and IFLA_CARRIER_DOWN_COUNT in
 /// linux/if_link.h.
 std::optional<DeviceReading> read_device(const std::string& device);
 
-/// The same of a switch's port, with the moment. Empty in an appliance VM. A port that the switch
-/// makes itself (internal, a tunnel) is left to it: of these it counts what its device does not.
+/// The same for a switch's port, with the time. Empty in an appliance VM. Ports that the switch
+/// makes (internal, tunnel) are left out: only the switch counts all of their frames.
 CoverageLog::ReadDevice port_reader(bool on_this_host);
 
 }  // namespace vmirror

@@ -1,10 +1,10 @@
-// Asks the switch about sessions whose guests are silent: what it would do with a frame, since
-// there is none to count.
+// Traces for sessions whose guests are silent: asks the switch what it would do with a frame, since
+// there are no frames to count.
 //
 //   ready sessions --> questions --> Tracer (a thread of the driver's) --> answers --> judge
 //
-// An answer holds until something is configured on the switch, and for a minute: of changes to its
-// flow tables the database tells nothing.
+// An answer is valid for a minute, and only until the switch's configuration changes. The database
+// does not show changes of the flow tables.
 #pragma once
 
 #include <map>
@@ -23,18 +23,18 @@ namespace vmirror {
 class TraceAsker {
  public:
   static constexpr Time kHolds = 60 * kSecond;
-  /// Between two looks at whether an answer still holds, and between two questions that get none.
+  /// Between two checks of an answer's validity, and between two questions without an answer.
   static constexpr Time kAgain = 10 * kSecond;
-  /// That a frame would not be copied is believed once it is said twice, so far apart.
+  /// The answer that a frame is not copied is believed after two such answers, this time apart.
   static constexpr Time kConfirm = kSecond;
 
   /// `tracer`: the driver's; null: the switch can't be asked.
   explicit TraceAsker(std::unique_ptr<Tracer> tracer) : tracer_(std::move(tracer)) {}
 
-  /// After each reading and once a second. Costs what differs from the last call's snapshot, and
-  /// what is due.
+  /// To be called after each reading and once a second. Costs the difference to the last call's
+  /// snapshot, and the questions that are due.
   void look(const ControlSnapshot& control, Time now);
-  /// By session. A copy costs nothing.
+  /// By session. A copy is free.
   const PersistentMap<std::string, TraceAnswer>& answers() const { return answers_; }
 
  private:
