@@ -7,7 +7,7 @@
 //      of its latest writing)
 //
 // The pairs of a NIC belong to one mirror. They begin when the mirror is in place and the switch
-// has carried out its changes. They begin again after the mirror was missing, or a counter went back.
+// has carried out its changes, and again after the mirror was missing or a counter went back.
 #pragma once
 
 #include <deque>

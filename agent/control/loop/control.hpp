@@ -1,5 +1,5 @@
-// The control thread: does what the reconciler says, on the switch's driver. The one place where
-// the two meet a clock and a thread.
+// The control thread: carries out the reconciler's actions with the switch's driver. The only place
+// where reconciler and driver meet a clock and a thread.
 //
 //   set_policies, set_guests, set_evidence, hints --> mailbox --> [thread: next, observe, submit]
 //                                                                     |
@@ -21,10 +21,10 @@ namespace vmirror {
 struct ControlOptions {
   std::string host;
   ReconcilerOptions reconciler;
-  /// Called on the control thread after each reading and each submission, with what is known then.
+  /// Called on the control thread after each reading and each submission, with the new snapshot.
   std::function<void(const std::shared_ptr<const ControlSnapshot>&)> on_round;
-  /// Called on the control thread after a reading that changed something of the ports or of what is
-  /// in place, before `on_round` of that reading. It must not wait for the main thread.
+  /// Called on the control thread after a reading that changed a port, or whether a mirror is in
+  /// place; before `on_round` of this reading. It must not wait for the main thread.
   std::function<void(const RoundChanges&)> on_change;
 };
 
@@ -33,7 +33,7 @@ class Control {
  public:
   /// Starts the thread. Nothing is changed on the switch before the first `set_policies`.
   Control(ControlOptions options, std::unique_ptr<Driver> driver);
-  /// Ends the thread; what is on the switch stays.
+  /// Ends the thread; the mirrors on the switch stay.
   ~Control();
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
@@ -41,21 +41,21 @@ class Control {
   void set_policies(std::vector<Policy> policies);
   void set_evidence(Evidence evidence);
   void set_collectors(Collectors collectors);
-  /// What the hypervisor says of the guests from now on; null: nobody tells. Of a guest that is the
-  /// same object as in the call before nothing is done.
+  /// The hypervisor's guests from now on; null: no hypervisor. A guest that is the same object as
+  /// in the previous call costs nothing.
   void set_guests(std::shared_ptr<const Guests> guests);
-  /// Look again, now.
+  /// Makes the thread read the switch now.
   void hint();
   std::shared_ptr<const ControlSnapshot> snapshot() const;
-  /// Waits until what was put in by now was acted on once, or until `patience` has passed; returns
-  /// what is known then.
+  /// Waits until everything that was set before this call has been acted on once, or until
+  /// `patience` has passed. Returns the snapshot of that time.
   std::shared_ptr<const ControlSnapshot> settle(std::chrono::milliseconds patience);
   std::string_view driver_name() const;
-  /// What the driver would make of it; changes nothing.
+  /// The driver's realisation of `desired`; changes nothing.
   Realisation realise(const Desired& desired, const Observed& observed) const;
 
-  /// Takes everything that is ours off the switch and ends the thread. Waits at most `patience`;
-  /// then Error::Kind::unreachable, or what the switch last said: things are left behind.
+  /// Removes all owned objects from the switch and ends the thread. Waits at most `patience`; then
+  /// Error::Kind::unreachable, or the switch's latest error: objects are left behind.
   Result<void> remove_all(std::chrono::milliseconds patience);
 
  private:

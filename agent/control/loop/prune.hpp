@@ -1,4 +1,4 @@
-// What can be done to a switch without a daemon: clean up after one that crashed.
+// Cleaning a switch without a daemon, after a daemon crashed.
 #pragma once
 
 #include <optional>
@@ -15,9 +15,9 @@ struct PruneOptions {
   std::optional<Mac> monitor_nic;  ///< As ReconcilerOptions.
 };
 
-/// Takes away what is ours and no policy asks for: mirrors, their ports, and ports out of mirrors
-/// that stay. Adds nothing, for nobody would watch over it. Returns the steps that it took. Error:
-/// as the driver says.
+/// Removes owned objects that no policy asks for: mirrors, their ports, and ports from mirrors
+/// that stay. Adds nothing, since no daemon would keep it. Returns the steps that were carried out.
+/// Errors: the driver's.
 Result<std::vector<Step>> prune(Driver& driver, const PruneOptions& options,
                                 const std::vector<Policy>& policies);
 
