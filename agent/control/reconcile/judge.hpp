@@ -1,19 +1,19 @@
-// judge: the state of every session and the reason for it, from what was asked, what the switch
-// shows, and what moved. Pure.
+// judge: the state of every session and the reason for the state, from the desired sessions, the
+// mirrors that the switch shows, and the counters. Pure.
 //
-//          the switch shows the mirror as asked,            and what the port moves
-//          and the port is silent                           is copied (Proof: how far)
+//          the switch shows the mirror as asked,            and the port's frames
+//          and the port is silent                           are copied (Proof: how far)
 //      pending ------------------------------------> ready -------------------------> active
 //         |  ^                                         |                                 |
-//         |  | what the port moves is copied           | the port moves, and its         |
-//         v  |                                         v copies don't come, for long     v
+//         |  | the port's frames are copied            | the port's frames are not       |
+//         v  |                                         v copied, for kProofPatience      v
 //       failed <-----------------------------------------------------------------------+
 //
-//   A session that copies to the engine here is judged by the engine's own count of that NIC's
-//   frames (judge_local.cpp); one whose copies leave, by its mirror's (judge_remote.cpp).
-//   refused: never attempted.   draining: no longer asked for, still there.
-//   unknown: the switch can't be read; what was true before stays in the reason. Or its daemon
-//   carries nothing out and no counter moves, which says nothing then.
+//   A session to the local engine is judged by the engine's count of the NIC's frames
+//   (judge_local.cpp). A session whose copies leave is judged by its mirror's counter
+//   (judge_remote.cpp). refused: never attempted. draining: no longer asked for, still on the
+//   switch. unknown: the switch can't be read, and the reason has the previous state; or the
+//   switch's daemon carries nothing out and no counter moves.
 #pragma once
 
 #include <map>
@@ -31,10 +31,10 @@
 
 namespace vmirror {
 
-/// A session's status and what must be remembered to judge it the next time.
+/// A session's status, and the values that the next judgement needs.
 struct Track {
   SessionStatus status;
-  /// Counters when it was last proven (or put): what moved since is what counts.
+  /// Counters when the session was last proven, or its mirror put: later frames count.
   struct Counts {
     Time at = 0;
     std::string port_id, mirror_id;
@@ -42,21 +42,21 @@ struct Track {
     bool operator==(const Counts&) const = default;
   };
   std::optional<Counts> base;
-  Time settled_at = 0;  ///< From then on the mirror's counter has a say. See kCounterSettles.
-  Time moved_at = 0;    ///< When the port was first seen to move, uncopied, since; 0: it has not.
-  Time lossy_at = 0;    ///< When a window last told for sure that copies did not come.
+  Time settled_at = 0;  ///< From this time on the mirror's counter counts. See kCounterSettles.
+  Time moved_at = 0;    ///< First frames of the port that were not copied; 0: none.
+  Time lossy_at = 0;    ///< The latest window that showed for certain that copies were lost.
   bool proven = false;  ///< Copies were seen to move since the mirror was put.
-  TunnelTrack tunnel;   ///< Of a session whose copies leave through one.
+  TunnelTrack tunnel;   ///< Of a session whose copies leave through a tunnel.
 };
 
-/// What a session is judged by besides itself.
+/// The inputs of a session's judgement besides the session.
 struct JudgeContext {
   const std::vector<Mirror>& wanted;  ///< The driver's: Realiser::mirrors().
   const Observed& observed;
   const Evidence& evidence;
   const std::optional<Error>& apply_error;  ///< Of the latest apply, until one succeeds.
   const std::optional<Error>& stall;        ///< The switch's daemon carries nothing out.
-  const Collectors& collectors;             ///< What they tell of the copies sent to them.
+  const Collectors& collectors;             ///< The collectors' reports of received copies.
   const Underlays& underlays;               ///< Of `observed`.
 };
 
@@ -70,43 +70,43 @@ struct JudgeInput {
   Collectors collectors = {};
 };
 
-/// How long a port may move without a copy before the session has failed. A switch may write its
+/// A session fails when its port moves frames for this time without a copy. A switch may write its
 /// counters only every 5 s.
 constexpr Time kProofPatience = 15 * kSecond;
-/// How long a mirror's counter says nothing after the mirror was put: frames that the flows which
-/// run were counting for the mirror before it are added to it when they are looked at again, and
-/// a switch may write that 5 s later.
+/// A mirror's counter is not used for this time after the mirror was put. Frames that running flows
+/// counted for a previous mirror are added to the new mirror at the flows' revalidation, and the
+/// switch may write this count 5 s later.
 constexpr Time kCounterSettles = 7 * kSecond;
-/// A port whose counters were not written for so long, with others' or at all, has been silent.
+/// A port whose counters were not written for this time, with others' or at all, was silent.
 constexpr Time kCountPatience = 6 * kSecond;
-/// How long ago something must have moved where the switch is stalled, for the session to be more
-/// than unknown. The engine's word comes once a second; a stall is told after more
+/// On a stalled switch, a session stays known if a counter moved within this time. The engine's
+/// counts come once a second; a stall is reported after a longer time
 /// (reconciler.hpp).
 constexpr Time kStillPatience = 2500 * kMillisecond;
-/// How long a tunnel's port may have no way out before that counts: the switch tells where a new
-/// port's packets leave a moment after it made the port.
+/// A tunnel's port may be without a way out for this time: the switch reports the way of a new
+/// port's packets a moment after it made the port.
 constexpr Time kWayPatience = 3 * kSecond;
-/// A collector that is linked and told nothing for this long has stopped telling.
+/// A linked collector without a report for this time has stopped reporting.
 constexpr Time kToldPatience = 4 * kSecond;
 
-/// The three that a session can be; `track` is its own from before, or a new one, and `at` its NIC.
-/// Asked for; `verdict` is the driver's, null: it says nothing.
+/// The judgements. `track`: the session's previous track, or a new track. `at`: the session's NIC.
+/// A session that is asked for; `verdict`: the driver's, null: none.
 Track judge_asked(Track track, const Session& session, const Location* at, const Verdict* verdict,
                   const JudgeContext& context, Time now);
-/// Overruled by another policy.
+/// A session that another policy overrules.
 Track judge_overruled(Track track, const Refusal& refusal, const Location* at, Time now);
-/// No longer asked for; none: it is gone from the switch, too.
+/// A session that is no longer asked for; none: its mirror is gone from the switch, too.
 std::optional<Track> judge_leftover(Track track, const JudgeContext& context, Time now);
-/// When a session is to be judged again though nothing that it is judged by has changed, because a
-/// patience ends then; none: never. `track` as it was judged at `now`. A clock that is set back
-/// makes it too late: then all are to be judged.
+/// The time at which a session with unchanged inputs must be judged again, because a time-out ends;
+/// none: never. `track` is the result of the judgement at `now`. After a clock was set back this
+/// time is too late: judge all sessions then.
 std::optional<Time> due_again(const Track& track, bool stalled, Time now);
 
-/// One track for each session asked or refused, and for those that drain; by name.
+/// A track for each session that is asked for, refused or draining; by name.
 std::vector<Track> judge(std::span<const Track> previous, const JudgeInput& in, Time now);
 
-/// The same at the first reading that fails: every session is unknown, its past state in the
-/// reason. It stays so until the switch can be read again.
+/// The tracks at the first reading that fails: every session is unknown, with its previous state in
+/// the reason. The sessions stay unknown until the switch can be read again.
 std::vector<Track> judge_unreadable(std::span<const Track> previous, const Error& error, Time now);
 
 }  // namespace vmirror

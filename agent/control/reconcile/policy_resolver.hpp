@@ -1,11 +1,11 @@
-// PolicyResolver: from policies and locations to the sessions that are wanted on this host, again
-// and again for what changed. See resolve.hpp for the rules; resolve() is the resolver asked once.
+// PolicyResolver: computes the sessions wanted on this host from policies and locations. It
+// processes only changes. See resolve.hpp for the rules; resolve() is a fresh resolver asked once.
 //
-// The driver has a say in which policy decides: what it can't carry out must not displace what it
-// can.
+// The driver's verdicts are an input: a policy that the driver can't carry out must not displace a
+// policy that it can.
 //
-//   update --> sessions --> Realiser --> verdicts --> heed: all served as they could be?
-//                 ^                                    | no: for a session that is refused, the
+//   update --> sessions --> Realiser --> verdicts --> heed: is each session served if it can be?
+//                 ^                                    | no: for a refused session the
 //                 +------------------------------------+ next policy decides
 #pragma once
 
@@ -24,8 +24,8 @@
 
 namespace vmirror {
 
-/// What a policy asks for one NIC and target, where another policy overrules it, that the driver
-/// refuses while another policy's can be served, or for a NIC that can't be mirrored
+/// A policy's session for one NIC and target that is not realised: another policy overrules it, the
+/// driver refuses it while another policy's session can be served, or the NIC can't be mirrored
 /// (Location::no_port).
 struct Refusal {
   Session session;  ///< Its name is "vnet0@local/POLICY"; without a port "vnet0@local".
@@ -36,19 +36,19 @@ struct Refusal {
 /// The locations of a host's ports.
 using LocationMap = PersistentMap<PortKey, Location>;
 
-/// What the policies want of one port.
+/// The sessions of one port.
 struct ResolvedPort {
   std::vector<Session> sessions;  ///< By target.
   std::vector<Refusal> refused;
-  std::map<std::string, std::size_t> of_policy;  ///< How many of `sessions` it has a part in.
-  /// Names of `sessions` that would be another if the policy that decides could not.
+  std::map<std::string, std::size_t> of_policy;  ///< By policy: its number of `sessions`.
+  /// Names of `sessions` that would differ if the driver refused the deciding policy.
   std::set<std::string> contested;
-  /// Policies that would select it by `mac`, had it one; why not, in words.
+  /// Policies with `mac` for a port whose MAC is not known; the cause, in words.
   std::map<std::string, std::string> unsure;
   bool operator==(const ResolvedPort&) const = default;
 };
 
-/// What of a session the policies may contradict each other in.
+/// The settings of a session in which policies may contradict each other.
 struct Manner {
   std::uint32_t snaplen = 0;
   std::set<std::uint16_t> vlans;
@@ -56,10 +56,10 @@ struct Manner {
   bool operator==(const Manner&) const = default;
 };
 
-/// How long a manner that the driver refused is not asked for again.
+/// The time for which a refused manner is not asked for again.
 constexpr Time kRefusedManner = 10 * kSecond;
 
-/// By session: what the driver refused, and why, in the order of the policies.
+/// By session: the manners that the driver refused, and why, in the order of the policies.
 using RefusedManners = std::map<std::string, std::vector<std::pair<Manner, Error>>>;
 
 class PolicyResolver {
@@ -69,14 +69,14 @@ class PolicyResolver {
 
   /// In force from the next update on.
   void set_policies(std::vector<Policy> policies);
-  /// Brings everything below up to date. Costs what differs from the last call's locations, where
-  /// these are their ancestors; all, when a policy came, went or expired. What comes of it depends
-  /// on the policies, the locations and the time alone.
+  /// Updates all results below. Costs the difference to the last call's locations, if these are
+  /// ancestors of the new ones, and everything if a policy was added, removed or expired. The
+  /// result depends on the policies, the locations and the time alone.
   void update(const LocationMap& locations, Time now);
-  /// The driver's word on sessions(), by name. Where it refuses a session that another policy wants
-  /// in another manner, that policy decides until kRefusedManner later, and the first is among the
-  /// refused with the driver's reason. True: sessions() changed, ask it again. Costs what differs
-  /// from the last call's, where these are their ancestors.
+  /// The driver's verdicts on sessions(), by name. If the driver refuses a session that another
+  /// policy wants in another manner, this policy decides for kRefusedManner, and the first policy
+  /// is refused with the driver's reason. True: sessions() changed, ask the driver again. Costs the
+  /// difference to the last call's verdicts, if these are ancestors of the new ones.
   bool heed(const PersistentMap<std::string, Verdict>& verdicts);
 
   const SessionMap& sessions() const { return sessions_; }

@@ -1,6 +1,6 @@
-// The reconciler: keeps the switch as the policies say. A state machine that is told what happened
-// and says what to do next; it reads no clock, waits for nothing and touches no switch, so that a
-// test can drive it through any fault. agent/app has the thread that does what it says.
+// The reconciler keeps the switch as the policies say. It is a state machine: it takes observations
+// and returns the next action. It reads no clock, never waits and touches no switch, so that a test
+// can drive it through any fault. The thread in agent/control/loop carries out its actions.
 //
 //     policies, hint, timer
 //            |
@@ -11,11 +11,11 @@
 //   |                          v
 //   |                       [submit] --- refused: wait (the same steps: ever longer) --> [observe]
 //   |                          |
-//   +---- the observation tells: it runs, is settled, met another world, or failed (wait, as above)
+//   +---- the observation reports: running, settled, conflict, or failed (wait, as above)
 //
-// There is no pause before the first step: a port that appears has its mirror one round later. Each
-// of the stages keeps what it was given the last time and works on what differs (PersistentMap), so
-// that a round costs what changed, whatever else is on the switch.
+// There is no pause before the first step: a new port has its mirror one round later. Each stage
+// keeps its previous input and processes only the difference (PersistentMap), so that the cost of a
+// round depends on the changes, not on the number of ports on the switch.
 #pragma once
 
 #include <functional>
@@ -39,17 +39,17 @@ struct ReconcilerOptions {
   std::string host;                ///< This host's name, in locations.
   std::optional<Mac> monitor_nic;  ///< The appliance's; none on a host.
   std::string local_input = {};    ///< The engine's input of the monitor NIC.
-  Time interval = kSecond;         ///< Between readings when nothing hints.
-  Time spacing = kMillisecond;     ///< Between readings that hints ask for.
+  Time interval = kSecond;         ///< Between readings without hints.
+  Time spacing = kMillisecond;     ///< Between readings after hints.
   Time retry_min = 100 * kMillisecond, retry_max = 30 * kSecond;  ///< After a failed submission.
   std::size_t history = 256;                                      ///< Events kept.
 };
 
-/// How long the switch's daemon may leave a change undone, and do nothing else either, before that
-/// is told. It needs milliseconds; when it is started again, about a second.
+/// The switch's daemon is stalled if it has an open change and does nothing for this time. It needs
+/// milliseconds; after a restart about a second.
 constexpr Time kStallPatience = 5 * kSecond;
 
-/// Something worth telling: a state that changed, steps that were applied, an error.
+/// An event for people: a changed state, applied steps, an error.
 struct ReconcileEvent {
   Time time = 0;
   std::string subject;  ///< A session's or policy's name, or "switch".
@@ -57,26 +57,26 @@ struct ReconcileEvent {
   bool operator==(const ReconcileEvent&) const = default;
 };
 
-/// All that the control side knows at one time. Never changed once made; a copy costs nothing that
-/// grows with the number of ports.
+/// The state of the control side at one time. Immutable; the cost of a copy does not grow with the
+/// number of ports.
 struct ControlSnapshot {
   Time time = 0;
-  bool policies_known = false;  ///< False: no good set of policies was given yet; nothing is done.
+  bool policies_known = false;  ///< False: no good set of policies was given yet; no action.
   PersistentMap<std::string, SessionStatus> sessions;  ///< By name.
   PersistentMap<PortKey, LocationStatus> locations;    ///< Of this host's ports but our own.
   std::vector<PolicyStatus> policies;                  ///< By name.
-  std::vector<Step> plan;                              ///< What is left to do; empty: in sync.
+  std::vector<Step> plan;                              ///< The steps that are left; empty: in sync.
   std::optional<Error> observe_error, apply_error;     ///< Of the latest attempt.
-  std::optional<Error> stall;  ///< The switch can be read, and its daemon carries nothing out.
-  Time observed_at = 0;        ///< Of the latest reading that succeeded; 0: none yet.
+  std::optional<Error> stall;  ///< The switch can be read, but its daemon carries nothing out.
+  Time observed_at = 0;        ///< Of the latest successful reading; 0: none yet.
   std::uint64_t rounds = 0;    ///< Readings that succeeded.
   std::uint64_t steps_applied = 0;
   std::uint64_t failures = 0;  ///< Readings and submissions that failed.
-  std::uint64_t drifts = 0;    ///< Times that somebody else changed what is ours.
-  /// By number, counted from 0: the latest; bounded.
+  std::uint64_t drifts = 0;    ///< Changes of owned objects by others.
+  /// The latest events, by number, counted from 0; bounded.
   PersistentMap<std::uint64_t, ReconcileEvent> history;
-  std::uint64_t events = 0;  ///< Ever told.
-  /// NICs whose copies the engine here should see; never null.
+  std::uint64_t events = 0;  ///< All events so far.
+  /// The NICs with sessions to the local engine; never null.
   std::shared_ptr<const MirrorIndex> index = std::make_shared<const MirrorIndex>();
   /// The ports that sessions to the local engine copy to.
   PersistentSet<std::string> local_outputs;
@@ -91,39 +91,39 @@ class Reconciler {
     std::vector<Step> steps;
   };
   struct Wait {
-    Time until;  ///< Or until something is told.
+    Time until;  ///< Or until one of the functions below is called.
   };
   using Action = std::variant<Observe, Submit, Wait>;
-  /// Where the NIC of a port that isn't ours is. Its answer may change for a port that did not: see
+  /// The location of a foreign port's NIC. The answer may change for an unchanged port: see
   /// relocate().
   using Locate = std::function<Location(const std::string& switch_name, const Port& port)>;
 
-  /// Of the guest of this UUID the NICs that none of `ports`, those that are located as its, is;
-  /// each with `no_port`, and an empty switch.
+  /// The NICs without a port of the guest with this UUID, each with `no_port` and an empty switch.
+  /// `ports`: the ports that are located as the guest's.
   using LocatePortless = std::function<Locations(
       const std::string& uuid, const std::vector<const Port*>& ports, const Observed& observed)>;
 
-  /// `realiser` is the driver's. Without `portless` nobody knows of NICs without a port.
+  /// `realiser` is the driver's. Without `portless` NICs without a port are not known.
   Reconciler(ReconcilerOptions options, Locate locate, std::unique_ptr<Realiser> realiser,
              LocatePortless portless = {});
 
-  /// The policies in force from now on, all of them. Until the first call nothing is changed.
+  /// All policies that are in force from now on. Until the first call nothing is changed.
   void set_policies(std::vector<Policy> policies);
   void set_evidence(Evidence evidence) { judge_.set_evidence(std::move(evidence)); }
   void set_collectors(Collectors collectors) { judge_.set_collectors(std::move(collectors)); }
-  /// The guests of these UUIDs, or with these devices, are not what they were: their ports are to
-  /// be located anew, and their NICs without one. UUIDs in lower case.
+  /// The guests with these UUIDs or devices have changed: their ports, and their NICs without a
+  /// port, are located again. UUIDs in lower case.
   void relocate(const std::vector<std::string>& vm_uuids, const std::vector<std::string>& devices);
-  /// The world may have changed.
+  /// The world may have changed: read it again.
   void hint() { look_ = true; }
 
-  /// What to do now. After Observe, `observed` is due; after Submit, `submitted`.
+  /// The next action. The caller answers Observe with `observed`, and Submit with `submitted`.
   Action next(Time now);
   void observed(const Result<std::shared_ptr<const Observed>>& reading, Time now);
   void submitted(const Result<Ticket>& ticket, Time now);
 
   ControlSnapshot snapshot(Time now) const;
-  /// What the latest reading changed; empty the next time.
+  /// The changes of the latest reading; empty at the next call.
   RoundChanges take_changes() { return std::exchange(changes_, {}); }
 
  private:
@@ -149,35 +149,35 @@ class Reconciler {
   std::shared_ptr<const Observed> world_;  ///< The latest reading.
   std::shared_ptr<const Observed> located_world_ = std::make_shared<const Observed>();
   std::set<std::pair<std::string, PortKey>> of_vm_;  ///< By Port::vm in lower case.
-  std::set<PortKey> moved_;                          ///< To be located anew.
+  std::set<PortKey> moved_;                          ///< To be located again.
   LocationMap locations_;
-  /// Of each guest's UUID the ports that are located as its, and its NICs without one.
+  /// By guest's UUID: the ports that are located as the guest's, and its NICs without a port.
   struct OfGuest {
     std::set<PortKey> ports, portless;
   };
   std::map<std::string, OfGuest> of_guest_;
-  std::set<std::string> moved_guests_;  ///< Whose NICs without a port are to be located anew.
+  std::set<std::string> moved_guests_;  ///< NICs without a port are to be located again.
   PolicyResolver resolver_;
   Differ differ_;
   std::vector<Step> steps_;                      ///< Left to do, by the latest reading.
-  std::vector<Step> due_;                        ///< Those of them whose switches are not at work.
+  std::vector<Step> due_;                        ///< Steps on switches without a running ticket.
   bool fresh_ = false;                           ///< due_ were not tried since that reading.
   std::map<Ticket, std::vector<Step>> running_;  ///< Submitted, and not ended.
   SessionJudge judge_;
 
-  bool look_ = true;        ///< Somebody hinted.
-  bool read_back_ = false;  ///< Something may be done, or another look helps: look at once.
+  bool look_ = true;        ///< There was a hint.
+  bool read_back_ = false;  ///< Read at once: a step may be done, or there was a conflict.
   Time last_look_ = 0;
-  std::optional<SessionMap> synced_;  ///< What was desired when all was in place.
-  std::vector<Step> last_steps_;      ///< Those of the latest submission that ended.
-  bool last_done_ = false;            ///< It is settled, by the reading in work.
+  std::optional<SessionMap> synced_;  ///< The desired sessions when all were in place.
+  std::vector<Step> last_steps_;      ///< The steps of the latest submission that ended.
+  bool last_done_ = false;            ///< These steps are settled, by the current reading.
   Time retry_at_ = 0;                 ///< The same steps are not tried before.
   Time retry_after_ = 0;              ///< The pause that led to retry_at_.
   std::map<std::string, std::vector<Time>> drift_times_;  ///< By step.
 
   std::optional<Error> observe_error_, apply_error_, stall_;
-  Time behind_since_ = 0;    ///< The switch's daemon owes a change, and has done none since. 0: no.
-  DaemonProgress progress_;  ///< By the reading before.
+  Time behind_since_ = 0;    ///< Since when the switch's daemon makes no progress. 0: it does.
+  DaemonProgress progress_;  ///< By the previous reading.
   Time observed_at_ = 0;
   std::uint64_t rounds_ = 0, steps_applied_ = 0, failures_ = 0, drifts_ = 0;
   PersistentMap<std::uint64_t, ReconcileEvent> history_;

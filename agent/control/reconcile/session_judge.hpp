@@ -1,5 +1,5 @@
-// The judge: the state of every session, of every location, and the mirror index, judged again and
-// again for what changed. See judge.hpp for the rules; judge() says what it must come to.
+// SessionJudge: the states of all sessions and locations, and the mirror index. It processes only
+// changes. See judge.hpp for the rules; the result equals that of judge().
 #pragma once
 
 #include <map>
@@ -19,17 +19,17 @@
 
 namespace vmirror {
 
-/// Where a NIC of this host is, and what is mirrored of it.
+/// The location of a NIC of this host, and its mirrors.
 struct LocationStatus {
   Location at;
-  std::size_t sessions = 0;  ///< That the policies ask for; 0: nobody wants it.
-  /// When the last of its sessions was read back in place; 0: one of them isn't, or there is none.
+  std::size_t sessions = 0;  ///< Sessions that the policies ask for; 0: none.
+  /// When the last of its sessions was read back in place; 0: a session isn't, or there is none.
   Time mirrored_since = 0;
   bool operator==(const LocationStatus&) const = default;
 };
 
-/// What one reading changed, for who keeps a record of it. A value `before` that is none: it was
-/// not there; `after`: it is not there any more.
+/// The changes of one reading, for records of migrations. `before` is none for what is new, `after`
+/// is none for what is gone.
 struct RoundChanges {
   Time time = 0;  ///< Wall clock: when the reading came in.
   struct OfPort {
@@ -38,27 +38,27 @@ struct RoundChanges {
   struct OfSession {
     std::optional<SessionStatus> before, after;
   };
-  std::vector<OfPort> ports;        ///< Whose location came, went, or differs.
-  std::vector<OfSession> sessions;  ///< That came, went, or whose state or `in_place` differs.
+  std::vector<OfPort> ports;        ///< With a new, removed or changed location.
+  std::vector<OfSession> sessions;  ///< New, removed, or with another state or `in_place`.
   bool empty() const { return ports.empty() && sessions.empty(); }
 };
 
 class SessionJudge {
  public:
   /// `local_input`: the engine's input of the appliance's monitor NIC; empty on a host, where each
-  /// port that copies come out of is an input of its name.
+  /// output port has an input with the name of the port.
   explicit SessionJudge(std::string local_input = {}) : local_input_(std::move(local_input)) {}
 
-  /// Judges. Costs what differs from the last call's arguments, where these are their ancestors,
-  /// and the sessions for which a patience has ended since. Returns what it changed.
+  /// Judges. Costs the difference to the last call's arguments, if these are ancestors of the new
+  /// ones, and the sessions with a time-out that has ended since. Returns the changes.
   RoundChanges update(const PolicyResolver& resolver, const LocationMap& locations,
                       const Realiser& realiser, std::shared_ptr<const Observed> observed,
                       const std::optional<Error>& apply_error, const std::optional<Error>& stall,
                       Time now);
-  /// The switch can't be read: every session is unknown, for the reason that the first of such
-  /// calls on end gave.
+  /// The switch can't be read: every session is unknown. Of several calls in a row the first gives
+  /// the reason.
   RoundChanges unreadable(const Error& error, Time now);
-  /// Counts from the next update on.
+  /// In use from the next update on.
   void set_evidence(Evidence evidence);
   void set_collectors(Collectors collectors);
 
@@ -66,9 +66,9 @@ class SessionJudge {
   const PersistentMap<PortKey, LocationStatus>& locations() const { return location_statuses_; }
   /// The ports that sessions to the local engine copy to.
   const PersistentSet<std::string>& local_outputs() const { return local_outputs_; }
-  /// NICs of sessions to the local engine. A NIC whose MAC nobody knows is left out. Never null.
+  /// NICs of sessions to the local engine. A NIC with an unknown MAC is left out. Never null.
   std::shared_ptr<const MirrorIndex> index() const { return index_; }
-  /// Sessions judged so far, each as often as it was: what the updates cost.
+  /// The number of judgements so far: the cost of the updates.
   std::uint64_t judgements() const { return judgements_; }
 
  private:
@@ -111,24 +111,24 @@ class SessionJudge {
   Collectors collectors_;
 
   Names touched_;                    ///< To be judged at the next update.
-  std::set<PortKey> touched_ports_;  ///< Whose location is to be shown anew.
+  std::set<PortKey> touched_ports_;  ///< To be shown again at the next update.
   std::unordered_map<std::string, Track> tracks_;
   std::set<std::pair<Time, std::string>> due_;    ///< Sessions, by due_again().
   std::unordered_map<std::string, Time> due_of_;  ///< The same, by session.
-  Names unmade_;                       ///< Wait for a change on the switch, whose error is theirs.
+  Names unmade_;                       ///< Wait for a change on the switch, and have its error.
   std::map<PortKey, Names> draining_;  ///< By port.
-  std::map<IpAddress, Names> to_collector_;  ///< Those wished, by where their copies go.
+  std::map<IpAddress, Names> to_collector_;  ///< Desired sessions, by the address of the collector.
   std::uint64_t judgements_ = 0;
 
   PersistentMap<std::string, SessionStatus> statuses_;
   PersistentMap<PortKey, LocationStatus> location_statuses_;
-  std::map<std::string, std::size_t> local_sessions_;  ///< By output: how many.
+  std::map<std::string, std::size_t> local_sessions_;  ///< Number of sessions, by output.
   PersistentSet<std::string> local_outputs_;
   std::unordered_map<std::string, PortKey> nic_of_;  ///< By session that is in the index.
-  /// What the engine tells NICs apart by.
+  /// The values by which the engine distinguishes NICs.
   using Likeness = std::tuple<Mac, std::string, std::optional<std::uint16_t>>;
   static Likeness likeness(const WatchedNic& nic) { return {nic.mac, nic.input, nic.vlan}; }
-  std::map<Likeness, std::set<PortKey>> alike_;  ///< Those of the index; none empty.
+  std::map<Likeness, std::set<PortKey>> alike_;  ///< NICs of the index; no set is empty.
   std::shared_ptr<const MirrorIndex> index_ = std::make_shared<const MirrorIndex>();
 };
 
