@@ -1,8 +1,8 @@
 """Is a session's state true? Random changes, many at a time, and then what is said against what arrives.
 
 Each round changes up to 50 ports, policies, VLANs, and now and then breaks something of the switch or of the way
-to the collector; 6.5 s later it listens for 3 s at every output port and at the collector, asks vmirrord, and
-judges each session:
+to the collector; 6.5 s later it listens for 3 s at every output port and at the collector, asks vmirrord before
+and after, and judges each session of which it says the same both times:
 
     active and fewer than 99% of the frames that should be copied arrived     active is not true
     failed and 99% or more of them arrived                                    failed is not true
@@ -16,6 +16,7 @@ come from, and VMIRROR_ROUND the round to begin with: the rounds before are gone
 so that a fault that was found is found again.
 """
 
+import collections
 import copy
 import dataclasses
 import json
@@ -33,7 +34,7 @@ PORTS = 50
 CHANGES = int(os.environ.get("VMIRROR_CHANGES", "60"))
 SEED = int(os.environ.get("VMIRROR_SEED", "1"))
 FIRST_ROUND = int(os.environ.get("VMIRROR_ROUND", "0"))
-SETTLE, LISTEN = 6.5, 3.0  #: Seconds: judged together 10 s after the change.
+SETTLE, LISTEN = 6.5 * w.PATIENCE, 3.0  #: Seconds: judged together 10 s after the change.
 ENOUGH = 20  #: Frames that should have been copied, below which nothing is judged.
 TARGETS = {"local": "local",
            "erspan2": {"erspan": {"address": w.COLLECTOR_ADDRESS, "version": 2}},
@@ -127,15 +128,23 @@ def wanted_frames(plan, number, heard, sent):
     return {key for key in out if sent[key[0]][0] <= key[1] < sent[key[0]][1]}
 
 
-def arrived(frames, session, policy, heard):
-    """Of `frames` those whose copy came where the session's copies go, as long as the policy asks for."""
+def copies_of(session, heard):
+    """What came where the session's copies go: length by frame."""
     if session["target"] == "local":
-        copies = heard.copies.get(session["output"], {})
-    else:
-        copies = heard.remote.get(session["session_id"] or 0, {})
+        return heard.copies.get(session["output"], {})
+    return heard.remote.get(session["session_id"] or 0, {})
+
+
+def arrived(frames, copies, policy):
+    """Of `frames` those whose copy came, as long as the policy asks for."""
     # A tag that the copy carries is not among the bytes that a packet socket shows, and is among those kept.
     lengths = {policy.snaplen, policy.snaplen - 4} if policy.snaplen else {f.FRAME_BYTES}
     return {key for key in frames if copies.get(key) in lengths}
+
+
+def told(session):
+    """What is said of a session, and of which mirror."""
+    return session["state"], session["proof"], session["output"], session["session_id"]
 
 
 class Truth(unittest.TestCase):
@@ -210,10 +219,14 @@ class Truth(unittest.TestCase):
     # ---- What is said, and what is so ----
 
     def judge(self, plan):
-        """(faults, counts by state): each fault in words, with what explains it."""
-        heard, sent = f.listen(self.talkers, LISTEN, "collector")
+        """(faults, counts by state, sessions held against frames): each fault in words, with what explains it."""
+        before = {s["name"]: told(s) for s in self.host.ask("sessions")["sessions"]}
+        heard, sent, no_witness = f.listen(self.talkers, LISTEN, "collector")
         sessions = self.host.ask("sessions")["sessions"]
-        faults, counts = [], {}
+        faults, counts, judged = [], {}, 0
+        if no_witness:
+            print(f"not judged: {no_witness}", file=sys.stderr)
+            return faults, counts, judged
         for session in sessions:
             number = int(session["port"].removeprefix("vnet"))
             guest, state = plan.guests[number], session["state_text"]
@@ -221,25 +234,30 @@ class Truth(unittest.TestCase):
             if guest.policy is None or session["state"] == "draining":
                 continue
             frames = wanted_frames(plan, number, heard, sent)
-            if len(frames) < ENOUGH or not self.claims_arrival(session, plan):
+            if (len(frames) < ENOUGH or not self.claims_arrival(session, plan) or
+                    before.get(session["name"]) != told(session)):
                 continue
-            share = len(arrived(frames, session, guest.policy, heard)) / len(frames)
+            judged += 1
+            copies = copies_of(session, heard)
+            share = len(arrived(frames, copies, guest.policy)) / len(frames)
             if (session["state"] == "active" and share < 0.99) or (session["state"] == "failed" and share >= 0.99):
+                lengths = collections.Counter(copies.get(key) for key in frames)
                 faults.append(f"{session['name']} is {state} ({session['reason']}): {share:.3f} of "
-                              f"{len(frames)} frames arrived; {guest}; broken: {plan.broken or 'nothing'}\n"
+                              f"{len(frames)} frames arrived, by length {dict(lengths)}, {len(copies)} of all "
+                              f"there; {guest}; broken: {plan.broken or 'nothing'}\n"
                               + self.host.run("explain", session["name"], check=False).stdout)
-        return faults, counts
+        return faults, counts, judged
 
     @staticmethod
     def claims_arrival(session, plan):
         if session["state"] != "active":
-            return True
+            return session["state"] == "failed"
         cut = plan.broken == "the way to the collector is down"
         return session["proof"] != "none" and not (session["proof"] == "sent" and cut)
 
     def test_every_state_is_true_after_every_round(self):
         plan, changes, number, began = Plan.first(), 0, 0, time.monotonic()
-        dice, faults, told = random.Random(SEED), [], {}
+        dice, faults, said, held = random.Random(SEED), [], {}, 0
         carried_out = Plan.first()
         while changes < CHANGES:
             count = min(CHANGES - changes, PORTS if number == 0 else dice.randint(PORTS // 2, PORTS))
@@ -251,15 +269,20 @@ class Truth(unittest.TestCase):
             self.carry_out(carried_out, plan)
             carried_out = plan
             time.sleep(SETTLE)
-            found, counts = self.judge(plan)
+            found, counts, judged = self.judge(plan)
+            held += judged
             for state, many in counts.items():
-                told[state] = told.get(state, 0) + many
-            faults += [f"round {number} (VMIRROR_SEED={SEED} VMIRROR_ROUND={number - 1}): {one}" for one in found]
+                said[state] = said.get(state, 0) + many
+            found = [f"round {number} (VMIRROR_SEED={SEED} VMIRROR_ROUND={number - 1}): {one}" for one in found]
+            faults += found
             print(f"round {number}, {changes} of {CHANGES} changes, {time.monotonic() - began:.0f} s, "
-                  f"{plan.broken or 'nothing broken'}: {counts}, {len(found)} untrue", file=sys.stderr, flush=True)
+                  f"{plan.broken or 'nothing broken'}: {counts}, {judged} judged, {len(found)} untrue",
+                  *found, sep="\n", file=sys.stderr, flush=True)
         self.mend(carried_out)
-        print(f"{changes} changes in {number} rounds: sessions judged by state {told}, untrue {len(faults)}")
-        self.assertTrue(told.get("active (received)"), "no session was ever active: nothing was tried")
+        print(f"{changes} changes in {number} rounds: sessions by state {said}, held against frames {held}, "
+              f"untrue {len(faults)}")
+        self.assertTrue(said.get("active (received)"), "no session was ever active: nothing was tried")
+        self.assertGreater(held, 0, "no session was held against the frames that arrived")
         self.assertEqual(faults, [], "\n".join(faults))
 
 
