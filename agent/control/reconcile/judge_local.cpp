@@ -114,6 +114,18 @@ Ruling rule_window(Track& track, const Session& s, const Coverage& c, Time now) 
                                      std::to_string(c.received().high) + ": not told yet"};
 }
 
+/// Of a switch that tells no counters of its ports: what the engine counts proves that copies come,
+/// not that all of them do.
+Ruling rule_without_port_counters(Track& track, const Session& s, bool came) {
+  if (came) track.proven = true;
+  const std::string shown = "the switch shows it as asked, and counts no frames of port " + s.port;
+  if (!track.proven)
+    return {SessionState::active, shown + ": the engine has received no copy yet", Proof::none};
+  return {SessionState::active,
+          shown + ": the engine receives its copies; whether all of them came cannot be told",
+          Proof::received};
+}
+
 }  // namespace
 
 bool is_selective(const Session& session, const Port* port) {
@@ -151,11 +163,16 @@ Ruling rule_local(Track& track, const Session& s, const Port& port, const Mirror
   }
   if (nic == nullptr)
     return {SessionState::pending,
-            "the engine does not take the copies from port " + mirror.output_port() + " yet"};
+            "the engine does not take the copies from " +
+                (mirror.output_port().empty() ? "the network" : "port " + mirror.output_port()) +
+                " yet"};
   if (!nic->rival.empty())
     return not_proven(s,
                       "the NIC of port " + nic->rival +
                           " has the same MAC in the same VLAN, and nobody can tell the two apart");
+  const Switch& on = switch_of(in.observed, s.switch_name);
+  if (!on.capabilities.proofs.contains(ProofSource::engine))
+    return rule_without_port_counters(track, s, came);
   const Coverage* c = nic->window && nic->since != 0 && nic->since == track.status.in_place_since
                           ? &*nic->window
                           : nullptr;

@@ -230,7 +230,10 @@ std::optional<WatchedNic> SessionJudge::nic_of(const std::string& name, const Re
                  .mac = *at->mac,
                  .vm = at->vm(),
                  .direction = s->direction,
-                 .input = local_input_.empty() ? verdict->output : local_input_,
+                 // Copies with an ID come by the network, and by whichever input.
+                 .input = verdict->session_id    ? std::string()
+                          : local_input_.empty() ? verdict->output
+                                                 : local_input_,
                  .session_id = verdict->session_id,
                  .session = name};
   if (verdict->filtering == Filtering::by_receiver) nic.filter = s->filter;

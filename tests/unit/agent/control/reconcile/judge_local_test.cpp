@@ -90,6 +90,22 @@ TEST(JudgeLocal, ASilentGuestIsReadyUntilItIsProvenAndActiveAfter) {
   EXPECT_EQ(s.at(2001), "pending") << "added again";
 }
 
+TEST(JudgeLocal, ASwitchThatCountsNoPortIsProvenByWhatComes) {
+  Story s;
+  Switch& sw = s.observed.switches["br0"];
+  sw.capabilities.proofs = {ProofSource::collector};
+  sw.ports["vnet0"].counters.reset();
+  sw.mirrors["m"].copied_frames.reset();
+  s.nic();
+  s.at(1);
+  EXPECT_EQ(s.at(100), kNotProven) << "never failed for it";
+  s.nic().received = 5;
+  EXPECT_EQ(s.at(101), kProven);
+  EXPECT_EQ(s.at(500), kProven) << "silent since";
+  sw.mirrors["m"].id = "another";
+  EXPECT_EQ(s.at(501), kNotProven) << "made anew";
+}
+
 TEST(JudgeLocal, CountersThatAreNeverWrittenAreSilence) {
   Story s;
   s.nic();
