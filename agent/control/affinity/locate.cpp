@@ -107,6 +107,7 @@ Location locate(const std::string& host, const std::string& switch_name, const P
               .mac_unknown = port.mac_unknown};
   (is_uuid(port.vm) ? at.vm_uuid : at.vm_name) = port.vm;
   if (const std::string& name = label(port, "vm-name"); !name.empty()) at.vm_name = name;
+  if (const std::string& on = label(port, "vm-host"); !on.empty()) at.host = on;
   if (guest == nullptr) {
     if (port.incoming) at.presence = Presence::incoming;
     return at;

@@ -45,7 +45,8 @@ class GuestPorts {
 /// The guest's NIC that the port is: by interface id, else MAC, else device; null: none of them.
 const GuestNic* nic_of(const Guest& guest, const Port& port);
 
-/// Where one port's NIC is; `guest` as guest_of has it, null: nobody told. `host` is this host.
+/// Where one port's NIC is; `guest` as guest_of has it, null: nobody told. `host` is this host; a
+/// switch of many hosts says by the port's label `vm-host` on which one the guest is.
 ///
 /// What the hypervisor tells goes before what the switch tells: name, UUID, title, network, and of
 /// one label the guest's. Without it the VM's name is the port's label `vm-name`

@@ -323,10 +323,33 @@ bool MigrationTracker::awaits_other_half(Open& open, Time now) {
 void MigrationTracker::finish(Open& open) {
   open.record.state = together(half::verdict(open.phase), open.theirs);
   if (open.tell) send(open);
-  actions_.push_back(RecordChanged{open.record, std::exchange(open.replaces, {})});
-  actions_.push_back(RecordFinished{open.record});
-  ++counters_.finished[open.record.state];
-  finished_.push_back(std::move(open.record));
+  keep(std::move(open.record), std::move(open.replaces));
+}
+
+TrackerActions MigrationTracker::moved(const SeenMove& move, Time now) {
+  MigrationRecord record;
+  record.id = move.vm_uuid + "@" + format_time(now);
+  record.vm_uuid = move.vm_uuid;
+  record.vm_name = move.vm_name;
+  record.state = MigrationState::done;
+  record.source.host = move.from;
+  record.destination.host = move.to;
+  for (MigrationHalf* half : {&record.source, &record.destination}) {
+    half->began = half->ended = now;
+    half->mirrored = move.mirrored;
+  }
+  record.destination.port_added = now;
+  if (move.in_place) record.destination.mirror_active = now;
+  record.destination.notes = move.notes;
+  keep(std::move(record), {});
+  return flush(now);
+}
+
+void MigrationTracker::keep(MigrationRecord record, std::string replaces) {
+  actions_.push_back(RecordChanged{record, std::move(replaces)});
+  actions_.push_back(RecordFinished{record});
+  ++counters_.finished[record.state];
+  finished_.push_back(std::move(record));
   if (finished_.size() > options_.kept) {
     const std::string uuid = std::move(finished_.front().vm_uuid);
     finished_.pop_front();

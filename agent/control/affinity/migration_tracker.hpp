@@ -97,6 +97,14 @@ using TrackerAction = std::variant<SendMigration, ReadCounters, AskLeaving, Rest
                                    HandOverGuest, LetGuestGo, RecordChanged, RecordFinished>;
 using TrackerActions = std::vector<TrackerAction>;
 
+/// One agent sees the switches of both hosts, and the guest's ports went from one to the other.
+struct SeenMove {
+  std::string vm_uuid, vm_name, from, to;
+  bool mirrored = false;           ///< A policy wants its NICs.
+  bool in_place = false;           ///< All its mirrors were read back as in place, on the new host.
+  std::vector<std::string> notes;  ///< What is not known of it.
+};
+
 struct TrackerCounters {
   std::size_t open = 0, kept = 0;  ///< Of TrackerOptions::open, ::kept.
   std::uint64_t refused = 0;       ///< Migrations without a record: too many were open.
@@ -138,6 +146,9 @@ class MigrationTracker {
   /// holds until another is known. Once it is known, or differs, what is there is told anew:
   /// halves that began apart are matched by their times. Before, none is while ours is open.
   TrackerActions clock_offset(const std::string& host, std::optional<Time> offset, Time now);
+  /// A guest was on one host and is on another, seen from outside of both: a whole record, which is
+  /// finished.
+  TrackerActions moved(const SeenMove& move, Time now);
   /// What became of a handover: on the source when it was sent or failed, on the destination when
   /// it was given to the engine. `id` is the record's.
   TrackerActions handed_over(const std::string& id, const HandoverResult& result, Time now);
@@ -237,6 +248,7 @@ class MigrationTracker {
   MigrationMessage message_of(const Open& open, bool asks) const;
   void send(const Open& open);
   void finish(Open& open);
+  void keep(MigrationRecord record, std::string replaces);
   void go_back(Time by, Time now);
   TrackerActions flush(Time now);
 

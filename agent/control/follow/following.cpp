@@ -16,6 +16,7 @@
 #include "agent/control/affinity/record_json.hpp"
 #include "agent/control/evidence/device_counters.hpp"
 #include "agent/control/follow/guest_views.hpp"
+#include "agent/control/follow/moves.hpp"
 #include "agent/engine/export/eve.hpp"
 
 namespace vmirror {
@@ -391,6 +392,12 @@ PeersHandlers Following::handlers(PeersHandlers also) {
 
 void Following::on_change(const RoundChanges& changes) {
   state_->look(state_->views.follow(changes), changes.time);
+  for (SeenMove& move : moves_of(changes)) {
+    const GuestView view = state_->views.view(move.vm_uuid);
+    move.mirrored = view.wanted;
+    move.in_place = view.wanted && view.in_place;
+    state_->act(state_->tracker.moved(move, changes.time));
+  }
 }
 
 void Following::on_round(bool readable, const std::optional<Outage>& outage, Time now) {

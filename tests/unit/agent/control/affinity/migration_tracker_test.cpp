@@ -268,6 +268,38 @@ TEST(Tracker, NotesAreBounded) {
   EXPECT_EQ(tracker.counters().notes_dropped, 4U);
 }
 
+TEST(Tracker, AMoveThatIsSeenAsAWholeIsAFinishedRecord) {
+  TrackerOptions options;
+  options.host = "elsewhere";
+  options.kept = 2;
+  MigrationTracker tracker(options);
+  tracker.ready(kStart);
+  std::size_t finished = 0;
+  for (int i = 0; i < 3; ++i) {
+    const SeenMove move{.vm_uuid = "u" + std::to_string(i),
+                        .vm_name = "vm",
+                        .from = "a",
+                        .to = "b",
+                        .mirrored = true,
+                        .in_place = i == 2,
+                        .notes = {"not measured"}};
+    for (const TrackerAction& action : tracker.moved(move, kStart + i * kSecond))
+      finished += std::holds_alternative<RecordFinished>(action) ? 1 : 0;
+  }
+  EXPECT_EQ(finished, 3U);
+  ASSERT_EQ(tracker.records().size(), options.kept);
+  EXPECT_TRUE(tracker.migrating().empty());
+  const MigrationRecord r = tracker.records().back();
+  EXPECT_EQ(r.id, "u2@" + format_time(kStart + 2 * kSecond));
+  EXPECT_EQ(r.state, MigrationState::done);
+  EXPECT_EQ(r.source.host + ">" + r.destination.host, "a>b");
+  EXPECT_EQ(r.destination.mirror_active, kStart + 2 * kSecond);
+  EXPECT_FALSE(tracker.records().front().destination.mirror_active);
+  EXPECT_EQ(r.destination.notes, std::vector<std::string>{"not measured"});
+  EXPECT_EQ(gap(r), std::nullopt);
+  EXPECT_EQ(gap_frames(r), std::nullopt);
+}
+
 TEST(Tracker, TwoGuestsAtOnce) {
   TrackerOptions options;
   options.host = "hostb";
