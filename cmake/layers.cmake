@@ -30,10 +30,10 @@ vmirror_layer(plugin/api USES plugin_base)
 # HTTP and SOAP over TLS; the only place that sees libcurl.
 vmirror_layer(plugin/net USES plugin_base pugixml::pugixml PRIVATE CURL::libcurl OpenSSL::SSL Threads::Threads)
 vmirror_layer(plugin/ovsdb USES plugin_base PRIVATE openvswitch::openvswitch)
-vmirror_layer(plugin/vsphere USES plugin_net)
+vmirror_layer(plugin/vsphere USES plugin_net plugin_api PRIVATE Threads::Threads)
 vmirror_layer(plugin/ovs USES plugin_api plugin_ovsdb PRIVATE Boost::json)
 vmirror_layer(plugin/fake USES plugin_api)
-vmirror_layer(plugin USES plugin_ovs)
+vmirror_layer(plugin USES plugin_ovs plugin_vsphere)
 
 vmirror_layer(agent/engine/wire USES plugin_base)
 vmirror_layer(agent/model USES agent_engine_wire plugin_api)

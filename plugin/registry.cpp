@@ -4,6 +4,7 @@
 #include <array>
 
 #include "plugin/ovs/driver.hpp"
+#include "plugin/vsphere/driver.hpp"
 
 namespace vmirror {
 namespace {
@@ -18,10 +19,24 @@ constexpr std::array kOvsKeys = {
     DriverOption{"timeout_ms", std::pair<std::int64_t, std::int64_t>(100, 60000)},
 };
 
+constexpr std::array kVsphereKeys = {
+    DriverOption{"url"},
+    DriverOption{"credentials_file"},
+    DriverOption{"credentials_systemd"},
+    DriverOption{"ca_file"},
+    DriverOption{"thumbprint"},
+    DriverOption{"owner"},
+    DriverOption{"receiver"},
+    DriverOption{"acts"},
+    DriverOption{"uplink"},
+    DriverOption{"timeout_ms", std::pair<std::int64_t, std::int64_t>(100, 60000)},
+};
+
 constexpr std::array kDrivers = {
     DriverInfo{"ovs", "Open vSwitch, through its database: unix, tcp or ssl", true, kOvsKeys},
+    DriverInfo{"vsphere", "VMware's distributed switches, through vCenter's API (vim25)", true,
+               kVsphereKeys},
     DriverInfo{"hyperv", "Hyper-V's virtual switch", false},
-    DriverInfo{"esxi", "VMware ESXi's standard and distributed switches", false},
 };
 
 }  // namespace
@@ -38,11 +53,13 @@ Result<void> check(const DriverConfig& config) {
   if (!it->supported)
     return fail(Error::Kind::unsupported, "driver `" + config.name + "` is not in this version yet",
                 "driver", "use `" + std::string(kDrivers.front().name) + "`");
+  if (config.name == "vsphere") return check(vsphere_options(config.options));
   return check(ovs_options(config.options));
 }
 
 Result<std::unique_ptr<Driver>> make_driver(const DriverConfig& config) {
   if (const auto good = check(config); !good) return tl::unexpected(good.error());
+  if (config.name == "vsphere") return make_vsphere_driver(vsphere_options(config.options));
   return make_ovs_driver(ovs_options(config.options));
 }
 

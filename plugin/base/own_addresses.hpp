@@ -11,4 +11,7 @@ namespace vmirror {
 /// Time is linear in the interfaces. Source: getifaddrs(3).
 std::set<IpAddress> own_addresses();
 
+/// The Ethernet addresses of the same interfaces.
+std::set<Mac> own_macs();
+
 }  // namespace vmirror

@@ -140,7 +140,6 @@ class InventoryWatch {
  public:
   /// `client` must outlive it.
   explicit InventoryWatch(VimClient& client) : client_(client) {}
-  /// Ends what it has at the server.
   ~InventoryWatch() { end(); }
   InventoryWatch(const InventoryWatch&) = delete;
   InventoryWatch& operator=(const InventoryWatch&) = delete;
@@ -148,6 +147,8 @@ class InventoryWatch {
   /// Reads all the first time, after an error and in a new session; else waits for a change, at
   /// most `wait`. True: the inventory is another than before. After an error it is as it was.
   Result<bool> poll(std::chrono::seconds wait, std::stop_token stop = {});
+  /// Ends what it has at the server: the next poll reads all anew.
+  void end();
   const Inventory& inventory() const { return inventory_; }
   /// Properties that the user may not read, in the last whole reading, and the first one's reason.
   std::size_t missing() const { return missing_; }
@@ -155,7 +156,6 @@ class InventoryWatch {
 
  private:
   Result<void> start(const Session& session, std::stop_token stop);
-  void end();
 
   VimClient& client_;
   std::optional<Collector> collector_;

@@ -71,6 +71,7 @@ Backing read_backing(xml_node node) {
     out.switch_uuid = text_of(port, "switchUuid");
     out.portgroup_key = text_of(port, "portgroupKey");
     out.port_key = text_of(port, "portKey");
+    out.cookie = text_of(port, "connectionCookie");
   } else if (type == "Network") {
     out.kind = Backing::Kind::port_group;
     out.network = text_of(node, "deviceName");
@@ -120,6 +121,15 @@ Result<bool> apply(Machine& machine, std::string_view name, xml_node value) {
     auto nics = read_nics(value);
     if (!nics) return tl::unexpected(nics.error());
     machine.nics = std::move(*nics);
+  } else if (name == "guest.net") {
+    machine.addresses.clear();
+    const bool fit = for_children(value, "GuestNicInfo", [&](xml_node nic) {
+      const auto key = number_of(nic, "deviceConfigId");
+      for (const xml_node item : nic.children())
+        if (key && local_name(item) == "ipAddress")
+          machine.addresses[*key].emplace_back(item.child_value());
+    });
+    if (!fit) return tl::unexpected(past("addresses of a machine", kMaxItems));
   } else {
     return false;
   }
@@ -191,15 +201,18 @@ Result<bool> apply(DistributedSwitch& dvs, std::string_view name, xml_node value
     dvs.extension = text_of(value, "extensionKey");
     dvs.hosts.clear();
     dvs.sessions.clear();
-    const bool fit = for_children(value, "host",
-                                  [&](xml_node host) {
-                                    const xml_node config = child(host, "config");
-                                    dvs.hosts.push_back(read_ref(child(config, "host")));
-                                  }) &&
-                     for_children(value, "vspanSession", [&](xml_node session) {
-                       dvs.sessions.push_back(read_session(session));
-                     });
-    if (!fit) return tl::unexpected(past("hosts or sessions of a switch", kMaxItems));
+    dvs.uplinks.clear();
+    const bool fit =
+        for_children(value, "host",
+                     [&](xml_node host) {
+                       const xml_node config = child(host, "config");
+                       dvs.hosts.push_back(read_ref(child(config, "host")));
+                     }) &&
+        for_children(value, "vspanSession",
+                     [&](xml_node session) { dvs.sessions.push_back(read_session(session)); }) &&
+        for_children(child(value, "uplinkPortPolicy"), "uplinkPortName",
+                     [&](xml_node name) { dvs.uplinks.emplace_back(name.child_value()); });
+    if (!fit) return tl::unexpected(past("hosts, sessions or uplinks of a switch", kMaxItems));
   } else {
     return false;
   }
@@ -311,8 +324,8 @@ std::optional<std::array<int, 4>> numbers_of(std::string_view version) {
 
 const std::vector<std::pair<std::string, std::vector<std::string>>> kWatchedProperties = {
     {"VirtualMachine",
-     {"name", "config.instanceUuid", "config.template", "config.hardware.device", "runtime.host",
-      "runtime.powerState"}},
+     {"name", "config.instanceUuid", "config.template", "config.hardware.device", "guest.net",
+      "runtime.host", "runtime.powerState"}},
     {"HostSystem", {"name", "runtime.connectionState", "config.network.portgroup"}},
     // `config` as a whole: parts of it that only VmwareDistributedVirtualSwitch has are no path.
     {"DistributedVirtualSwitch", {"name", "uuid", "config", "capability"}},

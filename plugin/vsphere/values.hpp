@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,7 +35,8 @@ struct Backing {
   Kind kind = Kind::none;
   std::string type;  ///< The type of the API, without "VirtualEthernetCard" and "BackingInfo".
   std::string switch_uuid, portgroup_key, port_key;  ///< dv_port. No port_key: none is assigned.
-  std::string network;  ///< port_group: name; opaque: the network's ID.
+  std::string network;      ///< port_group: name; opaque: the network's ID.
+  std::string cookie = {};  ///< dv_port: connectionCookie, another one with each connection.
   bool operator==(const Backing&) const = default;
 };
 
@@ -55,6 +57,8 @@ struct Machine {
   bool powered_on = false;   ///< runtime.powerState
   bool is_template = false;  ///< config.template
   std::vector<Nic> nics;     ///< config.hardware.device
+  /// guest.net: addresses by the key of the device, where VMware Tools run and tell them.
+  std::map<int, std::vector<std::string>> addresses;
   bool operator==(const Machine&) const = default;
 };
 
@@ -126,6 +130,7 @@ struct DistributedSwitch {
   std::string config_version;  ///< config.configVersion: a change must name the one that was seen.
   std::string extension;   ///< config.extensionKey: whose the switch is, where it is somebody's.
   std::vector<Ref> hosts;  ///< config.host
+  std::vector<std::string> uplinks;  ///< config.uplinkPortPolicy.uplinkPortName
   VspanCapability capability;
   std::vector<VspanSession> sessions;  ///< config.vspanSession
   bool operator==(const DistributedSwitch&) const = default;

@@ -183,9 +183,14 @@ TEST_P(DriverContract, RepairsWhatWasEditedByHand) {
   for (const auto& [name, port] : reached.observed->switches.at("br0").ports)
     if (port.owned && port.tunnel) world_->spoil_port(name);
   ASSERT_TRUE(seen([&](const Switch& sw) {
-    return std::ranges::none_of(sw.ports, [](const auto& port) {
-      return port.second.tunnel && port.second.tunnel->remote != "192.0.2.99";
-    });
+    return std::ranges::none_of(sw.ports,
+                                [](const auto& port) {
+                                  return port.second.tunnel &&
+                                         port.second.tunnel->remote != "192.0.2.99";
+                                }) &&
+           std::ranges::none_of(reached.wanted.mirrors, [&](const Mirror& wanted) {
+             return sw.mirrors.contains(wanted.name) && sw.mirrors.at(wanted.name).same_as(wanted);
+           });
   }));
   EXPECT_FALSE(reach(everything()).steps.empty());
   EXPECT_EQ(to_text(*observed()), good);
@@ -198,7 +203,8 @@ TEST_P(DriverContract, RepairsWhatWasDeletedByHand) {
   for (const auto& [name, port] : reached.observed->switches.at("br0").ports)
     if (port.owned) world_->remove_port(name);
   ASSERT_TRUE(seen([&](const Switch& sw) {
-    return std::ranges::none_of(sw.ports, [](const auto& port) { return port.second.owned; });
+    return std::ranges::none_of(sw.ports, [](const auto& port) { return port.second.owned; }) &&
+           !sw.mirrors.contains(reached.wanted.mirrors.front().name);
   }));
   reach(everything());
   EXPECT_EQ(to_text(*observed()), good);
@@ -419,7 +425,9 @@ TEST_P(DriverContract, TellsWhatBecameOfWhatWasSubmitted) {
 TEST_P(TaskContract, WhatWasMadeFromAnOldVersionConflictsAndChangesNothing) {
   const Realisation wanted = driver_->realise(everything(), *observed());
   const std::vector<Step> steps = diff(wanted.objects, *observed());
-  world_->add_port("vnet9");
+  const std::string revision = observed()->switches.at("br0").revision;
+  world_->touch_switch();
+  ASSERT_TRUE(seen([&](const Switch& sw) { return sw.revision != revision; }));
   const std::string before = to_text(*observed());
   const auto ticket = driver_->submit(steps);
   ASSERT_TRUE(ticket);
@@ -436,7 +444,7 @@ TEST_P(TaskContract, RunsUntilItEndsAndMayFailLate) {
   ASSERT_TRUE(ticket);
   for (int i = 0; i < 5; i++)
     EXPECT_EQ(observed()->submissions.at(*ticket).state, Submission::State::running);
-  world_->arm(4, World::Fault::fail);  // Three looks; then the task.
+  world_->fail_task();
   world_->set_working(true);
   Submission is;
   EXPECT_TRUE(eventually([&] {
@@ -453,17 +461,19 @@ const auto kName = [](const auto& info) { return info.param.name; };
 
 INSTANTIATE_TEST_SUITE_P(Drivers, DriverContract,
                          testing::Values(fake_subject(), fake_task_subject(), fake_mode_subject(),
-                                         ovs_subject()),
+                                         ovs_subject(), vsphere_subject()),
                          kName);
 INSTANTIATE_TEST_SUITE_P(Drivers, MirrorContract,
-                         testing::Values(fake_subject(), fake_task_subject(), ovs_subject()),
+                         testing::Values(fake_subject(), fake_task_subject(), ovs_subject(),
+                                         vsphere_subject()),
                          kName);
 INSTANTIATE_TEST_SUITE_P(Drivers, PortContract, testing::Values(fake_subject(), ovs_subject()),
                          kName);
 INSTANTIATE_TEST_SUITE_P(Drivers, AtOnceContract,
                          testing::Values(fake_subject(), fake_mode_subject(), ovs_subject()),
                          kName);
-INSTANTIATE_TEST_SUITE_P(Drivers, TaskContract, testing::Values(fake_task_subject()), kName);
+INSTANTIATE_TEST_SUITE_P(Drivers, TaskContract,
+                         testing::Values(fake_task_subject(), vsphere_subject()), kName);
 INSTANTIATE_TEST_SUITE_P(Drivers, StepByStepContract,
                          testing::Values(fake_subject(), fake_task_subject(), fake_mode_subject()),
                          kName);

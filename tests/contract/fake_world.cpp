@@ -87,6 +87,7 @@ class FakeSubject final : public World {
   void arm(std::size_t n, Fault fault) override {
     world_->arm(n, fault == Fault::fail ? FakeWorld::Fault::fail : FakeWorld::Fault::drop);
   }
+  void fail_task() override { arm(4, Fault::fail); }  // Three looks; then the task.
   bool disarm() override { return world_->disarm(); }
 
  private:

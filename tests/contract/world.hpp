@@ -30,6 +30,8 @@ class World {
   virtual void unlearn_vlan(int) {}
   /// Everything as at the start.
   virtual void reset() = 0;
+  /// Whatever gives the switch another version.
+  virtual void touch_switch() { add_port("vnet9"); }
   /// The target of the engine here, on the switch.
   virtual LocalTarget local() const { return {}; }
 
@@ -37,6 +39,9 @@ class World {
   virtual void set_reachable(bool reachable) = 0;
   /// The switch's daemon hangs, or goes on; tasks do not end, or do.
   virtual void set_working(bool working) = 0;
+
+  /// The task that ends next fails, and has done nothing. Of switches that make tasks.
+  virtual void fail_task() {}
 
   enum class Fault {
     fail,  ///< Refused; only where steps happen one by one.
@@ -59,5 +64,6 @@ Subject fake_subject();
 Subject fake_task_subject();
 Subject fake_mode_subject();
 Subject ovs_subject();
+Subject vsphere_subject();
 
 }  // namespace vmirror::test

@@ -29,15 +29,18 @@ func (w *World) foreignSession(name string) {
 
 // Order to the world: what happens there without a client of the API.
 type Order struct {
-	// foreign_session, remove_session, port_traffic, port_promiscuous, migrate, power, expire_sessions, restart
-	Do      string `json:"do"`
-	Name    string `json:"name"`    // Of the session; or its key
-	Key     string `json:"key"`     // Of the session, or the port
-	VM      string `json:"vm"`      // Its name
-	Host    string `json:"host"`    // Its name
-	On      bool   `json:"on"`      // power, port_promiscuous
-	Packets int64  `json:"packets"` // More of them
-	DownMs  int    `json:"down_ms"` // restart: so long no answer
+	// foreign_session, put_session, guest_address (Name is it), remove_session, plug, unplug, port_traffic, port_promiscuous, migrate, hold_tasks,
+	// fail_task, clear_rules, expire_sessions, restart, down
+	Do   string `json:"do"`
+	Name string `json:"name"` // Of the session; *: of each
+	Key  string `json:"key"`  // Of the session, or the port
+	VM   string `json:"vm"`   // Its name
+	Host string `json:"host"` // Its name
+	On   bool   `json:"on"`   // port_promiscuous, hold_tasks, down
+	// put_session: in place of that of its name, where there is one.
+	Session types.VMwareVspanSession `json:"session"`
+	Packets int64                    `json:"packets"` // More of them
+	DownMs  int                      `json:"down_ms"` // restart: so long no answer
 }
 
 func (f *Front) vm(name string) *VM {
@@ -49,22 +52,102 @@ func (f *Front) vm(name string) *VM {
 	return nil
 }
 
+// putNamed as an administrator would: in place of the session of its name, or beside all others.
+func (s *Switch) putNamed(session types.VMwareVspanSession) {
+	sessions := append([]types.VMwareVspanSession{}, s.info().VspanSession...)
+	for i := range sessions {
+		if sessions[i].Name == session.Name {
+			session.Key = sessions[i].Key
+			sessions[i] = session
+			s.put(sessions)
+			return
+		}
+	}
+	session.Key = strconv.Itoa(s.nextSession)
+	s.nextSession++
+	s.put(append(sessions, session))
+}
+
+// replug gives a VM an adapter at the port of that key, or takes it away.
+func (f *Front) replug(order Order) error {
+	w, vm := f.world, f.vm(order.VM)
+	if vm == nil {
+		return fmt.Errorf("no VM %q", order.VM)
+	}
+	s := w.switches[0]
+	var devices []types.BaseVirtualDevice
+	highest := int32(3999)
+	for _, device := range vm.Config.Hardware.Device {
+		card, ok := device.(types.BaseVirtualEthernetCard)
+		if ok && portKeyOf(card.GetVirtualEthernetCard().Backing) == order.Key {
+			continue
+		}
+		if ok && card.GetVirtualEthernetCard().Key > highest {
+			highest = card.GetVirtualEthernetCard().Key
+		}
+		devices = append(devices, device)
+	}
+	if p := s.ports[order.Key]; p != nil {
+		p.kind = ""
+	}
+	if order.Do == "plug" {
+		card := &types.VirtualVmxnet3{}
+		card.Key, card.ControllerKey = highest+1, 100
+		card.MacAddress, card.AddressType = w.newMac(), "assigned"
+		card.DeviceInfo = &types.Description{Label: fmt.Sprintf("Network adapter %d", card.Key-3999)}
+		card.Connectable = &types.VirtualDeviceConnectInfo{Connected: true, StartConnected: true}
+		p := s.addPort(w.groupNamed("DVPG0").Key, vmVnic, strconv.Itoa(int(card.Key)), card.MacAddress, vm.Self)
+		delete(s.ports, p.key)
+		p.key = order.Key
+		s.ports[p.key] = p
+		card.Backing = &types.VirtualEthernetCardDistributedVirtualPortBackingInfo{Port: w.connection(s, p)}
+		devices = append(devices, card)
+	}
+	vm.setDevices(devices)
+	return nil
+}
+
 // obeyOrder is called with the world locked.
 func (f *Front) obeyOrder(order Order) error {
 	w := f.world
 	switch order.Do {
 	case "foreign_session":
 		w.foreignSession(order.Name)
+	case "put_session":
+		for _, s := range w.switches {
+			s.putNamed(order.Session)
+		}
 	case "remove_session":
 		for _, s := range w.switches {
 			var left []types.VMwareVspanSession
 			for _, session := range s.info().VspanSession {
-				if session.Key != order.Key {
+				if session.Key != order.Key && (order.Name == "" || (session.Name != order.Name && order.Name != "*")) {
 					left = append(left, session)
 				}
 			}
 			s.put(left)
 		}
+	case "guest_address":
+		vm := f.vm(order.VM)
+		if vm == nil {
+			return fmt.Errorf("no VM %q", order.VM)
+		}
+		var net []types.GuestNicInfo
+		for _, card := range vm.cards() {
+			net = append(net, types.GuestNicInfo{IpAddress: []string{order.Name}, Connected: true,
+				DeviceConfigId: card.GetVirtualEthernetCard().Key})
+		}
+		simulator.Map.Update(vm, []types.PropertyChange{{Name: "guest.net", Val: net}})
+	case "plug", "unplug":
+		return f.replug(order)
+	case "clear_rules":
+		f.mu.Lock()
+		f.rules = nil
+		f.mu.Unlock()
+	case "hold_tasks":
+		w.held = order.On
+	case "fail_task":
+		w.failing = &types.ResourceInUse{Name: "a task that was to fail"}
 	case "port_traffic", "port_promiscuous":
 		for _, s := range w.switches {
 			p, ok := s.ports[order.Key]
@@ -94,6 +177,14 @@ func (f *Front) obeyOrder(order Order) error {
 		f.dropSessions(nil)
 		f.mu.Lock()
 		f.down = time.Now().Add(time.Duration(order.DownMs) * time.Millisecond)
+		f.mu.Unlock()
+	case "down":
+		f.dropSessions(nil)
+		f.mu.Lock()
+		f.down = time.Time{}
+		if order.On {
+			f.down = time.Now().Add(24 * time.Hour)
+		}
 		f.mu.Unlock()
 	default:
 		return fmt.Errorf("what is %q?", order.Do)
@@ -137,6 +228,7 @@ type VMState struct {
 	Host  string   `json:"host"`
 	On    bool     `json:"on"`
 	Ports []string `json:"ports"` // Keys of its adapters' ports; "" where an adapter has none.
+	Macs  []string `json:"macs"`  // Of its adapters.
 }
 
 func (f *Front) state() State {
@@ -169,6 +261,7 @@ func (f *Front) state() State {
 			On: vm.Runtime.PowerState == types.VirtualMachinePowerStatePoweredOn}
 		for _, card := range vm.cards() {
 			one.Ports = append(one.Ports, portKeyOf(card.GetVirtualEthernetCard().Backing))
+			one.Macs = append(one.Macs, card.GetVirtualEthernetCard().MacAddress)
 		}
 		out.VMs = append(out.VMs, one)
 	}
@@ -180,6 +273,7 @@ func (f *Front) state() State {
 //	GET /log            the calls; DELETE: empties it
 //	GET /state          what is, apart from the API
 //	POST /rules         a rule, or an array of them, to those that are there; DELETE: none
+//	GET /fired          how many of the rules have made something of a call
 //	POST /orders        an order: something happens
 func (f *Front) control() http.Handler {
 	mux := http.NewServeMux()
@@ -222,6 +316,17 @@ func (f *Front) control() http.Handler {
 		f.rules = append(f.rules, rules...)
 		answer(w, len(f.rules))
 	})
+	mux.HandleFunc("/fired", func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		fired := 0
+		for _, rule := range f.rules {
+			if rule.seen >= rule.Nth {
+				fired++
+			}
+		}
+		answer(w, fired)
+	})
 	mux.HandleFunc("/orders", func(w http.ResponseWriter, r *http.Request) {
 		var order Order
 		err := json.NewDecoder(r.Body).Decode(&order)
@@ -258,7 +363,7 @@ func (rule *Rule) check() error {
 			return fmt.Errorf("status %d", rule.Status)
 		}
 		return nil
-	case "cut", "cut_after", "expire", "other_edit":
+	case "cut", "cut_after", "expire", "other_edit", "task_ignored":
 		return nil
 	}
 	return fmt.Errorf("what is %q?", rule.How)

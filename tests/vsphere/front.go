@@ -36,7 +36,8 @@ type Rule struct {
 	Method string `json:"method"` // Its name, or * for every one.
 	Nth    int    `json:"nth"`
 	Times  int    `json:"times"`
-	// fault: refused with Fault. task: its task fails with Fault and does nothing; task_done: it fails and has done it.
+	// fault: refused with Fault. task: its task fails with Fault and does nothing; task_done: it fails and has done it;
+	// task_ignored: it succeeds and has done nothing, as with --plain.
 	// cut: the connection is cut and nothing is done; cut_after: it is done. expire: the session is gone. status: the
 	// HTTP status Status. other_edit: another administrator edits the switch just before.
 	How    string                 `json:"how"`
@@ -318,7 +319,7 @@ func (f *Front) pass(w http.ResponseWriter, r *http.Request, method *simulator.M
 		if method.Name != "WaitForUpdatesEx" && method.Name != "WaitForUpdates" && method.Name != "CancelWaitForUpdates" {
 			f.world.mu.Lock()
 			defer f.world.mu.Unlock()
-			if rule != nil && (rule.How == "task" || rule.How == "task_done") {
+			if rule != nil && (rule.How == "task" || rule.How == "task_done" || rule.How == "task_ignored") {
 				fault, _ := makeFault(rule.Fault, rule.Fields)
 				f.world.late = &Late{Fault: fault, Done: rule.How == "task_done"}
 				defer func() { f.world.late = nil }()

@@ -143,6 +143,8 @@ func main() {
 	flag.IntVar(&shape.Opaque, "opaque", 0, "on an NSX network")
 	flag.IntVar(&shape.Ephemeral, "ephemeral", 0, "on an ephemeral port group")
 	flag.IntVar(&shape.Bare, "bare", 0, "without an adapter")
+	names := flag.String("names", "", "of the VMs, with commas between, instead of the simulator's")
+	flag.StringVar(&shape.Switch, "switch", "", "another name for the distributed switch")
 	flag.DurationVar(&shape.TaskDelay, "task-delay", 20*time.Millisecond, "how long a task takes")
 	flag.BoolVar(&shape.EditMerges, "edit-merges", false, "an edit of a session leaves what it does not name")
 	flag.Var(&deny, "deny", "capability that the switch lacks: dvport, remoteSource, remoteDest, encapRemoteSource, "+
@@ -167,6 +169,9 @@ func main() {
 	}
 	flag.Parse()
 	shape.Deny = deny
+	if *names != "" {
+		shape.Names = strings.Split(*names, ",")
+	}
 	if len(accounts) == 0 {
 		accounts = list{"admin:admin:admin", "vmirror:vmirror:vmirror"}
 	}

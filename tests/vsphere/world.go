@@ -26,6 +26,8 @@ type Shape struct {
 	// group, without an adapter.
 	Standard, Opaque, Ephemeral, Bare int
 	TaskDelay                         time.Duration // How long a task takes.
+	Switch                            string        // Another name for the distributed switch.
+	Names                             []string      // Of the VMs.
 	EditMerges                        bool          // An edit of a session leaves what it doesn't name.
 	Deny                              []string      // Capabilities that the switch lacks: dvport, remoteSource, ...
 }
@@ -42,7 +44,10 @@ type World struct {
 	networkFolder *simulator.Folder
 	lastValue     int
 	lastMac       int
-	late          *Late // What becomes of the next task: set by the call that makes it.
+	late          *Late                 // What becomes of the next task: set by the call that makes it.
+	held          bool                  // No task ends.
+	failing       types.BaseMethodFault // Of the task that ends next.
+	cookies       int
 }
 
 // Late is a task's fault: instead of what it should have done, or after it.
@@ -51,6 +56,9 @@ type Late struct {
 	Done  bool
 }
 
+// heldPause between looks whether tasks may end again.
+const heldPause = 2 * time.Millisecond
+
 // task runs later, as vCenter's do: the caller gets its reference at once.
 func (w *World) task(obj mo.Reference, name string, run func() types.BaseMethodFault) types.ManagedObjectReference {
 	late := w.late
@@ -58,6 +66,10 @@ func (w *World) task(obj mo.Reference, name string, run func() types.BaseMethodF
 	task := simulator.CreateTask(obj, name, func(*simulator.Task) (types.AnyType, types.BaseMethodFault) {
 		if late != nil && !late.Done {
 			return nil, late.Fault
+		}
+		if fault := w.failing; fault != nil {
+			w.failing = nil
+			return nil, fault
 		}
 		if fault := run(); fault != nil {
 			return nil, fault
@@ -70,6 +82,11 @@ func (w *World) task(obj mo.Reference, name string, run func() types.BaseMethodF
 	go func() {
 		time.Sleep(w.options.TaskDelay)
 		w.mu.Lock()
+		for w.held {
+			w.mu.Unlock()
+			time.Sleep(heldPause)
+			w.mu.Lock()
+		}
 		defer w.mu.Unlock()
 		task.Run()
 	}()
@@ -268,6 +285,9 @@ func (w *World) extendSwitch(old *simulator.DistributedVirtualSwitch, hosts []*s
 		s.vspan().MirrorNetstackSupported = types.NewBool(true)
 	}
 	w.switches = append(w.switches, s)
+	if w.options.Switch != "" {
+		info.Name, s.Name = w.options.Switch, w.options.Switch
+	}
 
 	uplinks := ""
 	for _, ref := range s.Portgroup {
@@ -300,9 +320,19 @@ func (w *World) groupNamed(end string) *Portgroup {
 	return nil
 }
 
+// connection to the port, with a cookie of its own.
+func (w *World) connection(s *Switch, p *port) types.DistributedVirtualSwitchPortConnection {
+	w.cookies++
+	return types.DistributedVirtualSwitchPortConnection{SwitchUuid: s.Uuid, PortgroupKey: p.group, PortKey: p.key,
+		ConnectionCookie: int32(w.cookies)}
+}
+
 // place puts the VM on the host and gives it an adapter of its own: the model's VMs share one object.
 func (w *World) place(i int, vm *VM, host *simulator.HostSystem) {
 	host.Vm = append(host.Vm, vm.Self)
+	if i < len(w.options.Names) {
+		vm.Name, vm.Config.Name = w.options.Names[i], w.options.Names[i]
+	}
 	vm.Runtime.Host = &host.Self
 	vm.Summary.Runtime.Host = &host.Self
 	var devices []types.BaseVirtualDevice
@@ -316,13 +346,14 @@ func (w *World) place(i int, vm *VM, host *simulator.HostSystem) {
 	own.Key = 4000
 	own.ControllerKey = 100
 	own.DeviceInfo = &types.Description{Label: "Network adapter 1"}
+	own.Connectable = &types.VirtualDeviceConnectInfo{Connected: true, StartConnected: true}
 	standard := types.VirtualEthernetCardNetworkBackingInfo{}
 	standard.DeviceName = "VM Network"
 	on := func(group *Portgroup) {
 		s := w.switches[0]
 		p := s.addPort(group.Key, vmVnic, "4000", own.MacAddress, vm.Self)
 		own.Backing = &types.VirtualEthernetCardDistributedVirtualPortBackingInfo{
-			Port: types.DistributedVirtualSwitchPortConnection{SwitchUuid: s.Uuid, PortgroupKey: group.Key, PortKey: p.key},
+			Port: w.connection(s, p),
 		}
 	}
 	switch {

@@ -1,0 +1,44 @@
+// The driver of vSphere: mirroring sessions of vCenter's distributed switches, through the vim25
+// API, from anywhere that reaches it.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "plugin/api/driver.hpp"
+
+namespace vmirror {
+
+struct VsphereOptions {
+  std::string url;               ///< "https://vcenter.example"
+  std::string credentials_file;  ///< As mount.cifs(8) has it; see net::CredentialSource. Or:
+  std::string credentials_systemd;
+  std::string ca_file, thumbprint;  ///< See net::HttpOptions.
+  /// What sessions of ours say in their description, and begin their names with. Two daemons on one
+  /// vCenter need two.
+  std::string owner = "vmirror";
+  /// This agent's address, where its engine takes ERSPAN in (`inputs`); empty: sessions to the
+  /// engine go to the monitor NIC's port.
+  std::string receiver;
+  /// "true", or "false": another agent of this owner makes the sessions, and this one only looks.
+  std::string acts = "true";
+  std::string uplink;  ///< The hosts' uplink that RSPAN leaves by; empty: the first by name.
+  /// How long one observe() waits for the first reading.
+  std::chrono::milliseconds timeout{10'000};
+};
+
+/// From the configuration's section, by the members' names; `timeout_ms` in milliseconds. What is
+/// left out has the default.
+VsphereOptions vsphere_options(const std::map<std::string, std::string>& section);
+
+/// What can be told without the server: make_vsphere_driver asks it. Error::Kind::invalid. Pure:
+/// files are not opened.
+Result<void> check(const VsphereOptions& options);
+
+/// Starts to read on a thread of its own and returns at once, whether or not the server answers:
+/// observe() tells. Error: as check(), and net::HttpClient::make.
+Result<std::unique_ptr<Driver>> make_vsphere_driver(const VsphereOptions& options);
+
+}  // namespace vmirror

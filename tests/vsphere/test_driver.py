@@ -1,0 +1,241 @@
+"""vmirrord against vmirror-vcsim: a policy becomes mirroring sessions, a vMotion is followed, and what can't be had says so."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+import vcsim
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BIN = os.path.abspath(os.environ.get("VMIRROR_BIN", os.path.join(ROOT, "build", "release", "bin")))
+WHY = vcsim.missing() or ("" if os.path.exists(os.path.join(BIN, "vmirrord")) else f"no vmirrord in {BIN}")
+PATIENCE_S = 60
+COLLECTOR, RECEIVER = "192.0.2.9", "192.0.2.50"
+MARK = "made by vmirror, owner vmirror"
+
+
+def policy(select, target, more=""):
+    return f"policy: p\nselect: [{{{select}}}]\ntargets: [{target}]\n{more}"
+
+
+ERSPAN = f"{{erspan: {{address: {COLLECTOR}, version: 3, session: 5}}}}"
+
+
+def until(what, condition, seconds=PATIENCE_S):
+    deadline = time.monotonic() + seconds
+    while True:
+        seen = condition()
+        if seen:
+            return seen
+        if time.monotonic() > deadline:
+            raise AssertionError(f"within {seconds} s not {what}")
+        time.sleep(0.02)
+
+
+class Agent:
+    """A vmirrord, with `vmirror` that asks it; use with `with`."""
+
+    def __init__(self, server, user="vmirror", password=None, **options):
+        self.folder = tempfile.mkdtemp(prefix="vmirror-driver-")
+        self.policies, self.socket = os.path.join(self.folder, "policies.d"), os.path.join(self.folder, "control.sock")
+        os.makedirs(self.policies)
+        credentials = os.path.join(self.folder, "credentials")
+        with open(os.open(credentials, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as out:
+            out.write(f"username={user}\npassword={password or user}\n")
+        self.config = os.path.join(self.folder, "vmirrord.yaml")
+        with open(self.config, "w", encoding="utf-8") as out:
+            json.dump({"host": "agent", "policies": self.policies, "socket": self.socket, "state": os.path.join(self.folder, "state"),
+                       "switch": {"driver": "vsphere", "url": server.url.rsplit("/", 1)[0], "credentials_file": credentials,
+                                  "thumbprint": server.thumbprint, **options}}, out)
+        self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
+        self.process = subprocess.Popen([os.path.join(BIN, "vmirrord"), "--config", self.config], stdout=self.log, stderr=self.log)
+
+    def __enter__(self):
+        until("answering", lambda: self.run("status").returncode != 1 or self.process.poll() is not None)
+        if self.process.poll() is not None:
+            self.log.seek(0)
+            raise AssertionError("vmirrord ended: " + self.log.read()[-2000:])
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(PATIENCE_S)
+        self.log.close()
+        shutil.rmtree(self.folder)
+
+    def write(self, name, text):
+        path = os.path.join(self.policies, name + ".yaml")
+        with open(path + ".new", "w", encoding="utf-8") as out:
+            out.write(text)
+        os.rename(path + ".new", path)
+
+    def remove(self, name):
+        os.remove(os.path.join(self.policies, name + ".yaml"))
+
+    def run(self, *words):
+        return subprocess.run([os.path.join(BIN, "vmirror"), *words], capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+                              env={**os.environ, "VMIRROR_SOCKET": self.socket})
+
+    def ask(self, *words):
+        done = self.run(*words, "--json")
+        return json.loads(done.stdout) if done.stdout.strip() else {}
+
+    def sessions(self):
+        return {one["name"]: one for one in self.ask("sessions").get("sessions", [])}
+
+    def locations(self):
+        return {one["vm"]: one for one in self.ask("locations").get("locations", []) if one["vm"]}
+
+
+@unittest.skipIf(WHY, WHY)
+class Served(unittest.TestCase):
+    OPTIONS = ()
+    maxDiff = None
+
+    def setUp(self):
+        self.server = vcsim.Vcsim(*self.OPTIONS)
+        self.addCleanup(self.server.__exit__)
+
+    def agent(self, **options):
+        agent = Agent(self.server, **options)
+        self.addCleanup(agent.__exit__)
+        return agent.__enter__()
+
+    def held(self):
+        """The sessions as the server has them."""
+        return {one["Name"]: one for one in self.server.state()["switches"][0]["sessions"] or []}
+
+    def vm(self, number):
+        return self.server.state()["vms"][number]
+
+
+class Driver(Served):
+    def test_a_policy_is_kept_on_the_switch_and_taken_away(self):
+        agent, vm = self.agent(receiver=RECEIVER), self.vm(1)
+        agent.write("p", policy(f"vm: {vm['name']}", f"{ERSPAN}, local"))
+        held = until("two sessions", lambda: len(self.held()) == 2 and self.held())
+        made = held["vmirror-erspan-192.0.2.9-iii-5"]
+        self.assertEqual((made["SessionType"], made["EncapType"], made["ErspanId"], made["Description"], made["Enabled"]),
+                         ("encapsulatedRemoteMirrorSource", "erspan3", 5, MARK, True))
+        for source in ("SourcePortTransmitted", "SourcePortReceived"):
+            self.assertEqual(made[source]["PortKey"], vm["ports"])
+        self.assertEqual(made["DestinationPort"]["IpAddress"], [COLLECTOR])
+        local, = (one for name, one in held.items() if name.startswith("vmirror-local"))
+        self.assertEqual(local["DestinationPort"]["IpAddress"], [RECEIVER])
+        states = until("judged", lambda: (lambda s: len(s) == 2 and "active" in {one["state"] for one in s.values()} and s)(
+            agent.sessions()))
+        self.assertEqual({one["session_id"]: one["state"] for one in states.values()},
+                         {5: "active", local["ErspanId"]: "pending"}, "no input of this agent takes the copies in")
+
+        with self.subTest("drift is mended"):
+            self.server.order("put_session", session={**made, "Enabled": False, "SamplingRate": 10})
+            until("mended", lambda: self.held()[made["Name"]]["Enabled"] and self.held()[made["Name"]].get("SamplingRate") == 1)
+        with self.subTest("another administrator's stays"):
+            self.server.order("foreign_session", name="theirs")
+            agent.remove("p")
+            until("ours gone", lambda: list(self.held()) == ["theirs"])
+
+    def test_a_move_is_followed_within_a_second_and_recorded(self):
+        agent, vm = self.agent(receiver=RECEIVER), self.vm(0)
+        agent.write("p", policy(f"vm: {vm['name']}", ERSPAN))
+        until("active", lambda: [one["state"] for one in agent.sessions().values()] == ["active"])
+        self.assertEqual(agent.locations()[vm["name"]]["host"], vm["host"])
+        to, = (host["name"] for host in self.server.state()["hosts"] if host["name"] != vm["host"])
+        version = self.server.state()["switches"][0]["config_version"]
+        began = time.monotonic()
+        self.server.order("migrate", vm=vm["name"], host=to)
+        until("moved", lambda: agent.locations()[vm["name"]]["host"] == to)
+        print(f"the move was in the location table after {time.monotonic() - began:.2f} s, of which the question takes some")
+        self.assertEqual(self.server.state()["switches"][0]["config_version"], version, "the session follows by itself")
+        record, = until("a record", lambda: agent.ask("migrations").get("migrations"))
+        self.assertEqual((record["state"], record["source"]["host"], record["destination"]["host"]), ("done", vm["host"], to))
+        self.assertIn("not measured", " ".join(record["destination"]["notes"]))
+
+    def test_a_plan_changes_nothing(self):
+        server = self.server
+        agent = self.agent(user="look", receiver=RECEIVER)
+        agent.write("p", policy("vm: '*'", ERSPAN))
+        plan = until("a plan", lambda: agent.run("plan").returncode == 2 and agent.run("plan"))
+        self.assertIn("create mirror DVS0/vmirror-erspan-192.0.2.9-iii-5: encapsulatedRemoteMirrorSource erspan3 ID 5", plan.stdout)
+        until("refused", lambda: "DVSwitch" in json.dumps(agent.ask("status")))
+        self.assertEqual(self.held(), {}, "a reader's account gets nothing done")
+        changing = {call["method"] for call in server.calls() if call["changes"] and call["outcome"] == "ok"}
+        self.assertEqual(changing, set())
+
+    OPTIONS = ("--account", "vmirror:vmirror:vmirror", "--account", "look:look:read")
+
+    def test_at_rest_there_is_one_long_poll(self):
+        agent, vm = self.agent(receiver=RECEIVER), self.vm(0)
+        agent.write("p", policy(f"vm: {vm['name']}", ERSPAN))
+        until("active", lambda: [one["state"] for one in agent.sessions().values()] == ["active"])
+        time.sleep(2)
+        self.server.control("/log", method="DELETE")
+        time.sleep(5)
+        self.assertLessEqual({call["method"] for call in self.server.calls()}, {"WaitForUpdatesEx"})
+
+    def test_one_agent_for_each_owner(self):
+        first, other, vm = self.agent(receiver=RECEIVER), self.agent(receiver=RECEIVER, owner="other"), self.vm(2)
+        for agent in (first, other):
+            agent.write("p", policy(f"vm: {vm['name']}", ERSPAN))
+        until("both", lambda: sorted(self.held()) == ["other-erspan-192.0.2.9-iii-5", "vmirror-erspan-192.0.2.9-iii-5"])
+        first.remove("p")
+        until("one", lambda: sorted(self.held()) == ["other-erspan-192.0.2.9-iii-5"])
+        time.sleep(1)
+        self.assertEqual(sorted(self.held()), ["other-erspan-192.0.2.9-iii-5"])
+
+
+class Refused(Served):
+    OPTIONS = ("--vms", "6", "--standard", "1", "--opaque", "1", "--ephemeral", "1", "--bare", "1", "--deny", "erspanProtocol")
+
+    def test_what_cannot_be_had_says_so_by_name(self):
+        agent, vms = self.agent(), self.server.state()["vms"]
+        agent.write("p", policy("vm: '*'", ERSPAN))
+        until("read", lambda: len(agent.sessions()) >= 3)
+        reasons = {name: one["reason"] for name, one in agent.sessions().items()}
+        for vm, words in ((vms[0], "standard switch"), (vms[1], "NSX alone"), (vms[4], "erspanProtocolSupported")):
+            port = vm["ports"][0] or vm["name"] + "/Network adapter 1"
+            reason, = (text for name, text in reasons.items() if f"{port}@" in name)
+            self.assertIn(words, reason)
+        self.assertEqual(self.held(), {})
+
+    def test_an_account_that_is_wrong(self):
+        for options, words in (({"password": "wrong"}, "user or password is wrong"),
+                               ({"thumbprint": "AA:" * 31 + "AA"}, "certificate")):
+            with self.subTest(words):
+                agent = self.agent(**options)
+                until(words, lambda: words in json.dumps(agent.ask("status")))
+                time.sleep(1)
+                self.assertLessEqual(len(self.server.calls("Login")), 1, "the account is not locked")
+
+
+class Ignored(Served):
+    """A server that takes a session and ignores it, as the simulator does as Debian has it: reading back must tell."""
+
+    def test_a_session_that_is_ignored_is_told(self):
+        self.server.rule("ReconfigureDvs_Task", "task_ignored", times=1000)
+        agent, vm = self.agent(), self.vm(0)
+        agent.write("p", policy(f"vm: {vm['name']}", ERSPAN))
+        words = "the switch took the change but does not show it"
+        until("told", lambda: words in json.dumps(agent.ask("status")))
+        session, = agent.sessions().values()
+        self.assertNotEqual(session["state"], "active")
+        self.assertEqual(self.held(), {})
+        self.server.control("/rules", method="DELETE")
+        until("mended", lambda: self.held())
+
+
+class Plain(Served):
+    """The simulator as Debian has it offers no mirroring, and does not hide that."""
+    OPTIONS = ("--plain",)
+
+    def test_its_switch_says_what_it_lacks(self):
+        agent = self.agent()
+        until("read", lambda: "vspanSupported" in json.dumps(agent.ask("status")))
+
+
+if __name__ == "__main__":
+    unittest.main()
