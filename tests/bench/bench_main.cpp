@@ -24,6 +24,8 @@ constexpr Bench kBenches[] = {
      bench_mirror_latency},
     {"change_latency", "from a policy's change to its effect on flows that run (root)",
      bench_change_latency},
+    {"vsphere", "first observation, memory, moves of 500 and 5,000 VMs; a vCenter in Go",
+     bench_vsphere},
     {"idle", "vmirrord with a mirror and no traffic (root)", bench_idle},
     {"hook", "what libvirt's hook adds to a guest's start, agent up, hung and dead (root)",
      bench_hook},

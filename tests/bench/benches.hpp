@@ -16,6 +16,7 @@ void bench_idle(Report& report);
 void bench_hook(Report& report);
 void bench_mirror_latency(Report& report);
 void bench_change_latency(Report& report);
+void bench_vsphere(Report& report);
 
 int part_pass(const std::vector<std::string>& arguments);
 int part_memory(const std::vector<std::string>& arguments);
