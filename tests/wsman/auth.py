@@ -1,0 +1,103 @@
+"""Who is at the other end of a connection: Basic, and NTLM under the scheme Negotiate, as WinRM offers it.
+
+NTLM is that of gss-ntlmssp (Debian: gss-ntlmssp, python3-gssapi): three messages on one connection, which is that account's
+from then on. Kerberos is not served.
+"""
+
+import base64
+import binascii
+import hashlib
+import os
+
+try:
+    import gssapi
+    import gssapi.raw
+except ImportError:
+    gssapi = None
+
+MECHANISM = "1.3.6.1.4.1.311.2.2.10"
+SIGNATURE = b"NTLMSSP\0"
+END_POINT = b"tls-server-end-point:"
+
+
+def missing():
+    """Why this machine can't serve NTLM, or an empty text."""
+    if gssapi is None:
+        return "no python3-gssapi"
+    wanted = gssapi.OID.from_int_seq(MECHANISM)
+    return "" if wanted in gssapi.raw.indicate_mechs() else "no gss-ntlmssp"
+
+
+def write_accounts(path, hosts, accounts):
+    """The file from which gss-ntlmssp knows the passwords; must be called before the first logon."""
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+        for one in accounts:
+            file.writelines(f"{domain}:{one.name}:{one.password}\n" for domain in [*hosts, "WORKGROUP"])
+    os.environ["NTLM_USER_FILE"] = path
+
+
+class Connection:
+    """One connection's authentication: feed it the header Authorization, it says who that is."""
+
+    def __init__(self, accounts, schemes, certificate_der, strict_binding):
+        self.accounts = {one.name.lower(): one for one in accounts}
+        self.schemes, self.strict = schemes, strict_binding
+        self.certificate = certificate_der
+        self.account, self.scheme, self.context = None, "", None
+
+    def challenges(self, token=b""):
+        """The values of WWW-Authenticate."""
+        found = []
+        if "Negotiate" in self.schemes:
+            found.append("Negotiate" + (f" {base64.b64encode(token).decode()}" if token else ""))
+        if "Basic" in self.schemes and not token:
+            found.append('Basic realm="WSMAN"')
+        return found
+
+    def take(self, header):
+        """Returns (account, token): the account, or None and the token for the next challenge."""
+        scheme, _, rest = (header or "").partition(" ")
+        if not header:
+            return self.account, b""  # A connection that NTLM opened stays open.
+        self.account = None
+        try:
+            data = base64.b64decode(rest, validate=True)
+        except (binascii.Error, ValueError):
+            return None, b""
+        if scheme.lower() == "basic" and "Basic" in self.schemes:
+            return self._basic(data), b""
+        if scheme.lower() == "negotiate" and "Negotiate" in self.schemes and data.startswith(SIGNATURE):
+            return self._ntlm(data)
+        return None, b""
+
+    def _find(self, name):
+        return self.accounts.get(name.rpartition("\\")[2].lower())
+
+    def _basic(self, data):
+        name, _, password = data.decode("utf-8", "replace").partition(":")
+        found = self._find(name)
+        self.scheme = "Basic"
+        return found if found and found.password == password else None
+
+    def _ntlm(self, data):
+        if data[8:12] == b"\1\0\0\0":
+            mechanism = gssapi.OID.from_int_seq(MECHANISM)
+            credentials = gssapi.Credentials(usage="accept", mechs=[mechanism])
+            bindings = None
+            if self.strict:
+                digest = hashlib.sha256(self.certificate).digest()
+                bindings = gssapi.raw.ChannelBindings(application_data=END_POINT + digest)
+            self.context = gssapi.SecurityContext(creds=credentials, usage="accept", channel_bindings=bindings)
+        context = self.context
+        if context is None:
+            return None, b""
+        try:
+            token = context.step(data)
+        except gssapi.exceptions.GSSError:
+            self.context = None
+            return None, b""
+        if not context.complete:
+            return None, token
+        self.context, self.scheme = None, "NTLM"
+        self.account = self._find(str(context.initiator_name))
+        return self.account, b""

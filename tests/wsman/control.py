@@ -1,0 +1,148 @@
+"""The tests' side of the server: plain HTTP on loopback, next to the hosts. All bodies are JSON.
+
+    GET /state                     what the hosts really are
+    GET /log, DELETE /log          the calls, one object each
+    GET /rules, POST /rules, DELETE /rules
+    POST /orders                   something happens on a host
+
+A rule, in a list:  {"call": "Pull", "how": "fault", "nth": 2, "times": 1, "host": "HV1", ...}
+    call    Identify, Get, Enumerate, Pull, Release, Subscribe, Unsubscribe, Invoke:METHOD, Invoke (any), or * (any)
+    nth     from which such call on, counted from when the rule came; default 1.    times: how often; 0 is for ever
+    how     fault (kind: a key of soap.FAULTS, text), status (status: of HTTP), cut_before, cut_after (the connection is
+            closed before or after the work), slow (seconds; beyond OperationTimeout it times out, and the work is not
+            done), return (code: ReturnValue, nothing is done), job (code, text: the job ends as an exception, having done
+            nothing or, with done, all; seconds: it takes that long), order (order: one that is carried out just before)
+
+An order: {"do": ...}
+    move vm, to                      a live migration            start, stop vm
+    feature vm, adapter | host, switch, port; class, values      another administrator adds or changes; without values
+                                                                 the setting goes
+    mode vm, migrating               the VM refuses changes      iov vm, adapter, weight      SR-IOV
+    extension host, switch, id, state                            count vm, adapter, received, sent, dropped
+    restart host                     WinRM restarts: contexts, subscriptions and connections are gone
+    forget host                      ended jobs are forgotten    remove vm
+"""
+
+import methods
+import soap
+import world as state
+
+NEEDS = {"fault": ("kind",), "status": ("status",), "cut_before": (), "cut_after": (), "slow": ("seconds",),
+         "return": ("code",), "job": (), "order": ("order",)}
+
+
+class BadOrder(Exception):
+    """An order or a rule that makes no sense; the text says why."""
+
+
+class Rules:
+    def __init__(self):
+        self.rules = []
+
+    def add(self, many):
+        for one in many:
+            how = one.get("how")
+            if how not in NEEDS or "call" not in one or any(name not in one for name in NEEDS[how]):
+                raise BadOrder(f"{one}: a rule has `call`, and `how` out of {NEEDS}")
+            if how == "fault" and one["kind"] not in soap.FAULTS:
+                raise BadOrder(f"{one['kind']} is none of {sorted(soap.FAULTS)}")
+        self.rules += [{"nth": 1, "times": 1, **one, "seen": 0} for one in many]
+
+    def match(self, host, operation):
+        """The first rule that is for this call; all that are of such calls count it."""
+        found = None
+        for rule in self.rules:
+            if rule.get("host", host) != host:
+                continue
+            if rule["call"] not in ("*", operation, operation.partition(":")[0]):
+                continue
+            rule["seen"] += 1
+            past = rule["seen"] - rule["nth"]
+            if past >= 0 and (rule["times"] == 0 or past < rule["times"]) and not found:
+                found = rule
+        return found
+
+
+class Orders:
+    """`services` is host name -> Service."""
+
+    def __init__(self, world, services):
+        self.world, self.services = world, services
+
+    def do(self, order):
+        try:
+            handler = getattr(self, "_" + order["do"])
+        except (KeyError, AttributeError):
+            raise BadOrder(f"no order {order.get('do')}") from None
+        try:
+            handler(order)
+        except (KeyError, StopIteration, AttributeError, TypeError) as error:
+            raise BadOrder(f"{order}: {error!r}") from None
+        self.world.changed()
+
+    def _vm(self, order):
+        if not (found := self.world.vm(order["vm"])):
+            raise BadOrder(f"no VM {order['vm']}")
+        return found
+
+    def _adapter(self, order):
+        return next(one for one in self._vm(order).adapters if one.name == order["adapter"])
+
+    def _port(self, order):
+        if "vm" in order:
+            return self._adapter(order).port
+        return self.world.host(order["host"]).switch(order["switch"]).ports[order["port"]]
+
+    def _move(self, order):
+        self.world.move(order["vm"], order["to"])
+
+    def _start(self, order):
+        self._vm(order).start()
+
+    def _stop(self, order):
+        self._vm(order).state = state.OFF
+
+    def _mode(self, order):
+        self._vm(order).migrating = order["migrating"]
+
+    def _remove(self, order):
+        self.world.vms.remove(self._vm(order))
+
+    def _iov(self, order):
+        self._adapter(order).iov_weight = order["weight"]
+
+    def _count(self, order):
+        self._adapter(order).counters.update({name: order[name] for name in ("received", "sent", "dropped") if name in order})
+
+    def _feature(self, order):
+        port, cls = self._port(order), order["class"]
+        if order.get("values") is None:
+            port.features.pop(cls, None)
+            return
+        guid, held = port.features.get(cls, (state.guid("admin", port.instance_id, cls), state.defaults(cls)))
+        port.features[cls] = (guid, {**held, **order["values"]})
+
+    def _extension(self, order):
+        self.world.host(order["host"]).switch(order["switch"]).extensions[order["id"]] = order["state"]
+
+    def _restart(self, order):
+        service = self.services[order["host"]]
+        service.contexts.clear()
+        service.restarts += 1
+
+    def _forget(self, order):
+        jobs = self.services[order["host"]].jobs
+        jobs.all = {one.id: one for one in jobs.all.values() if one.state == 2}
+
+
+def told(world):
+    """The World as JSON says it."""
+    def port(one):
+        return {"id": one.instance_id, "switch": one.switch, "features": methods.held(one)}
+    return {
+        "hosts": [{"name": host.name, "switches": [
+            {"name": one.name, "id": one.id, "kind": one.kind, "notes": one.notes, "extensions": one.extensions,
+             "ports": {name: port(own) for name, own in one.ports.items()}} for one in host.switches]} for host in world.hosts],
+        "vms": [{"name": vm.name, "id": vm.id, "host": vm.host.name, "state": vm.state, "notes": vm.notes, "adapters": [
+            {"name": one.name, "id": one.id, "mac": one.mac, "iov_weight": one.iov_weight, "port": port(one.port)}
+            for one in vm.adapters]} for vm in world.vms]}
