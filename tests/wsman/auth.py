@@ -2,10 +2,14 @@
 
 NTLM is that of gss-ntlmssp (Debian: gss-ntlmssp, python3-gssapi): three messages on one connection, which is that account's
 from then on. Kerberos is not served.
+
+NTLM needs MD4 and RC4, which OpenSSL 3 has in its legacy provider alone. Without it gss-ntlmssp takes each password for wrong.
 """
 
 import base64
 import binascii
+import ctypes
+import ctypes.util
 import hashlib
 import os
 
@@ -28,12 +32,24 @@ def missing():
     return "" if wanted in gssapi.raw.indicate_mechs() else "no gss-ntlmssp"
 
 
+def load_legacy():
+    """Gives this process MD4 and RC4. The default provider is named too, as it is no longer implied then."""
+    library = ctypes.CDLL(ctypes.util.find_library("crypto") or "libcrypto.so.3")
+    library.OSSL_PROVIDER_load.restype = ctypes.c_void_p
+    for name in (b"default", b"legacy"):
+        if not library.OSSL_PROVIDER_load(None, name):
+            raise RuntimeError(f"OpenSSL has no provider `{name.decode()}`, which NTLM needs")
+
+
 def write_accounts(path, hosts, accounts):
     """The file from which gss-ntlmssp knows the passwords; must be called before the first logon."""
     with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
         for one in accounts:
             file.writelines(f"{domain}:{one.name}:{one.password}\n" for domain in [*hosts, "WORKGROUP"])
     os.environ["NTLM_USER_FILE"] = path
+    # What challenges name as their target; else it were this machine's own name.
+    os.environ["NETBIOS_COMPUTER_NAME"] = os.environ["NETBIOS_DOMAIN_NAME"] = hosts[0]
+    load_legacy()
 
 
 class Connection:
@@ -71,7 +87,7 @@ class Connection:
         return None, b""
 
     def _find(self, name):
-        return self.accounts.get(name.rpartition("\\")[2].lower())
+        return self.accounts.get(name.rpartition("\\")[2].rstrip("\0").lower())  # gss-ntlmssp's names end in a zero.
 
     def _basic(self, data):
         name, _, password = data.decode("utf-8", "replace").partition(":")

@@ -83,6 +83,7 @@ class Service:
         uri, _, method = request.action.rpartition("/")
         if uri and uri.lower() == request.resource.lower():
             return "Invoke:" + method
+        soap.split_uri(request.resource)  # That a resource isn't there says more than that it has no such action.
         raise Fault("action", f"The action {request.action} is not one that this server supports.")
 
     def run(self, request, operation, account, entry, rule=None):

@@ -177,7 +177,7 @@ class Client:
         root = self.call(f"{uri}/{method}", uri, f'<p:{method}_INPUT xmlns:p="{uri}">{body}</p:{method}_INPUT>',
                          selectors=selectors or {"CreationClassName": cls})
         output = root.find("s:Body", NAMES)[0]
-        job = output.find(".//a:ReferenceParameters/w:SelectorSet/w:Selector[@Name='InstanceID']", NAMES)
+        job = output.find("{%s}Job/a:ReferenceParameters/w:SelectorSet/w:Selector[@Name='InstanceID']" % uri, NAMES)
         return int(output.findtext("{%s}ReturnValue" % uri)), job.text if job is not None else None
 
     def finish(self, job):
