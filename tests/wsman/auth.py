@@ -12,6 +12,7 @@ import ctypes
 import ctypes.util
 import hashlib
 import os
+import struct
 
 try:
     import gssapi
@@ -22,6 +23,8 @@ except ImportError:
 MECHANISM = "1.3.6.1.4.1.311.2.2.10"
 SIGNATURE = b"NTLMSSP\0"
 END_POINT = b"tls-server-end-point:"
+# Of an AUTHENTICATE_MESSAGE: where the length and the offset of the NTLMv2 response are, what is before its pairs, their kind.
+RESPONSE_FIELDS, BEFORE_PAIRS, CHANNEL_BINDINGS = 20, 44, 10
 
 
 def missing():
@@ -50,6 +53,21 @@ def write_accounts(path, hosts, accounts):
     # What challenges name as their target; else it were this machine's own name.
     os.environ["NETBIOS_COMPUTER_NAME"] = os.environ["NETBIOS_DOMAIN_NAME"] = hosts[0]
     load_legacy()
+
+
+def bound(message, certificate):
+    """Whether an AUTHENTICATE_MESSAGE is bound to the TLS channel of this certificate (MS-NLMP 2.2.2.1, MsvAvChannelBindings).
+    gss-ntlmssp lets in who isn't bound at all, which CbtHardeningLevel Strict does not."""
+    data = END_POINT + hashlib.sha256(certificate).digest()
+    wanted = hashlib.md5(bytes(16) + struct.pack("<I", len(data)) + data).digest()
+    length, offset = struct.unpack_from("<HxxI", message, RESPONSE_FIELDS)
+    pairs = message[offset + BEFORE_PAIRS:offset + length]
+    while len(pairs) >= 4:
+        kind, size = struct.unpack_from("<HH", pairs)
+        if kind == CHANNEL_BINDINGS:
+            return pairs[4:4 + size] == wanted
+        pairs = pairs[4 + size:]
+    return False
 
 
 class Connection:
@@ -99,11 +117,7 @@ class Connection:
         if data[8:12] == b"\1\0\0\0":
             mechanism = gssapi.OID.from_int_seq(MECHANISM)
             credentials = gssapi.Credentials(usage="accept", mechs=[mechanism])
-            bindings = None
-            if self.strict:
-                digest = hashlib.sha256(self.certificate).digest()
-                bindings = gssapi.raw.ChannelBindings(application_data=END_POINT + digest)
-            self.context = gssapi.SecurityContext(creds=credentials, usage="accept", channel_bindings=bindings)
+            self.context = gssapi.SecurityContext(creds=credentials, usage="accept")
         context = self.context
         if context is None:
             return None, b""
@@ -115,5 +129,7 @@ class Connection:
         if not context.complete:
             return None, token
         self.context, self.scheme = None, "NTLM"
+        if self.strict and not bound(data, self.certificate):
+            return None, b""
         self.account = self._find(str(context.initiator_name))
         return self.account, b""

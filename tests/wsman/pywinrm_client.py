@@ -15,7 +15,7 @@ import xmltodict
 from winrm.exceptions import InvalidCredentialsError, WinRMError, WinRMOperationTimeoutError
 from winrm.protocol import Protocol
 
-R = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/virtualization/v2"
+R = "http://schemas.microsoft.com/wbem/wsman/1/wmi/" + "root/virtualization/v2"
 N = "http://schemas.xmlsoap.org/ws/2004/09/enumeration"
 IDENTITY = "http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd"
 ANONYMOUS = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous"

@@ -3,14 +3,18 @@
 What they can't reach is said by name in pywinrm_client.py and go/main.go.
 """
 
+import hashlib
+import http.client
 import importlib.util
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import unittest
 
+import auth
 import wsman
 from served import SECURITY, VMS, Served
 
@@ -144,6 +148,30 @@ class Bound(Pywinrm):
 
     def test_it_reads_and_changes(self):
         self.assertEqual(self.run_client("ntlm", "vmirror")["switches"], SWITCHES)
+
+    def test_the_binding_of_another_certificate(self):
+        """Somebody in the middle: a logon that is bound to his certificate."""
+        import ntlm_auth.ntlm  # pylint: disable=import-outside-toplevel
+        auth.load_legacy()
+        with open(self.server.certificate, encoding="ascii") as file:
+            right = hashlib.sha256(ssl.PEM_cert_to_DER_cert(file.read())).hexdigest().upper()
+        for digest, status in ((right, 415), (right[::-1], 401), (None, 401)):
+            with self.subTest(digest):
+                client = wsman.Client(self.server)
+                connection = http.client.HTTPSConnection("localhost", int(client.url.split(":")[2].split("/")[0]),
+                                                         context=client.tls)
+                self.addCleanup(connection.close)
+
+                def send(token):
+                    connection.request("POST", "/wsman", b"x", {"Authorization": "Negotiate " + token})
+                    answer = connection.getresponse()
+                    answer.read()
+                    return answer
+                ntlm = ntlm_auth.ntlm.Ntlm()
+                challenge = send(ntlm.create_negotiate_message("HV1").decode()).headers["WWW-Authenticate"]
+                ntlm.parse_challenge_message(challenge.split()[1])
+                last = send(ntlm.create_authenticate_message("vmirror", "Secret-1", "HV1", server_certificate_hash=digest).decode())
+                self.assertEqual(last.status, status)  # 415: let in, but no SOAP.
 
     test_a_wrong_password = test_a_connection_is_an_account_s = None
 

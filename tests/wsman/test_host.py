@@ -55,7 +55,7 @@ class State(Served):
 
     def test_counters_grow_as_ordered(self):
         self.server.order("count", vm="vm1", adapter="Network Adapter", received=70, sent=30)
-        found = self.client().enumerate("http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/*", "SELECT * FROM "
+        found = self.client().enumerate(wsman.cim.WMI + "root/cimv2/*", "SELECT * FROM "
                                         "Win32_PerfRawData_NvspNicStats_HyperVVirtualNetworkAdapter WHERE Name LIKE 'vm1%'")
         self.assertEqual((found[0]["PacketsReceivedPersec"], found[0]["PacketsSentPersec"]), ("70", "30"))
 
@@ -211,7 +211,7 @@ class AtOnce(Served):
 
 class Cluster(Served):
     OPTIONS = ("--hosts", "2", "--vms", "4")
-    SPACE = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/MSCluster"
+    SPACE = wsman.Client.R.replace("virtualization/v2", "MSCluster")
 
     def subscribe(self, client, query="SELECT * FROM MSCluster_EventGroupStateChange WHERE EventNewState = 0"):
         body = ('<e:Subscribe><e:Delivery Mode="http://schemas.dmtf.org/wbem/wsman/1/wsman/Pull"/><e:Expires>PT600S</e:Expires>'

@@ -112,7 +112,7 @@ class StatusError(Exception):
 class Client:
     """Sends envelopes written out by hand, with Basic. `R` is the namespace root/virtualization/v2."""
 
-    R = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/virtualization/v2"
+    R = cim.WMI + schema.V2 if not MISSING else ""
 
     def __init__(self, server, user="vmirror", password="Secret-1", host=None):
         self.url = server.urls[host] if host else server.url

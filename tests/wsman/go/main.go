@@ -23,7 +23,8 @@ import (
 const (
 	enumeration = "http://schemas.xmlsoap.org/ws/2004/09/enumeration"
 	anonymous   = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous"
-	switches    = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/virtualization/v2/Msvm_VirtualEthernetSwitch"
+	wmi         = "http://schemas.microsoft.com/wbem/wsman/1/wmi/"
+	switches    = wmi + "root/virtualization/v2/Msvm_VirtualEthernetSwitch"
 )
 
 var (
