@@ -1,24 +1,24 @@
-// The frames of a migrating guest on one host: what its ports counted against what the engine
-// received. Pure.
+// The frames of a migrating guest on one host: the counts of its ports against the engine's counts.
+// Pure.
 //
-// Which frames count: those that the guest sent, and those that it received (unicast and groups),
-// as the kernel counts them on its ports. The engine's counts are those of
-// agent/engine/health/coverage.hpp: unicast that the switch flooded to the port for somebody else
-// is counted by the port, and no engine can tell whose it is; it shows as gap.
+// The frames that count are the frames that the guest sent and received (unicast and groups), as
+// the kernel counts them on the guest's ports. The engine's counts are those of
+// agent/engine/health/coverage.hpp. The port also counts unicast that the switch flooded to it for
+// another address; no engine can tell the receiver of such a frame, and the gap includes it.
 //
-// The two counters are not read at one moment, and the engine reads a frame some milliseconds after
-// the port counted it; a tap counts what the guest receives only when the guest takes it. So the
-// difference `copied - port` of one reading is too low by what is on its way:
+// The two counters are not read at one moment. The engine reads a frame some milliseconds after the
+// port counted it, and a tap counts a received frame only when the guest takes it. The difference
+// `copied - port` of one reading is therefore too low by the frames on their way:
 //
-//   copied - port   ----.  .--.   ,--- true difference while nothing is lost
+//   copied - port   ----.  .--.   ,--- true difference while no frame is lost
 //                        `'    `-'
-//   each reading        *   *   *      `before`: the highest is next to the truth
-//   ... frames are lost ...    ------  `after`: lower by what was lost
+//   each reading        *   *   *      `before`: the highest reading is next to the true difference
+//   ... frames are lost ...    ------  `after`: lower by the lost frames
 //
-// What is told as lost is lost for sure, for frames on their way are given the benefit of the
-// doubt: on the destination (where the guest runs while it is read) that may hide as many as it
-// moves between two readings; `uncertain` says how many. Of a single reading of the end nothing is
-// sure.
+// Frames that are reported as lost are lost for certain, since frames on their way do not count as
+// lost. On the destination, where the guest runs during the readings, this may hide as many lost
+// frames as move between two readings; `uncertain` has their number. A single reading of the end
+// proves no loss.
 #pragma once
 
 #include <cstdint>
@@ -29,49 +29,49 @@
 
 namespace vmirror {
 
-/// What the engine received of a guest's NICs, added up (agent/engine/health/coverage.hpp,
+/// The engine's counts of a guest's NICs, added up (agent/engine/health/coverage.hpp,
 /// NicFrames).
 struct CopiedFrames {
-  std::uint64_t out = 0, in = 0;     ///< From the guest; to it, groups too.
-  std::uint64_t in_group = 0;        ///< Of `in`.
-  Time first_out = 0, last_out = 0;  ///< 0: none. The earliest, the latest of its NICs.
+  std::uint64_t out = 0, in = 0;     ///< From the guest; to the guest, with groups.
+  std::uint64_t in_group = 0;        ///< The groups in `in`.
+  Time first_out = 0, last_out = 0;  ///< 0: none. The earliest, the latest of the NICs.
   bool operator==(const CopiedFrames&) const = default;
 };
 
-/// One reading; the engine is to be read first, then the ports, one right after the other.
+/// One reading. Read the engine first, and the ports right afterwards.
 struct GuestCounters {
-  std::optional<PortCounters> port;    ///< All its ports added up; none: one can't be read.
-  std::optional<CopiedFrames> copied;  ///< None: the engine watches no NIC of it (yet, any more).
-  /// The port where its copies for the engine come out; none: it can't be looked at from here.
+  std::optional<PortCounters> port;    ///< All its ports added up; none: a port can't be read.
+  std::optional<CopiedFrames> copied;  ///< None: the engine watches no NIC of the guest.
+  /// The output port of the guest's copies to the engine; none: it can't be read from here.
   struct Output {
     bool up = false;
-    std::uint32_t losses = 0;  ///< Of its carrier, so far.
+    std::uint32_t losses = 0;  ///< Losses of the carrier so far.
   };
   std::optional<Output> output;
 };
 
 class FrameLedger {
  public:
-  /// A reading of before anything could be lost: on the source while the guest runs, on the
-  /// destination until it does.
+  /// A reading before any frame could be lost: on the source while the guest runs, on the
+  /// destination until the guest runs.
   void before(const GuestCounters& reading);
-  /// A reading of the end: on the source once the guest is suspended, on the destination once it
-  /// has run for TrackerOptions::run_in.
+  /// A reading at the end: on the source after the guest was suspended, on the destination after
+  /// the guest has run for TrackerOptions::run_in.
   void after(const GuestCounters& reading);
 
   struct Result {
     std::uint64_t port_frames = 0;    ///< Counted by the ports from the first to the last reading.
-    std::uint64_t copied_frames = 0;  ///< Of these, copied.
-    std::uint64_t uncertain = 0;      ///< As many of them may be lost: the counters moved.
+    std::uint64_t copied_frames = 0;  ///< The copied frames among these.
+    std::uint64_t uncertain = 0;      ///< Of these, frames that may be lost: counters moved.
     bool operator==(const Result&) const = default;
   };
-  /// None: there are not both kinds of readings, or a counter went back (a port or the engine that
-  /// began anew).
+  /// None: one kind of readings is missing, or a counter went back (a new port, or a restarted
+  /// engine).
   std::optional<Result> result() const;
   /// A counter went back.
   bool reset() const { return reset_; }
-  /// Frames that were copied here and not counted by the guest's ports: `on_destination` before it
-  /// ran here, else after it was suspended. Groups that it receives are left out.
+  /// Frames that were copied here and that the guest's ports did not count: `on_destination` before
+  /// the guest ran, else after the guest was suspended. Without groups that the guest receives.
   std::uint64_t duplicates(bool on_destination) const;
 
  private:
@@ -82,10 +82,10 @@ class FrameLedger {
 
   std::optional<PortCounters> first_port_, last_port_;
   std::optional<CopiedFrames> last_copied_;
-  CopiedFrames base_copied_;                ///< Where the engine's counts began.
-  CopiedFrames before_copied_;              ///< At the latest reading of before.
-  std::optional<Difference> high_, low_;    ///< Of the readings of before: highest and lowest.
-  std::optional<Difference> end_;           ///< Highest of the readings after.
+  CopiedFrames base_copied_;                ///< The engine's counts at the first reading.
+  CopiedFrames before_copied_;              ///< At the latest `before`.
+  std::optional<Difference> high_, low_;    ///< The highest and the lowest of `before`.
+  std::optional<Difference> end_;           ///< The highest of `after`.
   std::optional<Difference> end_generous_;  ///< The same, each port with the engine's next reading.
   std::optional<PortCounters> end_port_;    ///< The port of the latest reading after.
   bool reset_ = false;

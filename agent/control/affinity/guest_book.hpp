@@ -1,7 +1,7 @@
-// All guests of this host, from the two that tell: libvirt's connection, which is the truth, and
-// libvirt's hook, which is earlier. While a guest starts libvirtd answers no question about it (it
-// holds the guest for as long as its hooks run), so that only the hook can say whose port it is
-// that appears.
+// All guests of this host, from two sources: libvirt's connection, which is authoritative, and
+// libvirt's hook, which is earlier. While a guest starts, libvirtd answers no question about the
+// guest (it locks the guest while the hooks run). Only the hook can then tell which guest a new
+// port belongs to.
 //
 //   connection --told-----> +-----------+
 //   hook ------announced--> | GuestBook | --use--> control
@@ -19,30 +19,30 @@
 
 namespace vmirror {
 
-/// Guests that only the hook told of; past it a further one is passed over.
+/// Guests that only the hook announced; a further announcement is ignored and counted.
 constexpr std::size_t kMaxAnnouncedGuests = 1024;
-/// What the hook told holds for so long where a connection that works does not show it as started.
+/// An announcement is valid for this time while a working connection shows the guest as not started.
 constexpr Time kAnnouncementHolds = 60 * kSecond;
 
 /// All functions may be called by any thread.
 class GuestBook {
  public:
-  /// `use` is called with all guests after each change, never two at once; it must not wait, nor
-  /// call back. A guest that did not change is the same object as before.
+  /// `use` is called with all guests after each change, never twice at the same time. It must not
+  /// wait, nor call the book. An unchanged guest is the same object as before.
   using Use = std::function<void(std::shared_ptr<const Guests>)>;
   explicit GuestBook(Use use) : use_(std::move(use)) {}
 
-  /// What libvirt's connection shows now. Never null.
+  /// The guests by libvirt's connection. Never null.
   void told(std::shared_ptr<const Guests> guests, Time now);
 
-  /// What the hook was called for. `migrate`: the guest is about to come here (without a connection
-  /// nobody could tell that it has, so that it is then one that starts); `prepare`, `start`: it is
-  /// about to run; `release`: it is gone. Holds until the connection shows the guest as something
-  /// else than off.
+  /// A call of the hook. `migrate`: the guest is about to migrate here (without a connection the
+  /// guest counts as one that starts, since no event would report its arrival); `prepare`, `start`:
+  /// the guest is about to run; `release`: the guest is gone. Valid until the connection shows the
+  /// guest in another state than off.
   void announced(const std::string& operation, Guest guest, Time now);
 
-  /// Guests that only the hook told of, now, and calls of it that were passed over because there
-  /// were kMaxAnnouncedGuests.
+  /// The number of guests that only the hook announced, and of calls that were ignored because of
+  /// kMaxAnnouncedGuests.
   struct Count {
     std::size_t announced = 0;
     std::uint64_t passed_over = 0;

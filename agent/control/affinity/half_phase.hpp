@@ -1,5 +1,5 @@
-// How far one host's half of a migration is. Values and the only transitions between them; the
-// tracker (migration_tracker.hpp) decides when one is due.
+// The phase of one host's half of a migration. These are the values and all transitions between
+// them; the tracker (migration_tracker.hpp) decides when a transition is due.
 //
 //   source        Underway ---suspend---> Suspended ---end---> Over ---complete---> Complete
 //                    |                                          ^
@@ -10,12 +10,12 @@
 //                    +---------end--------------+
 //
 //   Underway   source: the guest runs and is copied; destination: the guest is awaited
-//   Suspended  source: the guest stands still, its last state is on its way
-//   Over       the verdict is known; counters are read on, ports and mirrors may still go
-//   Complete   this host has nothing more to tell
+//   Suspended  source: the guest is suspended, its last state is being sent
+//   Over       the verdict is known; counters are still read, ports and mirrors may be removed
+//   Complete   this half does not change any more
 //
 // The switchover is the moment at which the guest stops on the source, or runs on the destination.
-// A transition that the drawing does not have changes nothing.
+// A transition that is not in the drawing changes nothing.
 #pragma once
 
 #include <optional>
@@ -44,14 +44,14 @@ using Phase = std::variant<Underway, Suspended, Over, Complete>;
 // ---- Transitions
 
 Phase suspend(const Phase& from, Time switchover);
-/// The guest runs on the destination since `switchover`, which is found at `now`.
+/// The guest runs on the destination since `switchover`, which was noticed at `now`.
 Phase arrive(const Phase& from, Time switchover, Time now);
 Phase end(const Phase& from, MigrationState verdict, Time now);
 Phase complete(const Phase& from, Time now);
-/// The wall clock was set back by `by` to `now` (set_back.hpp): all is as old as it was.
+/// The wall clock was set back by `by` to `now` (set_back.hpp): all times keep their age.
 Phase set_back(Phase phase, Time by, Time now);
 
-// ---- What a phase tells
+// ---- Questions about a phase
 
 /// Over or Complete.
 bool is_over(const Phase& phase);

@@ -1,6 +1,6 @@
-// The NICs that the engine watches, and those whose port went a moment ago. Copies are still on
-// their way when a port goes, and the engine forgets a NIC's counts with the NIC: without this the
-// last frames of a guest that leaves would be counted as lost.
+// The NICs that the engine watches, with the NICs whose port was removed a moment ago. Copies are
+// still on their way when a port is removed, and the engine forgets the counts of a removed NIC.
+// Without lingering, the last frames of a guest that leaves would count as lost.
 #pragma once
 
 #include <map>
@@ -15,11 +15,11 @@ namespace vmirror {
 class LingeringNics {
  public:
   static constexpr Time kLinger = kSecond;
-  static constexpr std::size_t kMost = 1024;  ///< Past it a NIC that goes is dropped at once.
+  static constexpr std::size_t kMost = 1024;  ///< A further removed NIC does not linger.
 
-  /// What the engine is to watch, now that the control side wants `wanted` (never null). To be
-  /// called with each round, or once a second. The same object as before where nothing changed.
-  /// Costs what changed, and what lingers.
+  /// The NICs that the engine must watch, if the control side wants `wanted` (never null). To be
+  /// called with each round, or once a second. Returns the same object if nothing changed. Costs
+  /// the changes and the lingering NICs.
   std::shared_ptr<const MirrorIndex> follow(std::shared_ptr<const MirrorIndex> wanted, Time now);
 
  private:

@@ -1,5 +1,5 @@
-// The table of all locations, for people: where each NIC is, since when, and where it was. A fold
-// over what is located; nothing is decided by it.
+// The table of all locations, for people: the place of each NIC, since when, and previous places.
+// It only collects locations; nothing depends on it.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct LocationTableOptions {
 
 struct LocationRow {
   Location location;
-  Time since = 0;  ///< When it came into this presence.
+  Time since = 0;  ///< The begin of this presence.
   bool operator==(const LocationRow&) const = default;
 };
 
@@ -30,20 +30,20 @@ class LocationTable {
  public:
   explicit LocationTable(LocationTableOptions options = {}) : options_(options) {}
 
-  /// The port is located so now. O(log n), and for a new port O(max_gone). A port that went and is
-  /// there again begins anew; its gone row stays where it was another guest's.
+  /// The port has this location now. O(log n), and for a new port O(max_gone). A port that was gone
+  /// and is back has a new row; its gone row is kept if the port was another guest's.
   void put(const Location& location, Time now);
-  /// The port is no more: its row is gone from now on. O(log n).
+  /// The port does not exist any more: its row is gone from now on. O(log n).
   void remove(const std::string& switch_name, const std::string& port, Time now);
-  /// All locations that there are: puts these, removes the others. O(n).
+  /// All existing locations: puts these, removes the others. O(n).
   void fold(const Locations& locations, Time now);
 
-  /// Those that are here by switch and port, then those that are gone, latest first. Those that are
-  /// gone for longer than `keep_gone` are left out.
+  /// The rows of existing ports, by switch and port, then the gone rows, latest first. Rows that
+  /// are gone for longer than `keep_gone` are left out.
   std::vector<LocationRow> rows(Time now) const;
-  /// Of those that are gone, how many are kept, of max_gone.
+  /// The number of gone rows that are kept, at most max_gone.
   std::size_t gone() const { return gone_.size(); }
-  /// Gone rows that were dropped early, because there were max_gone.
+  /// Gone rows that were dropped early, because of max_gone.
   std::uint64_t overflow() const { return overflow_; }
 
  private:

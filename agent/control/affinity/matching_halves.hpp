@@ -1,6 +1,6 @@
-// Whether two halves, that two agents tell of one guest, are of one migration: they have no common
-// id where each began its own, because the link was down or an agent began anew in the middle.
-// Pure.
+// Decides whether two halves of one guest, from two agents, belong to one migration. The halves
+// have no common id if each agent began a record, because the link was down or an agent was
+// restarted during the migration. Pure.
 //
 //   source       began ------- suspended --- port_removed ---- ended
 //   destination     began -- port_added -- resumed ----- ended
@@ -10,15 +10,15 @@
 
 namespace vmirror {
 
-/// False: by their times they can't be. `ahead`: the source's clock less the destination's. The
-/// rules hold for steps that were seen late, too; two migrations less than 200 ms apart may be
-/// taken for one.
+/// False: their times exclude it. `ahead`: the source's clock less the destination's. The rules
+/// also hold for steps that were seen late. Two migrations less than 200 ms apart may be taken
+/// for one migration.
 ///
-///   - one host is not both;
+///   - source and destination are two hosts;
 ///   - the source does not begin after the guest came to the destination;
 ///   - the port appears at the destination before it is gone at the source;
-///   - a source whose half ended with the guest still there has nothing to do with what begins
-///     later.
+///   - a source half that ended with the guest still on the source does not match a half that
+///     begins later.
 bool may_be_one(const MigrationHalf& source, const MigrationHalf& destination, Time ahead);
 
 }  // namespace vmirror

@@ -1,5 +1,5 @@
-// Makes the records of migrations (agent/model/migration.hpp): one state machine for each agent. It
-// is told what is seen, each with its time, and answers with what to do; it reads no clock, no
+// Makes the records of migrations (agent/model/migration.hpp): one state machine for each agent.
+// Its inputs are observations, each with a time; its outputs are actions. It reads no clock, no
 // counter and no file.
 //
 //   guest views, libvirt's events, counters, peers' messages, losses, time
@@ -11,12 +11,12 @@
 //                                               +-- RecordChanged -------------------> journal, API
 //                                               +-- RecordFinished ------------------> EVE, metrics
 //
-// How far this host's half of a record is says half_phase.hpp, with a drawing of the phases.
-// On the destination a record begins when the guest is incoming, on the source when a peer asks for
-// the guest or libvirt tells that it leaves or is suspended for it. A half is complete once its
-// host has nothing more to tell; a record is finished once both are, or the other one will not be
-// known. What is told may come twice, late or never: views show states and mend lost events, at the
-// price of the moment, which is noted then.
+// half_phase.hpp has the phases of this host's half of a record, with a drawing. On the destination
+// a record begins when the guest is incoming. On the source a record begins when a peer asks for
+// the guest, or libvirt reports that the guest leaves or is suspended for the migration. A record
+// is finished when both halves are complete, or the other half will not be known. Inputs may come
+// twice, late or never: views show states and replace lost events; the exact time is then lost, and
+// a note says so.
 #pragma once
 
 #include <cstdint>
@@ -43,26 +43,26 @@ namespace vmirror {
 struct TrackerOptions {
   std::string host;                               ///< This host.
   std::vector<std::string> peers;                 ///< The other hosts whose agents are configured.
-  bool hypervisor = false;                        ///< Somebody tells GuestEvents.
+  bool hypervisor = false;                        ///< A hypervisor reports GuestEvents.
   std::size_t open = 64, kept = 256, notes = 16;  ///< Records; notes of a half.
   Time read_every = 250 * kMillisecond;           ///< Counters, while the guest is copied.
-  Time ask_every = kSecond;          ///< Whether the guest is still being migrated from here.
-  Time settle = 300 * kMillisecond;  ///< After the suspension the last counters are read.
-  /// After the resumption the last counters are read. A guest that goes on before can't be counted.
+  Time ask_every = kSecond;          ///< Asks whether the guest is still being migrated away.
+  Time settle = 300 * kMillisecond;  ///< From the suspension to the last reading of counters.
+  /// From the resumption to the last reading. A guest that leaves earlier can't be counted.
   Time run_in = 250 * kMillisecond;
-  Time linger = 5 * kSecond;      ///< For ports and mirrors to go after the guest did.
-  Time patience = 10 * kSecond;   ///< For the other half, once this one is complete.
-  Time longest = 3600 * kSecond;  ///< A migration that takes longer is lost sight of.
+  Time linger = 5 * kSecond;      ///< For the removal of ports and mirrors after the guest left.
+  Time patience = 10 * kSecond;   ///< For the other half, after this half is complete.
+  Time longest = 3600 * kSecond;  ///< A longer migration ends as `lost`.
 };
 
 // ---- Actions
 
-/// To one agent, or with `to` empty to all that are up.
+/// To one agent; `to` empty: to all agents that are up.
 struct SendMigration {
   std::string to;
   MigrationMessage message;
 };
-/// Read the guest's counters now, engine first, then its ports, and tell them with `counters`.
+/// Read the guest's counters now, the engine first, then the ports, and call `counters`.
 struct ReadCounters {
   std::string guest;  ///< GuestView::key()
 };
@@ -70,26 +70,26 @@ struct ReadCounters {
 struct AskLeaving {
   std::string guest;
 };
-/// Engine::restart_first_out of the guest's NICs: frames of it were seen before it ran here.
+/// Engine::restart_first_out of the guest's NICs: frames were seen before the guest ran here.
 struct RestartFirstFrame {
   std::string guest;
 };
-/// Take what the engine knows of the guest and send it to that host's agent; then `handed_over`.
-/// On the source, once the guest is suspended and the destination's agent is known.
+/// Take the engine's state of the guest, send it to the agent of host `to`, and call `handed_over`.
+/// On the source, when the guest is suspended and the destination's agent is known.
 struct HandOverGuest {
   std::string guest, id, to;
 };
-/// Engine::let_go: the guest left, or did not come after all.
+/// Engine::let_go: the guest left, or did not arrive in the end.
 struct LetGuestGo {
   std::string guest;
 };
 /// Publish the record, and write it to the journal.
 struct RecordChanged {
   MigrationRecord record;
-  std::string replaces;  ///< The id that it had before, which is to be forgotten; empty: none.
+  std::string replaces;  ///< The record's previous id, which must be forgotten; empty: none.
 };
-/// The record is finished: EVE event, metric. Once for each record; a half that comes later is a
-/// RecordChanged.
+/// The record is finished: EVE event, metric. Once for each record; a half that arrives later gives
+/// a RecordChanged.
 struct RecordFinished {
   MigrationRecord record;
 };
@@ -108,33 +108,33 @@ struct SeenMove {
 struct TrackerCounters {
   std::size_t open = 0, kept = 0;  ///< Of TrackerOptions::open, ::kept.
   std::uint64_t refused = 0;       ///< Migrations without a record: too many were open.
-  std::uint64_t dropped = 0;       ///< Finished records that made room.
+  std::uint64_t dropped = 0;       ///< Finished records that were dropped for newer ones.
   std::uint64_t notes_dropped = 0;
-  std::uint64_t ignored = 0;  ///< Messages and events that belong to nothing known.
+  std::uint64_t ignored = 0;  ///< Messages and events that belong to no known record.
   std::map<MigrationState, std::uint64_t> finished;
 };
 
-/// One thread. Every function answers what to do now, in this order.
+/// One thread. Every function returns the actions to carry out now, in this order.
 class MigrationTracker {
  public:
   explicit MigrationTracker(TrackerOptions options) : options_(std::move(options)) {}
 
   // -- at the agent's start, in this order --
-  /// The journal's records: what was open goes on, with a note that the agent was down from
+  /// The journal's records. Open records continue, with a note that the agent was down from
   /// `alive` (its last sign of life) until now.
   TrackerActions restore(std::vector<MigrationRecord> records, Time alive, Time now);
-  /// All guests that are here were told once: what appears from now on is new.
+  /// All guests that are here were passed in once: guests that appear from now on are new.
   TrackerActions ready(Time now);
 
-  // -- what is seen here --
-  /// The guest's ports, mirrors or state are like this now. A guest is told when its view changed,
-  /// and once with no ports when the last of them went. Repeating it changes nothing.
+  // -- observations on this host --
+  /// The guest's view now. To be called when the view changed, and once without ports when the last
+  /// port was removed. A repeated view changes nothing.
   TrackerActions view(const GuestView& view, Time now);
-  /// Of libvirt; before the view that shows its effect.
+  /// An event of libvirt; before the view that shows its effect.
   TrackerActions event(const GuestEvent& event);
   TrackerActions counters(const std::string& guest, const GuestCounters& reading, Time now);
-  /// libvirt, or the switch, can't be read since now, or again. Before the first word on libvirt
-  /// it was not read yet.
+  /// libvirt, or the switch, can or can't be read from now on. Before the first call libvirt was
+  /// not read yet.
   TrackerActions hypervisor(bool readable, Time now);
   TrackerActions switches(bool readable, Time now);
 
@@ -142,26 +142,26 @@ class MigrationTracker {
   TrackerActions peer_up(const std::string& host, Time now);
   TrackerActions peer_down(const std::string& host, Time now);
   TrackerActions message(const std::string& host, const MigrationMessage& message, Time now);
-  /// The peer's clock less ours, as the link estimates it (PeerStatus::clock_offset); the latest
-  /// holds until another is known. Once it is known, or differs, what is there is told anew:
-  /// halves that began apart are matched by their times. Before, none is while ours is open.
+  /// The peer's clock less ours, as the link estimates it (PeerStatus::clock_offset); valid until
+  /// the next one. When the offset becomes known or changes, this host's halves are sent again:
+  /// separately begun halves are matched by their times, and not before while ours is open.
   TrackerActions clock_offset(const std::string& host, std::optional<Time> offset, Time now);
-  /// A guest was on one host and is on another, seen from outside of both: a whole record, which is
+  /// A guest moved from one host to another, seen from outside of both: a whole record, which is
   /// finished.
   TrackerActions moved(const SeenMove& move, Time now);
-  /// What became of a handover: on the source when it was sent or failed, on the destination when
-  /// it was given to the engine. `id` is the record's.
+  /// The outcome of a handover: on the source when it was sent or failed, on the destination when
+  /// the engine took it. `id` is the record's.
   TrackerActions handed_over(const std::string& id, const HandoverResult& result, Time now);
 
-  /// Time has passed. Due at `wake()`, and once a second even where nothing is open; other calls do
-  /// nothing. The wall clock may have been set back since the last one: what waits does so no
-  /// longer for it, and what was told is none of the future.
+  /// Time has passed. To be called at `wake()`, and once a second also without an open record. The
+  /// wall clock may have been set back since the last call: no wait becomes longer by it, and no
+  /// observation counts as one of the future.
   TrackerActions tick(Time now);
   std::optional<Time> wake() const;
 
   /// All records, oldest first: the finished ones, then the open ones.
   std::vector<MigrationRecord> records() const;
-  /// Keys (UUIDs) of guests whose half is not complete here: they come, leave, or just did.
+  /// Keys (UUIDs) of guests whose half on this host is not complete.
   std::vector<std::string> migrating() const;
   TrackerCounters counters() const;
 
@@ -170,22 +170,22 @@ class MigrationTracker {
   struct Open {
     std::string guest;
     bool source = false;
-    bool tentative = false;  ///< Nobody but a new port says so: not shown until a peer does.
+    bool tentative = false;  ///< Only a new port shows it: hidden until a peer confirms it.
     MigrationRecord record;
     std::vector<std::string> interface_ids;
     FrameLedger ledger;
-    bool counted = true;     ///< The ledger saw all of it.
+    bool counted = true;     ///< The ledger has all readings.
     bool countable = false;  ///< As in GuestView.
-    bool restored = false;   ///< By `restore`, and its guest was not told since.
-    bool coming = false;     ///< It was incoming (destination).
+    bool restored = false;   ///< By `restore`, without a view of its guest since.
+    bool coming = false;     ///< The guest was incoming (destination).
     bool had_mirrors = false;
     bool handed = false;               ///< The guest's analysis was to be handed over (source).
-    bool changed = true, tell = true;  ///< To be published; to be told to the other agent.
-    Time began = 0, next_read = 0, next_ask = 0;  ///< next_read: kNever, it was read to the end.
-    // As of now, should the clock be set back; the record keeps them as they were told.
+    bool changed = true, tell = true;  ///< To be published; to be sent to the other agent.
+    Time began = 0, next_read = 0, next_ask = 0;  ///< next_read: kNever after the last reading.
+    // These times keep their age if the clock is set back; the record's times do not change.
     half::Phase phase;
-    std::optional<Time> gone;        ///< Its last port went.
-    std::optional<Time> unmirrored;  ///< A mirror that was in place is not.
+    std::optional<Time> gone;        ///< The last port was removed.
+    std::optional<Time> unmirrored;  ///< A mirror that was in place is missing.
     OutputWatch output;
     MigrationState theirs = MigrationState::running;  ///< The other host's verdict.
     std::string replaces;
@@ -201,10 +201,10 @@ class MigrationTracker {
   };
 
   Open* find(const std::string& guest, bool source);
-  struct Found {  ///< At most one of them.
+  struct Found {  ///< At most one of the two pointers is set.
     Open* open = nullptr;
     MigrationRecord* finished = nullptr;
-    bool unsure = false;  ///< Which it is can't be told before the clocks are known.
+    bool unsure = false;  ///< The record can't be determined before the clocks are known.
   };
   bool lacks_half_of(const MigrationRecord& record, const std::string& host) const;
   Found find_for(const std::string& host, const MigrationMessage& message);

@@ -1,5 +1,5 @@
-// For who is told the time again and again, and so knows by how much the clock was set back: what
-// it stamped stays as old as it was. Who does not know goes by plugin/base/clock.hpp.
+// For code that receives the time regularly, and so knows by how much the clock was set back: its
+// stamps keep their age. Other code uses the rule of plugin/base/clock.hpp.
 #pragma once
 
 #include <algorithm>
@@ -8,8 +8,8 @@
 
 namespace vmirror {
 
-/// The stamp as it counts at `now`, after the clock was set back `by` so much. What is not ahead
-/// stays: it may be of since.
+/// The stamp as it counts at `now`, after the clock was set back by `by`. A stamp that is not ahead
+/// of `now` is unchanged: it may be later than the set-back.
 constexpr Time set_back(Time stamp, Time by, Time now) {
   return stamp > now ? std::min(stamp - by, now) : stamp;
 }
