@@ -1,13 +1,13 @@
-// Follows the guests of this host: feeds agent/control/affinity's tracker with what is seen of
-// them, and does what it answers. The one place where migrations meet the engine, the agents' link,
-// the kernel's counters and the journal.
+// Follows the guests of this host: passes observations to the tracker of agent/control/affinity,
+// and carries out the tracker's actions. The only place where migrations meet the engine, the
+// agents' link, the kernel's counters and the journal.
 //
 //   control --ports, mirrors--+                          +--> peers: its half, asked or told
 //   libvirt --events, guests--+--> [ MigrationTracker ] -+--> engine: counters, take, give, let go
 //   peers ----messages--------+                          +--> journal, EVE, log
 //
-// Everything runs on the daemon's main thread, but taking, reading and giving a guest's analysis
-// state, which has a thread of its own: it may take 200 ms, and be 16 MiB long.
+// Everything runs on the daemon's main thread, except for the handover of a guest's analysis state,
+// which has a thread of its own: a handover may take 200 ms and 16 MiB.
 #pragma once
 
 #include <array>
@@ -29,34 +29,34 @@ namespace vmirror {
 struct FollowingOptions {
   std::string host;                ///< This host's name.
   std::vector<std::string> peers;  ///< The other hosts whose agents are linked.
-  bool hypervisor = false;         ///< Events and guests will be told; else the ports tell alone.
-  /// The ports are interfaces of this machine, whose counters can be read; not so in an appliance.
+  bool hypervisor = false;         ///< A hypervisor reports events and guests; else only ports.
+  /// The ports are interfaces of this machine, whose counters can be read; false in an appliance.
   bool ports_are_here = true;
-  std::string state;  ///< Folder for the journal; made where it misses.
+  std::string state;  ///< Folder for the journal; created if it is missing.
 };
 
-/// What `status` and the metrics show.
+/// For `status` and the metrics.
 struct FollowingStatus {
   TrackerCounters tracker;
   std::uint64_t gap_frames = 0;   ///< Of all finished migrations whose gap is known.
-  std::uint64_t gap_unknown = 0;  ///< Finished migrations whose gap is not.
+  std::uint64_t gap_unknown = 0;  ///< Finished migrations whose gap is not known.
   std::uint64_t duplicates = 0;   ///< Of all finished migrations.
-  /// How many finished migrations handed the guest's analysis over, or did not.
+  /// The number of finished migrations, by the outcome of the handover.
   std::map<HandoverResult::State, std::uint64_t> handovers;
-  std::size_t handovers_waiting = 0;    ///< That came, and are to be read.
+  std::size_t handovers_waiting = 0;    ///< Received, and not read yet.
   std::uint64_t handovers_refused = 0;  ///< Because kMaxWaitingHandovers waited.
-  std::uint64_t downtimes = 0;          ///< Migrations that are done, and whose downtime is known.
-  Time downtime = 0;                    ///< The sum of theirs.
+  std::uint64_t downtimes = 0;          ///< Migrations that are done, with a known downtime.
+  Time downtime = 0;                    ///< The sum of these downtimes.
   std::string journal_error;            ///< Empty: none.
 };
 /// Adds a finished migration. Pure.
 void count(FollowingStatus& counts, const MigrationRecord& record);
 
-/// Handovers that came and wait to be read; one more is refused, and the record says so.
+/// Received handovers that wait to be read; a further one is refused, and the record says so.
 constexpr std::size_t kMaxWaitingHandovers = 8;
 
-/// All functions on the io_context's thread, unless they say otherwise. It must be destroyed before
-/// the engine and the link.
+/// Call all functions on the io_context's thread, unless they say otherwise. Destroy it before the
+/// engine and the link.
 class Following {
  public:
   /// Reads the journal. `eve` may be null.
@@ -65,11 +65,11 @@ class Following {
   Following(const Following&) = delete;
   Following& operator=(const Following&) = delete;
 
-  /// The link that messages go out by; until then nobody hears.
+  /// The link for messages; until this call no message is sent.
   void use(Peers& peers);
-  /// Who is asked whether a guest is being migrated away: Libvirt::ask_leaving; until then nobody.
+  /// Answers whether a guest is being migrated away (Libvirt::ask_leaving); until this call nobody.
   void use(Libvirt& libvirt);
-  /// The link's handlers; they may be called by any thread.
+  /// The handlers for the link; any thread may call them.
   PeersHandlers handlers(PeersHandlers also);
 
   void on_change(const RoundChanges& changes);

@@ -1,13 +1,13 @@
-// Keeps the sensor VM with its sources (policy `sensor: follow`): tells the other agents which
-// sources are here, hears from them which are there, and has libvirt migrate the sensor when
-// sensor_follow.hpp decides so. One thread: the daemon's main one.
+// Keeps the sensor VM with its sources (policy `sensor: follow`): reports the sources on this host
+// to the other agents, receives their reports, and asks libvirt to migrate the sensor when
+// sensor_follow.hpp decides so. One thread: the daemon's main thread.
 //
-// The agents' message tells ages and not times, for two hosts' clocks may differ:
+// The agents' message has ages instead of times, since the clocks of two hosts may differ:
 //
 //   {"sources": [{"vm": "dc1", "here_ms": 40000, "moving": false}, ...], "moved_ms_ago": [310000]}
 //
-// `moved_ms_ago` are the sensor's latest migrations, whoever told of them: the agent of the host
-// that it came to must know how often it moved before, and one that was restarted hears it again.
+// `moved_ms_ago` has the sensor's latest migrations, from any report: the agent of the sensor's new
+// host must know how often the sensor moved before, and so must a restarted agent.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -28,9 +28,9 @@ namespace vmirror {
 struct SensorFollowerOptions {
   std::string host;                ///< This host's name.
   std::string sensor;              ///< The VM that analyses, by name or UUID; empty: none.
-  SensorFollowOptions follow;      ///< When it moves.
+  SensorFollowOptions follow;      ///< When the sensor moves.
   std::vector<std::string> peers;  ///< The other hosts whose agents are linked.
-  /// Host name -> URI under which that host's libvirt is reached from this one; only where known.
+  /// Host name -> URI of this host's libvirt, as reached from here; only for known URIs.
   std::map<std::string, std::string> libvirt;
 };
 
@@ -43,13 +43,13 @@ class SensorFollower {
   SensorFollower(boost::asio::io_context& io, SensorFollowerOptions options, Libvirt* libvirt,
                  Peers* peers);
 
-  /// What is known here now; tells the peers if it changed, and decides. To be called once a
-  /// second: it goes through all ports. `migrating`: the UUIDs of guests that migrate now.
+  /// Reads the state of this host, reports changes to the peers, and decides. To be called once a
+  /// second: it passes all ports. `migrating`: the UUIDs of guests that migrate now.
   void look(const ControlSnapshot& control, const std::vector<Policy>& policies,
             const std::vector<std::string>& migrating, Time now);
   void on_peer_up(const std::string& host, Time now);
   void on_peer_down(const std::string& host);
-  /// What is no message of ours is passed over.
+  /// Ignores a body that is no such message.
   void on_message(const std::string& host, const std::string& body, Time now);
 
   /// {"vm", "decision", "sources": {HOST: how many, or null: not known}, "moves_in_an_hour",
@@ -73,13 +73,13 @@ class SensorFollower {
   Peers* const peers_;
   std::vector<SensorSource> here_;
   bool looked_ = false;                                     ///< `here_` is known.
-  std::map<std::string, std::vector<SensorSource>> there_;  ///< By host; only of those linked.
+  std::map<std::string, std::vector<SensorSource>> there_;  ///< By linked host.
   std::map<std::string, Time> since_;                       ///< Of the sources here, by UUID.
-  std::optional<Time> came_;                                ///< The sensor is here since.
+  std::optional<Time> came_;                                ///< When the sensor arrived here.
   SensorHistory history_;
-  std::vector<Time> told_moves_;  ///< `history_.moves` when the peers were told.
-  bool moving_ = false;           ///< libvirt was asked to migrate it.
-  Time now_ = 0;                  ///< When something was told last.
+  std::vector<Time> told_moves_;  ///< `history_.moves` at the latest report to the peers.
+  bool moving_ = false;           ///< libvirt was asked to migrate the sensor.
+  Time now_ = 0;                  ///< The time of the latest call.
   std::string decision_ = "not decided yet", error_;
 };
 
