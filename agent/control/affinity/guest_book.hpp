@@ -21,7 +21,7 @@ namespace vmirror {
 
 /// Guests that only the hook announced; a further announcement is ignored and counted.
 constexpr std::size_t kMaxAnnouncedGuests = 1024;
-/// An announcement is valid for this time while a working connection shows the guest as not started.
+/// An announcement is valid for this time while a working connection shows the guest as off.
 constexpr Time kAnnouncementHolds = 60 * kSecond;
 
 /// All functions may be called by any thread.
