@@ -1,5 +1,5 @@
-// vmirror-hook: what libvirtd starts for each step of a guest's life, and waits for. It tells the
-// agent, and refuses the guest only where a policy with `require: true` says so.
+// vmirror-hook: libvirtd starts this program for each step of a guest's life, and waits for it. The
+// hook tells the agent, and refuses the guest only for a policy with `require: true`.
 //
 //   operation         libvirt 9.0 calls it                          the hook
 //   migrate begin     on the destination, before all else           tells
@@ -10,13 +10,13 @@
 //   anything else     started: the CPUs run already; stopped,       nothing
 //                     restore, reconnect, attach
 //
-// To tell is to write the request and not to wait for the answer: it costs the same with an agent
-// that hangs. Only a guest that may be required waits, for at most the timeout. Then, or when
-// nobody listens until then, it is refused.
+// "tells": the hook writes the request and does not wait for the answer, so that an agent that
+// hangs costs no time. "asks": only a guest that may be required waits, for at most the timeout. If
+// no agent listens or answers until then, the guest is refused.
 //
-// Whether a guest may be required says the agent's file (requirement.hpp). Where that file is
-// missing nothing was ever required here, as far as this side can know: the agent is asked, and
-// without an answer the guest goes on.
+// The agent's file (requirement.hpp) says whether a guest may be required. Without this file, as
+// far as the hook knows, no guest was ever required: the hook asks the agent, and without an answer
+// the guest goes on.
 #pragma once
 
 #include <span>
@@ -29,14 +29,14 @@
 
 namespace vmirror {
 
-/// What libvirtd called it with: GUEST OPERATION SUBOPERATION EXTRA.
+/// The arguments of libvirtd: GUEST OPERATION SUBOPERATION EXTRA.
 struct HookInvocation {
   std::string guest, operation, suboperation;
 };
 
-/// How it ends: with `refused`, exit status 1 and the reason on standard error, where libvirtd
-/// takes it from; else 0, and what went wrong, if anything, is for the system's log, because
-/// libvirtd looks at nothing else.
+/// The end of the call. With `refused`: exit status 1, and the reason on standard error, from which
+/// libvirtd takes it. Otherwise: exit status 0, and an error goes to the system's log, because
+/// libvirtd reads nothing else.
 struct HookOutcome {
   bool refused = false;
   std::string message;  ///< One line; may be empty.
@@ -44,11 +44,11 @@ struct HookOutcome {
 
 constexpr std::size_t kMaxHookXml = 1 << 20;  ///< Bytes; a longer description is not sent.
 
-/// True when the operation matters: for anything else nothing is read, not even the settings.
+/// True for an operation that the hook handles: for others it does not even read the settings.
 bool hook_matters(std::string_view operation, std::string_view suboperation);
 
-/// Does the call. `started` is when the process was; `input` is where the XML comes from. Never
-/// takes longer than the settings' timeout, but for the time to be scheduled.
+/// Handles the call. `started`: the start of the process; `input`: the source of the XML. Takes at
+/// most the settings' timeout, and the time to be scheduled.
 HookOutcome run_hook(const HookInvocation& call, const HookSettings& settings, int input,
                      HookClock::time_point started, Time now);
 

@@ -24,16 +24,16 @@ std::string encode_hook_request(std::string_view operation, std::string_view gue
 
 constexpr std::size_t kMaxHookAnswer = 65536;  ///< Bytes, head and body.
 
-/// What the agent answered.
+/// The agent's answer.
 struct HookReply {
   int status = 0;
   std::string body;
   bool operator==(const HookReply&) const = default;
 };
 
-/// Reads an answer from the bytes that came so far; none: it isn't whole yet. Without
-/// Content-Length it ends with the connection (`closed`). Error::Kind::invalid: this is no answer,
-/// or one that is too long, or coded in a way that this side never asks for.
+/// Reads an answer from the bytes received so far; none: the answer isn't complete yet. Without
+/// Content-Length the answer ends with the connection (`closed`). Error::Kind::invalid: not an
+/// answer, too long, or with an encoding that the hook never asks for.
 Result<std::optional<HookReply>> parse_hook_reply(std::string_view bytes, bool closed);
 
 }  // namespace vmirror

@@ -6,7 +6,7 @@
 
 namespace vmirror {
 
-/// Reads a list of rules. Refuses what could match no frame: a port of a protocol without ports, an
+/// Reads a list of rules. Refuses rules that match no frame: a port of a protocol without ports, an
 /// address of another family than the protocol's. See yaml::Reader.
 yaml::Reader filter_reader(Filter& out);
 

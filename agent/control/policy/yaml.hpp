@@ -1,12 +1,12 @@
-// Reading YAML by a table of keys, so that every error names file and line, the key, and the
-// remedy. The policy files and the daemon's configuration are read with it.
+// Reads YAML with a table of keys, so that every error names file and line, the key, and the
+// remedy. The policy files and the daemon's configuration are read in this way.
 //
 //   Result<void> done = yaml::read_file(text, "a.yaml", yaml::map({
 //       {"snaplen", yaml::number(policy.snaplen, 0, 65535)},
 //       {"targets", yaml::list([&](const yaml::Node& node) { ... })}}));
 //
-// A reader writes into the variables that it was made with: those must outlive it, and are half
-// written when it fails. Pure but for that; exceptions of yaml-cpp end here.
+// A reader writes into the variables that it was made with. These must outlive the reader, and may
+// be partly written when it fails. Otherwise pure; exceptions of yaml-cpp do not leave this file.
 #pragma once
 
 #include <yaml-cpp/node/node.h>
@@ -28,14 +28,14 @@ struct Node {
   std::string file;
   std::string key;
 
-  /// The error of this value: where is "file:line". The words are the caller's.
+  /// An error of this value: `where` is "file:line". The caller gives the words.
   tl::unexpected<Error> wrong(std::string what, std::string remedy) const;
   bool is_map() const;
   /// A mapping with this key.
   bool has(const char* name) const;
-  /// Entries of a mapping or a list; 0 for what is none.
+  /// Entries of a mapping or a list; 0 for another value.
   std::size_t size() const;
-  /// As written, for a scalar; "" for what is none.
+  /// A scalar as written; "" for another value.
   std::string scalar() const;
 };
 
@@ -47,12 +47,12 @@ struct Key {
   bool required = false;
 };
 
-/// A mapping with these keys and no others. An unknown key, one given twice, and a required one
-/// that is missing are errors; the remedy for an unknown key is the nearest known one.
+/// A mapping with these keys and no others. Unknown keys, repeated keys and missing required keys
+/// are errors; the remedy for an unknown key is the nearest known key.
 Reader map(std::vector<Key> keys);
 /// A sequence (an absent value is an empty one); `element` is called for each.
 Reader list(Reader element);
-/// A value, which `element` reads, or a sequence of such values.
+/// A value for `element`, or a sequence of such values.
 Reader one_or_list(Reader element);
 /// A mapping of any keys to text.
 Reader dictionary(std::function<void(std::string key, std::string value)> put);
@@ -66,7 +66,7 @@ Reader number(T& out, std::int64_t min, std::int64_t max) {
 }
 /// true or false
 Reader boolean(bool& out);
-/// The index of the word that was written.
+/// The index of the written word.
 Reader word(std::vector<std::string_view> words, std::function<void(std::size_t)> put);
 /// One of these words.
 template <typename T>
@@ -87,13 +87,13 @@ Reader parsed(T& out, Parse parse, std::string remedy) {
   };
 }
 
-/// Reads one document, which `root` reads. `file` is used in errors only. Error::Kind::invalid for
-/// malformed YAML, for more than kMaxBytes of it, and for what a reader refuses.
+/// Reads one document with `root`. `file` is used in errors only. Error::Kind::invalid: malformed
+/// YAML, more than kMaxBytes, or a value that a reader refuses.
 Result<void> read(std::string_view text, const std::string& file, const Reader& root);
 
 constexpr std::size_t kMaxBytes = 1 << 20;
 
-/// The nearest of `known` to `word` by edits, when it is near enough to be meant; else "".
+/// The word of `known` with the fewest edits to `word`, if it is near enough; else "".
 std::string nearest(std::string_view word, const std::vector<std::string_view>& known);
 
 /// The whole file, at most kMaxBytes. Error::Kind::missing or invalid.
