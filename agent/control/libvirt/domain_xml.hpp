@@ -1,5 +1,5 @@
-// What vmirror wants to know of a guest, from libvirt's description of it (libvirt.org, "Domain XML
-// format"). Pure. The description comes from libvirtd, or through the hook from a local socket.
+// Reads a guest from libvirt's description of the guest (libvirt.org, "Domain XML format"). Pure.
+// The description comes from libvirtd, or through the hook from a local socket.
 //
 //   <domain type='kvm'>
 //     <name>dc1</name>  <uuid>4dea22b3-1d52-d8f3-2516-782e98ab3fa0</uuid>  <title>..</title>
@@ -9,7 +9,7 @@
 //       </vmirror:guest>
 //     </metadata>
 //     <devices>
-//       <interface type='bridge'>             or any other: what it is on is told in words
+//       <interface type='bridge'>             or any other type: described in words
 //         <mac address='52:54:00:12:34:56'/>
 //         <source bridge='br0' network='lan'/>
 //         <virtualport type='openvswitch'>
@@ -36,10 +36,10 @@ constexpr std::size_t kMaxGuestNics = 256;         ///< NICs of a guest.
 constexpr std::size_t kMaxGuestLabels = 64;        ///< Labels of a guest.
 constexpr std::size_t kMaxGuestTextLength = 1024;  ///< Bytes of a name, a title, a label.
 
-/// The guest that `xml` describes. Its state isn't in there: `incoming`, `running` and the rest are
-/// the caller's; it is left `off`. Labels without a key are left out, and a label that is said
-/// twice keeps its first value. Error::Kind::invalid: no domain, no UUID or name, or not XML;
-/// Error::Kind::exhausted: past one of the bounds above.
+/// The guest that `xml` describes. The description has no state: the caller sets it, and the guest
+/// is `off` here. Labels without a key are left out, and a label with two values keeps its first
+/// value. Error::Kind::invalid: no domain, no UUID or name, or not XML;
+/// Error::Kind::exhausted: above one of the bounds above.
 Result<Guest> parse_domain(std::string_view xml);
 
 }  // namespace vmirror

@@ -1,5 +1,5 @@
-// libvirt's default event loop, which a process has only one of: it cannot be had per connection,
-// hence the shared one here.
+// libvirt's default event loop. A process has only one loop, and a connection cannot have its own:
+// all connections share this one.
 #pragma once
 
 #include <atomic>
@@ -10,9 +10,9 @@ namespace vmirror {
 
 class EventLoop {
  public:
-  /// After libvirt_library() was good. The process's loop, running for as long as somebody holds
-  /// it. The first call registers it with libvirt, for good, and silences libvirt's own printing of
-  /// errors to stderr. Any thread.
+  /// To be called after libvirt_library() succeeded. Returns the process's loop, which runs while
+  /// a pointer to it exists. The first call registers it with libvirt, for good, and stops libvirt
+  /// from printing errors to stderr. Any thread.
   static std::shared_ptr<EventLoop> get();
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;

@@ -40,14 +40,14 @@ class LibvirtLink {
   Result<std::vector<std::string>> list() const;
   struct Reading {
     Guest guest;
-    bool starts = false;  ///< It is about to run. If that fails, no event tells.
+    bool starts = false;  ///< The guest is about to run. No event reports a failed start.
   };
-  /// A guest; none where libvirtd has no such. `before`: as state_of() takes it.
+  /// A guest; none: libvirtd has no such guest. `before`: as state_of() takes it.
   Result<std::optional<Reading>> read(const std::string& uuid,
                                       std::optional<GuestState> before) const;
 
-  /// A DomainEvent::Id::noted is told whenever libvirtd writes its note on a guest anew. False
-  /// where its notes are another host's, or not to be read.
+  /// A DomainEvent::Id::noted comes whenever libvirtd writes its status file of a guest. False: the
+  /// status files are on another host, or can't be read.
   bool sees_notes() const { return notes_watch_ >= 0; }
   /// A migration of the guest from this host is under way.
   Result<bool> is_leaving(const std::string& uuid) const;
@@ -65,7 +65,7 @@ class LibvirtLink {
   int notes_watch_ = -1;  ///< libvirt's handle.
 };
 
-/// Migrates on a connection of its own, and returns when it is over: Libvirt::migrate().
+/// Migrates on a connection of its own, and returns at the end: Libvirt::migrate().
 Result<void> migrate_domain(const std::string& uri, const std::string& uuid,
                             const std::string& destination, const MigrateOptions& options);
 
