@@ -1,6 +1,6 @@
-// How far another host's clock is from ours, by pings with four times (RFC 5905, section 8): of the
-// last eight the quickest is believed, because whatever delayed the others may have delayed only
-// one direction.
+// The offset of another host's clock, by pings with four times (RFC 5905, section 8). The quickest
+// of the last eight pings decides, because a delay of another ping may have been in one direction
+// only.
 //
 //   ours    sent ---------.            .--> received      delay  = (received - sent)
 //   peer's                 '-> received - sent                     - (peer_sent - peer_received)
@@ -25,8 +25,8 @@ struct ClockSample {
 
 class ClockOffset {
  public:
-  /// Takes a ping's times. Those that can't be (an answer before its question: a clock was set in
-  /// between, or the peer makes them up) are passed over.
+  /// Takes a ping's times. Impossible times (an answer before its question: a clock was set in
+  /// between, or the peer invents the times) are ignored.
   void add(const PeerTimes& t) {
     constexpr Time kMost = std::numeric_limits<Time>::max() / 2;
     for (const Time v : {t.sent, t.peer_received, t.peer_sent, t.received})

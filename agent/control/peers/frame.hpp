@@ -1,4 +1,4 @@
-// What goes over the link between two agents, as bytes. All integers are big-endian.
+// The format of the link between two agents. All integers are big-endian.
 //
 //   +------------------------------------------------------+
 //   | length of type and body:32                           |
@@ -22,10 +22,10 @@
 //           <--- hello ----
 //           ---- ping ---->            then any of 2 to 5, both ways
 //
-//   A bye instead of any of these ends it.
+//   A bye instead of any of these ends the link.
 //
-// What follows the host's name or the times in a later version is not read. A version is the
-// format's: two agents speak only when theirs are equal.
+// Bytes after the host's name or the times, of a later version, are not read. The version is the
+// format's: two agents link only if their versions are equal.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +45,7 @@ constexpr std::uint16_t kPeerVersion = 1;
 constexpr std::size_t kPeerHeader = 8;
 constexpr std::size_t kMaxPeerType = 32;
 constexpr std::size_t kMaxPeerHost = 255;
-/// Of a frame that isn't a message, and of any before the hello.
+/// Bytes of a frame that isn't a message, and of any frame before the hello.
 constexpr std::size_t kMaxPeerControl = 4096;
 
 struct PeerFrame {
@@ -56,24 +56,24 @@ struct PeerFrame {
   bool operator==(const PeerFrame&) const = default;
 };
 
-/// Header and type of a frame whose body, of that size, follows.
+/// Header and type of a frame; the body, of this size, follows.
 std::string encode_peer_head(PeerFrame::Kind kind, std::string_view type, std::size_t body_size);
 /// A whole frame without a type.
 std::string encode_peer_frame(PeerFrame::Kind kind, std::string_view body);
 
-/// Puts frames together out of what arrives, wherever that is cut. The caller reads from its socket
-/// right into `space`, so a body is never copied, and never more than one frame is held:
+/// Assembles frames from the received bytes, wherever these are cut. The caller reads from its
+/// socket directly into `space`, so that a body is never copied, and at most one frame is held:
 ///
 ///     n = read(socket, reader.space());  auto frame = reader.filled(n);
 class PeerFrameReader {
  public:
   PeerFrameReader();
-  /// Bodies of messages of up to so many bytes are taken from now on; none at first.
+  /// Allows messages with bodies of up to `bytes` from now on; at first no message is allowed.
   void allow_messages(std::size_t bytes) { message_bytes_ = bytes; }
-  /// Where the next bytes belong; never empty. Stays good until `filled`.
+  /// The buffer for the next bytes; never empty. Valid until `filled`.
   std::span<std::uint8_t> space();
-  /// `n` bytes, at most space().size(), were put there. The frame that they complete, or none yet.
-  /// Error::Kind::invalid: this is no such frame; the reader is of no use any more.
+  /// `n` bytes, at most space().size(), were put there. Returns the completed frame, or none yet.
+  /// Error::Kind::invalid: not such a frame; the reader can't be used any more.
   Result<std::optional<PeerFrame>> filled(std::size_t n);
 
  private:
@@ -86,11 +86,11 @@ class PeerFrameReader {
   enum class Part { header, type, body } part_ = Part::header;
 };
 
-/// Who speaks.
+/// The sender of a hello.
 struct PeerHello {
   std::uint16_t version = kPeerVersion;
   std::uint64_t instance = 0;    ///< Random, of this run of the agent.
-  std::uint64_t connection = 0;  ///< The dialer counts those that it makes; rises within a run.
+  std::uint64_t connection = 0;  ///< The dialer counts its connections; rises within a run.
   std::string host;
   bool operator==(const PeerHello&) const = default;
 };

@@ -1,13 +1,13 @@
 // One connection to another agent, from its socket to its end: TLS, hello, frames both ways, pings.
-// It knows nothing of other connections; which are wanted is its owner's business.
+// It knows no other connections; its owner decides which connections are wanted.
 //
 //     connect -> handshake -> hello -> greeted -> up -> closed
 //         \__________\__________\_________\______ bye ____/
 //
-// greeted: the accepting side has answered the dialer's hello and waits for a sign that it arrived,
-// the dialer's first ping. So neither side is up before the other wants it, and the hello of a
-// dialer that is long gone makes no link. bye: the peer is told why not, and that is given time to
-// arrive.
+// greeted: the accepting side has answered the dialer's hello and waits for the dialer's first
+// ping, which shows that the answer arrived. Neither side is therefore up before the other side
+// wants the link, and the hello of a dialer that is gone makes no link. bye: the link tells the
+// peer the reason, and gives the message time to arrive.
 //
 // Everything runs on the io_context's only thread.
 #pragma once
@@ -34,17 +34,17 @@ struct PeerMessage {
   std::size_t cost() const { return kOverhead + body.size(); }
 };
 
-/// Who is asked and told. None of these is called after Link::close.
+/// The owner of a link. None of these functions is called after Link::close.
 class LinkOwner {
  public:
-  /// The peer said who it is. If it isn't wanted it gets the error's words, and `ended` follows.
+  /// The peer's hello has arrived. An error refuses the peer with these words; `ended` follows.
   virtual Result<void> wanted(const Link& link, const PeerHello& hello) = 0;
-  /// Both want each other: the link is up from here on. It is still asked as `wanted` just before.
+  /// Both sides want the link, and it is up from here on. `wanted` is called once more just before.
   virtual void up(Link& link, const PeerHello& hello) = 0;
   virtual void message(Link& link, PeerFrame frame) = 0;
-  /// What to write next; none: wait for Link::wake.
+  /// The next message to write; none: wait for Link::wake.
   virtual std::optional<PeerMessage> next(Link& link) = 0;
-  /// What `next` gave was written.
+  /// The message of `next` was written.
   virtual void sent(Link& link, const PeerMessage& message) = 0;
   virtual void clock(Link& link, const ClockSample& sample) = 0;
   /// Called once: the link is closed, or says bye. Error::Kind::refused: one of the two does not
@@ -68,15 +68,15 @@ class Link : public std::enable_shared_from_this<Link> {
 
   /// The owner outlives every handler that the io_context runs.
   Link(Tcp::socket socket, LinkOwner& owner, LinkOptions options);
-  /// Begins: either of the two, once.
+  /// Begins the link: call one of the two, once.
   void dial(const Tcp::endpoint& endpoint);
   void accepted();
-  /// There is something to send.
+  /// There is a message to send.
   void wake() { write(); }
-  /// Closes the socket; the owner hears no more.
+  /// Closes the socket; the owner is not called any more.
   void close();
   bool is_dialer() const { return !options_.expected.empty(); }
-  /// The host that is dialed, or that the peer says it is; empty while it said nothing.
+  /// The host that is dialed, or the host of the peer's hello; empty before the hello.
   const std::string& host() const { return is_dialer() ? options_.expected : peer_.host; }
   /// The peer's address, for people.
   const std::string& remote() const { return remote_; }
@@ -103,7 +103,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void drain();
   bool is_live() const { return stage_ != Stage::closed; }
 
-  /// Reads or writes through TLS, where there is TLS.
+  /// Reads or writes through TLS if there is TLS.
   template <typename Action>
   void on_stream(Action action);
 
@@ -117,22 +117,22 @@ class Link : public std::enable_shared_from_this<Link> {
   PeerHello peer_;
 
   PeerFrameReader reader_;
-  std::string sink_;  ///< For what arrives while it says bye.
+  std::string sink_;  ///< For bytes that arrive during bye.
   Clock::time_point received_ = {}, next_ping_ = {};
   ClockOffset clock_;
 
-  /// What waits to be written before any message, at most one of each: so a peer that asks much and
-  /// reads little costs nothing.
+  /// Frames to be written before any message, at most one of each kind, so that a peer that sends
+  /// many pings and reads little costs no memory.
   std::string first_;  ///< Hello or bye.
   bool ping_due_ = false;
-  std::optional<std::pair<Time, Time>> pong_due_;  ///< The ping's time, and when it came.
-  /// What is being written.
+  std::optional<std::pair<Time, Time>> pong_due_;  ///< The ping's time, and its arrival.
+  /// The frame that is being written.
   bool writing_ = false;
   std::string head_;
   std::optional<PeerMessage> message_;
 };
 
-/// Without control characters, and not longer than `most`: what a stranger said may be shown.
+/// Text of an unknown peer for people: without control characters, and at most `most` bytes.
 std::string printable(std::string_view text, std::size_t most = 500);
 
 }  // namespace vmirror

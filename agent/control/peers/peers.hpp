@@ -69,23 +69,23 @@ struct PeerLimits {
 };
 
 struct PeersOptions {
-  std::string host;  ///< How this agent calls itself.
+  std::string host;  ///< The name of this agent's host.
   std::optional<PeerEndpoint>
       listen;               ///< Needed when a peer's name sorts before ours. Port 0: any.
-  std::vector<Peer> peers;  ///< May hold this host too, which is passed over.
+  std::vector<Peer> peers;  ///< May contain this host, which is ignored.
   std::optional<PeerTls> tls;
   bool insecure = false;  ///< Without TLS, addresses other than loopback are allowed.
   PeerLimits limits;
 };
 
-/// What `start` asks of options before it touches anything; Error::Kind::invalid: names that are
-/// empty, too long or given twice, nobody to dial and nowhere to listen, an address other than
+/// Checks options; `start` calls it first. Error::Kind::invalid: names that are empty, too long or
+/// given twice; no peer to dial and no address to listen on; an address other than
 /// loopback without TLS and without `insecure`. Pure: files are not opened.
 Result<void> check(const PeersOptions& options);
 
-/// What happens. Called on the link's thread, never at once for two peers, and for each peer in the
-/// order: on_up, on_message..., on_down, on_up... They may call `send` and `status`. While one
-/// runs, nothing is read and nobody pinged: hand longer work to another thread.
+/// The events. Called on the link's thread, one at a time, and for each peer in the order: on_up,
+/// on_message..., on_down, on_up... A handler may call `send` and `status`. While a handler runs,
+/// the link reads nothing and sends no ping: hand longer work to another thread.
 struct PeersHandlers {
   std::function<void(const std::string& host, const std::string& type, std::string body)>
       on_message;
@@ -97,15 +97,15 @@ struct PeerStatus {
   enum class State : std::uint8_t {
     up,
     down,
-    refused,  ///< It answers, but one of the two does not want the other; tried on.
+    refused,  ///< The peer answers, but one side refuses the other; the link is tried again.
   };
 
   std::string host;
   PeerEndpoint endpoint;
   State state = State::down;
   Time since = 0;      ///< Of this state.
-  std::string reason;  ///< Why it isn't up, in words; empty when it is.
-  bool dials = false;  ///< This agent dials it; else it dials this agent.
+  std::string reason;  ///< Why the peer isn't up, in words; empty if it is up.
+  bool dials = false;  ///< This agent dials the peer; else the peer dials this agent.
   bool encrypted = false;
   /// The peer's run: random, another one after its restart. 0: not seen yet.
   std::uint64_t instance = 0;
@@ -127,28 +127,28 @@ struct PeersStatus {
   std::optional<PeerEndpoint> listen;     ///< As bound.
   bool encrypted = false;                 ///< If not: say so wherever this is shown.
   std::vector<PeerStatus> peers;          ///< By host name.
-  std::uint64_t refused_connections = 0;  ///< Accepted, and then not wanted.
-  std::string last_refusal;               ///< `ADDRESS: why`, of the last of them.
+  std::uint64_t refused_connections = 0;  ///< Accepted, and then refused.
+  std::string last_refusal;               ///< `ADDRESS: why`, of the latest refusal.
 };
 
-/// All functions may be called by any thread, also by the handlers; not so the destructor.
+/// Any thread, and the handlers, may call all functions except for the destructor.
 class Peers {
  public:
-  /// Listens, dials, and returns at once; a peer that isn't there is a state, not an error.
+  /// Listens, dials, and returns at once; an unreachable peer is a state, not an error.
   /// Error::Kind::invalid: the options contradict each other, an address that isn't loopback
   /// without TLS and without `insecure`, a key or certificate that can't be used.
   /// Error::Kind::refused: the port is taken.
   static Result<std::unique_ptr<Peers>> start(PeersOptions options, PeersHandlers handlers);
-  /// Closes all connections. No handler runs any more when it returns, and none is told of it.
+  /// Closes all connections. No handler is called for this, and none runs after the return.
   ~Peers();
   Peers(const Peers&) = delete;
   Peers& operator=(const Peers&) = delete;
 
   /// Queues one message and returns at once. `type` has 1 to 32 bytes, `body` is anything. Success
-  /// is no receipt: what is on its way when the connection ends is lost, and never sent on the next
-  /// one; on_down tells that. Errors, each counted in `refused_messages`: Kind::missing: no such
-  /// peer; unreachable: it is down, `what` says why; invalid: type or size; exhausted: the queue is
-  /// full.
+  /// is no receipt: messages on their way are lost when the connection ends, and are not sent on
+  /// the next connection; on_down reports the end. Errors, each counted in `refused_messages`:
+  /// Kind::missing: no such peer; unreachable: it is down, `what` says why; invalid: type or size;
+  /// exhausted: the queue is full.
   Result<void> send(const std::string& host, std::string_view type, std::string body);
   PeersStatus status() const;
 
