@@ -28,7 +28,7 @@ json::value to_json(const Value& value) {
     case Value::Kind::mac:
       return json::string(value.mac().text());
     case Value::Kind::ip:
-      return json::string(value.ip.text());
+      return json::string(value.ip().text());
     case Value::Kind::text: {
       // Through the EVE writer, which makes any bytes valid UTF-8.
       std::string quoted;

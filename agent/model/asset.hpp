@@ -11,12 +11,15 @@
 
 namespace vmirror {
 
-/// A learned attribute, with the field that it came from and when it was last said.
+/// A learned attribute, with the field that it came from and when it was last said. Those that
+/// contradict each other are all kept.
 struct AssetProperty {
   Attribute attribute;
   std::string value;
   std::string source;  ///< "dhcp.host_name"
   Time last = 0;
+  Confidence confidence = Confidence::stated;
+  Station station = {};  ///< Whom below the asset's address it is about.
   bool operator==(const AssetProperty&) const = default;
 };
 

@@ -25,16 +25,48 @@ const char* to_text(Attribute attribute) {
       return "router";
     case Attribute::service:
       return "service";
+    case Attribute::order_number:
+      return "order_number";
+    case Attribute::hardware:
+      return "hardware";
+    case Attribute::role:
+      return "role";
+    case Attribute::station_name:
+      return "station_name";
+    case Attribute::operating_system:
+      return "operating_system";
+    case Attribute::domain:
+      return "domain";
     case Attribute::count_:
       break;
   }
   return "unknown";
 }
 
+std::string to_text(const Station& station) {
+  constexpr const char* kNames[] = {"", "modbus_unit", "cip_slot", "dnp3_address",
+                                    "bacnet_address"};
+  if (station.kind == Station::Kind::none) return {};
+  return std::string(kNames[static_cast<std::size_t>(station.kind)]) + " " +
+         std::to_string(station.number);
+}
+
+const char* to_text(Confidence confidence) {
+  constexpr const char* kNames[] = {"guessed", "implied", "stated"};
+  return kNames[static_cast<std::size_t>(confidence)];
+}
+
+const char* to_text(Act::Kind kind) {
+  constexpr const char* kNames[] = {
+      "read", "write", "start", "stop", "download", "firmware", "weak_authentication"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
 Facts::Facts() : arena_(new char[kKeepBytes]) {
   fields_.reserve(kMaxFields);
   records_.reserve(kMaxRecords);
   facts_.reserve(kMaxFacts);
+  acts_.reserve(kMaxActs);
 }
 
 void Facts::record(const char* protocol) {
@@ -77,6 +109,11 @@ void Facts::push(const Fact& fact) {
   facts_.push_back(fact);
 }
 
+void Facts::act(Act::Kind kind, const Subject& on, const Subject& by, const char* source) {
+  if (acts_.size() == kMaxActs || records_.empty()) return overflow(Part::acts);
+  acts_.push_back({kind, on, by, source, static_cast<std::uint32_t>(records_.size() - 1)});
+}
+
 std::string_view Facts::keep(std::string_view text) {
   const std::size_t size = std::min(text.size(), kKeepBytes - arena_used_);
   if (size < text.size()) overflow(Part::bytes);
@@ -87,11 +124,13 @@ std::string_view Facts::keep(std::string_view text) {
 }
 
 void Facts::clear() {
-  const std::size_t has[] = {fields_.size(), records_.size(), facts_.size(), arena_used_};
+  const std::size_t has[] = {fields_.size(), records_.size(), facts_.size(), acts_.size(),
+                             arena_used_};
   for (std::size_t i = 0; i < most_.size(); ++i) most_[i] = std::max(most_[i], has[i]);
   fields_.clear();
   records_.clear();
   facts_.clear();
+  acts_.clear();
   arena_used_ = 0;
   open_ = refused_ = 0;
   in_record_ = false;

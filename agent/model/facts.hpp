@@ -1,8 +1,10 @@
 // What a dissector tells of one frame, in a form that inventory, EVE and health fold without
 // knowing the protocol:
 //   a record  one message of a protocol, a tree of named fields ("dns": id 7, rrname "a.b", answers
-//   [...]) a fact    one typed statement on an asset, with the field that it was read from
+//             [...])
+//   a fact    one typed statement on an asset, with the field that it was read from
 //             (52:54:00:12:34:56 has host_name "plc-7", source dhcp.host_name)
+//   an act    what somebody does to somebody (10.0.0.1 writes to 10.0.0.2, source modbus.function)
 // Facts is the buffer of one worker: dissectors append, the engine hands it to the sinks after each
 // frame and clears it. Nothing in it is good after `clear()`. Bounded; what does not fit is
 // counted.
@@ -13,6 +15,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -25,14 +28,17 @@ namespace vmirror {
 /// A typed value. Text and bytes are borrowed: from the frame, from a literal, or from Facts::keep.
 struct Value {
   enum class Kind : std::uint8_t { boolean, number, signed_number, real, text, bytes, mac, ip };
-  Kind kind = Kind::number;
   union {
-    std::uint64_t number = 0;  ///< boolean, number
+    std::uint64_t number;  ///< boolean, number
     std::int64_t signed_number;
     double real;
+    std::string_view text;    ///< text: UTF-8 is not promised; bytes: raw
+    std::uint8_t octets[16];  ///< mac, ip
   };
-  std::string_view text;  ///< text: UTF-8 is not promised; bytes: raw
-  IpAddress ip;           ///< ip; a MAC in the first six octets
+  Kind kind = Kind::number;
+  std::uint8_t ip_version = 0;  ///< ip only
+
+  constexpr Value() : number(0) {}
 
   // Inline: with millions of fields a second, what is made in place counts.
   static Value of(bool v) {
@@ -73,17 +79,25 @@ struct Value {
   static Value of(const Mac& v) {
     Value out;
     out.kind = Kind::mac;
-    std::memcpy(out.ip.octets.data(), v.octets.data(), v.octets.size());
+    std::memcpy(out.octets, v.octets.data(), v.octets.size());
     return out;
   }
   static Value of(const IpAddress& v) {
     Value out;
     out.kind = Kind::ip;
-    out.ip = v;
+    out.ip_version = v.version;
+    std::memcpy(out.octets, v.octets.data(), v.octets.size());
     return out;
   }
-  Mac mac() const { return Mac::from(ip.octets.data()); }
+  Mac mac() const { return Mac::from(octets); }
+  IpAddress ip() const {
+    IpAddress out;
+    out.version = ip_version;
+    std::memcpy(out.octets.data(), octets, out.octets.size());
+    return out;
+  }
 };
+static_assert(sizeof(Value) == 24);
 
 /// What a fact says of an asset. Inventory knows these, and no protocol.
 enum class Attribute : std::uint8_t {
@@ -96,23 +110,72 @@ enum class Attribute : std::uint8_t {
   description,
   router,   ///< boolean: it forwards for others.
   service,  ///< text: "_ipp._tcp", "modbus"
+  order_number,
+  hardware,  ///< Its revision.
+  role,      ///< "domain_controller", "plc"
+  station_name,
+  operating_system,
+  domain,
   count_,
 };
 /// "host_name"
 const char* to_text(Attribute attribute);
 
-/// Whom a fact is about. Either may be absent; with both, they belong together.
-struct Subject {
-  Mac mac;       ///< Zero: not known.
-  IpAddress ip;  ///< Empty: not known.
+/// Who answers below one IP address: a gateway's units, the slots of a rack, stations of a bus.
+struct Station {
+  enum class Kind : std::uint8_t { none, modbus_unit, cip_slot, dnp3_address, bacnet_address };
+  Kind kind = Kind::none;
+  std::uint32_t number = 0;
+  bool operator==(const Station&) const = default;
 };
+/// "modbus_unit 7"; none: empty.
+std::string to_text(const Station& station);
+
+/// Whom a fact is about. Each may be absent; those that are there belong together.
+struct Subject {
+  Mac mac;               ///< Zero: not known.
+  IpAddress ip;          ///< Empty: not known.
+  Station station = {};  ///< none: the machine itself.
+};
+
+/// How sure a fact is.
+enum class Confidence : std::uint8_t {
+  guessed,  ///< Of how somebody behaves: a port, an order of options.
+  implied,  ///< Of what a message shows without saying it: who answers as a server is one.
+  stated,   ///< It says so itself, or who is responsible for it does.
+};
+/// "stated"
+const char* to_text(Confidence confidence);
 
 struct Fact {
   Subject subject;
   Attribute attribute;
   Value value;
   const char* source;  ///< "dhcp.host_name": protocol and field.
+  Confidence confidence = Confidence::stated;
 };
+
+/// What somebody did to somebody: the same few things in every protocol, so that who judges acts
+/// need know none.
+struct Act {
+  enum class Kind : std::uint8_t {
+    read,
+    write,
+    start,
+    stop,
+    download,  ///< A program, or a part of one, to a controller.
+    firmware,
+    weak_authentication,  ///< A password in clear, none where one belongs, a broken method.
+    count_,
+  };
+  Kind kind;
+  Subject on;            ///< To whom.
+  Subject by;            ///< Who did.
+  const char* source;    ///< "s7comm.function"
+  std::uint32_t record;  ///< The place among the frame's records of the message that did it.
+};
+/// "weak_authentication"
+const char* to_text(Act::Kind kind);
 
 struct Field {
   enum class Shape : std::uint8_t { leaf, open_object, open_array, close };
@@ -120,6 +183,7 @@ struct Field {
   const char* name = "";  ///< Empty for an element of an array.
   Value value;            ///< leaf only
 };
+static_assert(sizeof(Field) == 40);
 
 /// One message of one protocol: fields [first, first + count) of the Facts that holds it.
 struct Record {
@@ -131,11 +195,12 @@ struct Record {
 class Facts {
  public:
   /// What a frame has a bounded number of.
-  enum class Part : std::uint8_t { fields, records, facts, bytes, count_ };
+  enum class Part : std::uint8_t { fields, records, facts, acts, bytes, count_ };
 
   static constexpr std::size_t kMaxFields = 4096;   ///< of all records of a frame
   static constexpr std::size_t kMaxRecords = 256;   ///< of a frame
   static constexpr std::size_t kMaxFacts = 512;     ///< of a frame
+  static constexpr std::size_t kMaxActs = 256;      ///< of a frame
   static constexpr std::size_t kKeepBytes = 65536;  ///< of text made by dissectors, per frame
 
   Facts();
@@ -157,9 +222,12 @@ class Facts {
   void close();
   /// A statement on an asset. `source` must be a literal.
   template <typename T>
-  void learn(const Subject& subject, Attribute attribute, T value, const char* source) {
-    push({subject, attribute, Value::of(widen(value)), source});
+  void learn(const Subject& subject, Attribute attribute, T value, const char* source,
+             Confidence confidence = Confidence::stated) {
+    push({subject, attribute, Value::of(widen(value)), source, confidence});
   }
+  /// What the message of the current record does. `source` must be a literal.
+  void act(Act::Kind kind, const Subject& on, const Subject& by, const char* source);
   /// Copies text into the frame's arena and returns the copy; shortened when the arena is full.
   std::string_view keep(std::string_view text);
 
@@ -169,7 +237,8 @@ class Facts {
     return std::span(fields_).subspan(record.first, record.count);
   }
   std::span<const Fact> facts() const { return facts_; }
-  bool empty() const { return records_.empty() && facts_.empty(); }
+  std::span<const Act> acts() const { return acts_; }
+  bool empty() const { return records_.empty() && facts_.empty() && acts_.empty(); }
   /// Times that one of a part found no room since the start. What is there stays well nested.
   std::uint64_t overflowed(Part part) const { return overflowed_[place(part)]; }
   /// The most that one frame had, of those that were cleared.
@@ -211,6 +280,7 @@ class Facts {
   std::vector<Field> fields_;
   std::vector<Record> records_;
   std::vector<Fact> facts_;
+  std::vector<Act> acts_;
   std::unique_ptr<char[]> arena_;
   std::size_t arena_used_ = 0;
   std::size_t open_ = 0;     ///< Objects and arrays of the current record that are open.

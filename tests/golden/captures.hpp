@@ -2,6 +2,7 @@
 // at every run. README.md says how to add one.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,7 @@
 
 namespace vmirror::test {
 
-/// cases/NAME.pcap
+/// cases/NAME.pcap, or of a protocol tests/protocols/PROTOCOL/NAME.pcap.
 struct Capture {
   std::string name;
   Buffer file;  ///< The bytes of a pcap file.
@@ -62,6 +63,17 @@ class Connection {
   Ends client_;
   std::uint32_t next_[2] = {1000, 5000};  ///< Client's, server's.
 };
+
+/// Those that tests/protocols/NAME/conversation.txt describes:
+///
+///   tcp 102                 a connection to this port begins; udp 389, link 88b8 (an EtherType)
+///   > "setup"               to the server, a payload of the protocol
+///   < 03 00 ## 02f080 "x"   from it: hexadecimal digits, ## (the size of all, 16 bits), a payload
+///   > "cotp: data"          a payload of another protocol
+///   cut 40                  the next message comes in segments of 40 bytes
+std::vector<Capture> conversations();
+/// Of a capture: where it and what the engine must say of it are, without the ending.
+std::filesystem::path place_of(const std::string& name);
 
 /// One capture and more for each protocol.
 std::vector<Capture> protocol_captures();

@@ -12,6 +12,7 @@
 #include "agent/engine/worker/json.hpp"
 #include "tests/golden/captures.hpp"
 #include "tests/support/encapsulate.hpp"
+#include "tests/support/source_tree.hpp"
 
 namespace vmirror {
 namespace {
@@ -34,11 +35,16 @@ Lines lines_of(const fs::path& path) {
   return out;
 }
 
-/// Every *.pcap of the folder, by name.
+/// Every *.pcap of the cases and of the protocols, by name.
 std::vector<std::string> names() {
   std::vector<std::string> out;
-  for (const auto& entry : fs::directory_iterator(kCases))
-    if (entry.path().extension() == ".pcap") out.push_back(entry.path().stem());
+  const auto add = [&](const fs::path& folder) {
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (entry.path().extension() == ".pcap") out.push_back(entry.path().stem());
+  };
+  add(kCases);
+  for (const auto& protocol : fs::directory_iterator(test::source_tree() / "tests/protocols"))
+    add(protocol.path());
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -70,7 +76,8 @@ void add_counters(Lines& out, const EngineSnapshot& snapshot) {
   add("streams", counts_of(snapshot.streams));
   add("flows", {{"started", snapshot.flows_started}});
   for (std::string warning : input.warnings) {
-    if (warning.starts_with(kCases.string())) warning.erase(0, kCases.string().size() + 1);
+    if (const std::size_t at = warning.find(".pcap"); at != warning.npos)
+      warning.erase(0, warning.rfind('/', at) + 1);
     add("warning", {{"text", warning}});
   }
   if (input.error) add("error", {{"what", input.error->what}});
@@ -121,8 +128,9 @@ std::string difference(const Lines& expected, const Lines& actual) {
 class Golden : public testing::TestWithParam<std::string> {};
 
 TEST_P(Golden, SaysTheSame) {
-  const fs::path golden = kCases / (GetParam() + ".golden");
-  const Lines actual = told(kCases / (GetParam() + ".pcap"));
+  const std::string place = test::place_of(GetParam());
+  const fs::path golden = place + ".golden";
+  const Lines actual = told(place + ".pcap");
   if (std::getenv("VMIRROR_UPDATE_GOLDEN") != nullptr) {
     std::ofstream file(golden);
     for (const std::string& line : actual) file << line << "\n";
@@ -142,7 +150,7 @@ TEST(Captures, AreThoseThatTheBuildersMake) {
   std::vector<std::string> made;
   for (const test::Capture& capture : test::golden_captures()) {
     made.push_back(capture.name);
-    EXPECT_TRUE(bytes_of(kCases / (capture.name + ".pcap")) ==
+    EXPECT_TRUE(bytes_of(test::place_of(capture.name).string() + ".pcap") ==
                 std::string(capture.file.begin(), capture.file.end()))
         << capture.name << ".pcap is not what is made now (make_golden writes it)";
   }

@@ -29,6 +29,11 @@ std::string quoted(std::string_view text) {
   return out + "\"";
 }
 
+/// " modbus_unit 7"
+std::string station_text(const Station& station) {
+  return station.kind == Station::Kind::none ? "" : " " + to_text(station);
+}
+
 }  // namespace
 
 std::string value_text(const Value& value) {
@@ -51,7 +56,7 @@ std::string value_text(const Value& value) {
     case Value::Kind::mac:
       return value.mac().text();
     case Value::Kind::ip:
-      return value.ip.text();
+      return value.ip().text();
   }
   return "?";
 }
@@ -92,9 +97,14 @@ std::string facts_text(const Facts& facts) {
     out += "fact";
     if (!fact.subject.mac.is_zero()) out += " " + fact.subject.mac.text();
     if (!fact.subject.ip.empty()) out += " " + fact.subject.ip.text();
+    out += station_text(fact.subject.station);
     out += std::string(" ") + to_text(fact.attribute) + " = " + value_text(fact.value) + " (" +
-           fact.source + ")\n";
+           fact.source + (fact.confidence == Confidence::stated ? "" : ", ") +
+           (fact.confidence == Confidence::stated ? "" : to_text(fact.confidence)) + ")\n";
   }
+  for (const Act& act : facts.acts())
+    out += "act " + act.by.ip.text() + " " + to_text(act.kind) + " " + act.on.ip.text() +
+           station_text(act.on.station) + " (" + act.source + ")\n";
   return out;
 }
 

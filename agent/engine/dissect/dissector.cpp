@@ -1,7 +1,5 @@
 #include "agent/engine/dissect/dissector.hpp"
 
-#include "agent/engine/dissect/requests.hpp"
-
 namespace vmirror {
 
 const char* to_text(Carrier carrier) {
@@ -14,6 +12,8 @@ const char* to_text(Carrier carrier) {
       return "datagram";
     case Carrier::stream:
       return "stream";
+    case Carrier::inside:
+      return "inside";
   }
   return "unknown";
 }
@@ -34,14 +34,6 @@ const char* to_text(Malformed malformed) {
       break;
   }
   return "unknown";
-}
-
-void Context::ask(std::uint64_t key, std::uint32_t a, std::uint32_t b) const {
-  if (requests) requests->ask(flow, key, {time, a, b});
-}
-
-std::optional<Request> Context::answer(std::uint64_t key) const {
-  return requests ? requests->answer(flow, key) : std::nullopt;
 }
 
 }  // namespace vmirror

@@ -3,15 +3,24 @@
 #include <algorithm>
 #include <string_view>
 
+#include "agent/engine/dissect/it/dcerpc.hpp"
 #include "agent/engine/dissect/it/dhcp.hpp"
 #include "agent/engine/dissect/it/dns.hpp"
+#include "agent/engine/dissect/it/ldap.hpp"
 #include "agent/engine/dissect/it/mdns.hpp"
+#include "agent/engine/dissect/it/smb.hpp"
+#include "agent/engine/dissect/it/tls.hpp"
 #include "agent/engine/dissect/link/arp.hpp"
 #include "agent/engine/dissect/link/lldp.hpp"
 #include "agent/engine/dissect/network/icmp.hpp"
 #include "agent/engine/dissect/network/icmp6.hpp"
 #include "agent/engine/dissect/network/igmp.hpp"
+#include "agent/engine/dissect/ot/cotp.hpp"
+#include "agent/engine/dissect/ot/goose.hpp"
+#include "agent/engine/dissect/ot/mms.hpp"
 #include "agent/engine/dissect/ot/modbus.hpp"
+#include "agent/engine/dissect/ot/s7comm.hpp"
+#include "agent/engine/dissect/ot/s7comm_plus.hpp"
 
 namespace vmirror {
 namespace {
@@ -21,6 +30,7 @@ constexpr const Dissector* kAll[] = {
     // link
     &kArp,
     &kLldp,
+    &kGoose,
     // network
     &kIcmp,
     &kIcmp6,
@@ -29,13 +39,43 @@ constexpr const Dissector* kAll[] = {
     &kDhcp,
     &kMdns,
     &kDns,
+    &kCldap,
     // stream
+    &kTls,
+    &kSmb,
+    &kCotp,
+    &kDcerpc,
     &kDnsTcp,
+    &kLdap,
     &kModbus,
+    // inside
+    &kS7comm,
+    &kS7commPlus,
+    &kMms,
+    &kDcerpcPipe,
+    &kEpm,
 };
-static_assert(std::size(kAll) < kUndecided);
+static_assert(std::size(kAll) <= kMostDissectors);
 
 constexpr std::size_t kPorts = 65536;
+
+bool meet(std::span<const Place> a, std::span<const Place> b) {
+  return std::find_first_of(a.begin(), a.end(), b.begin(), b.end()) != a.end();
+}
+
+/// Adds those that carry a chosen one, and theirs.
+void add_carriers(std::array<bool, std::size(kAll)>& chosen) {
+  for (bool more = true; more;) {
+    more = false;
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+      if (!chosen[i] || kAll[i]->carrier != Carrier::inside) continue;
+      for (std::size_t j = 0; j < chosen.size(); ++j) {
+        if (chosen[j] || !meet(kAll[j]->hands_down, kAll[i]->at)) continue;
+        chosen[j] = more = true;
+      }
+    }
+  }
+}
 
 std::string known_names() {
   std::vector<std::string_view> names;
@@ -78,6 +118,7 @@ Result<Dissectors> Dissectors::select(std::span<const std::string> names) {
       return fail(Error::Kind::invalid, "unknown protocol `" + name + "`", "protocols",
                   "known are " + known_names());
   }
+  add_carriers(chosen);
   Dissectors out;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     if (chosen[i]) out.insert(*kAll[i]);
@@ -90,8 +131,12 @@ void Dissectors::insert(const Dissector& dissector) {
   selected_.push_back(&dissector);
   const auto at_ports_of = [&](Ports& ports) {
     for (const Place port : dissector.at) {
-      DissectorId& entry = ports.by_port[port];
-      entry = entry == kNoDissector ? id : kUndecided;
+      std::uint16_t& list = ports.by_port[port];
+      if (list == 0) {
+        list = static_cast<std::uint16_t>(ports.lists.size());
+        ports.lists.emplace_back();
+      }
+      ports.lists[list].push_back(id);
     }
     if (dissector.probe) ports.probing.push_back(id);
   };
@@ -107,6 +152,15 @@ void Dissectors::insert(const Dissector& dissector) {
       break;
     case Carrier::stream:
       at_ports_of(stream_);
+      break;
+    case Carrier::inside:
+      for (const Place place : dissector.at) {
+        auto at = std::find_if(inside_.begin(), inside_.end(),
+                               [&](const auto& each) { return each.first == place; });
+        if (at == inside_.end()) at = inside_.insert(at, {place, {}});
+        at->second.push_back(id);
+      }
+      std::sort(inside_.begin(), inside_.end());
       break;
   }
 }
@@ -126,21 +180,69 @@ DissectorId Dissectors::for_link(const Packet& packet) const {
   return kNoDissector;
 }
 
-std::pair<Probe, DissectorId> Dissectors::probe(Carrier carrier, Bytes first,
-                                                const Context& context) const {
-  std::pair<Probe, DissectorId> best{Probe::no, kNoDissector};
-  for (const DissectorId id : (carrier == Carrier::datagram ? datagram_ : stream_).probing) {
-    const Probe verdict = selected_[id]->probe(first, context);
-    if (verdict == Probe::yes) return {verdict, id};
-    if (verdict == Probe::maybe) best.first = verdict;
-  }
+DissectorId Dissectors::at_ports(const Ports& ports, std::uint16_t client, std::uint16_t server) {
+  const std::vector<DissectorId>& at_server = ports.lists[ports.by_port[server]];
+  const std::vector<DissectorId>& at_client = ports.lists[ports.by_port[client]];
+  const auto has_probe = [&](DissectorId id) {
+    return std::find(ports.probing.begin(), ports.probing.end(), id) != ports.probing.end();
+  };
+  for (const std::vector<DissectorId>* list : {&at_server, &at_client})
+    if (!list->empty()) return has_probe(list->front()) ? kUndecided : list->front();
+  return ports.probing.empty() ? kNoDissector : kUndecided;
+}
+
+DissectorId Dissectors::hinted(Carrier carrier, const Context& context) const {
+  const Ports& ports = ports_of(carrier);
+  for (const std::uint16_t port : {context.destination_port, context.source_port})
+    if (const auto& list = ports.lists[ports.by_port[port]]; !list.empty()) return list.front();
+  return kNoDissector;
+}
+
+Found Dissectors::probe(Carrier carrier, Bytes first, Context& context,
+                        DissectorId expected) const {
+  const Ports& ports = ports_of(carrier);
+  Found best;
+  const auto ask = [&](DissectorId id) {
+    const auto probe = selected_[id]->probe;
+    const Probe verdict = probe ? probe(first, context) : Probe::yes;
+    if (is_yes(verdict)) best = {verdict, id};
+    if (verdict == Probe::maybe) best.verdict = verdict;
+    return is_yes(verdict);
+  };
+  const std::uint16_t to = ports.by_port[context.destination_port];
+  const std::uint16_t from = ports.by_port[context.source_port];
+  context.at_own_port = true;
+  bool found = false;
+  for (const std::uint16_t list : {to, from == to ? std::uint16_t{0} : from})
+    for (const DissectorId id : ports.lists[list]) found = found || ask(id);
+  if (!found && is_decided(expected)) found = ask(expected);
+  context.at_own_port = false;
+  for (const DissectorId id : ports.probing) found = found || ask(id);
   return best;
 }
 
-bool Dissectors::to_server(DissectorId id, const Context& context, bool otherwise) const {
+std::span<const DissectorId> Dissectors::inside_of(Place place) const {
+  const auto at = std::lower_bound(inside_.begin(), inside_.end(), place,
+                                   [](const auto& each, Place p) { return each.first < p; });
+  if (at == inside_.end() || at->first != place) return {};
+  return at->second;
+}
+
+DissectorId Dissectors::find(const Dissector& dissector) const {
+  const auto at = std::find(selected_.begin(), selected_.end(), &dissector);
+  return at == selected_.end() ? kNoDissector : static_cast<DissectorId>(at - selected_.begin());
+}
+
+bool Dissectors::is_at_home(DissectorId id, std::uint16_t port) const {
   const std::span<const Place> at = selected_[id]->at;
-  const bool from = std::find(at.begin(), at.end(), context.source_port) != at.end();
-  const bool to = std::find(at.begin(), at.end(), context.destination_port) != at.end();
+  return std::find(at.begin(), at.end(), port) != at.end();
+}
+
+bool Dissectors::to_server(const Found& found, const Context& context, bool otherwise) const {
+  if (found.verdict == Probe::client) return true;
+  if (found.verdict == Probe::server) return false;
+  const bool from = is_at_home(found.id, context.source_port);
+  const bool to = is_at_home(found.id, context.destination_port);
   return from == to ? otherwise : to;
 }
 

@@ -80,7 +80,8 @@ void append_tags(Json& json, const SkippedTags& tags) {
 /// What only we know: how the frame came here.
 void append_mirror(Json& json, const EventHead& head) {
   const Origin& origin = head.origin;
-  if (origin.encapsulation == Encapsulation::none && head.vm.empty() && head.tags == nullptr)
+  if (origin.encapsulation == Encapsulation::none && head.vm.empty() && head.tags == nullptr &&
+      head.acts.empty())
     return;
   json.open_object("vmirror");
   if (origin.has_session) json.field("session", origin.session);
@@ -91,6 +92,11 @@ void append_mirror(Json& json, const EventHead& head) {
   if (origin.direction != Direction::none) json.field("direction", to_text(origin.direction));
   if (origin.truncated) json.field("truncated", true);
   if (head.tags != nullptr) append_tags(json, *head.tags);
+  if (!head.acts.empty()) {
+    json.open_array("acts");
+    for (const Act& act : head.acts) json.value(to_text(act.kind));
+    json.close();
+  }
   json.close();
 }
 
@@ -135,7 +141,7 @@ void append_leaf(Json& json, const Field& field) {
     case Value::Kind::mac:
       return json.field(field.name, v.mac());
     case Value::Kind::ip:
-      return json.field(field.name, v.ip);
+      return json.field(field.name, v.ip());
   }
 }
 
@@ -337,6 +343,9 @@ void append_asset_event(std::string& out, const Asset& asset) {
     json.field("attribute", to_text(property.attribute));
     json.field("value", property.value);
     json.field("source", property.source);
+    json.field("confidence", to_text(property.confidence));
+    if (property.station.kind != Station::Kind::none)
+      json.field("station", to_text(property.station));
     json.time("last_seen", property.last);
     json.close();
   }

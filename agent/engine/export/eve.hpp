@@ -6,6 +6,7 @@
 //    "dest_port":53,"proto":"UDP","app_proto":"dns","vmirror":{"session":5,
 //    "encapsulation":"erspan2","sender":"192.0.2.9","vm":"web"},"dns":{...}}
 //
+// What a record's message does to the one whom it is about is in `vmirror.acts`: ["write"].
 // Every record of a dissector becomes an event of its protocol's name; besides there are flow,
 // asset and stats. All functions append whole lines to a worker's buffer and are pure. A key whose
 // value isn't known is left out, but for migrations, whose records are as the API has them.
@@ -43,6 +44,7 @@ struct EventHead {
   std::string_view app_proto;
   Origin origin;        ///< `vmirror`: left out where nothing was taken off and no VM is known.
   std::string_view vm;  ///< The guest that the mirror copies, from the mirror index.
+  std::span<const Act> acts;          ///< Of the record's message.
   const SkippedTags* tags = nullptr;  ///< Of the frame; null: it has none but VLANs.
 };
 

@@ -171,6 +171,9 @@ class FlowTable {
   /// changed places, because it is `saved` that saw the beginning. `now`: neither was seen later,
   /// unless by a clock that was set back since.
   Join join(std::uint32_t place, const SavedFlow& saved, Time now, bool& turned);
+  /// Client and server of the flow at this place change places: its start was not seen, and what
+  /// they say tells.
+  void turn(std::uint32_t place);
   /// Idle time after which such a flow ends.
   Time timeout(const SavedFlow& saved) const;
   /// Ends the flow at this place as moved.

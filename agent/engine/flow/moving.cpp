@@ -26,16 +26,6 @@ TcpState joined(TcpState before, TcpState now, const std::array<std::uint8_t, 2>
   return before;
 }
 
-void turn(FlowTable::Entry& entry) {
-  entry.lesser_side ^= 1;
-  std::swap(entry.packets[0], entry.packets[1]);
-  std::swap(entry.bytes[0], entry.bytes[1]);
-  std::swap(entry.flags[0], entry.flags[1]);
-  std::swap(entry.mac[0], entry.mac[1]);
-  std::swap(entry.reported_packets[0], entry.reported_packets[1]);
-  std::swap(entry.reported_bytes[0], entry.reported_bytes[1]);
-}
-
 /// One counter of a flow and how much of it was reported, with another host's.
 void add(std::uint64_t& count, std::uint64_t& reported, std::uint64_t saved,
          std::uint64_t saved_reported, bool same_packets) {
@@ -49,6 +39,17 @@ void add(std::uint64_t& count, std::uint64_t& reported, std::uint64_t saved,
 }
 
 }  // namespace
+
+void FlowTable::turn(std::uint32_t place) {
+  Entry& entry = entries_[place];
+  entry.lesser_side ^= 1;
+  std::swap(entry.packets[0], entry.packets[1]);
+  std::swap(entry.bytes[0], entry.bytes[1]);
+  std::swap(entry.flags[0], entry.flags[1]);
+  std::swap(entry.mac[0], entry.mac[1]);
+  std::swap(entry.reported_packets[0], entry.reported_packets[1]);
+  std::swap(entry.reported_bytes[0], entry.reported_bytes[1]);
+}
 
 std::pair<std::vector<std::uint32_t>, std::size_t> FlowTable::of(std::span<const Mac> macs,
                                                                  std::size_t most) const {
@@ -102,7 +103,7 @@ FlowTable::Join FlowTable::join(std::uint32_t place, const SavedFlow& saved, Tim
   turned = false;
   if (entry.first - last > timeout(saved) || begun_anew) return Join::over;
   turned = entry.lesser_side != saved.lesser_side;
-  if (turned) turn(entry);
+  if (turned) turn(place);
   const bool both = last - entry.first > kOverlap;
   for (std::size_t side = 0; side < 2; ++side) {
     if (from.packets[side] > 0) entry.mac[side] = from.mac[side];

@@ -40,7 +40,7 @@ std::string_view text_of(const Value& value, std::string& room, std::size_t max)
     case Value::Kind::mac:
       return room = value.mac().text();
     case Value::Kind::ip:
-      return room = value.ip.text();
+      return room = value.ip().text();
     case Value::Kind::text:
     case Value::Kind::bytes:
       break;
@@ -267,7 +267,14 @@ struct Inventory::State {
     if (value.empty()) return;
     std::vector<AssetProperty>& properties = said[place].asset.properties;
     for (AssetProperty& property : properties) {
-      if (property.attribute != fact.attribute || property.value != value) continue;
+      if (property.attribute != fact.attribute || property.value != value ||
+          property.station != fact.subject.station)
+        continue;
+      if (fact.confidence > property.confidence) {
+        property.confidence = fact.confidence;
+        property.source = fact.source;
+        mark(place);
+      }
       property.last = std::max(as_of(property.last, now), time);
       return;
     }
@@ -283,8 +290,11 @@ struct Inventory::State {
       again.value = value;
       again.source = fact.source;
       again.last = time;
+      again.confidence = fact.confidence;
+      again.station = fact.subject.station;
     } else {
-      properties.push_back({fact.attribute, std::string(value), fact.source, time});
+      properties.push_back({fact.attribute, std::string(value), fact.source, time, fact.confidence,
+                            fact.subject.station});
       note_most(counters.properties, properties.size());
     }
     mark(place);
@@ -345,7 +355,7 @@ void Inventory::learn(const Fact& fact, Time time) {
   if (place == State::kNone) {
     ++state_->counters.unplaced;
   } else if (fact.attribute == Attribute::ip_address) {
-    if (fact.value.kind == Value::Kind::ip) state_->bind(place, fact.value.ip, true);
+    if (fact.value.kind == Value::Kind::ip) state_->bind(place, fact.value.ip(), true);
   } else if (fact.attribute == Attribute::router) {
     if (fact.value.number != 0) state_->make_router(place);
   } else {
@@ -366,8 +376,13 @@ void Inventory::adopt(const Asset& asset) {
   for (const std::uint16_t vlan : asset.vlans) state_->add_vlan(place, vlan);
   for (const IpAddress& ip : asset.ips) state_->bind(place, ip, false);
   for (const AssetProperty& p : asset.properties)
-    state_->add_property(
-        place, {{}, p.attribute, Value::of(std::string_view(p.value)), p.source.c_str()}, p.last);
+    state_->add_property(place,
+                         {{{}, {}, p.station},
+                          p.attribute,
+                          Value::of(std::string_view(p.value)),
+                          p.source.c_str(),
+                          p.confidence},
+                         p.last);
   if (asset.router) state_->make_router(place);
   state_->mark(place);
 }

@@ -11,8 +11,14 @@ EveWriter::EveWriter(EveOptions options, std::string in_iface)
 
 void EveWriter::write_records(EventHead head, const Facts& facts) {
   head.in_iface = in_iface_;
-  for (const Record& record : facts.records())
-    append_record_event(buffer_, head, record, facts.fields(record));
+  std::span<const Act> acts = facts.acts();  // In the order of their records.
+  for (std::uint32_t i = 0; i < facts.records().size(); ++i) {
+    std::size_t own = 0;
+    while (own < acts.size() && acts[own].record == i) ++own;
+    head.acts = acts.first(own);
+    acts = acts.subspan(own);
+    append_record_event(buffer_, head, facts.records()[i], facts.fields(facts.records()[i]));
+  }
 }
 
 void EveWriter::write_flow(const Flow& flow, const Origin& origin, std::string_view vm) {

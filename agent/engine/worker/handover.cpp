@@ -31,6 +31,7 @@ void join(HandedFlow& to, HandedFlow&& from) {
   flow.last = std::max(flow.last, other.last);
   if (to.application.empty()) to.application = std::move(from.application);
   if (!to.stream && !turned) to.stream = std::move(from.stream);
+  if (to.memory.states.empty() && to.memory.joins.empty()) to.memory = std::move(from.memory);
   to.requests.insert(to.requests.end(), from.requests.begin(), from.requests.end());
 }
 
@@ -43,6 +44,7 @@ bool HandoverBudget::admit(HandedFlow& flow, LeftOut& left_out) {
   if (size > left && flow.stream && flows_ < limits_.flows) {
     flow.stream.reset();
     flow.requests.clear();
+    flow.memory = {};
     size = encoded_size(flow);
     if (size <= left) ++left_out.streams;
   }
@@ -77,6 +79,8 @@ Handover merge(std::vector<Handover> parts, const HandoverLimits& limits) {
       if (!is_new) merge_into(at->second, asset);
     }
     std::move(part.flows.begin(), part.flows.end(), std::back_inserter(flows));
+    std::move(part.expectations.begin(), part.expectations.end(),
+              std::back_inserter(out.expectations));
   }
   if (parts.size() > 1) {
     const auto key = [](const HandedFlow& f) {
@@ -134,6 +138,7 @@ void shift(Handover& handover, Time offset) {
     if (time != 0) time = std::clamp<Time>(std::clamp<Time>(time, 0, kMost) + offset, 0, kMost);
   };
   move(handover.time);
+  for (SavedExpectation& expectation : handover.expectations) move(expectation.until);
   each_time(handover, move);
 }
 

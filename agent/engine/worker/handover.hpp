@@ -32,6 +32,7 @@ struct HandedStream {
   std::array<SavedSide, 2> tcp;
   std::array<SavedMessages, 2> messages;
   std::uint8_t failures = 0;  ///< Conversation::failures
+  std::string innermost;      ///< Of Conversation::innermost the name; empty: none.
   bool operator==(const HandedStream&) const = default;
 };
 
@@ -48,8 +49,10 @@ struct HandedFlow {
   std::string application;  ///< The dissector's name; empty: none, or not found yet.
   /// While it is still looked for: payloads that were probed.
   std::optional<std::uint8_t> probed;
+  bool done = false;                   ///< Nothing more of it is to be read.
   std::optional<HandedStream> stream;  ///< TCP that is read.
   std::vector<HandedRequest> requests;
+  SavedMemory memory;  ///< What dissectors know of it.
   bool operator==(const HandedFlow&) const = default;
 };
 
@@ -60,10 +63,11 @@ struct LeftOut {
 };
 
 struct Handover {
-  Time time = 0;                  ///< When it was taken.
-  std::vector<Mac> macs;          ///< The guest's NICs.
-  std::vector<HandedFlow> flows;  ///< Latest first.
-  std::vector<Asset> assets;      ///< Of `macs`; without vendor and VM.
+  Time time = 0;                               ///< When it was taken.
+  std::vector<Mac> macs;                       ///< The guest's NICs.
+  std::vector<HandedFlow> flows;               ///< Latest first.
+  std::vector<Asset> assets;                   ///< Of `macs`; without vendor and VM.
+  std::vector<SavedExpectation> expectations;  ///< Ports of these assets that were announced.
   LeftOut left_out;
   /// Workers that did not answer in time: what they know is not in here.
   std::uint16_t workers_missing = 0;
@@ -74,8 +78,8 @@ struct Handover {
 class HandoverBudget {
  public:
   explicit HandoverBudget(const HandoverLimits& limits) : limits_(limits) {}
-  /// True: the flow goes, without its stream and requests where it would not fit with them. What
-  /// does not is counted in `left_out`.
+  /// True: the flow goes, without its stream, requests and memory where it would not fit with them.
+  /// What does not is counted in `left_out`.
   bool admit(HandedFlow& flow, LeftOut& left_out);
   bool admit(const Asset& asset, LeftOut& left_out);
 

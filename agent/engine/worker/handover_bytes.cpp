@@ -5,7 +5,8 @@
 //   0        4            6         8         16
 //   | "VMHO" | version[2] | macs[2] | time[8] | macs * mac[6] |
 //   | left out: flows[8], streams[8], assets[8] | workers missing[2] |
-//   | flows[4] | flows * flow | assets[4] | assets * asset |                  and nothing behind
+//   | flows[4] | flows * flow | assets[4] | assets * asset |
+//   | expectations[2] | expectations * expectation |                            and nothing behind
 //
 //   flow    | size[4] | size bytes:
 //     | IP version[1] | protocol[1] | EtherType[2] | VLAN[2] | ports[4] |
@@ -13,16 +14,21 @@
 //     | 2 * TCP flags[1] | id[8] | 2 * mac[6] | session[4] |
 //     | 2 * (packets[8], bytes[8], of which were reported: packets[8], bytes[8]) |
 //     | first[8] | last[8] | name's size[1] | name of the application |
-//     | probed[1] (ff: it is not looked for) |
+//     | probed[1] (ff: it is not looked for, fe: it is done with) |
 //     | requests[2] | requests * (key[8], time[8], a[4], b[4]) |
-//     | stream[1] (0: none) | with a stream: failures[1] | 2 * side |
+//     | states[2] | states * known | joins[2] | joins * (known, flags[1]: 0 to the server, 1 cut) |
+//     | stream[1] (0: none) | with a stream: failures[1] | size[1] | innermost's name | 2 * side |
+//   known   | size[1] | protocol | carrier[1] | key[8] | size[4] | bytes |
 //   side    | flags[1]: bits 0 open, 1 passable, 2 searching | next[4] | passable[4] | since[8] |
 //           | runs[2] | runs * (sequence[4], on the wire[4], size[4], bytes) |
-//           | size[4] | bytes of a message that waits | need[4] | skip[4] |
+//           | size[4] | bytes of a message that waits | need[4] | want[4] | skip[4] |
 //   asset   | size[4] | size bytes:
 //     | mac[6] | router[1] | first[8] | last[8] | packets[8] | bytes[8] |
 //     | IPs[2] | IPs * (version[1], octets[16]) | VLANs[2] | VLANs * VLAN[2] |
-//     | properties[2] | properties * (attribute[1], last[8], size[2], value, size[1], source) |
+//     | properties[2] | properties * (attribute[1], last[8], size[2], value, size[1], source,
+//       confidence[1], station's kind[1], station's number[4]) |
+//
+//   expectation | version[1] | octets[16] | port[2] | size[1] | protocol | carrier[1] | until[8] |
 //
 // The sizes of flow and asset are for what a later version appends: a reader passes over what it
 // does not know. What a reader can't do without changes the version.
@@ -34,14 +40,15 @@ namespace vmirror {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x564d484f;
-constexpr std::uint16_t kVersion = 1;
-constexpr std::uint8_t kNotProbed = 0xff;
-constexpr std::size_t kFlowSize = 4 + 42 + 4 + 8 + 12 + 4 + 64 + 16 + 1 + 1 + 2 + 1;
+constexpr std::uint16_t kVersion = 2;
+constexpr std::uint8_t kNotProbed = 0xff, kReadToItsEnd = 0xfe;
+constexpr std::size_t kFlowSize = 4 + 42 + 4 + 8 + 12 + 4 + 64 + 16 + 1 + 1 + 2 + 2 + 2 + 1;
+constexpr std::size_t kKnownSize = 1 + 1 + 8 + 4;
 constexpr std::size_t kRequestSize = 24;
-constexpr std::size_t kSideSize = 1 + 4 + 4 + 8 + 2 + 4 + 4 + 4;
+constexpr std::size_t kSideSize = 1 + 4 + 4 + 8 + 2 + 4 + 4 + 4 + 4;
 constexpr std::size_t kRunSize = 12;
 constexpr std::size_t kAssetSize = 4 + 6 + 1 + 32 + 2 + 2 + 2;
-constexpr std::size_t kPropertySize = 1 + 8 + 2 + 1;
+constexpr std::size_t kPropertySize = 1 + 8 + 2 + 1 + 1 + 1 + 4;
 constexpr Time kLatest = std::int64_t{1} << 61;  ///< Differences of two times stay in range.
 
 enum SideFlag : std::uint8_t { kOpen = 1, kPassable = 2, kSearching = 4 };
@@ -93,7 +100,44 @@ void write(Writer& out, const SavedSide& tcp, const SavedMessages& messages) {
   out.u32(messages.held.size());
   out.bytes(messages.held.data(), messages.held.size());
   out.u32(messages.need);
+  out.u32(messages.want);
   out.u32(messages.skip);
+}
+
+void write(Writer& out, const std::string& text) {
+  out.u8(text.size());
+  out.bytes(text.data(), text.size());
+}
+
+void write(Writer& out, const IpAddress& ip) {
+  out.u8(ip.version);
+  out.bytes(ip.octets.data(), ip.octets.size());
+}
+
+void write(Writer& out, const SavedMemory::State& known) {
+  write(out, known.protocol);
+  out.u8(static_cast<std::uint8_t>(known.carrier));
+  out.u64(known.key);
+  out.u32(known.bytes.size());
+  out.bytes(known.bytes.data(), known.bytes.size());
+}
+
+void write(Writer& out, const SavedMemory& memory) {
+  out.u16(memory.states.size());
+  for (const SavedMemory::State& state : memory.states) write(out, state);
+  out.u16(memory.joins.size());
+  for (const SavedMemory::Join& join : memory.joins) {
+    write(out, join.of);
+    out.u8((join.to_server ? 1 : 0) | (join.cut ? 2 : 0));
+  }
+}
+
+void write(Writer& out, const SavedExpectation& expectation) {
+  write(out, expectation.server);
+  out.u16(expectation.port);
+  write(out, expectation.protocol);
+  out.u8(static_cast<std::uint8_t>(expectation.carrier));
+  out.time(expectation.until);
 }
 
 void write(Writer& out, const HandedFlow& handed) {
@@ -117,7 +161,7 @@ void write(Writer& out, const HandedFlow& handed) {
   out.time(flow.last);
   out.u8(handed.application.size());
   out.bytes(handed.application.data(), handed.application.size());
-  out.u8(handed.probed.value_or(kNotProbed));
+  out.u8(handed.done ? kReadToItsEnd : handed.probed.value_or(kNotProbed));
   out.u16(handed.requests.size());
   for (const HandedRequest& request : handed.requests) {
     out.u64(request.key);
@@ -125,9 +169,11 @@ void write(Writer& out, const HandedFlow& handed) {
     out.u32(request.request.a);
     out.u32(request.request.b);
   }
+  write(out, handed.memory);
   out.u8(handed.stream.has_value());
   if (!handed.stream) return;
   out.u8(handed.stream->failures);
+  write(out, handed.stream->innermost);
   for (std::size_t side = 0; side < 2; ++side)
     write(out, handed.stream->tcp[side], handed.stream->messages[side]);
 }
@@ -155,6 +201,9 @@ void write(Writer& out, const Asset& asset) {
     out.bytes(property.value.data(), property.value.size());
     out.u8(property.source.size());
     out.bytes(property.source.data(), property.source.size());
+    out.u8(static_cast<std::uint8_t>(property.confidence));
+    out.u8(static_cast<std::uint8_t>(property.station.kind));
+    out.u32(property.station.number);
   }
 }
 
@@ -198,6 +247,7 @@ bool read(Cursor& in, SavedSide& tcp, SavedMessages& messages) {
   }
   messages.held = bytes_of(in, in.u32());
   messages.need = in.u32();
+  messages.want = in.u32();
   messages.skip = in.u32();
   return in.ok();
 }
@@ -237,10 +287,49 @@ bool read(Cursor& in, SavedFlow& saved) {
   return true;
 }
 
+bool read_carrier(Cursor& in, Carrier& carrier) {
+  const std::uint8_t v = in.u8();
+  carrier = static_cast<Carrier>(v);
+  return v <= static_cast<std::uint8_t>(Carrier::inside);
+}
+
+bool read(Cursor& in, SavedMemory::State& known) {
+  known.protocol = text_of(in, in.u8());
+  if (!read_carrier(in, known.carrier)) return false;
+  known.key = in.u64();
+  known.bytes = bytes_of(in, in.u32());
+  return in.ok();
+}
+
+bool read(Cursor& in, SavedMemory& memory) {
+  for (std::uint32_t states = in.u16(); states > 0; --states)
+    if (!read(in, memory.states.emplace_back())) return false;
+  for (std::uint32_t joins = in.u16(); joins > 0; --joins) {
+    SavedMemory::Join& join = memory.joins.emplace_back();
+    if (!read(in, join.of)) return false;
+    const std::uint8_t flags = in.u8();
+    join.to_server = (flags & 1) != 0;
+    join.cut = (flags & 2) != 0;
+  }
+  return in.ok();
+}
+
+bool read(Cursor& in, SavedExpectation& expectation) {
+  const std::uint8_t version = in.u8();
+  const Bytes octets = in.take(16);
+  if (!in.ok() || (version != 4 && version != 6)) return false;
+  expectation.server = version == 4 ? IpAddress::v4(octets.data()) : IpAddress::v6(octets.data());
+  expectation.port = in.u16();
+  expectation.protocol = text_of(in, in.u8());
+  return read_carrier(in, expectation.carrier) && read_time(in, expectation.until) && in.ok();
+}
+
 bool read(Cursor& in, HandedFlow& handed) {
   if (!read(in, handed.flow)) return false;
   handed.application = text_of(in, in.u8());
-  if (const std::uint8_t probed = in.u8(); probed != kNotProbed) handed.probed = probed;
+  const std::uint8_t probed = in.u8();
+  handed.done = probed == kReadToItsEnd;
+  if (probed < kReadToItsEnd) handed.probed = probed;
   for (std::uint32_t requests = in.u16(); requests > 0 && in.ok(); --requests) {
     HandedRequest& request = handed.requests.emplace_back();
     request.key = in.u64();
@@ -248,11 +337,13 @@ bool read(Cursor& in, HandedFlow& handed) {
     request.request.a = in.u32();
     request.request.b = in.u32();
   }
+  if (!read(in, handed.memory)) return false;
   const std::uint8_t has_stream = in.u8();
   if (has_stream > 1) return false;
   if (has_stream == 0) return in.ok();
   HandedStream& stream = handed.stream.emplace();
   stream.failures = in.u8();
+  stream.innermost = text_of(in, in.u8());
   return read(in, stream.tcp[0], stream.messages[0]) && read(in, stream.tcp[1], stream.messages[1]);
 }
 
@@ -278,6 +369,12 @@ bool read(Cursor& in, Asset& asset) {
     if (!read_time(in, property.last)) return false;
     property.value = text_of(in, in.u16());
     property.source = text_of(in, in.u8());
+    const std::uint8_t confidence = in.u8(), station = in.u8();
+    if (confidence > static_cast<std::uint8_t>(Confidence::stated) ||
+        station > static_cast<std::uint8_t>(Station::Kind::bacnet_address))
+      return false;
+    property.confidence = static_cast<Confidence>(confidence);
+    property.station = {static_cast<Station::Kind>(station), in.u32()};
   }
   return in.ok();
 }
@@ -304,12 +401,18 @@ tl::unexpected<Error> too_much(const char* what, std::uint64_t is, std::uint64_t
               "handover");
 }
 
+std::size_t encoded_size(const SavedMemory::State& known) {
+  return kKnownSize + known.protocol.size() + known.bytes.size();
+}
+
 }  // namespace
 
 std::size_t encoded_size(const HandedFlow& flow) {
   std::size_t size = kFlowSize + flow.application.size() + flow.requests.size() * kRequestSize;
+  for (const SavedMemory::State& state : flow.memory.states) size += encoded_size(state);
+  for (const SavedMemory::Join& join : flow.memory.joins) size += encoded_size(join.of) + 1;
   if (!flow.stream) return size;
-  size += 1 + 2 * kSideSize;
+  size += 1 + 1 + flow.stream->innermost.size() + 2 * kSideSize;
   for (const SavedMessages& messages : flow.stream->messages) size += messages.held.size();
   for (const SavedSide& side : flow.stream->tcp)
     for (const SavedSide::Run& run : side.held) size += kRunSize + run.bytes.size();
@@ -342,6 +445,8 @@ std::string encode(const Handover& handover) {
   for (const HandedFlow& flow : handover.flows) write(to, flow);
   to.u32(handover.assets.size());
   for (const Asset& asset : handover.assets) write(to, asset);
+  to.u16(handover.expectations.size());
+  for (const SavedExpectation& expectation : handover.expectations) write(to, expectation);
   return out;
 }
 
@@ -369,6 +474,8 @@ Result<Handover> decode(Bytes bytes, const HandoverLimits& limits) {
   if (assets > macs) return broken("more assets than NICs");
   if (const std::uint32_t at = read_parts(in, assets, out.assets))
     return broken("asset " + std::to_string(at));
+  for (std::uint32_t expectations = in.u16(); expectations > 0; --expectations)
+    if (!read(in, out.expectations.emplace_back())) return broken("an announced port");
   if (!in.ok()) return broken("it is cut off");
   if (!in.empty()) return broken(std::to_string(in.left()) + " bytes behind its end");
   return out;

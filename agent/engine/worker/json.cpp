@@ -141,11 +141,18 @@ json::object to_json(const Asset& asset) {
   out["packets"] = asset.packets;
   out["bytes"] = asset.bytes;
   json::array properties;
-  for (const AssetProperty& property : asset.properties)
-    properties.emplace_back(json::object{{"attribute", to_text(property.attribute)},
-                                         {"value", property.value},
-                                         {"source", property.source},
-                                         {"last", format_time(property.last)}});
+  for (const AssetProperty& property : asset.properties) {
+    json::object& out_property =
+        properties
+            .emplace_back(json::object{{"attribute", to_text(property.attribute)},
+                                       {"value", property.value},
+                                       {"source", property.source},
+                                       {"confidence", to_text(property.confidence)},
+                                       {"last", format_time(property.last)}})
+            .get_object();
+    if (property.station.kind != Station::Kind::none)
+      out_property["station"] = to_text(property.station);
+  }
   out["properties"] = std::move(properties);
   return out;
 }

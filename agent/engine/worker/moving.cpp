@@ -16,9 +16,12 @@ bool is_tcp(const FlowKey& key) {
 
 /// What the destination is to read the flow as; kUndecided and up while it is still looked for.
 DissectorId dissector_of(const Dissectors& dissectors, const HandedFlow& given) {
-  if (!given.application.empty())
-    return dissectors.find(given.application,
-                           is_tcp(given.flow.key) ? Carrier::stream : Carrier::datagram);
+  if (!given.application.empty()) {
+    const Carrier carrier = is_tcp(given.flow.key) ? Carrier::stream : Carrier::datagram;
+    DissectorId id = dissectors.find(given.application, carrier);
+    if (id == kNoDissector && given.done) id = dissectors.find(given.application, Carrier::inside);
+    return given.done && id != kNoDissector ? id | kDone : id;
+  }
   if (!given.probed) return kNoDissector;
   return static_cast<DissectorId>(kUndecided + std::min<int>(*given.probed, kProbedPayloads - 1));
 }
@@ -36,8 +39,10 @@ HandedFlow Pipeline::State::hand(std::uint32_t place) {
   HandedFlow out;
   out.flow = flows.save(place);
   const FlowTable::Entry& entry = std::as_const(flows).entry(place);
+  if (reading) out.memory = reading->dissection.save_memory(flows.id(place));
   if (!reading || entry.dissector == kNoDissector) return out;
   if (const char* name = reading->dissectors->name(entry.dissector)) out.application = name;
+  out.done = is_done(entry.dissector);
   if (is_undecided(entry.dissector))
     out.probed = static_cast<std::uint8_t>(entry.dissector - kUndecided);
   if (entry.stream != 0) out.stream = reading->streams.save(entry.stream);
@@ -67,6 +72,9 @@ Handover Pipeline::take(std::span<const Mac> macs, const HandoverLimits& limits)
     if (asset == nullptr) continue;
     out.assets.push_back(*asset);
     out.assets.back().vendor.clear();
+    if (!s.reading) continue;
+    for (SavedExpectation& each : s.reading->dissection.save_expectations(asset->ips))
+      out.expectations.push_back(std::move(each));
   }
   return out;
 }
@@ -107,6 +115,9 @@ void Pipeline::adopt(std::shared_ptr<Adoption> adoption) {
   State& s = *state_;
   if (adoption->claim_assets())
     for (const Asset& asset : adoption->handover().assets) s.inventory.adopt(asset);
+  if (s.reading)
+    for (const SavedExpectation& each : adoption->handover().expectations)
+      s.reading->dissection.restore(each);
   std::unordered_map<std::uint64_t, std::uint64_t> renamed;  // Flows that began here already.
   const std::vector<HandedFlow>& given = adoption->handover().flows;
   for (std::size_t i = 0; i < given.size(); ++i) {
@@ -114,7 +125,9 @@ void Pipeline::adopt(std::shared_ptr<Adoption> adoption) {
     if (place == FlowTable::kNone || adoption->claim(i) == nullptr) continue;
     const std::uint64_t before = s.flows.id(place);
     s.go_on(place, given[i], adoption->came());
-    if (s.flows.id(place) != before) renamed.emplace(before, s.flows.id(place));
+    if (s.flows.id(place) == before) continue;
+    renamed.emplace(before, s.flows.id(place));
+    if (s.reading) s.reading->dissection.forget(before);
   }
   if (s.reading && !renamed.empty()) {
     Requests& requests = s.reading->dissection.requests();
@@ -169,9 +182,11 @@ void Pipeline::State::adopt_reading(FlowTable::Entry& entry, std::uint64_t id,
       entry.dissector = streams.dissector(entry.stream);
       ++adopted.streams;
     }
-  } else if (!is_decided(entry.dissector) && entry.stream == 0 && is_decided(dissector)) {
+  } else if (!is_decided(entry.dissector) && entry.stream == 0 &&
+             (is_decided(dissector) || is_done(dissector))) {
     entry.dissector = dissector;
   }
+  reading->dissection.restore_memory(id, given.memory);
   for (const HandedRequest& request : given.requests)
     reading->dissection.requests().ask(id, request.key, request.request);
 }

@@ -135,20 +135,31 @@ inline void Pipeline::State::read(const Item& item, FlowTable::Entry& entry) {
   if (p.ip_version == 0) {
     const DissectorId id = reading->dissectors->for_link(p);
     if (id == kNoDissector) return count_not_understood(p);
-    dissection.message(id, p.network_of(bytes), context_of(item), reading->facts);
+    Context context = context_of(item);
+    dissection.message(id, p.network_of(bytes), context, reading->facts);
   } else if (p.fragment) {
     return;  // Inner fragments are flows; their messages aren't joined.
   } else if (p.protocol == ip_protocol::kTcp) {
-    if (entry.dissector == kNoDissector || p.error != HeaderError::none) return;
+    if (!is_read(entry.dissector) || p.error != HeaderError::none) return;
     read_segment(item, entry);
   } else if (p.protocol == ip_protocol::kUdp) {
-    if (entry.dissector == kNoDissector || p.error != HeaderError::none) return;
-    dissection.datagram(entry.dissector, p.payload_of(bytes), context_of(item), reading->facts);
+    if (!is_read(entry.dissector) || p.error != HeaderError::none) return;
+    read_datagram(item, entry);
   } else {
     const DissectorId id = reading->dissectors->for_network(p.protocol);
     if (id == kNoDissector) return count_not_understood(p);
-    dissection.message(id, transport_of(p, bytes), context_of(item), reading->facts);
+    Context context = context_of(item);
+    dissection.message(id, transport_of(p, bytes), context, reading->facts);
   }
+}
+
+void Pipeline::State::read_datagram(const Item& item, FlowTable::Entry& entry) {
+  Context context = context_of(item);
+  Dissection& dissection = reading->dissection;
+  if (dissection.datagram(entry.dissector, item.packet.payload_of(item.frame->bytes), context,
+                          reading->facts))
+    flows.turn(item.probe.entry);
+  if (dissection.innermost() != kNoDissector) entry.stream = dissection.innermost();
 }
 
 /// A frame that ends analysis early, by the number that says why. What is wrong with its headers is
@@ -178,10 +189,7 @@ bool Pipeline::State::open_stream(const Item& item, FlowTable::Entry& entry) {
   if (entry.stream == 0) entry.dissector = kNoDissector;
   if (entry.stream == 0 || !answers) return entry.stream != 0;
   // The SYN that it answers passed without a stream: the acknowledgement tells its number.
-  Context context = context_of(item);
-  context.to_server = !context.to_server;
-  std::swap(context.source, context.destination);
-  std::swap(context.source_port, context.destination_port);
+  const Context context = context_of(item).reversed();
   const Segment syn{p.acknowledgement - 1, 0, tcp_flag::kSyn, 0, {}, item.frame->time};
   reading->streams.take(entry.stream, syn, context, reading->facts);
   return true;
@@ -196,8 +204,11 @@ void Pipeline::State::read_segment(const Item& item, FlowTable::Entry& entry) {
                         p.payload_wire_size,
                         p.payload_of(item.frame->bytes),
                         item.frame->time};
-  entry.dissector = reading->streams.take(entry.stream, segment, context_of(item), reading->facts);
-  if (entry.dissector == kNoDissector) entry.stream = 0;
+  const Streams::Taken taken =
+      reading->streams.take(entry.stream, segment, context_of(item), reading->facts);
+  entry.dissector = taken.dissector;
+  if (!is_read(taken.dissector)) entry.stream = 0;
+  if (taken.turned) flows.turn(item.probe.entry);
 }
 
 Context Pipeline::State::context_of(const Item& item) {
@@ -218,7 +229,9 @@ Context Pipeline::State::context_of(const Item& item) {
   context.to_server = item.probe.side == 0;
   context.cut = item.origin.truncated || is_cut(frame);
   context.flow = flows.id(item.probe.entry);
-  context.requests = &reading->dissection.requests();
+  const FlowTable::Entry& entry = std::as_const(flows).entry(item.probe.entry);
+  context.start_seen = ((entry.flags[0] | entry.flags[1]) & tcp_flag::kSyn) != 0;
+  context.engine = &reading->dissection;
   return context;
 }
 
@@ -228,7 +241,8 @@ void Pipeline::State::tell(const Item& item, const FlowTable::Entry& entry) {
   if (eve.records()) {
     head = event_head(*item.frame, item.packet, item.origin);
     head.flow_id = flows.id(item.probe.entry);
-    if (const char* name = reading->dissectors->name(entry.dissector)) head.app_proto = name;
+    if (const char* name = application(entry.key.protocol, entry.dissector, entry.stream))
+      head.app_proto = name;
     head.vm = vm_of(head.src_mac, head.dest_mac, item.packet.vlan());
     if (item.packet.skipped_tags > 0) {
       tags = skipped_tags(item.frame->bytes, item.frame->link);
@@ -277,15 +291,13 @@ std::string_view Pipeline::State::vm_of(const Mac& a, const Mac& b, std::uint16_
 void Pipeline::State::fold_flow_reports() {
   for (const FlowReport& report : flows.reports()) {
     const bool ended = report.flow.end != FlowEnd::none;
-    if (report.flow.end == FlowEnd::moved && report.stream != 0) {
-      reading->streams.forget(report.stream);
-    } else if (ended && report.stream != 0) {
-      end_stream(report);
-    }
+    const char* name =
+        reading ? application(report.flow.protocol, report.dissector, report.stream) : nullptr;
+    if (ended && reading) end_reading(report, name);
     inventory.flow_reported(report.flow, report.new_packets, report.new_bytes);
     if (!eve.flows()) continue;
     Flow flow = report.flow;
-    if (reading) flow.application = reading->dissectors->name(report.dissector);
+    flow.application = name;
     write(flow);
   }
   flows.clear_reports();
@@ -297,22 +309,38 @@ void Pipeline::State::write(const Flow& flow) {
   eve.write_flow(flow, origin, vm_of(flow.mac[0], flow.mac[1], flow.vlan));
 }
 
+/// By whose name a flow goes: the innermost. A UDP flow has no stream, and keeps it there.
+const char* Pipeline::State::application(std::uint8_t protocol, DissectorId dissector,
+                                         std::uint32_t stream) const {
+  DissectorId id = dissector;
+  if (stream != 0)
+    id = protocol == ip_protocol::kTcp ? reading->streams.application(stream)
+                                       : static_cast<DissectorId>(stream);
+  return reading->dissectors->name(id);
+}
+
 /// What the stream still holds is read as of the flow's last packet.
-void Pipeline::State::end_stream(const FlowReport& report) {
+void Pipeline::State::end_reading(const FlowReport& report, const char* name) {
   const Flow& flow = report.flow;
-  Context context;
-  context.time = flow.last;
-  context.source = {flow.mac[0], flow.ip[0]};
-  context.destination = {flow.mac[1], flow.ip[1]};
-  context.source_port = flow.port[0];
-  context.destination_port = flow.port[1];
-  context.vlan = flow.vlan;
-  context.flow = flow.id;
-  context.requests = &reading->dissection.requests();
-  reading->streams.close(report.stream, context, reading->facts);
+  const bool streams = report.stream != 0 && flow.protocol == ip_protocol::kTcp;
+  if (streams && flow.end == FlowEnd::moved) {
+    reading->streams.forget(report.stream);
+  } else if (streams) {
+    Context context;
+    context.time = flow.last;
+    context.source = {flow.mac[0], flow.ip[0], {}};
+    context.destination = {flow.mac[1], flow.ip[1], {}};
+    context.source_port = flow.port[0];
+    context.destination_port = flow.port[1];
+    context.vlan = flow.vlan;
+    context.flow = flow.id;
+    context.engine = &reading->dissection;
+    reading->streams.close(report.stream, context, reading->facts);
+  }
+  reading->dissection.forget(flow.id);
   if (reading->facts.empty()) return;
   EventHead head = event_head(flow);
-  if (const char* name = reading->dissectors->name(report.dissector)) head.app_proto = name;
+  if (name != nullptr) head.app_proto = name;
   head.vm = vm_of(flow.mac[0], flow.mac[1], flow.vlan);
   fold(head);
 }

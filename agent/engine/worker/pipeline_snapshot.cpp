@@ -1,6 +1,7 @@
 // What a pipeline tells of itself, slice by slice.
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "agent/engine/worker/pipeline_state.hpp"
 
@@ -65,6 +66,14 @@ std::vector<Limit> Pipeline::State::limits(std::size_t sessions) {
   add_buffers("large_messages", Buffers::kLarge, reading->dissection.buffers().large());
   out.push_back({"requests", "requests", Requests::kCapacity, requests.pending(),
                  requests.counters().gave_way});
+  const auto add_lent = [&](const char* name, const char* unit, const LentUse& of) {
+    out.push_back({name, unit, of.count, of.used, of.gave_way});
+  };
+  add_lent("states", "states of dissectors", reading->dissection.states());
+  add_lent("joins", "messages in parts", reading->dissection.joins());
+  add_lent("expectations", "announced ports", reading->dissection.expectations());
+  out.push_back({"inside", "protocols inside another", Dissection::kMaxInside,
+                 reading->dissection.inside().most, reading->dissection.inside().refused, kEach});
   const auto add_facts = [&](const char* name, const char* unit, std::size_t limit,
                              Facts::Part part) {
     out.push_back(
@@ -73,6 +82,7 @@ std::vector<Limit> Pipeline::State::limits(std::size_t sessions) {
   add_facts("fields", "fields of a frame's records", Facts::kMaxFields, Facts::Part::fields);
   add_facts("records", "records of a frame", Facts::kMaxRecords, Facts::Part::records);
   add_facts("facts", "facts of a frame", Facts::kMaxFacts, Facts::Part::facts);
+  add_facts("acts", "acts of a frame", Facts::kMaxActs, Facts::Part::acts);
   add_facts("text_bytes", "bytes of a frame's made text", Facts::kKeepBytes, Facts::Part::bytes);
   return out;
 }
@@ -80,6 +90,12 @@ std::vector<Limit> Pipeline::State::limits(std::size_t sessions) {
 std::vector<NamedCount> Pipeline::State::stream_counts() const {
   if (!reading) return {};
   const ReassemblyCounters& c = reading->streams.reassembler().counters();
+  const auto sum = [&](std::uint64_t DissectorCounters::*counter) {
+    std::uint64_t out = 0;
+    for (std::size_t id = 1; id <= reading->dissectors->size(); ++id)
+      out += reading->dissection.counters(static_cast<DissectorId>(id)).*counter;
+    return out;
+  };
   return {{"segments", c.segments},
           {"out_of_order", c.out_of_order},
           {"retransmitted", c.retransmitted},
@@ -88,7 +104,11 @@ std::vector<NamedCount> Pipeline::State::stream_counts() const {
           {"gap_bytes", c.gap_bytes},
           {"truncated_bytes", c.truncated_bytes},
           {"midstream", c.midstream},
-          {"out_of_window", c.out_of_window}};
+          {"out_of_window", c.out_of_window},
+          {"messages_lost", sum(&DissectorCounters::lost)},
+          {"skipped_bytes", sum(&DissectorCounters::skipped_bytes)},
+          {"parts_lost", sum(&DissectorCounters::lost_parts)},
+          {"parts_unread", sum(&DissectorCounters::unread_parts)}};
 }
 
 std::vector<NamedCount> Pipeline::State::adopted_counts() const {
@@ -161,7 +181,8 @@ void Pipeline::add_flows(std::span<const std::uint32_t> places, std::vector<Flow
   for (const std::uint32_t place : places) {
     if (!s.flows.is_active(place)) continue;
     Flow& flow = to.emplace_back(s.flows.flow(place));
-    if (s.reading) flow.application = s.reading->dissectors->name(s.flows.entry(place).dissector);
+    const FlowTable::Entry& entry = std::as_const(s.flows).entry(place);
+    if (s.reading) flow.application = s.application(flow.protocol, entry.dissector, entry.stream);
   }
 }
 

@@ -111,11 +111,13 @@ struct Pipeline::State {
   void read(const Item& item, FlowTable::Entry& entry);
   Context context_of(const Item& item);
   bool open_stream(const Item& item, FlowTable::Entry& entry);
+  void read_datagram(const Item& item, FlowTable::Entry& entry);
   void read_segment(const Item& item, FlowTable::Entry& entry);
   void fold(const EventHead& head);
   void tell(const Item& item, const FlowTable::Entry& entry);
   void fold_flow_reports();
-  void end_stream(const FlowReport& report);
+  const char* application(std::uint8_t protocol, DissectorId dissector, std::uint32_t stream) const;
+  void end_reading(const FlowReport& report, const char* name);
   void count_record(const char* protocol);
   void housekeep(Time now, std::size_t frames);
   void write(const Flow& flow);

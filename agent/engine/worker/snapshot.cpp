@@ -24,12 +24,14 @@ void merge_into(Asset& to, const Asset& from) {
   for (const AssetProperty& property : from.properties) {
     const auto at =
         std::find_if(to.properties.begin(), to.properties.end(), [&](const AssetProperty& p) {
-          return p.attribute == property.attribute && p.value == property.value;
+          return p.attribute == property.attribute && p.value == property.value &&
+                 p.station == property.station;
         });
     if (at == to.properties.end()) {
       to.properties.push_back(property);
     } else {
       at->last = std::max(at->last, property.last);
+      at->confidence = std::max(at->confidence, property.confidence);
     }
   }
   to.router |= from.router;

@@ -33,20 +33,22 @@ std::uint32_t Streams::open(DissectorId dissector) {
   return handle;
 }
 
-DissectorId Streams::take(std::uint32_t handle, const Segment& segment, const Context& context,
-                          Facts& facts) {
+Streams::Taken Streams::take(std::uint32_t handle, const Segment& segment, const Context& context,
+                             Facts& facts) {
   Stream& stream = streams_[handle];
   reassembler_.take(stream.tcp, context.to_server ? 0 : 1, segment);
   read(stream, context, facts);
-  const DissectorId dissector = stream.conversation.dissector;
-  if (dissector == kNoDissector) release(handle);
-  return dissector;
+  const Taken out{stream.conversation.dissector, stream.conversation.turned};
+  if (out.turned) turn(handle);
+  if (!is_read(out.dissector)) release(handle);
+  return out;
 }
 
 void Streams::close(std::uint32_t handle, const Context& context, Facts& facts) {
   Stream& stream = streams_[handle];
   reassembler_.flush(stream.tcp);
   read(stream, context, facts);
+  dissection_.finish(stream.conversation, context, facts);
   release(handle);
 }
 
@@ -54,11 +56,7 @@ void Streams::close(std::uint32_t handle, const Context& context, Facts& facts) 
 void Streams::read(Stream& stream, const Context& context, Facts& facts) {
   Context mine = context;
   while (const auto piece = reassembler_.next(stream.tcp)) {
-    if ((piece->side == 0) != mine.to_server) {
-      mine.to_server = piece->side == 0;
-      std::swap(mine.source, mine.destination);
-      std::swap(mine.source_port, mine.destination_port);
-    }
+    if ((piece->side == 0) != mine.to_server) mine = mine.reversed();
     if (piece->restarted) dissection_.restart(stream.conversation, mine);
     if (piece->gap > 0) dissection_.gap(stream.conversation, piece->gap, mine, facts);
     if (!piece->bytes.empty()) dissection_.feed(stream.conversation, piece->bytes, mine, facts);
@@ -74,6 +72,8 @@ HandedStream Streams::save(std::uint32_t handle) {
     out.messages[i] = dissection_.save(stream.conversation, side);
   }
   out.failures = stream.conversation.failures;
+  if (const char* name = dissection_.dissectors().name(stream.conversation.innermost))
+    out.innermost = name;
   return out;
 }
 
@@ -82,6 +82,8 @@ void Streams::adopt(std::uint32_t handle, DissectorId dissector, const HandedStr
   Conversation& conversation = stream.conversation;
   const bool found = is_undecided(conversation.dissector) && is_decided(dissector);
   if (found) conversation.dissector = dissector;
+  if (conversation.innermost == kNoDissector)
+    conversation.innermost = dissection_.dissectors().find(given.innermost, Carrier::inside);
   for (const int side : {0, 1}) {
     const auto i = static_cast<std::size_t>(side);
     if (!stream.tcp.side[i].open) {
@@ -99,6 +101,7 @@ void Streams::turn(std::uint32_t handle) {
   Stream& stream = streams_[handle];
   std::swap(stream.tcp.side[0], stream.tcp.side[1]);
   std::swap(stream.conversation.side[0], stream.conversation.side[1]);
+  stream.conversation.turned = false;
 }
 
 void Streams::release(std::uint32_t handle) {

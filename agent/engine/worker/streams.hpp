@@ -22,10 +22,13 @@ class Streams {
 
   /// A stream for a flow of this dissector (or undecided). 0: none is free, counted.
   std::uint32_t open(DissectorId dissector);
-  /// A segment that `context.source` sent; `context.to_server` says the side. Returns what became
-  /// of the flow's dissector: kNoDissector: the stream is closed and its handle void.
-  DissectorId take(std::uint32_t stream, const Segment& segment, const Context& context,
-                   Facts& facts);
+  struct Taken {
+    /// What became of the flow's dissector. Not is_read: the stream is closed and its handle void.
+    DissectorId dissector;
+    bool turned;  ///< Client and server are the other way round: the flow must be turned.
+  };
+  /// A segment that `context.source` sent; `context.to_server` says the side.
+  Taken take(std::uint32_t stream, const Segment& segment, const Context& context, Facts& facts);
   /// The flow's end: what waits behind holes is still read. `context` is of the client.
   void close(std::uint32_t stream, const Context& context, Facts& facts);
 
@@ -34,6 +37,10 @@ class Streams {
   HandedStream save(std::uint32_t stream);
   DissectorId dissector(std::uint32_t stream) const {
     return streams_[stream].conversation.dissector;
+  }
+  /// By whose name the stream's flow goes.
+  DissectorId application(std::uint32_t stream) const {
+    return streams_[stream].conversation.application();
   }
   /// Goes on where `given` was. A side of which bytes were read here already stays as it is. The
   /// stream's dissector becomes `dissector` where it was not found here yet.

@@ -214,7 +214,7 @@ void learn(const DhcpMessage& dhcp, const Names& names, Facts& facts) {
     facts.learn(client, Attribute::vendor, names.vendor_class, "dhcp.vendor_class_identifier");
 }
 
-Malformed dissect(Bytes bytes, const Context&, Facts& facts) {
+Outcome dissect(Bytes bytes, const Context&, Facts& facts) {
   const auto dhcp = parse_dhcp(bytes);
   if (!dhcp) return dhcp.error();
   facts.record("dhcp");
@@ -231,7 +231,9 @@ Malformed dissect(Bytes bytes, const Context&, Facts& facts) {
   return Malformed::none;
 }
 
-Probe probe(Bytes bytes, const Context&) {
+Probe probe(Bytes bytes, const Context& context) {
+  if (context.at_own_port)  // BOOTP has no cookie; what is broken is to be told.
+    return !bytes.empty() && (bytes[0] == 1 || bytes[0] == 2) ? Probe::yes : Probe::no;
   const auto dhcp = parse_dhcp(bytes);
   const bool sure =
       dhcp && dhcp->dhcp && dhcp->odd_count == 0 && name_of(kTypes, dhcp->type) != nullptr;

@@ -33,8 +33,9 @@ void tell_header(const DnsHeader& header, Facts& facts) {
 /// What an answer says of an address.
 void learn(const DnsResource& resource, const Value& data, Facts& facts) {
   const bool address = resource.type == dns_type::kA || resource.type == dns_type::kAaaa;
-  if (address && data.kind == Value::Kind::ip && !data.ip.is_unspecified() && !data.ip.is_group()) {
-    facts.learn({{}, data.ip}, Attribute::host_name, facts.keep(resource.name.text()),
+  if (address && data.kind == Value::Kind::ip && !data.ip().is_unspecified() &&
+      !data.ip().is_group()) {
+    facts.learn({{}, data.ip()}, Attribute::host_name, facts.keep(resource.name.text()),
                 resource.type == dns_type::kA ? "dns.a" : "dns.aaaa");
   } else if (resource.type == dns_type::kPtr && data.kind == Value::Kind::text) {
     const IpAddress ip = reverse_address(resource.name.text());
@@ -68,7 +69,7 @@ struct Grouped {
   }
   static void push(const Value& value, Facts& facts) {
     if (value.kind == Value::Kind::ip)
-      facts.add("", value.ip);
+      facts.add("", value.ip());
     else
       facts.add("", value.text);
   }
@@ -101,7 +102,7 @@ Malformed tell_section(DnsReader& reader, const char* name, int count, Grouped* 
   return malformed;
 }
 
-Malformed dissect(Bytes message, const Context& context, Facts& facts) {
+Outcome dissect(Bytes message, const Context& context, Facts& facts) {
   DnsReader reader(message);
   const auto header = reader.header();
   if (!header) return header.error();
@@ -154,7 +155,25 @@ bool is_kin(std::uint16_t port) {
   return port == 137 || port == 5353 || port == 5355;
 }
 
+/// At its own port: what could be one, with room for all that it counts.
+bool possible(const DnsHeader& header, std::size_t size) {
+  const std::size_t least =
+      header.questions * 5U + (header.answers + header.authorities + header.additionals) * 11U;
+  return header.opcode() <= 6 && (header.flags & 0x0040) == 0 &&
+         ((header.truncated() && header.response()) || least <= size);
+}
+
+Probe side_of(const DnsHeader& header) {
+  return header.response() ? Probe::server : Probe::client;
+}
+
 Probe probe(Bytes message, const Context& context) {
+  if (context.at_own_port) {
+    DnsReader reader(message);
+    const auto header = reader.header();
+    if (!header || !(context.cut || possible(*header, reader.left()))) return Probe::no;
+    return side_of(*header);
+  }
   if (is_kin(context.source_port) || is_kin(context.destination_port)) return Probe::no;
   DnsReader reader(message);
   const auto header = reader.header();
@@ -164,7 +183,7 @@ Probe probe(Bytes message, const Context& context) {
   const int resources = header->answers + header->authorities + header->additionals;
   for (int i = 0; i < resources; ++i)
     if (reader.skip_resource() != Malformed::none) return Probe::no;
-  return reader.left() == 0 ? Probe::yes : Probe::no;
+  return reader.left() == 0 ? side_of(*header) : Probe::no;
 }
 
 constexpr std::size_t kHeader = 12;
@@ -179,12 +198,14 @@ Probe probe_tcp(Bytes stream, const Context& context) {
   if (stream.size() < 2 + kHeader) return Probe::maybe;
   const std::size_t size = load_be16(stream.data());
   const auto header = DnsReader(stream.subspan(2)).header();
+  if (context.at_own_port)
+    return size >= kHeader && possible(*header, size - kHeader) ? side_of(*header) : Probe::no;
   if (size < kHeader + 5 || !plausible(*header)) return Probe::no;
   if (stream.size() < 2 + size) return Probe::maybe;
   return probe(stream.subspan(2, size), context);
 }
 
-Malformed dissect_tcp(Bytes message, const Context& context, Facts& facts) {
+Outcome dissect_tcp(Bytes message, const Context& context, Facts& facts) {
   if (message.size() < 2) return Malformed::truncated;
   return dissect(message.subspan(2), context, facts);
 }

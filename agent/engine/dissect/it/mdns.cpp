@@ -36,7 +36,7 @@ void learn(const DnsResource& resource, const Value& data, const Subject& sender
     case dns_type::kAaaa: {
       if (data.kind != Value::Kind::ip) return;
       // The sender's own address is surely of its MAC; its others may be on other links.
-      const Subject subject = data.ip == sender.ip ? sender : Subject{{}, data.ip};
+      const Subject subject = data.ip() == sender.ip ? sender : Subject{{}, data.ip()};
       facts.learn(subject, Attribute::host_name, facts.keep(name),
                   resource.type == dns_type::kA ? "mdns.a" : "mdns.aaaa");
       return;
@@ -99,7 +99,7 @@ Malformed tell_section(DnsReader& reader, const char* name, int count, const Sub
   return malformed;
 }
 
-Malformed dissect(Bytes message, const Context& context, Facts& facts) {
+Outcome dissect(Bytes message, const Context& context, Facts& facts) {
   DnsReader reader(message);
   const auto header = reader.header();
   if (!header) return header.error();
@@ -119,10 +119,17 @@ Malformed dissect(Bytes message, const Context& context, Facts& facts) {
   return malformed;
 }
 
+/// At its own port alone: what stands there is DNS's, and no question need be asked.
+Probe probe(Bytes message, const Context& context) {
+  const auto header = DnsReader(message).header();
+  return context.at_own_port && header && header->opcode() == 0 ? Probe::yes : Probe::no;
+}
+
 constexpr Place kAt[] = {5353};
 
 }  // namespace
 
-const Dissector kMdns{.name = "mdns", .carrier = Carrier::datagram, .at = kAt, .dissect = dissect};
+const Dissector kMdns{
+    .name = "mdns", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
 
 }  // namespace vmirror

@@ -18,7 +18,7 @@ constexpr std::uint16_t kEthernet = 1, kIpv4 = 0x0800;
 constexpr Named kOperations[] = {{1, "request"},    {2, "reply"},         {3, "rarp_request"},
                                  {4, "rarp_reply"}, {8, "inarp_request"}, {9, "inarp_reply"}};
 
-Malformed dissect(Bytes bytes, const Context&, Facts& facts) {
+Outcome dissect(Bytes bytes, const Context&, Facts& facts) {
   const auto arp = parse_arp(bytes);
   if (!arp) return arp.error();
   facts.record("arp");

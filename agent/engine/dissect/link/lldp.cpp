@@ -156,7 +156,7 @@ void learn(const LldpMessage& lldp, const Mac& mac, Facts& facts) {
     facts.learn(subject, Attribute::router, true, "lldp.capabilities_enabled");
 }
 
-Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
+Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
   const auto lldp = parse_lldp(bytes);
   if (!lldp) return lldp.error();
   tell_record(*lldp, facts);

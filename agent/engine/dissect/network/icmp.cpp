@@ -39,7 +39,7 @@ constexpr Named kTypes[] = {{kEchoReply, "echo_reply"},
                             {13, "timestamp_request"},
                             {14, "timestamp_reply"}};
 
-Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
+Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
   const auto icmp = parse_icmp(bytes, context.cut);
   if (!icmp) return icmp.error();
   facts.record("icmp");

@@ -157,7 +157,7 @@ Malformed tell_listener(const Icmp6Message& icmp, Facts& facts) {
   return cursor.ok() ? Malformed::none : Malformed::truncated;
 }
 
-Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
+Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
   const auto icmp = parse_icmp6(bytes, context.source.ip, context.destination.ip, context.cut);
   if (!icmp) return icmp.error();
   const bool discovery = icmp->type >= kRouterSolicitation && icmp->type <= kRedirect;

@@ -44,7 +44,7 @@ Malformed tell_records(const IgmpMessage& igmp, Facts& facts) {
   return cursor.ok() ? Malformed::none : Malformed::truncated;
 }
 
-Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
+Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
   const auto igmp = parse_igmp(bytes, context.cut);
   if (!igmp) return igmp.error();
   facts.record("igmp");

@@ -170,7 +170,36 @@ std::uint64_t key_of(const ModbusMessage& modbus) {
   return std::uint64_t{modbus.transaction_id} << 8 | modbus.unit;
 }
 
-Malformed tell_device(Bytes data, const Context& context, Facts& facts) {
+/// Unit 0 and 255 are the device itself; another may stand behind a gateway.
+Subject unit_of(const Subject& machine, std::uint8_t unit) {
+  if (unit == 0 || unit == 255) return machine;
+  return {{}, machine.ip, {Station::Kind::modbus_unit, unit}};
+}
+
+/// What a request does; nothing: neither reads nor writes.
+std::optional<Act::Kind> act_of(std::uint8_t function) {
+  switch (function) {
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+    case 20:
+    case 24:
+      return Act::Kind::read;
+    case 5:
+    case 6:
+    case 15:
+    case 16:
+    case 21:
+    case 22:
+    case 23:
+      return Act::Kind::write;
+    default:
+      return std::nullopt;
+  }
+}
+
+Malformed tell_device(Bytes data, const Subject& device, Facts& facts) {
   Cursor cursor(data);
   if (cursor.u8() != kDeviceIdentification) return Malformed::none;
   cursor.skip(4);
@@ -182,8 +211,7 @@ Malformed tell_device(Bytes data, const Context& context, Facts& facts) {
     if (!cursor.ok() || id >= std::size(kObjects)) continue;
     const Object& object = kObjects[id];
     facts.add(object.name, text);
-    if (object.source && !text.empty())
-      facts.learn(context.sender(), object.attribute, text, object.source);
+    if (object.source && !text.empty()) facts.learn(device, object.attribute, text, object.source);
   }
   facts.close();
   return cursor.ok() ? Malformed::none : Malformed::truncated;
@@ -243,7 +271,8 @@ Malformed tell_response(const ModbusMessage& modbus, Shape shape, const Context&
   const auto request = context.answer(key_of(modbus));
   const bool matched = request && request->b == modbus.function;
   const std::uint32_t quantity = matched ? request->a & 0xffff : 0;
-  facts.learn(context.sender(), Attribute::service, "modbus", "modbus.function_code");
+  facts.learn(context.sender(), Attribute::service, "modbus", "modbus.function_code",
+              Confidence::implied);
   if (quantity > 0) {
     facts.add("address", request->a >> 16);
     facts.add("quantity", quantity);
@@ -259,10 +288,11 @@ Malformed tell_response(const ModbusMessage& modbus, Shape shape, const Context&
   if (shape == Shape::words) facts.add("values", size / 2);
   if (shape == Shape::bits && quantity > 0) facts.add("values", quantity);
   tell_data(shape, modbus.data, facts);
-  return shape == Shape::device_answer ? tell_device(modbus.data, context, facts) : Malformed::none;
+  if (shape != Shape::device_answer) return Malformed::none;
+  return tell_device(modbus.data, unit_of(context.sender(), modbus.unit), facts);
 }
 
-Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
+Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
   const auto modbus = parse_modbus(bytes);
   if (!modbus) return modbus.error();
   const bool response = modbus->exception || !context.to_server;
@@ -279,6 +309,8 @@ Malformed dissect(Bytes bytes, const Context& context, Facts& facts) {
   const Shape shape = function ? function->request : Shape::opaque;
   if (!fits(shape, modbus->data)) return Malformed::bad_length;
   remember(*modbus, shape, context);
+  if (const auto act = act_of(modbus->function))
+    facts.act(*act, unit_of(context.receiver(), modbus->unit), context.sender(), "modbus.function");
   tell_data(shape, modbus->data, facts);
   return Malformed::none;
 }
@@ -298,6 +330,7 @@ Probe probe(Bytes stream, const Context& context) {
   const Framing framing = frame(stream, context);
   if (framing.status == Framing::Status::lost) return Probe::no;
   if (framing.status == Framing::Status::more) return Probe::maybe;
+  if (context.at_own_port) return Probe::yes;
   const Function* function =
       stream.size() > kFunction ? function_of(stream[kFunction] & 0x7f) : &kFunctions[0];
   const bool telling = function && function->request != Shape::opaque &&

@@ -38,7 +38,7 @@ TEST(Allocation, NoneForAnyPayload) {
   for (int round = 0; round < 3; ++round) {
     for (const Payload& each : payloads()) {
       Context context = context_of(each.to_server);
-      context.requests = &dissection.requests();
+      context.engine = &dissection;
       for (DissectorId id = 1; id <= all.size(); ++id) {
         if (all[id].carrier != Carrier::stream) {
           dissection.message(id, each.bytes, context, facts);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/engine/dissect/it/dns.hpp"
 #include "tests/unit/agent/engine/dissect/told.hpp"
 
 namespace vmirror {
@@ -19,7 +20,8 @@ const Dissectors& all() {
 class Flow {
  public:
   explicit Flow(std::uint16_t port = 502, BufferLimits buffers = {.small = 8, .large = 2})
-      : dissection(all(), buffers, 16), port_(port) {
+      : dissection(all(), buffers, {.requests = 16, .states = 8, .joins = 8, .expectations = 8}),
+        port_(port) {
     conversation.dissector = all().for_stream(40000, port);
   }
   void feed(int side, Bytes bytes) {
@@ -50,7 +52,7 @@ class Flow {
     Context c = context_of(side == 0);
     c.source_port = side == 0 ? 40000 : port_;
     c.destination_port = side == 0 ? port_ : 40000;
-    c.requests = &dissection.requests();
+    c.engine = &dissection;
     return c;
   }
   void tell(Facts& facts) {
@@ -122,7 +124,7 @@ TEST(Stream, AfterWhatIsNotTheProtocolItGoesOnAtTheNextSegment) {
 
 TEST(Stream, AFlowThatIsSomethingElseIsGivenUp) {
   Flow flow;
-  for (int i = 0; i < Dissection::kMaxFailures; ++i) {
+  for (int i = 0; i < kHintedPayloads; ++i) {
     EXPECT_NE(flow.conversation.dissector, kNoDissector);
     flow.feed(i % 2, text("SSH-2.0-OpenSSH"));
   }
@@ -174,11 +176,12 @@ TEST(Stream, AfterAGapTheProbeFindsTheWayBack) {
 TEST(Stream, AMessageThatEndsWithItsSegmentIsTheWayBackToo) {
   Flow flow;  // Of function 90 the probe knows nothing.
   const Buffer unity = hex("0007 0000 0005 00 5a 00 02 00");
+  flow.feed(0, modbus("write single coil"));
   flow.gap(0, 100);
   flow.feed(0, concat({unity, hex("00")}));
-  EXPECT_EQ(flow.counters().messages, 0u);
-  flow.feed(0, unity);
   EXPECT_EQ(flow.counters().messages, 1u);
+  flow.feed(0, unity);
+  EXPECT_EQ(flow.counters().messages, 2u);
 }
 
 /// A DNS message over TCP of `size` bytes: a query with bytes behind it that no one reads.
@@ -264,29 +267,182 @@ TEST(Stream, SidesThatWereSwappedAreSetRight) {
   EXPECT_NE(facts_text(facts).find("response"), std::string::npos);
 }
 
+Context to_port(std::uint16_t port) {
+  Context context = context_of();
+  context.source_port = 40000;
+  context.destination_port = port;
+  return context;
+}
+
+TEST(Stream, ABodyThatNobodyReadsIsPassedOver) {
+  // No protocol of the table has one that is as easy to see: what `wanted` leaves is skipped, and
+  // a gap in it costs nothing.
+  EXPECT_EQ(Framing::message(1000, 12).wanted, 12u);
+  EXPECT_EQ(Framing::message(1000).wanted, Framing::kAll);
+}
+
+TEST(Stream, APortIsOnlyAHint) {
+  Flow flow(502);  // DNS, where Modbus is at home.
+  flow.feed(0, payload("dns/tcp", "query"));
+  EXPECT_STREQ(all().name(flow.conversation.dissector), "dns");
+  EXPECT_EQ(flow.counters("modbus").messages, 0u);
+  EXPECT_EQ(flow.counters("dns").messages, 1u);
+}
+
+TEST(Stream, ALoneLastMessageIsReadAtTheClose) {
+  Flow flow(502);
+  flow.feed(0, modbus("write single coil"));
+  flow.feed(0, Bytes(modbus("read holding registers")).first(9));  // It ends within a message.
+  Facts facts;
+  flow.dissection.finish(flow.conversation, to_port(502), facts);
+  EXPECT_EQ(flow.counters().messages, 2u);
+  EXPECT_EQ(flow.counters().cut, 1u);
+  Flow undecided(5020);  // Three bytes of what its port says nothing of.
+  undecided.feed(0, Bytes(modbus("read holding registers")).first(3));
+  undecided.dissection.finish(undecided.conversation, to_port(5020), facts);
+  EXPECT_EQ(undecided.counters().messages, 0u);
+}
+
+TEST(Stream, WhoseStartWasNotSeenIsTurnedByWhatItSays) {
+  Flow flow(5353);
+  Context answer = context_of(true);  // The first that was seen, so a client's to who counts flows.
+  answer.source_port = 5300;
+  answer.destination_port = 5301;
+  flow.conversation.dissector = all().for_stream(5300, 5301);
+  Facts facts;
+  flow.dissection.feed(flow.conversation, payload("dns/tcp", "answer"), answer, facts);
+  EXPECT_TRUE(flow.conversation.turned);
+  flow.conversation = {};
+  flow.conversation.dissector = all().for_stream(5300, 5301);
+  answer.start_seen = true;
+  flow.dissection.feed(flow.conversation, payload("dns/tcp", "answer"), answer, facts);
+  EXPECT_FALSE(flow.conversation.turned);
+}
+
 TEST(Datagram, OnAnOddPortTheProtocolIsFound) {
   Dissection dissection(all());
   DissectorId id = all().for_datagram(40000, 10053);
   EXPECT_TRUE(is_undecided(id));
   Facts facts;
-  dissection.datagram(id, text("noise"), context_of(), facts);
+  Context context = context_of();
+  dissection.datagram(id, text("noise"), context, facts);
   EXPECT_TRUE(facts.empty());
-  dissection.datagram(id, payload("dns", "query"), context_of(), facts);
+  dissection.datagram(id, payload("dns", "query"), context, facts);
   EXPECT_STREQ(all().name(id), "dns");
   EXPECT_EQ(facts.records().size(), 1u);
   EXPECT_EQ(dissection.counters(id).flows, 1u);
 
   id = all().for_datagram(40000, 10053);
-  for (int i = 0; i < kProbedPayloads; ++i) dissection.datagram(id, text("x"), context_of(), facts);
+  for (int i = 0; i < kProbedPayloads; ++i) dissection.datagram(id, text("x"), context, facts);
   EXPECT_EQ(id, kNoDissector);
+}
+
+TEST(Datagram, APortIsOnlyAHint) {
+  Dissection dissection(all());
+  DissectorId id = all().for_datagram(40000, 53);
+  EXPECT_TRUE(is_undecided(id));
+  Facts facts;
+  Context context = to_port(53);
+  dissection.datagram(id, text("noise"), context, facts);
+  EXPECT_TRUE(is_undecided(id));  // Open for the others,
+  dissection.datagram(id, payload("dhcp", "request"), context, facts);
+  EXPECT_STREQ(all().name(id), "dhcp");  // who find their own.
+  id = all().for_datagram(40000, 53);
+  for (int i = 0; i < kHintedPayloads; ++i) dissection.datagram(id, text("x"), context, facts);
+  EXPECT_EQ(id, kNoDissector);
+}
+
+TEST(Datagram, AnAnswerThatWasSeenFirstTurnsItsFlow) {
+  Dissection dissection(all());
+  DissectorId id = all().for_datagram(53, 40000);
+  Facts facts;
+  Context context = to_port(40000);
+  context.source_port = 53;
+  EXPECT_TRUE(dissection.datagram(id, payload("dns", "answer"), context, facts));
+  EXPECT_FALSE(context.to_server);
+  context.to_server = false;  // As the engine has it, once it turned the flow.
+  EXPECT_FALSE(dissection.datagram(id, payload("dns", "answer"), context, facts));
+}
+
+TEST(Datagram, APortThatWasAnnouncedIsAHint) {
+  Dissection dissection(all());
+  Facts facts;
+  Context context = to_port(10053);
+  context.engine = &dissection;
+  Buffer odd = payload("dns", "query");
+  odd[0] = odd[1] = 0;  // An ID that no probe believes where nothing speaks for DNS.
+  const auto found = [&](Time time) {
+    DissectorId id = all().for_datagram(40000, 10053);
+    context.time = time;
+    dissection.datagram(id, odd, context, facts);
+    return is_decided(id);
+  };
+  EXPECT_FALSE(found(kSecond));
+  context.expect(context.destination.ip, 10053, kDns, 10 * kSecond);
+  EXPECT_TRUE(found(2 * kSecond));
+  EXPECT_FALSE(found(20 * kSecond));
+  EXPECT_EQ(dissection.expectations().used, 1u);
+}
+
+struct Counted {
+  std::uint32_t messages;
+};
+
+TEST(Lender, StateIsZeroAtFirstAndTheFlowsOwn) {
+  Dissection dissection(all(), {}, {.states = 2});
+  Context context = context_of();
+  context.engine = &dissection;
+  context.self = 1;
+  ++context.state<Counted>()->messages;
+  ++context.state<Counted>()->messages;
+  EXPECT_EQ(context.state<Counted>()->messages, 2u);
+  EXPECT_FALSE(context.has_state(7));
+  EXPECT_EQ(context.state<Counted>(7)->messages, 0u);
+  Context other = context;
+  other.self = 2;
+  EXPECT_EQ(other.state<Counted>()->messages, 0u);  // The third: one gives way.
+  EXPECT_EQ(dissection.states().used, 2u);
+  EXPECT_EQ(dissection.states().gave_way, 1u);
+  dissection.forget(context.flow);
+  EXPECT_EQ(dissection.states().used, 0u);
+  EXPECT_EQ(context.state<Counted>()->messages, 0u);
+}
+
+TEST(Lender, JoinsWhatComesInParts) {
+  Dissection dissection(all(), {.small = 4, .large = 2}, {.joins = 2});
+  Context context = context_of();
+  context.engine = &dissection;
+  context.self = 1;
+  const Buffer a = text("abc"), b = text("def");
+  EXPECT_EQ(as_text(context.join(a, Begins::unsaid, true)->bytes), "abc");
+  EXPECT_FALSE(context.join(a, Begins::unsaid, false));
+  EXPECT_FALSE(context.join(b, Begins::no, true, 9));  // Of what was not seen to begin.
+  EXPECT_EQ(as_text(context.join(b, Begins::unsaid, true)->bytes), "abcdef");
+  EXPECT_FALSE(context.join(a, Begins::yes, false));
+  EXPECT_FALSE(context.join(a, Begins::yes, false));  // The first one had no end.
+  EXPECT_EQ(as_text(context.join(b, Begins::no, true)->bytes), "abcdef");
+  EXPECT_EQ(dissection.counters(1).lost_parts, 2u);
+  const Buffer large(40'000);
+  EXPECT_FALSE(context.join(large, Begins::yes, false));
+  const auto cut = context.join(large, Begins::no, true);
+  EXPECT_EQ(cut->bytes.size(), kMaxMessage);
+  EXPECT_TRUE(cut->cut);
+  dissection.settle();
+  EXPECT_EQ(dissection.buffers().large().used + dissection.buffers().small().used, 0u);
+  for (const std::uint64_t key : {1, 2, 3}) context.join(a, Begins::yes, false, key);
+  EXPECT_EQ(dissection.joins().gave_way, 1u);
+  dissection.forget(context.flow);
+  dissection.settle();
+  EXPECT_EQ(dissection.buffers().small().used, 0u);
 }
 
 TEST(Counters, MalformedByNameButNotOfCopiesThatWereCut) {
   Dissection dissection(all());
-  const DissectorId dns = all().for_datagram(40000, 53);
+  const DissectorId dns = all().find(kDns);
   Facts facts;
   const Bytes query = payload("dns", "query");
-  dissection.message(dns, query.first(20), context_of(), facts);
+  Context whole = context_of();
+  dissection.message(dns, query.first(20), whole, facts);
   Context cut = context_of();
   cut.cut = true;
   dissection.message(dns, query.first(20), cut, facts);

@@ -3,17 +3,22 @@
 
 #include <string>
 
-#include "agent/engine/dissect/dissectors.hpp"
-#include "agent/engine/dissect/requests.hpp"
+#include "agent/engine/dissect/dissection.hpp"
 #include "tests/support/facts_text.hpp"
 #include "tests/support/payloads.hpp"
 
 namespace vmirror::test {
 
+/// Every protocol.
+inline const Dissectors& all_dissectors() {
+  static const Dissectors out = *Dissectors::select(std::vector<std::string>{"all"});
+  return out;
+}
+
 /// A message from 10.0.0.1 (52:54:00:00:00:01) to 10.0.0.2, or back, on the link.
 inline Context context_of(bool to_server = true, Time time = kSecond) {
-  const Subject client{mac("52:54:00:00:00:01"), ip("10.0.0.1")};
-  const Subject server{mac("52:54:00:00:00:02"), ip("10.0.0.2")};
+  const Subject client{mac("52:54:00:00:00:01"), ip("10.0.0.1"), {}};
+  const Subject server{mac("52:54:00:00:00:02"), ip("10.0.0.2"), {}};
   Context context;
   context.time = time;
   context.source = to_server ? client : server;
@@ -34,7 +39,7 @@ inline Context context_of6() {
 /// Records and facts, and `malformed NAME` as the last line where something was wrong.
 inline std::string told(const Dissector& dissector, Bytes message, const Context& context) {
   Facts facts;
-  const Malformed malformed = dissector.dissect(message, context, facts);
+  const Malformed malformed = dissector.dissect(message, context, facts).malformed;
   std::string out = facts_text(facts);
   if (malformed != Malformed::none) out += std::string("malformed ") + to_text(malformed) + "\n";
   return out;
@@ -49,7 +54,7 @@ std::string accepted_cuts(const Dissector& dissector, Bytes message, const Conte
   for (std::size_t size = 0; size < message.size(); ++size) {
     const Buffer copy(message.begin(), message.begin() + static_cast<std::ptrdiff_t>(size));
     Facts facts;
-    if (dissector.dissect(copy, context, facts) == Malformed::none && !whole(size))
+    if (dissector.dissect(copy, context, facts).malformed == Malformed::none && !whole(size))
       out += std::to_string(size) + " ";
   }
   return out;

@@ -257,7 +257,8 @@ TEST(EveAsset, IsOneLine) {
                  R"("first_seen":"2026-01-02T03:04:05.678901+0000",)"
                  R"("last_seen":"2026-01-02T03:04:05.678901+0000","packets":3,"bytes":300,)"
                  R"("properties":[{"attribute":"host_name","value":"plc-7",)"
-                 R"("source":"dhcp.host_name","last_seen":"2026-01-02T03:04:05.678901+0000"}]}})"
+                 R"("source":"dhcp.host_name","confidence":"stated",)"
+                 R"("last_seen":"2026-01-02T03:04:05.678901+0000"}]}})"
                  "\n");
 }
 

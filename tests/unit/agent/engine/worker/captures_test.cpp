@@ -64,7 +64,7 @@ TEST(Captures, TellTheSameWhenWrapped) {
     ++used;
     std::cout << path.filename().string() << " " << frames.size() << " frames\n";
     SCOPED_TRACE(path.string());
-    const Outcome bare = run(frames, options);
+    const Analysed bare = run(frames, options);
     if (bare.snapshot.frames().dropped_total() > 0) continue;  // It breaks off inside a copy.
     for (const char* way : {"erspan2", "vxlan", "erspan2_fragments"}) {
       SCOPED_TRACE(way);
@@ -73,7 +73,7 @@ TEST(Captures, TellTheSameWhenWrapped) {
       for (const Buffer& frame : frames)
         for (Buffer& bytes : wrapping(way).wrap(frame, sequence++))
           wrapped.push_back(std::move(bytes));
-      const Outcome outcome = run(wrapped, options);
+      const Analysed outcome = run(wrapped, options);
       EXPECT_EQ(text_of(outcome.snapshot), text_of(bare.snapshot));
     }
   }

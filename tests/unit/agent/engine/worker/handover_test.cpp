@@ -46,10 +46,15 @@ HandedFlow with_stream(HandedFlow flow, std::size_t waiting = 6) {
   flow.requests = {{9, {kSecond, 1, 2}}, {10, {2 * kSecond, 0, 0}}};
   HandedStream& stream = flow.stream.emplace();
   stream.failures = 3;
+  stream.innermost = "s7comm";
+  flow.memory.states = {{"cotp", Carrier::stream, 7, counting(4)},
+                        {"", Carrier::stream, 9, text("s7comm")}};
+  flow.memory.joins = {{{"cotp", Carrier::stream, 8, counting(11)}, false, true}};
   stream.tcp[0] = {true, 106, 120, kSecond, {{120, 5, counting(5)}, {130, 9, {}}}};
   stream.tcp[1] = {true, 0xffffffff, std::nullopt, 0, {}};
-  stream.messages[0] = {counting(waiting), static_cast<std::uint32_t>(waiting + 6), 0, false};
-  stream.messages[1] = {{}, 0, 77, true};
+  stream.messages[0] = {counting(waiting), static_cast<std::uint32_t>(waiting + 6),
+                        static_cast<std::uint32_t>(waiting + 6), 0, false};
+  stream.messages[1] = {{}, 0, 0, 77, true};
   return flow;
 }
 

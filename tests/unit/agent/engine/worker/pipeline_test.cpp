@@ -116,7 +116,7 @@ TEST(Pipeline, NoProtocolsMeansNoRecords) {
   const std::string none[] = {"none"};
   PipelineOptions options;
   options.dissectors = std::make_shared<const Dissectors>(Dissectors::select(none).value());
-  const Outcome outcome = run(scene(), options);
+  const Analysed outcome = run(scene(), options);
   EXPECT_TRUE(outcome.snapshot.protocols.empty());
   for (const std::string& line : outcome.eve)
     EXPECT_TRUE(line.find("\"event_type\":\"flow\"") != std::string::npos ||

@@ -101,10 +101,10 @@ std::vector<std::string> EveFile::lines() {
   return out;
 }
 
-Outcome run(const std::vector<Buffer>& frames, PipelineOptions options, std::size_t batch) {
+Analysed run(const std::vector<Buffer>& frames, PipelineOptions options, std::size_t batch) {
   EveFile eve;
   options.eve.sinks = eve.sinks();
-  Outcome out;
+  Analysed out;
   {
     Pipeline pipeline(std::move(options));
     std::vector<Frame> waiting;

@@ -35,15 +35,15 @@ class EveFile {
 };
 
 /// What a pipeline made of frames: its end, and the EVE lines that it wrote.
-struct Outcome {
+struct Analysed {
   EngineSnapshot snapshot;
   std::vector<std::string> eve;  ///< Without "vmirror":{...}
 };
 
 /// Runs frames through a pipeline, `batch` at a time, a millisecond apart, and flushes. Asserts
 /// that no frame is unaccounted for after each batch.
-Outcome run(const std::vector<Buffer>& frames, PipelineOptions options = {},
-            std::size_t batch = 64);
+Analysed run(const std::vector<Buffer>& frames, PipelineOptions options = {},
+             std::size_t batch = 64);
 
 /// Assets and protocols, one a line, without times.
 std::string text_of(const EngineSnapshot& snapshot);

@@ -29,12 +29,12 @@ std::vector<Buffer> wrapped(const std::vector<Buffer>& frames, const Wrapping& w
 
 TEST(Transparency, EachEncapsulationTellsTheSame) {
   const std::vector<Buffer> frames = scene();
-  const Outcome bare = run(frames, options_for_wrapped());
+  const Analysed bare = run(frames, options_for_wrapped());
   ASSERT_GT(bare.eve.size(), 10u);
   for (const Wrapping& way : wrappings()) {
     if (!way.keeps_link) continue;
     SCOPED_TRACE(way.name);
-    const Outcome outcome = run(wrapped(frames, way), options_for_wrapped());
+    const Analysed outcome = run(wrapped(frames, way), options_for_wrapped());
     EXPECT_EQ(text_of(outcome.snapshot), text_of(bare.snapshot));
     EXPECT_EQ(outcome.eve, bare.eve);
     EXPECT_GT(outcome.snapshot.inputs[0].decapsulated[static_cast<std::size_t>(way.encapsulation)],
@@ -44,11 +44,11 @@ TEST(Transparency, EachEncapsulationTellsTheSame) {
 
 TEST(Transparency, CopiesWithoutTheirLinkTellTheSameOfIp) {
   const std::vector<Buffer> frames = scene(true);
-  const Outcome bare = run(frames, options_for_wrapped());
+  const Analysed bare = run(frames, options_for_wrapped());
   for (const Wrapping& way : wrappings()) {
     if (way.keeps_link) continue;
     SCOPED_TRACE(way.name);
-    const Outcome outcome = run(wrapped(frames, way), options_for_wrapped());
+    const Analysed outcome = run(wrapped(frames, way), options_for_wrapped());
     EXPECT_EQ(outcome.snapshot.protocols, bare.snapshot.protocols);
     EXPECT_EQ(outcome.snapshot.flows_started, bare.snapshot.flows_started);
     EXPECT_TRUE(outcome.snapshot.assets.empty()) << "there is no MAC";
@@ -56,7 +56,7 @@ TEST(Transparency, CopiesWithoutTheirLinkTellTheSameOfIp) {
 }
 
 /// What was told of flows and messages; of assets it is told once a batch.
-std::multiset<std::string> but_assets(const Outcome& outcome) {
+std::multiset<std::string> but_assets(const Analysed& outcome) {
   std::multiset<std::string> out;
   for (const std::string& line : outcome.eve)
     if (line.find("\"event_type\":\"asset\"") == std::string::npos) out.insert(line);
@@ -65,10 +65,10 @@ std::multiset<std::string> but_assets(const Outcome& outcome) {
 
 TEST(Transparency, BatchesMakeNoDifference) {
   const std::vector<Buffer> frames = wrapped(scene(), wrapping("erspan3"));
-  const Outcome whole = run(frames, options_for_wrapped(), 1000);
+  const Analysed whole = run(frames, options_for_wrapped(), 1000);
   for (const std::size_t batch : {1u, 2u, 31u, 32u, 33u}) {
     SCOPED_TRACE(batch);
-    const Outcome outcome = run(frames, options_for_wrapped(), batch);
+    const Analysed outcome = run(frames, options_for_wrapped(), batch);
     EXPECT_EQ(text_of(outcome.snapshot), text_of(whole.snapshot));
     EXPECT_EQ(but_assets(outcome), but_assets(whole));
   }

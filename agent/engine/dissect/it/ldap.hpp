@@ -1,0 +1,29 @@
+// LDAP over TCP, and CLDAP over UDP (how domain controllers are located): who binds how, what is
+// searched, and what a directory says of itself.
+#pragma once
+
+#include "agent/engine/dissect/dissector.hpp"
+
+namespace vmirror {
+
+struct LdapMessage {
+  std::uint32_t id = 0;
+  std::uint32_t operation = 0;  ///< BER tag: 0x60 bind request, ...
+  Bytes body;                   ///< The operation's contents.
+};
+/// The message at the front of `bytes`; `rest` is what is behind it. truncated; bad_length: its
+/// parts contradict it; bad_value: no LDAP message.
+Parsed<LdapMessage> parse_ldap(Bytes bytes, Bytes& rest);
+
+/// Record `ldap`: message_id, operation; by operation: bind: version, name, authentication,
+/// mechanism; search: base, scope, filter, attributes; entry: object_name, attributes by name with
+/// the first values of text; any response: result_code, result, message, latency_us; extended: oid;
+/// NetLogon's answer: netlogon with its names and the domain's GUID. After a SASL bind that chose a
+/// security layer one record of operation "sealed"; the flow is done then. After an accepted
+/// StartTLS it becomes TLS.
+/// Facts: service "ldap" of who answers; of the directory's root and of NetLogon host_name, domain,
+/// role "domain_controller". Acts: weak_authentication of a password in clear.
+extern const Dissector kLdap;   // stream
+extern const Dissector kCldap;  // datagram; records and facts say cldap
+
+}  // namespace vmirror

@@ -1,0 +1,214 @@
+// ISO 9506-2 (MMS); what it goes in: ITU-T X.225 (session), X.226 (presentation), X.227 (ACSE).
+//
+//   session       | 1 0 1 0 | presentation                  data: give tokens, data transfer
+//                 | 0x0d, 0x0e[1] | size[1 or 0xff and 2] | parameters |    connect, accept
+//   parameter     | code[1] | size[1 or 3] | value |        c1: user data, the presentation's
+//   presentation  [APPLICATION 1] of SEQUENCE of (SEQUENCE: context 2, [0] the PDU)
+//                 SET of ..., [2] of (..., [APPLICATION 1] ...)             connect
+//   Some speak without all of it: the PDU is right behind COTP.
+//   ACSE          [APPLICATION 0, 1] of ..., [30] of (EXTERNAL: ..., [0] the PDU)
+#include "agent/engine/dissect/ot/mms.hpp"
+
+#include "agent/engine/dissect/ber.hpp"
+#include "agent/engine/dissect/ot/cotp.hpp"
+#include "agent/engine/dissect/text.hpp"
+
+namespace vmirror {
+namespace {
+
+constexpr std::uint32_t kUserData = 0x61, kSequence = 0x30, kSet = 0x31, kContent = 0xa0;
+enum Type : std::uint32_t {
+  kRequest = 0xa0,
+  kResponse = 0xa1,
+  kConfirmedError = 0xa2,
+  kUnconfirmed = 0xa3,
+  kReject = 0xa4,
+  kInitiateRequest = 0xa8,
+  kInitiateResponse = 0xa9,
+};
+constexpr Named kTypes[] = {{kRequest, "confirmed_request"},
+                            {kResponse, "confirmed_response"},
+                            {kConfirmedError, "confirmed_error"},
+                            {kUnconfirmed, "unconfirmed"},
+                            {kReject, "reject"},
+                            {0xa5, "cancel_request"},
+                            {0xa6, "cancel_response"},
+                            {0xa7, "cancel_error"},
+                            {kInitiateRequest, "initiate_request"},
+                            {kInitiateResponse, "initiate_response"},
+                            {0xaa, "initiate_error"},
+                            {0x8b, "conclude_request"},
+                            {0x8c, "conclude_response"},
+                            {0xad, "conclude_error"}};
+/// By the number of the service's tag.
+constexpr Named kServices[] = {{0, "status"},
+                               {1, "get_name_list"},
+                               {2, "identify"},
+                               {3, "rename"},
+                               {4, "read"},
+                               {5, "write"},
+                               {6, "get_variable_access_attributes"},
+                               {7, "define_named_variable"},
+                               {11, "define_named_variable_list"},
+                               {12, "get_named_variable_list_attributes"},
+                               {13, "delete_named_variable_list"},
+                               {26, "initiate_download_sequence"},
+                               {27, "download_segment"},
+                               {28, "terminate_download_sequence"},
+                               {29, "initiate_upload_sequence"},
+                               {30, "upload_segment"},
+                               {40, "start"},
+                               {41, "stop"},
+                               {42, "resume"},
+                               {43, "reset"},
+                               {44, "kill"},
+                               {65, "read_journal"},
+                               {72, "file_open"},
+                               {73, "file_read"},
+                               {74, "file_close"},
+                               {75, "file_rename"},
+                               {76, "file_delete"},
+                               {77, "file_directory"}};
+constexpr Named kUnconfirmedServices[] = {
+    {0, "information_report"}, {1, "unsolicited_status"}, {2, "event_notification"}};
+
+std::uint32_t number_of(std::uint32_t tag) {
+  return tag > 0xff ? tag & 0xffffff : tag & 0x1f;
+}
+
+/// A session's parameter c1 among those of a connect or an accept.
+Bytes user_data(Cursor cursor) {
+  while (!cursor.empty() && cursor.ok()) {
+    const std::uint8_t code = cursor.u8();
+    std::size_t size = cursor.u8();
+    if (size == 0xff) size = cursor.u16();
+    const Bytes value = cursor.take(size);
+    if (code == 0xc1) return value;
+  }
+  return {};
+}
+
+/// The contents of the first element of this tag in `bytes`; empty: there is none.
+Bytes first_of(Bytes bytes, std::uint32_t tag) {
+  for (BerReader reader(bytes); !reader.empty() && reader.ok();)
+    if (const BerElement element = reader.next(); element.tag == tag) return element.value;
+  return {};
+}
+
+/// What the presentation carries, out of its list of values.
+Bytes content_of(Bytes list) {
+  return first_of(first_of(list, kSequence), kContent);
+}
+
+/// The association's user information.
+Bytes association(Bytes acse) {
+  const BerElement message = BerReader(acse).next();
+  return first_of(first_of(first_of(message.value, 0xbe), 0x28), kContent);
+}
+
+Parsed<std::optional<MmsMessage>> parse_pdu(Bytes pdu) {
+  MmsMessage out;
+  BerReader reader(pdu);
+  const BerElement element = reader.next();
+  if (!reader.ok()) return bad(Malformed::truncated);
+  out.type = element.tag;
+  BerReader inside(element.value);
+  if (out.type == kRequest || out.type == kResponse || out.type == kConfirmedError) {
+    const BerElement id = inside.next();
+    out.invoke_id = ber_unsigned(id.value);
+    if (!inside.empty()) out.service = inside.next().tag;  // Some answer with the ID alone.
+  } else if (out.type == kUnconfirmed) {
+    out.service = inside.next().tag;
+  }
+  if (!inside.ok()) return bad(Malformed::bad_length);
+  return out;
+}
+
+void tell_service(const MmsMessage& mms, const Context& context, Facts& facts) {
+  if (mms.type == kConfirmedError || mms.service == 0) return;
+  const std::uint32_t number = number_of(mms.service);
+  if (mms.type == kUnconfirmed) return tell_named(facts, "service", kUnconfirmedServices, number);
+  tell_named(facts, "service", kServices, number);
+  if (mms.type != kRequest) return;
+  const auto act = [&](Act::Kind kind) {
+    facts.act(kind, context.receiver(), context.sender(), "mms.service");
+  };
+  if (number == 4) act(Act::Kind::read);
+  if (number == 5) act(Act::Kind::write);
+  if (number == 26) act(Act::Kind::download);
+  if (number == 40 || number == 42) act(Act::Kind::start);
+  if (number == 41 || number == 44) act(Act::Kind::stop);
+}
+
+Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
+  const auto mms = parse_mms(bytes);
+  if (!mms) return mms.error();
+  if (!*mms) return Malformed::none;
+  facts.record("mms");
+  tell_named(facts, "type", kTypes, (*mms)->type);
+  if ((*mms)->invoke_id) facts.add("invoke_id", *(*mms)->invoke_id);
+  tell_service(**mms, context, facts);
+  const std::uint32_t type = (*mms)->type;
+  if (type == kRequest && (*mms)->invoke_id) context.ask(*(*mms)->invoke_id);
+  if (type == kResponse && (*mms)->invoke_id)
+    if (const auto request = context.answer(*(*mms)->invoke_id))
+      facts.add("latency_us", context.latency_us(*request));
+  if (type == kResponse || type == kInitiateResponse)
+    facts.learn(context.sender(), Attribute::service, "mms", "mms.type", Confidence::implied);
+  return Malformed::none;
+}
+
+Probe probe(Bytes bytes, const Context&) {
+  const auto mms = parse_mms(bytes);
+  if (!mms || !*mms) return Probe::no;
+  return name_of(kTypes, (*mms)->type) != nullptr ? Probe::yes : Probe::no;
+}
+
+constexpr Place kAt[] = {kCotpData};
+
+}  // namespace
+
+Parsed<std::optional<MmsMessage>> parse_mms(Bytes bytes) {
+  Cursor cursor(bytes);
+  const std::uint8_t type = cursor.u8();
+  if (bytes.empty()) return bad(Malformed::truncated);
+  if (type == 1) {
+    const std::uint8_t size = cursor.u8();
+    cursor.skip(size);
+    const std::uint8_t data = cursor.u8();
+    cursor.skip(cursor.u8());
+    if (!cursor.ok()) return bad(Malformed::truncated);
+    if (data != 1) return bad(Malformed::bad_value);
+    BerReader reader(cursor.rest());
+    const BerElement user = reader.next();
+    if (!reader.ok()) return bad(Malformed::truncated);
+    if (user.tag != kUserData) return bad(Malformed::bad_value);
+    const Bytes pdu = content_of(user.value);
+    if (pdu.empty()) return std::nullopt;
+    if ((pdu[0] & 0xc0) == 0x40) return std::nullopt;  // ACSE: a release.
+    return parse_pdu(pdu);
+  }
+  if (name_of(kTypes, type) != nullptr) return parse_pdu(bytes);  // Without a session.
+  if (type != 0x0d && type != 0x0e) {
+    constexpr Named kOthers[] = {{0x09, "finish"},
+                                 {0x0a, "disconnect"},
+                                 {0x0c, "refuse"},
+                                 {0x19, "abort"},
+                                 {0x1a, "abort_accept"}};
+    return name_of(kOthers, type) ? Parsed<std::optional<MmsMessage>>(std::nullopt)
+                                  : bad(Malformed::bad_value);
+  }
+  std::size_t size = cursor.u8();
+  if (size == 0xff) size = cursor.u16();
+  const Bytes presentation = user_data(cursor.sub(size));
+  if (!cursor.ok()) return bad(Malformed::truncated);
+  const Bytes mode = first_of(first_of(presentation, kSet), 0xa2);
+  const Bytes pdu = association(content_of(first_of(mode, kUserData)));
+  if (pdu.empty()) return std::nullopt;
+  return parse_pdu(pdu);
+}
+
+const Dissector kMms{
+    .name = "mms", .carrier = Carrier::inside, .at = kAt, .probe = probe, .dissect = dissect};
+
+}  // namespace vmirror

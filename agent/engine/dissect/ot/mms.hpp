@@ -1,0 +1,23 @@
+// MMS: what IEC 61850 clients ask of protection relays and controllers.
+#pragma once
+
+#include "agent/engine/dissect/dissector.hpp"
+
+namespace vmirror {
+
+struct MmsMessage {
+  std::uint32_t type = 0;                  ///< BER tag of the PDU: 0xa0 confirmed request, ...
+  std::optional<std::uint64_t> invoke_id;  ///< Of the confirmed ones.
+  std::uint32_t service = 0;               ///< BER tag of the service; 0: none.
+};
+
+/// `bytes`: an SPDU, as COTP carried it. Nothing in the value: no MMS is in there (a session that
+/// ends, an ACSE message without user data). truncated or bad_length: its BER is broken; bad_value:
+/// no session.
+Parsed<std::optional<MmsMessage>> parse_mms(Bytes bytes);
+
+/// Record `mms`: type, invoke_id, service; an answer also latency_us.
+/// Facts: service "mms" of who answers. Acts: read, write.
+extern const Dissector kMms;
+
+}  // namespace vmirror

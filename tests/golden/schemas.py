@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Validates every record of the goldens against the JSON Schema of its protocol.
+
+Each record type has one, tests/protocols/NAME/schema.json: of the object that an event of
+`event_type` NAME has under NAME. A record without a schema, and a field that the schema does not
+name, are failures.  Example: tests/golden/schemas.py
+"""
+import json
+import pathlib
+import sys
+
+import jsonschema
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+NOT_RECORDS = {"flow", "asset", "stats", "migration"}
+
+
+def goldens():
+    yield from sorted((TESTS / "golden/cases").glob("*.golden"))
+    yield from sorted((TESTS / "protocols").glob("*/*.golden"))
+
+
+def main():
+    validators, failures, seen = {}, [], 0
+    for path in sorted((TESTS / "protocols").glob("*/schema.json")):
+        schema = json.loads(path.read_text())
+        jsonschema.Draft7Validator.check_schema(schema)
+        validators[path.parent.name] = jsonschema.Draft7Validator(schema)
+    for golden in goldens():
+        for number, line in enumerate(golden.read_text().splitlines(), 1):
+            event = json.loads(line)
+            kind = event.get("event_type")
+            if kind is None or kind in NOT_RECORDS:
+                continue
+            seen += 1
+            where = f"{golden.relative_to(TESTS)}:{number}"
+            if kind not in validators:
+                failures.append(f"{where}: no tests/protocols/{kind}/schema.json")
+                continue
+            for error in validators[kind].iter_errors(event[kind]):
+                failures.append(f"{where}: {error.message}")
+    print("\n".join(failures) or f"{seen} records are as their {len(validators)} schemas say")
+    return 1 if failures or seen == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+// LDAP: its messages, and how a connection is sealed or becomes TLS.
+#include "agent/engine/dissect/it/ldap.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/agent/engine/dissect/told.hpp"
+
+namespace vmirror {
+namespace {
+
+using namespace test;
+
+struct Wire {
+  Dissection dissection{all_dissectors()};
+  Conversation conversation;
+  std::string out;
+
+  Wire() { conversation.dissector = all_dissectors().for_stream(40000, 389); }
+  void feed(bool up, Bytes bytes) {
+    Context context = context_of(up);
+    context.source_port = up ? 40000 : 389;
+    context.destination_port = up ? 389 : 40000;
+    context.engine = &dissection;
+    Facts facts;
+    dissection.feed(conversation, bytes, context, facts);
+    out += facts_text(facts);
+    facts.clear();
+    dissection.settle();
+  }
+};
+
+TEST(Ldap, ASearchInItsTextForm) {
+  EXPECT_EQ(told(kLdap, payload("ldap", "search by filter"), context_of()),
+            "ldap {message_id: 9, operation: \"search_request\", base: \"DC=example,DC=lan\", "
+            "scope: \"subtree\", filter: \"(&(objectCategory=person)(cn=ann*7))\"}\n");
+}
+
+TEST(Ldap, TheRootSaysWhatTheServerIs) {
+  const std::string out = told(kLdap, payload("ldap", "the root"), context_of(false));
+  for (const char* fact : {"host_name = \"dc7.example.lan\"", "domain = \"DC=example,DC=lan\"",
+                           "role = \"domain_controller\""})
+    EXPECT_NE(out.find(fact), std::string::npos) << out;
+}
+
+TEST(Ldap, AfterASaslBindItIsSealedNotMalformed) {
+  Wire wire;
+  wire.feed(true, payload("ldap", "sasl bind"));
+  wire.feed(false, payload("ldap", "bind accepted"));
+  wire.out.clear();
+  const Buffer sealed = hex("00 00 00 08 05 04 06 ff 00 00 00 00");
+  wire.feed(true, sealed);
+  EXPECT_EQ(wire.out, "ldap {operation: \"sealed\"}\n");
+  EXPECT_TRUE(is_done(wire.conversation.dissector));
+  wire.feed(false, sealed);
+  const DissectorCounters& counters =
+      wire.dissection.counters(all_dissectors().find("ldap", Carrier::stream));
+  EXPECT_EQ(counters.lost, 0u);
+  EXPECT_EQ(counters.malformed[static_cast<std::size_t>(Malformed::bad_value)], 0u);
+}
+
+TEST(Ldap, APasswordInClear) {
+  EXPECT_NE(told(kLdap, payload("ldap", "simple bind"), context_of())
+                .find("act 10.0.0.1 weak_authentication 10.0.0.2"),
+            std::string::npos);
+}
+
+TEST(Ldap, StartTlsBecomesTls) {
+  Wire wire;
+  wire.feed(true, payload("ldap", "starttls"));
+  wire.feed(false, payload("ldap", "starttls accepted"));
+  EXPECT_STREQ(all_dissectors().name(wire.conversation.dissector), "tls");
+}
+
+TEST(Ldap, Malformed) {
+  EXPECT_EQ(told(kLdap, hex("31 00"), context_of()), "malformed bad_value\n");
+  EXPECT_EQ(told(kLdap, hex("30 05 02 01 01 7f 00"), context_of()), "malformed bad_length\n");
+  EXPECT_EQ(told(kLdap, hex("30 05 02 01 01 5d 00"), context_of()), "malformed bad_value\n");
+}
+
+TEST(Ldap, CutAtEveryByte) {
+  for (const Payload& each : payloads_of("ldap"))
+    EXPECT_EQ(accepted_cuts(kLdap, each.bytes, context_of(each.to_server),
+                            [](std::size_t) { return false; }),
+              "")
+        << each.what;
+}
+
+}  // namespace
+}  // namespace vmirror
