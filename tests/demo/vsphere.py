@@ -95,7 +95,8 @@ def show(world, server):
         f"{key} {held[0][key]}" for key in ("Name", "Description", "SessionType", "EncapType", "ErspanId")))
     say("ARP, ICMP, TCP, DNS, mDNS and Modbus/TCP between the VMs, until the agent has seen it")
     w.wait_for("copies and assets", lambda: (world.talk(), received(agent) and len(agent.ask("assets")["assets"]) >= 3)[1], 60)
-    w.wait_for("the proof", lambda: [one["state_text"] for one in agent.ask("sessions")["sessions"]] == ["active (received)"])
+    w.wait_for("the proof", lambda: (world.talk(), [one["state_text"] for one in agent.ask("sessions")["sessions"]])[1] ==
+               ["active (received)"], 60)
     before, was = received(agent), plc(agent)["host"]
     to = next(host["name"] for host in server.state()["hosts"] if host["name"] != was)
     say(f"vMotion: plc goes from {was} to {to}")

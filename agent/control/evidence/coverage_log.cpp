@@ -27,6 +27,12 @@ std::uint64_t uncertainty(const CoverageSample& sample) {
   return sample.high.in + sample.high.out - sample.low.in - sample.low.out;
 }
 
+/// Where a switch tells no counters of its ports, only what the engine counts proves a session.
+bool counts_ports(const ControlSnapshot& control, const std::string& switch_name) {
+  return !control.observed || switch_of(*control.observed, switch_name)
+                                  .capabilities.proofs.contains(ProofSource::engine);
+}
+
 }  // namespace
 
 /// Null: its mirror is not in place. What was paired of another mirror is forgotten.
@@ -152,7 +158,8 @@ const Evidence& CoverageLog::evidence(const ControlSnapshot& control, bool movin
     while (log != logs_.end() && log->first < frames.at) ++log;
     NicEvidence is;
     is.rival = nic->second.rival;
-    if (moving) is.received = frames.out + frames.in - std::min(frames.in, frames.in_group);
+    if (moving || !counts_ports(control, frames.at.switch_name))
+      is.received = frames.out + frames.in - std::min(frames.in, frames.in_group);
     if (log != logs_.end() && log->first == frames.at && log->second.pairs.size() >= 2) {
       is.since = log->second.since;
       is.window = log->second.judged;

@@ -60,8 +60,9 @@ class CoverageLog {
   /// One row for each NIC of the mirror index that has pairs and a mirror of all its frames in
   /// place; in the order of the index.
   std::vector<CoverageRow> rows(const ControlSnapshot& control) const;
-  /// The evidence of each NIC that the engine counts. `moving`: with the frames received. Shares
-  /// its unchanged parts with the result of the last call.
+  /// The evidence of each NIC that the engine counts. `moving`: with the frames received, as always
+  /// where the switch tells no counters of its ports. Shares its unchanged parts with the result of
+  /// the last call.
   const Evidence& evidence(const ControlSnapshot& control, bool moving);
   /// New faults of counting since the last call, in words.
   std::vector<std::string> take_news() { return std::exchange(news_, {}); }

@@ -103,6 +103,18 @@ TEST_P(OfBothSources, WhatIsLostIsSeen) {
   EXPECT_TRUE(s.told().starts_with("complete")) << s.told();
 }
 
+TEST(CoverageLog, WhereTheSwitchCountsNoPortItIsToldWhatTheEngineReceived) {
+  Story s(false);
+  auto& proofs = s.world.switches["br0"].capabilities.proofs;
+  const auto received = [&] { return s.log.evidence(s.control, false).nics.at(kAt).received; };
+  proofs = {ProofSource::engine};
+  s.seconds(1, 2);
+  EXPECT_EQ(received(), 0u) << "the window proves it";
+  proofs = {ProofSource::collector};
+  s.seconds(1, 2);
+  EXPECT_EQ(received(), s.engine);
+}
+
 TEST(CoverageLog, FramesFromBeforeTheMirrorAreNone) {
   Story s(false);
   s.counters.out_frames = 60;  // The switch has not written them yet.
