@@ -123,10 +123,10 @@ Result<void> read_input(const Node& node, Config& config) {
   input.decap.accept_bare = accept_bare;
   if (vlan != 0) input.decap.rspan_vlan = vlan;
   if (input.name == "local")
-    return node.wrong("the name `local` is taken", "it is the target `local`'s; choose another");
+    return node.wrong("the name `local` is reserved for the target `local`", "choose another name");
   for (const InputConfig& other : config.inputs)
     if (other.name == input.name)
-      return node.wrong("two inputs are named `" + input.name + "`", "give one another `name`");
+      return node.wrong("two inputs are named `" + input.name + "`", "rename one of them");
   config.inputs.push_back(std::move(input));
   return {};
 }
@@ -171,7 +171,8 @@ Result<void> read_eve(const Node& node, Config& config) {
   })(node);
   if (!done) return done;
   if (file.path.empty() == socket.path.empty())
-    return node.wrong("an EVE output is either a `file` or a `socket`", "name exactly one");
+    return node.wrong("an EVE output is either a `file` or a `socket`",
+                      "write exactly one of the two");
   file.max_bytes = megabytes << 20;
   options.queue_bytes = queue_megabytes << 20;
   if (socket.path.empty())
@@ -268,14 +269,13 @@ Result<void> read_peers(const Node& node, Config& config) {
 Result<void> check_needs_switch(const Config& config) {
   if (config.driver) return {};
   if (config.peers && config.inputs.empty())
-    return fail(
-        Error::Kind::invalid,
-        "this daemon drives no switch and takes no copies in: it has nothing to tell others",
-        "peers", "add `switch` or `inputs`, or leave this out");
+    return fail(Error::Kind::invalid,
+                "this daemon has no switch and no inputs, and so nothing to tell other agents",
+                "peers", "add `switch` or `inputs`, or leave this out");
   for (const auto& [given, key] : {std::pair(config.libvirt.has_value(), "libvirt"),
                                    {config.monitor_nic.has_value(), "local.monitor_nic"}})
     if (given)
-      return fail(Error::Kind::invalid, "this daemon drives no switch: it has no guest to follow",
+      return fail(Error::Kind::invalid, "this daemon has no switch, and so no guests to follow",
                   key, "add `switch`, or leave this out");
   return {};
 }
@@ -308,7 +308,7 @@ Result<void> check_export(const Config& config) {
   if (!address || !PeerEndpoint{*address, config.prometheus->port}.is_loopback())
     return fail(Error::Kind::invalid, "`" + config.prometheus->address + "` is no loopback address",
                 "export.prometheus.address",
-                "write 127.0.0.1 or ::1; what scrapes from elsewhere needs a proxy on this host");
+                "write 127.0.0.1 or ::1; a scraper on another host needs a proxy on this host");
   return {};
 }
 

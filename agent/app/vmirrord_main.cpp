@@ -17,14 +17,15 @@ constexpr int kWrongCommandLine = 64;  ///< As `vmirror` has it, and sysexits.h.
 
 int main(int argc, char** argv) {
   ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);
-  CLI::App app{"vmirrord: keeps the mirrors of this host as the policies say, and analyses them"};
+  CLI::App app{
+      "vmirrord: keeps the mirrors of this host as the policies say, and analyses the copies"};
   std::string path = "/etc/vmirror/vmirrord.yaml";
   bool check = false;
   app.add_option("--config", path, "The configuration, a YAML file")->capture_default_str();
-  app.add_flag("--check", check, "Read the configuration, say whether it is good, and end");
+  app.add_flag("--check", check, "Check the configuration, print its errors, and exit");
   app.set_version_flag("--version", "vmirrord " VMIRROR_VERSION);
   app.footer(
-      "Exit codes: 0 ended as asked; 1 it could not start, or mirrors were left behind at the end; "
+      "Exit codes: 0 stopped as asked; 1 the start failed, or mirrors were left behind at the end; "
       "64 wrong command line.\n\nExample: vmirrord --config /etc/vmirror/vmirrord.yaml");
   try {
     app.parse(argc, argv);

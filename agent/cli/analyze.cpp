@@ -92,17 +92,19 @@ int analyze_files(const CommandContext& context, const AnalyzeArguments& argumen
 }  // namespace
 
 void add_analyze_options(CLI::App& command, AnalyzeArguments& arguments) {
-  command.add_option("FILE", arguments.files, "pcap or pcapng files, gzip or not, read in order")
+  command
+      .add_option("FILE", arguments.files, "pcap or pcapng files, also gzip, read in this order")
       ->required();
   command.add_option("--protocols", arguments.protocols, "none, all, or names joined by commas")
       ->capture_default_str();
-  command.add_option("--session", arguments.sessions, "Take only these mirroring sessions");
+  command.add_option("--session", arguments.sessions,
+                     "Take only the copies of these mirroring sessions");
   command.add_option("--rspan-vlan", arguments.rspan_vlan, "Frames of this VLAN are RSPAN copies")
       ->check(CLI::Range(1, 4094));
   command.add_option("--udp-port", arguments.udp_ports,
-                     "A further UDP port of an encapsulation: hp_erm=9300, vxlan=5000");
+                     "Another UDP port of an encapsulation: hp_erm=9300, vxlan=5000");
   command.add_flag("--encapsulated-only", arguments.encapsulated_only,
-                   "Count bare frames as not_mirrored instead of analysing them");
+                   "Drop frames without an encapsulation as not_mirrored");
 }
 
 namespace {
@@ -123,8 +125,9 @@ Result<void> add_udp_port(const std::string& text, UdpCarriers& to) {
   std::string names;
   for (const Encapsulation known : kInUdp)
     names += std::string(names.empty() ? "" : ", ") + to_text(known);
-  return tl::unexpected(Error{Error::Kind::invalid, "`" + text + "` is no encapsulation and port",
-                              "--udp-port", "write ENCAPSULATION=PORT, of " + names});
+  return tl::unexpected(Error{Error::Kind::invalid,
+                              "`" + text + "` is not an encapsulation and its port", "--udp-port",
+                              "write ENCAPSULATION=PORT; encapsulations: " + names});
 }
 
 }  // namespace
@@ -151,7 +154,7 @@ Result<PipelineOptions> pipeline_options(const AnalyzeArguments& arguments) {
 
 void add_analyze(CLI::App& app, CommandContext& context, int& exit) {
   CLI::App* command = app.add_subcommand(
-      "analyze", "Run capture files through the production pipeline; show what it counted");
+      "analyze", "Analyse capture files with the daemon's pipeline, and print the counters");
   auto arguments = std::make_shared<AnalyzeArguments>();
   add_analyze_options(*command, *arguments);
   command->add_flag("--json", context.json, "Print one JSON object");

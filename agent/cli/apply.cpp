@@ -34,7 +34,7 @@ int apply_file(const CommandContext& context, const std::string& path) {
   if (context.json)
     print_json(context, *answer);
   else
-    context.out << "policy " << cell(find(*answer, "policy")) << " is kept in "
+    context.out << "policy " << cell(find(*answer, "policy")) << " is stored in "
                 << cell(find(*answer, "file")) << "\n";
   return kOk;
 }
@@ -45,7 +45,7 @@ int remove_policy(const CommandContext& context, const std::string& name) {
   if (context.json)
     print_json(context, *answer);
   else
-    context.out << "policy " << name << " is forgotten\n";
+    context.out << "policy " << name << " is removed\n";
   return kOk;
 }
 
@@ -87,22 +87,22 @@ int apply(const CommandContext& context, const ApplyArguments& arguments) {
 }  // namespace
 
 void add_apply(CLI::App& app, CommandContext& context, int& exit) {
-  CLI::App* command = app.add_subcommand(
-      "apply",
-      "Hand a policy to the running daemon, which keeps it; or remove what no policy asks for");
+  CLI::App* command = app.add_subcommand("apply",
+                                         "Store or remove a policy in the daemon, or remove "
+                                         "mirrors and ports that no policy asks for");
   auto arguments = std::make_shared<ApplyArguments>();
   // One thing at a time, so that --json is one object and an exit code is about one thing.
   command->add_option("FILE", arguments->file, "The policy, one YAML document");
-  command->add_option("--remove", arguments->remove, "Forget the policy of this name")
+  command->add_option("--remove", arguments->remove, "Remove the policy of this name")
       ->excludes("FILE");
   auto* prune = command->add_flag("--prune", arguments->prune,
-                                  "Remove what is ours and no policy asks for; not with FILE or "
-                                  "--remove");
+                                  "Remove vmirror's mirrors and ports that no policy asks for; not "
+                                  "with FILE or --remove");
   prune->excludes("FILE")->excludes("--remove");
   command
       ->add_option("--config", arguments->config,
-                   "With --prune: work on the switch directly, by this vmirrord configuration "
-                   "(after a crash, with no daemon running)")
+                   "With --prune: change the switch directly, with this configuration of vmirrord "
+                   "(after a crash, without a daemon)")
       ->needs(prune);
   command->add_flag("--json", context.json, "Print one JSON object");
   command->add_option("--socket", context.socket, "The daemon's control socket")

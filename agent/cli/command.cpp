@@ -16,16 +16,15 @@ const std::vector<AddCommand>& commands() {
 }
 
 int run_command_line(std::vector<std::string> arguments, CommandContext& context) {
-  CLI::App app{"Mirrors the traffic of virtual machines to a sensor, wherever they run.",
-               "vmirror"};
+  CLI::App app{"Mirrors the traffic of virtual machines to a sensor, and analyses it.", "vmirror"};
   app.set_version_flag("--version", std::string("vmirror ") + VMIRROR_VERSION);
   app.require_subcommand(1);
   app.footer(
-      "Exit codes: 0 done; 1 failed, standard error says why; 2 drift (plan), sessions that are "
-      "not "
-      "active (sessions), a hook that isn't installed or can't work (hook status); 64 wrong "
-      "command "
-      "line.\n\nExample: vmirror sessions --json");
+      "Exit codes: 0 done; 1 failed, standard error says why; 2 the switch differs from the "
+      "policies (plan), a session is neither active nor ready (sessions), the hook is not "
+      "installed "
+      "or cannot work (hook status); 64 wrong command line.\n\n"
+      "Example: vmirror sessions --json");
   int exit = kOk;
   for (const AddCommand add : commands()) add(app, context, exit);
   std::reverse(arguments.begin(), arguments.end());  // As CLI11 takes a vector.
@@ -52,8 +51,8 @@ Result<json::object> ask_daemon(const CommandContext& context, const std::string
   json::error_code error;
   const json::value value = json::parse(response->body, error);
   if (error || !value.is_object())
-    return fail(Error::Kind::internal, "the daemon's answer is no JSON object", context.socket,
-                "is it a vmirrord of this version?");
+    return fail(Error::Kind::internal, "the daemon's answer is not a JSON object", context.socket,
+                "run vmirrord and vmirror of one version");
   if (response->status >= 300) {
     const auto* said = value.get_object().if_contains("error");
     return tl::unexpected(said != nullptr ? error_from_json(*said) : Error{});

@@ -123,7 +123,7 @@ void print_inputs(const CommandContext& context, const json::object& status) {
   if (const auto* frames = find(status, "frames"); frames != nullptr && frames->is_object())
     context.out << "all: " << equation(frames->get_object()) << "\n";
   if (sessions.empty()) return;
-  heading(context, "Copies taken in");
+  heading(context, "Copies received");
   constexpr Column kColumns[] = {
       {"input", "INPUT"},         {"encapsulation", "ENCAPSULATION"}, {"session", "ID"},
       {"sender", "SENDER"},       {"received", "RECEIVED"},           {"lost", "LOST"},
@@ -131,7 +131,7 @@ void print_inputs(const CommandContext& context, const json::object& status) {
       {"rule", "COUNTED"},        {"truncated", "TRUNCATED"},         {"accepted", "ACCEPTED"}};
   print_table(context.out, sessions, kColumns, context.colour);
   if (senders.empty()) return;
-  heading(context, "Senders of several");
+  heading(context, "Senders with several sessions");
   constexpr Column kOfSenders[] = {{"input", "INPUT"},         {"encapsulation", "ENCAPSULATION"},
                                    {"sender", "SENDER"},       {"sessions", "SESSIONS"},
                                    {"lost", "LOST"},           {"reordered", "REORDERED"},
@@ -165,8 +165,8 @@ void print_following(const CommandContext& context, const json::object& status) 
     context.out << "migrations: " << text(status, "migrations.finished.done") << " done, "
                 << text(status, "migrations.finished.aborted") << " aborted, "
                 << text(status, "migrations.finished.lost") << " lost; gap "
-                << text(status, "migrations.gap_frames") << " frames, of "
-                << text(status, "migrations.gap_unknown") << " not known\n";
+                << text(status, "migrations.gap_frames") << " frames, unknown for "
+                << text(status, "migrations.gap_unknown") << "\n";
     if (const std::string why = because(status, "migrations.journal_error"); !why.empty())
       context.out << "the records of migrations can't be kept" << why << "\n";
   }
@@ -280,11 +280,12 @@ void add_status(CLI::App& app, CommandContext& context, int& exit) {
 void add_sessions(CLI::App& app, CommandContext& context, int& exit) {
   CLI::App* command = declare(
       app, context, "sessions",
-      "Show each session, its state and the reason; 2: some are neither active nor ready",
+      "Show each session, its state and the reason; exit code 2: one is neither active nor ready",
       "vmirror sessions --json | jq -r '.sessions[] | select(.state != \"active\") | .reason'");
   auto proven = std::make_shared<bool>(false);
-  command->add_flag("--proven", *proven,
-                    "2 also for sessions that are ready, or active and not proven");
+  command->add_flag(
+      "--proven", *proven,
+      "Exit code 2 also for sessions that are ready without a trace, or active and not proven");
   command->callback([&, proven] {
     exit = show(context, "/v1/sessions", [&](const json::object& answer) -> int {
       if (!context.json)
@@ -315,9 +316,10 @@ void add_locations(CLI::App& app, CommandContext& context, int& exit) {
 }
 
 void add_migrations(CLI::App& app, CommandContext& context, int& exit) {
-  CLI::App* command = declare(app, context, "migrations",
-                              "Show the record of each guest's migrations; of one VM: step by step",
-                              "vmirror migrations dc1");
+  CLI::App* command =
+      declare(app, context, "migrations",
+              "Show a record of each migration; with VM: the steps of the migrations of this guest",
+              "vmirror migrations dc1");
   auto vm = std::make_shared<std::string>();
   command->add_option("VM", *vm, "The VM's name or UUID");
   command->callback([&, vm] {
@@ -340,7 +342,7 @@ void add_assets(CLI::App& app, CommandContext& context, int& exit) {
       {"mac", "MAC"},     {"vendor", "VENDOR"},   {"ips", "IPS"},
       {"names", "NAMES"}, {"vm", "VM"},           {"vlans", "VLANS"},
       {"role", "ROLE"},   {"packets", "PACKETS"}, {"last", "LAST SEEN"}};
-  add_listing(app, context, exit, "assets", "Show the assets that were seen", kColumns);
+  add_listing(app, context, exit, "assets", "Show the assets: MACs, addresses, names", kColumns);
 }
 
 void add_flows(CLI::App& app, CommandContext& context, int& exit) {
@@ -348,14 +350,13 @@ void add_flows(CLI::App& app, CommandContext& context, int& exit) {
       {"src_ip", "CLIENT"}, {"src_port", "PORT"}, {"dest_ip", "SERVER"}, {"dest_port", "PORT"},
       {"proto", "PROTO"},   {"app_proto", "APP"}, {"vlan", "VLAN"},      {"packets", "PACKETS"},
       {"bytes", "BYTES"},   {"state", "STATE"}};
-  add_listing(app, context, exit, "flows", "Show the greatest active flows", kColumns);
+  add_listing(app, context, exit, "flows", "Show the largest active flows", kColumns);
 }
 
 void add_explain(CLI::App& app, CommandContext& context, int& exit) {
-  CLI::App* command =
-      declare(app, context, "explain",
-              "Tell why a session is in its state, from the policy to the last error",
-              "vmirror explain vnet0@local");
+  CLI::App* command = declare(app, context, "explain",
+                              "Explain the state of a session, from the policy to the latest error",
+                              "vmirror explain vnet0@local");
   auto name = std::make_shared<std::string>();
   command->add_option("NAME", *name, "The session's name, as `vmirror sessions` shows it")
       ->required();
@@ -372,7 +373,8 @@ void add_explain(CLI::App& app, CommandContext& context, int& exit) {
 
 void add_plan(CLI::App& app, CommandContext& context, int& exit) {
   declare(app, context, "plan",
-          "Show what the daemon would change now (a dry run); 0: in sync, 2: drift", "vmirror plan")
+          "Show what the daemon would change now, a dry run; exit code 0: nothing, 2: something",
+          "vmirror plan")
       ->callback([&] {
         exit = show(context, "/v1/plan", [&](const json::object& answer) -> int {
           const json::array& steps = rows(answer, "steps");

@@ -166,7 +166,7 @@ class Printer final : public FrameObserver {
 
 void add_dissect(CLI::App& app, CommandContext& context, int& exit) {
   CLI::App* command = app.add_subcommand(
-      "dissect", "Show every frame of a capture file, what was taken off it and what it says");
+      "dissect", "Show each frame of capture files: its encapsulation and its protocol's records");
   auto arguments = std::make_shared<AnalyzeArguments>();
   add_analyze_options(*command, *arguments);
   command->add_flag("--json", context.json, "Print one JSON object for each frame");

@@ -9,7 +9,7 @@ namespace json = boost::json;
 
 void add_drivers(CLI::App& app, CommandContext& context, int& exit) {
   CLI::App* command = app.add_subcommand(
-      "drivers", "List the virtual switches and whether this version drives them");
+      "drivers", "List the kinds of virtual switches, and whether this version supports them");
   command->add_flag("--json", context.json, "Print one JSON object");
   command->footer("Example: vmirror drivers");
   command->callback([&] {

@@ -22,8 +22,8 @@ namespace {
 
 constexpr char kHooks[] = "etc/libvirt/hooks";
 constexpr char kReload[] =
-    "libvirtd looks for hooks when it starts or is reloaded, and had none for QEMU: "
-    "systemctl reload libvirtd (or virtqemud)";
+    "libvirtd reads its list of hooks at its start and reload, and had no hook for QEMU: run "
+    "`systemctl reload libvirtd` (or virtqemud)";
 
 struct HookArguments {
   std::string root = "/";
@@ -44,9 +44,9 @@ Result<std::string> find_program() {
     const fs::path path = (self.parent_path() / place).lexically_normal();
     if (!self.empty() && ::access(path.c_str(), X_OK) == 0) return path.string();
   }
-  return fail(Error::Kind::missing, "vmirror-hook isn't there",
+  return fail(Error::Kind::missing, "vmirror-hook was not found",
               self.empty() ? "/proc/self/exe" : self.parent_path().string(),
-              "name it with --program");
+              "name the program with --program");
 }
 
 /// What is in the hook's place.
@@ -60,7 +60,7 @@ InPlace look(const fs::path& file, std::string& text) {
 
 Error foreign(const fs::path& file) {
   return {Error::Kind::refused, "this file isn't vmirror's", file.string(),
-          "rename it if it is to stay, or delete it"};
+          "rename or delete the file"};
 }
 
 tl::unexpected<Error> failed(const fs::path& path) {
@@ -176,7 +176,7 @@ int status(const CommandContext& context, const HookArguments& a) {
 
 void add_hook(CLI::App& app, CommandContext& context, int& exit) {
   CLI::App* hook = app.add_subcommand(
-      "hook", "Install libvirt's hook, which tells the daemon of guests that start or come here");
+      "hook", "Install, remove or show libvirt's hook, which reports starting and incoming guests");
   hook->require_subcommand(1);
   hook->footer("Example: vmirror hook install --timeout 300");
   auto a = std::make_shared<HookArguments>();
@@ -191,22 +191,24 @@ void add_hook(CLI::App& app, CommandContext& context, int& exit) {
     return command;
   };
   CLI::App* command =
-      add("install", "Write /etc/libvirt/hooks/qemu.d/vmirror; never over a file of others",
+      add("install", "Write /etc/libvirt/hooks/qemu.d/vmirror; refused if a foreign file is there",
           "vmirror hook install --timeout 300",
           [](const CommandContext& c, const HookArguments& h) { return install(c, h); });
-  command->add_option("--timeout", a->timeout_ms, "Of one call of the hook, milliseconds")
+  command
+      ->add_option("--timeout", a->timeout_ms, "Time-out of one call of the hook, in milliseconds")
       ->capture_default_str();
   command->add_option("--socket", a->settings.socket, "The daemon's control socket")
       ->envname("VMIRROR_SOCKET")
       ->capture_default_str();
   command
       ->add_option("--requirements", a->settings.requirements,
-                   "Where the daemon keeps what is required: `requirements` in its `state` folder")
+                   "The daemon's list of required guests: `requirements` in its `state` folder")
       ->capture_default_str();
-  command->add_option("--program", a->program, "vmirror-hook (default: found beside vmirror)");
-  add("remove", "Remove it", "vmirror hook remove", remove);
-  add("status", "Show it; 2: not installed, or it can't work", "vmirror hook status --json",
-      status);
+  command->add_option("--program", a->program,
+                      "The path of vmirror-hook (default: beside vmirror)");
+  add("remove", "Remove the hook", "vmirror hook remove", remove);
+  add("status", "Show the hook; exit code 2: not installed, or it cannot work",
+      "vmirror hook status --json", status);
 }
 
 }  // namespace vmirror

@@ -46,15 +46,15 @@ Result<void> read_rule(const Node& node, FilterRule& rule) {
   })(node);
   if (!done) return done;
   if (rule == FilterRule{})
-    return node.wrong("an entry of `filter` says nothing",
+    return node.wrong("an entry of `filter` has no condition",
                       "write `direction`, `vlan`, `protocol`, `port` or `cidr`");
   if (!rule.ports.empty() && !std::ranges::all_of(rule.carried, may_have_ports))
-    return node.wrong("`port` goes with protocols that have ports only",
+    return node.wrong("`port` needs protocols that have ports",
                       "write `protocol: tcp`, udp or sctp, or two entries");
   for (const Prefix& prefix : rule.prefixes)
     if (!rule.carried.empty() &&
         std::ranges::none_of(rule.carried, [&](auto& c) { return may_have(c, prefix); }))
-      return node.wrong("`cidr` " + prefix.text() + " goes with none of the protocols",
+      return node.wrong("`cidr` " + prefix.text() + " is an address of none of the protocols",
                         "write protocols of its family, or two entries");
   return {};
 }

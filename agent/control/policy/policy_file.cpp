@@ -46,7 +46,7 @@ Result<void> read_selector(const Node& node, std::vector<Selector>& out) {
   if (!done) return done;
   s.mac = mac_glob(s.mac);
   if (s == Selector{})
-    return node.wrong("an entry of `select` names nothing",
+    return node.wrong("an entry of `select` has no condition",
                       "to select every NIC write `port: \"*\"`");
   out.push_back(std::move(s));
   return {};

@@ -171,11 +171,13 @@ TEST(Config, WrongOnesAreRefusedByLineKeyAndRemedy) {
            Case{"local: {monitor_nic: x}",
                 "c.yaml:1: `monitor_nic`: `x` is no MAC address (write a MAC address)"},
            Case{"inputs: [{interface: a}, {interface: a}]",
-                "c.yaml:1: two inputs are named `a` (give one another `name`)"},
+                "c.yaml:1: two inputs are named `a` (rename one of them)"},
            Case{"inputs: [{interface: local}]",
-                "c.yaml:1: the name `local` is taken (it is the target `local`'s; choose another)"},
+                "c.yaml:1: the name `local` is reserved for the target `local` (choose another "
+                "name)"},
            Case{"export: {eve: [{file: a, socket: b}]}",
-                "c.yaml:1: an EVE output is either a `file` or a `socket` (name exactly one)"},
+                "c.yaml:1: an EVE output is either a `file` or a `socket` (write exactly one of "
+                "the two)"},
            Case{"inputs: [{interface: a, workers: 0}]",
                 "c.yaml:1: `workers` is `0` (write a number from 1 to 64)"},
            Case{"libvirt: {sensor_settle: 0}",
@@ -218,16 +220,14 @@ TEST(Config, WhatCouldNotBeCarriedOutIsRefusedByKeyAndRemedy) {
   };
   for (const Case& c : {
            Case{"libvirt: {}",
-                "c.yaml: libvirt: this daemon drives no switch: it has no guest to follow (add "
+                "c.yaml: libvirt: this daemon has no switch, and so no guests to follow (add "
                 "`switch`, or leave this out)"},
            Case{"host: a\npeers: {listen: 127.0.0.1, hosts: []}",
-                "c.yaml: peers: this daemon drives no switch and takes no copies in: it has "
-                "nothing to "
-                "tell others (add `switch` or `inputs`, or leave this out)"},
-           Case{
-               "local: {monitor_nic: '52:54:00:00:00:09'}",
-               "c.yaml: local.monitor_nic: this daemon drives no switch: it has no guest to follow "
-               "(add `switch`, or leave this out)"},
+                "c.yaml: peers: this daemon has no switch and no inputs, and so nothing to tell "
+                "other agents (add `switch` or `inputs`, or leave this out)"},
+           Case{"local: {monitor_nic: '52:54:00:00:00:09'}",
+                "c.yaml: local.monitor_nic: this daemon has no switch, and so no guests to follow "
+                "(add `switch`, or leave this out)"},
            Case{"switch: {driver: hyperv}",
                 "c.yaml: switch: driver: driver `hyperv` is not in this version yet (use `ovs`)"},
            Case{"switch: {driver: osv}",
@@ -248,10 +248,10 @@ TEST(Config, WhatCouldNotBeCarriedOutIsRefusedByKeyAndRemedy) {
                 "a path of its own)"},
            Case{"export: {prometheus: {address: 0.0.0.0}}",
                 "c.yaml: export.prometheus.address: `0.0.0.0` is no loopback address (write "
-                "127.0.0.1 or ::1; what scrapes from elsewhere needs a proxy on this host)"},
+                "127.0.0.1 or ::1; a scraper on another host needs a proxy on this host)"},
            Case{"export: {prometheus: {address: localhost}}",
                 "c.yaml: export.prometheus.address: `localhost` is no loopback address (write "
-                "127.0.0.1 or ::1; what scrapes from elsewhere needs a proxy on this host)"},
+                "127.0.0.1 or ::1; a scraper on another host needs a proxy on this host)"},
        }) {
     const auto config = parse_config(c.yaml, "c.yaml");
     ASSERT_FALSE(config) << c.yaml;

@@ -150,7 +150,7 @@ TEST(CommandLine, StatusTellsWhatIsWrongBesideTheSwitch) {
       "sensor": {"vm": "sensor1", "decision": "stays", "error": "it can't be migrated"}})");
   for (const char* line :
        {"libvirt qemu:///system unreachable, 0 guests: no libvirtd\n",
-        "libvirt's hook: 3 calls, 1 refused, 2 missed\n", "gap 0 frames, of 4 not known\n",
+        "libvirt's hook: 3 calls, 1 refused, 2 missed\n", "gap 0 frames, unknown for 4\n",
         "migrations can't be kept: no room\n", "sensor sensor1 stays: it can't be migrated\n"})
     EXPECT_NE(text.find(line), std::string::npos) << line << "in\n" << text;
 }

@@ -122,7 +122,7 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
       {"policy: a\nselect: []\ntargets: [local]\n",
        "f.yaml: `select` is empty (to select every NIC write `- port: \"*\"`)"},
       {"policy: a\nselect:\n  - {}\n",
-       "f.yaml:3: an entry of `select` names nothing (to select every NIC write `port: \"*\"`)"},
+       "f.yaml:3: an entry of `select` has no condition (to select every NIC write `port: \"*\"`)"},
       {"policy: a\nselect:\n  - prt: x\n", "f.yaml:3: unknown key `prt` (write `port`)"},
       {"policy: a\nselect:\n  - external_ids: dc\n",
        "f.yaml:3: `external_ids` is not a mapping (write `KEY: VALUE` or `{KEY: VALUE}`)"},
@@ -131,10 +131,12 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
       {full + "filter: tcp\n",
        "f.yaml:4: `filter` is not a list (write one `- ...` for each entry)"},
       {full + "filter:\n  - {}\n",
-       "f.yaml:5: an entry of `filter` says nothing (write `direction`, `vlan`, `protocol`, `port` "
+       "f.yaml:5: an entry of `filter` has no condition (write `direction`, `vlan`, `protocol`, "
+       "`port` "
        "or `cidr`)"},
       {full + "filter:\n  - not: {}\n",
-       "f.yaml:5: an entry of `filter` says nothing (write `direction`, `vlan`, `protocol`, `port` "
+       "f.yaml:5: an entry of `filter` has no condition (write `direction`, `vlan`, `protocol`, "
+       "`port` "
        "or `cidr`)"},
       {full + "filter: [{ports: 53}]\n", "f.yaml:4: unknown key `ports` (write `port`)"},
       {full + "filter: [{protocol: tpc}]\n",
@@ -153,12 +155,11 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
       {full + "filter: [{vlan: 4095}]\n",
        "f.yaml:4: `vlan` is `4095` (write a number from 0 to 4094)"},
       {full + "filter: [{protocol: icmp, port: 7}]\n",
-       "f.yaml:4: `port` goes with protocols that have ports only (write `protocol: tcp`, udp or "
+       "f.yaml:4: `port` needs protocols that have ports (write `protocol: tcp`, udp or "
        "sctp, or two entries)"},
       {full + "filter: [{protocol: arp, cidr: 10.0.0.0/8}]\n",
-       "f.yaml:4: `cidr` 10.0.0.0/8 goes with none of the protocols (write protocols of its "
-       "family, "
-       "or two entries)"},
+       "f.yaml:4: `cidr` 10.0.0.0/8 is an address of none of the protocols (write protocols "
+       "of its family, or two entries)"},
       {full + "snaplen: -1\n", "f.yaml:4: `snaplen` is `-1` (write a number from 0 to 65535)"},
       {full + "vlans: [4095]\n", "f.yaml:4: `vlans` is `4095` (write a number from 0 to 4094)"},
       {full + "snaplen: 13\n",
