@@ -11,6 +11,7 @@ first 54 bytes, so that a cut copy still says so.
 """
 
 import ctypes
+import errno
 import os
 import socket
 import struct
@@ -237,6 +238,9 @@ def _drain(one):
             yield one.recvfrom(2048)
         except BlockingIOError:
             return
+        except OSError as error:
+            if error.errno != errno.ENETDOWN:  # Told once, of a link that went down.
+                raise
 
 
 class Fleet(w.World):

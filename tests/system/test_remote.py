@@ -1,6 +1,5 @@
 """How far sessions to a collector are proven: copies that never leave, that leave, that arrive."""
 # versions: Remote.test_without_a_route_nothing_is_sent Remote.test_delivered_is_what_the_collector_counts
-# datapaths: all
 
 import os
 import signal

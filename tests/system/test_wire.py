@@ -1,7 +1,6 @@
 """What the numbers in copies tell a collector of loss: two sessions of one switch, a switch that starts
 again."""
 # versions: all
-# datapaths: all
 
 import os
 

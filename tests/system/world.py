@@ -160,7 +160,7 @@ class World:
         return self.run("ovs-appctl", "-T", "5", "-t", "/run/openvswitch/ovs-vswitchd.ctl", *words)
 
     def vsctl(self, *words):
-        return self.run("ovs-vsctl", "--timeout=20", *words)
+        return self.run("ovs-vsctl", f"--timeout={20 * PATIENCE:.0f}", *words)
 
     def start_switch(self, *database_arguments):
         """ovsdb-server, ovs-vswitchd and the bridges."""

@@ -36,13 +36,23 @@ bool counts_ports(const ControlSnapshot& control, const std::string& switch_name
 }  // namespace
 
 /// Null: its mirror is not in place. What was paired of another mirror is forgotten.
-CoverageLog::Log* CoverageLog::log_of(const WatchedNic& nic, const ControlSnapshot& control) {
+CoverageLog::Log* CoverageLog::log_of(const WatchedNic& nic, const ControlSnapshot& control,
+                                      Time now) {
   const SessionStatus* s = control.sessions.get(nic.session);
   if (s == nullptr || !s->in_place) return nullptr;
   Log& log = logs_[nic.at];
-  if (log.since != s->in_place_since)
-    log = {
-        .since = s->in_place_since, .waiting = {}, .pairs = {}, .judged = {}, .faults = log.faults};
+  const bool same = log.since == s->in_place_since && log.mac == nic.mac && log.vlan == nic.vlan &&
+                    log.direction == nic.direction;
+  if (same && !control.stall) return &log;
+  log = {.since = s->in_place_since,
+         .mac = nic.mac,
+         .vlan = nic.vlan,
+         .direction = nic.direction,
+         .begun = log.since == s->in_place_since ? now : s->in_place_since,
+         .waiting = {},
+         .pairs = {},
+         .judged = {},
+         .faults = log.faults};
   return &log;
 }
 
@@ -66,7 +76,7 @@ void CoverageLog::read(const ControlSnapshot& control, Time now) {
   std::erase_if(logs_, [&](const auto& log) { return !control.index->nics.contains(log.first); });
   const bool behind = !control.observed || control.observed->progress.behind;
   for (const auto& [at, nic] : control.index->nics) {
-    Log* log = log_of(nic, control);
+    Log* log = log_of(nic, control, now);
     if (log == nullptr) logs_.erase(at);
     const Port* port = port_of(control, at);
     if (log == nullptr || port == nullptr || (behind && log->pairs.empty())) continue;
@@ -75,7 +85,7 @@ void CoverageLog::read(const ControlSnapshot& control, Time now) {
     if (now - log->read_at < (proven ? kProven : kUnproven) - kSampleInterval) continue;
     auto reading = read_device_ ? read_device_(*port) : std::nullopt;
     if (!reading) reading = written(control, *port);
-    if (!reading || reading->from < log->since + kGrace) continue;
+    if (!reading || reading->from < log->begun + kGrace) continue;
     if (log->read_at >= reading->to) continue;  // The same writing.
     log->read_at = reading->to;
     log->waiting.push_back(std::move(*reading));

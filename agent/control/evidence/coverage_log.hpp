@@ -7,7 +7,8 @@
 //      of its latest writing)
 //
 // The pairs of a NIC belong to one mirror. They begin when the mirror is in place and the switch
-// has carried out its changes, and again after the mirror was missing or a counter went back.
+// has carried out its changes, and again after the mirror was missing, the NIC's VLAN changed, a
+// counter went back, or the switch's daemon hung: a device counts then what nobody forwards.
 #pragma once
 
 #include <deque>
@@ -74,6 +75,10 @@ class CoverageLog {
 
   struct Log {
     Time since = 0;  ///< SessionStatus::in_place_since
+    Mac mac = {};    ///< Of the NIC, as the next two.
+    std::optional<std::uint16_t> vlan = {};
+    Direction direction = Direction::none;
+    Time begun = 0;  ///< When it was first, or last, to begin anew.
     Time read_at = 0;
     std::deque<PortReading> waiting;
     std::deque<CoverageSample> pairs;
@@ -81,7 +86,7 @@ class CoverageLog {
     std::uint64_t faults = 0;
   };
 
-  Log* log_of(const WatchedNic& nic, const ControlSnapshot& control);
+  Log* log_of(const WatchedNic& nic, const ControlSnapshot& control, Time now);
   void pair(const WatchedNic& nic, Log& log);
   void put(const WatchedNic& nic, Log& log, CoverageSample sample);
 

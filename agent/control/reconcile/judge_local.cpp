@@ -156,8 +156,11 @@ Ruling rule_local(Track& track, const Session& s, const Port& port, const Mirror
   track.base->at = std::min(track.base->at, now);
   if (in.stall) {
     // The daemon writes the counters, too; the kernel may copy without it.
-    if (now - track.base->at > kStillPatience)
+    if (now - track.base->at > kStillPatience) {
+      // What was lost before says nothing of the switch that answers again.
+      track.moved_at = 0;
       return {SessionState::unknown, "nothing moves: " + in.stall->what};
+    }
     if (!track.proven && (came || track.status.state == SessionState::active))
       return not_proven(s, in.stall->what);
   }

@@ -147,6 +147,46 @@ TEST(CoverageLog, BeginsAnewWithEachMirror) {
   EXPECT_EQ(s.told(), "");
 }
 
+/// What came and went until then is of other frames, or of a time in which nobody forwarded any.
+TEST(CoverageLog, BeginsAnewWhereWhatIsCountedIsAnother) {
+  struct Case {
+    const char* name;
+    std::function<void(Story&)> begin, end;
+  };
+  const auto watch = [](Story& s, const WatchedNic& nic) {
+    auto index = std::make_shared<MirrorIndex>();
+    index->nics.set(kAt, nic);
+    s.control.index = index;
+  };
+  const std::vector<Case> table = {
+      {"another VLAN", [](Story&) {},
+       [&](Story& s) { watch(s, {.at = kAt, .vlan = 10, .session = "vnet0@local"}); }},
+      {"another direction", [](Story&) {},
+       [&](Story& s) {
+         watch(s, {.at = kAt, .direction = Direction::out, .session = "vnet0@local"});
+       }},
+      {"the switch hung",
+       [](Story& s) {
+         s.control.stall = Error{Error::Kind::unreachable, "it hangs", "", ""};
+       },
+       [](Story& s) { s.control.stall.reset(); }},
+  };
+  for (const Case& row : table) {
+    SCOPED_TRACE(row.name);
+    Story s(true);
+    s.seconds(5, 5);
+    s.lost = true;
+    row.begin(s);
+    s.seconds(5, 5);
+    s.lost = false;
+    row.end(s);
+    s.seconds(12, 5);
+    EXPECT_TRUE(s.told().starts_with("complete")) << s.told();
+    EXPECT_EQ(s.log.rows(s.control)[0].coverage.verdict, Coverage::Verdict::complete)
+        << "nor in the longest window";
+  }
+}
+
 TEST(CoverageLog, OnlyAMinuteCounts) {
   Story s(true);
   s.seconds(10, 50);

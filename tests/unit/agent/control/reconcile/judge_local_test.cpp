@@ -163,6 +163,19 @@ TEST(JudgeLocal, ALossThatIsOverIsNotToldForEver) {
   EXPECT_EQ(s.at(34), "pending");
 }
 
+TEST(JudgeLocal, ALossOfBeforeTheSwitchHungIsForgotten) {
+  Story s;
+  s.nic();
+  s.at(1);
+  s.window(Verdict::lossy, 500, 400);
+  EXPECT_EQ(s.at(3), "pending");
+  s.stall = Error{Error::Kind::unreachable, "ovs-vswitchd does nothing", "switch", ""};
+  EXPECT_EQ(s.at(20), "unknown");
+  s.stall.reset();
+  s.window(Verdict::silent);
+  EXPECT_EQ(s.at(21), "ready");
+}
+
 TEST(JudgeLocal, MoreThanWholeIsNoProof) {
   Story s;
   s.nic();
