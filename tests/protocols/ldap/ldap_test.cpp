@@ -58,6 +58,23 @@ TEST(Ldap, AfterASaslBindItIsSealedNotMalformed) {
   EXPECT_EQ(counters.malformed[static_cast<std::size_t>(Malformed::bad_value)], 0u);
 }
 
+TEST(Ldap, WhatIsSignedAloneIsReadOn) {
+  Wire wire;
+  wire.feed(true, payload("ldap", "sasl bind"));
+  wire.feed(false, payload("ldap", "bind accepted"));
+  wire.out.clear();
+  const Buffer bytes = hex(
+      "0000 0047 0504 04ff 000c 000c 0000 0000 0000 0001 c1c2 c3c4 c5c6 c7c8 c9ca cbcc 3029 0201 "
+      "0763 2404 000a 0100 0a01 0002 0100 0201 0001 0100 870b 6f62 6a65 6374 43 6c61 7373 3004 "
+      "0402 636e");
+  const Bytes signed_search(bytes);
+  wire.feed(true, signed_search.first(15));  // The token's head tells, wherever a segment ends.
+  wire.feed(true, signed_search.subspan(15));
+  EXPECT_EQ(wire.out,
+            "ldap {message_id: 7, operation: \"search_request\", base: \"\", scope: \"base\", "
+            "filter: \"(objectClass=*)\", attributes: [\"cn\"]}\n");
+}
+
 TEST(Ldap, APasswordInClear) {
   EXPECT_NE(told(kLdap, payload("ldap", "simple bind"), context_of())
                 .find("act 10.0.0.1 weak_authentication 10.0.0.2"),

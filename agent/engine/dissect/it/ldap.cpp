@@ -2,7 +2,9 @@
 // 5.2.1.1 and RFC 4422, section 3.7 (the security layer); [MS-ADTS], section 6.3.1.9 (NetLogon).
 //
 //   message   SEQUENCE of (INTEGER id, [APPLICATION n] operation, [0] controls, maybe)
-//   sealed    | size of the token[4] | token |            instead of messages
+//   layer     | size of the token[4] | token |            instead of messages
+//   token     | 5 4 | flags[1] | ff | EC[2] | RRC[2] | 8 | checksum[EC] | messages |
+//             RFC 4121, section 4.2.6.2, with RRC = EC; flag 2: sealed, nothing can be read
 //   NetLogon  | 23[2 LE] | 0[2] | flags[4 LE] | GUID[16] | names, compressed as in DNS |
 #include "agent/engine/dissect/it/ldap.hpp"
 
@@ -79,6 +81,16 @@ struct Session {
 };
 /// Of a request that waits, in Request::a.
 enum Asked : std::uint32_t { kPlain, kSasl, kTlsStart };
+
+constexpr std::size_t kSize = 4, kToken = 16;
+
+/// Whether what a token of the security layer carries is signed alone. `bytes` begin with its size.
+bool is_in_clear(Bytes bytes) {
+  if (bytes.size() < kSize + kToken) return false;
+  const std::uint8_t* token = bytes.data() + kSize;
+  return token[0] == 5 && token[1] == 4 && (token[2] & 2) == 0 &&
+         load_be16(token + 4) == load_be16(token + 6);
+}
 
 bool has_result(std::uint32_t operation) {
   switch (operation) {
@@ -372,9 +384,27 @@ Outcome tell(const LdapMessage& ldap, const char* record, const Context& context
   return outcome;
 }
 
+/// One message behind another.
+Outcome tell_all(Bytes bytes, const char* record, const Context& context, Session* session,
+                 Facts& facts) {
+  while (!bytes.empty()) {
+    Bytes rest;
+    const auto ldap = parse_ldap(bytes, rest);
+    if (!ldap) return ldap.error();
+    const Outcome outcome = tell(*ldap, record, context, session, facts);
+    if (outcome.malformed != Malformed::none) return outcome.malformed;
+    bytes = rest;
+  }
+  return Malformed::none;
+}
+
 Outcome dissect_stream(Bytes bytes, const Context& context, Facts& facts) {
   Session* state = context.state<Session>();
   if (state && state->sasl_bound && !bytes.empty() && bytes[0] != kMessage) {
+    if (is_in_clear(bytes)) {
+      const std::size_t head = kSize + kToken + load_be16(&bytes[kSize + 4]);
+      return tell_all(bytes.subspan(std::min(head, bytes.size())), "ldap", context, state, facts);
+    }
     facts.record("ldap");
     facts.add("operation", "sealed");
     return Outcome::done();
@@ -387,24 +417,18 @@ Outcome dissect_stream(Bytes bytes, const Context& context, Facts& facts) {
 }
 
 Outcome dissect_datagram(Bytes bytes, const Context& context, Facts& facts) {
-  while (!bytes.empty()) {
-    Bytes rest;
-    const auto ldap = parse_ldap(bytes, rest);
-    if (!ldap) return ldap.error();
-    const Outcome outcome = tell(*ldap, "cldap", context, nullptr, facts);
-    if (outcome.malformed != Malformed::none) return outcome.malformed;
-    bytes = rest;
-  }
-  return Malformed::none;
+  return tell_all(bytes, "cldap", context, nullptr, facts);
 }
 
 Framing frame(Bytes stream, const Context& context) {
   if (stream[0] != kMessage) {
     const Session* state = context.has_state() ? context.state<Session>() : nullptr;
     if (state == nullptr || !state->sasl_bound) return Framing::lost();
-    if (stream.size() < 4) return Framing::more();
+    if (stream.size() < kSize) return Framing::more();
     const std::uint32_t size = load_be32(stream.data());
-    return size == 0 || size > kMostBytes ? Framing::lost() : Framing::message(4 + size, 4);
+    if (size == 0 || size > kMostBytes) return Framing::lost();
+    if (stream.size() < kSize + std::min<std::size_t>(size, kToken)) return Framing::more();
+    return Framing::message(4 + size, is_in_clear(stream) ? Framing::kAll : kSize);
   }
   const BerSize size = ber_size(stream);
   if (!size.sound || size.size.value_or(0) > kMostBytes) return Framing::lost();

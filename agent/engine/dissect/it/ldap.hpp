@@ -19,7 +19,8 @@ Parsed<LdapMessage> parse_ldap(Bytes bytes, Bytes& rest);
 /// mechanism; search: base, scope, filter, attributes; entry: object_name, attributes by name with
 /// the first values of text; any response: result_code, result, message, latency_us; extended: oid;
 /// NetLogon's answer: netlogon with its names and the domain's GUID. After a SASL bind that chose a
-/// security layer one record of operation "sealed"; the flow is done then. After an accepted
+/// security layer: what Kerberos signs alone is read on; else one record of operation "sealed", and
+/// the flow is done. After an accepted
 /// StartTLS it becomes TLS.
 /// Facts: service "ldap" of who answers; of the directory's root and of NetLogon host_name, domain,
 /// role "domain_controller". Acts: weak_authentication of a password in clear.

@@ -40,6 +40,7 @@ struct Session {
   bool encrypted[2];
   bool tls13;
   bool spoke[2];  ///< In clear, at all.
+  bool retried;  ///< A second hello is to come, maybe behind a change of cipher that means nothing.
 };
 
 /// HelloRetryRequest (RFC 8446, section 4.1.3) is a server hello with this random.
@@ -124,6 +125,7 @@ Malformed tell_server(Bytes body, const Context& context, Session* session, Fact
   facts.add("cipher_suite", hello->cipher_suite);
   tell_text(facts, "alpn", hello->protocol);
   if (session) session->tls13 = hello->version >= kTls13 && !retry;
+  if (session) session->retried = retry;
   facts.learn(context.sender(), Attribute::service, "tls", "tls.server_hello", Confidence::implied);
   if (hello->version < 0x0303)
     facts.act(Act::Kind::weak_authentication, context.receiver(), context.sender(), "tls.version");
@@ -254,7 +256,7 @@ Outcome dissect(Bytes record, const Context& context, Facts& facts) {
   } else if (content == kAlert && !s.encrypted[side]) {
     malformed = tell_alert(fragment, facts);
   } else if (content == kChangeCipher) {
-    now.encrypted[side] |= !now.tls13 || side == 1;
+    now.encrypted[side] |= !now.retried;
   } else if (content == kData) {
     now.encrypted[side] = true;
   }
