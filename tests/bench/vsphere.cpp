@@ -54,7 +54,7 @@ class Subject {
     chmod(credentials.c_str(), 0600);
   }
 
-  Measured measure() {
+  Result<Measured> measure() {
     Measured out;
     VsphereOptions options;
     options.url = vcsim_.url();
@@ -64,7 +64,9 @@ class Subject {
     const std::uint64_t before = resident().anonymous;
     const auto began = Clock::now();
     const auto driver = std::move(*make_vsphere_driver(options));
-    world_ = *driver->observe();
+    const auto first = driver->observe();
+    if (!first) return tl::unexpected(first.error());
+    world_ = *first;
     out.first = seconds_since(began);
     std::vector<double> seconds;
     const double cpu = process_cpu_seconds();
@@ -120,11 +122,16 @@ class Subject {
 void bench_vsphere(Report& report) {
   if (const std::string why = test::Vcsim::unavailable(); !why.empty())
     return report.note("vsphere: left out, " + why);
-  const Measured few = Subject(500).measure(), many = Subject(5000).measure();
+  const auto measured = Subject(500).measure();
+  if (!measured) return report.note("vsphere: 500 VMs: " + measured.error().text());
+  const Measured& few = *measured;
   report.add({"vsphere.first_observation_500", few.first, "s", {}, value_at_most(3)});
   report.add({"vsphere.memory_500", few.bytes, "bytes", {}, value_at_most(40e6)});
   report.add({"vsphere.move_500", few.median, "s", {}, value_at_most(1)});
   report.add({"vsphere.move_longest_500", few.longest, "s", {}, value_at_most(1)});
+  const auto of_many = Subject(5000).measure();
+  if (!of_many) return report.note("vsphere: 5,000 VMs: " + of_many.error().text());
+  const Measured& many = *of_many;
   report.add({"vsphere.first_observation_5000", many.first, "s"});
   report.add({"vsphere.memory_5000", many.bytes, "bytes"});
   report.add({"vsphere.move_longest_5000", many.longest, "s", {}, value_at_most(1)});
