@@ -265,9 +265,16 @@ Framing frame(Bytes stream, const Context&) {
 }
 
 Probe probe(Bytes stream, const Context& context) {
+  if (stream.empty()) return Probe::maybe;
   const Framing framing = frame(stream, context);
   if (framing.status == Framing::Status::lost) return Probe::no;
   if (framing.status == Framing::Status::more) return Probe::maybe;
+  if (!context.at_own_port) {  // A whole PDU whose every part is as it must be.
+    if ((stream[3] & 0x7c) != 0 || stream[5] != 0) return Probe::no;
+    if (stream.size() < framing.size) return Probe::maybe;
+    const auto pdu = parse_dcerpc(stream);
+    if (!pdu || pdu->body.size() < 8) return Probe::no;
+  }
   const std::uint8_t type = stream[2];
   if (type == kBind || type == kAlter || type == kRequest) return Probe::client;
   return type == kBindAck || type == kAlterAnswer || type == kResponse ? Probe::server : Probe::yes;
@@ -307,7 +314,10 @@ Outcome dissect_pipe(Bytes bytes, const Context& context, Facts& facts) {
 }
 
 Probe probe_pipe(Bytes bytes, const Context&) {
-  return bytes.size() >= kHead && is_head(bytes) ? Probe::yes : Probe::no;
+  if (bytes.size() < kHead + 12 || !is_head(bytes)) return Probe::no;
+  const bool binds = bytes[2] >= kBind && bytes[2] <= kAlterAnswer;  // What a pipe begins with.
+  const bool sound = (bytes[3] & 0x7c) == 0 && bytes[5] == 0 && size_of(bytes) >= kHead + 12;
+  return binds && sound && size_of(bytes) <= 16384 ? Probe::yes : Probe::no;
 }
 
 // ---- The endpoint mapper

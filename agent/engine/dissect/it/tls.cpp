@@ -283,6 +283,7 @@ Framing frame(Bytes stream, const Context&) {
 
 /// A hello, and the lengths in its front agree.
 Probe probe(Bytes stream, const Context& context) {
+  if (stream.empty()) return Probe::maybe;
   const Framing framing = frame(stream, context);
   if (framing.status == Framing::Status::lost) return Probe::no;
   if (framing.status == Framing::Status::more) return Probe::maybe;

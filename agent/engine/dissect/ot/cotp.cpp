@@ -100,6 +100,7 @@ Framing frame(Bytes stream, const Context&) {
 }
 
 Probe probe(Bytes stream, const Context& context) {
+  if (stream.empty()) return Probe::maybe;
   const Framing framing = frame(stream, context);
   if (framing.status == Framing::Status::lost) return Probe::no;
   if (framing.status == Framing::Status::more || stream.size() < kLeast) return Probe::maybe;

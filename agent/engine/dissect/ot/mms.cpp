@@ -158,9 +158,20 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
   return Malformed::none;
 }
 
+/// Without a session: a PDU to the last byte, that begins as its type must.
+bool is_bare(Bytes bytes, const MmsMessage& mms) {
+  if (ber_size(bytes).size != bytes.size()) return false;
+  if (mms.type == kRequest || mms.type == kResponse)
+    return mms.invoke_id && *mms.invoke_id <= 0xffffffff && mms.service != 0;
+  const bool initiate = mms.type == kInitiateRequest || mms.type == kInitiateResponse;
+  const std::uint32_t first = BerReader(BerReader(bytes).next().value).next().tag;
+  return initiate && (first == 0x80 || first == 0x81);
+}
+
 Probe probe(Bytes bytes, const Context&) {
   const auto mms = parse_mms(bytes);
   if (!mms || !*mms) return Probe::no;
+  if (bytes[0] >= 0x80 && !is_bare(bytes, **mms)) return Probe::no;
   return name_of(kTypes, (*mms)->type) != nullptr ? Probe::yes : Probe::no;
 }
 

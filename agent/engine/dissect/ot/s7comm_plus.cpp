@@ -62,7 +62,10 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
 Probe probe(Bytes bytes, const Context&) {
   const bool right = bytes.size() >= 4 && bytes[0] == kProtocol && is_version(bytes[1]) &&
                      load_be16(&bytes[2]) + std::size_t{4} <= bytes.size();
-  return right ? Probe::yes : Probe::no;
+  if (!right) return Probe::no;
+  const Bytes trailer = bytes.subspan(load_be16(&bytes[2]) + std::size_t{4});
+  const bool ends = trailer.empty() || (trailer.size() == 4 && trailer[0] == kProtocol);
+  return ends && bytes.size() > 4 ? Probe::yes : Probe::no;
 }
 
 constexpr Place kAt[] = {kCotpData};
