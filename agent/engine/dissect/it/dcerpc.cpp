@@ -313,11 +313,12 @@ Outcome dissect_pipe(Bytes bytes, const Context& context, Facts& facts) {
   return malformed;
 }
 
-Probe probe_pipe(Bytes bytes, const Context&) {
-  if (bytes.size() < kHead + 12 || !is_head(bytes)) return Probe::no;
+Probe probe_pipe(Bytes bytes, const Context& context) {
+  if (bytes.size() < kHead + 8 || !is_head(bytes)) return Probe::no;
   const bool binds = bytes[2] >= kBind && bytes[2] <= kAlterAnswer;  // What a pipe begins with.
-  const bool sound = (bytes[3] & 0x7c) == 0 && bytes[5] == 0 && size_of(bytes) >= kHead + 12;
-  return binds && sound && size_of(bytes) <= 16384 ? Probe::yes : Probe::no;
+  const bool sound = (bytes[3] & 0x7c) == 0 && bytes[5] == 0 && size_of(bytes) >= kHead + 8;
+  return (binds || context.at_own_port) && sound && size_of(bytes) <= 16384 ? Probe::yes
+                                                                            : Probe::no;
 }
 
 // ---- The endpoint mapper
