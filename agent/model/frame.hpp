@@ -2,6 +2,7 @@
 // the mapped file or the reassembly buffer and are good until the call that passes them returns.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -72,6 +73,17 @@ inline std::size_t whole_size(const Frame& frame) {
 /// Not all of the frame was captured.
 inline bool is_cut(const Frame& frame) {
   return frame.bytes.size() < whole_size(frame);
+}
+/// The same, or who mirrored the frame cut it before: then its IP header alone tells.
+inline bool is_cut(const Frame& frame, const Packet& packet) {
+  return is_cut(frame) || frame.bytes.size() < packet.stated_size();
+}
+/// Bytes that the frame had on the wire, from the MAC header on, by the capture and the IP header.
+inline std::size_t wire_bytes(const Frame& frame, const Packet& packet) {
+  const std::size_t told = std::max<std::size_t>(frame.wire_size, frame.bytes.size());
+  if (packet.stated_size() <= frame.bytes.size()) [[likely]]
+    return told;
+  return std::max(told, packet.stated_size() + (frame.wire_size - whole_size(frame)));
 }
 
 }  // namespace vmirror

@@ -322,9 +322,20 @@ FlowTable::Entry& FlowTable::update(Probe& probe, const Frame& frame, const Pack
   probe.entry = place;
   probe.side = static_cast<std::uint8_t>(entry.lesser_side ^ probe.from_greater);
   const std::size_t side = probe.side;
-  if (entry.packets[side]++ == 0 && packet.has_macs)
-    entry.mac[side] = packet.source_mac(frame.bytes);
-  entry.bytes[side] += std::max<std::uint64_t>(frame.wire_size, frame.bytes.size());
+  const std::uint64_t bytes = wire_bytes(frame, packet);
+  entry.bytes[side] += bytes;
+  const bool first = entry.packets[side]++ == 0;
+  if (packet.has_macs) {
+    const Mac sender = packet.source_mac(frame.bytes);
+    if (entry.mac[side] != sender) [[unlikely]] {
+      if (first) {
+        entry.mac[side] = sender;
+      } else {
+        probe.other_sender = true;
+        count_other(entry, place, side, bytes);
+      }
+    }
+  }
   entry.last = frame.time;
   if (packet.protocol == ip_protocol::kTcp) {
     entry.flags[side] |= packet.tcp_flags;
@@ -335,6 +346,14 @@ FlowTable::Entry& FlowTable::update(Probe& probe, const Frame& frame, const Pack
     }
   }
   return entry;
+}
+
+[[gnu::noinline]] void FlowTable::count_other(Entry& entry, std::uint32_t place, std::size_t side,
+                                              std::uint64_t bytes) {
+  entry.has_others = true;
+  Others& others = others_[place];
+  ++others.packets[side];
+  others.bytes[side] += bytes;
 }
 
 std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Packet& packet,
@@ -507,6 +526,13 @@ void FlowTable::report(std::uint32_t place, FlowEnd reason) {
   for (std::size_t side = 0; side < 2; ++side) {
     out.new_packets[side] = entry.packets[side] - entry.reported_packets[side];
     out.new_bytes[side] = entry.bytes[side] - entry.reported_bytes[side];
+  }
+  if (std::exchange(entry.has_others, false)) {
+    const auto others = others_.extract(place);
+    for (std::size_t side = 0; side < 2; ++side) {
+      out.new_packets[side] -= others.mapped().packets[side];
+      out.new_bytes[side] -= others.mapped().bytes[side];
+    }
   }
   if (reason != FlowEnd::none) return;
   entry.reported_packets = entry.packets;

@@ -28,6 +28,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -74,7 +75,8 @@ struct FlowKey {
   }
 };
 
-/// A flow that ended, or goes on for long, and what it counted since it was last reported.
+/// A flow that ended, or goes on for long, and what each Flow::mac sent since it was last reported:
+/// without what other MACs sent in its place, see Probe::other_sender.
 struct FlowReport {
   Flow flow;
   std::array<std::uint64_t, 2> new_packets{}, new_bytes{};
@@ -115,16 +117,17 @@ class FlowTable {
     Time last = 0;
 
     std::array<std::uint64_t, 2> packets, bytes;
-    Time first;
-    std::uint32_t generation;  ///< With the entry's place the flow's id.
-    std::uint32_t stream;
+    std::array<Mac, 2> mac;
     std::array<std::uint8_t, 2> flags;
     std::uint16_t input;
-    std::uint32_t session;
+    std::uint32_t generation;  ///< With the entry's place the flow's id.
+    std::uint32_t stream;
     Time next_report;
 
     // Written when the flow begins and when it is reported.
-    std::array<Mac, 2> mac;
+    Time first;
+    std::uint32_t session;
+    bool has_others;  ///< `others_` knows of more senders than `mac`.
     std::array<std::uint64_t, 2> reported_packets, reported_bytes;
     std::uint64_t given_id;  ///< Its id where `generation` is 0: it began on another host.
   };
@@ -137,6 +140,9 @@ class FlowTable {
     bool from_greater = false;    ///< The sender is the key's greater endpoint.
     bool icmp_answer = false;     ///< An echo reply: its sender is the server.
     bool started = false;         ///< `update` began a flow.
+    /// The frame's sender is not the MAC that the flow has of this side: both sides of a router are
+    /// mirrored, or an address moved to another NIC. Who counts by MAC counts the frame at once.
+    bool other_sender = false;
     std::uint8_t side = 0;        ///< After `update`: who sent this, 0 the client.
   };
 
@@ -257,6 +263,7 @@ class FlowTable {
   static void set_back(Entry& entry, Time now);
   void report(std::uint32_t place, FlowEnd reason);
   void unlink(std::uint32_t place);
+  void count_other(Entry& entry, std::uint32_t place, std::size_t side, std::uint64_t bytes);
   Flow flow_of(std::uint32_t place, FlowEnd reason) const;
 
   FlowTableOptions options_;
@@ -280,6 +287,11 @@ class FlowTable {
   std::uint64_t noted_least_ = ~std::uint64_t{0};  ///< A flow with more is noted.
   FlowCounters counters_;
   std::vector<FlowReport> reports_;
+  /// What other MACs sent since the last report, by place; of flows with Entry::has_others.
+  struct Others {
+    std::array<std::uint64_t, 2> packets{}, bytes{};
+  };
+  std::unordered_map<std::uint32_t, Others> others_;
   std::unique_ptr<FirstFragment[]> fragments_;
 };
 

@@ -49,6 +49,10 @@ void FlowTable::turn(std::uint32_t place) {
   std::swap(entry.mac[0], entry.mac[1]);
   std::swap(entry.reported_packets[0], entry.reported_packets[1]);
   std::swap(entry.reported_bytes[0], entry.reported_bytes[1]);
+  if (!entry.has_others) return;
+  Others& others = others_.at(place);
+  std::swap(others.packets[0], others.packets[1]);
+  std::swap(others.bytes[0], others.bytes[1]);
 }
 
 std::pair<std::vector<std::uint32_t>, std::size_t> FlowTable::of(std::span<const Mac> macs,

@@ -332,6 +332,15 @@ void Inventory::flow_answered(const Subject& sender, std::uint16_t vlan, std::ui
   state_->sent_from(place, sender.ip, ttl);
 }
 
+void Inventory::flow_passed(const Subject& sender, std::uint16_t vlan, std::uint8_t ttl,
+                            std::uint64_t bytes, Time time) {
+  flow_answered(sender, vlan, ttl, time);
+  const std::uint32_t place = state_->find(sender.mac);
+  if (place == State::kNone) return;
+  ++state_->seen[place].packets;
+  state_->seen[place].bytes += bytes;
+}
+
 void Inventory::flow_reported(const Flow& flow, const std::array<std::uint64_t, 2>& new_packets,
                               const std::array<std::uint64_t, 2>& new_bytes) {
   for (std::size_t i = 0; i < 2; ++i) {

@@ -2,6 +2,7 @@
 //
 //   a flow begins     its MACs exist: first seen, VLAN, vendor; the sender's address, see below
 //   its answer        the first frame of its other side: the sender's address
+//   its other senders each frame that a third MAC sent in place of an end: its packets and bytes
 //   a flow's report   packets and bytes by sender, last seen
 //   a fact            an address, a name, a model... of a MAC, or of the asset that holds an
 //   address
@@ -15,7 +16,7 @@
 // Bounded; what was not seen for longest gives way. The present is when the last flow began or was
 // answered: what a clock stamped that was set back since counts as of it (plugin/base/clock.hpp).
 //
-// One thread. No work per packet.
+// One thread. No work per packet, but for those of other senders.
 #pragma once
 
 #include <array>
@@ -64,7 +65,10 @@ class Inventory {
   /// A flow's other side sent its first frame, with this TTL and the flow's VLAN: who only ever
   /// answers (a controller, a server) is known by that alone.
   void flow_answered(const Subject& sender, std::uint16_t vlan, std::uint8_t ttl, Time time);
-  /// A report of a flow, with what it counted since the last one.
+  /// A frame of a flow that somebody else sent than Flow::mac: the other port of a router.
+  void flow_passed(const Subject& sender, std::uint16_t vlan, std::uint8_t ttl, std::uint64_t bytes,
+                   Time time);
+  /// A report of a flow, with what each Flow::mac sent since the last one.
   void flow_reported(const Flow& flow, const std::array<std::uint64_t, 2>& new_packets,
                      const std::array<std::uint64_t, 2>& new_bytes);
   void learn(const Fact& fact, Time time);

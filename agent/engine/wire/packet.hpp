@@ -128,6 +128,8 @@ struct Packet {
   std::uint16_t fragment_offset = 0;  ///< In bytes.
 
   Bytes payload_of(Bytes frame) const { return frame.subspan(payload, payload_size); }
+  /// Bytes of the frame by its IP datagram's own length, as far as that was read; 0: below IP.
+  std::size_t stated_size() const { return std::size_t{payload} + payload_wire_size; }
   Bytes network_of(Bytes frame) const { return frame.subspan(network, network_size); }
   Mac destination_mac(Bytes frame) const { return Mac::from(frame.data()); }
   Mac source_mac(Bytes frame) const { return Mac::from(frame.data() + 6); }

@@ -101,6 +101,10 @@ inline void Pipeline::State::analyse(Item& item) {
   else if (entry.packets[item.probe.side] == 1)
     inventory.flow_answered({entry.mac[item.probe.side], item.packet.source_ip(item.frame->bytes)},
                             entry.key.vlan, item.packet.ttl, item.frame->time);
+  else if (item.probe.other_sender)
+    inventory.flow_passed(
+        {item.packet.source_mac(item.frame->bytes), item.packet.source_ip(item.frame->bytes)},
+        entry.key.vlan, item.packet.ttl, wire_bytes(*item.frame, item.packet), item.frame->time);
   if (item.packet.error != HeaderError::none)
     ++header_errors[static_cast<std::size_t>(item.packet.error)];
   if (reading) read(item, entry);
@@ -138,7 +142,7 @@ inline void Pipeline::State::read(const Item& item, FlowTable::Entry& entry) {
     Context context = context_of(item);
     dissection.message(id, p.network_of(bytes), context, reading->facts);
   } else if (p.fragment) {
-    return;  // Inner fragments are flows; their messages aren't joined.
+    read_fragment(item);
   } else if (p.protocol == ip_protocol::kTcp) {
     if (!is_read(entry.dissector) || p.error != HeaderError::none) return;
     read_segment(item, entry);
@@ -160,6 +164,29 @@ void Pipeline::State::read_datagram(const Item& item, FlowTable::Entry& entry) {
                           reading->facts))
     flows.turn(item.probe.entry);
   if (dissection.innermost() != kNoDissector) entry.stream = dissection.innermost();
+}
+
+/// Reads a guest's datagram with its last fragment, as of the flow of its ports. Each fragment is
+/// counted in a flow as it comes.
+[[gnu::noinline]] void Pipeline::State::read_fragment(const Item& item) {
+  Fragments& fragments = reading->fragments;
+  const Fragments::Outcome taken = fragments.take(*item.frame, item.packet, false);
+  if (taken.status == Fragments::Outcome::Status::dropped)
+    reading->fragments_given_up += taken.frames;
+  if (taken.status == Fragments::Outcome::Status::joined) {
+    Item whole = item;
+    whole.frame = &taken.frame;
+    whole.packet = parse_packet(taken.frame.bytes, taken.frame.link, taken.frame.stripped);
+    flows.prepare(whole.probe, taken.frame, whole.packet);
+    const std::uint32_t place = flows.find(whole.probe.key);
+    if (place != FlowTable::kNone && !whole.packet.fragment) {
+      FlowTable::Entry& entry = flows.entry(place);
+      whole.probe.entry = place;
+      whole.probe.side = static_cast<std::uint8_t>(entry.lesser_side ^ whole.probe.from_greater);
+      read(whole, entry);
+    }
+  }
+  fragments.release();
 }
 
 /// A frame that ends analysis early, by the number that says why. What is wrong with its headers is
@@ -227,7 +254,7 @@ Context Pipeline::State::context_of(const Item& item) {
   context.vlan = p.vlan();
   context.ttl = p.ttl;
   context.to_server = item.probe.side == 0;
-  context.cut = item.origin.truncated || is_cut(frame);
+  context.cut = item.origin.truncated || is_cut(frame, p);
   context.flow = flows.id(item.probe.entry);
   const FlowTable::Entry& entry = std::as_const(flows).entry(item.probe.entry);
   context.start_seen = ((entry.flags[0] | entry.flags[1]) & tcp_flag::kSyn) != 0;
@@ -356,6 +383,7 @@ void Pipeline::State::housekeep(Time now, std::size_t frames) {
   }
   if (reading && (now - requests_expired > kSecond || now < requests_expired)) {
     reading->dissection.requests().expire(now);
+    reading->fragments_given_up += reading->fragments.expire(now);
     requests_expired = now;
   }
   if (inventory.changed()) {

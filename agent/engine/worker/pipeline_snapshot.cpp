@@ -58,6 +58,12 @@ std::vector<Limit> Pipeline::State::limits(std::size_t sessions) {
                  reading->streams.overflowed()});
   out.push_back({"segments", "chunks", options.reassembly.chunks, reassembler.chunks_in_use(),
                  reassembler.counters().limit_chunks});
+  const Fragments::Use guest_fragments = reading->fragments.use();
+  constexpr FragmentLimits kGuests;
+  out.push_back({"guest_fragments", "datagrams", kGuests.datagrams, guest_fragments.datagrams,
+                 guest_fragments.too_many});
+  out.push_back({"guest_fragment_bytes", "bytes of datagrams", kGuests.bytes,
+                 guest_fragments.bytes, guest_fragments.too_large});
   const auto add_buffers = [&](const char* name, std::uint32_t size, const BufferUse& of) {
     out.push_back(
         {name, "buffers of " + std::to_string(size) + " bytes", of.count, of.used, of.refused});
@@ -108,7 +114,8 @@ std::vector<NamedCount> Pipeline::State::stream_counts() const {
           {"messages_lost", sum(&DissectorCounters::lost)},
           {"skipped_bytes", sum(&DissectorCounters::skipped_bytes)},
           {"parts_lost", sum(&DissectorCounters::lost_parts)},
-          {"parts_unread", sum(&DissectorCounters::unread_parts)}};
+          {"parts_unread", sum(&DissectorCounters::unread_parts)},
+          {"fragments_given_up", reading->fragments_given_up}};
 }
 
 std::vector<NamedCount> Pipeline::State::adopted_counts() const {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "agent/engine/decap/envelope.hpp"
+#include "agent/engine/decap/fragments.hpp"
 #include "agent/engine/worker/adoption.hpp"
 #include "agent/engine/worker/nic_filter.hpp"
 #include "agent/engine/worker/pipeline.hpp"
@@ -46,6 +47,8 @@ struct Reading {
   Dissection dissection;
   Streams streams;
   Facts facts;
+  Fragments fragments{FragmentLimits{}};  ///< Of guests: the datagrams that carry messages.
+  std::uint64_t fragments_given_up = 0;
 };
 
 struct Pipeline::State {
@@ -109,6 +112,7 @@ struct Pipeline::State {
   void analyse(Item& item);
   void begin_flow(Item& item, FlowTable::Entry& entry);
   void read(const Item& item, FlowTable::Entry& entry);
+  void read_fragment(const Item& item);
   Context context_of(const Item& item);
   bool open_stream(const Item& item, FlowTable::Entry& entry);
   void read_datagram(const Item& item, FlowTable::Entry& entry);
