@@ -87,7 +87,7 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/agent/app/vmirrord_main.cpp)
   target_compile_definitions(vmirrord PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
 endif()
 # The command line. `vmirror` is agent/cli/vmirror_main.cpp, `vmirrord` agent/app/vmirrord_main.cpp.
-vmirror_layer(agent/cli USES agent_app agent_api agent_control_hook plugin CLI11::CLI11)
+vmirror_layer(agent/cli USES agent_app agent_api agent_control_hook plugin CLI11::CLI11 PRIVATE PkgConfig::libpcap)
 target_compile_definitions(agent_cli PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/cli/vmirror_main.cpp)
   add_executable(vmirror agent/cli/vmirror_main.cpp)

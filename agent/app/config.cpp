@@ -53,6 +53,31 @@ Result<void> read_switch(const Node& node, Config& config) {
   return {};
 }
 
+Reader words(std::vector<std::string>& out) {
+  return [&out](const Node& node) -> Result<void> {
+    out.clear();
+    if (!node.scalar().empty()) {
+      out.push_back(node.scalar());
+      return {};
+    }
+    return yaml::list([&out](const Node& at) -> Result<void> {
+      out.push_back(at.scalar());
+      return {};
+    })(node);
+  };
+}
+
+Reader identity_of(Identity& out) {
+  return [&out](const Node& node) -> Result<void> {
+    std::vector<std::string> parts;
+    if (const auto done = words(parts)(node); !done) return done;
+    const auto identity = parse_identity(parts);
+    if (!identity) return node.wrong(identity.error().what, identity.error().remedy);
+    out = *identity;
+    return {};
+  };
+}
+
 /// The keys that every input has, whether it is `local` or one of `inputs`.
 std::vector<yaml::Key> ring_keys(InputConfig& input) {
   return {
@@ -68,6 +93,7 @@ std::vector<yaml::Key> ring_keys(InputConfig& input) {
       {"promiscuous", yaml::boolean(input.ring.promiscuous)},
       {"offloads_off", yaml::boolean(input.ring.offloads_off)},
       {"max_depth", yaml::number(input.decap.max_depth, 1, 16)},
+      {"identity", identity_of(input.identity)},
       {"reinject", yaml::text(input.reinject)},
   };
 }
@@ -129,20 +155,6 @@ Result<void> read_input(const Node& node, Config& config) {
       return node.wrong("two inputs are named `" + input.name + "`", "rename one of them");
   config.inputs.push_back(std::move(input));
   return {};
-}
-
-Reader words(std::vector<std::string>& out) {
-  return [&out](const Node& node) -> Result<void> {
-    out.clear();
-    if (!node.scalar().empty()) {
-      out.push_back(node.scalar());
-      return {};
-    }
-    return yaml::list([&out](const Node& at) -> Result<void> {
-      out.push_back(at.scalar());
-      return {};
-    })(node);
-  };
 }
 
 Result<void> read_analysis(const Node& node, Config& config) {

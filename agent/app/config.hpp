@@ -16,6 +16,7 @@
 #include "agent/engine/capture/capture.hpp"
 #include "agent/engine/decap/decap.hpp"
 #include "agent/engine/export/sink.hpp"
+#include "agent/model/scope.hpp"
 #include "plugin/registry.hpp"
 
 namespace vmirror {
@@ -29,6 +30,7 @@ struct InputConfig {
   RingOptions ring;
   int workers = 1;
   DecapOptions decap;
+  Identity identity;
   std::string reinject;  ///< Interface that decapsulated frames are sent out of; empty: none.
 };
 

@@ -24,6 +24,7 @@ InputOptions make_input(const Config& config, const InputConfig& input, std::uin
   out.name = input.name;
   out.workers = input.workers;
   out.decap = input.decap;
+  out.identity = input.identity;
   RingOptions ring = input.ring;
   ring.input = place;
   ring.fanout_group = fanout_group(input, place);

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "agent/cli/analyze_options.hpp"
+#include "agent/cli/bpf_filter.hpp"
 #include "agent/cli/command.hpp"
 #include "agent/cli/table.hpp"
 #include "agent/engine/worker/json.hpp"
@@ -24,11 +25,16 @@ Result<std::shared_ptr<const Dissectors>> select_dissectors(const std::string& l
   return std::make_shared<const Dissectors>(std::move(*selected));
 }
 
-void print_report(const CommandContext& context, const AnalyzeReport& report) {
+/// `-` is standard output, or input.
+std::string path_of(const std::string& name, const char* standard) {
+  return name == "-" ? standard : name;
+}
+constexpr const char *kStandardInput = "/dev/stdin", *kStandardOutput = "/dev/stdout";
+
+void print_report(const CommandContext& context, std::ostream& out, const AnalyzeReport& report) {
   const json::object object = to_json(report);
   const EngineSnapshot& snapshot = report.snapshot;
   const FrameCounters frames = snapshot.frames();
-  std::ostream& out = context.out;
   out << report.packets << " packets, " << report.bytes << " bytes, " << report.flows << " flows, "
       << snapshot.assets.size() << " assets, " << cell(object.if_contains("cpu_seconds"))
       << " s of CPU\n";
@@ -65,9 +71,11 @@ int analyze_files(const CommandContext& context, const AnalyzeArguments& argumen
   if (!made) return report(context, made.error());
   PipelineOptions& options = *made;
   std::unique_ptr<LineSinks> sinks;
-  if (!arguments.eve.empty()) {
-    SinkOptions sink_options{FileOutput{arguments.eve, 0, 0}};
+  const std::string eve = path_of(arguments.eve, kStandardOutput);
+  if (!eve.empty()) {
+    SinkOptions sink_options{FileOutput{eve, 0, 0}};
     sink_options.drain = std::chrono::minutes(1);
+    sink_options.wait = true;
     auto opened = LineSinks::open({std::move(sink_options)});
     if (!opened) return report(context, opened.error());
     sinks = std::move(*opened);
@@ -78,13 +86,24 @@ int analyze_files(const CommandContext& context, const AnalyzeArguments& argumen
     progress = [&](std::uint64_t frames) {
       context.err << "\r" << frames / 1'000'000 << " million packets" << std::flush;
     };
-  const auto analysed = analyze(arguments.files, std::move(options), progress);
+  const auto analysed = analyze_arguments(arguments, std::move(options), progress);
   if (context.progress) context.err << "\r\033[K";
   if (!analysed) return report(context, analysed.error());
+  // Standard output is for one of the two.
+  std::ostream& out = eve == kStandardOutput ? context.err : context.out;
   if (context.json)
-    print_json(context, to_json(*analysed));
+    out << json::serialize(to_json(*analysed)) << "\n";
   else
-    print_report(context, *analysed);
+    print_report(context, out, *analysed);
+  if (sinks) {
+    sinks->stop();
+    const SinkStatus written = sinks->status().front();
+    if (written.lost_total() > 0)
+      return report(context, written.error.value_or(Error{
+                                 Error::Kind::refused,
+                                 std::to_string(written.lost_total()) + " events were not written",
+                                 eve, "write to a disk that has room"}));
+  }
   const std::optional<Error>& broken = analysed->snapshot.inputs.front().error;
   return broken ? report(context, *broken) : kOk;
 }
@@ -93,8 +112,12 @@ int analyze_files(const CommandContext& context, const AnalyzeArguments& argumen
 
 void add_analyze_options(CLI::App& command, AnalyzeArguments& arguments) {
   command
-      .add_option("FILE", arguments.files, "pcap or pcapng files, also gzip, read in this order")
+      .add_option("FILE", arguments.files,
+                  "pcap or pcapng files, also gzip, read in this order; -: standard input")
       ->required();
+  command.add_option(
+      "--filter", arguments.filter,
+      "Read only frames that this libpcap expression takes, as they are in the file");
   command.add_option("--protocols", arguments.protocols, "none, all, or names joined by commas")
       ->capture_default_str();
   command.add_option("--session", arguments.sessions,
@@ -103,6 +126,11 @@ void add_analyze_options(CLI::App& command, AnalyzeArguments& arguments) {
       ->check(CLI::Range(1, 4094));
   command.add_option("--udp-port", arguments.udp_ports,
                      "Another UDP port of an encapsulation: hp_erm=9300, vxlan=5000");
+  command
+      .add_option("--identity", arguments.identity,
+                  "What tells flows and assets apart beside addresses: vlan, overlay, session, "
+                  "sender (default: vlan,overlay)")
+      ->delimiter(',');
   command.add_flag("--encapsulated-only", arguments.encapsulated_only,
                    "Drop frames without an encapsulation as not_mirrored");
 }
@@ -132,6 +160,19 @@ Result<void> add_udp_port(const std::string& text, UdpCarriers& to) {
 
 }  // namespace
 
+Result<AnalyzeReport> analyze_arguments(const AnalyzeArguments& arguments, PipelineOptions options,
+                                        const std::function<void(std::uint64_t)>& progress) {
+  std::function<bool(const Frame&)> wanted;
+  if (!arguments.filter.empty()) {
+    auto filter = make_bpf_filter(arguments.filter);
+    if (!filter) return tl::unexpected(filter.error());
+    wanted = std::move(*filter);
+  }
+  std::vector<std::string> files;
+  for (const std::string& file : arguments.files) files.push_back(path_of(file, kStandardInput));
+  return analyze(files, std::move(options), progress, wanted);
+}
+
 Result<PipelineOptions> pipeline_options(const AnalyzeArguments& arguments) {
   PipelineOptions options;
   options.input_name = arguments.files.front();
@@ -143,6 +184,11 @@ Result<PipelineOptions> pipeline_options(const AnalyzeArguments& arguments) {
   }
   if (arguments.rspan_vlan != 0)
     options.decap.rspan_vlan = static_cast<std::uint16_t>(arguments.rspan_vlan);
+  if (!arguments.identity.empty()) {
+    const auto identity = parse_identity(arguments.identity);
+    if (!identity) return tl::unexpected(identity.error());
+    options.identity = *identity;
+  }
   auto dissectors = select_dissectors(arguments.protocols);
   if (!dissectors) return tl::unexpected(dissectors.error());
   options.dissectors = *dissectors;
@@ -158,7 +204,9 @@ void add_analyze(CLI::App& app, CommandContext& context, int& exit) {
   auto arguments = std::make_shared<AnalyzeArguments>();
   add_analyze_options(*command, *arguments);
   command->add_flag("--json", context.json, "Print one JSON object");
-  command->add_option("--eve", arguments->eve, "Write events to this file as EVE JSON lines");
+  command->add_option("--eve", arguments->eve,
+                      "Write events to this file as EVE JSON lines; -: standard output, and what "
+                      "else is told to standard error");
   command->footer("Example: vmirror analyze --protocols dns,modbus --eve eve.json mirror.pcap");
   command->callback([&, arguments] { exit = analyze_files(context, *arguments); });
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/engine/worker/pipeline.hpp"
+#include "agent/engine/worker/analyze.hpp"
 
 namespace vmirror {
 
@@ -16,14 +16,19 @@ struct AnalyzeArguments {
   std::vector<std::uint32_t> sessions;
   int rspan_vlan = 0;
   std::vector<std::string> udp_ports;  ///< "vxlan=5000"
+  std::vector<std::string> identity;   ///< Empty: the default.
+  std::string filter;                  ///< Of libpcap; empty: every frame.
   bool encapsulated_only = false;
 };
 
-/// Declares FILE, --protocols, --session, --rspan-vlan and --encapsulated-only. `arguments` must
-/// outlive the parsing.
+/// Declares FILE and the options of an input. `arguments` must outlive the parsing.
 void add_analyze_options(CLI::App& command, AnalyzeArguments& arguments);
 
-/// The pipeline that the arguments ask for. Error: an unknown protocol.
+/// Analyses what the arguments name: `-` is standard input. Error: also of --filter.
+Result<AnalyzeReport> analyze_arguments(const AnalyzeArguments& arguments, PipelineOptions options,
+                                        const std::function<void(std::uint64_t)>& progress = {});
+
+/// The pipeline that the arguments ask for. Error: an unknown protocol, port or part of an identity.
 Result<PipelineOptions> pipeline_options(const AnalyzeArguments& arguments);
 
 }  // namespace vmirror

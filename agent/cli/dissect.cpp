@@ -92,11 +92,14 @@ bool has_ports(const Packet& p) {
 /// Prints what the pipeline shows of each frame.
 class Printer final : public FrameObserver {
  public:
-  explicit Printer(const CommandContext& context) : context_(context) {}
+  /// `only_records`: frames that say nothing of the selected protocols are left out.
+  Printer(const CommandContext& context, bool only_records)
+      : context_(context), only_records_(only_records) {}
 
   void analysed(const Frame& frame, const Packet& packet, const Origin& origin,
                 std::uint64_t flow_id, const Facts* facts) override {
     ++number_;
+    if (only_records_ && (facts == nullptr || facts->records().empty())) return;
     json::array records;
     if (facts != nullptr)
       for (const Record& record : facts->records()) {
@@ -159,6 +162,7 @@ class Printer final : public FrameObserver {
   }
 
   const CommandContext& context_;
+  bool only_records_;
   std::uint64_t number_ = 0;
 };
 
@@ -170,16 +174,19 @@ void add_dissect(CLI::App& app, CommandContext& context, int& exit) {
   auto arguments = std::make_shared<AnalyzeArguments>();
   add_analyze_options(*command, *arguments);
   command->add_flag("--json", context.json, "Print one JSON object for each frame");
-  command->footer("Example: vmirror dissect --json mirror.pcap | jq -c .records");
+  command->footer(
+      "With --protocols, only the frames that have a record of one of them are shown.\n"
+      "Example: vmirror dissect --protocols dns --filter 'net 10.0.0.0/8' --json mirror.pcap");
   command->callback([&, arguments] {
     auto options = pipeline_options(*arguments);
     if (!options) {
       exit = report(context, options.error());
       return;
     }
-    Printer printer(context);
+    const bool some = arguments->protocols != "all" && arguments->protocols != "none";
+    Printer printer(context, some);
     options->observer = &printer;
-    const auto analysed = analyze(arguments->files, std::move(*options));
+    const auto analysed = analyze_arguments(*arguments, std::move(*options));
     if (!analysed) {
       exit = report(context, analysed.error());
       return;

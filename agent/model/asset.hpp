@@ -1,13 +1,15 @@
-// An asset: one MAC (one NIC) with all that was learned of it. The inventory's snapshots hold
-// these.
+// An asset: one MAC (one NIC) of a scope with all that was learned of it. The inventory's snapshots
+// hold these.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "agent/model/facts.hpp"
+#include "agent/model/scope.hpp"
 
 namespace vmirror {
 
@@ -23,8 +25,16 @@ struct AssetProperty {
   bool operator==(const AssetProperty&) const = default;
 };
 
+/// What tells assets apart, in the order in which they are listed.
+struct AssetKey {
+  Mac mac;
+  Scope scope = 0;
+  auto operator<=>(const AssetKey&) const = default;
+};
+
 struct Asset {
   Mac mac;
+  Scope scope = 0;
   std::string vendor;  ///< Of the MAC's prefix, from the IEEE's registry; empty: not registered.
   std::vector<IpAddress> ips;
   std::vector<std::uint16_t> vlans;
@@ -33,7 +43,15 @@ struct Asset {
   Time first = 0, last = 0;
   std::uint64_t packets = 0, bytes = 0;  ///< Sent by it, of flows reported so far.
   std::string vm;                        ///< From the locations, when it is a guest of ours.
+  AssetKey key() const { return {mac, scope}; }
   bool operator==(const Asset&) const = default;
 };
 
 }  // namespace vmirror
+
+template <>
+struct std::hash<vmirror::AssetKey> {
+  std::size_t operator()(const vmirror::AssetKey& key) const noexcept {
+    return std::hash<vmirror::Mac>()(key.mac) ^ key.scope * 0x9e3779b97f4a7c15ULL;
+  }
+};

@@ -1,10 +1,11 @@
 // A flow as the rest of the engine sees it: one conversation of two endpoints, both directions in
-// one value. IP: 5-tuple plus VLAN. Other frames: the two MACs, the EtherType and the VLAN.
+// one value. IP: 5-tuple, VLAN and scope. Other frames: the two MACs, the EtherType, VLAN and scope.
 #pragma once
 
 #include <array>
 #include <cstdint>
 
+#include "agent/model/scope.hpp"
 #include "plugin/base/address.hpp"
 #include "plugin/base/clock.hpp"
 
@@ -36,7 +37,8 @@ struct Flow {
   std::array<std::uint16_t, 2> port{};  ///< ICMP: type<<8|code of the first frame, and its id
   std::uint8_t protocol = 0;            ///< IANA, 0xff below IP
   std::uint16_t ethertype = 0;
-  std::uint16_t vlan = 0;  ///< The innermost, 0: none
+  std::uint16_t vlan = 0;  ///< The innermost of the first frame, 0: none
+  Scope scope = 0;         ///< Of both addresses.
   std::array<std::uint64_t, 2> packets{};
   std::array<std::uint64_t, 2> bytes{};  ///< On the wire, from the MAC header on.
   Time first = 0, last = 0;

@@ -49,6 +49,7 @@ struct Origin {
   std::uint16_t vlan = 0;      ///< VLAN that the ERSPAN header names; 0: none.
   /// ERSPAN session ID, GRE key, VNI, RSPAN VLAN, TEID, I-SID, FTAG, ISL VLAN, MPLS label.
   std::uint32_t session = 0;
+  std::uint32_t overlay = 0;     ///< Scope of the innermost overlay (model/scope.hpp); 0: none.
   std::uint32_t port_index = 0;  ///< ERSPAN II index, ERSPAN III port of the subheader.
   /// ERSPAN III timestamp in its own granularity; a subheader's seconds or upper half above bit 32.
   std::uint64_t hardware_time = 0;

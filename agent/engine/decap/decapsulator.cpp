@@ -11,6 +11,7 @@
 #include "agent/engine/decap/sessions.hpp"
 #include "agent/engine/decap/vxlan.hpp"
 #include "agent/engine/wire/tags.hpp"
+#include "agent/model/scope.hpp"
 
 namespace vmirror {
 namespace {
@@ -318,11 +319,15 @@ void Decapsulator::State::peel(Decapsulated& out, std::uint32_t& sequence, bool&
     ++taken_off[static_cast<std::size_t>(kind)];
     const auto depth = static_cast<std::uint8_t>(out.origin.depth + 1);
     if (depth == 1 || (is_erspan(kind) && !is_erspan(out.origin.encapsulation))) {
+      const Scope overlay = out.origin.overlay;
       out.origin = layer.origin;
+      out.origin.overlay = overlay;
       sequence = layer.sequence;
       has_sequence = layer.has_sequence;
     }
     out.origin.depth = depth;
+    if (const Scope overlay = overlay_scope(kind, layer.origin.session))
+      out.origin.overlay = overlay;
     out.frame = layer.inner;
     out.packet = parse_packet(out.frame.bytes, out.frame.link, out.frame.stripped);
     if (out.packet.error == HeaderError::link_truncated) return drop(out, Drop::short_frame);

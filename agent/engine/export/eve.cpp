@@ -81,13 +81,14 @@ void append_tags(Json& json, const SkippedTags& tags) {
 void append_mirror(Json& json, const EventHead& head) {
   const Origin& origin = head.origin;
   if (origin.encapsulation == Encapsulation::none && head.vm.empty() && head.tags == nullptr &&
-      head.acts.empty())
+      head.acts.empty() && head.scope == 0)
     return;
   json.open_object("vmirror");
   if (origin.has_session) json.field("session", origin.session);
   if (origin.encapsulation != Encapsulation::none)
     json.field("encapsulation", to_text(origin.encapsulation));
   if (!origin.sender.empty()) json.field("sender", origin.sender);
+  if (head.scope != 0) json.field("scope", std::string_view(scope_text(head.scope)));
   if (!head.vm.empty()) json.field("vm", head.vm);
   if (origin.direction != Direction::none) json.field("direction", to_text(origin.direction));
   if (origin.truncated) json.field("truncated", true);
@@ -284,6 +285,7 @@ EventHead event_head(const Flow& flow) {
   head.flow_id = flow.id;
   head.vlan_count = flow.vlan != 0 ? 1 : 0;
   head.vlans[0] = flow.vlan;
+  head.scope = flow.scope;
   head.src_mac = flow.mac[0];
   head.dest_mac = flow.mac[1];
   head.src_ip = flow.ip[0];
@@ -324,6 +326,7 @@ void append_asset_event(std::string& out, const Asset& asset) {
   Json json = begin_line(out, head, "asset");
   json.open_object("asset");
   json.field("mac", asset.mac);
+  if (asset.scope != 0) json.field("scope", std::string_view(scope_text(asset.scope)));
   if (!asset.vendor.empty()) json.field("vendor", asset.vendor);
   if (!asset.vm.empty()) json.field("vm", asset.vm);
   json.open_array("ips");

@@ -42,8 +42,9 @@ struct EventHead {
   std::uint16_t src_port = 0, dest_port = 0;  ///< ICMP: type<<8|code, id
   std::uint8_t protocol = ip_protocol::kNone;
   std::string_view app_proto;
-  Origin origin;        ///< `vmirror`: left out where nothing was taken off and no VM is known.
-  std::string_view vm;  ///< The guest that the mirror copies, from the mirror index.
+  Scope scope = 0;
+  Origin origin;                      ///< `vmirror`: left out where it has nothing to tell.
+  std::string_view vm;                ///< The guest that the mirror copies, from the mirror index.
   std::span<const Act> acts;          ///< Of the record's message.
   const SkippedTags* tags = nullptr;  ///< Of the frame; null: it has none but VLANs.
 };

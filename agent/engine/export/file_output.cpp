@@ -21,6 +21,9 @@ std::string remedy_of(int error) {
       return "free space on its disk; writing goes on by itself";
     case EFBIG:
       return "raise the limit of file size, or rotate earlier";
+    case ENXIO:
+    case EPIPE:
+      return "start its reader";
     case ENOENT:
       return "create its folder";
     case EACCES:
@@ -56,10 +59,15 @@ class File final : public LineOutput {
 
   std::optional<Error> open() {
     close();
-    fd_ = ::open(options_.path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (fd_ < 0) return error("can't be opened", errno);
     struct stat st {};
-    regular_ = ::fstat(fd_, &st) == 0 && S_ISREG(st.st_mode);
+    regular_ = ::stat(options_.path.c_str(), &st) != 0 || S_ISREG(st.st_mode);
+    // A pipe that we could read ourselves would never tell that its reader went away; and where it
+    // has none yet, to open it would wait.
+    const int how = regular_ ? O_RDWR | O_CREAT : O_WRONLY | O_NONBLOCK;
+    fd_ = ::open(options_.path.c_str(), how | O_APPEND | O_CLOEXEC, 0640);
+    if (fd_ < 0) return error("can't be opened", errno);
+    if (!regular_) ::fcntl(fd_, F_SETFL, O_APPEND);
+    if (::fstat(fd_, &st) != 0) return error("can't be opened", errno);
     size_ = regular_ ? static_cast<std::uint64_t>(st.st_size) : 0;
     // A machine that stopped in the middle of a line: ours must not be glued to it.
     char last = '\n';

@@ -49,7 +49,7 @@ struct LineSink::State {
   std::string writing;                 ///< The writer's.
 
   mutable std::mutex mutex;  ///< Guards all below.
-  std::condition_variable wake;
+  std::condition_variable wake, room;
   std::string pending;
   std::size_t writing_left = 0;
   SinkStatus status;
@@ -106,6 +106,7 @@ struct LineSink::State {
       status.rotations += attempt.rotations;
       if (attempt.lost > 0) lose(attempt.reason, attempt.lost);
       if (attempt.error || attempt.written > 0) status.error = attempt.error;
+      room.notify_all();
       if (!attempt.error) continue;
       if (stopping) return left;
       wake.wait_for(lock, options.retry, [&] { return stopping || reopen; });
@@ -136,11 +137,17 @@ LineSink::~LineSink() {
 void LineSink::submit(std::string_view lines) {
   if (lines.empty()) return;
   {
-    const std::lock_guard lock(state_->mutex);
-    const std::size_t waiting = state_->pending.size() + state_->writing_left;
+    std::unique_lock lock(state_->mutex);
+    std::size_t waiting = 0;
+    const auto fits = [&] {
+      waiting = state_->pending.size() + state_->writing_left;
+      return waiting == 0 || waiting + lines.size() <= state_->options.queue_bytes;
+    };
+    if (state_->options.wait)
+      state_->room.wait(lock, [&] { return fits() || state_->stopping || state_->status.error; });
     if (state_->stopping) {
       state_->lose(LineLoss::stopped, count_lines(lines));
-    } else if (waiting + lines.size() > state_->options.queue_bytes) {
+    } else if (!fits()) {
       state_->lose(LineLoss::queue_full, count_lines(lines));
     } else {
       state_->pending.append(lines);

@@ -37,6 +37,8 @@ struct SinkOptions {
   std::size_t queue_bytes = 8 << 20;      ///< Lines that wait for the output, at most.
   std::chrono::milliseconds retry{1000};  ///< Between attempts while the output fails.
   std::chrono::milliseconds drain{1000};  ///< How long the end waits for the last lines.
+  /// Who submits waits for room while the output works: for files that are read, not for capture.
+  bool wait = false;
 };
 
 /// The path of its file or socket, which names an output everywhere.
@@ -79,8 +81,8 @@ class LineSink {
   static Result<std::unique_ptr<LineSink>> open(SinkOptions options);
   ~LineSink();  ///< stop()
 
-  /// Takes a copy of whole lines, each ended by '\n'. Never waits for the output; no allocation in
-  /// steady state. Hand over many at a time (64 KiB or a tenth of a second's).
+  /// Takes a copy of whole lines, each ended by '\n'. Waits for the output only with
+  /// SinkOptions::wait; no allocation in steady state. Hand over many at a time (64 KiB or a tenth of a second's).
   void submit(std::string_view lines);
   /// The file was moved away by another program (SIGHUP): opens it anew under its name.
   void reopen();

@@ -39,18 +39,19 @@ using Seeds = std::array<std::uint64_t, 4>;
 std::uint32_t hash_ip4(const Seeds& seeds, std::uint64_t low, std::uint64_t high,
                        const FlowKey& key, std::uint64_t icmp_ports) {
   const std::uint64_t rest = std::uint64_t{key.vlan} << 48;
-  return fold(
-      mix(low ^ rest ^ seeds[0], high ^ std::uint64_t{key.protocol} << 48 ^ icmp_ports ^ seeds[1]));
+  return fold(key.scope ^ mix(low ^ rest ^ seeds[0],
+                              high ^ std::uint64_t{key.protocol} << 48 ^ icmp_ports ^ seeds[1]));
 }
 std::uint32_t hash_ip6(const Seeds& seeds, const FlowKey& key) {
   const std::array<std::uint64_t, 4>& a = key.address;
   const std::uint64_t rest = std::uint64_t{key.vlan} << 16 | key.protocol;
-  return fold(mix(a[0] ^ seeds[0], a[2] ^ seeds[1]) ^
+  return fold(key.scope ^ mix(a[0] ^ seeds[0], a[2] ^ seeds[1]) ^
               mix(a[1] ^ key.ports ^ seeds[2], a[3] ^ rest ^ seeds[3]));
 }
 std::uint32_t hash_link(const Seeds& seeds, const FlowKey& key) {
   const std::uint64_t rest = std::uint64_t{key.ethertype} << 48;
-  return fold(mix(key.address[0] ^ rest ^ seeds[0],
+  return fold(key.scope ^
+              mix(key.address[0] ^ rest ^ seeds[0],
                   key.address[2] ^ std::uint64_t{key.vlan} << 48 ^ key.ports ^ seeds[2]));
 }
 
@@ -166,12 +167,13 @@ std::size_t FlowTable::bytes_per_flow(std::uint32_t max_flows) {
 
 // ---- Step one: the key
 
-void FlowTable::prepare(Probe& probe, const Frame& frame, const Packet& packet) {
+void FlowTable::prepare(Probe& probe, const Frame& frame, const Packet& packet, Scope scope) {
   std::uint16_t from = packet.source_port, to = packet.destination_port;
   if (packet.fragment && !match_fragment(frame, packet, from, to)) ++counters_.fragments_unmatched;
   probe = Probe{};
   probe.key.ethertype = packet.ethertype;
-  probe.key.vlan = packet.vlan();
+  if (options_.by_vlan) probe.key.vlan = packet.vlan();
+  probe.key.scope = scope;
   probe.key.protocol = packet.protocol;
   probe.key.version = packet.ip_version;
   if (packet.ip_version == 4) {
@@ -387,6 +389,7 @@ std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Pac
   if (generation_ == 0) ++generation_;  // Says of an entry that its id was given.
   entry.generation = generation_++;
   entry.session = session;
+  entry.vlan = packet.vlan();
   entry.input = frame.input;
   if (tcp) {
     entry.tcp = (packet.tcp_flags & tcp_flag::kSyn) ? TcpState::syn : TcpState::midstream;
@@ -554,6 +557,7 @@ void describe(const FlowKey& key, std::uint8_t lesser_side, Flow& flow) {
   flow.protocol = key.version == 0 ? ip_protocol::kNone : key.protocol;
   flow.ethertype = key.ethertype;
   flow.vlan = key.vlan;
+  flow.scope = key.scope;
 }
 
 Flow FlowTable::flow_of(std::uint32_t place, FlowEnd reason) const {
@@ -561,6 +565,7 @@ Flow FlowTable::flow_of(std::uint32_t place, FlowEnd reason) const {
   Flow flow;
   describe(entry.key, entry.lesser_side, flow);
   flow.id = id(place);
+  flow.vlan = entry.vlan;
   flow.mac = entry.mac;
   flow.packets = entry.packets;
   flow.bytes = entry.bytes;

@@ -51,6 +51,7 @@ struct FlowTableOptions {
   std::uint64_t seed = 0x2545f4914f6cdd1d;  ///< Of the hash: a daemon draws it at random.
   /// At most so many of the greatest flows can be told; see `top`.
   std::uint32_t top = 1000;
+  bool by_vlan = true;  ///< Identity::vlan
   /// Number of the first flow, in the middle bits of its id. A daemon draws it at random, so that
   /// flows that come from other hosts with their ids meet none of its own.
   std::uint32_t first_number = 1;
@@ -65,15 +66,19 @@ struct FlowKey {
   std::uint16_t vlan = 0;
   std::uint8_t protocol = 0;
   std::uint8_t version = 0;  ///< 4, 6; 0: below IP
+  std::uint16_t unused = 0;
+  Scope scope = 0;
   bool operator==(const FlowKey& other) const {
-    std::uint64_t a[2] = {}, b[2] = {};  // Without a branch for each part: most keys are equal.
-    std::memcpy(a, &ports, 10);
-    std::memcpy(b, &other.ports, 10);
+    std::uint64_t a[2], b[2];  // Without a branch for each part: most keys are equal.
+    std::memcpy(a, &ports, sizeof a);
+    std::memcpy(b, &other.ports, sizeof b);
     return ((address[0] ^ other.address[0]) | (address[1] ^ other.address[1]) |
             (address[2] ^ other.address[2]) | (address[3] ^ other.address[3]) | (a[0] ^ b[0]) |
             (a[1] ^ b[1])) == 0;
   }
 };
+
+static_assert(sizeof(FlowKey) == 48);  // Without padding: compared as numbers.
 
 /// A flow that ended, or goes on for long, and what each Flow::mac sent since it was last reported:
 /// without what other MACs sent in its place, see Probe::other_sender.
@@ -92,7 +97,7 @@ struct SavedFlow {
   std::array<std::uint64_t, 2> reported_packets{}, reported_bytes{};
   bool operator==(const SavedFlow&) const = default;
 };
-/// Fills in what the key says of the flow: addresses, ports, protocol, EtherType, VLAN. Pure.
+/// Fills in what the key says of the flow: addresses, ports, protocol, EtherType, VLAN, scope. Pure.
 void describe(const FlowKey& key, std::uint8_t lesser_side, Flow& flow);
 
 struct FlowCounters {
@@ -127,7 +132,8 @@ class FlowTable {
     // Written when the flow begins and when it is reported.
     Time first;
     std::uint32_t session;
-    bool has_others;  ///< `others_` knows of more senders than `mac`.
+    std::uint16_t vlan;  ///< Of the first frame, where the key has none.
+    bool has_others;     ///< `others_` knows of more senders than `mac`.
     std::array<std::uint64_t, 2> reported_packets, reported_bytes;
     std::uint64_t given_id;  ///< Its id where `generation` is 0: it began on another host.
   };
@@ -143,14 +149,15 @@ class FlowTable {
     /// The frame's sender is not the MAC that the flow has of this side: both sides of a router are
     /// mirrored, or an address moved to another NIC. Who counts by MAC counts the frame at once.
     bool other_sender = false;
-    std::uint8_t side = 0;        ///< After `update`: who sent this, 0 the client.
+    std::uint8_t side = 0;  ///< After `update`: who sent this, 0 the client.
   };
 
   explicit FlowTable(FlowTableOptions options);
   FlowTable(FlowTable&&) noexcept = default;
   FlowTable& operator=(FlowTable&&) noexcept = default;
 
-  void prepare(Probe& probe, const Frame& frame, const Packet& packet);
+  /// `scope` as by scope_of.
+  void prepare(Probe& probe, const Frame& frame, const Packet& packet, Scope scope = 0);
   void locate(Probe& probe) const;
   /// The entry is good until the next call that is not const.
   Entry& update(Probe& probe, const Frame& frame, const Packet& packet, std::uint32_t session = 0);

@@ -61,6 +61,7 @@ struct Inventory::State {
 
   struct alignas(64) Seen {
     Mac mac;
+    Scope scope = 0;
     std::uint16_t vlan = 0;  ///< The last one, which is among the asset's.
     Time first = 0, last = 0;
     std::uint64_t packets = 0, bytes = 0;
@@ -70,6 +71,16 @@ struct Inventory::State {
   struct Said {
     Asset asset;                       ///< Times and counters are those of Seen: see `whole`.
     std::vector<std::size_t> unbound;  ///< Hashes of sender addresses that are not its own.
+  };
+  struct Host {
+    IpAddress ip;
+    Scope scope = 0;
+    bool operator==(const Host&) const = default;
+  };
+  struct HashOfHost {
+    std::size_t operator()(const Host& host) const noexcept {
+      return std::hash<IpAddress>()(host.ip) ^ host.scope * 0x9e3779b97f4a7c15ULL;
+    }
   };
   struct Holder {
     std::uint32_t place;
@@ -82,7 +93,7 @@ struct Inventory::State {
   std::deque<Seen> seen;
   std::deque<Said> said;             ///< In the same places.
   std::vector<std::uint32_t> index;  ///< Open addressing by MAC: one more than the place.
-  std::unordered_map<IpAddress, Holder> by_ip;
+  std::unordered_map<Host, Holder, HashOfHost> by_ip;
   std::vector<std::uint32_t> changed;
   std::vector<const Asset*> told;  ///< What take_changed gave.
   Time now = 0;                    ///< When the last flow began or was answered, or later.
@@ -94,9 +105,11 @@ struct Inventory::State {
   }
   std::size_t after(std::size_t slot) const { return (slot + 1) & (index.size() - 1); }
 
-  std::uint32_t find(const Mac& mac) const {
-    for (std::size_t slot = home(mac); index[slot] != 0; slot = after(slot))
-      if (seen[index[slot] - 1].mac == mac) return index[slot] - 1;
+  std::uint32_t find(const Mac& mac, Scope scope) const {
+    for (std::size_t slot = home(mac); index[slot] != 0; slot = after(slot)) {
+      const Seen& s = seen[index[slot] - 1];
+      if (s.mac == mac && s.scope == scope) return index[slot] - 1;
+    }
     return kNone;
   }
 
@@ -114,18 +127,18 @@ struct Inventory::State {
     if (!std::exchange(seen[place].changed, true)) changed.push_back(place);
   }
 
-  std::uint32_t touch(const Mac& mac, Time time) {
+  std::uint32_t touch(const Mac& mac, Scope scope, Time time) {
     if (!is_host(mac)) return kNone;
     now = std::max(now, time);
-    std::uint32_t place = find(mac);
-    if (place == kNone) place = add(mac, time);
+    std::uint32_t place = find(mac, scope);
+    if (place == kNone) place = add(mac, scope, time);
     Seen& s = seen[place];
     s.first = std::min(s.first, time);
     s.last = std::max(as_of(s.last, now), time);
     return place;
   }
 
-  std::uint32_t add(const Mac& mac, Time time) {
+  std::uint32_t add(const Mac& mac, Scope scope, Time time) {
     std::uint32_t place;
     if (seen.size() < options.max_assets) {
       place = static_cast<std::uint32_t>(seen.size());
@@ -139,8 +152,10 @@ struct Inventory::State {
     index[slot] = place + 1;
     Seen& s = seen[place];
     s.mac = mac;
+    s.scope = scope;
     s.first = s.last = time;
     said[place].asset.mac = mac;
+    said[place].asset.scope = scope;
     if (vendors) said[place].asset.vendor = vendors->find(mac);
     mark(place);
     return place;
@@ -153,7 +168,7 @@ struct Inventory::State {
       hand = hand + 1 < seen.size() ? hand + 1 : 0;
       if (oldest == kNone || seen_earlier(seen[hand].last, seen[oldest].last, now)) oldest = hand;
     }
-    for (const IpAddress& ip : said[oldest].asset.ips) by_ip.erase(ip);
+    for (const IpAddress& ip : said[oldest].asset.ips) by_ip.erase({ip, seen[oldest].scope});
     unlink(oldest);
     if (seen[oldest].changed) std::erase(changed, oldest);
     seen[oldest] = {};
@@ -197,10 +212,10 @@ struct Inventory::State {
   }
 
   /// Unbinds the oldest address where there are as many as may be; empty where there is room.
-  std::unordered_map<IpAddress, Holder>::node_type make_room(std::uint32_t place) {
+  decltype(by_ip)::node_type make_room(std::uint32_t place) {
     std::vector<IpAddress>& ips = said[place].asset.ips;
     if (ips.size() < options.max_ips) return {};
-    auto node = by_ip.extract(ips.front());
+    auto node = by_ip.extract({ips.front(), seen[place].scope});
     ips.erase(ips.begin());
     seen[place].address = 0;
     ++counters.ips.overflow;
@@ -209,7 +224,8 @@ struct Inventory::State {
 
   void bind(std::uint32_t place, const IpAddress& ip, bool by_fact) {
     if (!is_host(ip)) return;
-    const auto at = by_ip.find(ip);
+    const Host host{ip, seen[place].scope};
+    const auto at = by_ip.find(host);
     if (at != by_ip.end()) {
       Holder& holder = at->second;
       if (holder.place == place) holder.by_fact |= by_fact;
@@ -220,11 +236,11 @@ struct Inventory::State {
       holder = {place, by_fact};
       make_room(place);
     } else if (auto node = make_room(place)) {  // The oldest one's node is used again.
-      node.key() = ip;
+      node.key() = host;
       node.mapped() = {place, by_fact};
       by_ip.insert(std::move(node));
     } else {
-      by_ip.emplace(ip, Holder{place, by_fact});
+      by_ip.emplace(host, Holder{place, by_fact});
     }
     std::vector<IpAddress>& ips = said[place].asset.ips;
     ips.push_back(ip);
@@ -241,7 +257,7 @@ struct Inventory::State {
     const bool on_link = is_initial_ttl(ttl);
     if (!on_link && said[place].asset.router) return;
     if (on_link) bind(place, ip, false);
-    const auto holder = by_ip.find(ip);
+    const auto holder = by_ip.find({ip, seen[place].scope});
     if (holder != by_ip.end() && holder->second.place == place) {
       seen[place].address = hash;
     } else if (!on_link) {
@@ -316,7 +332,7 @@ Inventory& Inventory::operator=(Inventory&&) noexcept = default;
 void Inventory::flow_started(const Flow& flow, std::size_t side, std::uint8_t ttl) {
   state_->now = flow.first;
   for (std::size_t i = 0; i < 2; ++i) {
-    const std::uint32_t place = state_->touch(flow.mac[i], flow.first);
+    const std::uint32_t place = state_->touch(flow.mac[i], flow.scope, flow.first);
     if (place == State::kNone) continue;
     state_->add_vlan(place, flow.vlan);
     if (i == side) state_->sent_from(place, flow.ip[i], ttl);
@@ -324,18 +340,18 @@ void Inventory::flow_started(const Flow& flow, std::size_t side, std::uint8_t tt
 }
 
 void Inventory::flow_answered(const Subject& sender, std::uint16_t vlan, std::uint8_t ttl,
-                              Time time) {
+                              Time time, Scope scope) {
   state_->now = time;
-  const std::uint32_t place = state_->touch(sender.mac, time);
+  const std::uint32_t place = state_->touch(sender.mac, scope, time);
   if (place == State::kNone) return;
   state_->add_vlan(place, vlan);
   state_->sent_from(place, sender.ip, ttl);
 }
 
 void Inventory::flow_passed(const Subject& sender, std::uint16_t vlan, std::uint8_t ttl,
-                            std::uint64_t bytes, Time time) {
-  flow_answered(sender, vlan, ttl, time);
-  const std::uint32_t place = state_->find(sender.mac);
+                            std::uint64_t bytes, Time time, Scope scope) {
+  flow_answered(sender, vlan, ttl, time, scope);
+  const std::uint32_t place = state_->find(sender.mac, scope);
   if (place == State::kNone) return;
   ++state_->seen[place].packets;
   state_->seen[place].bytes += bytes;
@@ -345,20 +361,21 @@ void Inventory::flow_reported(const Flow& flow, const std::array<std::uint64_t, 
                               const std::array<std::uint64_t, 2>& new_bytes) {
   for (std::size_t i = 0; i < 2; ++i) {
     if (new_packets[i] == 0) continue;
-    const std::uint32_t place = state_->touch(flow.mac[i], flow.last);
+    const std::uint32_t place = state_->touch(flow.mac[i], flow.scope, flow.last);
     if (place == State::kNone) continue;
     state_->seen[place].packets += new_packets[i];
     state_->seen[place].bytes += new_bytes[i];
   }
 }
 
-void Inventory::learn(const Fact& fact, Time time) {
+void Inventory::learn(const Fact& fact, Time time, Scope scope) {
   state_->now = std::max(state_->now, time);
   std::uint32_t place = State::kNone;
   if (!fact.subject.mac.is_zero()) {
-    place = state_->touch(fact.subject.mac, time);
+    place = state_->touch(fact.subject.mac, scope, time);
     if (place != State::kNone) state_->bind(place, fact.subject.ip, true);
-  } else if (const auto at = state_->by_ip.find(fact.subject.ip); at != state_->by_ip.end()) {
+  } else if (const auto at = state_->by_ip.find({fact.subject.ip, scope});
+             at != state_->by_ip.end()) {
     place = at->second.place;
   }
   if (place == State::kNone) {
@@ -373,9 +390,10 @@ void Inventory::learn(const Fact& fact, Time time) {
 }
 
 void Inventory::adopt(const Asset& asset) {
-  const bool known = state_->find(asset.mac) != State::kNone;
-  const Time before = known ? state_->seen[state_->find(asset.mac)].first : asset.first;
-  const std::uint32_t place = state_->touch(asset.mac, asset.last);
+  const std::uint32_t before_place = state_->find(asset.mac, asset.scope);
+  const bool known = before_place != State::kNone;
+  const Time before = known ? state_->seen[before_place].first : asset.first;
+  const std::uint32_t place = state_->touch(asset.mac, asset.scope, asset.last);
   if (place == State::kNone) return;
   State::Seen& seen = state_->seen[place];
   const bool both = known && asset.last - before > kSecond;
@@ -407,7 +425,7 @@ const InventoryCounters& Inventory::counters() const {
 std::vector<Asset> Inventory::assets() const {
   std::vector<Asset> out;
   for (std::size_t from = 0; (from = page(from, size() * 4, out)) != 0;) continue;
-  std::sort(out.begin(), out.end(), [](const Asset& a, const Asset& b) { return a.mac < b.mac; });
+  std::ranges::sort(out, {}, &Asset::key);
   return out;
 }
 
@@ -420,16 +438,25 @@ std::size_t Inventory::page(std::size_t from, std::size_t work, std::vector<Asse
   return from < size() ? from : 0;
 }
 
-std::size_t Inventory::page_of_macs(std::size_t from, std::size_t count,
-                                    std::vector<Mac>& out) const {
+std::size_t Inventory::page_of_keys(std::size_t from, std::size_t count,
+                                    std::vector<AssetKey>& out) const {
   if (from == 0) out.reserve(out.size() + size() + size() / 8);
-  for (; from < size() && count > 0; ++from, --count) out.push_back(state_->seen[from].mac);
+  for (; from < size() && count > 0; ++from, --count)
+    out.push_back({state_->seen[from].mac, state_->seen[from].scope});
   return from < size() ? from : 0;
 }
 
-const Asset* Inventory::find(const Mac& mac) const {
-  const std::uint32_t place = state_->find(mac);
+const Asset* Inventory::find(const Mac& mac, Scope scope) const {
+  const std::uint32_t place = state_->find(mac, scope);
   return place == State::kNone ? nullptr : &state_->whole(place);
+}
+
+std::vector<Asset> Inventory::of(const Mac& mac) const {
+  std::vector<Asset> out;
+  State& s = *state_;
+  for (std::size_t slot = s.home(mac); s.index[slot] != 0; slot = s.after(slot))
+    if (s.seen[s.index[slot] - 1].mac == mac) out.push_back(s.whole(s.index[slot] - 1));
+  return out;
 }
 
 bool Inventory::changed() const {

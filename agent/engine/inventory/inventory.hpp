@@ -1,4 +1,5 @@
-// The inventory: folds flows and facts into assets, one for each unicast MAC that sent or received.
+// The inventory: folds flows and facts into assets, one for each unicast MAC of a scope that sent or
+// received. An address of another scope is another host's.
 //
 //   a flow begins     its MACs exist: first seen, VLAN, vendor; the sender's address, see below
 //   its answer        the first frame of its other side: the sender's address
@@ -64,14 +65,15 @@ class Inventory {
   void flow_started(const Flow& flow, std::size_t side, std::uint8_t ttl);
   /// A flow's other side sent its first frame, with this TTL and the flow's VLAN: who only ever
   /// answers (a controller, a server) is known by that alone.
-  void flow_answered(const Subject& sender, std::uint16_t vlan, std::uint8_t ttl, Time time);
+  void flow_answered(const Subject& sender, std::uint16_t vlan, std::uint8_t ttl, Time time,
+                     Scope scope = 0);
   /// A frame of a flow that somebody else sent than Flow::mac: the other port of a router.
   void flow_passed(const Subject& sender, std::uint16_t vlan, std::uint8_t ttl, std::uint64_t bytes,
-                   Time time);
+                   Time time, Scope scope = 0);
   /// A report of a flow, with what each Flow::mac sent since the last one.
   void flow_reported(const Flow& flow, const std::array<std::uint64_t, 2>& new_packets,
                      const std::array<std::uint64_t, 2>& new_bytes);
-  void learn(const Fact& fact, Time time);
+  void learn(const Fact& fact, Time time, Scope scope = 0);
 
   /// What another host's inventory knew of a MAC that came here. Joined with what is known of it:
   /// counters are summed, unless it was seen here while it was seen there; then the greater stand.
@@ -79,7 +81,7 @@ class Inventory {
 
   std::size_t size() const;
   const InventoryCounters& counters() const;
-  /// All assets, by MAC.
+  /// All assets, by MAC and scope.
   std::vector<Asset> assets() const;
   /// Adds assets to `out`, from the place `from` on, until these are about `work` (an asset counts
   /// as 4, each of its properties as 1); the place to go on at, 0: that was the last. Asset after
@@ -87,10 +89,12 @@ class Inventory {
   /// last comes once. One that gave way may be missing, and one that came back after it gave way
   /// may come twice.
   std::size_t page(std::size_t from, std::size_t work, std::vector<Asset>& out) const;
-  /// The same for their MACs alone, at most `count`.
-  std::size_t page_of_macs(std::size_t from, std::size_t count, std::vector<Mac>& out) const;
+  /// The same for their keys alone, at most `count`.
+  std::size_t page_of_keys(std::size_t from, std::size_t count, std::vector<AssetKey>& out) const;
   /// Null: no such asset. Good until the next call that is not const. `vm` is left empty.
-  const Asset* find(const Mac& mac) const;
+  const Asset* find(const Mac& mac, Scope scope = 0) const;
+  /// The assets of this MAC, whatever their scope; `vm` is left empty.
+  std::vector<Asset> of(const Mac& mac) const;
   /// True when `take_changed` has something.
   bool changed() const;
   /// Assets that are new or say something new since the last call (not: counters, times). Good

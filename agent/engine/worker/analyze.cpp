@@ -1,6 +1,8 @@
 #include "agent/engine/worker/analyze.hpp"
 
+#include <algorithm>
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -21,7 +23,8 @@ double thread_cpu_seconds() {
 
 /// Reads one file to its end, or to where it breaks off: that is the answer.
 std::optional<Error> read_file(FrameSource& source, Pipeline& pipeline, std::span<Frame> batch,
-                               const std::function<void(std::uint64_t)>& progress) {
+                               const std::function<void(std::uint64_t)>& progress,
+                               const std::function<bool(const Frame&)>& wanted) {
   std::optional<Error> broken;
   std::uint64_t told = pipeline.counters().received;
   while (!broken && !source.finished()) {
@@ -29,7 +32,10 @@ std::optional<Error> read_file(FrameSource& source, Pipeline& pipeline, std::spa
     if (!taken) {
       broken = taken.error();
     } else {
-      pipeline.process(batch.first(*taken));
+      const auto frames = batch.first(*taken);
+      const auto end =
+          wanted ? std::remove_if(frames.begin(), frames.end(), std::not_fn(wanted)) : frames.end();
+      pipeline.process({frames.begin(), end});
       const std::uint64_t received = pipeline.counters().received;
       if (progress && received - told >= kProgress) progress(told = received);
     }
@@ -42,7 +48,8 @@ std::optional<Error> read_file(FrameSource& source, Pipeline& pipeline, std::spa
 }  // namespace
 
 Result<AnalyzeReport> analyze(std::span<const std::string> files, PipelineOptions options,
-                              const std::function<void(std::uint64_t)>& progress) {
+                              const std::function<void(std::uint64_t)>& progress,
+                              const std::function<bool(const Frame&)>& wanted) {
   const double begin = thread_cpu_seconds();
   std::vector<std::unique_ptr<FrameSource>> sources;
   for (const std::string& file : files) {
@@ -55,7 +62,7 @@ Result<AnalyzeReport> analyze(std::span<const std::string> files, PipelineOption
   std::optional<Error> error;
   std::vector<std::string> warnings;
   for (std::unique_ptr<FrameSource>& source : sources) {
-    if (auto broken = read_file(*source, pipeline, batch, progress)) {
+    if (auto broken = read_file(*source, pipeline, batch, progress, wanted)) {
       if (error) warnings.push_back(error->text());
       error = std::move(broken);
     }

@@ -21,8 +21,10 @@ struct AnalyzeReport {
 /// Reads `files` in order as one input: flows go on from one file to the next. Error: a file that
 /// can't be opened, or is no capture; nothing is analysed then. A file that breaks off is analysed
 /// as far as it goes: see Drop::capture_truncated and the snapshot's `error` and `warnings`.
-/// `progress`, where given, is told the frames received so far, about every million.
+/// `progress`, where given, is told the frames received so far, about every million. Frames that
+/// `wanted`, where given, does not take are passed over as if the files had none of them.
 Result<AnalyzeReport> analyze(std::span<const std::string> files, PipelineOptions options,
-                              const std::function<void(std::uint64_t)>& progress = {});
+                              const std::function<void(std::uint64_t)>& progress = {},
+                              const std::function<bool(const Frame&)>& wanted = {});
 
 }  // namespace vmirror

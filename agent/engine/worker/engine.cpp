@@ -91,6 +91,7 @@ void Engine::add(InputOptions input) {
     PipelineOptions pipeline = o.pipeline;
     pipeline.input_name = input.name;
     pipeline.decap = input.decap;
+    pipeline.identity = input.identity;
     pipeline.reinject = nullptr;
     pipeline.flows.worker = static_cast<std::uint8_t>(state_->workers.size());
     auto& worker = state_->workers.emplace_back(
@@ -158,7 +159,7 @@ EngineCounters Engine::counters(milliseconds wait) const {
     parts.push_back(answers[i].late ? stuck(*workers[i], answers[i]) : answers[i].slice);
   EngineCounters merged = merge(parts);
   if (std::ranges::count_if(parts, [](const auto& p) { return p->assets_known > 0; }) > 1)
-    merged.assets_known = distinct(list_of<KnownMacs>(workers, wait));
+    merged.assets_known = distinct(list_of<KnownAssets>(workers, wait));
   state_->tell_adopted(merged);
   return merged;
 }

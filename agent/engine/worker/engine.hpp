@@ -29,6 +29,7 @@ struct InputOptions {
   /// source failed.
   std::function<Result<std::unique_ptr<FrameSource>>(int worker)> open;
   DecapOptions decap;
+  Identity identity;
   /// Opens where this input's decapsulated frames are sent on to; empty: nowhere. Called for each
   /// worker, on its thread, once a second until it succeeds or fails otherwise than by
   /// Error::Kind::missing.

@@ -69,13 +69,13 @@ bool HandoverBudget::admit(const Asset& asset, LeftOut& left_out) {
 
 Handover merge(std::vector<Handover> parts, const HandoverLimits& limits) {
   Handover out;
-  std::map<Mac, Asset> assets;
+  std::map<AssetKey, Asset> assets;
   std::vector<HandedFlow> flows;
   for (Handover& part : parts) {
     out.left_out.flows += part.left_out.flows;
     out.left_out.streams += part.left_out.streams;
     for (const Asset& asset : part.assets) {
-      const auto [at, is_new] = assets.try_emplace(asset.mac, asset);
+      const auto [at, is_new] = assets.try_emplace(asset.key(), asset);
       if (!is_new) merge_into(at->second, asset);
     }
     std::move(part.flows.begin(), part.flows.end(), std::back_inserter(flows));
@@ -85,7 +85,7 @@ Handover merge(std::vector<Handover> parts, const HandoverLimits& limits) {
   if (parts.size() > 1) {
     const auto key = [](const HandedFlow& f) {
       const FlowKey& k = f.flow.key;
-      return std::tie(k.address, k.ports, k.ethertype, k.vlan, k.protocol, k.version);
+      return std::tie(k.address, k.ports, k.ethertype, k.vlan, k.protocol, k.version, k.scope);
     };
     std::stable_sort(flows.begin(), flows.end(),
                      [&](const HandedFlow& a, const HandedFlow& b) { return key(a) < key(b); });

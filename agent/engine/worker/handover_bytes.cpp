@@ -18,6 +18,7 @@
 //     | requests[2] | requests * (key[8], time[8], a[4], b[4]) |
 //     | states[2] | states * known | joins[2] | joins * (known, flags[1]: 0 to the server, 1 cut) |
 //     | stream[1] (0: none) | with a stream: failures[1] | size[1] | innermost's name | 2 * side |
+//     | scope[4] |
 //   known   | size[1] | protocol | carrier[1] | key[8] | size[4] | bytes |
 //   side    | flags[1]: bits 0 open, 1 passable, 2 searching | next[4] | passable[4] | since[8] |
 //           | runs[2] | runs * (sequence[4], on the wire[4], size[4], bytes) |
@@ -26,7 +27,7 @@
 //     | mac[6] | router[1] | first[8] | last[8] | packets[8] | bytes[8] |
 //     | IPs[2] | IPs * (version[1], octets[16]) | VLANs[2] | VLANs * VLAN[2] |
 //     | properties[2] | properties * (attribute[1], last[8], size[2], value, size[1], source,
-//       confidence[1], station's kind[1], station's number[4]) |
+//       confidence[1], station's kind[1], station's number[4]) | scope[4] |
 //
 //   expectation | version[1] | octets[16] | port[2] | size[1] | protocol | carrier[1] | until[8] |
 //
@@ -42,12 +43,12 @@ namespace {
 constexpr std::uint32_t kMagic = 0x564d484f;
 constexpr std::uint16_t kVersion = 2;
 constexpr std::uint8_t kNotProbed = 0xff, kReadToItsEnd = 0xfe;
-constexpr std::size_t kFlowSize = 4 + 42 + 4 + 8 + 12 + 4 + 64 + 16 + 1 + 1 + 2 + 2 + 2 + 1;
+constexpr std::size_t kFlowSize = 4 + 42 + 4 + 8 + 12 + 4 + 64 + 16 + 1 + 1 + 2 + 2 + 2 + 1 + 4;
 constexpr std::size_t kKnownSize = 1 + 1 + 8 + 4;
 constexpr std::size_t kRequestSize = 24;
 constexpr std::size_t kSideSize = 1 + 4 + 4 + 8 + 2 + 4 + 4 + 4 + 4;
 constexpr std::size_t kRunSize = 12;
-constexpr std::size_t kAssetSize = 4 + 6 + 1 + 32 + 2 + 2 + 2;
+constexpr std::size_t kAssetSize = 4 + 6 + 1 + 32 + 2 + 2 + 2 + 4;
 constexpr std::size_t kPropertySize = 1 + 8 + 2 + 1 + 1 + 1 + 4;
 constexpr Time kLatest = std::int64_t{1} << 61;  ///< Differences of two times stay in range.
 
@@ -171,11 +172,13 @@ void write(Writer& out, const HandedFlow& handed) {
   }
   write(out, handed.memory);
   out.u8(handed.stream.has_value());
-  if (!handed.stream) return;
-  out.u8(handed.stream->failures);
-  write(out, handed.stream->innermost);
-  for (std::size_t side = 0; side < 2; ++side)
-    write(out, handed.stream->tcp[side], handed.stream->messages[side]);
+  if (handed.stream) {
+    out.u8(handed.stream->failures);
+    write(out, handed.stream->innermost);
+    for (std::size_t side = 0; side < 2; ++side)
+      write(out, handed.stream->tcp[side], handed.stream->messages[side]);
+  }
+  out.u32(handed.flow.key.scope);
 }
 
 void write(Writer& out, const Asset& asset) {
@@ -205,6 +208,7 @@ void write(Writer& out, const Asset& asset) {
     out.u8(static_cast<std::uint8_t>(property.station.kind));
     out.u32(property.station.number);
   }
+  out.u32(asset.scope);
 }
 
 // ---- Reading. What a length says is believed only as far as there are bytes: a list is never
@@ -340,11 +344,16 @@ bool read(Cursor& in, HandedFlow& handed) {
   if (!read(in, handed.memory)) return false;
   const std::uint8_t has_stream = in.u8();
   if (has_stream > 1) return false;
-  if (has_stream == 0) return in.ok();
-  HandedStream& stream = handed.stream.emplace();
-  stream.failures = in.u8();
-  stream.innermost = text_of(in, in.u8());
-  return read(in, stream.tcp[0], stream.messages[0]) && read(in, stream.tcp[1], stream.messages[1]);
+  if (has_stream == 1) {
+    HandedStream& stream = handed.stream.emplace();
+    stream.failures = in.u8();
+    stream.innermost = text_of(in, in.u8());
+    if (!read(in, stream.tcp[0], stream.messages[0]) ||
+        !read(in, stream.tcp[1], stream.messages[1]))
+      return false;
+  }
+  handed.flow.key.scope = handed.flow.flow.scope = in.u32();
+  return in.ok();
 }
 
 bool read(Cursor& in, Asset& asset) {
@@ -376,6 +385,7 @@ bool read(Cursor& in, Asset& asset) {
     property.confidence = static_cast<Confidence>(confidence);
     property.station = {static_cast<Station::Kind>(station), in.u32()};
   }
+  asset.scope = in.u32();
   return in.ok();
 }
 

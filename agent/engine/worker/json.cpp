@@ -117,6 +117,7 @@ json::object to_json(const Flow& flow) {
     out["icmp_code"] = flow.port[0] & 0xff;
   }
   if (flow.vlan != 0) out["vlan"] = flow.vlan;
+  if (flow.scope != 0) out["scope"] = scope_text(flow.scope);
   out["first"] = format_time(flow.first);
   out["last"] = format_time(flow.last);
   if (flow.protocol == ip_protocol::kTcp) out["tcp"] = to_text(flow.tcp);
@@ -127,6 +128,7 @@ json::object to_json(const Flow& flow) {
 
 json::object to_json(const Asset& asset) {
   json::object out{{"mac", asset.mac.text()}};
+  if (asset.scope != 0) out["scope"] = scope_text(asset.scope);
   if (!asset.vendor.empty()) out["vendor"] = asset.vendor;
   json::array ips;
   for (const IpAddress& ip : asset.ips) ips.emplace_back(ip.text());

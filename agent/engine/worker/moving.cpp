@@ -68,13 +68,13 @@ Handover Pipeline::take(std::span<const Mac> macs, const HandoverLimits& limits)
     if (budget.admit(flow, out.left_out)) out.flows.push_back(std::move(flow));
   }
   for (const Mac& mac : macs) {
-    const Asset* asset = s.inventory.find(mac);
-    if (asset == nullptr) continue;
-    out.assets.push_back(*asset);
-    out.assets.back().vendor.clear();
-    if (!s.reading) continue;
-    for (SavedExpectation& each : s.reading->dissection.save_expectations(asset->ips))
-      out.expectations.push_back(std::move(each));
+    for (Asset& asset : s.inventory.of(mac)) {
+      asset.vendor.clear();
+      if (s.reading)
+        for (SavedExpectation& each : s.reading->dissection.save_expectations(asset.ips))
+          out.expectations.push_back(std::move(each));
+      out.assets.push_back(std::move(asset));
+    }
   }
   return out;
 }

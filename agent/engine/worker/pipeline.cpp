@@ -53,9 +53,15 @@ inline void Pipeline::State::take_in(const Frame& frame) {
   }
   if (filter.active() && !filter.wants(*item.frame, item.packet))
     return filter_out(item, counters.analysed - analysed_before);
-  flows.prepare(item.probe, *item.frame, item.packet);
+  flows.prepare(item.probe, *item.frame, item.packet, scope(item));
   // A buffer of the decapsulator's is good until the next frame only.
   if (++count == kGroup || borrowed) run_group();
+}
+
+/// Most frames have none, unless the input gives each a scope.
+inline Scope Pipeline::State::scope(const Item& item) const {
+  if (item.packet.tag_count < 2 && item.origin.depth == 0 && !options.identity.input) return 0;
+  return scope_of(options.identity, *item.frame, item.packet, item.origin);
 }
 
 /// What the decapsulator made of a frame. False: there is nothing to analyse.
@@ -98,13 +104,8 @@ inline void Pipeline::State::analyse(Item& item) {
   FlowTable::Entry& entry = flows.update(item.probe, *item.frame, item.packet, item.origin.session);
   if (item.probe.started)
     begin_flow(item, entry);
-  else if (entry.packets[item.probe.side] == 1)
-    inventory.flow_answered({entry.mac[item.probe.side], item.packet.source_ip(item.frame->bytes)},
-                            entry.key.vlan, item.packet.ttl, item.frame->time);
-  else if (item.probe.other_sender)
-    inventory.flow_passed(
-        {item.packet.source_mac(item.frame->bytes), item.packet.source_ip(item.frame->bytes)},
-        entry.key.vlan, item.packet.ttl, wire_bytes(*item.frame, item.packet), item.frame->time);
+  else if (item.probe.other_sender || entry.packets[item.probe.side] == 1)
+    note_sender(item, entry);
   if (item.packet.error != HeaderError::none)
     ++header_errors[static_cast<std::size_t>(item.packet.error)];
   if (reading) read(item, entry);
@@ -115,6 +116,19 @@ inline void Pipeline::State::analyse(Item& item) {
   if (coverage.watching()) coverage.count(*item.frame, item.packet);
   if (options.reinject != nullptr && item.origin.depth > 0)
     options.reinject->add(*item.frame, item.origin);
+}
+
+/// The first frame of a flow's other side, or one that a third MAC sent.
+void Pipeline::State::note_sender(const Item& item, const FlowTable::Entry& entry) {
+  const Packet& p = item.packet;
+  const Frame& frame = *item.frame;
+  Subject sender{{}, p.source_ip(frame.bytes)};
+  if (p.has_macs) sender.mac = p.source_mac(frame.bytes);
+  if (item.probe.other_sender)
+    inventory.flow_passed(sender, entry.vlan, p.ttl, wire_bytes(frame, p), frame.time,
+                          entry.key.scope);
+  else
+    inventory.flow_answered(sender, entry.vlan, p.ttl, frame.time, entry.key.scope);
 }
 
 void Pipeline::State::begin_flow(Item& item, FlowTable::Entry& entry) {
@@ -177,7 +191,7 @@ void Pipeline::State::read_datagram(const Item& item, FlowTable::Entry& entry) {
     Item whole = item;
     whole.frame = &taken.frame;
     whole.packet = parse_packet(taken.frame.bytes, taken.frame.link, taken.frame.stripped);
-    flows.prepare(whole.probe, taken.frame, whole.packet);
+    flows.prepare(whole.probe, taken.frame, whole.packet, item.probe.key.scope);
     const std::uint32_t place = flows.find(whole.probe.key);
     if (place != FlowTable::kNone && !whole.packet.fragment) {
       FlowTable::Entry& entry = flows.entry(place);
@@ -277,6 +291,7 @@ void Pipeline::State::tell(const Item& item, const FlowTable::Entry& entry) {
     }
   }
   head.time = item.frame->time;
+  head.scope = entry.key.scope;
   fold(head);
 }
 
@@ -284,7 +299,7 @@ void Pipeline::State::fold(const EventHead& head) {
   Facts& facts = reading->facts;
   for (const Record& record : facts.records()) count_record(record.protocol);
   if (eve.records()) eve.write_records(head, facts);
-  for (const Fact& fact : facts.facts()) inventory.learn(fact, head.time);
+  for (const Fact& fact : facts.facts()) inventory.learn(fact, head.time, head.scope);
   facts.clear();
   reading->dissection.settle();
 }

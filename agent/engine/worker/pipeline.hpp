@@ -34,6 +34,7 @@ namespace vmirror {
 struct PipelineOptions {
   std::string input_name = "input";  ///< EVE's in_iface, and the snapshot's.
   DecapOptions decap;
+  Identity identity;  ///< What tells flows and assets of this input apart.
   FlowTableOptions flows;
   InventoryOptions inventory;
   BufferLimits buffers;
@@ -98,8 +99,8 @@ class Pipeline {
   std::vector<std::uint32_t> top_flows() const;
   /// Adds those of these flows that are still active.
   void add_flows(std::span<const std::uint32_t> places, std::vector<Flow>& to) const;
-  /// Inventory::page_of_macs
-  std::size_t add_macs(std::size_t from, std::size_t count, std::vector<Mac>& to) const;
+  /// Inventory::page_of_keys
+  std::size_t add_asset_keys(std::size_t from, std::size_t count, std::vector<AssetKey>& to) const;
   /// Inventory::page, with the names of guests.
   std::size_t add_assets(std::size_t from, std::size_t work, std::vector<Asset>& to) const;
   /// All of it, at once.

@@ -62,8 +62,8 @@ std::vector<Limit> Pipeline::State::limits(std::size_t sessions) {
   constexpr FragmentLimits kGuests;
   out.push_back({"guest_fragments", "datagrams", kGuests.datagrams, guest_fragments.datagrams,
                  guest_fragments.too_many});
-  out.push_back({"guest_fragment_bytes", "bytes of datagrams", kGuests.bytes,
-                 guest_fragments.bytes, guest_fragments.too_large});
+  out.push_back({"guest_fragment_bytes", "bytes of datagrams", kGuests.bytes, guest_fragments.bytes,
+                 guest_fragments.too_large});
   const auto add_buffers = [&](const char* name, std::uint32_t size, const BufferUse& of) {
     out.push_back(
         {name, "buffers of " + std::to_string(size) + " bytes", of.count, of.used, of.refused});
@@ -193,8 +193,9 @@ void Pipeline::add_flows(std::span<const std::uint32_t> places, std::vector<Flow
   }
 }
 
-std::size_t Pipeline::add_macs(std::size_t from, std::size_t count, std::vector<Mac>& to) const {
-  return state_->inventory.page_of_macs(from, count, to);
+std::size_t Pipeline::add_asset_keys(std::size_t from, std::size_t count,
+                                     std::vector<AssetKey>& to) const {
+  return state_->inventory.page_of_keys(from, count, to);
 }
 
 std::size_t Pipeline::add_assets(std::size_t from, std::size_t work, std::vector<Asset>& to) const {
@@ -210,7 +211,7 @@ EngineSnapshot Pipeline::snapshot(Time time) const {
   EngineSnapshot out{known(time), {}, {}, state_->coverage.frames()};
   add_flows(top_flows(), out.top_flows);
   for (std::size_t from = 0; (from = add_assets(from, ~std::size_t{0}, out.assets)) != 0;) continue;
-  std::ranges::sort(out.assets, {}, &Asset::mac);
+  std::ranges::sort(out.assets, {}, &Asset::key);
   return out;
 }
 

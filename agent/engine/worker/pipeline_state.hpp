@@ -69,6 +69,7 @@ struct Pipeline::State {
   static FlowTableOptions flow_options(const PipelineOptions& options) {
     FlowTableOptions out = options.flows;
     out.top = options.top_flows;
+    out.by_vlan = options.identity.vlan;
     return out;
   }
 
@@ -106,10 +107,12 @@ struct Pipeline::State {
   std::size_t count = 0;  ///< Items that wait for the second stage.
 
   void take_in(const Frame& frame);
+  Scope scope(const Item& item) const;
   bool unwrap(const Decapsulated& taken, Item& item);
   void filter_out(const Item& item, std::uint64_t frames);
   void run_group();
   void analyse(Item& item);
+  void note_sender(const Item& item, const FlowTable::Entry& entry);
   void begin_flow(Item& item, FlowTable::Entry& entry);
   void read(const Item& item, FlowTable::Entry& entry);
   void read_fragment(const Item& item);

@@ -131,7 +131,7 @@ class WorkerSlot {
     asked.store(false, std::memory_order_relaxed);
     eventfd_t times;
     eventfd_read(wake_fd_, &times);
-    return {{due<EngineCounters>(), due<KnownMacs>(), due<TopFlows>(), due<AssetList>()},
+    return {{due<EngineCounters>(), due<KnownAssets>(), due<TopFlows>(), due<AssetList>()},
             std::exchange(index_, {}),
             std::exchange(jobs_, {})};
   }
@@ -206,7 +206,7 @@ class WorkerSlot {
   std::condition_variable published_, woken_;
   bool refuses_ = false;  ///< Jobs: nobody would do them.
   bool ended_ = false;    ///< There will be no more answers.
-  std::tuple<Box<EngineCounters>, Box<KnownMacs>, Box<TopFlows>, Box<AssetList>> boxes_;
+  std::tuple<Box<EngineCounters>, Box<KnownAssets>, Box<TopFlows>, Box<AssetList>> boxes_;
   std::optional<std::shared_ptr<const MirrorIndex>> index_;
   std::vector<WorkerJob> jobs_;
   std::shared_ptr<const NicCounts> nics_;

@@ -196,12 +196,12 @@ void add_times(Slice& to, const Slice& from, bool first) {
 }
 
 /// Adds one part's; what it has twice gave way and came back meanwhile.
-void add_assets(std::map<Mac, Asset>& all, const std::vector<Asset>& part) {
-  std::unordered_map<Mac, const Asset*> latest;
+void add_assets(std::map<AssetKey, Asset>& all, const std::vector<Asset>& part) {
+  std::unordered_map<AssetKey, const Asset*> latest;
   latest.reserve(part.size());
-  for (const Asset& asset : part) latest[asset.mac] = &asset;
-  for (const auto& [mac, asset] : latest) {
-    const auto [at, is_new] = all.try_emplace(mac, *asset);
+  for (const Asset& asset : part) latest[asset.key()] = &asset;
+  for (const auto& [key, asset] : latest) {
+    const auto [at, is_new] = all.try_emplace(key, *asset);
     if (!is_new) merge_into(at->second, *asset);
   }
 }
@@ -251,10 +251,10 @@ EngineCounters merge(std::span<const std::shared_ptr<const EngineCounters>> part
   return out;
 }
 
-std::size_t distinct(std::span<const std::shared_ptr<const KnownMacs>> parts) {
-  std::unordered_set<Mac> all;
+std::size_t distinct(std::span<const std::shared_ptr<const KnownAssets>> parts) {
+  std::unordered_set<AssetKey> all;
   for (const auto& part : parts)
-    if (part) all.insert(part->macs.begin(), part->macs.end());
+    if (part) all.insert(part->keys.begin(), part->keys.end());
   return all.size();
 }
 
@@ -276,7 +276,7 @@ TopFlows merge(std::span<const std::shared_ptr<const TopFlows>> parts, std::size
 
 AssetList merge(std::span<const std::shared_ptr<const AssetList>> parts) {
   AssetList out;
-  std::map<Mac, Asset> assets;
+  std::map<AssetKey, Asset> assets;
   for (const auto& part : parts) {
     if (!part) {
       ++out.workers_missing;
@@ -286,7 +286,7 @@ AssetList merge(std::span<const std::shared_ptr<const AssetList>> parts) {
     add_assets(assets, part->assets);
   }
   out.assets.reserve(assets.size());
-  for (auto& [mac, asset] : assets) out.assets.push_back(std::move(asset));
+  for (auto& [key, asset] : assets) out.assets.push_back(std::move(asset));
   return out;
 }
 

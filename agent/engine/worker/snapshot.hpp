@@ -120,8 +120,8 @@ struct AssetList {
 };
 
 /// The MACs of a worker's assets, for their number: what two workers know is one.
-struct KnownMacs {
-  std::vector<Mac> macs;  ///< A MAC may be there twice.
+struct KnownAssets {
+  std::vector<AssetKey> keys;  ///< A key may be there twice.
 };
 
 /// All of it at once: after a file, and for tests. Of a running engine its slices have times of
@@ -147,7 +147,7 @@ void merge_into(std::vector<NicFrames>& to, std::vector<NicFrames> from);
 EngineCounters merge(std::span<const std::shared_ptr<const EngineCounters>> parts);
 
 /// How many MACs these are. Null: a worker that is missing. Pure.
-std::size_t distinct(std::span<const std::shared_ptr<const KnownMacs>> parts);
+std::size_t distinct(std::span<const std::shared_ptr<const KnownAssets>> parts);
 
 /// The `count` greatest of several workers' flows. Null: a worker that is missing. Pure.
 TopFlows merge(std::span<const std::shared_ptr<const TopFlows>> parts, std::size_t count);

@@ -170,8 +170,8 @@ void Worker::serve_one() {
   if (due_.counters != 0)
     slot_.publish(counters(), std::exchange(due_.counters, 0));
   else if (due_.macs != 0)
-    tell_more(macs_, due_.macs, [this](std::size_t from, KnownMacs& list) {
-      return pipeline_->add_macs(from, kMacsAtOnce, list.macs);
+    tell_more(macs_, due_.macs, [this](std::size_t from, KnownAssets& list) {
+      return pipeline_->add_asset_keys(from, kMacsAtOnce, list.keys);
     });
   else if (due_.flows != 0)
     tell_more(flows_, due_.flows, [this](std::size_t from, TopFlows& list) {

@@ -77,7 +77,7 @@ class Worker {
   SlicesDue due_;              ///< Slices that others wait for.
   TimePoint next_slice_ = {};  ///< While frames come, not before then.
   TimePoint ticked_ = {};      ///< Pipeline::tick, while no frames come.
-  Telling<KnownMacs> macs_;
+  Telling<KnownAssets> macs_;
   Telling<TopFlows> flows_;
   std::vector<std::uint32_t> flow_places_;
   Telling<AssetList> assets_;

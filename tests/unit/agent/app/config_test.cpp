@@ -36,7 +36,8 @@ inputs:
     promiscuous: false
     offloads_off: true
     max_depth: 2
-  - {name: trunk, interface: eth2, rspan_vlan: 100, udp: {vxlan: 5000, hp_erm: [9300, 9301]}}
+  - {name: trunk, interface: eth2, rspan_vlan: 100, udp: {vxlan: 5000, hp_erm: [9300, 9301]},
+     identity: [session, input]}
 analysis: {protocols: [dns, modbus], max_flows: 2048, max_streams: 64, max_assets: 128, top_flows: 5}
 export:
   eve:
@@ -74,6 +75,8 @@ export:
   EXPECT_EQ(collector.ring.snaplen, 256u);
   EXPECT_EQ(config->inputs[1].name, "trunk");
   EXPECT_EQ(config->inputs[1].decap.rspan_vlan, 100);
+  EXPECT_EQ(config->inputs[1].identity, (Identity{false, false, true, false, true}));
+  EXPECT_EQ(collector.identity, Identity{});
   EXPECT_EQ(config->inputs[1].decap.udp.of(5000), Encapsulation::vxlan);
   EXPECT_EQ(config->inputs[1].decap.udp.of(4789), Encapsulation::none) << "named: no others";
   EXPECT_EQ(config->inputs[1].decap.udp.of(9301), Encapsulation::hp_erm);

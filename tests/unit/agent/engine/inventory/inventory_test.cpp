@@ -235,14 +235,14 @@ TEST(Inventory, PagesHaveOnceWhatIsThereAllTheTime) {
   };
   for (int n = 0; n < 200; ++n) send(n);
   std::vector<Asset> listed;
-  std::vector<Mac> macs;
+  std::vector<AssetKey> keys;
   std::size_t pages = 0, from = 0, at = 0;
   int next = 1000;
   do {
     const std::size_t before = listed.size();
     from = inventory.page(from, 4 * 7, listed);
     EXPECT_LE(listed.size() - before, 7u);
-    if (at != 0 || pages == 0) at = inventory.page_of_macs(at, 7, macs);
+    if (at != 0 || pages == 0) at = inventory.page_of_keys(at, 7, keys);
     ++pages;
     for (int n = 0; n < 200; n += 2) send(n);  // Seen again: others give way.
     for (int n = 0; n < 5; ++n) send(next++);
@@ -251,7 +251,7 @@ TEST(Inventory, PagesHaveOnceWhatIsThereAllTheTime) {
   EXPECT_GT(pages, 25u);
   for (int n = 0; n < 200; n += 2) {
     EXPECT_EQ(std::ranges::count(listed, host(n), &Asset::mac), 1) << n;
-    EXPECT_EQ(std::ranges::count(macs, host(n)), 1) << n;
+    EXPECT_EQ(std::ranges::count(keys, host(n), &AssetKey::mac), 1) << n;
   }
 }
 

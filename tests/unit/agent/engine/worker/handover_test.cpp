@@ -22,6 +22,7 @@ HandedFlow flow_of(std::uint16_t port, Time last) {
   key.protocol = ip_protocol::kTcp;
   key.ethertype = ethertype::kIpv4;
   key.vlan = 7;
+  key.scope = overlay_scope(Encapsulation::vxlan, 9);
   key.ports = 40000u << 16 | port;
   key.address = {0x0100000a, 0, 0x0200000a, 0};
   out.flow.lesser_side = 1;
@@ -62,6 +63,7 @@ Asset asset() {
   Asset out;
   out.mac = mac("52:54:00:00:00:01");
   out.ips = {ip("10.0.0.1"), ip("fd00::1")};
+  out.scope = overlay_scope(Encapsulation::vxlan, 9);
   out.vlans = {7, 9};
   out.properties = {{Attribute::host_name, "plc-7", "dhcp.host_name", 3 * kSecond}};
   out.router = true;

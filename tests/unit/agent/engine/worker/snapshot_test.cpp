@@ -107,8 +107,9 @@ TEST(Snapshot, MergesAssetsByMac) {
   EXPECT_EQ(all.from, 1);
   EXPECT_EQ(all.to, 5);
   EXPECT_EQ(all.workers_missing, 1);
-  const std::shared_ptr<const KnownMacs> macs[] = {of(KnownMacs{{mac(kOne), mac(kTwo)}}), nullptr,
-                                                   of(KnownMacs{{mac(kTwo), mac(kTwo)}})};
+  const std::shared_ptr<const KnownAssets> macs[] = {
+      of(KnownAssets{{{mac(kOne)}, {mac(kTwo)}}}), nullptr,
+      of(KnownAssets{{{mac(kTwo)}, {mac(kTwo), 1}}})};
   EXPECT_EQ(distinct(macs), 2u);
 }
 

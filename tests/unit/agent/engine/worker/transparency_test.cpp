@@ -15,6 +15,7 @@ using namespace test;
 PipelineOptions options_for_wrapped() {
   PipelineOptions options;
   options.decap.rspan_vlan = kRspanVlan;
+  options.identity.overlay = false;  // The number of the envelope is told.
   options.dissectors = all_dissectors();
   return options;
 }

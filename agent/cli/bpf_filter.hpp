@@ -1,0 +1,17 @@
+// A filter expression of libpcap (pcap-filter(7)) over the frames of capture files.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "agent/model/frame.hpp"
+#include "plugin/base/result.hpp"
+
+namespace vmirror {
+
+/// Whether the expression takes a frame, as its bytes are in the file: what is encapsulated is not
+/// seen. Of a link type for which the expression makes no sense (`ether host` on raw IP) it takes no
+/// frame. Error::Kind::invalid: it makes sense for no link type.
+Result<std::function<bool(const Frame&)>> make_bpf_filter(const std::string& expression);
+
+}  // namespace vmirror
