@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "agent/engine/export/community_id.hpp"
 #include "agent/engine/export/json.hpp"
 
 namespace vmirror {
@@ -115,6 +116,9 @@ Json begin_line(std::string& out, const EventHead& head, std::string_view event_
     json.close();
   }
   append_addresses(json, head);
+  const CommunityId id =
+      community_id(head.src_ip, head.dest_ip, head.src_port, head.dest_port, head.protocol);
+  if (!id.text().empty()) json.field("community_id", id.text());
   append_mirror(json, head);
   return json;
 }
@@ -163,10 +167,15 @@ const char* flow_state(const Flow& flow) {
   return "new";
 }
 
+/// Its last event is still to come, of this host or of the one that the guest moved to.
+bool goes_on(const Flow& flow) {
+  return flow.end == FlowEnd::none || flow.end == FlowEnd::moved;
+}
+
 const char* flow_reason(FlowEnd end) {
   switch (end) {
     case FlowEnd::none:
-      return nullptr;
+      return "active";
     case FlowEnd::closed:
     case FlowEnd::idle:
       return "timeout";  // Suricata's word for both: the flow was taken out in its own time.
@@ -303,7 +312,7 @@ void append_flow_event(std::string& out, const Flow& flow, std::string_view in_i
   head.in_iface = in_iface;
   head.origin = origin;
   head.vm = vm;
-  Json json = begin_line(out, head, "flow");
+  Json json = begin_line(out, head, goes_on(flow) ? "flow_interim" : "flow");
   if (flow.ip[0].empty()) json.field("ether_type", flow.ethertype);
   json.open_object("flow");
   json.field("pkts_toserver", flow.packets[0]);

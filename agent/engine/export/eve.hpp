@@ -59,11 +59,12 @@ EventHead event_head(const Flow& flow);
 void append_record_event(std::string& out, const EventHead& head, const Record& record,
                          std::span<const Field> fields);
 
-/// One line of `event_type` "flow": its counters toserver and toclient, start, end, age in seconds,
-/// state (new, established, closed) and reason (timeout, shutdown, evicted, moved; none while it
-/// goes on). "moved": its guest was migrated; the event that counts comes from the destination's
-/// agent, with the same flow_id and these counters included. TCP flows have `tcp` with both sides'
-/// flags. `origin` and `vm` as in EventHead.
+/// One line of `event_type` "flow", the last one of each flow: its counters toserver and toclient,
+/// start, end, age in seconds, state (new, established, closed) and reason (timeout, shutdown,
+/// evicted). A flow that goes on is told by "flow_interim", with the counters up to then, which the
+/// flow's later events include: reason "active", or "moved" where its guest was migrated; the
+/// destination's agent tells of it further, with the same flow_id. TCP flows have `tcp` with both
+/// sides' flags. `origin` and `vm` as in EventHead.
 void append_flow_event(std::string& out, const Flow& flow, std::string_view in_iface,
                        const Origin& origin = {}, std::string_view vm = {});
 

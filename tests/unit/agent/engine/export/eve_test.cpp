@@ -208,7 +208,7 @@ TEST(EveFlow, StateAndReason) {
   const FlowCase cases[] = {
       {"unanswered", 17, TcpState::none, 0, idle, R"("state":"new","reason":"timeout")"},
       {"answered", 17, TcpState::none, 1, evicted, R"("state":"established","reason":"evicted")"},
-      {"goes on", 6, TcpState::established, 1, none, R"("state":"established"})"},
+      {"goes on", 6, TcpState::established, 1, none, R"("state":"established","reason":"active")"},
       {"from the middle", 6, TcpState::midstream, 0, flushed,
        R"("state":"established","reason":"shutdown")"},
       {"SYN alone", 6, TcpState::syn, 0, idle, R"("state":"new","reason":"timeout")"},
@@ -224,6 +224,10 @@ TEST(EveFlow, StateAndReason) {
     std::string out;
     append_flow_event(out, flow, "");
     EXPECT_NE(out.find(c.expected), out.npos) << c.name << ": " << out;
+    const bool goes_on = c.end == none || c.end == moved;
+    EXPECT_NE(out.find(goes_on ? R"("event_type":"flow_interim")" : R"("event_type":"flow")"),
+              out.npos)
+        << c.name << ": " << out;
   }
 }
 

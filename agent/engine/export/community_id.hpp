@@ -1,0 +1,37 @@
+// Community ID, version 1: a flow's name that Zeek, Suricata and others give it, too. With seed 0.
+//
+//   1:BASE64(SHA1( | seed[2] | address[4|16] | address[4|16] | protocol[1] | 0[1] | port[2] | port[2] | ))
+//
+// The lesser endpoint comes first, so that both directions have one name. ICMP has types in place
+// of ports: a question's, and its answer's; a message that has no answer is not turned, and has its
+// code as the second. Other protocols have no ports.
+// Source: Community ID Flow Hashing, https://github.com/corelight/community-id-spec
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "plugin/base/address.hpp"
+
+namespace vmirror {
+
+/// The text, without memory of its own.
+class CommunityId {
+ public:
+  std::string_view text() const { return {text_.data(), size_}; }
+
+ private:
+  friend CommunityId community_id(const IpAddress&, const IpAddress&, std::uint16_t, std::uint16_t,
+                                  std::uint8_t);
+  std::array<char, 32> text_{};
+  std::size_t size_ = 0;
+};
+
+/// Of a frame's or a flow's endpoints, seen from either. Ports of ICMP as in EventHead: type<<8|code
+/// as the source's. Empty below IP.
+CommunityId community_id(const IpAddress& source, const IpAddress& destination,
+                         std::uint16_t source_port, std::uint16_t destination_port,
+                         std::uint8_t protocol);
+
+}  // namespace vmirror
