@@ -1,5 +1,5 @@
 // A flow as the rest of the engine sees it: one conversation of two endpoints, both directions in
-// one value. IP: 5-tuple, VLAN and scope. Other frames: the two MACs, the EtherType, VLAN and scope.
+// one value. IP: 5-tuple, VLAN and scope. Other frames: the two MACs, EtherType, VLAN and scope.
 #pragma once
 
 #include <array>

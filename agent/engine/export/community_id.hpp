@@ -28,8 +28,8 @@ class CommunityId {
   std::size_t size_ = 0;
 };
 
-/// Of a frame's or a flow's endpoints, seen from either. Ports of ICMP as in EventHead: type<<8|code
-/// as the source's. Empty below IP.
+/// Of a frame's or a flow's endpoints, seen from either. Ports of ICMP as in EventHead: the source's
+/// is type<<8|code. Empty below IP.
 CommunityId community_id(const IpAddress& source, const IpAddress& destination,
                          std::uint16_t source_port, std::uint16_t destination_port,
                          std::uint8_t protocol);

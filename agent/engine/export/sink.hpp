@@ -82,7 +82,8 @@ class LineSink {
   ~LineSink();  ///< stop()
 
   /// Takes a copy of whole lines, each ended by '\n'. Waits for the output only with
-  /// SinkOptions::wait; no allocation in steady state. Hand over many at a time (64 KiB or a tenth of a second's).
+  /// SinkOptions::wait; no allocation in steady state. Hand over many at a time (64 KiB or a tenth
+  /// of a second's).
   void submit(std::string_view lines);
   /// The file was moved away by another program (SIGHUP): opens it anew under its name.
   void reopen();

@@ -97,7 +97,7 @@ struct SavedFlow {
   std::array<std::uint64_t, 2> reported_packets{}, reported_bytes{};
   bool operator==(const SavedFlow&) const = default;
 };
-/// Fills in what the key says of the flow: addresses, ports, protocol, EtherType, VLAN, scope. Pure.
+/// Fills in what the key says of the flow: addresses, ports, protocol, EtherType, VLAN, scope.
 void describe(const FlowKey& key, std::uint8_t lesser_side, Flow& flow);
 
 struct FlowCounters {

@@ -1,5 +1,5 @@
-// The inventory: folds flows and facts into assets, one for each unicast MAC of a scope that sent or
-// received. An address of another scope is another host's.
+// The inventory: folds flows and facts into assets, one for each unicast MAC of a scope that sent
+// or received. An address of another scope is another host's.
 //
 //   a flow begins     its MACs exist: first seen, VLAN, vendor; the sender's address, see below
 //   its answer        the first frame of its other side: the sender's address
