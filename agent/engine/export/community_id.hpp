@@ -1,6 +1,10 @@
 // Community ID, version 1: a flow's name that Zeek, Suricata and others give it, too. With seed 0.
 //
-//   1:BASE64(SHA1( | seed[2] | address[4|16] | address[4|16] | protocol[1] | 0[1] | port[2] | port[2] | ))
+//   field[n]: n bytes
+//
+//   1:BASE64(SHA1(| seed[2] | address[4] | address[4] | protocol[1] | 00 | port[2] | port[2] |))
+//
+// Addresses of IPv6 have 16 bytes.
 //
 // The lesser endpoint comes first, so that both directions have one name. ICMP has types in place
 // of ports: a question's, and its answer's; a message that has no answer is not turned, and has its
@@ -28,8 +32,8 @@ class CommunityId {
   std::size_t size_ = 0;
 };
 
-/// Of a frame's or a flow's endpoints, seen from either. Ports of ICMP as in EventHead: the source's
-/// is type<<8|code. Empty below IP.
+/// Of a frame's or a flow's endpoints, seen from either side. Ports of ICMP as in EventHead: the
+/// source's is type<<8|code. Empty below IP.
 CommunityId community_id(const IpAddress& source, const IpAddress& destination,
                          std::uint16_t source_port, std::uint16_t destination_port,
                          std::uint8_t protocol);
