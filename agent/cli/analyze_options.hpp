@@ -28,7 +28,7 @@ void add_analyze_options(CLI::App& command, AnalyzeArguments& arguments);
 Result<AnalyzeReport> analyze_arguments(const AnalyzeArguments& arguments, PipelineOptions options,
                                         const std::function<void(std::uint64_t)>& progress = {});
 
-/// The pipeline that the arguments ask for. Error: an unknown protocol, port or part of an identity.
+/// The pipeline that the arguments ask for. Error: an unknown protocol, port or identity.
 Result<PipelineOptions> pipeline_options(const AnalyzeArguments& arguments);
 
 }  // namespace vmirror

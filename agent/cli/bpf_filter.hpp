@@ -10,8 +10,8 @@
 namespace vmirror {
 
 /// Whether the expression takes a frame, as its bytes are in the file: what is encapsulated is not
-/// seen. Of a link type for which the expression makes no sense (`ether host` on raw IP) it takes no
-/// frame. Error::Kind::invalid: it makes sense for no link type.
+/// seen. It takes no frame of a link type for which it makes no sense (`ether host` on raw IP).
+/// Error::Kind::invalid: it makes sense for no link type.
 Result<std::function<bool(const Frame&)>> make_bpf_filter(const std::string& expression);
 
 }  // namespace vmirror
