@@ -47,7 +47,8 @@ std::array<std::uint8_t, 20> sha1(Bytes data) {
 CommunityId community_id(const IpAddress& source, const IpAddress& destination,
                          std::uint16_t source_port, std::uint16_t destination_port,
                          std::uint8_t protocol) {
-  if (source.empty() || source.version != destination.version) return {};
+  if (source.empty() || source.version != destination.version || protocol == ip_protocol::kNone)
+    return {};
   bool turn = std::tie(destination.octets, destination_port) < std::tie(source.octets, source_port);
   bool ports = protocol == ip_protocol::kTcp || protocol == ip_protocol::kUdp ||
                protocol == ip_protocol::kSctp;

@@ -61,7 +61,8 @@ TEST(EveRecord, BecomesAnEventOfItsProtocol) {
   EXPECT_EQ(record_line(dns_head(), facts),
             R"({"timestamp":"2026-01-02T03:04:05.678901+0000","flow_id":7,"in_iface":"mon0",)"
             R"("event_type":"dns","src_ip":"10.0.0.1","src_port":40000,"dest_ip":"10.0.0.2",)"
-            R"("dest_port":53,"proto":"UDP","app_proto":"dns","dns":{"type":"query","id":4660,)"
+            R"("dest_port":53,"proto":"UDP","app_proto":"dns",)"
+            R"("community_id":"1:RXKURpyQITZU13SCYbIzaVPTxaQ=","dns":{"type":"query","id":4660,)"
             R"("ttl":-1,"answers":[{"rdata":"2001:db8::7","raw":"00ff"},"52:54:00:00:00:09"],)"
             R"("authoritative":true,"load":0.25}})"
             "\n");
@@ -87,6 +88,7 @@ TEST(EveRecord, TellsHowTheFrameCame) {
             R"("event_type":"dns","vlan":[100,200],"src_ip":"10.0.0.1","src_port":40000,)"
             R"("dest_ip":"10.0.0.2","dest_port":53,"proto":"UDP","app_proto":"dns",)"
             R"("ether":{"src_mac":"52:54:00:00:00:01","dest_mac":"52:54:00:00:00:02"},)"
+            R"("community_id":"1:RXKURpyQITZU13SCYbIzaVPTxaQ=",)"
             R"("vmirror":{"session":5,"encapsulation":"erspan2","sender":"192.0.2.9",)"
             R"("vm":"we\"b","direction":"out","truncated":true},"dns":{}})"
             "\n");
@@ -117,15 +119,15 @@ struct ProtocolCase {
 
 TEST(EveRecord, NamesTheProtocolAsSuricataDoes) {
   const ProtocolCase cases[] = {
-      {1, R"("dest_ip":"10.0.0.2","proto":"ICMP","icmp_type":8,"icmp_code":3,"x")"},
-      {58, R"("dest_ip":"10.0.0.2","proto":"IPv6-ICMP","icmp_type":8,"icmp_code":3,"x")"},
-      {6, R"("dest_ip":"10.0.0.2","dest_port":1,"proto":"TCP","x")"},
-      {132, R"("dest_ip":"10.0.0.2","dest_port":1,"proto":"SCTP","x")"},
-      {2, R"("dest_ip":"10.0.0.2","proto":"IGMP","x")"},
-      {4, R"("dest_ip":"10.0.0.2","proto":"IP-in-IP","x")"},
-      {41, R"("dest_ip":"10.0.0.2","proto":"IPv6","x")"},
-      {47, R"("dest_ip":"10.0.0.2","proto":"GRE","x")"},
-      {144, R"("dest_ip":"10.0.0.2","proto":"144","x")"},
+      {1, R"("dest_ip":"10.0.0.2","proto":"ICMP","icmp_type":8,"icmp_code":3,)"},
+      {58, R"("dest_ip":"10.0.0.2","proto":"IPv6-ICMP","icmp_type":8,"icmp_code":3,)"},
+      {6, R"("dest_ip":"10.0.0.2","dest_port":1,"proto":"TCP",)"},
+      {132, R"("dest_ip":"10.0.0.2","dest_port":1,"proto":"SCTP",)"},
+      {2, R"("dest_ip":"10.0.0.2","proto":"IGMP",)"},
+      {4, R"("dest_ip":"10.0.0.2","proto":"IP-in-IP",)"},
+      {41, R"("dest_ip":"10.0.0.2","proto":"IPv6",)"},
+      {47, R"("dest_ip":"10.0.0.2","proto":"GRE",)"},
+      {144, R"("dest_ip":"10.0.0.2","proto":"144",)"},
       {0xff, R"("dest_ip":"10.0.0.2","x")"},
   };
   Facts facts;
@@ -185,6 +187,7 @@ TEST(EveFlow, OfTcp) {
                  R"("event_type":"flow","vlan":[7],"src_ip":"10.0.0.1","src_port":40000,)"
                  R"("dest_ip":"10.0.0.2","dest_port":502,"proto":"TCP","app_proto":"modbus",)"
                  R"("ether":{"src_mac":"52:54:00:00:00:01","dest_mac":"52:54:00:00:00:02"},)"
+                 R"("community_id":"1:/+JBy2Q1zp1KkEWqSPgaxJf5R90=",)"
                  R"("flow":{"pkts_toserver":6,"pkts_toclient":5,"bytes_toserver":600,)"
                  R"("bytes_toclient":500,"start":"2026-01-02T03:04:03.678900+0000",)"
                  R"("end":"2026-01-02T03:04:05.678901+0000","age":2,"state":"closed",)"
