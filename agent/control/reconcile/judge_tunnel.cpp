@@ -66,13 +66,15 @@ void note_left(TunnelTrack& t, const Underlay& underlay, Time now) {
     return;
   }
   if (is.due.bytes == t.left->due.bytes) return;
-  if (nearly(above(is.left.bytes, t.left->left.bytes), is.due.bytes - t.left->due.bytes) &&
-      more_than_questions(underlay, *t.left)) {
+  const std::uint64_t due = is.due.bytes - t.left->due.bytes;
+  const std::uint64_t left = above(is.left.bytes, t.left->left.bytes);
+  if (nearly(left, due) && more_than_questions(underlay, *t.left)) {
     t.short_writings = 0;
     t.sent = true;
     t.left_base = is;
-  } else if (++t.short_writings > 1) {  // One: the two were counted at the edge of a burst.
-    t.sent = false;
+  } else {
+    if (++t.short_writings > 1) t.sent = false;  // One: counted at the edge of a burst.
+    if (left * 2 >= due) t.left_base = is;       // Copies leave again, since some time in between.
   }
   t.left = is;
 }
