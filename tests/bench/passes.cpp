@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/algorithm/string/classification.hpp>
+#include <boost/algorithm/string/split.hpp>
 #include <cstring>
 
 #include "agent/engine/capture/capture.hpp"
@@ -100,7 +102,8 @@ Result<Pass> source_pass(const std::string& path) {
 }
 
 Result<PipelineOptions> pipeline_options(const std::string& protocols) {
-  const std::string names[] = {protocols};
+  std::vector<std::string> names;
+  boost::split(names, protocols, boost::is_any_of(","));
   auto dissectors = Dissectors::select(names);
   if (!dissectors) return tl::unexpected(dissectors.error());
   PipelineOptions options;
@@ -162,7 +165,8 @@ Result<Pass> warm_pass(const std::string& path) {
   return Pass{packets, thread_cpu_seconds() - start, 0};
 }
 
-/// @pass bare|source|warm|none|all FILE: prints packets, CPU seconds, flows, peak anonymous bytes.
+/// @pass bare|source|warm|PROTOCOLS FILE (none, all, or names joined by commas): prints packets, CPU
+/// seconds, flows, peak anonymous bytes.
 int part_pass(const std::vector<std::string>& arguments) {
   if (arguments.size() != 2) return 64;
   const std::string& kind = arguments[0];

@@ -29,6 +29,13 @@ T load(const std::uint8_t* p) {
   return v;
 }
 
+/// Whether these six octets are the MAC: for each packet, so without putting them in order.
+bool is_mac(const std::uint8_t* at, const Mac& mac) {
+  const std::uint8_t* octets = mac.octets.data();
+  return ((load<std::uint32_t>(at) ^ load<std::uint32_t>(octets)) |
+          (load<std::uint16_t>(at + 4) ^ load<std::uint16_t>(octets + 4))) == 0;
+}
+
 bool is_icmp(std::uint8_t protocol) {
   return protocol == ip_protocol::kIcmp || protocol == ip_protocol::kIcmpv6;
 }
@@ -39,19 +46,18 @@ using Seeds = std::array<std::uint64_t, 4>;
 std::uint32_t hash_ip4(const Seeds& seeds, std::uint64_t low, std::uint64_t high,
                        const FlowKey& key, std::uint64_t icmp_ports) {
   const std::uint64_t rest = std::uint64_t{key.vlan} << 48;
-  return fold(key.scope ^ mix(low ^ rest ^ seeds[0],
-                              high ^ std::uint64_t{key.protocol} << 48 ^ icmp_ports ^ seeds[1]));
+  return fold(
+      mix(low ^ rest ^ seeds[0], high ^ std::uint64_t{key.protocol} << 48 ^ icmp_ports ^ seeds[1]));
 }
 std::uint32_t hash_ip6(const Seeds& seeds, const FlowKey& key) {
   const std::array<std::uint64_t, 4>& a = key.address;
   const std::uint64_t rest = std::uint64_t{key.vlan} << 16 | key.protocol;
-  return fold(key.scope ^ mix(a[0] ^ seeds[0], a[2] ^ seeds[1]) ^
+  return fold(mix(a[0] ^ seeds[0], a[2] ^ seeds[1]) ^
               mix(a[1] ^ key.ports ^ seeds[2], a[3] ^ rest ^ seeds[3]));
 }
 std::uint32_t hash_link(const Seeds& seeds, const FlowKey& key) {
   const std::uint64_t rest = std::uint64_t{key.ethertype} << 48;
-  return fold(key.scope ^
-              mix(key.address[0] ^ rest ^ seeds[0],
+  return fold(mix(key.address[0] ^ rest ^ seeds[0],
                   key.address[2] ^ std::uint64_t{key.vlan} << 48 ^ key.ports ^ seeds[2]));
 }
 
@@ -167,13 +173,12 @@ std::size_t FlowTable::bytes_per_flow(std::uint32_t max_flows) {
 
 // ---- Step one: the key
 
-void FlowTable::prepare(Probe& probe, const Frame& frame, const Packet& packet, Scope scope) {
+void FlowTable::prepare(Probe& probe, const Frame& frame, const Packet& packet) {
   std::uint16_t from = packet.source_port, to = packet.destination_port;
   if (packet.fragment && !match_fragment(frame, packet, from, to)) ++counters_.fragments_unmatched;
   probe = Probe{};
   probe.key.ethertype = packet.ethertype;
   if (options_.by_vlan) probe.key.vlan = packet.vlan();
-  probe.key.scope = scope;
   probe.key.protocol = packet.protocol;
   probe.key.version = packet.ip_version;
   if (packet.ip_version == 4) {
@@ -183,6 +188,12 @@ void FlowTable::prepare(Probe& probe, const Frame& frame, const Packet& packet, 
   } else {
     prepare_link(probe, frame.bytes, packet);
   }
+  __builtin_prefetch(&slots_[probe.hash & mask_]);
+}
+
+void FlowTable::set_scope(Probe& probe, Scope scope) const {
+  probe.key.scope = scope;
+  probe.hash ^= scope;
   __builtin_prefetch(&slots_[probe.hash & mask_]);
 }
 
@@ -283,14 +294,15 @@ void FlowTable::locate(Probe& probe) const {
   }
 }
 
-/// What `prepare` gives this key.
+/// What `prepare` and `set_scope` give this key.
 std::uint32_t FlowTable::hash_of(const FlowKey& key) const {
-  if (key.version == 6) return hash_ip6(seeds_, key);
-  if (key.version != 4) return hash_link(seeds_, key);
+  if (key.version == 6) return hash_ip6(seeds_, key) ^ key.scope;
+  if (key.version != 4) return hash_link(seeds_, key) ^ key.scope;
   const bool icmp = is_icmp(key.protocol);
   const std::uint32_t ports = icmp ? 0 : key.ports;
   return hash_ip4(seeds_, key.address[0] << 16 | ports >> 16,
-                  key.address[2] << 16 | (ports & 0xffff), key, icmp ? key.ports : 0);
+                  key.address[2] << 16 | (ports & 0xffff), key, icmp ? key.ports : 0) ^
+         key.scope;
 }
 
 std::uint32_t FlowTable::find(const FlowKey& key, std::uint32_t hash) const {
@@ -326,16 +338,12 @@ FlowTable::Entry& FlowTable::update(Probe& probe, const Frame& frame, const Pack
   const std::size_t side = probe.side;
   const std::uint64_t bytes = wire_bytes(frame, packet);
   entry.bytes[side] += bytes;
-  const bool first = entry.packets[side]++ == 0;
-  if (packet.has_macs) {
-    const Mac sender = packet.source_mac(frame.bytes);
-    if (entry.mac[side] != sender) [[unlikely]] {
-      if (first) {
-        entry.mac[side] = sender;
-      } else {
-        probe.other_sender = true;
-        count_other(entry, place, side, bytes);
-      }
+  ++entry.packets[side];
+  if (packet.has_macs && !is_mac(frame.bytes.data() + 6, entry.mac[side])) [[unlikely]] {
+    if (entry.packets[side] == 1) {
+      entry.mac[side] = packet.source_mac(frame.bytes);
+    } else {
+      probe.other_sender = true;
     }
   }
   entry.last = frame.time;
@@ -350,12 +358,11 @@ FlowTable::Entry& FlowTable::update(Probe& probe, const Frame& frame, const Pack
   return entry;
 }
 
-[[gnu::noinline]] void FlowTable::count_other(Entry& entry, std::uint32_t place, std::size_t side,
-                                              std::uint64_t bytes) {
-  entry.has_others = true;
-  Others& others = others_[place];
-  ++others.packets[side];
-  others.bytes[side] += bytes;
+void FlowTable::count_other(const Probe& probe, std::uint64_t bytes) {
+  entries_[probe.entry].has_others = true;
+  Others& others = others_[probe.entry];
+  ++others.packets[probe.side];
+  others.bytes[probe.side] += bytes;
 }
 
 std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Packet& packet,

@@ -147,7 +147,7 @@ class FlowTable {
     bool icmp_answer = false;     ///< An echo reply: its sender is the server.
     bool started = false;         ///< `update` began a flow.
     /// The frame's sender is not the MAC that the flow has of this side: both sides of a router are
-    /// mirrored, or an address moved to another NIC. Who counts by MAC counts the frame at once.
+    /// mirrored, or an address moved to another NIC. `count_other` keeps it out of the reports.
     bool other_sender = false;
     std::uint8_t side = 0;  ///< After `update`: who sent this, 0 the client.
   };
@@ -156,11 +156,15 @@ class FlowTable {
   FlowTable(FlowTable&&) noexcept = default;
   FlowTable& operator=(FlowTable&&) noexcept = default;
 
-  /// `scope` as by scope_of.
-  void prepare(Probe& probe, const Frame& frame, const Packet& packet, Scope scope = 0);
+  void prepare(Probe& probe, const Frame& frame, const Packet& packet);
+  /// Behind `prepare`, for the few frames that have a scope (scope_of) other than 0.
+  void set_scope(Probe& probe, Scope scope) const;
   void locate(Probe& probe) const;
   /// The entry is good until the next call that is not const.
   Entry& update(Probe& probe, const Frame& frame, const Packet& packet, std::uint32_t session = 0);
+
+  /// Behind `update`, where Probe::other_sender holds.
+  void count_other(const Probe& probe, std::uint64_t bytes);
 
   /// Looks at the next `entries` entries for what timed out or is due for a report.
   void sweep(Time now, std::uint32_t entries);
@@ -270,7 +274,6 @@ class FlowTable {
   static void set_back(Entry& entry, Time now);
   void report(std::uint32_t place, FlowEnd reason);
   void unlink(std::uint32_t place);
-  void count_other(Entry& entry, std::uint32_t place, std::size_t side, std::uint64_t bytes);
   Flow flow_of(std::uint32_t place, FlowEnd reason) const;
 
   FlowTableOptions options_;

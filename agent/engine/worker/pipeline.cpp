@@ -53,15 +53,16 @@ inline void Pipeline::State::take_in(const Frame& frame) {
   }
   if (filter.active() && !filter.wants(*item.frame, item.packet))
     return filter_out(item, counters.analysed - analysed_before);
-  flows.prepare(item.probe, *item.frame, item.packet, scope(item));
+  flows.prepare(item.probe, *item.frame, item.packet);
+  if (const Scope scope = scope_of(item)) flows.set_scope(item.probe, scope);
   // A buffer of the decapsulator's is good until the next frame only.
   if (++count == kGroup || borrowed) run_group();
 }
 
 /// Most frames have none, unless the input gives each a scope.
-inline Scope Pipeline::State::scope(const Item& item) const {
+inline Scope Pipeline::State::scope_of(const Item& item) const {
   if (item.packet.tag_count < 2 && item.origin.depth == 0 && !options.identity.input) return 0;
-  return scope_of(options.identity, *item.frame, item.packet, item.origin);
+  return vmirror::scope_of(options.identity, *item.frame, item.packet, item.origin);
 }
 
 /// What the decapsulator made of a frame. False: there is nothing to analyse.
@@ -124,11 +125,13 @@ void Pipeline::State::note_sender(const Item& item, const FlowTable::Entry& entr
   const Frame& frame = *item.frame;
   Subject sender{{}, p.source_ip(frame.bytes)};
   if (p.has_macs) sender.mac = p.source_mac(frame.bytes);
-  if (item.probe.other_sender)
-    inventory.flow_passed(sender, entry.vlan, p.ttl, wire_bytes(frame, p), frame.time,
-                          entry.key.scope);
-  else
+  if (item.probe.other_sender) {
+    const std::size_t bytes = wire_bytes(frame, p);
+    flows.count_other(item.probe, bytes);
+    inventory.flow_passed(sender, entry.vlan, p.ttl, bytes, frame.time, entry.key.scope);
+  } else {
     inventory.flow_answered(sender, entry.vlan, p.ttl, frame.time, entry.key.scope);
+  }
 }
 
 void Pipeline::State::begin_flow(Item& item, FlowTable::Entry& entry) {
@@ -191,7 +194,8 @@ void Pipeline::State::read_datagram(const Item& item, FlowTable::Entry& entry) {
     Item whole = item;
     whole.frame = &taken.frame;
     whole.packet = parse_packet(taken.frame.bytes, taken.frame.link, taken.frame.stripped);
-    flows.prepare(whole.probe, taken.frame, whole.packet, item.probe.key.scope);
+    flows.prepare(whole.probe, taken.frame, whole.packet);
+    flows.set_scope(whole.probe, item.probe.key.scope);
     const std::uint32_t place = flows.find(whole.probe.key);
     if (place != FlowTable::kNone && !whole.packet.fragment) {
       FlowTable::Entry& entry = flows.entry(place);

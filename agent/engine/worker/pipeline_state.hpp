@@ -107,7 +107,7 @@ struct Pipeline::State {
   std::size_t count = 0;  ///< Items that wait for the second stage.
 
   void take_in(const Frame& frame);
-  Scope scope(const Item& item) const;
+  Scope scope_of(const Item& item) const;
   bool unwrap(const Decapsulated& taken, Item& item);
   void filter_out(const Item& item, std::uint64_t frames);
   void run_group();
