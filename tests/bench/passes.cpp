@@ -165,8 +165,8 @@ Result<Pass> warm_pass(const std::string& path) {
   return Pass{packets, thread_cpu_seconds() - start, 0};
 }
 
-/// @pass bare|source|warm|PROTOCOLS FILE (none, all, or names joined by commas): prints packets, CPU
-/// seconds, flows, peak anonymous bytes.
+/// @pass bare|source|warm|PROTOCOLS FILE (none, all, or names joined by commas): prints packets,
+/// CPU seconds, flows, peak anonymous bytes.
 int part_pass(const std::vector<std::string>& arguments) {
   if (arguments.size() != 2) return 64;
   const std::string& kind = arguments[0];

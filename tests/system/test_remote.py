@@ -121,7 +121,8 @@ class Remote(system.SystemTest):
         for number in (signal.SIGKILL, signal.SIGTERM):
             with self.subTest(number.name):
                 self.world.kill("collector", number)
-                self.becomes("active (sent)", "the agent of collector", "is not linked", talk=False)
+                # With traffic: where the last two writings of counters fell within bursts, sent is not proven.
+                self.becomes("active (sent)", "the agent of collector", "is not linked")
                 self.becomes("active (sent)", "whether they arrive is not known")
                 self.collector.start()
                 self.becomes("active (delivered)")
