@@ -202,6 +202,42 @@ TEST(CommandLine, AnalyzeTakesSessionsAndProtocolsAsAsked) {
   EXPECT_NE(wrong.err.find("modbsu"), std::string::npos);
 }
 
+TEST(CommandLine, AnalyzeReadsTheFramesThatTheFilterTakes) {
+  const TempDir folder;
+  const std::string file = capture(folder);
+  const struct {
+    const char* filter;
+    int packets;
+  } cases[] = {{"icmp", 2}, {"proto gre", 1}, {"udp port 53", 0}};
+  for (const auto& c : cases) {
+    const Outcome o = run({"analyze", "--json", "--filter", c.filter, file});
+    ASSERT_EQ(o.exit, kOk) << o.err;
+    EXPECT_EQ(json::parse(o.out).at("packets").to_number<int>(), c.packets) << c.filter;
+  }
+  const Outcome wrong = run({"analyze", "--filter", "udp prt 53", file});
+  EXPECT_EQ(wrong.exit, kFailed);
+  EXPECT_NE(wrong.err.find("--filter: `udp prt 53`"), std::string::npos) << wrong.err;
+}
+
+TEST(CommandLine, AnalyzeTakesAnIdentity) {
+  const TempDir folder;
+  const std::string file = capture(folder);
+  const auto flows = [&](const char* identity) {
+    const Outcome o = run({"analyze", "--json", "--identity", identity, file});
+    return o.exit == kOk ? json::parse(o.out).at("flows").to_number<int>() : -1;
+  };
+  EXPECT_EQ(flows("vlan,overlay"), 1);
+  EXPECT_EQ(flows("vlan,session"), 2) << "the copy's session";
+  EXPECT_EQ(flows("vni"), -1);
+}
+
+TEST(CommandLine, DissectShowsTheFramesOfTheProtocolsThatAreNamed) {
+  const TempDir folder;
+  const std::string file = capture(folder);
+  EXPECT_EQ(run({"dissect", "--protocols", "dns", file}).out, "");
+  EXPECT_NE(run({"dissect", "--protocols", "icmp", file}).out.find("icmp"), std::string::npos);
+}
+
 TEST(CommandLine, AnalyzeWritesEvents) {
   const TempDir folder;
   const std::string eve = folder / "eve.json";

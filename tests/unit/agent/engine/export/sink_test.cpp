@@ -1,11 +1,13 @@
 // Sinks against real files and sockets: rotation, a full disk, a slow reader, one that goes away.
 #include "agent/engine/export/sink.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -100,6 +102,44 @@ TEST_F(Sink, AppendsToAFile) {
   EXPECT_EQ(sink->status().bytes, 14U);
   sink->submit("late\n");
   EXPECT_EQ(lost(*sink, LineLoss::stopped), 1U);
+}
+
+TEST_F(Sink, APipeThatNobodyReadsIsNamed) {
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  SinkOptions options;
+  options.output = FileOutput{path, 0, 0};
+  const auto sink = LineSink::open(options);
+  ASSERT_FALSE(sink);
+  EXPECT_EQ(sink.error().remedy, "start its reader");
+}
+
+TEST_F(Sink, WaitsForASlowReaderWhereItIsAskedTo) {
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  SinkOptions options;
+  options.output = FileOutput{path, 0, 0};
+  options.queue_bytes = 4096;
+  options.drain = 20s;
+  options.wait = true;
+  auto sink = std::move(*LineSink::open(options));
+  constexpr std::size_t kLines = 400, kLine = 1000;
+  std::size_t came = 0;
+  std::thread slow([&] {
+    while (came < kLines * kLine) {
+      const std::string part = read_some(reader);
+      if (part.empty()) return;
+      came += part.size();
+      std::this_thread::sleep_for(1ms);
+    }
+  });
+  const std::string line = std::string(kLine - 1, 'x') + "\n";
+  for (std::size_t i = 0; i < kLines; ++i) sink->submit(line);
+  slow.join();
+  sink->stop();
+  EXPECT_EQ(came, kLines * kLine);
+  EXPECT_EQ(sink->status().lost_total(), 0U);
+  ::close(reader);
 }
 
 TEST_F(Sink, RotatesAndLosesNoLine) {
