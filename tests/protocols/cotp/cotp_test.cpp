@@ -3,31 +3,21 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/agent/engine/dissect/told.hpp"
+#include "tests/unit/agent/engine/dissect/connection.hpp"
 
 namespace vmirror {
 namespace {
 
 using namespace test;
 
-/// One connection to port 102.
-struct Wire {
-  Dissection dissection{all_dissectors()};
-  Conversation conversation;
+std::string names_of(const Facts& facts) {
   std::string out;
+  for (const Record& record : facts.records()) out += std::string(record.protocol) + " ";
+  return out;
+}
 
-  Wire() { conversation.dissector = all_dissectors().for_stream(40000, 102); }
-  void feed(bool up, Bytes bytes) {
-    Context context = context_of(up);
-    context.source_port = up ? 40000 : 102;
-    context.destination_port = up ? 102 : 40000;
-    context.engine = &dissection;
-    Facts facts;
-    dissection.feed(conversation, bytes, context, facts);
-    for (const Record& record : facts.records()) out += std::string(record.protocol) + " ";
-    facts.clear();
-    dissection.settle();
-  }
+struct Wire : Connection {
+  Wire() : Connection(102, names_of) {}
   const DissectorCounters& counters(const char* name, Carrier carrier = Carrier::inside) const {
     return dissection.counters(all_dissectors().find(name, carrier));
   }

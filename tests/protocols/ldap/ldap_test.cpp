@@ -3,30 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/agent/engine/dissect/told.hpp"
+#include "tests/unit/agent/engine/dissect/connection.hpp"
 
 namespace vmirror {
 namespace {
 
 using namespace test;
 
-struct Wire {
-  Dissection dissection{all_dissectors()};
-  Conversation conversation;
-  std::string out;
-
-  Wire() { conversation.dissector = all_dissectors().for_stream(40000, 389); }
-  void feed(bool up, Bytes bytes) {
-    Context context = context_of(up);
-    context.source_port = up ? 40000 : 389;
-    context.destination_port = up ? 389 : 40000;
-    context.engine = &dissection;
-    Facts facts;
-    dissection.feed(conversation, bytes, context, facts);
-    out += facts_text(facts);
-    facts.clear();
-    dissection.settle();
-  }
+struct Wire : Connection {
+  Wire() : Connection(389, facts_text) {}
 };
 
 TEST(Ldap, ASearchInItsTextForm) {

@@ -3,32 +3,23 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/agent/engine/dissect/told.hpp"
+#include "tests/unit/agent/engine/dissect/connection.hpp"
 
 namespace vmirror {
 namespace {
 
 using namespace test;
 
-/// One connection to port 445.
-struct Wire {
-  Dissection dissection{all_dissectors()};
-  Conversation conversation;
+/// What the pipes carry: the records of other protocols than SMB.
+std::string carried(const Facts& facts) {
   std::string out;
+  for (const Record& record : facts.records())
+    if (record.protocol != std::string_view("smb")) out += record_text(facts, record) + "\n";
+  return out;
+}
 
-  Wire() { conversation.dissector = all_dissectors().for_stream(40000, 445); }
-  void feed(bool up, Bytes bytes) {
-    Context context = context_of(up);
-    context.source_port = up ? 40000 : 445;
-    context.destination_port = up ? 445 : 40000;
-    context.engine = &dissection;
-    Facts facts;
-    dissection.feed(conversation, bytes, context, facts);
-    for (const Record& record : facts.records())
-      if (record.protocol != std::string_view("smb")) out += record_text(facts, record) + "\n";
-    facts.clear();
-    dissection.settle();
-  }
+struct Wire : Connection {
+  Wire() : Connection(445, carried) {}
 };
 
 TEST(Smb, NamesOfSharesAndFiles) {
