@@ -72,8 +72,8 @@ Dissection::State* Dissection::state_of(const Context& context, std::uint64_t ke
                                         std::size_t size) {
   State* state = states_.take(context.flow, state_key(context.self, key), [](State&) {});
   if (state == nullptr) return nullptr;
-  if (state->size !=
-      size) {  // A new one, or of a guest that came from a version that kept another.
+  // A new state has no size; a guest that came may bring one of a version that kept another size.
+  if (state->size != size) {
     *state = State{};
     state->owner = context.self;
     state->size = static_cast<std::uint8_t>(size);
@@ -89,6 +89,10 @@ std::optional<Joined> Dissection::join(const Context& context, Bytes part, Begin
     ++counters_[join.owner].lost_parts;
     buffers_.release(join.buffer);
   };
+  const auto forget = [&] {
+    joins_.forget(
+        context.flow, [own](std::uint64_t k, Join&) { return k == own; }, [](Join&) {});
+  };
   Join* join = joins_.find(context.flow, own);
   if (join == nullptr && begins == Begins::no) {
     ++counters.lost_parts;
@@ -100,9 +104,7 @@ std::optional<Joined> Dissection::join(const Context& context, Bytes part, Begin
     join->owner = context.self;
   }
   if (last && (join == nullptr || (join->held == 0 && !join->dropped))) {
-    if (join != nullptr)
-      joins_.forget(
-          context.flow, [own](std::uint64_t k, Join&) { return k == own; }, [](Join&) {});
+    if (join != nullptr) forget();
     return Joined{part, false};
   }
   if (join == nullptr) {
@@ -125,8 +127,7 @@ std::optional<Joined> Dissection::join(const Context& context, Bytes part, Begin
   if (!join->dropped)
     out = Joined{Bytes(buffers_.bytes(join->buffer)).first(join->held), join->cut};
   buffers_.release(join->buffer);
-  joins_.forget(
-      context.flow, [own](std::uint64_t k, Join&) { return k == own; }, [](Join&) {});
+  forget();
   return out;
 }
 
