@@ -89,7 +89,7 @@ int analyze_files(const CommandContext& context, const AnalyzeArguments& argumen
   const auto analysed = analyze_arguments(arguments, std::move(options), progress);
   if (context.progress) context.err << "\r\033[K";
   if (!analysed) return report(context, analysed.error());
-  // Standard output is for one of the two.
+  // Events on standard output leave no room for the report there.
   std::ostream& out = eve == kStandardOutput ? context.err : context.out;
   if (context.json)
     out << json::serialize(to_json(*analysed)) << "\n";
@@ -205,8 +205,8 @@ void add_analyze(CLI::App& app, CommandContext& context, int& exit) {
   add_analyze_options(*command, *arguments);
   command->add_flag("--json", context.json, "Print one JSON object");
   command->add_option("--eve", arguments->eve,
-                      "Write events to this file as EVE JSON lines; -: standard output, and what "
-                      "else is told to standard error");
+                      "Write events to this file as EVE JSON lines; -: to standard output, and the "
+                      "report to standard error");
   command->footer("Example: vmirror analyze --protocols dns,modbus --eve eve.json mirror.pcap");
   command->callback([&, arguments] { exit = analyze_files(context, *arguments); });
 }

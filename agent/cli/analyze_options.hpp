@@ -24,7 +24,8 @@ struct AnalyzeArguments {
 /// Declares FILE and the options of an input. `arguments` must outlive the parsing.
 void add_analyze_options(CLI::App& command, AnalyzeArguments& arguments);
 
-/// Analyses what the arguments name: `-` is standard input. Error: also of --filter.
+/// Analyses the files that the arguments name; `-` is standard input. Error: as analyze's, or a
+/// --filter that is no expression of libpcap.
 Result<AnalyzeReport> analyze_arguments(const AnalyzeArguments& arguments, PipelineOptions options,
                                         const std::function<void(std::uint64_t)>& progress = {});
 

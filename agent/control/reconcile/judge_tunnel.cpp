@@ -45,8 +45,9 @@ std::optional<std::string> no_way(const Switch& on, const Port& output, const Un
   return std::nullopt;
 }
 
-/// Whether what left between two writings is longer than questions for the next hop's address, as
-/// far as copies are: a guest's short frames are no longer than such a question.
+/// Whether the bytes that left between two writings can be copies, and not questions for the next
+/// hop's address alone: a question is as long as a guest's shortest frame, so the bytes of each
+/// frame beyond a question's are compared.
 bool more_than_questions(const Underlay& is, const TunnelTrack::Left& was) {
   const auto beyond = [&](std::int64_t frames, std::int64_t bytes) {
     return bytes - frames * static_cast<std::int64_t>(is.question);
@@ -74,7 +75,7 @@ void note_left(TunnelTrack& t, const Underlay& underlay, Time now) {
     t.left_base = is;
   } else {
     if (++t.short_writings > 1) t.sent = false;  // One: counted at the edge of a burst.
-    if (left * 2 >= due) t.left_base = is;       // Copies leave again, since some time in between.
+    if (left * 2 >= due) t.left_base = is;       // Copies leave again: an outage ends here.
   }
   t.left = is;
 }
