@@ -30,6 +30,7 @@ from options import fail, parser, say
 DIRECTORY = "/run/demo"  # Of the private /run: it goes with the demo.
 AGENT_ADDRESS = "192.0.2.50"
 VMS = (*w.GUESTS, "spare")  # In the order of the vCenter's; the last one is silent.
+COPIES = 10  # From each host, before the demo goes on.
 POLICY = "policy: watch-plc\nselect: [{vm: plc}]\ntargets: [local]\n"
 
 
@@ -104,7 +105,8 @@ def show(world, server):
     server.order("migrate", vm="plc", host=to)
     w.wait_for("the move in the location table", lambda: plc(agent)["host"] == to)
     say(f"in the location table after {time.monotonic() - began:.2f} s")
-    w.wait_for("copies from the other host", lambda: (world.talk(), len(received(agent)) > len(before))[1], 60)
+    w.wait_for("copies from the other host", lambda: (world.talk(), len(received(agent)) > len(before) and min(
+        received(agent).values()) > COPIES)[1], 60)
     record, = w.wait_for("the record", lambda: agent.ask("migrations")["migrations"])
     return agent, {"session": held[0], "copies": {"before": before, "after": received(agent)}, "migration": record}
 

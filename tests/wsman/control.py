@@ -20,7 +20,8 @@ An order: {"do": ...}
     mode vm, migrating               the VM refuses changes      iov vm, adapter, weight      SR-IOV
     extension host, switch, id, state                            count vm, adapter, received, sent, dropped
     restart host                     WinRM restarts: contexts, subscriptions and connections are gone
-    forget host                      ended jobs are forgotten    remove vm
+    settle host                      all jobs end now and go      remove vm
+    forget host                      ended jobs are forgotten
 """
 
 import methods
@@ -129,6 +130,9 @@ class Orders:
         service = self.services[order["host"]]
         service.contexts.clear()
         service.restarts += 1
+
+    def _settle(self, order):
+        self.services[order["host"]].jobs.advance(float("inf"))
 
     def _forget(self, order):
         jobs = self.services[order["host"]].jobs

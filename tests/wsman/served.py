@@ -28,6 +28,8 @@ class Served(unittest.TestCase):
 
     def setUp(self):
         self.server.control("/rules", method="DELETE")
+        for host in self.server.state()["hosts"]:
+            self.server.order("settle", host=host["name"])
         state = self.server.state()
         for vm in state["vms"]:
             for adapter in vm["adapters"]:

@@ -17,7 +17,7 @@ constexpr Time kWriting = 7 * kSecond;
 constexpr Time kToldKept = 20 * kSecond;
 /// For how long a session is not delivered after some of its copies did not come.
 constexpr Time kLossKept = 60 * kSecond;
-/// So many copies that all fail to come are no accident.
+/// So many copies that all leave, or all fail to come, are no accident.
 constexpr std::uint64_t kManyCopies = 10;
 
 /// 99% of `of`, or more.
@@ -45,37 +45,42 @@ std::optional<std::string> no_way(const Switch& on, const Port& output, const Un
   return std::nullopt;
 }
 
-/// Whether the bytes that left between two writings can be copies, and not questions for the next
-/// hop's address alone: a question is as long as a guest's shortest frame, so the bytes of each
-/// frame beyond a question's are compared.
-bool more_than_questions(const Underlay& is, const TunnelTrack::Left& was) {
-  const auto beyond = [&](std::int64_t frames, std::int64_t bytes) {
-    return bytes - frames * static_cast<std::int64_t>(is.question);
-  };
-  const auto due_frames = static_cast<std::int64_t>(is.due.frames - was.due.frames);
-  const auto due = beyond(due_frames, static_cast<std::int64_t>(is.due.bytes - was.due.bytes));
-  const auto left = beyond(is.left.frames - was.left.frames, is.left.bytes - was.left.bytes);
-  return left * 100 >= std::max(due, due_frames) * 99;
+/// Whether all copies left that were due between two writings. Bytes are compared, and beyond a
+/// question for the next hop's address each: a question is as long as a guest's shortest frame.
+bool all_left(const TunnelTrack::Left& was, const TunnelTrack::Left& is, const Underlay& underlay) {
+  const auto frames = static_cast<std::int64_t>(is.due.frames - was.due.frames);
+  const auto due = static_cast<std::int64_t>(is.due.bytes - was.due.bytes);
+  const Load<std::int64_t> left{is.left.frames - was.left.frames, is.left.bytes - was.left.bytes};
+  const std::int64_t question = underlay.question, shortest = underlay.shortest_copy;
+  const std::int64_t beyond = std::max(due - frames * question, frames * (shortest - question));
+  return left.bytes * 100 >= due * 99 &&
+         (left.bytes - left.frames * question) * 100 >= beyond * 99;
 }
 
-/// Whether what the tunnels were given left by the switch's other ports, at each writing.
+/// Whether what the tunnels were given left by the switch's other ports, at each writing. A writing
+/// reads the ports one after the other, and what the host itself sends meanwhile is in the count of
+/// one of them alone: a writing can have too much, and one that follows lacks it.
 void note_left(TunnelTrack& t, const Underlay& underlay, Time now) {
   const TunnelTrack::Left is{now, underlay.due, underlay.left};
   if (!t.left || is.due.bytes < t.left->due.bytes || now < t.left->at) {
-    t.left = t.left_base = is;
+    t.left = t.left_base = t.sent_base = is;
     t.short_writings = 0;
     return;
   }
   if (is.due.bytes == t.left->due.bytes) return;
-  const std::uint64_t due = is.due.bytes - t.left->due.bytes;
-  const std::uint64_t left = above(is.left.bytes, t.left->left.bytes);
-  if (nearly(left, due) && more_than_questions(underlay, *t.left)) {
+  if (all_left(*t.left, is, underlay)) {
     t.short_writings = 0;
-    t.sent = true;
     t.left_base = is;
   } else {
-    if (++t.short_writings > 1) t.sent = false;  // One: counted at the edge of a burst.
-    if (left * 2 >= due) t.left_base = is;       // Copies leave again: an outage ends here.
+    ++t.short_writings;
+    const std::uint64_t due = is.due.bytes - t.left->due.bytes;
+    const std::uint64_t left = above(is.left.bytes, t.left->left.bytes);
+    if (left * 2 >= due) t.left_base = is;  // Copies leave again: an outage ends here.
+  }
+  if (t.short_writings > 1) t.sent = false;  // One: counted at the edge of a burst.
+  if (t.sent_base->at < t.left->at && is.due.frames - t.sent_base->due.frames >= kManyCopies) {
+    t.sent = t.sent || all_left(*t.sent_base, is, underlay);
+    t.sent_base = t.left;
   }
   t.left = is;
 }

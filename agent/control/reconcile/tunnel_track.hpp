@@ -29,6 +29,7 @@ struct TunnelTrack {
   std::optional<Left> left;       ///< At the latest write.
   std::optional<Left> left_base;  ///< At the latest write up to which all copies had left.
   int short_writings = 0;         ///< Since then.
+  std::optional<Left> sent_base;  ///< From here on two writes and ten copies prove `sent`.
   bool sent = false;
 
   /// Do the copies arrive? Up to the write seen at `at`, the tunnel's port was given `out` copies,

@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::uint32_t kEthernet = 14, kVlanTag = 4, kIpv4 = 20, kIpv6 = 40, kGre = 4, kWord = 4;
 constexpr std::uint32_t kArpRequest = 42, kNeighbourSolicitation = 86;
+constexpr std::uint32_t kShortestCopy4 = kEthernet + kIpv4 + kGre + kArpRequest,
+                        kShortestCopy6 = kEthernet + kIpv6 + kGre + kArpRequest;
 
 /// What left if all did; of a tunnel that is no mirror's at least half of what it counted.
 Load<std::uint64_t> due_of(const Switch& on, const Port& tunnel) {
@@ -93,6 +95,8 @@ Underlay Underlays::of(const std::string& device) const {
       out.remotes.insert(remote);
       const bool ipv6 = remote.find(':') != std::string::npos;
       out.question = std::max(out.question, ipv6 ? kNeighbourSolicitation : kArpRequest);
+      const std::uint32_t shortest = ipv6 ? kShortestCopy6 : kShortestCopy4;
+      out.shortest_copy = out.shortest_copy == 0 ? shortest : std::min(out.shortest_copy, shortest);
     }
     const Load<std::uint64_t> due = due_of(sw, port);
     out.due.frames += due.frames;

@@ -55,6 +55,8 @@ struct Underlay {
   /// The bytes of a frame by which the switch asks for the next hop's address. For each copy that
   /// it cannot send, the switch sends one such frame to every port that the bridge floods.
   std::uint32_t question = 0;
+  /// The bytes of the shortest copy that leaves: a guest's ARP in GRE without a key.
+  std::uint32_t shortest_copy = 0;
 };
 
 /// The underlays of one reading. What concerns many ports is summed up as they come, go and count.
