@@ -5,6 +5,7 @@
 
 #include "agent/app/daemon_state.hpp"
 #include "agent/control/admission/admission.hpp"
+#include "agent/control/hook/requirement.hpp"
 #include "agent/control/libvirt/domain_xml.hpp"
 
 namespace vmirror {
@@ -169,7 +170,13 @@ HookAnswer Daemon::State::hook_answer(const HookCall& call) {
   const auto realise = [this](const Desired& d, const Observed& o) {
     return control->realise(d, o);
   };
-  return answer({*in_force, *known, realise, config.monitor_nic, now}, call.operation, guest);
+  HookAnswer said =
+      answer({*in_force, *known, realise, config.monitor_nic, now}, call.operation, guest);
+  // A policy that is not known may require this guest, too.
+  if (!all_known && said.kind == HookAnswer::Kind::go_on && guest &&
+      !required_by(requirements_of(*in_force), &*guest, now))
+    return {HookAnswer::Kind::unknown, "a policy file is bad: see `vmirror status`"};
+  return said;
 }
 
 }  // namespace vmirror

@@ -1,7 +1,6 @@
 #include "agent/app/config.hpp"
 
 #include <unistd.h>
-#include <yaml-cpp/yaml.h>
 
 #include <array>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include "agent/control/policy/yaml.hpp"
 #include "agent/engine/dissect/dissectors.hpp"
 #include "agent/engine/flow/flow_table.hpp"
+#include "plugin/base/trusted_file.hpp"
 
 namespace vmirror {
 namespace {
@@ -26,9 +26,7 @@ std::string host_name() {
 Result<void> read_switch(const Node& node, Config& config) {
   DriverConfig driver;
   if (node.has("driver"))
-    if (const auto named = yaml::text(driver.name)({node.node["driver"], node.file, "driver"});
-        !named)
-      return named;
+    if (const auto named = yaml::text(driver.name)(node.at("driver")); !named) return named;
   std::vector<yaml::Key> keys = {{"driver", yaml::text(driver.name)}};
   for (const DriverInfo& info : drivers()) {
     if (info.name != driver.name) continue;
@@ -377,7 +375,7 @@ Result<Config> parse_config(std::string_view text, const std::string& file) {
 }
 
 Result<Config> load_config(const std::string& path) {
-  const auto text = yaml::slurp(path);
+  const auto text = read_trusted(path, yaml::Bounds{}.bytes);
   if (!text) return tl::unexpected(text.error());
   return parse_config(*text, path);
 }

@@ -48,6 +48,7 @@ struct Daemon::State {
   // The control side, in the policies' order.
   std::unique_ptr<PolicyStore> policies;
   std::optional<std::vector<Policy>> in_force;  ///< None: no good set was read yet.
+  bool all_known = true;                        ///< False: a file's policy is not in `in_force`.
   std::optional<Error> hook_file_error;         ///< What the hook reads is not `in_force`.
   std::unique_ptr<Control> control;             ///< Null: this daemon drives no switch.
   GuestBook guests{[this](std::shared_ptr<const Guests> g) { on_guests(std::move(g)); }};
@@ -91,7 +92,7 @@ struct Daemon::State {
   // -- on the main thread --
   struct Known;
   Known known_here();
-  void use(std::vector<Policy> all);
+  void use(std::vector<Policy> all, bool whole);
   void write_for_hook();
   HookAnswer on_hook(const HookCall& call);
   HookAnswer hook_answer(const HookCall& call);

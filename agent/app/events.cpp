@@ -22,8 +22,9 @@ constexpr std::chrono::milliseconds kTick{1000};
 }  // namespace
 
 /// The hook is told before the switch is, so that it never knows of less.
-void Daemon::State::use(std::vector<Policy> all) {
+void Daemon::State::use(std::vector<Policy> all, bool whole) {
   in_force = std::move(all);
+  all_known = whole;
   write_for_hook();
   control->set_policies(*in_force);
 }
@@ -32,7 +33,7 @@ void Daemon::State::use(std::vector<Policy> all) {
 /// unmirrored that a policy requires.
 void Daemon::State::write_for_hook() {
   const std::string path = requirements_path(config.state);
-  const auto saved = save_requirements(path, *in_force);
+  const auto saved = save_requirements(path, *in_force, all_known);
   if (!saved && hook_file_error != saved.error())
     spdlog::error("for the hook, tried again each second: {}", saved.error().text());
   if (saved && hook_file_error) spdlog::info("for the hook: {} is written now", path);

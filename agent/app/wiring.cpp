@@ -82,7 +82,8 @@ Result<void> Daemon::State::open_control() {
     following->use(*libvirt);
   }
   policies = std::make_unique<PolicyStore>(
-      io, config.policies, [this](std::vector<Policy> all) { use(std::move(all)); });
+      io, config.policies,
+      [this](std::vector<Policy> all, bool whole) { use(std::move(all), whole); });
   return {};
 }
 

@@ -191,6 +191,8 @@ json::object location_json(const LocationRow& row, const LocationStatus* is) {
                                  : json::value(format_time(is->mirrored_since))}};
 }
 
+constexpr const char* kStays = "; still in force as it was before its file went bad";
+
 /// One row for each file: what it asks and what became of it, or what is wrong with it. Policies
 /// that stay in force although their file went bad keep their row.
 json::array policies_json(const DaemonView& v) {
@@ -204,16 +206,16 @@ json::array policies_json(const DaemonView& v) {
     const std::string name = file.policy ? file.policy->name : "";
     if (const auto is = status_of(name); file.policy && is != v.control.policies.end()) {
       for (auto& [key, value] : to_json(*is)) row[key] = value;
+      if (file.error) row["reason"] = is->reason + kStays;
       told.push_back(name);
     } else {
       row["name"] = file.policy ? json::value(name) : json::value(nullptr);
       row["state"] = file.error ? "bad" : "waiting";
       row["sessions"] = 0;
-      row["reason"] = file.error ? file.error->text()
-                      : v.policies.first_error()
-                          ? "not in force: " + v.policies.first_error()->text()
-                      : v.driver ? "the switch was not read yet"
-                                 : "this daemon drives no switch";
+      row["reason"] = file.error         ? file.error->text()
+                      : v.policies.error ? "not in force: " + v.policies.error->text()
+                      : v.driver         ? "the switch was not read yet"
+                                         : "this daemon drives no switch";
     }
     out.push_back(std::move(row));
   }
@@ -222,7 +224,7 @@ json::array policies_json(const DaemonView& v) {
     json::object row = to_json(p);
     row["file"] = nullptr;
     row["error"] = nullptr;
-    row["reason"] = p.reason + "; still in force as it was before its file went bad";
+    row["reason"] = p.reason + kStays;
     out.push_back(std::move(row));
   }
   return out;

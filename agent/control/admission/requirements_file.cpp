@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -29,9 +30,16 @@ std::string requirements_path(const std::string& state_folder) {
   return state_folder + "/requirements";
 }
 
-Result<void> save_requirements(const std::string& path, std::span<const Policy> policies) {
-  const std::string text = requirements_text(requirements_of(policies));
-  if (const auto now = read_file(path, kMaxRequirementsFile); now && *now == text) return {};
+Result<void> save_requirements(const std::string& path, std::span<const Policy> policies,
+                               bool all_known) {
+  std::vector<Requirement> wanted = requirements_of(policies);
+  const auto now = read_file(path, kMaxRequirementsFile);
+  if (!all_known && now)
+    for (Requirement& earlier : parse_requirements(*now))
+      if (std::ranges::find(policies, earlier.policy, &Policy::name) == policies.end())
+        wanted.push_back(std::move(earlier));
+  const std::string text = requirements_text(wanted);
+  if (now && *now == text) return {};
   const auto failed = [&] {
     return fail(Error::Kind::refused, std::string("not written: ") + std::strerror(errno), path,
                 "libvirt's hook can't know what is required until it is");

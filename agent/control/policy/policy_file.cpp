@@ -7,7 +7,9 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <regex>
+#include <set>
 
 #include "agent/control/policy/filter_reader.hpp"
 #include "agent/control/policy/yaml.hpp"
@@ -30,6 +32,9 @@ std::string mac_glob(std::string text) {
 }
 
 Result<void> read_selector(const Node& node, std::vector<Selector>& out) {
+  if (out.size() == kMostSelectors)
+    return node.wrong("more than " + std::to_string(kMostSelectors) + " entries of `select`",
+                      "use patterns, or write several policies");
   Selector s;
   const Reader labels = yaml::dictionary(
       [&s](std::string key, std::string value) { s.labels[std::move(key)] = std::move(value); });
@@ -155,12 +160,79 @@ std::string path_of(const PolicyFolder& folder, const std::string& name) {
   return {};
 }
 
+/// The paths of the folder's files, sorted.
+Result<std::vector<std::string>> list_policies(const std::string& path) {
+  struct stat s {};
+  std::error_code code;
+  if (::stat(path.c_str(), &s) == 0)
+    if (const auto good = check_trusted(s, path); !good) return tl::unexpected(good.error());
+  std::vector<std::string> out;
+  for (fs::directory_iterator it(path, code), end; !code && it != end; it.increment(code)) {
+    const std::string name = it->path().filename().string();
+    if (it->path().extension() == ".yaml" && name.front() != '.')
+      out.push_back(it->path().string());
+  }
+  if (code)
+    return fail(Error::Kind::missing, "the folder of policies can't be read: " + code.message(),
+                path, "create it, or set `policies` in the configuration");
+  std::ranges::sort(out);
+  return out;
+}
+
+Result<Policy> read_file(const std::string& path) {
+  auto policy = read_trusted(path, yaml::Bounds{}.bytes).and_then([&](const std::string& text) {
+    return parse_policy(text, path);
+  });
+  std::error_code ignored;
+  if (!policy && policy.error().kind == Error::Kind::invalid && fs::is_symlink(path, ignored)) {
+    policy.error().what = "the link leads to a file that is no policy";
+    policy.error().remedy = "correct this line; what is in the file is not shown here";
+  }
+  return policy;
+}
+
+/// Gives each file its policy or its error.
+void assign_names(PolicyFolder& folder) {
+  std::map<std::string_view, const PolicyFile*> owners;
+  for (PolicyFile& file : folder.files) {
+    if (!file.read) {
+      file.error = Error{Error::Kind::exhausted,
+                         "not read: a folder has at most " + std::to_string(kMostPolicyFiles) +
+                             " policies of " + std::to_string(kMostPolicyBytes) + " bytes in all",
+                         file.path, "join policies, or remove files"};
+    } else if (!*file.read) {
+      file.error = file.read->error();
+    } else if (const auto [owner, fresh] = owners.emplace((*file.read)->name, &file); !fresh) {
+      file.error =
+          Error{Error::Kind::invalid,
+                "policy `" + (*file.read)->name + "` is in " + owner->second->path + " too",
+                file.path, "give one of them another name"};
+    } else {
+      file.policy = **file.read;
+    }
+  }
+}
+
+/// A bad file's policy stays as it was, unless another file has one of its name by now.
+void keep_earlier(PolicyFolder& folder,
+                  const std::map<std::string_view, const PolicyFile*>& earlier) {
+  std::set<std::string> names;
+  for (const PolicyFile& file : folder.files)
+    if (file.policy) names.insert(file.policy->name);
+  for (PolicyFile& file : folder.files) {
+    const auto last = earlier.find(file.path);
+    if (file.policy || last == earlier.end() || !last->second->policy) continue;
+    if (names.insert(last->second->policy->name).second) file.policy = last->second->policy;
+  }
+}
+
 Result<void> write_whole(const std::string& path, std::string_view text) {
   const auto refused = [&](const char* doing) {
     return fail(Error::Kind::refused, std::string(doing) + ": " + std::strerror(errno), path,
                 "is there room, and may the daemon write here?");
   };
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  ::unlink(path.c_str());  // Whatever lies there, a link to another file as well, is not written.
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return refused("can't be created");
   const auto written = ::write(fd, text.data(), text.size());
   const bool ok = written == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
@@ -241,6 +313,10 @@ std::optional<Error> PolicyFolder::first_error() const {
   return std::nullopt;
 }
 
+bool PolicyFolder::whole() const {
+  return std::ranges::all_of(files, [](const PolicyFile& file) { return file.policy.has_value(); });
+}
+
 std::vector<Policy> PolicyFolder::policies() const {
   std::vector<Policy> out;
   for (const PolicyFile& file : files)
@@ -248,45 +324,45 @@ std::vector<Policy> PolicyFolder::policies() const {
   return out;
 }
 
-PolicyFolder read_policies(const std::string& path) {
-  PolicyFolder folder{path, {}, {}};
-  std::error_code code;
-  for (fs::directory_iterator it(path, code), end; !code && it != end; it.increment(code)) {
-    const std::string name = it->path().filename().string();
-    if (it->path().extension() == ".yaml" && name.front() != '.')
-      folder.files.push_back({it->path().string(), {}, {}});
+PolicyFolder read_policies(const std::string& path, const PolicyFolder& before) {
+  PolicyFolder folder{path};
+  auto names = list_policies(path);
+  if (!names) {
+    folder.error = names.error();
+    return folder;
   }
-  if (code)
-    folder.error =
-        Error{Error::Kind::missing, "the folder of policies can't be read: " + code.message(), path,
-              "create it, or set `policies` in the configuration"};
-  std::ranges::sort(folder.files, {}, &PolicyFile::path);
-  for (PolicyFile& file : folder.files) {
-    const auto policy = yaml::slurp(file.path).and_then(
-        [&](const std::string& text) { return parse_policy(text, file.path); });
-    if (!policy) {
-      file.error = policy.error();
+  std::map<std::string_view, const PolicyFile*> earlier;
+  for (const PolicyFile& file : before.files) earlier.emplace(file.path, &file);
+  std::size_t bytes = 0;
+  for (std::string& name : *names) {
+    const auto known = earlier.find(name);
+    const PolicyFile* last = known != earlier.end() ? known->second : nullptr;
+    PolicyFile file{std::move(name), {}, {}};
+    file.state = FileState::of(file.path);
+    const bool fits = folder.files.size() < kMostPolicyFiles &&
+                      file.state.bytes <= kMostPolicyBytes - std::min(bytes, kMostPolicyBytes);
+    if (!fits) {
+      folder.files.push_back(std::move(file));
       continue;
     }
-    const std::string other = path_of(folder, policy->name);
-    if (other.empty())
-      file.policy = *policy;
-    else
-      file.error =
-          Error{Error::Kind::invalid, "policy `" + policy->name + "` is in " + other + " too",
-                file.path, "give one of them another name"};
+    bytes += file.state.bytes;
+    const bool same = last != nullptr && last->read && last->state == file.state;
+    file.read = same ? last->read : std::make_shared<const Result<Policy>>(read_file(file.path));
+    folder.files.push_back(std::move(file));
   }
+  assign_names(folder);
+  keep_earlier(folder, earlier);
   return folder;
 }
 
-Result<std::string> keep_policy(const std::string& folder, std::string_view text,
+Result<std::string> keep_policy(const PolicyFolder& folder, std::string_view text,
                                 const std::string& file) {
   const auto policy = parse_policy(text, file);
   if (!policy) return tl::unexpected<Error>(policy.error());
-  std::string path = path_of(read_policies(folder), policy->name);
-  if (path.empty()) path = (fs::path(folder) / (policy->name + ".yaml")).string();
+  std::string path = path_of(folder, policy->name);
+  if (path.empty()) path = (fs::path(folder.path) / (policy->name + ".yaml")).string();
   // The dot hides the unfinished file from readers of the folder.
-  const std::string unfinished = (fs::path(folder) / ("." + policy->name + ".new")).string();
+  const std::string unfinished = (fs::path(folder.path) / ("." + policy->name + ".new")).string();
   if (const auto done = write_whole(unfinished, text); !done)
     return tl::unexpected<Error>(done.error());
   std::error_code code;
@@ -296,10 +372,10 @@ Result<std::string> keep_policy(const std::string& folder, std::string_view text
   return fail(Error::Kind::refused, "can't be replaced", path, "may the daemon write here?");
 }
 
-Result<void> drop_policy(const std::string& folder, const std::string& name) {
-  const std::string path = path_of(read_policies(folder), name);
+Result<void> drop_policy(const PolicyFolder& folder, const std::string& name) {
+  const std::string path = path_of(folder, name);
   if (path.empty())
-    return fail(Error::Kind::missing, "there is no policy `" + name + "`", folder,
+    return fail(Error::Kind::missing, "there is no policy `" + name + "`", folder.path,
                 "see `vmirror status`");
   std::error_code code;
   fs::remove(path, code);

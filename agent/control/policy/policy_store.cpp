@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -22,20 +23,14 @@ constexpr std::chrono::milliseconds kSettle{3};
 constexpr std::uint32_t kEvents = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
                                   IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
-/// Which file a path leads to, and which state of it; all 0: to none.
-struct Place {
-  dev_t device = 0;
-  ino_t inode = 0;
-  off_t bytes = 0;
-  Time changed = 0;
-  bool operator==(const Place&) const = default;
-};
+constexpr std::size_t kToldFiles = 16;  ///< Bad files that one reading names in the log.
 
-Place place_of(const std::string& path) {
+/// A folder's state is where its path leads: what is in it tells for itself.
+FileState place_of(const std::string& path) {
   struct stat s {};
   if (::stat(path.c_str(), &s) != 0) return {};
-  if (S_ISDIR(s.st_mode)) return {s.st_dev, s.st_ino, 0, 0};
-  return {s.st_dev, s.st_ino, s.st_size, s.st_mtim.tv_sec * kSecond + s.st_mtim.tv_nsec};
+  if (S_ISDIR(s.st_mode)) return {.device = s.st_dev, .inode = s.st_ino};
+  return FileState::of(s);
 }
 
 /// Symbolic or hard. It is whole once it is there, where a plain file tells when it is closed; and
@@ -47,9 +42,9 @@ bool is_link(const std::string& path) {
 }
 
 /// Where the folder and the links in it lead: what inotify, which watches inodes, does not tell.
-std::map<std::string, Place> places_of(const std::string& folder) {
+std::map<std::string, FileState> places_of(const std::string& folder) {
   namespace fs = std::filesystem;
-  std::map<std::string, Place> out{{folder, place_of(folder)}};
+  std::map<std::string, FileState> out{{folder, place_of(folder)}};
   std::error_code code;
   for (fs::directory_iterator it(folder, code), end; !code && it != end; it.increment(code)) {
     const std::string path = it->path().string();
@@ -61,15 +56,15 @@ std::map<std::string, Place> places_of(const std::string& folder) {
 
 struct PolicyStore::State : std::enable_shared_from_this<State> {
   State(asio::io_context& io, std::string path, Use u)
-      : folder{std::move(path), {}, {}}, use(std::move(u)), watcher(io), settle(io) {}
+      : folder{std::move(path)}, use(std::move(u)), watcher(io), settle(io) {}
 
   PolicyFolder folder;
-  std::optional<std::vector<Policy>> in_force;
+  std::optional<std::pair<std::vector<Policy>, bool>> in_force;
   Use use;
   asio::posix::stream_descriptor watcher;
   asio::steady_timer settle;
-  int watched = -1;                     ///< inotify's descriptor of the folder; -1: of none.
-  std::map<std::string, Place> places;  ///< As of the last reading.
+  int watched = -1;                         ///< inotify's descriptor of the folder; -1: of none.
+  std::map<std::string, FileState> places;  ///< As of the last reading.
 
   void look() {
     if (folder.error || watched < 0 || places != places_of(folder.path)) reload();
@@ -78,15 +73,34 @@ struct PolicyStore::State : std::enable_shared_from_this<State> {
   void reload() {
     places = places_of(folder.path);
     watch();
-    const auto before = folder.first_error();
-    folder = read_policies(folder.path);
-    const auto bad = folder.first_error();
-    if (bad && bad != before) spdlog::error("policies, what was in force stays: {}", bad->text());
-    if (bad) return;
-    std::vector<Policy> policies = folder.policies();
-    if (in_force == policies) return;
-    in_force = policies;
-    use(std::move(policies));
+    PolicyFolder next = read_policies(folder.path, folder);
+    if (next.error) {
+      if (next.error != folder.error)
+        spdlog::error("policies, what was in force stays: {}", next.error->text());
+      folder.error = next.error;
+      return;
+    }
+    tell_bad(next);
+    folder = std::move(next);
+    std::pair now(folder.policies(), folder.whole());
+    if (in_force == now) return;
+    in_force = now;
+    use(std::move(now.first), now.second);
+  }
+
+  void tell_bad(const PolicyFolder& next) const {
+    std::map<std::string_view, const std::optional<Error>*> told;
+    for (const PolicyFile& file : folder.files) told.emplace(file.path, &file.error);
+    std::size_t news = 0;
+    for (const PolicyFile& file : next.files) {
+      const auto last = told.find(file.path);
+      if (!file.error || (last != told.end() && *last->second == file.error)) continue;
+      if (++news <= kToldFiles)
+        spdlog::error("policy file set aside{}: {}",
+                      file.policy ? ", its policy stays in force as it was" : "",
+                      file.error->text());
+    }
+    if (news > kToldFiles) spdlog::error("policy files set aside: {} more", news - kToldFiles);
   }
 
   /// Before the folder is read, so that no change falls between; and each time, for the path may
@@ -158,22 +172,19 @@ const PolicyFolder& PolicyStore::folder() const {
 Result<std::pair<std::string, std::string>> PolicyStore::keep(std::string_view yaml) {
   const auto policy = parse_policy(yaml, "the policy");
   if (!policy) return tl::unexpected(policy.error());
-  const PolicyFolder now = read_policies(state_->folder.path);
-  if (now.error) return tl::unexpected(*now.error);
-  const std::string own_path = now.path + "/" + policy->name + ".yaml";
-  for (const PolicyFile& file : now.files)
-    if (file.error && file.path != own_path)
-      return fail(Error::Kind::refused,
-                  "not kept, because another policy is bad: " + file.error->what, file.error->where,
-                  file.error->remedy);
-  auto path = keep_policy(state_->folder.path, yaml, "the policy");
+  state_->reload();  // What others wrote a moment ago counts.
+  if (state_->folder.error) return tl::unexpected(*state_->folder.error);
+  auto path = keep_policy(state_->folder, yaml, "the policy");
   if (!path) return tl::unexpected(path.error());
   state_->reload();
+  const auto file = std::ranges::find(state_->folder.files, *path, &PolicyFile::path);
+  if (file != state_->folder.files.end() && file->error) return tl::unexpected(*file->error);
   return std::pair(policy->name, *path);
 }
 
 Result<void> PolicyStore::drop(const std::string& name) {
-  const auto done = drop_policy(state_->folder.path, name);
+  state_->reload();
+  const auto done = drop_policy(state_->folder, name);
   if (done) state_->reload();
   return done;
 }

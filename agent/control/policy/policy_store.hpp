@@ -1,5 +1,5 @@
-// The folder of policies, watched: changes, by an editor or by `vmirror apply`, come in force whole
-// or not at all. Used by the thread of its io_context.
+// The folder of policies, watched: changes, by an editor or by `vmirror apply`, come in force file by
+// file, each whole or not at all. Used by the thread of its io_context.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -14,16 +14,18 @@ namespace vmirror {
 
 class PolicyStore {
  public:
-  using Use = std::function<void(std::vector<Policy>)>;
+  /// `whole` is PolicyFolder::whole.
+  using Use = std::function<void(std::vector<Policy>, bool whole)>;
 
   /// Reads the folder and watches it (inotify(7)). `use` is called with all policies whenever a
-  /// good set was read that differs from the last set.
+  /// set was read that differs from the last set.
   PolicyStore(boost::asio::io_context& io, std::string folder, Use use);
   ~PolicyStore();
   PolicyStore(const PolicyStore&) = delete;
   PolicyStore& operator=(const PolicyStore&) = delete;
 
-  /// Reads the folder now. With a bad file, the policies in force stay in force.
+  /// Reads the folder now. The policy of a file that went bad stays in force as it was; all stay
+  /// while the folder can't be read.
   void reload();
   /// To be called once a second. Reads the folder in the cases that inotify does not report: the
   /// folder can't be read or watched, its path leads to another folder (a changed symbolic link, a
@@ -32,8 +34,8 @@ class PolicyStore {
   /// The folder as last read, good or not.
   const PolicyFolder& folder() const;
 
-  /// Stores the policy as a file and puts it in force. Error::Kind::invalid: a bad policy; refused:
-  /// another file of the folder is bad, so that the policy could not come in force.
+  /// Stores the policy as a file and puts it in force. Error::Kind::invalid: a bad policy;
+  /// exhausted, refused: it is stored, and a bound of the folder or its rights keep it out of force.
   /// Returns the policy's name and the file's path.
   Result<std::pair<std::string, std::string>> keep(std::string_view yaml);
   Result<void> drop(const std::string& name);

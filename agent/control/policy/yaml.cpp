@@ -1,10 +1,11 @@
 #include "agent/control/policy/yaml.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -40,9 +41,100 @@ std::string named(const Node& node) {
   return node.key.empty() ? "the file" : "`" + node.key + "`";
 }
 
+/// Ends the parser from within: thrown by Guard, caught in this file.
+struct BeyondBound {
+  std::string what;
+  YAML::Mark mark;
+  std::string remedy;
+};
+
+/// Counts a document's events before anything is built of them.
+class Guard : public YAML::EventHandler {
+ public:
+  explicit Guard(const Bounds& bounds) : bounds_(bounds) {}
+
+  bool empty() const { return nodes_ == 0 || null_; }
+  YAML::Mark start() const { return start_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    null_ = nodes_ == 0;
+    add(mark, anchor, 1);
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                const std::string&) override {
+    add(mark, anchor, 1);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (++aliases_ > bounds_.aliases) beyond(bounds_.aliases, "aliases", mark);
+    const auto known = nodes_of_.find(anchor);
+    if (known == nodes_of_.end())  // An endless document, for those who follow the alias.
+      throw BeyondBound{"an alias within its own anchor", mark, "write the value out"};
+    add(mark, 0, known->second);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(mark, anchor);
+  }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(mark, anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+  void OnMapEnd() override { close(); }
+
+ private:
+  struct Open {
+    YAML::anchor_t anchor;  ///< 0: none
+    std::size_t before;     ///< nodes_ when it began
+  };
+
+  [[noreturn]] static void beyond(std::size_t bound, const char* unit, const YAML::Mark& mark) {
+    throw BeyondBound{"more than " + std::to_string(bound) + " " + unit, mark, "split the file"};
+  }
+  void add(const YAML::Mark& mark, YAML::anchor_t anchor, std::size_t nodes) {
+    if ((nodes_ += nodes) > bounds_.nodes) beyond(bounds_.nodes, "values", mark);
+    if (anchor != 0) nodes_of_[anchor] = nodes;
+  }
+  void open(const YAML::Mark& mark, YAML::anchor_t anchor) {
+    open_.push_back({anchor, nodes_});
+    if (open_.size() > bounds_.depth) beyond(bounds_.depth, "levels", mark);
+    add(mark, 0, 1);
+  }
+  void close() {
+    const Open last = open_.back();
+    open_.pop_back();
+    if (last.anchor != 0) nodes_of_[last.anchor] = nodes_ - last.before;
+  }
+
+  Bounds bounds_;
+  YAML::Mark start_ = YAML::Mark::null_mark();
+  std::size_t nodes_ = 0;
+  std::size_t aliases_ = 0;
+  bool null_ = false;
+  std::vector<Open> open_;
+  std::map<YAML::anchor_t, std::size_t> nodes_of_;
+};
+
+/// False: there is no document. Throws BeyondBound and YAML::Exception. It asks the parser for a
+/// second document once, and for no third one, so that it ends whatever the parser does with
+/// malformed text.
+bool guard(const std::string& text, const Bounds& bounds) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  Guard first(bounds), second(bounds);
+  if (!parser.HandleNextDocument(first) || first.empty()) return false;
+  if (parser.HandleNextDocument(second))
+    throw BeyondBound{"a second document begins here", second.start(), "keep one document a file"};
+  return true;
+}
+
 }  // namespace
 
 tl::unexpected<Error> Node::wrong(std::string what, std::string remedy) const {
+  constexpr std::size_t kMost = 256;  // Bytes: a scalar may be as long as the file.
+  if (what.size() > kMost) what = what.substr(0, kMost) + "...";
   const YAML::Mark mark = node.Mark();
   std::string where = file;
   if (!mark.is_null()) where += ":" + std::to_string(mark.line + 1);
@@ -60,6 +152,11 @@ std::size_t Node::size() const {
 bool Node::has(const char* name) const {
   return node.IsMap() && node[name].IsDefined();
 }
+
+Node Node::at(const char* name) const {
+  return {node[name], file, name};
+}
+
 std::string Node::scalar() const {
   return node.IsScalar() ? node.Scalar() : std::string();
 }
@@ -162,22 +259,24 @@ Reader word(std::vector<std::string_view> words, std::function<void(std::size_t)
   };
 }
 
-Result<void> read(std::string_view text, const std::string& file, const Reader& root) {
-  if (text.size() > kMaxBytes)
-    return fail(Error::Kind::invalid, "more than " + std::to_string(kMaxBytes) + " bytes", file,
+Result<void> read(std::string_view text, const std::string& file, const Reader& root,
+                  const Bounds& bounds) {
+  if (text.size() > bounds.bytes)
+    return fail(Error::Kind::invalid, "more than " + std::to_string(bounds.bytes) + " bytes", file,
                 "split it");
+  const auto at = [&file](const YAML::Mark& mark) {
+    return mark.is_null() ? file : file + ":" + std::to_string(mark.line + 1);
+  };
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.empty() || documents.front().IsNull())
+    const std::string whole(text);
+    if (!guard(whole, bounds))
       return fail(Error::Kind::invalid, "the file is empty", file, "write it, or remove it");
-    if (documents.size() > 1)
-      return Node{documents[1], file, {}}.wrong("a second document begins here",
-                                                "keep one document a file");
-    return root({documents.front(), file, {}});
+    // The first document only: YAML::LoadAll() never ends on some malformed ones.
+    return root({YAML::Load(whole), file, {}});
+  } catch (const BeyondBound& beyond) {
+    return fail(Error::Kind::invalid, beyond.what, at(beyond.mark), beyond.remedy);
   } catch (const YAML::Exception& error) {
-    std::string where = file;
-    if (!error.mark.is_null()) where += ":" + std::to_string(error.mark.line + 1);
-    return fail(Error::Kind::invalid, "not YAML: " + error.msg, where, "correct the line");
+    return fail(Error::Kind::invalid, "not YAML: " + error.msg, at(error.mark), "correct the line");
   }
 }
 
@@ -193,20 +292,6 @@ std::string nearest(std::string_view word, const std::vector<std::string_view>& 
     }
   }
   return std::string(best);
-}
-
-Result<std::string> slurp(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in)
-    return fail(Error::Kind::missing, "can't be read", path, "check the path and its permissions");
-  std::string text(kMaxBytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad()) return fail(Error::Kind::missing, "can't be read", path, "is it a file?");
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > kMaxBytes)
-    return fail(Error::Kind::invalid, "more than " + std::to_string(kMaxBytes) + " bytes", path,
-                "split it");
-  return text;
 }
 
 }  // namespace vmirror::yaml

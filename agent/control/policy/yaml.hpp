@@ -28,11 +28,14 @@ struct Node {
   std::string file;
   std::string key;
 
-  /// An error of this value: `where` is "file:line". The caller gives the words.
+  /// An error of this value: `where` is "file:line". The caller gives the words, of which the
+  /// first 256 bytes are kept.
   tl::unexpected<Error> wrong(std::string what, std::string remedy) const;
   bool is_map() const;
   /// A mapping with this key.
   bool has(const char* name) const;
+  /// Its value, if `has(name)`.
+  Node at(const char* name) const;
   /// Entries of a mapping or a list; 0 for another value.
   std::size_t size() const;
   /// A scalar as written; "" for another value.
@@ -87,16 +90,21 @@ Reader parsed(T& out, Parse parse, std::string remedy) {
   };
 }
 
-/// Reads one document with `root`. `file` is used in errors only. Error::Kind::invalid: malformed
-/// YAML, more than kMaxBytes, or a value that a reader refuses.
-Result<void> read(std::string_view text, const std::string& file, const Reader& root);
+/// The bounds of one file. The parser's work is linear in `bytes`, the readers' in `nodes`.
+struct Bounds {
+  std::size_t bytes = 512 << 10;
+  std::size_t nodes = 65'536;  ///< Values and keys, each as often as aliases repeat it.
+  std::size_t depth = 32;      ///< Lists and mappings within each other.
+  std::size_t aliases = 64;    ///< yaml-cpp's work is quadratic in them.
+};
 
-constexpr std::size_t kMaxBytes = 1 << 20;
+/// Reads one document with `root`. `file` is used in errors only. Error::Kind::invalid: malformed
+/// YAML, more than the bounds (none of the file was given to `root` then), a second document, or a
+/// value that a reader refuses.
+Result<void> read(std::string_view text, const std::string& file, const Reader& root,
+                  const Bounds& bounds = {});
 
 /// The word of `known` with the fewest edits to `word`, if it is near enough; else "".
 std::string nearest(std::string_view word, const std::vector<std::string_view>& known);
-
-/// The whole file, at most kMaxBytes. Error::Kind::missing or invalid.
-Result<std::string> slurp(const std::string& path);
 
 }  // namespace vmirror::yaml

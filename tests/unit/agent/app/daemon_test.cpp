@@ -250,20 +250,52 @@ TEST_F(DaemonOnOvs, AFileThatAppearsActsAndABadOneLeavesItInForce) {
   EXPECT_EQ(error.at("what"), "unknown key `snapln`");
   EXPECT_EQ(error.at("remedy"), "write `snaplen`");
   EXPECT_EQ(mirrors(), before);
-  EXPECT_EQ(ask("/v1/policies", "PUT", policy("b")).at("error").at("kind"), "refused");
+  EXPECT_TRUE(ask("/v1/policies", "PUT", policy("b")).contains("file")) << "the others stand";
 }
 
-TEST_F(DaemonOnOvs, WithABadFolderFromTheStartNothingIsTouched) {
+TEST_F(DaemonOnOvs, ABadFileAtTheStartIsSetAside) {
+  put("a.yaml", "policy: [\n");
+  put("b.yaml", policy("b"));
+  start();
+  eventually("/v1/plan", "in_sync", [](const json::value& v) { return v.as_bool(); });
+  EXPECT_NE(mirrors(), "[]");
+  const json::object status = ask("/v1/status");
+  EXPECT_EQ(text(status.at("policy_error").at("where")), config.policies + "/a.yaml:2");
+  EXPECT_EQ(status.at("policies").at(0).at("state"), "bad");
+  EXPECT_EQ(status.at("policies").at(1).at("state"), "in force");
+}
+
+TEST_F(DaemonOnOvs, WithoutItsFolderNothingIsTouched) {
   put("a.yaml", policy("a"));
   config.on_stop = OnStop::keep;
   start();
   eventually("/v1/plan", "in_sync", [](const json::value& v) { return v.as_bool(); });
   stop();
   const std::string before = mirrors();
+  std::filesystem::remove_all(config.policies);
+  start();
+  EXPECT_EQ(ask("/v1/plan").at("error").at("kind"), "missing");
+  EXPECT_EQ(mirrors(), before);
+}
+
+/// A policy with `require` may be in the file.
+TEST_F(DaemonOnOvs, WhatABadFileRequiredStaysRequired) {
+  put("a.yaml", policy("a", "require: true\n"));
+  start();
+  const auto requirements = [&] {
+    std::ifstream file(config.state + "/requirements");
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  eventually("/v1/plan", "in_sync", [](const json::value& v) { return v.as_bool(); });
+  const std::string before = requirements();
+  EXPECT_EQ(before, "# vmirror requirements 1\na\t0\tport=p*\n");
+  stop();
   put("a.yaml", "policy: [\n");
   start();
-  EXPECT_EQ(ask("/v1/plan").at("error").at("kind"), "invalid");
-  EXPECT_EQ(mirrors(), before);
+  EXPECT_EQ(requirements(), before);
+  std::filesystem::remove(config.policies + "/a.yaml");
+  eventually("/v1/status", "policy_error", [](const json::value& e) { return e.is_null(); });
+  EXPECT_EQ(requirements(), "# vmirror requirements 1\n");
 }
 
 TEST_F(DaemonOnOvs, TheHookIsAnsweredByPoliciesThatRequire) {

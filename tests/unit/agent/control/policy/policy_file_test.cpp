@@ -2,6 +2,7 @@
 #include "agent/control/policy/policy_file.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -194,7 +195,7 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
       {head + "targets:\n  - rspan: {vlan: 4095}\n",
        "f.yaml:4: `vlan` is `4095` (write a number from 1 to 4094)"},
       {full + "---\npolicy: b\n",
-       "f.yaml:5: a second document begins here (keep one document a file)"},
+       "f.yaml:4: a second document begins here (keep one document a file)"},
       {"policy: [\n", "f.yaml:2: not YAML: end of sequence flow not found (correct the line)"},
       {"policy: a\n\tselect: b\n",
        "f.yaml:2: not YAML: illegal tab when looking for indentation (correct the line)"},
@@ -212,6 +213,15 @@ TEST(PolicyFile, HostileYamlEndsInAnError) {
   EXPECT_FALSE(parse_policy(std::string(2 << 20, ' '), "f.yaml"));
   EXPECT_FALSE(parse_policy("a: &a [*a, *a]\n", "f.yaml"));
   EXPECT_FALSE(parse_policy(std::string("policy: \0x", 10), "f.yaml"));
+  std::string selectors = "policy: a\ntargets: [local]\nselect:\n";
+  for (std::size_t i = 0; i < kMostSelectors; ++i) selectors += "  - port: p\n";
+  EXPECT_TRUE(parse_policy(selectors, "f.yaml"));
+  EXPECT_EQ(parse_policy(selectors + "  - port: p\n", "f.yaml").error().text(),
+            "f.yaml:1028: more than 1024 entries of `select` (use patterns, or write several "
+            "policies)");
+  EXPECT_LT(
+      parse_policy("policy: \"" + std::string(100'000, 'a') + "\"\n", "f.yaml").error().what.size(),
+      300U);
   const std::string digits = "2026-01-01T00:00:00." + std::string(100'000, '1') + "Z";
   EXPECT_FALSE(parse_time(digits));
 }
@@ -232,7 +242,7 @@ class PolicyFolderTest : public testing::Test {
   std::string folder_;
 };
 
-TEST_F(PolicyFolderTest, OneBadFileIsTheFoldersError) {
+TEST_F(PolicyFolderTest, ABadFileIsSetAside) {
   put("a.yaml", policy("a"));
   put("b.yaml", policy("b", "snapln: 5\n"));
   put("c.yaml", policy("a"));
@@ -254,9 +264,9 @@ TEST_F(PolicyFolderTest, AMissingFolderIsAnErrorAndAnEmptyOneIsNot) {
 
 TEST_F(PolicyFolderTest, KeepReplacesTheFileThatHoldsThePolicy) {
   put("other-name.yaml", policy("a"));
-  EXPECT_EQ(*keep_policy(folder_, policy("a", "snaplen: 64\n"), "stdin"),
+  EXPECT_EQ(*keep_policy(read_policies(folder_), policy("a", "snaplen: 64\n"), "stdin"),
             folder_ + "/other-name.yaml");
-  EXPECT_EQ(*keep_policy(folder_, policy("b"), "stdin"), folder_ + "/b.yaml");
+  EXPECT_EQ(*keep_policy(read_policies(folder_), policy("b"), "stdin"), folder_ + "/b.yaml");
   const PolicyFolder folder = read_policies(folder_);
   ASSERT_FALSE(folder.first_error());
   ASSERT_EQ(folder.policies().size(), 2U);
@@ -266,14 +276,73 @@ TEST_F(PolicyFolderTest, KeepReplacesTheFileThatHoldsThePolicy) {
 
 TEST_F(PolicyFolderTest, KeepTakesNothingBad) {
   put("a.yaml", policy("a"));
-  EXPECT_FALSE(keep_policy(folder_, policy("a", "snapln: 1\n"), "stdin"));
+  EXPECT_FALSE(keep_policy(read_policies(folder_), policy("a", "snapln: 1\n"), "stdin"));
   EXPECT_EQ(read_policies(folder_).policies()[0].snaplen, 0U);
+}
+
+TEST_F(PolicyFolderTest, AFileThatDidNotChangeIsNotReadAnew) {
+  put("a.yaml", policy("a"));
+  put("b.yaml", policy("b"));
+  const PolicyFolder first = read_policies(folder_);
+  put("b.yaml", policy("b", "snaplen: 64\n"));
+  const PolicyFolder second = read_policies(folder_, first);
+  EXPECT_EQ(second.files[0].read, first.files[0].read);
+  EXPECT_NE(second.files[1].read, first.files[1].read);
+  EXPECT_EQ(second.policies()[1].snaplen, 64U);
+}
+
+TEST_F(PolicyFolderTest, FilesBeyondTheBoundAreNamedAndNotRead) {
+  for (std::size_t i = 0; i < kMostPolicyFiles + 2; ++i)
+    put(std::to_string(10'000 + i) + ".yaml", policy("p" + std::to_string(i)));
+  const PolicyFolder folder = read_policies(folder_);
+  EXPECT_EQ(folder.policies().size(), kMostPolicyFiles);
+  EXPECT_EQ(folder.first_error()->text(),
+            folder_ +
+                "/11000.yaml: not read: a folder has at most 1000 policies of 4194304 bytes in "
+                "all (join policies, or remove files)");
+}
+
+TEST_F(PolicyFolderTest, AFolderOfTooManyBytes) {
+  const std::string comment = "#" + std::string(500'000, ' ') + "\n";
+  for (int i = 0; i < 10; ++i)
+    put(std::to_string(i) + ".yaml", policy("p" + std::to_string(i)) + comment);
+  const PolicyFolder folder = read_policies(folder_);
+  EXPECT_EQ(folder.policies().size(), 8U);
+  EXPECT_EQ(folder.files[8].error->kind, Error::Kind::exhausted);
+}
+
+TEST_F(PolicyFolderTest, WhatALinkLeadsToIsNotShown) {
+  put("secret", "hash: $6$topsecret\n");
+  fs::create_symlink("secret", folder_ + "/a.yaml");
+  put("b.yaml", "hash: shown\n");
+  const PolicyFolder folder = read_policies(folder_);
+  EXPECT_EQ(folder.files[0].error->text(),
+            folder_ +
+                "/a.yaml:1: the link leads to a file that is no policy (correct this line; "
+                "what is in the file is not shown here)");
+  EXPECT_NE(folder.files[1].error->text().find("unknown key `hash`"), std::string::npos);
+}
+
+TEST_F(PolicyFolderTest, FilesAndFoldersThatOthersMayWriteAreRefused) {
+  put("a.yaml", policy("a"));
+  fs::permissions(folder_ + "/a.yaml", fs::perms(0666));
+  EXPECT_EQ(read_policies(folder_).first_error()->text(),
+            folder_ + "/a.yaml: every user may write it (chmod o-w " + folder_ + "/a.yaml)");
+  fs::permissions(folder_ + "/a.yaml", fs::perms(0664));
+  EXPECT_FALSE(read_policies(folder_).first_error());
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::chown((folder_ + "/a.yaml").c_str(), 1000, 0), 0);
+    EXPECT_EQ(read_policies(folder_).first_error()->what, "belongs to user 1000");
+    ASSERT_EQ(::chown((folder_ + "/a.yaml").c_str(), 0, 0), 0);
+  }
+  fs::permissions(folder_, fs::perms(0777));
+  EXPECT_EQ(read_policies(folder_).error->what, "every user may write it");
 }
 
 TEST_F(PolicyFolderTest, Drop) {
   put("x.yaml", policy("a"));
-  EXPECT_TRUE(drop_policy(folder_, "a"));
-  EXPECT_EQ(drop_policy(folder_, "a").error().kind, Error::Kind::missing);
+  EXPECT_TRUE(drop_policy(read_policies(folder_), "a"));
+  EXPECT_EQ(drop_policy(read_policies(folder_), "a").error().kind, Error::Kind::missing);
 }
 
 }  // namespace
