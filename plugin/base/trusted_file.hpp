@@ -1,5 +1,5 @@
-// Files that are obeyed: what they say is done with the rights of the daemon. They are regular files
-// that nobody but root, the daemon's user and the file's group may change.
+// Files that are obeyed: what they say is done with the rights of the daemon. They are regular
+// files that nobody but root, the daemon's user and the file's group may change.
 #pragma once
 
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
-// The folder of policies, watched: changes, by an editor or by `vmirror apply`, come in force file by
-// file, each whole or not at all. Used by the thread of its io_context.
+// The folder of policies, watched: changes, by an editor or by `vmirror apply`, come in force file
+// by file, each whole or not at all. Used by the thread of its io_context.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -35,8 +35,8 @@ class PolicyStore {
   const PolicyFolder& folder() const;
 
   /// Stores the policy as a file and puts it in force. Error::Kind::invalid: a bad policy;
-  /// exhausted, refused: it is stored, and a bound of the folder or its rights keep it out of force.
-  /// Returns the policy's name and the file's path.
+  /// exhausted, refused: it is stored, and a bound of the folder or its rights keep it out of
+  /// force. Returns the policy's name and the file's path.
   Result<std::pair<std::string, std::string>> keep(std::string_view yaml);
   Result<void> drop(const std::string& name);
 

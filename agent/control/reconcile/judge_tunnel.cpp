@@ -53,8 +53,7 @@ bool all_left(const TunnelTrack::Left& was, const TunnelTrack::Left& is, const U
   const Load<std::int64_t> left{is.left.frames - was.left.frames, is.left.bytes - was.left.bytes};
   const std::int64_t question = underlay.question, shortest = underlay.shortest_copy;
   const std::int64_t beyond = std::max(due - frames * question, frames * (shortest - question));
-  return left.bytes * 100 >= due * 99 &&
-         (left.bytes - left.frames * question) * 100 >= beyond * 99;
+  return left.bytes * 100 >= due * 99 && (left.bytes - left.frames * question) * 100 >= beyond * 99;
 }
 
 /// Whether what the tunnels were given left by the switch's other ports, at each writing. A writing

@@ -1,5 +1,5 @@
-// The guard in front of yaml-cpp. Bounds are passed as arguments, so that the text is harmless to the
-// library even where the guard would fail.
+// The guard in front of yaml-cpp. Bounds are passed as arguments, so that the text is harmless to
+// the library even where the guard would fail.
 #include "agent/control/policy/yaml.hpp"
 
 #include <gtest/gtest.h>
