@@ -15,8 +15,8 @@ std::string requirements_path(const std::string& state_folder);
 /// Writes the requirements of these policies, whole or not at all. The file is on the disk when the
 /// function returns, since a booting host starts guests before the daemon. An equal file is not
 /// written again. With `all_known` false not all policies could be read: what the file says of
-/// policies that are not among these stays. Creates the folder. Error::Kind::refused: the file can't
-/// be written.
+/// policies that are not among these stays. Creates the folder. Error::Kind::refused: the file
+/// can't be written.
 Result<void> save_requirements(const std::string& path, std::span<const Policy> policies,
                                bool all_known = true);
 
