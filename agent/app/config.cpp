@@ -129,13 +129,33 @@ Reader udp_ports(UdpCarriers& out) {
   return yaml::map(std::move(keys));
 }
 
+/// An input is one interface, or the two monitor ports of a TAP.
+Result<void> read_ports(const Node& node, const std::vector<std::string>& pair,
+                        InputConfig& input) {
+  if (input.ring.interface.empty() == pair.empty())
+    return node.wrong("an input has either `interface` or `pair`",
+                      "`interface: eth1`, or `pair: [eth1, eth2]` for a TAP's two ports");
+  if (pair.empty()) return {};
+  if (pair.size() != 2 || pair[0] == pair[1])
+    return node.wrong("`pair` has two interfaces", "`pair: [eth1, eth2]`");
+  if (input.workers != 1)
+    return node.wrong("`workers` and `pair` exclude each other: one worker merges the two ports",
+                      "take `workers` away");
+  input.ring.interface = pair[0];
+  input.second = pair[1];
+  if (input.name.empty()) input.name = pair[0] + "+" + pair[1];
+  return {};
+}
+
 Result<void> read_input(const Node& node, Config& config) {
   InputConfig input;
   bool accept_bare = true;
   std::uint16_t vlan = 0;
   auto keys = ring_keys(input);
   keys.push_back({"name", yaml::text(input.name)});
-  keys.push_back({"interface", yaml::text(input.ring.interface), true});
+  keys.push_back({"interface", yaml::text(input.ring.interface)});
+  std::vector<std::string> pair;
+  keys.push_back({"pair", words(pair)});
   keys.push_back(
       {"accept", yaml::one_of<bool>(accept_bare, {{"any", true}, {"encapsulated", false}})});
   keys.push_back({"sessions", session_set(input.decap.sessions)});
@@ -143,6 +163,7 @@ Result<void> read_input(const Node& node, Config& config) {
   keys.push_back({"udp", udp_ports(input.decap.udp)});
   const auto done = yaml::map(std::move(keys))(node);
   if (!done) return done;
+  if (const auto ports = read_ports(node, pair, input); !ports) return ports;
   if (input.name.empty()) input.name = input.ring.interface;
   input.decap.accept_bare = accept_bare;
   if (vlan != 0) input.decap.rspan_vlan = vlan;

@@ -28,6 +28,7 @@ enum class OnStop : std::uint8_t { remove, keep };
 struct InputConfig {
   std::string name;  ///< Default: the interface's.
   RingOptions ring;
+  std::string second;  ///< The other port of a TAP's pair, whose first is the ring's; empty: none.
   int workers = 1;
   DecapOptions decap;
   Identity identity;

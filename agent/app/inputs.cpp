@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "agent/engine/capture/interface.hpp"
+#include "agent/engine/capture/pair.hpp"
 
 namespace vmirror {
 namespace {
@@ -18,6 +19,18 @@ std::optional<std::uint16_t> fanout_group(const InputConfig& input, std::uint16_
   return static_cast<std::uint16_t>(::getpid() * 31 + place);
 }
 
+Source open_pair(const RingOptions& ring, const std::string& second) {
+  RingOptions other = ring;
+  other.interface = second;
+  auto opened = open_ring(ring);
+  if (!opened) return opened;
+  auto opposite = open_ring(other);
+  if (!opposite) return opposite;
+  PairOptions options;
+  options.names = {ring.interface, second};
+  return make_pair_source(std::move(*opened), std::move(*opposite), std::move(options));
+}
+
 InputOptions make_input(const Config& config, const InputConfig& input, std::uint16_t place,
                         std::function<Result<std::string>()> interface) {
   InputOptions out;
@@ -28,15 +41,19 @@ InputOptions make_input(const Config& config, const InputConfig& input, std::uin
   RingOptions ring = input.ring;
   ring.input = place;
   ring.fanout_group = fanout_group(input, place);
-  out.open = [ring, interface = std::move(interface)](int) mutable -> Source {
+  out.open = [ring, interface = std::move(interface),
+              second = input.second](int) mutable -> Source {
     const auto name = interface();
     if (!name) return tl::unexpected(name.error());
     ring.interface = *name;
-    return open_ring(ring);
+    return second.empty() ? open_ring(ring) : open_pair(ring, second);
   };
   if (input.reinject.empty()) return out;
   std::vector<std::string> taken;
-  for (const InputConfig& other : config.inputs) taken.push_back(other.ring.interface);
+  for (const InputConfig& other : config.inputs) {
+    taken.push_back(other.ring.interface);
+    if (!other.second.empty()) taken.push_back(other.second);
+  }
   out.open_reinjector = [to = input.reinject, taken]() -> Result<Reinjector> {
     ReinjectOptions options;
     options.interface = to;

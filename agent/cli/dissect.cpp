@@ -72,7 +72,10 @@ json::object origin_json(const Origin& o) {
   if (o.direction != Direction::none) out["direction"] = to_text(o.direction);
   if (o.truncated) out["truncated"] = true;
   if (o.port_index != 0) out["port_index"] = o.port_index;
-  if (o.hardware_time != 0) out["hardware_time"] = o.hardware_time;
+  if (o.hardware_time != 0) {
+    out["hardware_time"] = o.hardware_time;
+    out["granularity"] = granularity_text(o.granularity);
+  }
   return out;
 }
 
@@ -114,8 +117,10 @@ class Printer final : public FrameObserver {
 
  private:
   static std::string endpoint(const Packet& p, Bytes bytes, bool source) {
-    if (p.ip_version == 0)
-      return !p.has_macs ? "?" : (source ? p.source_mac(bytes) : p.destination_mac(bytes)).text();
+    if (p.ip_version == 0) {
+      const Mac mac = source ? p.sender_mac(bytes) : p.has_macs ? p.destination_mac(bytes) : Mac{};
+      return mac.is_zero() ? "?" : mac.text();
+    }
     std::string out = (source ? p.source_ip(bytes) : p.destination_ip(bytes)).text();
     if (!has_ports(p)) return out;
     if (p.ip_version == 6) out = "[" + out + "]";
@@ -132,6 +137,7 @@ class Printer final : public FrameObserver {
                       {"source", endpoint(p, frame.bytes, true)},
                       {"destination", endpoint(p, frame.bytes, false)},
                       {"ethertype", p.ethertype}};
+    if (const unsigned ns = nanoseconds_of(frame.time); ns != 0) line["nanoseconds"] = ns;
     if (p.ip_version != 0) line["protocol"] = p.protocol;
     json::array vlans;
     for (int i = 0; i < p.tag_count; ++i) vlans.emplace_back(p.tags[i].id());

@@ -53,19 +53,28 @@ struct Origin {
   std::uint32_t port_index = 0;  ///< ERSPAN II index, ERSPAN III port of the subheader.
   /// ERSPAN III timestamp in its own granularity; a subheader's seconds or upper half above bit 32.
   std::uint64_t hardware_time = 0;
-  std::uint8_t granularity = 0;  ///< ERSPAN III Gra.
+  std::uint8_t granularity = 0;  ///< ERSPAN III Gra; see granularity_text.
   IpAddress sender;              ///< Outer source address.
 };
+
+/// What one of Origin::hardware_time is: "100us", "100ns", "1588" (seconds above bit 32, nanoseconds
+/// below), "custom" (the switch's own).
+const char* granularity_text(std::uint8_t granularity);
 
 struct Frame {
   Bytes bytes;                  ///< As captured; may be shorter than the wire had.
   std::uint32_t wire_size = 0;  ///< Bytes that the wire had, a stripped tag included.
   LinkType link = LinkType::ethernet;
+  Direction direction = Direction::none;  ///< By the port of a TAP that it came from.
   VlanTag stripped;  ///< A tag that is no longer in `bytes` (ring metadata, ERSPAN header).
   Time time = 0;
   std::uint16_t input = 0;  ///< Index of the capture input in the configuration.
 };
 
+/// The nanoseconds of a time beyond the microseconds that `format_time` and EVE's timestamp show.
+constexpr unsigned nanoseconds_of(Time time) {
+  return static_cast<unsigned>(time % 1000);
+}
 /// Bytes that `frame.bytes` would have, had all of the frame been captured.
 inline std::size_t whole_size(const Frame& frame) {
   constexpr std::size_t kTag = 4;

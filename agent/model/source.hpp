@@ -25,6 +25,9 @@ class FrameSource {
   /// not wait for long may ignore it.
   virtual void wake_on(int /*fd*/) {}
 
+  /// Readable once `next` would give a frame without waiting; -1: `next` never waits for long.
+  virtual int readable_fd() const { return -1; }
+
   /// True when there will never be another frame: the file's end.
   virtual bool finished() const = 0;
 

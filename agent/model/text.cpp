@@ -4,6 +4,11 @@
 
 namespace vmirror {
 
+const char* granularity_text(std::uint8_t granularity) {
+  constexpr const char* kNames[] = {"100us", "100ns", "1588", "custom"};
+  return kNames[granularity & 3];
+}
+
 const char* to_text(Encapsulation encapsulation) {
   static constexpr const char* kNames[] = {
       "none",   "erspan1", "erspan2", "erspan3", "gre",    "vxlan", "geneve",     "rspan", "ip",

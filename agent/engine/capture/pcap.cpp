@@ -9,6 +9,10 @@ namespace {
 
 constexpr std::uint32_t kMicro = 0xa1b2c3d4, kNano = 0xa1b23c4d, kModified = 0xa1b2cd34;
 constexpr std::size_t kFileHeader = 24;
+/// Above the link type: how many 16-bit words of frame check sequence end each frame, where that is
+/// told.
+constexpr std::uint32_t kFcsIsTold = 1u << 26;
+constexpr int kFcsShift = 28;
 
 template <bool kSwapped>
 std::uint32_t load(const std::uint8_t* p) {
@@ -39,7 +43,9 @@ const char* PcapReader::begin(Bytes header) {
   if (!is_magic(magic)) return "no pcap magic";
   if (magic == kNano) tick_ = 1;
   if (magic == kModified) header_size_ = 24;
-  linktype_ = static_cast<std::uint16_t>(word(20));  // Above it: the length of an FCS.
+  const std::uint32_t link_word = word(20);
+  linktype_ = static_cast<std::uint16_t>(link_word);
+  if ((link_word & kFcsIsTold) != 0) fcs_size_ = (link_word >> kFcsShift) * 2;
   const auto link = link_of(linktype_);
   supported_ = link.has_value();
   if (link) link_ = *link;
@@ -101,6 +107,8 @@ Progress PcapReader::records(Bytes window, std::span<Frame> batch) const {
     frame.time = static_cast<Time>(load<kSwapped>(p)) * kSecond +
                  static_cast<Time>(load<kSwapped>(p + 4)) * tick_;
     frame.input = input_;
+    if (fcs_size_ != 0) [[unlikely]]
+      take_off_fcs(frame, fcs_size_);
     p += header + size;
   }
   progress.frames = n;

@@ -36,7 +36,8 @@ class PcapReader : public RecordReader {
   bool supported_ = false;  ///< `link_` is what the file has.
   LinkType link_ = LinkType::ethernet;
   std::uint32_t header_size_ = 16;
-  Time tick_ = 1000;  ///< Nanoseconds
+  std::uint32_t fcs_size_ = 0;  ///< Bytes at the end of each frame.
+  Time tick_ = 1000;            ///< Nanoseconds
 };
 
 }  // namespace vmirror

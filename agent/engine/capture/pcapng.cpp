@@ -88,6 +88,7 @@ const char* PcapngReader::interface(Bytes body) {
     if (code == 0) break;
     if (size > options.size()) return "an option past its block";
     if (code == 9 && size == 1) out.resolution = options[0];
+    if (code == 13 && size == 1) out.fcs_size = options[0];
     if (code == 14 && size == 8) {
       const std::uint64_t first = get32(options.data());
       const std::uint64_t second = get32(options.data() + 4);
@@ -99,6 +100,22 @@ const char* PcapngReader::interface(Bytes body) {
   }
   interfaces_.push_back(out);
   return nullptr;
+}
+
+/// By the packet's own flags, where its options have them and they tell it; else `otherwise`.
+std::uint32_t PcapngReader::fcs_size(Bytes options, std::uint32_t otherwise) const {
+  while (options.size() >= 4) {
+    const std::uint16_t code = get16(options.data());
+    const std::size_t size = get16(options.data() + 2);
+    options = options.subspan(4);
+    if (code == 0 || size > options.size()) break;
+    if (code == 2 && size == 4) {
+      const std::uint32_t told = get32(options.data()) >> 5 & 15;
+      if (told != 0) return told;
+    }
+    options = options.subspan(std::min(options.size(), (size + 3) / 4 * 4));
+  }
+  return otherwise;
 }
 
 /// `head`: time high, time low, captured, on the wire; `data`: the bytes and what follows them.
@@ -117,6 +134,9 @@ PcapngReader::Block PcapngReader::with_interface(std::uint32_t id, Bytes head, B
     out.frame.wire_size = std::max(captured, get32(head.data() + 12));
     out.frame.link = from.link;
     out.frame.time = last_ = from.to_time(high << 32 | get32(head.data() + 4));
+    const std::size_t padded = (std::size_t{captured} + 3) / 4 * 4;
+    take_off_fcs(out.frame, padded < data.size() ? fcs_size(data.subspan(padded), from.fcs_size)
+                                                 : from.fcs_size);
   } else {
     out.linktype = interfaces_[id].linktype;
   }
@@ -138,6 +158,7 @@ PcapngReader::Block PcapngReader::simple(Bytes body) const {
     out.frame.wire_size = wire;
     out.frame.link = from.link;
     out.frame.time = last_;
+    take_off_fcs(out.frame, from.fcs_size);
   } else {
     out.linktype = interfaces_[0].linktype;
   }

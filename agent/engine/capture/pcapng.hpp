@@ -41,6 +41,7 @@ class PcapngReader : public RecordReader {
     std::uint32_t snaplen = 0;    ///< 0: none
     std::uint8_t resolution = 6;  ///< if_tsresol: 10^-n, or 2^-n with the top bit set
     std::int64_t offset = 0;      ///< Seconds
+    std::uint8_t fcs_size = 0;    ///< if_fcslen: bytes at the end of each frame
     Time to_time(std::uint64_t ticks) const;
   };
   /// The frame that a packet block holds, or what is wrong.
@@ -58,6 +59,7 @@ class PcapngReader : public RecordReader {
   const char* interface(Bytes body);
   Block packet(std::uint32_t type, Bytes body);
   Block simple(Bytes body) const;
+  std::uint32_t fcs_size(Bytes options, std::uint32_t otherwise) const;
   Block with_interface(std::uint32_t id, Bytes head, Bytes data);
 
   std::uint16_t input_;

@@ -2,6 +2,7 @@
 // functions of the bytes alone; files, gzip and memory are file.cpp's.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -31,6 +32,12 @@ struct Progress {
 constexpr std::size_t kMaxRecord = 1 << 20;
 /// Those of link types that we leave out may be longer.
 constexpr std::size_t kMaxForeignRecord = 128 << 20;
+
+/// Takes a frame check sequence of `size` bytes off: it is no part of what the sender sent.
+inline void take_off_fcs(Frame& frame, std::uint32_t size) {
+  frame.wire_size -= std::min(size, frame.wire_size);
+  frame.bytes = frame.bytes.first(std::min<std::size_t>(frame.bytes.size(), frame.wire_size));
+}
 
 class RecordReader {
  public:

@@ -49,6 +49,7 @@ class RingSource : public FrameSource {
   Result<void> open();
   Result<std::size_t> next(std::span<Frame> batch, int timeout_ms) override;
   void wake_on(int fd) override { wake_fd_ = fd; }
+  int readable_fd() const override { return fd_; }
   bool finished() const override { return false; }
   std::span<const std::uint64_t, kDropKinds> dropped() const override { return dropped_; }
   std::span<const std::string> warnings() const override { return warnings_; }

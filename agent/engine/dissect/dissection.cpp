@@ -31,8 +31,13 @@ Outcome Dissection::dissect(DissectorId id, Bytes message, Context& context, Fac
     ++counters.cut;
     if (outcome.malformed == Malformed::truncated) return outcome;
   }
-  if (outcome.malformed != Malformed::none)
+  if (outcome.malformed != Malformed::none) {
     ++counters.malformed[static_cast<std::size_t>(outcome.malformed)];
+    facts.record(kAnomaly);
+    facts.add("type", "applayer");
+    facts.add("app_proto", dissectors_[id].name);
+    facts.add("event", to_text(outcome.malformed));
+  }
   return outcome;
 }
 

@@ -81,8 +81,11 @@ void append_tags(Json& json, const SkippedTags& tags) {
 /// What only we know: how the frame came here.
 void append_mirror(Json& json, const EventHead& head) {
   const Origin& origin = head.origin;
-  if (origin.encapsulation == Encapsulation::none && head.vm.empty() && head.tags == nullptr &&
-      head.acts.empty() && head.scope == 0)
+  // Of a frame alone: an asset's or a migration's time is none of a capture.
+  const unsigned nanoseconds = head.flow_id != 0 ? nanoseconds_of(head.time) : 0;
+  if (origin.encapsulation == Encapsulation::none && origin.direction == Direction::none &&
+      head.vm.empty() && head.tags == nullptr && head.acts.empty() && head.scope == 0 &&
+      nanoseconds == 0)
     return;
   json.open_object("vmirror");
   if (origin.has_session) json.field("session", origin.session);
@@ -93,6 +96,11 @@ void append_mirror(Json& json, const EventHead& head) {
   if (!head.vm.empty()) json.field("vm", head.vm);
   if (origin.direction != Direction::none) json.field("direction", to_text(origin.direction));
   if (origin.truncated) json.field("truncated", true);
+  if (origin.hardware_time != 0) {
+    json.field("hardware_time", origin.hardware_time);
+    json.field("granularity", granularity_text(origin.granularity));
+  }
+  if (nanoseconds != 0) json.field("nanoseconds", std::uint64_t{nanoseconds});
   if (head.tags != nullptr) append_tags(json, *head.tags);
   if (!head.acts.empty()) {
     json.open_array("acts");
@@ -251,10 +259,8 @@ EventHead event_head(const Frame& frame, const Packet& packet, const Origin& ori
   head.time = frame.time;
   head.vlan_count = packet.tag_count;
   for (std::size_t i = 0; i < packet.tag_count; ++i) head.vlans[i] = packet.tags[i].id();
-  if (packet.has_macs) {
-    head.src_mac = packet.source_mac(frame.bytes);
-    head.dest_mac = packet.destination_mac(frame.bytes);
-  }
+  head.src_mac = packet.sender_mac(frame.bytes);
+  if (packet.has_macs) head.dest_mac = packet.destination_mac(frame.bytes);
   head.src_ip = packet.source_ip(frame.bytes);
   head.dest_ip = packet.destination_ip(frame.bytes);
   head.src_port = packet.source_port;

@@ -345,6 +345,8 @@ FlowTable::Entry& FlowTable::update(Probe& probe, const Frame& frame, const Pack
     } else {
       probe.other_sender = true;
     }
+  } else if (packet.cooked_mac != 0 && entry.packets[side] == 1) [[unlikely]] {
+    entry.mac[side] = packet.sender_mac(frame.bytes);
   }
   entry.last = frame.time;
   if (packet.protocol == ip_protocol::kTcp) {

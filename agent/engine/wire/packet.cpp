@@ -36,9 +36,9 @@ class Reader {
       case LinkType::ip:
         return bare_ip(0);
       case LinkType::linux_sll:
-        return after_cooked(14, 16);
+        return after_cooked({.type = 14, .address_size = 5, .address = 6, .size = 16});
       case LinkType::linux_sll2:
-        return after_cooked(0, 20);
+        return after_cooked({.type = 0, .address_size = 11, .address = 12, .size = 20});
       case LinkType::bsd_null:
         return bare_ip(4);
       case LinkType::mpls:
@@ -55,10 +55,16 @@ class Reader {
     tagged(12);
   }
 
-  /// LINUX_SLL and SLL2 name the protocol at `type_at` and go on at `next`.
-  [[gnu::noinline]] void after_cooked(std::size_t type_at, std::size_t next) {
+  /// Offsets in the headers of LINUX_SLL and SLL2, and their size.
+  struct Cooked {
+    std::uint8_t type, address_size, address, size;
+  };
+  [[gnu::noinline]] void after_cooked(Cooked header) {
+    const std::size_t next = header.size;
     if (!has(0, next)) return fail(HeaderError::link_truncated);
-    const std::uint16_t type = load_be16(data_ + type_at);
+    const std::uint16_t type = load_be16(data_ + header.type);
+    constexpr std::uint8_t kMacSize = 6;
+    if (data_[header.address_size] == kMacSize) p_.cooked_mac = header.address;
     if (is_tpid(type) && has(next, 4)) {
       add_tag({type, load_be16(data_ + next)});
       return tagged(next + 2);

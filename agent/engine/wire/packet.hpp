@@ -101,7 +101,9 @@ struct Packet {
   /// Other than none: an Ethernet frame begins at `network`.
   LinkCarrier carrier = LinkCarrier::none;
   std::uint8_t tcp_flags = 0;
-  bool has_macs = false;        ///< Ethernet: bytes 0..11 are destination and source MAC.
+  bool has_macs = false;  ///< Ethernet: bytes 0..11 are destination and source MAC.
+  /// Where the sender's MAC stands in a cooked capture, which has no other; 0: none is known.
+  std::uint8_t cooked_mac = 0;
   bool fragment = false;        ///< Any fragment of a datagram but a whole one.
   bool first_fragment = false;  ///< Offset 0 and more to come.
   bool more_fragments = false;
@@ -133,6 +135,11 @@ struct Packet {
   Bytes network_of(Bytes frame) const { return frame.subspan(network, network_size); }
   Mac destination_mac(Bytes frame) const { return Mac::from(frame.data()); }
   Mac source_mac(Bytes frame) const { return Mac::from(frame.data() + 6); }
+  /// Of any link type; zero: not known.
+  Mac sender_mac(Bytes frame) const {
+    if (has_macs) return source_mac(frame);
+    return cooked_mac != 0 ? Mac::from(frame.data() + cooked_mac) : Mac{};
+  }
   /// Empty when ip_version is 0.
   IpAddress source_ip(Bytes frame) const {
     return ip_version == 4   ? IpAddress::v4(frame.data() + network + 12)

@@ -49,6 +49,7 @@ inline void Pipeline::State::take_in(const Frame& frame) {
       ++counters.analysed;
       item.frame = &frame;
       if (item.origin.depth != 0) item.origin = {};
+      item.origin.direction = frame.direction;
     }
   }
   if (filter.active() && !filter.wants(*item.frame, item.packet))
@@ -113,18 +114,27 @@ inline void Pipeline::State::analyse(Item& item) {
   if (options.observer != nullptr) [[unlikely]]
     options.observer->analysed(*item.frame, item.packet, item.origin, flows.id(item.probe.entry),
                                reading ? &reading->facts : nullptr);
+  if (item.packet.error != HeaderError::none && reading) [[unlikely]]
+    note_anomaly(item);
   if (reading && !reading->facts.empty()) tell(item, entry);
   if (coverage.watching()) coverage.count(*item.frame, item.packet);
   if (options.reinject != nullptr && item.origin.depth > 0)
     options.reinject->add(*item.frame, item.origin);
 }
 
+/// Headers that the mirror cut are no fault of their sender.
+[[gnu::noinline]] void Pipeline::State::note_anomaly(const Item& item) {
+  if (item.origin.truncated || is_cut(*item.frame, item.packet)) return;
+  reading->facts.record(kAnomaly);
+  reading->facts.add("type", "decode");
+  reading->facts.add("event", to_text(item.packet.error));
+}
+
 /// The first frame of a flow's other side, or one that a third MAC sent.
 void Pipeline::State::note_sender(const Item& item, const FlowTable::Entry& entry) {
   const Packet& p = item.packet;
   const Frame& frame = *item.frame;
-  Subject sender{{}, p.source_ip(frame.bytes)};
-  if (p.has_macs) sender.mac = p.source_mac(frame.bytes);
+  const Subject sender{p.sender_mac(frame.bytes), p.source_ip(frame.bytes)};
   if (item.probe.other_sender) {
     const std::size_t bytes = wire_bytes(frame, p);
     flows.count_other(item.probe, bytes);
@@ -261,10 +271,8 @@ Context Pipeline::State::context_of(const Item& item) {
   const Frame& frame = *item.frame;
   Context context;
   context.time = frame.time;
-  if (p.has_macs) {
-    context.source.mac = p.source_mac(frame.bytes);
-    context.destination.mac = p.destination_mac(frame.bytes);
-  }
+  context.source.mac = p.sender_mac(frame.bytes);
+  if (p.has_macs) context.destination.mac = p.destination_mac(frame.bytes);
   context.source.ip = p.source_ip(frame.bytes);
   context.destination.ip = p.destination_ip(frame.bytes);
   context.source_port = p.source_port;
@@ -301,7 +309,8 @@ void Pipeline::State::tell(const Item& item, const FlowTable::Entry& entry) {
 
 void Pipeline::State::fold(const EventHead& head) {
   Facts& facts = reading->facts;
-  for (const Record& record : facts.records()) count_record(record.protocol);
+  for (const Record& record : facts.records())
+    if (record.protocol != kAnomaly) count_record(record.protocol);
   if (eve.records()) eve.write_records(head, facts);
   for (const Fact& fact : facts.facts()) inventory.learn(fact, head.time, head.scope);
   facts.clear();

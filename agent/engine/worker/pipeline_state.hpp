@@ -112,6 +112,7 @@ struct Pipeline::State {
   void filter_out(const Item& item, std::uint64_t frames);
   void run_group();
   void analyse(Item& item);
+  void note_anomaly(const Item& item);
   void note_sender(const Item& item, const FlowTable::Entry& entry);
   void begin_flow(Item& item, FlowTable::Entry& entry);
   void read(const Item& item, FlowTable::Entry& entry);

@@ -71,6 +71,15 @@ TEST(Dhcp, AnOptionInSeveralPartsIsOne) {  // RFC 3396
             "dhcp_type: \"discover\", hostname: \"aa-aa\", vendor_class_identifier: \"b\"");
 }
 
+TEST(Dhcp, AListInPartsMayBeCutWithinAnAddress) {  // RFC 3396
+  EXPECT_EQ(told_with("35 01 01 06 06 0a000035 0800 06 02 0808 ff"),
+            "dhcp_type: \"discover\", dns_servers: [10.0.0.53, 8.0.8.8]");
+  EXPECT_EQ(told_with("35 01 01 03 04 0a000001 03 04 0a000002 ff"),
+            "dhcp_type: \"discover\", routers: [10.0.0.1, 10.0.0.2]");
+  EXPECT_EQ(told_with("35 01 01 06 06 0a000035 0800 06 01 08 ff"),
+            "dhcp_type: \"discover\", odd_options: [6], dns_servers: [10.0.0.53]");
+}
+
 TEST(Dhcp, AFullNameComesAsTextOrInWireForm) {  // RFC 4702, section 3.3
   EXPECT_EQ(told_with("35 01 01 51 08 01 00 00 612e6c616e ff"),
             "dhcp_type: \"discover\", fqdn: \"a.lan\"");

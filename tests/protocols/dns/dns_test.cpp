@@ -58,6 +58,18 @@ Buffer answer(std::uint16_t type, std::string_view data, std::uint16_t flags = 0
                  bytes});
 }
 
+TEST(Dns, AnUpdateHasSectionsOfItsOwn) {
+  const std::string zone = "qr: false, opcode: 5, rrname: \"example.com\", rrtype: \"SOA\", ";
+  EXPECT_EQ(told(kDns, payload("dns", "update"), context_of()),
+            "dns {version: 2, type: \"query\", id: 9, flags: \"2800\", " + zone +
+                "prerequisites: [{rrname: \"host.example.com\", rrtype: \"A\", ttl: 0}], updates: ["
+                "{rrname: \"host.example.com\", rrtype: \"AAAA\", ttl: 0}, "
+                "{rrname: \"host.example.com\", rrtype: \"A\", ttl: 300, rdata: 192.0.2.55}]}\n");
+  EXPECT_EQ(told(kDns, payload("dns", "updated"), context_of(false)),
+            "dns {version: 2, type: \"answer\", id: 9, flags: \"a800\", qr: true, opcode: 5, "
+            "rrname: \"example.com\", rrtype: \"SOA\", rcode: \"NOERROR\"}\n");
+}
+
 TEST(Dns, DataByType) {
   struct {
     std::uint16_t type;

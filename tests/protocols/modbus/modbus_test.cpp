@@ -41,9 +41,22 @@ TEST(Modbus, Tells) {
        "\"READ_WRITE_MULTIPLE_REGISTERS\", function_code: 23, address: 3, quantity: 6, "
        "write_address: 14, write_quantity: 3}\n"
        "act 10.0.0.1 write 10.0.0.2 modbus_unit 17 (modbus.function)\n"},
+      {"device query", true,
+       "modbus {type: \"request\", transaction_id: 5, unit: 17, function: "
+       "\"ENCAP_INTERFACE_TRANSPORT\", function_code: 43, mei_type: "
+       "\"READ_DEVICE_IDENTIFICATION\", category: \"BASIC\", object: \"vendor_name\"}\n"},
+      {"device query of one object", true,
+       "modbus {type: \"request\", transaction_id: 6, unit: 17, function: "
+       "\"ENCAP_INTERFACE_TRANSPORT\", function_code: 43, mei_type: "
+       "\"READ_DEVICE_IDENTIFICATION\", category: \"ONE_OBJECT\", object: \"model_name\"}\n"},
+      {"canopen", true,
+       "modbus {type: \"request\", transaction_id: 7, unit: 17, function: "
+       "\"ENCAP_INTERFACE_TRANSPORT\", function_code: 43, mei_type: "
+       "\"CANOPEN_GENERAL_REFERENCE\"}\n"},
       {"device identification", false,
        "modbus {type: \"response\", transaction_id: 5, unit: 17, function: "
-       "\"ENCAP_INTERFACE_TRANSPORT\", function_code: 43, device: {vendor_name: \"Example\", "
+       "\"ENCAP_INTERFACE_TRANSPORT\", function_code: 43, mei_type: "
+       "\"READ_DEVICE_IDENTIFICATION\", category: \"BASIC\", device: {vendor_name: \"Example\", "
        "product_code: \"PLC-77\", revision: \"V2.4\"}}\n"
        "fact 10.0.0.2 service = \"modbus\" (modbus.function_code, implied)\n"
        "fact 10.0.0.2 modbus_unit 17 vendor = \"Example\" (modbus.vendor_name)\n"
@@ -72,6 +85,25 @@ TEST(Modbus, AResponseHasTheAddressesOfItsRequest) {
   told(kModbus, payload("modbus", "read holding registers"), ask);
   EXPECT_EQ(told(kModbus, hex("0001 0000 0005 11 04 02 0001"), answer).find("latency"),
             std::string::npos);
+}
+
+TEST(Modbus, ASuccessWithFewerValuesThanAskedForIsMarked) {
+  const struct {
+    const char *request, *response, *told;
+  } cases[] = {
+      {"read coils", "coils", "values: 10}"},
+      {"read coils", "too few coils", "values: 8, values_missing: 2}"},
+      {"read holding registers", "registers", "values: 3}"},
+      {"read holding registers", "too few registers", "values: 2, values_missing: 1}"},
+  };
+  for (const auto& c : cases) {
+    Dissection dissection(all_dissectors());
+    Context ask = context_of(), answer = context_of(false);
+    ask.engine = answer.engine = &dissection;
+    told(kModbus, payload("modbus", c.request), ask);
+    const std::string out = told(kModbus, payload("modbus", c.response), answer);
+    EXPECT_NE(out.find(c.told), std::string::npos) << c.response << ": " << out;
+  }
 }
 
 TEST(Modbus, Malformed) {

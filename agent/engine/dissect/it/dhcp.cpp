@@ -21,6 +21,8 @@ namespace vmirror {
 namespace {
 
 constexpr std::uint32_t kCookie = 0x63825363;
+constexpr std::uint8_t kRouters = 3, kDnsServers = 6;
+constexpr std::size_t kAddress = 4;
 constexpr std::uint8_t kAck = 5;
 constexpr Named kTypes[] = {
     {1, "discover"},    {2, "offer"},       {3, "request"},          {4, "decline"},
@@ -46,16 +48,16 @@ Malformed read_option(std::uint8_t code, Bytes data, DhcpMessage& out, std::uint
     return Malformed::none;
   };
   const auto addresses = [&](Bytes& to) {
-    if (data.empty() || data.size() % 4 != 0) return Malformed::bad_length;
+    if (data.empty() || data.size() % kAddress != 0) return Malformed::bad_length;
     to = data;
     return Malformed::none;
   };
   switch (code) {
     case 1:
       return address(out.subnet_mask);
-    case 3:
+    case kRouters:
       return addresses(out.routers);
-    case 6:
+    case kDnsServers:
       return addresses(out.dns_servers);
     case 12:
       out.host_name = text_of(data);
@@ -123,6 +125,27 @@ void read_options(Bytes area, DhcpMessage& out, std::bitset<256>& seen, std::uin
       odd);
 }
 
+/// A part of a list of addresses may end within one: the list is odd as a whole or not.
+void settle_list(std::uint8_t code, DhcpMessage& out) {
+  std::array<std::uint8_t, kMaxText> all;
+  if (!out.split[code] || join_option(out, code, all) % kAddress != 0) return;
+  const auto end = out.odd_options.begin() +
+                   static_cast<std::ptrdiff_t>(std::min(out.odd_count, out.odd_options.size()));
+  const auto at = std::find(out.odd_options.begin(), end, code);
+  if (at == end || out.odd_count > out.odd_options.size()) return;
+  std::copy(at + 1, end, at);
+  --out.odd_count;
+}
+
+using ListRoom = std::array<std::uint8_t, kMaxText>;
+
+/// An option's addresses, all of its parts.
+Bytes whole_list(const DhcpMessage& dhcp, std::uint8_t code, Bytes first, ListRoom& room) {
+  if (!dhcp.split[code]) return first;
+  const std::size_t size = join_option(dhcp, code, room);
+  return Bytes(room).first(size - size % kAddress);
+}
+
 /// An option's text, all of its parts.
 std::string_view whole_text(const DhcpMessage& dhcp, std::uint8_t code, std::string_view first,
                             Facts& facts) {
@@ -167,7 +190,7 @@ void tell_addresses(const char* name, Bytes addresses, Facts& facts) {
   if (addresses.empty()) return;
   facts.open_array(name);
   for (Cursor cursor(addresses); !cursor.empty();)
-    facts.add("", IpAddress::v4(cursor.take(4).data()));
+    facts.add("", IpAddress::v4(cursor.take(kAddress).data()));
   facts.close();
 }
 
@@ -190,16 +213,18 @@ void tell_options(const DhcpMessage& dhcp, const Names& names, Facts& facts) {
     facts.close();
   }
   tell("subnet_mask", dhcp.subnet_mask, !dhcp.subnet_mask.empty());
-  tell_addresses("routers", dhcp.routers, facts);
-  tell_addresses("dns_servers", dhcp.dns_servers, facts);
+  ListRoom room;
+  tell_addresses("routers", whole_list(dhcp, kRouters, dhcp.routers, room), facts);
+  tell_addresses("dns_servers", whole_list(dhcp, kDnsServers, dhcp.dns_servers, room), facts);
   tell("lease_time", dhcp.lease_time, dhcp.lease_time != 0);
   tell("renewal_time", dhcp.renewal_time, dhcp.renewal_time != 0);
   tell("rebinding_time", dhcp.rebinding_time, dhcp.rebinding_time != 0);
 }
 
 void learn(const DhcpMessage& dhcp, const Names& names, Facts& facts) {
-  for (Cursor cursor(dhcp.routers); !cursor.empty();)
-    facts.learn({{}, IpAddress::v4(cursor.take(4).data())}, Attribute::router, true,
+  ListRoom room;
+  for (Cursor cursor(whole_list(dhcp, kRouters, dhcp.routers, room)); !cursor.empty();)
+    facts.learn({{}, IpAddress::v4(cursor.take(kAddress).data())}, Attribute::router, true,
                 "dhcp.routers");
   if (dhcp.client_mac.is_zero() || dhcp.client_mac.is_group()) return;
   const Subject client{dhcp.client_mac, {}};
@@ -277,6 +302,7 @@ Parsed<DhcpMessage> parse_dhcp(Bytes bytes) {
   read_options(out.areas[0], out, seen, overload);
   if ((overload & 1) != 0) read_options(out.areas[1] = file, out, seen, ignored);
   if ((overload & 2) != 0) read_options(out.areas[2] = server_name, out, seen, ignored);
+  for (const std::uint8_t list : {kRouters, kDnsServers}) settle_list(list, out);
   return out;
 }
 

@@ -1,4 +1,5 @@
-// RFC 1035, section 4 (the message is drawn in dns_message.cpp); TCP: section 4.2.2, RFC 7766.
+// RFC 1035, section 4 (the message is drawn in dns_message.cpp); TCP: section 4.2.2, RFC 7766;
+// updates: RFC 2136.
 //
 //   UDP payload   | message |
 //   TCP           | size[2] | message[size] | size[2] | message[size] | ...      bytes
@@ -10,6 +11,7 @@ namespace vmirror {
 namespace {
 
 constexpr int kMaxListed = 64;
+constexpr int kUpdate = 5;  ///< The opcode of RFC 2136.
 constexpr Named kRcodes[] = {{0, "NOERROR"}, {1, "FORMERR"}, {2, "SERVFAIL"}, {3, "NXDOMAIN"},
                              {4, "NOTIMP"},  {5, "REFUSED"}, {6, "YXDOMAIN"}, {7, "YXRRSET"},
                              {8, "NXRRSET"}, {9, "NOTAUTH"}, {10, "NOTZONE"}};
@@ -102,6 +104,14 @@ Malformed tell_section(DnsReader& reader, const char* name, int count, Grouped* 
   return malformed;
 }
 
+/// RFC 2136, section 2: what an update needs to be true, and what it changes, where another message
+/// has answers and authorities. It is what somebody asks for: no fact, and no answer to be grouped.
+Malformed tell_update(DnsReader& reader, const DnsHeader& header, Facts& facts) {
+  const Malformed malformed = tell_section(reader, "prerequisites", header.answers, nullptr, facts);
+  if (malformed != Malformed::none) return malformed;
+  return tell_section(reader, "updates", header.authorities, nullptr, facts);
+}
+
 Outcome dissect(Bytes message, const Context& context, Facts& facts) {
   DnsReader reader(message);
   const auto header = reader.header();
@@ -119,13 +129,15 @@ Outcome dissect(Bytes message, const Context& context, Facts& facts) {
     facts.add("rrname", facts.keep(question->name.text()));
     tell_dns_type(question->type, facts);
   }
+  const bool update = header->opcode() == kUpdate;
   if (!header->response()) {
     context.ask(header->id);
-    return Malformed::none;
+    return update ? tell_update(reader, *header, facts) : Malformed::none;
   }
   tell_named(facts, "rcode", kRcodes, static_cast<std::uint32_t>(header->rcode()));
   if (const auto request = context.answer(header->id))
     facts.add("latency_us", context.latency_us(*request));
+  if (update) return tell_update(reader, *header, facts);
   Grouped grouped;
   Malformed malformed = tell_section(reader, "answers", header->answers, &grouped, facts);
   if (grouped.count > 0) grouped.tell(facts);
@@ -138,7 +150,7 @@ Outcome dissect(Bytes message, const Context& context, Facts& facts) {
 bool plausible(const DnsHeader& header) {
   const int opcode = header.opcode();
   if (header.id == 0 || header.questions != 1 || (header.flags & 0x0040) != 0) return false;
-  if (opcode != 0 && opcode != 4 && opcode != 5) return false;
+  if (opcode != 0 && opcode != 4 && opcode != kUpdate) return false;
   if (!header.response() && header.rcode() != 0) return false;
   return header.response() || opcode != 0 || (header.answers == 0 && header.authorities == 0);
 }

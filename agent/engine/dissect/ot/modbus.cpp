@@ -98,7 +98,10 @@ constexpr Object kObjects[] = {{0, "vendor_name", Attribute::vendor, "modbus.ven
                                {4, "product_name", Attribute::description, "modbus.product_name"},
                                {5, "model_name", Attribute::model, "modbus.model_name"},
                                {6, "user_application_name", Attribute::count_, nullptr}};
+constexpr Named kMeiTypes[] = {{13, "CANOPEN_GENERAL_REFERENCE"},
+                               {14, "READ_DEVICE_IDENTIFICATION"}};
 constexpr std::uint8_t kDeviceIdentification = 14;
+constexpr Named kCategories[] = {{1, "BASIC"}, {2, "REGULAR"}, {3, "EXTENDED"}, {4, "ONE_OBJECT"}};
 
 const Function* function_of(std::uint8_t code) {
   for (const Function& each : kFunctions)
@@ -199,6 +202,21 @@ std::optional<Act::Kind> act_of(std::uint8_t function) {
   }
 }
 
+/// Type, category and, of a request, the object from which on it asks.
+void tell_identification(Bytes data, bool request, Facts& facts) {
+  Cursor cursor(data);
+  const std::uint8_t type = cursor.u8();
+  tell_named(facts, "mei_type", kMeiTypes, type);
+  if (type != kDeviceIdentification) return;
+  tell_named(facts, "category", kCategories, cursor.u8());
+  if (!request) return;
+  const std::uint8_t object = cursor.u8();
+  if (object < std::size(kObjects))
+    facts.add("object", kObjects[object].name);
+  else
+    facts.add("object", keep_number(facts, "", object));
+}
+
 Malformed tell_device(Bytes data, const Subject& device, Facts& facts) {
   Cursor cursor(data);
   if (cursor.u8() != kDeviceIdentification) return Malformed::none;
@@ -254,6 +272,10 @@ void tell_data(Shape shape, Bytes data, Facts& facts) {
     case Shape::diagnostics:
       facts.add("subfunction", cursor.u16());
       break;
+    case Shape::device_query:
+    case Shape::device_answer:
+      tell_identification(data, shape == Shape::device_query, facts);
+      break;
     default:
       break;
   }
@@ -285,8 +307,13 @@ Malformed tell_response(const ModbusMessage& modbus, Shape shape, const Context&
   }
   if (!fits(shape, modbus.data)) return context.cut ? Malformed::truncated : Malformed::bad_length;
   const std::size_t size = modbus.data.empty() ? 0 : modbus.data.size() - 1;
-  if (shape == Shape::words) facts.add("values", size / 2);
-  if (shape == Shape::bits && quantity > 0) facts.add("values", quantity);
+  if (shape == Shape::words || (shape == Shape::bits && quantity > 0)) {
+    const std::size_t room = shape == Shape::words ? size / 2 : size * 8;
+    // A byte has room for eight bits, however few were asked for.
+    const std::size_t values = shape == Shape::words ? room : std::min<std::size_t>(room, quantity);
+    facts.add("values", values);
+    if (values < quantity) facts.add("values_missing", quantity - values);
+  }
   tell_data(shape, modbus.data, facts);
   if (shape != Shape::device_answer) return Malformed::none;
   return tell_device(modbus.data, unit_of(context.sender(), modbus.unit), facts);

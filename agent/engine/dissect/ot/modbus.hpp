@@ -21,10 +21,12 @@ Parsed<ModbusMessage> parse_modbus(Bytes bytes);
 /// Record `modbus`: type (request | response), transaction_id, unit, function (named as Zeek names
 /// them), function_code; address, quantity, value (of a single write), write_address and
 /// write_quantity (of READ_WRITE_MULTIPLE_REGISTERS), subfunction (of DIAGNOSTICS), values (how
-/// many a message carries), device {vendor_name, ...}, exception. A response whose request was seen
-/// has the request's address and quantity, and latency_us. Facts of the server's IP: service
-/// (modbus.function_code), and from a device identification vendor, model and firmware
-/// (modbus.vendor_name, product_code, model_name, revision). Found on odd ports.
+/// many a message carries), values_missing (that a success lacks of those asked for), mei_type,
+/// category and object (of ENCAP_INTERFACE_TRANSPORT), device {vendor_name, ...}, exception. A
+/// response whose request was seen has the request's address and quantity, and latency_us.
+/// Facts of the server's IP: service (modbus.function_code), and from a device identification
+/// vendor, model and firmware (modbus.vendor_name, product_code, model_name, revision).
+/// Found on odd ports.
 extern const Dissector kModbus;
 
 }  // namespace vmirror

@@ -113,6 +113,16 @@ TEST(Config, AHostNeedsOnlyASwitch) {
   EXPECT_FALSE(config->monitor_nic);
 }
 
+TEST(Config, APairIsOneInput) {
+  const auto config =
+      parse_config("inputs: [{pair: [eth1, eth2]}, {pair: [a, b], name: tap}]", "c");
+  ASSERT_TRUE(config) << config.error().text();
+  EXPECT_EQ(config->inputs[0].name, "eth1+eth2");
+  EXPECT_EQ(config->inputs[0].ring.interface, "eth1");
+  EXPECT_EQ(config->inputs[0].second, "eth2");
+  EXPECT_EQ(config->inputs[1].name, "tap");
+}
+
 TEST(Config, ProtocolsMayBeOneWord) {
   EXPECT_EQ(parse_config("analysis: {protocols: none}", "c.yaml")->protocols,
             std::vector<std::string>{"none"});
@@ -169,7 +179,16 @@ TEST(Config, WrongOnesAreRefusedByLineKeyAndRemedy) {
   for (const Case& c : {
            Case{"hots: a", "c.yaml:1: unknown key `hots` (write `host`)"},
            Case{"switch: {}\ninputs:\n  - {name: a}",
-                "c.yaml:3: key `interface` is missing (add `interface: ...`)"},
+                "c.yaml:3: an input has either `interface` or `pair` (`interface: eth1`, or `pair: "
+                "[eth1, eth2]` for a TAP's two ports)"},
+           Case{"inputs: [{interface: a, pair: [a, b]}]",
+                "c.yaml:1: an input has either `interface` or `pair` (`interface: eth1`, or `pair: "
+                "[eth1, eth2]` for a TAP's two ports)"},
+           Case{"inputs: [{pair: [a, a]}]",
+                "c.yaml:1: `pair` has two interfaces (`pair: [eth1, eth2]`)"},
+           Case{"inputs: [{pair: [a, b], workers: 2}]",
+                "c.yaml:1: `workers` and `pair` exclude each other: one worker merges the two "
+                "ports (take `workers` away)"},
            Case{"on_stop: never", "c.yaml:1: `on_stop` is `never` (write `remove` or `keep`)"},
            Case{"local: {monitor_nic: x}",
                 "c.yaml:1: `monitor_nic`: `x` is no MAC address (write a MAC address)"},

@@ -73,7 +73,7 @@ TEST(Pcap, KnowsTheLinkTypes) {
                {108, LinkType::bsd_null},
                {105, {}},
                {147, {}},
-               {0x50000001, LinkType::ethernet}};  // With an FCS length above the type.
+               {0x24000001, LinkType::ethernet}};  // With an FCS length above the type.
   for (const auto& c : cases) {
     const Captured frames[] = {{kTime, kFirst, 0}, {kTime, kArp, 0}};
     const Buffer file = pcap(frames, {.linktype = c.linktype});
@@ -83,6 +83,68 @@ TEST(Pcap, KnowsTheLinkTypes) {
     if (c.link && !r.frames.empty()) {
       EXPECT_EQ(r.frames[0].link, *c.link) << c.linktype;
     }
+  }
+}
+
+TEST(Pcap, AFrameCheckSequenceIsTakenOffWhereTheFileSaysSo) {
+  const Buffer with_fcs = concat({kFirst, hex("01020304")});
+  const struct {
+    const char* what;
+    std::uint32_t linktype;
+    Buffer captured;
+    std::uint32_t wire_size;  ///< 0: as captured
+    std::size_t bytes, wire;
+  } cases[] = {
+      {"not told", 1, with_fcs, 0, with_fcs.size(), with_fcs.size()},
+      {"a length that is not marked as told", 0x20000001, with_fcs, 0, with_fcs.size(),
+       with_fcs.size()},
+      {"two words", 0x24000001, with_fcs, 0, kFirst.size(), kFirst.size()},
+      {"none", 0x04000001, kFirst, 0, kFirst.size(), kFirst.size()},
+      {"half of it captured", 0x24000001, Buffer(with_fcs.begin(), with_fcs.end() - 2),
+       static_cast<std::uint32_t>(with_fcs.size()), kFirst.size(), kFirst.size()},
+      {"a frame that was cut", 0x24000001, Buffer(kFirst.begin(), kFirst.end() - 9),
+       static_cast<std::uint32_t>(with_fcs.size()), kFirst.size() - 9, kFirst.size()},
+      {"shorter than that", 0x24000001, hex("010203"), 0, 0, 0},
+  };
+  for (const auto& c : cases) {
+    const Captured frames[] = {{kTime, c.captured, c.wire_size}};
+    const Read r = read(pcap(frames, {.linktype = c.linktype}));
+    ASSERT_EQ(r.frames.size(), 1u) << c.what;
+    EXPECT_EQ(r.frames[0].bytes.size(), c.bytes) << c.what;
+    EXPECT_EQ(r.frames[0].wire_size, c.wire) << c.what;
+  }
+}
+
+TEST(Pcapng, AFrameCheckSequenceIsTakenOffWhereTheFileSaysSo) {
+  const Buffer with_fcs = concat({kFirst, hex("01020304")});
+  // An interface of Ethernet: any snaplen, if_fcslen of 4. The block: interface, time, sizes.
+  const Buffer interface = hex("0100 0000 00000000 0d00 0100 04000000 0000 0000");
+  const auto block = [&](const char* options) {
+    const auto size = static_cast<std::uint8_t>(with_fcs.size());
+    const Buffer padding((4 - size % 4) % 4);
+    return concat({hex("00000000 00000000 00000000"), Buffer{size, 0, 0, 0, size, 0, 0, 0},
+                   with_fcs, padding, hex(options)});
+  };
+  const struct {
+    const char* what;
+    Buffer file;
+    std::size_t size;
+  } cases[] = {
+      {"the interface", Pcapng().section().block(1, interface).block(6, block("")).take(), 4},
+      {"a simple packet", Pcapng().section().block(1, interface).simple(with_fcs).take(), 4},
+      {"the packet's flags",
+       Pcapng().section().interface().block(6, block("0200 0400 80000000 0000 0000")).take(), 4},
+      {"flags that do not tell",
+       Pcapng().section().block(1, interface).block(6, block("0200 0400 01000000")).take(), 4},
+      {"nobody", Pcapng().section().interface().block(6, block("")).take(), 0},
+      {"an option past the block",
+       Pcapng().section().interface().block(6, block("0200 0400")).take(), 0},
+  };
+  for (const auto& c : cases) {
+    const Read r = read(c.file);
+    ASSERT_EQ(r.frames.size(), 1u) << c.what << ": " << r.corrupt;
+    EXPECT_EQ(r.frames[0].bytes.size(), with_fcs.size() - c.size) << c.what;
+    EXPECT_EQ(r.frames[0].wire_size, with_fcs.size() - c.size) << c.what;
   }
 }
 

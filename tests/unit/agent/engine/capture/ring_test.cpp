@@ -19,6 +19,7 @@
 
 #include "agent/engine/capture/capture.hpp"
 #include "agent/engine/capture/offloads.hpp"
+#include "agent/engine/capture/pair.hpp"
 #include "tests/support/encapsulate.hpp"
 
 namespace vmirror {
@@ -313,6 +314,32 @@ TEST_F(Ring, ReportsTheOffloadsThatMergeFrames) {
   EXPECT_EQ(source->warnings()[0], "rx: generic-receive-offload is on, frames may arrive merged");
   EXPECT_TRUE(ring({.offloads_off = true})->warnings().empty());
   EXPECT_TRUE(merging_offloads("nowhere", false).empty());
+}
+
+TEST_F(Ring, TwoPortsOfATapAreOneSource) {
+  ASSERT_EQ(run("ip link add rx2 type veth peer name tx2"), 0);
+  ASSERT_EQ(run("ip link set dev rx2 up && ip link set dev tx2 up"), 0);
+  auto first = ring(), second = ring({.interface = "rx2"});
+  ASSERT_TRUE(first && second);
+  const auto pair = make_pair_source(std::move(first), std::move(second), {{"rx", "rx2"}});
+  constexpr int kFrames = 20;
+  for (int i = 0; i < kFrames; ++i)
+    send(udp_frame({}, counting(static_cast<std::size_t>(i))), i % 2 == 0 ? "tx" : "tx2");
+  std::vector<Frame> batch(16);
+  std::vector<Direction> came;
+  Time last = 0;
+  for (int tries = 0; came.size() < kFrames && tries < 200; ++tries) {
+    const auto given = pair->next(batch, 100);
+    ASSERT_TRUE(given) << given.error().text();
+    for (std::size_t i = 0; i < *given; ++i) {
+      EXPECT_GE(batch[i].time, last);
+      last = batch[i].time;
+      came.push_back(batch[i].direction);
+    }
+  }
+  ASSERT_EQ(came.size(), kFrames);
+  for (int i = 0; i < kFrames; ++i)
+    EXPECT_EQ(came[static_cast<std::size_t>(i)], i % 2 == 0 ? Direction::out : Direction::in) << i;
 }
 
 TEST_F(Ring, WaitsNoLongerThanTold) {

@@ -259,7 +259,11 @@ TEST(Packet, ReadsEveryLinkType) {
     EXPECT_FALSE(p.has_macs) << c.name;
     EXPECT_EQ(p.destination_port, 53) << c.name;
     EXPECT_EQ(p.source_ip(c.frame), ip("10.0.0.1")) << c.name;
+    const bool cooked = c.link != LinkType::ip && c.link != LinkType::bsd_null;
+    EXPECT_EQ(p.sender_mac(c.frame), cooked ? *Mac::parse("52:54:00:00:00:01") : Mac{}) << c.name;
   }
+  const Buffer loopback = concat({hex("0000 0304 0000 000000000000 0000 0800"), packet});
+  EXPECT_TRUE(parse_packet(loopback, LinkType::linux_sll).sender_mac(loopback).is_zero());
 }
 
 TEST(Packet, ReadsFragments) {
