@@ -57,7 +57,7 @@ struct Origin {
   IpAddress sender;              ///< Outer source address.
 };
 
-/// What one of Origin::hardware_time is: "100us", "100ns", "1588" (seconds above bit 32, nanoseconds
+/// The unit of Origin::hardware_time: "100us", "100ns", "1588" (seconds above bit 32, nanoseconds
 /// below), "custom" (the switch's own).
 const char* granularity_text(std::uint8_t granularity);
 

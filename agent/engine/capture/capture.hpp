@@ -21,8 +21,8 @@ struct FileOptions {
 /// unpacked through a buffer of bounded size (256 KiB, more where one record is longer), so memory
 /// stays flat.
 ///
-/// A frame check sequence is taken off where the file says that frames have one: in pcap's link type
-/// word, in if_fcslen or epb_flags of pcapng.
+/// A frame check sequence is taken off where the file says that frames have one: in the link type
+/// word of pcap, in if_fcslen or epb_flags of pcapng.
 ///
 /// Link types read: Ethernet, raw IP, LINUX_SLL, LINUX_SLL2, NULL and LOOP; frames of others are
 /// counted as Drop::unsupported_link, and named by a warning, or, where the file has no other, by
