@@ -5,8 +5,8 @@
 //                                          | by time | ---> one source
 //   second   Direction::in   ---frames---> |         |
 //
-// A frame is given once the other port can have none that is older: at once where both are busy, and
-// `late` after its time where the other one is silent.
+// A frame is given once the other port can have none that is older: at once where both are busy,
+// and `late` after its time where the other port is silent.
 #pragma once
 
 #include <array>

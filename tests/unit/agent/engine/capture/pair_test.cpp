@@ -1,5 +1,5 @@
-// Two ports of a TAP as one source, on sources that give what a test wrote down, by a clock that the
-// test moves.
+// Two ports of a TAP as one source, on sources that give what a test wrote down, by a clock that
+// the test moves.
 #include "agent/engine/capture/pair.hpp"
 
 #include <gtest/gtest.h>
