@@ -93,7 +93,11 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
   void answer(beast::error_code error) {
     if (server_->closed) return;
     if (error == http::error::body_limit)
-      return write({413, "application/json", R"({"error":"the request is too large"})"}, false);
+      return write({413, "application/json",
+                    R"({"error": {"kind": "exhausted", "what": "the request has more than )" +
+                        std::to_string(server_->limits.body_bytes) +
+                        R"( bytes", "where": "", "remedy": "send less at once"}})"},
+                   false);
     if (error) return;
     const auto& request = parser_->get();
     HttpRequest asked{std::string(request.method_string()), std::string(request.target()),

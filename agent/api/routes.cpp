@@ -1,10 +1,12 @@
 #include "agent/api/routes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/url/decode_view.hpp>
 #include <boost/url/parse.hpp>
 #include <utility>
 
+#include "agent/control/policy/policy_file.hpp"
 #include "plugin/base/clock.hpp"
 
 namespace vmirror {
@@ -50,6 +52,50 @@ std::string path_of(const std::string& target) {
   return url->path();
 }
 
+using RouteAnswer =
+    std::function<ApiBackend::Answer(const HttpRequest&, const std::string& argument)>;
+
+/// One request that can't be answered ends no daemon.
+HttpResponse answer(const RouteAnswer& make, const HttpRequest& request,
+                    const std::string& argument) {
+  try {
+    return reply(make(request, argument));
+  } catch (const std::exception& e) {
+    return failure({Error::Kind::internal, std::string("a fault of vmirrord: ") + e.what(),
+                    request.target, "report it with the version"},
+                   500);
+  }
+}
+
+/// {"policies": [{"file", "yaml"}]}; `file` is for errors only.
+Result<std::vector<Policy>> given_policies(const std::string& body) {
+  const auto wrong = [] {
+    return fail(Error::Kind::invalid, "the body is not {\"policies\": [{\"file\", \"yaml\"}]}",
+                "/v1/plan", "see docs/OPERATING.md");
+  };
+  json::error_code code;
+  const json::value value = json::parse(body, code);
+  const auto* object = code ? nullptr : value.if_object();
+  const auto* list = object == nullptr ? nullptr : object->if_contains("policies");
+  if (list == nullptr || !list->is_array()) return wrong();
+  std::vector<Policy> out;
+  for (const json::value& given : list->get_array()) {
+    const auto* one = given.if_object();
+    const auto* file = one == nullptr ? nullptr : one->if_contains("file");
+    const auto* yaml = one == nullptr ? nullptr : one->if_contains("yaml");
+    if (file == nullptr || yaml == nullptr || !file->is_string() || !yaml->is_string())
+      return wrong();
+    const std::string name(file->get_string());
+    auto policy = parse_policy(std::string_view(yaml->get_string()), name);
+    if (!policy) return tl::unexpected(policy.error());
+    if (std::ranges::find(out, policy->name, &Policy::name) != out.end())
+      return fail(Error::Kind::invalid, "policy `" + policy->name + "` is given twice", name,
+                  "give one of them another name");
+    out.push_back(std::move(*policy));
+  }
+  return out;
+}
+
 template <typename T>
 json::value or_null(const std::optional<T>& value) {
   return value ? json::value(*value) : json::value(nullptr);
@@ -61,7 +107,7 @@ HttpHandler api_routes(ApiBackend backend) {
   struct Route {
     const char* method;
     std::string path;  ///< Ends with '/': the rest is the argument.
-    std::function<ApiBackend::Answer(const HttpRequest&, const std::string& argument)> answer;
+    RouteAnswer answer;
   };
   const auto plain = [](std::function<ApiBackend::Answer()> f) {
     return [f = std::move(f)](const HttpRequest&, const std::string&) { return f(); };
@@ -81,6 +127,12 @@ HttpHandler api_routes(ApiBackend backend) {
   routes.push_back({"GET", "/v1/flows", plain(backend.flows)});
   routes.push_back({"GET", "/v1/explain/", named(backend.explain)});
   routes.push_back({"GET", "/v1/plan", plain(backend.plan)});
+  routes.push_back({"POST", "/v1/plan",
+                    [preview = backend.preview](const HttpRequest& request, const std::string&) {
+                      return given_policies(request.body).and_then(preview);
+                    }});
+  routes.push_back({"GET", "/v1/policies", plain(backend.policies)});
+  routes.push_back({"GET", "/v1/policies/", named(backend.policy)});
   routes.push_back({"PUT", "/v1/policies",
                     [put = backend.put_policy](const HttpRequest& request, const std::string&) {
                       return put(request.body);
@@ -99,7 +151,7 @@ HttpHandler api_routes(ApiBackend backend) {
         continue;
       known = true;
       if (request.method == route.method)
-        return reply(route.answer(request, path.substr(route.path.size())));
+        return answer(route.answer, request, path.substr(route.path.size()));
     }
     if (known)
       return failure({Error::Kind::unsupported, "no method " + request.method, path, ""}, 405);

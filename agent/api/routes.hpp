@@ -8,9 +8,14 @@
 //   GET    /v1/migrations/VM    those of one VM, by its name or UUID
 //   GET    /v1/assets           {"assets": [...]}
 //   GET    /v1/flows            {"flows": [...]}: the greatest active ones
-//   GET    /v1/explain/NAME     why the session is in its state
+//   GET    /v1/explain/NAME     why the sessions of this name, port, VM, MAC or policy are in their
+//                               state, or went
 //   GET    /v1/plan             {"in_sync": bool, "steps": [...]}: a dry run
-//   PUT    /v1/policies         keeps the policy in the body; {"policy", "file"}
+//   POST   /v1/plan             what the policies in the body would do: {"policies": [{"file",
+//                               "yaml"}]}; nothing is kept
+//   GET    /v1/policies         {"policies": [...], "verdict"}
+//   GET    /v1/policies/NAME    one of them, with its sessions
+//   PUT    /v1/policies         keeps the policy in the body, and answers as for its NAME
 //   DELETE /v1/policies/NAME    forgets it
 //   POST   /v1/prune            removes what is owned but not asked for; {"steps": [...]}
 //   POST   /v1/hook             asked by the hypervisor's hook; in plain text, see hook.hpp
@@ -24,6 +29,7 @@
 
 #include "agent/api/hook.hpp"
 #include "agent/api/http.hpp"
+#include "agent/model/policy.hpp"
 #include "agent/model/status.hpp"
 #include "plugin/api/model.hpp"
 
@@ -42,6 +48,10 @@ struct ApiBackend {
   std::function<Answer(const std::string& yaml)> put_policy;
   std::function<Answer(const std::string& name)> drop_policy;
   std::function<Answer()> prune;
+  std::function<Answer()> policies = {};
+  std::function<Answer(const std::string& name)> policy = {};
+  /// Of two given policies the names differ.
+  std::function<Answer(const std::vector<Policy>& given)> preview = {};
   HookHandler hook = {};  ///< agent/api/hook.hpp
 };
 

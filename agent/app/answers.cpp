@@ -7,6 +7,9 @@
 #include "agent/control/admission/admission.hpp"
 #include "agent/control/hook/requirement.hpp"
 #include "agent/control/libvirt/domain_xml.hpp"
+#include "agent/report/explain.hpp"
+#include "agent/report/policies.hpp"
+#include "agent/report/preview.hpp"
 
 namespace vmirror {
 
@@ -81,6 +84,16 @@ Result<Made> Daemon::State::view(const Make& make) {
                  known->locations_overflow, known->guests, std::move(known->collectors)});
 }
 
+/// The same for what the policies ask for; no worker of the engine is asked.
+template <typename Made, typename Make>
+Result<Made> Daemon::State::asked(const Make& make) {
+  const auto folder = on_main([this] { return policies ? policies->folder() : PolicyFolder{}; });
+  if (!folder) return tl::unexpected(folder.error());
+  const auto known = control_now();
+  return make(
+      AskedView{*known, *folder, control != nullptr, peers != nullptr, config.libvirt.has_value()});
+}
+
 ApiBackend Daemon::State::backend() {
   using Answer = ApiBackend::Answer;
   const auto needs_switch = [this]() -> Result<void> {
@@ -90,7 +103,11 @@ ApiBackend Daemon::State::backend() {
   };
   ApiBackend b;
   b.status = [this]() -> Answer { return view<json::object>(status_json); };
-  b.sessions = [this]() -> Answer { return sessions_json(*control_now()); };
+  b.sessions = [this]() -> Answer { return asked<json::object>(sessions_json); };
+  b.policies = [this]() -> Answer { return asked<json::object>(policies_json); };
+  b.policy = [this](const std::string& name) -> Answer {
+    return asked<json::object>([&](const AskedView& v) { return policy_json(v, name); });
+  };
   b.locations = [this]() -> Answer {
     const auto rows = on_main([this] { return locations.rows(wall_clock()); });
     if (!rows) return tl::unexpected(rows.error());
@@ -105,7 +122,9 @@ ApiBackend Daemon::State::backend() {
   b.assets = [this]() -> Answer { return assets_json(engine->assets()); };
   b.flows = [this]() -> Answer { return flows_json(engine->top_flows()); };
   b.explain = [this](const std::string& name) -> Answer {
-    return view<json::object>([&](const DaemonView& v) { return explain_json(v, name); });
+    const auto rows = on_main([this] { return locations.rows(wall_clock()); });
+    if (!rows) return tl::unexpected(rows.error());
+    return view<json::object>([&](const DaemonView& v) { return explain_json(v, *rows, name); });
   };
   b.plan = [=, this]() -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
@@ -116,7 +135,19 @@ ApiBackend Daemon::State::backend() {
     const auto bad = on_main([this] { return policies->folder().first_error(); });
     if (!bad) return tl::unexpected(bad.error());
     if (*bad && !known->policies_known) return tl::unexpected(**bad);
-    return plan_json(*known);
+    return asked<json::object>(plan_json);
+  };
+  b.preview = [=, this](const std::vector<Policy>& given) -> Answer {
+    if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
+    const auto now_in_force = on_main([this] { return in_force.value_or(std::vector<Policy>{}); });
+    if (!now_in_force) return tl::unexpected(now_in_force.error());
+    const auto known = control->snapshot();
+    const auto realise = [this](const Desired& d, const Observed& o) {
+      return control->realise(d, o);
+    };
+    return preview_json({*known, *now_in_force, realise, config.monitor_nic,
+                         config.libvirt.has_value(), wall_clock()},
+                        given);
   };
   b.put_policy = [=, this](const std::string& yaml) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
@@ -124,7 +155,7 @@ ApiBackend Daemon::State::backend() {
     if (!kept) return tl::unexpected(kept.error());
     if (!*kept) return tl::unexpected(kept->error());
     control->settle(kSettle);
-    return json::object{{"policy", (*kept)->first}, {"file", (*kept)->second}};
+    return asked<json::object>([&](const AskedView& v) { return policy_json(v, (*kept)->first); });
   };
   b.drop_policy = [=, this](const std::string& name) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
@@ -137,7 +168,8 @@ ApiBackend Daemon::State::backend() {
   b.prune = [=, this]() -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
     // The daemon does so all the time: look once more, and tell what is left to do.
-    return plan_json(*control->settle(kSettle));
+    control->settle(kSettle);
+    return asked<json::object>(plan_json);
   };
   b.hook = [this](const HookCall& call) {
     return on_main([&] { return on_hook(call); })

@@ -86,6 +86,8 @@ struct Daemon::State {
   HttpResponse metrics_answer();
   template <typename Made, typename Make>
   Result<Made> view(const Make& make);
+  template <typename Made, typename Make>
+  Result<Made> asked(const Make& make);
   template <typename Work>
   auto on_main(Work work) -> Result<std::invoke_result_t<Work&>>;
 

@@ -28,6 +28,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr milliseconds kRemoval{8000};  ///< For our mirrors to go when the daemon stops.
+/// Events of the control side that are kept, so that `explain` tells of sessions that went.
+constexpr std::size_t kHistory = 4096;
 
 }  // namespace
 
@@ -57,6 +59,7 @@ Result<void> Daemon::State::open_control() {
   options.host = config.host;
   options.reconciler.monitor_nic = config.monitor_nic;
   options.reconciler.local_input = config.local.name;
+  options.reconciler.history = kHistory;
   options.on_round = [this](const std::shared_ptr<const ControlSnapshot>& snapshot) {
     // Here, so that the ring is opened without waiting for the main thread.
     if (!config.monitor_nic)

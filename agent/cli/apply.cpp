@@ -1,12 +1,13 @@
-// `vmirror apply`: hands a policy to the daemon, or removes what no policy asks for.
-#include <fstream>
-#include <iterator>
+// `vmirror apply`: hands policies to the daemon, or removes what no policy asks for.
+#include <chrono>
+#include <filesystem>
+#include <thread>
 
 #include "agent/api/routes.hpp"
 #include "agent/app/prune.hpp"
-#include "agent/cli/command.hpp"
-#include "agent/cli/table.hpp"
-#include "agent/control/policy/policy_file.hpp"
+#include "agent/cli/asking.hpp"
+#include "agent/cli/policy_source.hpp"
+#include "agent/cli/preview.hpp"
 
 namespace vmirror {
 
@@ -14,38 +15,74 @@ namespace json = boost::json;
 
 namespace {
 
+constexpr std::chrono::milliseconds kPollInterval{100};
+
 struct ApplyArguments {
   std::string file;
   std::string config;
   std::string remove;
   bool prune = false;
+  bool dry_run = false;
+  double wait = 3;  ///< Seconds.
 };
 
-int apply_file(const CommandContext& context, const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string yaml{std::istreambuf_iterator<char>(in), {}};
-  if (!in && !in.eof())
-    return report(context,
-                  {Error::Kind::missing, "can't be read", path, "name a readable YAML file"});
-  // Checked here first, so that an error names the file that the person edits.
-  if (const auto policy = parse_policy(yaml, path); !policy) return report(context, policy.error());
-  const auto answer = ask_daemon(context, "/v1/policies", "PUT", yaml);
-  if (!answer) return report(context, answer.error());
-  if (context.json)
-    print_json(context, *answer);
-  else
-    context.out << "policy " << cell(find(*answer, "policy")) << " is stored in "
-                << cell(find(*answer, "file")) << "\n";
-  return kOk;
+/// True once the answer for a policy tells of none of its sessions that it waits.
+bool is_settled(const json::object& policy) {
+  if (text(policy, "state") == "waiting") return false;
+  for (const json::value& session : rows(policy, "sessions"))
+    if (text(session.as_object(), "state") == "pending") return false;
+  return true;
+}
+
+/// Stores one policy, and waits until it is known what became of it.
+Result<json::object> apply_source(const CommandContext& context, const PolicySource& source,
+                                  double wait) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(wait);
+  auto answer = ask_daemon(context, "/v1/policies", "PUT", source.yaml);
+  while (answer && !is_settled(*answer) && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kPollInterval);
+    answer = ask_daemon(context, "/v1/policies/" + in_path(source.name));
+  }
+  return answer;
+}
+
+void print_applied(const CommandContext& context, const json::object& policy) {
+  context.out << "policy " << text(policy, "policy") << " applied, in " << text(policy, "file")
+              << ": " << text(policy, "summary") << "\n";
+  for (const json::value& why : rows(policy, "unmatched"))
+    context.out << "  " << cell(&why) << "\n";
+}
+
+/// A single policy's answer is the object of --json; a folder's are {"policies": [...]}.
+int apply_path(const CommandContext& context, const ApplyArguments& arguments) {
+  const auto sources = read_policy_sources(arguments.file, context.in);
+  if (!sources) return report(context, sources.error());
+  json::array answers;
+  bool well = true;
+  for (const PolicySource& source : *sources) {
+    const auto answer = apply_source(context, source, arguments.wait);
+    if (!answer) return report(context, answer.error());
+    if (!context.json) print_applied(context, *answer);
+    well = well && is_true(*answer, "verdict.well");
+    answers.emplace_back(*answer);
+  }
+  if (context.json) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(arguments.file, ignored))
+      print_json(context, {{"policies", std::move(answers)}});
+    else
+      print_json(context, answers.front().as_object());
+  }
+  return well ? kOk : kNotWatched;
 }
 
 int remove_policy(const CommandContext& context, const std::string& name) {
-  const auto answer = ask_daemon(context, "/v1/policies/" + name, "DELETE");
+  const auto answer = ask_daemon(context, "/v1/policies/" + in_path(name), "DELETE");
   if (!answer) return report(context, answer.error());
   if (context.json)
     print_json(context, *answer);
   else
-    context.out << "policy " << name << " is removed\n";
+    context.out << "policy " << name << " removed\n";
   return kOk;
 }
 
@@ -78,7 +115,8 @@ int prune(const CommandContext& context, const std::string& config) {
 
 int apply(const CommandContext& context, const ApplyArguments& arguments) {
   if (!arguments.remove.empty()) return remove_policy(context, arguments.remove);
-  if (!arguments.file.empty()) return apply_file(context, arguments.file);
+  if (arguments.dry_run) return preview(context, arguments.file);
+  if (!arguments.file.empty()) return apply_path(context, arguments);
   if (arguments.prune) return prune(context, arguments.config);
   context.err << "vmirror apply: name a policy's FILE, --remove NAME, or --prune\n";
   return kUsage;
@@ -87,14 +125,26 @@ int apply(const CommandContext& context, const ApplyArguments& arguments) {
 }  // namespace
 
 void add_apply(CLI::App& app, CommandContext& context, int& exit) {
-  CLI::App* command = app.add_subcommand("apply",
-                                         "Store or remove a policy in the daemon, or remove "
-                                         "mirrors and ports that no policy asks for");
+  CLI::App* command = declare(app, context, "apply",
+                              "Store or remove policies in the daemon, or remove mirrors and ports "
+                              "that no policy asks for. "
+                              "Exit code 2: stored, and something that they ask for is not watched",
+                              "vmirror apply --dry-run dc.yaml && vmirror apply dc.yaml");
   auto arguments = std::make_shared<ApplyArguments>();
   // One thing at a time, so that --json is one object and an exit code is about one thing.
-  command->add_option("FILE", arguments->file, "The policy, one YAML document");
+  auto* file = command->add_option("FILE", arguments->file,
+                                   "A policy, a folder of policies (the daemon's other policies "
+                                   "stay), or `-` for standard input");
+  command->add_flag("--dry-run", arguments->dry_run, "Show what FILE would do; change nothing")
+      ->needs(file);
+  command
+      ->add_option("--wait", arguments->wait,
+                   "With FILE: wait at most so many seconds until it is known what became of it")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber)
+      ->needs(file);
   command->add_option("--remove", arguments->remove, "Remove the policy of this name")
-      ->excludes("FILE");
+      ->excludes(file);
   auto* prune = command->add_flag("--prune", arguments->prune,
                                   "Remove vmirror's mirrors and ports that no policy asks for; not "
                                   "with FILE or --remove");
@@ -104,11 +154,6 @@ void add_apply(CLI::App& app, CommandContext& context, int& exit) {
                    "With --prune: change the switch directly, with this configuration of vmirrord "
                    "(after a crash, without a daemon)")
       ->needs(prune);
-  command->add_flag("--json", context.json, "Print one JSON object");
-  command->add_option("--socket", context.socket, "The daemon's control socket")
-      ->envname("VMIRROR_SOCKET")
-      ->capture_default_str();
-  command->footer("Example: vmirror apply dc.yaml");
   command->callback([&, arguments] { exit = apply(context, *arguments); });
 }
 

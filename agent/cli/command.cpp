@@ -9,9 +9,10 @@ namespace vmirror {
 namespace json = boost::json;
 
 const std::vector<AddCommand>& commands() {
-  static const std::vector<AddCommand> all{
-      add_status, add_sessions, add_locations, add_migrations, add_assets,  add_flows, add_explain,
-      add_plan,   add_apply,    add_dissect,   add_analyze,    add_drivers, add_hook};
+  static const std::vector<AddCommand> all{add_status,  add_sessions, add_locations, add_migrations,
+                                           add_assets,  add_flows,    add_explain,   add_policies,
+                                           add_plan,    add_apply,    add_dissect,   add_analyze,
+                                           add_drivers, add_hook};
   return all;
 }
 
@@ -20,10 +21,10 @@ int run_command_line(std::vector<std::string> arguments, CommandContext& context
   app.set_version_flag("--version", std::string("vmirror ") + VMIRROR_VERSION);
   app.require_subcommand(1);
   app.footer(
-      "Exit codes: 0 done; 1 failed, standard error says why; 2 the switch differs from the "
-      "policies (plan), a session is neither active nor ready (sessions), the hook is not "
-      "installed "
-      "or cannot work (hook status); 64 wrong command line.\n\n"
+      "Exit codes: 0 all well; 1 failed, standard error says why; 2 something that is asked for is "
+      "not watched: missing, refused, failed, unreadable, or not on the switch yet (sessions, "
+      "status, policies, plan, apply), the hook is not installed or cannot work (hook status); 64 "
+      "wrong command line; 70 a fault of vmirror.\n\n"
       "Example: vmirror sessions --json");
   int exit = kOk;
   for (const AddCommand add : commands()) add(app, context, exit);

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <functional>
+#include <iostream>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -16,9 +17,9 @@ namespace vmirror {
 enum Exit : int {
   kOk = 0,
   kFailed = 1,  ///< The command could not do what was asked; standard error says why.
-  /// `plan`: the switch is not as the policies say. `sessions`: some are neither active nor ready.
-  /// `hook status`: it is not installed, or it can't work.
-  kDrift = 2,
+  /// Something that is asked for is not watched: missing, refused, failed, unreadable, or not on the
+  /// switch yet. `hook status`: it is not installed, or it can't work.
+  kNotWatched = 2,
   kUsage = 64,  ///< The command line is wrong.
 };
 
@@ -30,6 +31,7 @@ struct CommandContext {
   bool progress = false;  ///< Standard error is a terminal.
   std::ostream& out;
   std::ostream& err;
+  std::istream& in = std::cin;
 };
 
 /// One command: `add` declares it to the parser and sets its callback, which stores the exit code.
@@ -59,6 +61,7 @@ void add_migrations(CLI::App& app, CommandContext& context, int& exit);
 void add_assets(CLI::App& app, CommandContext& context, int& exit);
 void add_flows(CLI::App& app, CommandContext& context, int& exit);
 void add_explain(CLI::App& app, CommandContext& context, int& exit);
+void add_policies(CLI::App& app, CommandContext& context, int& exit);
 void add_plan(CLI::App& app, CommandContext& context, int& exit);
 void add_apply(CLI::App& app, CommandContext& context, int& exit);
 void add_dissect(CLI::App& app, CommandContext& context, int& exit);

@@ -1,48 +1,14 @@
 // The commands that show what the daemon knows: status, sessions, locations, migrations, assets,
-// flows, explain, plan.
+// flows, explain.
 #include <algorithm>
-#include <boost/url/encode.hpp>
-#include <boost/url/rfc/unreserved_chars.hpp>
 
-#include "agent/cli/command.hpp"
-#include "agent/cli/table.hpp"
+#include "agent/cli/asking.hpp"
 
 namespace vmirror {
 
 namespace json = boost::json;
 
 namespace {
-
-/// Declares a command that talks to the daemon.
-CLI::App* declare(CLI::App& app, CommandContext& context, const char* name, const char* description,
-                  const char* example) {
-  CLI::App* command = app.add_subcommand(name, description);
-  command->add_flag("--json", context.json, "Print one JSON object");
-  command->add_option("--socket", context.socket, "The daemon's control socket")
-      ->envname("VMIRROR_SOCKET")
-      ->capture_default_str();
-  command->footer(std::string("Example: ") + example);
-  return command;
-}
-
-/// Asks for `target`; prints it as JSON, or by `print`. `exit` is what `print` or `judge` says.
-template <typename Print>
-int show(const CommandContext& context, const std::string& target, Print print) {
-  const auto answer = ask_daemon(context, target);
-  if (!answer) return report(context, answer.error());
-  if (context.json) print_json(context, *answer);
-  return print(*answer);
-}
-
-const json::array& rows(const json::object& object, const char* key) {
-  static const json::array none;
-  const auto* value = find(object, key);
-  return value != nullptr && value->is_array() ? value->get_array() : none;
-}
-
-std::string text(const json::object& object, const char* key) {
-  return cell(find(object, key));
-}
 
 constexpr Column kSessionColumns[] = {{"name", "SESSION"},         {"vm", "VM"},
                                       {"policy", "POLICY"},        {"direction", "DIRECTION"},
@@ -60,19 +26,6 @@ json::array session_rows(const json::object& answer) {
       session["reason"] = text(session, "reason") + "; warning: " + cell(&warning);
   }
   return out;
-}
-
-/// True for a session that is as asked; with `proven`, one whose copies are known to go out.
-bool is_well(const json::object& session, bool proven) {
-  const std::string state = text(session, "state"), proof = text(session, "proof");
-  if (proven) return state == "active" ? proof != "none" : state == "ready" && proof == "traced";
-  return state == "active" || state == "ready";
-}
-
-void heading(const CommandContext& context, const char* title) {
-  context.out << "\n"
-              << (context.colour ? "\033[1m" : "") << title << (context.colour ? "\033[0m" : "")
-              << "\n";
 }
 
 /// "received 812 = analysed 800 + held 0 + kernel 12"
@@ -187,7 +140,19 @@ void print_neighbours(const CommandContext& context, const json::object& status)
   print_following(context, status);
 }
 
+/// One line: is all well?
+void print_summary(const CommandContext& context, const json::object& status) {
+  if (text(status, "switch.state") == "none") return;  // Nobody asks a collector for mirrors.
+  const bool well = is_true(status, "verdict.well");
+  context.out << (!context.colour ? ""
+                  : well          ? "\033[32m"
+                                  : "\033[31m")
+              << (well ? "all that is asked for is watched: " : "not all is watched: ")
+              << text(status, "verdict.summary") << (context.colour ? "\033[0m" : "") << "\n";
+}
+
 void print_status(const CommandContext& context, const json::object& status) {
+  print_summary(context, status);
   context.out << "host " << text(status, "host") << ", up " << text(status, "uptime_seconds")
               << " s, " << text(status, "switch.version") << " " << text(status, "switch.state")
               << "\n";
@@ -205,13 +170,18 @@ void print_status(const CommandContext& context, const json::object& status) {
       {"counted", "COUNTED"}, {"ratio", "RATIO"}, {"warnings", "WARNINGS"}};
   print_table(context.out, rows(status, "coverage"), kCoverage, context.colour);
   print_inputs(context, status);
+  json::array used;
+  for (const json::value& limit : rows(status, "limits"))
+    if (text(limit.as_object(), "used") != "0" || text(limit.as_object(), "overflow") != "0")
+      used.push_back(limit);
+  if (used.empty()) return;
   heading(context, "Limits");
   constexpr Column kLimits[] = {{"name", "LIMIT"},
                                 {"used", "USED"},
                                 {"limit", "OF"},
                                 {"unit", "UNIT"},
                                 {"overflow", "OVERFLOWS"}};
-  print_table(context.out, rows(status, "limits"), kLimits, context.colour);
+  print_table(context.out, used, kLimits, context.colour);
 }
 
 constexpr Column kMigrationColumns[] = {{"vm", "VM"},
@@ -268,11 +238,13 @@ void add_listing(CLI::App& app, CommandContext& context, int& exit, const char* 
 
 void add_status(CLI::App& app, CommandContext& context, int& exit) {
   declare(app, context, "status",
-          "Show the daemon's state: policies, sessions, coverage, inputs, limits", "vmirror status")
+          "Show the daemon's state: policies, sessions, coverage, inputs, limits. Exit code 2: "
+          "something that is asked for is not watched",
+          "vmirror status")
       ->callback([&] {
         exit = show(context, "/v1/status", [&](const json::object& status) -> int {
           if (!context.json) print_status(context, status);
-          return kOk;
+          return is_true(status, "verdict.well") ? kOk : kNotWatched;
         });
       });
 }
@@ -280,7 +252,9 @@ void add_status(CLI::App& app, CommandContext& context, int& exit) {
 void add_sessions(CLI::App& app, CommandContext& context, int& exit) {
   CLI::App* command = declare(
       app, context, "sessions",
-      "Show each session, its state and the reason; exit code 2: one is neither active nor ready",
+      "Show each session, its state and the reason. Exit code 2: something that is asked for is "
+      "not "
+      "watched",
       "vmirror sessions --json | jq -r '.sessions[] | select(.state != \"active\") | .reason'");
   auto proven = std::make_shared<bool>(false);
   command->add_flag(
@@ -290,10 +264,7 @@ void add_sessions(CLI::App& app, CommandContext& context, int& exit) {
     exit = show(context, "/v1/sessions", [&](const json::object& answer) -> int {
       if (!context.json)
         print_table(context.out, session_rows(answer), kSessionColumns, context.colour);
-      const bool well = std::ranges::all_of(rows(answer, "sessions"), [&](const json::value& row) {
-        return is_well(row.as_object(), *proven);
-      });
-      return well ? kOk : kDrift;
+      return print_verdict(context, answer, *proven);
     });
   });
 }
@@ -323,9 +294,7 @@ void add_migrations(CLI::App& app, CommandContext& context, int& exit) {
   auto vm = std::make_shared<std::string>();
   command->add_option("VM", *vm, "The VM's name or UUID");
   command->callback([&, vm] {
-    const std::string target =
-        "/v1/migrations" +
-        (vm->empty() ? "" : "/" + boost::urls::encode(*vm, boost::urls::unreserved_chars));
+    const std::string target = "/v1/migrations" + (vm->empty() ? "" : "/" + in_path(*vm));
     exit = show(context, target, [&](const json::object& answer) -> int {
       const json::array& migrations = rows(answer, "migrations");
       if (context.json) return kOk;
@@ -355,38 +324,22 @@ void add_flows(CLI::App& app, CommandContext& context, int& exit) {
 
 void add_explain(CLI::App& app, CommandContext& context, int& exit) {
   CLI::App* command = declare(app, context, "explain",
-                              "Explain the state of a session, from the policy to the latest error",
+                              "Explain the state of sessions, from the policy to the latest error, "
+                              "and what became of those that went",
                               "vmirror explain vnet0@local");
   auto name = std::make_shared<std::string>();
-  command->add_option("NAME", *name, "The session's name, as `vmirror sessions` shows it")
+  command
+      ->add_option("NAME", *name,
+                   "A session, as `vmirror sessions` shows it, or all of a port, VM, MAC or policy")
       ->required();
   command->callback([&, name] {
-    const std::string target =
-        "/v1/explain/" + boost::urls::encode(*name, boost::urls::unreserved_chars);
+    const std::string target = "/v1/explain/" + in_path(*name);
     exit = show(context, target, [&](const json::object& answer) -> int {
       if (!context.json)
         for (const json::value& line : rows(answer, "lines")) context.out << cell(&line) << "\n";
       return kOk;
     });
   });
-}
-
-void add_plan(CLI::App& app, CommandContext& context, int& exit) {
-  declare(app, context, "plan",
-          "Show what the daemon would change now, a dry run; exit code 0: nothing, 2: something",
-          "vmirror plan")
-      ->callback([&] {
-        exit = show(context, "/v1/plan", [&](const json::object& answer) -> int {
-          const json::array& steps = rows(answer, "steps");
-          if (!context.json) {
-            for (const json::value& step : steps)
-              context.out << text(step.as_object(), "step") << "  # "
-                          << text(step.as_object(), "why") << "\n";
-            if (steps.empty()) context.out << "in sync\n";
-          }
-          return steps.empty() ? kOk : kDrift;
-        });
-      });
 }
 
 }  // namespace vmirror

@@ -169,7 +169,7 @@ int status(const CommandContext& context, const HookArguments& a) {
       if (const auto* value = out.if_contains(key); value != nullptr && !value->is_null())
         context.out << "  " << key << ": " << cell(value) << "\n";
   }
-  return good ? kOk : kDrift;
+  return good ? kOk : kNotWatched;
 }
 
 }  // namespace

@@ -5,10 +5,13 @@
 #include <iostream>
 
 #include "agent/cli/command.hpp"
+#include "plugin/base/program.hpp"
 
 int main(int argc, char** argv) {
-  vmirror::CommandContext context{.out = std::cout, .err = std::cerr};
-  context.colour = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
-  context.progress = isatty(STDERR_FILENO) != 0;
-  return vmirror::run_command_line({argv + 1, argv + argc}, context);
+  return vmirror::run_program("vmirror", [&] {
+    vmirror::CommandContext context{.out = std::cout, .err = std::cerr};
+    context.colour = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+    context.progress = isatty(STDERR_FILENO) != 0;
+    return vmirror::run_command_line({argv + 1, argv + argc}, context);
+  });
 }

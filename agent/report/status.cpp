@@ -6,6 +6,7 @@
 #include "agent/api/routes.hpp"
 #include "agent/control/affinity/record_json.hpp"
 #include "agent/engine/worker/json.hpp"
+#include "agent/report/policies.hpp"
 #include "plugin/base/text.hpp"
 
 namespace vmirror {
@@ -191,45 +192,6 @@ json::object location_json(const LocationRow& row, const LocationStatus* is) {
                                  : json::value(format_time(is->mirrored_since))}};
 }
 
-constexpr const char* kStays = "; still in force as it was before its file went bad";
-
-/// One row for each file: what it asks and what became of it, or what is wrong with it. Policies
-/// that stay in force although their file went bad keep their row.
-json::array policies_json(const DaemonView& v) {
-  json::array out;
-  std::vector<std::string> told;
-  const auto status_of = [&](const std::string& name) {
-    return std::ranges::find(v.control.policies, name, &PolicyStatus::name);
-  };
-  for (const PolicyFile& file : v.policies.files) {
-    json::object row{{"file", file.path}, {"error", or_null(file.error)}};
-    const std::string name = file.policy ? file.policy->name : "";
-    if (const auto is = status_of(name); file.policy && is != v.control.policies.end()) {
-      for (auto& [key, value] : to_json(*is)) row[key] = value;
-      if (file.error) row["reason"] = is->reason + kStays;
-      told.push_back(name);
-    } else {
-      row["name"] = file.policy ? json::value(name) : json::value(nullptr);
-      row["state"] = file.error ? "bad" : "waiting";
-      row["sessions"] = 0;
-      row["reason"] = file.error         ? file.error->text()
-                      : v.policies.error ? "not in force: " + v.policies.error->text()
-                      : v.driver         ? "the switch was not read yet"
-                                         : "this daemon drives no switch";
-    }
-    out.push_back(std::move(row));
-  }
-  for (const PolicyStatus& p : v.control.policies) {
-    if (std::ranges::find(told, p.name) != told.end()) continue;
-    json::object row = to_json(p);
-    row["file"] = nullptr;
-    row["error"] = nullptr;
-    row["reason"] = p.reason + kStays;
-    out.push_back(std::move(row));
-  }
-  return out;
-}
-
 /// As the ratio: of what it may be the number that is nearest to what was counted.
 std::uint64_t told(const Range& received, std::uint64_t counted) {
   return std::clamp(counted, received.low, received.high);
@@ -351,6 +313,7 @@ std::vector<Limit> limits(const DaemonView& v) {
 json::object status_json(const DaemonView& v) {
   const ControlSnapshot& c = v.control;
   const auto failure = c.apply_error ? c.apply_error : c.observe_error;
+  const AskedView asked = asked_of(v);
   return {{"host", v.host},
           {"uptime_seconds", (v.now - v.started) / kSecond},
           {"switch", switch_json(v)},
@@ -360,7 +323,8 @@ json::object status_json(const DaemonView& v) {
           {"migrations", following_json(v)},
           {"sensor", v.sensor},
           {"policy_error", or_null(v.driver ? v.policies.first_error() : std::nullopt)},
-          {"policies", policies_json(v)},
+          {"verdict", to_json(verdict(asked))},
+          {"policies", policy_rows(asked)},
           {"sessions", all(c.sessions)},
           {"reconcile",
            {{"in_sync", c.in_sync()},
@@ -379,14 +343,21 @@ json::object status_json(const DaemonView& v) {
           {"outputs", outputs_json(v.outputs)}};
 }
 
-json::object plan_json(const ControlSnapshot& control) {
-  const auto failure = control.observe_error ? control.observe_error : control.apply_error;
-  return {
-      {"in_sync", control.in_sync()}, {"steps", all(control.plan)}, {"error", or_null(failure)}};
+AskedView asked_of(const DaemonView& v) {
+  return {v.control, v.policies, v.driver.has_value(), v.peers.has_value(), v.libvirt.has_value()};
 }
 
-json::object sessions_json(const ControlSnapshot& control) {
-  return {{"sessions", all(control.sessions)}};
+json::object plan_json(const AskedView& asked) {
+  const ControlSnapshot& control = asked.control;
+  const auto failure = control.observe_error ? control.observe_error : control.apply_error;
+  return {{"in_sync", control.in_sync()},
+          {"steps", all(control.plan)},
+          {"error", or_null(failure)},
+          {"verdict", to_json(verdict(asked))}};
+}
+
+json::object sessions_json(const AskedView& asked) {
+  return {{"sessions", all(asked.control.sessions)}, {"verdict", to_json(verdict(asked))}};
 }
 
 json::object locations_json(const std::vector<LocationRow>& rows, const ControlSnapshot& control) {
@@ -423,57 +394,6 @@ json::object flows_json(const TopFlows& top) {
           {"from", format_time(top.from)},
           {"to", format_time(top.to)},
           {"workers_missing", top.workers_missing}};
-}
-
-Result<json::object> explain_json(const DaemonView& v, const std::string& name) {
-  const ControlSnapshot& c = v.control;
-  const SessionStatus* session = c.sessions.get(name);
-  if (session == nullptr) {
-    const auto policy = std::ranges::find(c.policies, name, &PolicyStatus::name);
-    return fail(Error::Kind::missing, "there is no session `" + name + "`", v.host,
-                policy == c.policies.end()
-                    ? "see `vmirror sessions`"
-                    : "that is a policy; it is " + std::string(to_text(policy->state)) + ": " +
-                          policy->reason);
-  }
-  const SessionStatus& s = *session;
-  std::vector<std::string> lines{
-      s.name + " is " + state_text(s) + " since " + clock_text(s.since) + ": " + s.reason,
-      "policy   " + s.policy + " asks for " + std::string(to_text(s.direction)) + " of port " +
-          s.switch_name + "/" + s.port + (s.vm.empty() ? "" : " (" + s.vm + ")") + ", to " +
-          s.target};
-  for (const std::string& warning : s.warnings) lines.push_back("warning  " + warning);
-  for (const PolicyFile& file : v.policies.files)
-    if (file.policy &&
-        ("+" + s.policy + "+").find("+" + file.policy->name + "+") != std::string::npos)
-      lines.push_back("file     " + file.path);
-  if (!s.filter.empty())
-    lines.push_back(
-        "filter   " + s.filter +
-        (s.filtering == Filtering::none ? "" : std::string(", enforced ") + to_text(s.filtering)));
-  std::string mirrors = s.mirror;
-  for (const std::string& more : s.more_mirrors) mirrors += ", " + more;
-  lines.push_back(s.mirror.empty() ? "mirror   none serves it"
-                                   : "mirror   " + mirrors + " -> " + s.output +
-                                         (s.in_place ? ", on the switch as asked"
-                                                     : ", not on the switch as asked"));
-  if (s.port_frames)
-    lines.push_back("counted  port " + std::to_string(*s.port_frames) + ", mirror " +
-                    (s.copied_frames ? std::to_string(*s.copied_frames) : "unknown") + " frames");
-  for (const CoverageRow& row : v.coverage)
-    if (row.nic.session == s.name)
-      lines.push_back("engine   received " + std::to_string(row.coverage.received().low) + " to " +
-                      std::to_string(row.coverage.received().high) + " of " +
-                      std::to_string(row.coverage.counted()) + " frames that the port moved in " +
-                      std::to_string((row.coverage.to - row.coverage.from) / kSecond) +
-                      " s: " + to_text(row.coverage.verdict));
-  for (const auto& [number, e] : c.history)
-    if (e.subject == s.name || (!s.mirror.empty() && e.text.find(s.mirror) != std::string::npos))
-      lines.push_back(clock_text(e.time) + "  " + e.text);
-  if (c.observe_error) lines.push_back("error    " + c.observe_error->text());
-  if (c.stall) lines.push_back("error    " + c.stall->text());
-  if (c.apply_error) lines.push_back("error    " + c.apply_error->text());
-  return json::object{{"session", to_json(s)}, {"lines", texts(lines)}};
 }
 
 }  // namespace vmirror

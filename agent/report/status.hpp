@@ -16,6 +16,7 @@
 #include "agent/engine/export/prometheus.hpp"
 #include "agent/engine/export/sink.hpp"
 #include "agent/engine/worker/snapshot.hpp"
+#include "agent/report/verdict.hpp"
 
 namespace vmirror {
 
@@ -45,23 +46,21 @@ struct DaemonView {
 /// The bounds that are in use: the engine's and, where the daemon follows guests, the daemon's own.
 std::vector<Limit> limits(const DaemonView& view);
 
+/// The part of it that the verdict needs.
+AskedView asked_of(const DaemonView& view);
+
 /// {"host", "uptime_seconds", "switch", "libvirt", "hook", "peers", "migrations", "sensor",
-/// "policy_error", "policies", "sessions", "reconcile": {"in_sync", "rounds", "steps_applied",
+/// "policy_error", "verdict", "policies", "sessions", "reconcile": {"in_sync", "rounds", "steps_applied",
 /// "drifts", "failures", "error"}, "frames", "inputs", "coverage", "duplicates", "flows", "assets",
 /// "limits", "outputs"}. docs/OPERATING.md, "Status, by field", has those up to "sensor". An error
 /// that isn't is null; so are "hook" without libvirt, "peers" and "migrations" without these.
 boost::json::object status_json(const DaemonView& view);
 
-/// {"session": {...}, "lines": [...]}: from the policy to the last error, in words; `lines` are for
-/// people. Error::Kind::missing: there is no such session (the remedy names a policy of that name,
-/// or where to look).
-Result<boost::json::object> explain_json(const DaemonView& view, const std::string& session);
+/// {"in_sync", "steps": [{"step", "why"}], "error", "verdict"}
+boost::json::object plan_json(const AskedView& view);
 
-/// {"in_sync", "steps": [{"step", "why"}], "error"}
-boost::json::object plan_json(const ControlSnapshot& control);
-
-/// {"sessions": [...]}, {"locations": [...]}, {"assets": [...]}, {"flows": [...]}
-boost::json::object sessions_json(const ControlSnapshot& control);
+/// {"sessions": [...], "verdict"}, {"locations": [...]}, {"assets": [...]}, {"flows": [...]}
+boost::json::object sessions_json(const AskedView& view);
 /// `rows` are LocationTable's.
 boost::json::object locations_json(const std::vector<LocationRow>& rows,
                                    const ControlSnapshot& control);

@@ -62,13 +62,13 @@ class Daemon:
         path = os.path.join(self.folder, "applied.yaml")
         with open(path, "w", encoding="utf-8") as out:
             out.write(text)
-        return self.run("apply", path)
+        return self.run("apply", "--wait", "0", path)
 
     # ---- Questions ----
 
-    def run(self, *words, check=True):
+    def run(self, *words, check=True, **options):
         """`vmirror` with these words; commands that talk to the daemon find it."""
-        done = subprocess.run([os.path.join(w.BIN, "vmirror"), *words], capture_output=True, text=True,
+        done = subprocess.run([os.path.join(w.BIN, "vmirror"), *words], capture_output=True, text=True, **options,
                               env={**os.environ, "VMIRROR_SOCKET": self.socket}, timeout=60, check=False)
         if check and done.returncode not in (0, 2):  # 2: an answer, with a `but`.
             raise w.Failed(f"`vmirror {' '.join(words)}`: {done.stderr.strip() or done.stdout.strip()}")
@@ -82,7 +82,8 @@ class Daemon:
         return {s["name"]: s["state"] for s in self.ask("sessions")["sessions"]}
 
     def in_sync(self):
-        return self.run("plan", check=False).returncode == 0
+        done = self.run("plan", "--json", check=False)
+        return done.returncode in (0, 2) and json.loads(done.stdout)["in_sync"]
 
 
 def host_daemon(world, **settings):

@@ -1,6 +1,7 @@
 """The command lines of the programs and of `run`: help, version, exit codes. Needs no root and no switch."""
 
 import os
+import resource
 import subprocess
 import tempfile
 import unittest
@@ -40,15 +41,56 @@ class Programs(unittest.TestCase):
                 self.assertEqual((code, out), (64, ""))
                 self.assertTrue(err)
 
+    def check(self, folder, text):
+        path = os.path.join(folder, "vmirrord.yaml")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        return call("vmirrord", "--check", "--config", path)
+
     def test_check_says_what_start_would(self):
         with tempfile.TemporaryDirectory() as folder:
+            base = f"socket: {folder}/run/control.sock\nstate: {folder}/state\n"
+            os.mkdir(folder + "/policies.d")
+            switch = base + f"policies: {folder}/policies.d\nswitch: {{remote: 'unix:{folder}/db.sock', timeout_ms: 100}}\n"
+            with open(folder + "/policies.d/a.yaml", "w", encoding="utf-8") as out:
+                out.write("policy: a\nselect: [{port: p}]\ntargets: [lokal]\n")
+            for text, code, words in (
+                    (base, 0, []),
+                    (base + "export: {eve: [{file: /a}, {file: /a}]}", 1, ["vmirrord.yaml"]),
+                    (base + "switch: {driver: esxi}", 1, ["vmirrord.yaml"]),
+                    (base + f"export: {{eve: [{{file: {folder}/none/eve.json}}]}}", 0, [f"create {folder}/none"]),
+                    (base + "inputs: [{interface: no-such-nic}]", 0, ["there is no interface no-such-nic"]),
+                    (f"socket: {folder}/vmirrord.yaml/control.sock", 1, ["the control socket can't be created"]),
+                    (switch, 0, ["a.yaml:3: unknown target `lokal`", f"{folder}/db.sock"]),
+                    (switch.replace("policies.d", "none"), 0, ["the folder of policies can't be read"])):
+                with self.subTest(text):
+                    got, out, err = self.check(folder, text)
+                    self.assertEqual(got, code, err)
+                    for word in words:
+                        self.assertIn(word, err)
+                    self.assertEqual(bool(err), bool(words), err)
+                    self.assertEqual("is good" in out, code == 0)
+            self.assertFalse(os.path.exists(folder + "/run"), "a check creates nothing")
+
+    def test_with_too_little_memory_a_program_ends_by_a_code_and_never_by_a_signal(self):
+        def code(limit, words):
+            return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))).returncode
+        with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "vmirrord.yaml")
-            for text, code in (("{}", 0), ("export: {eve: [{file: /a}, {file: /a}]}", 1), ("switch: {driver: esxi}", 1)):
-                with open(path, "w", encoding="utf-8") as out:
-                    out.write(text)
-                got, _, err = call("vmirrord", "--check", "--config", path)
-                self.assertEqual(got, code, text)
-                self.assertEqual(path in err, code != 0, err)
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(f"{{socket: {folder}/control.sock, state: {folder}}}")
+            for program, *words in (("vmirror", "drivers"), ("vmirrord", "--check", "--config", path),
+                                    ("vmirror-hook", path, "dc1", "prepare", "begin", "-")):
+                with self.subTest(program):
+                    command = [os.path.join(w.BIN, program), *words]
+                    enough, well = 1 << 32, code(1 << 32, command)
+                    little = 1 << 20
+                    while enough - little > 1 << 16:  # Bisected: the least with which it does its work.
+                        middle = (little + enough) // 2
+                        little, enough = (little, middle) if code(middle, command) == well else (middle, enough)
+                    codes = {code(enough - (n << 16), command) for n in range(1, 24)}
+                    self.assertLessEqual(codes, {0, 1, 70, 127}, "127: the loader's")
 
     def test_the_daemon_makes_the_folder_of_its_socket(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -23,16 +23,6 @@ bool requires_nic(const Policy& policy, const Guest& guest, const GuestNic& nic)
                              [&](const Selector& s) { return may_select(s, guest, nic); });
 }
 
-/// "a+b" has "a".
-bool has_policy(std::string_view joined, std::string_view name) {
-  while (!joined.empty()) {
-    const std::size_t plus = joined.find('+');
-    if (joined.substr(0, plus) == name) return true;
-    joined.remove_prefix(plus == joined.npos ? joined.size() : plus + 1);
-  }
-  return false;
-}
-
 /// One NIC of the guest, one policy that requires it.
 struct Need {
   const Policy* policy;

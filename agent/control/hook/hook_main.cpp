@@ -6,13 +6,15 @@
 #include <string_view>
 
 #include "agent/control/hook/hook.hpp"
+#include "plugin/base/program.hpp"
 
 namespace {
 
 constexpr char kUsage[] =
     "vmirror-hook is started by libvirtd, through the file that `vmirror hook install` writes:\n"
     "  vmirror-hook SETTINGS GUEST OPERATION SUBOPERATION EXTRA <DOMAIN.XML\n"
-    "Exit codes: 0 go on; 1 the guest is refused, standard error says why; 64 wrong call\n\n"
+    "Exit codes: 0 go on; 1 the guest is refused, standard error says why; 64 wrong call;\n"
+    "70 a fault of vmirror-hook, which refuses the guest, too\n\n"
     "Example: virsh dumpxml dc1 |\n"
     "  vmirror-hook /etc/libvirt/hooks/qemu.d/vmirror dc1 prepare begin -\n";
 
@@ -23,9 +25,7 @@ void print_error(std::string_view text) {
   print(STDERR_FILENO, text);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   using namespace vmirror;
   const auto started = HookClock::now();
   if (argc == 2 && std::string_view(argv[1]) == "--help") {
@@ -55,4 +55,10 @@ int main(int argc, char** argv) {
   if (!read) log_warning(std::string(argv[1]) + ": " + read.error().text());
   if (!outcome.message.empty()) log_warning(outcome.message);
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return vmirror::run_program("vmirror-hook", [&] { return run(argc, argv); });
 }

@@ -274,7 +274,11 @@ void Reconciler::follow_submissions(Time now) {
 void Reconciler::take_note(RoundChanges changes) {
   for (const auto& [before, after] : changes.sessions) {
     if (!after) {
-      tell(changes.time, before->name, "gone: no policy asks for it");
+      const Switch& sw = switch_of(*located_world_, before->switch_name);
+      tell(changes.time, before->name,
+           "gone: " + (sw.ports.get(before->port) || before->switch_name.empty()
+                           ? "no policy asks for it"
+                           : "port " + before->port + " was deleted"));
     } else if (!before || before->state != after->state) {
       const std::string was = before ? std::string(to_text(before->state)) + " -> " : "";
       tell(changes.time, after->name, was + to_text(after->state) + ": " + after->reason);

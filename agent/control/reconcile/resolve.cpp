@@ -40,6 +40,15 @@ Resolved resolve(std::span<const Policy> policies, const Locations& locations, T
   return to_resolved(resolver_of(policies, locations, now, monitor_nic), locations);
 }
 
+bool has_policy(std::string_view joined, std::string_view name) {
+  while (!joined.empty()) {
+    const std::size_t plus = joined.find('+');
+    if (joined.substr(0, plus) == name) return true;
+    joined.remove_prefix(plus == joined.npos ? joined.size() : plus + 1);
+  }
+  return false;
+}
+
 Agreed agree(std::span<const Policy> policies, const Locations& locations, Time now,
              const std::optional<Mac>& monitor_nic, const Observed& observed,
              const Realise& realise) {

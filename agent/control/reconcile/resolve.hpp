@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/control/reconcile/policy_resolver.hpp"
@@ -32,6 +33,9 @@ struct Resolved {
 /// switches "br0/vnet0@local"; for two targets with one address "vnet0@erspan-192.0.2.9~2".
 Resolved resolve(std::span<const Policy> policies, const Locations& locations, Time now,
                  const std::optional<Mac>& monitor_nic = std::nullopt);
+
+/// True if a session's `policy`, several policies joined by '+', has this policy.
+bool has_policy(std::string_view joined, std::string_view name);
 
 /// Driver::realise() of the driver.
 using Realise = std::function<Realisation(const Desired&, const Observed&)>;

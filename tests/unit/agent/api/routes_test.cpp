@@ -18,9 +18,14 @@ ApiBackend echo() {
       return ApiBackend::Answer(json::object{{"called", what + " " + argument}});
     };
   };
-  return {said("status"), said("sessions"),    said("locations"), said("assets"),
-          said("flows"),  named("migrations"), named("explain"),  said("plan"),
-          named("put"),   named("drop"),       said("prune")};
+  const auto preview = [](const std::vector<Policy>& given) {
+    std::string names;
+    for (const Policy& policy : given) names += " " + policy.name;
+    return ApiBackend::Answer(json::object{{"called", "preview" + names}});
+  };
+  return {said("status"),      said("sessions"), said("locations"), said("assets"), said("flows"),
+          named("migrations"), named("explain"), said("plan"),      named("put"),   named("drop"),
+          said("prune"),       said("policies"), named("policy"),   preview};
 }
 
 TEST(Routes, ReachTheirFunctions) {
@@ -28,22 +33,30 @@ TEST(Routes, ReachTheirFunctions) {
   struct Case {
     const char *method, *target, *body, *called;
   };
-  for (const Case& c : {
-           Case{"GET", "/v1/status", "", "status"},
-           Case{"GET", "/v1/status?pretty=1", "", "status"},
-           Case{"GET", "/v1/sessions", "", "sessions"},
-           Case{"GET", "/v1/locations", "", "locations"},
-           Case{"GET", "/v1/migrations", "", "migrations "},
-           Case{"GET", "/v1/migrations/dc1", "", "migrations dc1"},
-           Case{"GET", "/v1/assets", "", "assets"},
-           Case{"GET", "/v1/flows", "", "flows"},
-           Case{"GET", "/v1/explain/vnet0@local", "", "explain vnet0@local"},
-           Case{"GET", "/v1/explain/a%20b%2Fc", "", "explain a b/c"},
-           Case{"GET", "/v1/plan", "", "plan"},
-           Case{"PUT", "/v1/policies", "policy: a", "put policy: a"},
-           Case{"DELETE", "/v1/policies/a", "", "drop a"},
-           Case{"POST", "/v1/prune", "", "prune"},
-       }) {
+  for (
+      const Case& c : {
+          Case{"GET", "/v1/status", "", "status"},
+          Case{"GET", "/v1/status?pretty=1", "", "status"},
+          Case{"GET", "/v1/sessions", "", "sessions"},
+          Case{"GET", "/v1/locations", "", "locations"},
+          Case{"GET", "/v1/migrations", "", "migrations "},
+          Case{"GET", "/v1/migrations/dc1", "", "migrations dc1"},
+          Case{"GET", "/v1/assets", "", "assets"},
+          Case{"GET", "/v1/flows", "", "flows"},
+          Case{"GET", "/v1/explain/vnet0@local", "", "explain vnet0@local"},
+          Case{"GET", "/v1/explain/a%20b%2Fc", "", "explain a b/c"},
+          Case{"GET", "/v1/plan", "", "plan"},
+          Case{
+              "POST", "/v1/plan",
+              R"({"policies": [{"file": "a", "yaml": "{policy: a, select: [{port: p}], targets: [local]}"},
+                                 {"file": "b", "yaml": "{policy: b, select: [{port: p}], targets: [local]}"}]})",
+              "preview a b"},
+          Case{"GET", "/v1/policies", "", "policies"},
+          Case{"GET", "/v1/policies/a", "", "policy a"},
+          Case{"PUT", "/v1/policies", "policy: a", "put policy: a"},
+          Case{"DELETE", "/v1/policies/a", "", "drop a"},
+          Case{"POST", "/v1/prune", "", "prune"},
+      }) {
     const HttpResponse r = handler({c.method, c.target, c.body});
     EXPECT_EQ(r.status, 200) << c.target;
     EXPECT_EQ(json::parse(r.body).at("called").as_string(), c.called);
@@ -74,6 +87,30 @@ TEST(Routes, AnswerAnErrorByItsKindAndWhole) {
     EXPECT_EQ(r.status, c.status);
     EXPECT_EQ(error_from_json(json::parse(r.body).at("error")), error);
   }
+}
+
+TEST(Routes, APreviewNamesTheFileThatIsWrong) {
+  const HttpHandler handler = api_routes(echo());
+  const auto where = [&](const std::string& body) {
+    const HttpResponse r = handler({"POST", "/v1/plan", body});
+    EXPECT_EQ(r.status, 400) << body;
+    return error_from_json(json::parse(r.body).at("error")).where;
+  };
+  EXPECT_EQ(where("policy: a"), "/v1/plan");
+  EXPECT_EQ(where(R"({"policies": ["policy: a"]})"), "/v1/plan");
+  EXPECT_EQ(where(R"({"policies": [{"file": "x.yaml", "yaml": "policy: a"}]})"), "x.yaml:1");
+  const std::string twice = R"({"yaml": "{policy: a, select: [{port: p}], targets: [local]}", )";
+  EXPECT_EQ(where(R"({"policies": [)" + twice + R"("file": "x"}, )" + twice + R"("file": "y"}]})"),
+            "y");
+}
+
+TEST(Routes, AnExceptionIsAnAnswer) {
+  ApiBackend backend = echo();
+  backend.status = []() -> ApiBackend::Answer { throw std::runtime_error("out of luck"); };
+  const HttpResponse r = api_routes(backend)({"GET", "/v1/status", ""});
+  EXPECT_EQ(r.status, 500);
+  EXPECT_EQ(error_from_json(json::parse(r.body).at("error")).what,
+            "a fault of vmirrord: out of luck");
 }
 
 }  // namespace

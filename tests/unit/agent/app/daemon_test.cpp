@@ -226,7 +226,7 @@ TEST_F(DaemonOnOvs, AppliedKeptExplainedForgotten) {
 
   const json::object explained = ask("/v1/explain/p1%40local");
   const auto& lines = explained.at("lines").as_array();
-  EXPECT_EQ(lines.at(1), "policy   a asks for both of port br0/p1, to local");
+  EXPECT_EQ(lines.at(1), "policy   a mirrors both directions of port br0/p1 to local");
   EXPECT_EQ(text(lines.at(2)), "file     " + config.policies + "/a.yaml");
   EXPECT_EQ(ask("/v1/explain/nobody").at("error").at("kind"), "missing");
 

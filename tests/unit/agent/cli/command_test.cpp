@@ -86,7 +86,8 @@ TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
 TEST(CommandLine, HelpTellsEveryCommandThatHasAnExitCodeOfItsOwn) {
   const Outcome o = run({"--help"});
   EXPECT_EQ(o.exit, kOk);
-  for (const char* command : {"(plan)", "(sessions)", "(hook status)"})
+  for (const char* command :
+       {"(sessions, status, policies, plan, apply)", "(hook status)", "70 a fault of vmirror"})
     EXPECT_NE(o.out.find(command), std::string::npos) << o.out;
 }
 
@@ -100,6 +101,7 @@ TEST(CommandLine, ApplyDoesOneThing) {
         Case{{"apply", "dc.yaml", "--prune"}, "FILE excludes --prune"},
         Case{{"apply", "--config", "vmirrord.yaml"}, "--config requires --prune"},
         Case{{"apply", "dc.yaml", "--config", "vmirrord.yaml"}, "--config requires --prune"},
+        Case{{"apply", "--dry-run"}, "--dry-run requires FILE"},
         Case{{"apply"}, "name a policy's FILE, --remove NAME, or --prune"}}) {
     const Outcome o = run(c.words);
     EXPECT_EQ(o.exit, kUsage) << c.why;

@@ -82,10 +82,10 @@ TEST(HookCommand, LeavesOthersFilesAlone) {
     EXPECT_NE(r.err.find("isn't vmirror's"), std::string::npos) << r.err;
     EXPECT_EQ(r.text(), "#!/bin/sh\nexit 0\n") << command;
   }
-  EXPECT_EQ(r.run({"status"}), kDrift) << "it tells what is there: that isn't vmirror's hook";
+  EXPECT_EQ(r.run({"status"}), kNotWatched) << "it tells what is there: that isn't vmirror's hook";
   EXPECT_NE(r.out.find("is not installed"), std::string::npos) << r.out;
   EXPECT_NE(r.out.find("isn't vmirror's"), std::string::npos) << r.out;
-  EXPECT_EQ(r.run({"status", "--json"}), kDrift);
+  EXPECT_EQ(r.run({"status", "--json"}), kNotWatched);
   EXPECT_FALSE(json::parse(r.out).at("installed").as_bool());
 }
 
@@ -100,7 +100,7 @@ TEST(HookCommand, RemovesOurs) {
 
 TEST(HookCommand, StatusTellsWhatIsWrong) {
   Root r;
-  EXPECT_EQ(r.run({"status"}), kDrift);
+  EXPECT_EQ(r.run({"status"}), kNotWatched);
   EXPECT_NE(r.out.find("is not installed"), std::string::npos) << r.out;
   struct Case {
     const char* why;
@@ -113,13 +113,13 @@ TEST(HookCommand, StatusTellsWhatIsWrong) {
                         Case{"a bad line", good + "colour red\n", "line 6"}}) {
     r.put(c.text);
     fs::permissions(r.file, fs::perms(0755));
-    EXPECT_EQ(r.run({"status", "--json"}), kDrift) << c.why;
+    EXPECT_EQ(r.run({"status", "--json"}), kNotWatched) << c.why;
     const std::string error(json::parse(r.out).at("error").as_string());
     EXPECT_NE(error.find(c.error), std::string::npos) << error;
   }
   r.put(good);
   fs::permissions(r.file, fs::perms(0644));
-  EXPECT_EQ(r.run({"status"}), kDrift);
+  EXPECT_EQ(r.run({"status"}), kNotWatched);
   EXPECT_NE(r.out.find("isn't executable"), std::string::npos) << r.out;
 }
 

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/report/explain.hpp"
+
 namespace vmirror {
 namespace {
 
@@ -246,30 +248,65 @@ TEST(Migrations, AreFoundByNameOrUuid) {
   EXPECT_EQ(count("nobody"), 0U);
 }
 
+std::vector<std::string> lines_of(const Result<boost::json::object>& answer) {
+  std::vector<std::string> lines;
+  if (!answer) return {answer.error().text()};
+  for (const auto& line : answer->at("lines").as_array()) lines.emplace_back(line.as_string());
+  return lines;
+}
+
 TEST(Explain, FromThePolicyToTheLastEvent) {
   View v;
   v.control.apply_error = Error{Error::Kind::refused, "no", "br0", ""};
-  const auto answer = explain_json(v.view(), "vnet0@local");
-  ASSERT_TRUE(answer);
-  std::vector<std::string> lines;
-  for (const auto& line : answer->at("lines").as_array()) lines.emplace_back(line.as_string());
-  EXPECT_EQ(lines, (std::vector<std::string>{
-                       "vnet0@local is active, not proven since 1970-01-01T00:01:00Z: copies move",
-                       "policy   a+b asks for both of port br0/vnet0 (dc-1), to local",
-                       "file     /p/a.yaml",
-                       "file     /p/b.yaml",
-                       "mirror   vmirror-local -> vmr-br0, on the switch as asked",
-                       "counted  port 9, mirror 7 frames",
-                       "1970-01-01T00:01:01Z  pending -> active: copies move",
-                       "1970-01-01T00:01:03Z  create mirror br0/vmirror-local",
-                       "error    br0: no",
-                   }));
+  EXPECT_EQ(lines_of(explain_json(v.view(), {}, "vnet0@local")),
+            (std::vector<std::string>{
+                "vnet0@local is active, not proven since 1970-01-01T00:01:00Z: copies move",
+                "policy   a+b mirrors both directions of port br0/vnet0 (dc-1) to local",
+                "file     /p/a.yaml",
+                "file     /p/b.yaml",
+                "mirror   vmirror-local -> vmr-br0, on the switch as asked",
+                "counted  port 9, mirror 7 frames",
+                "1970-01-01T00:01:01Z  pending -> active: copies move",
+                "1970-01-01T00:01:03Z  create mirror br0/vmirror-local",
+                "error    br0: no",
+            }));
 }
 
-TEST(Explain, ANameThatIsAPolicysIsSaid) {
-  EXPECT_EQ(explain_json(View().view(), "a").error().remedy,
-            "that is a policy; it is in force: 1 session");
-  EXPECT_EQ(explain_json(View().view(), "x").error().remedy, "see `vmirror sessions`");
+TEST(Explain, TakesEveryNameThatLeadsToASession) {
+  View v;
+  LocationRow row;
+  row.location = {.host = "kvm7", .switch_name = "br0", .port = "vnet0"};
+  row.location.vm_name = "dc-1";
+  row.location.vm_uuid = "6f0c1d6e-0000-4000-8000-000000000001";
+  row.location.mac = Mac::parse("52:54:00:00:00:01");
+  for (const char* name : {"vnet0@local", "vnet0", "dc-1", "6F0C1D6E-0000-4000-8000-000000000001",
+                           "52:54:00:00:00:01", "a"}) {
+    const auto lines = lines_of(explain_json(v.view(), {row}, name));
+    EXPECT_NE(std::ranges::find(lines, "counted  port 9, mirror 7 frames"), lines.end()) << name;
+  }
+  EXPECT_EQ(lines_of(explain_json(v.view(), {}, "a")).front(), "policy a is in force: 1 session");
+}
+
+TEST(Explain, KeepsTheHistoryOfASessionThatWent) {
+  View v;
+  LocationRow row;
+  row.location = {.host = "kvm7", .switch_name = "br0", .port = "vnet1"};
+  row.location.vm_name = "web";
+  row.location.presence = Presence::gone;
+  row.since = 62 * kSecond;
+  for (const char* name : {"vnet1@local", "vnet1", "web"}) {
+    const auto lines = lines_of(explain_json(v.view(), {row}, name));
+    ASSERT_GE(lines.size(), 2U) << name;
+    EXPECT_EQ(lines[lines.size() - 2], "vnet1@local is gone; what it was:") << name;
+    EXPECT_EQ(lines.back(), "1970-01-01T00:01:02Z  somebody else's") << name;
+  }
+}
+
+TEST(Explain, AnUnknownNameHasTheNearestAsRemedy) {
+  EXPECT_EQ(explain_json(View().view(), {}, "vnet0@locl").error().remedy,
+            "did you mean `vnet0@local`?");
+  EXPECT_EQ(explain_json(View().view(), {}, "nothing-of-the-kind").error().remedy,
+            "see `vmirror sessions` and `vmirror locations`");
 }
 
 TEST(Metrics, FramesSessionsAndHealth) {

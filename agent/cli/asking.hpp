@@ -1,0 +1,42 @@
+// What the commands that ask the daemon share: their options, the call, and how they read answers.
+#pragma once
+
+#include <boost/json.hpp>
+#include <string>
+
+#include "agent/cli/command.hpp"
+#include "agent/cli/table.hpp"
+
+namespace vmirror {
+
+/// Declares a command that talks to the daemon, with `--json` and `--socket`.
+CLI::App* declare(CLI::App& app, CommandContext& context, const char* name, const char* description,
+                  const char* example);
+
+/// Asks for `target`; prints the answer as JSON, or leaves that to `print`, which returns the exit
+/// code.
+template <typename Print>
+int show(const CommandContext& context, const std::string& target, Print print) {
+  const auto answer = ask_daemon(context, target);
+  if (!answer) return report(context, answer.error());
+  if (context.json) print_json(context, *answer);
+  return print(*answer);
+}
+
+/// The array at `key`, with dots; an empty one where there is none.
+const boost::json::array& rows(const boost::json::object& object, const char* key);
+/// The cell at `key`.
+std::string text(const boost::json::object& object, const char* key);
+/// True where `key` is true.
+bool is_true(const boost::json::object& object, const char* key);
+void heading(const CommandContext& context, const char* title);
+/// The name as one part of a path.
+std::string in_path(const std::string& name);
+
+/// Prints what the answer's "verdict" has besides its sessions: each thing that is asked for and
+/// has no session, and what is not proven. kOk, or kNotWatched. `proven`: what is not proven is not
+/// well, either.
+int print_verdict(const CommandContext& context, const boost::json::object& answer,
+                  bool proven = false);
+
+}  // namespace vmirror

@@ -1,0 +1,99 @@
+// `vmirror plan` and `vmirror policies`: what the daemon would change, and what it goes by.
+#include "agent/cli/asking.hpp"
+#include "agent/cli/policy_source.hpp"
+#include "agent/cli/preview.hpp"
+
+namespace vmirror {
+
+namespace json = boost::json;
+
+namespace {
+
+void print_steps(const CommandContext& context, const json::object& answer) {
+  for (const json::value& step : rows(answer, "steps"))
+    context.out << text(step.as_object(), "step") << "  # " << text(step.as_object(), "why")
+                << "\n";
+}
+
+int plan_now(const CommandContext& context) {
+  return show(context, "/v1/plan", [&](const json::object& answer) -> int {
+    const bool in_sync = rows(answer, "steps").empty();
+    if (!context.json) {
+      print_steps(context, answer);
+      if (in_sync) context.out << "in sync\n";
+    }
+    const int exit = print_verdict(context, answer);
+    return in_sync ? exit : kNotWatched;
+  });
+}
+
+void print_preview(const CommandContext& context, const json::object& answer) {
+  for (const json::value& policy : rows(answer, "policies")) {
+    const json::object& p = policy.as_object();
+    context.out << "policy " << text(p, "policy") << (is_true(p, "replaces") ? " (replaced)" : "")
+                << ": " << text(p, "summary") << "\n";
+    for (const json::value& why : rows(p, "unmatched")) context.out << "  " << cell(&why) << "\n";
+  }
+  constexpr Column kColumns[] = {
+      {"name", "SESSION"},  {"vm", "VM"},         {"change", "CHANGE"},    {"mirror", "MIRROR"},
+      {"output", "OUTPUT"}, {"reason", "REASON"}, {"warnings", "WARNINGS"}};
+  if (!rows(answer, "sessions").empty()) {
+    heading(context, "Sessions");
+    print_table(context.out, rows(answer, "sessions"), kColumns, context.colour);
+  }
+  heading(context, "Steps");
+  for (const json::value& name : rows(answer, "goes"))
+    context.out << "session " << cell(&name) << " goes\n";
+  print_steps(context, answer);
+  if (rows(answer, "steps").empty()) context.out << "nothing changes on the switch\n";
+}
+
+}  // namespace
+
+int preview(const CommandContext& context, const std::string& path) {
+  const auto sources = read_policy_sources(path, context.in);
+  if (!sources) return report(context, sources.error());
+  json::array given;
+  for (const PolicySource& source : *sources)
+    given.push_back({{"file", source.file}, {"yaml", source.yaml}});
+  const auto answer = ask_daemon(context, "/v1/plan", "POST",
+                                 json::serialize(json::object{{"policies", std::move(given)}}));
+  if (!answer) return report(context, answer.error());
+  if (context.json)
+    print_json(context, *answer);
+  else
+    print_preview(context, *answer);
+  return is_true(*answer, "well") ? kOk : kNotWatched;
+}
+
+void add_plan(CLI::App& app, CommandContext& context, int& exit) {
+  CLI::App* command = declare(
+      app, context, "plan",
+      "Show what the daemon would change now or, with FILE, what these policies would do; nothing "
+      "is changed. Exit code 2: the switch is not as asked, or something would not be watched",
+      "vmirror plan dc.yaml");
+  auto file = std::make_shared<std::string>();
+  command->add_option("FILE", *file, "A policy, a folder of policies, or `-` for standard input");
+  command->callback(
+      [&, file] { exit = file->empty() ? plan_now(context) : preview(context, *file); });
+}
+
+void add_policies(CLI::App& app, CommandContext& context, int& exit) {
+  declare(app, context, "policies",
+          "Show each policy: what became of it, and its file. Exit code 2: something that they ask "
+          "for is not watched",
+          "vmirror policies --json | jq -r '.policies[] | select(.state == \"bad\") | .reason'")
+      ->callback([&] {
+        exit = show(context, "/v1/policies", [&](const json::object& answer) -> int {
+          constexpr Column kColumns[] = {{"name", "POLICY"},
+                                         {"state", "STATE"},
+                                         {"summary", "NICS AND SESSIONS"},
+                                         {"file", "FILE"}};
+          if (!context.json)
+            print_table(context.out, rows(answer, "policies"), kColumns, context.colour);
+          return is_true(answer, "verdict.well") ? kOk : kNotWatched;
+        });
+      });
+}
+
+}  // namespace vmirror

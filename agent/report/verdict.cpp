@@ -1,0 +1,117 @@
+#include "agent/report/verdict.hpp"
+
+#include <algorithm>
+
+#include "agent/control/reconcile/resolve.hpp"
+#include "agent/report/unmatched.hpp"
+#include "plugin/base/text.hpp"
+
+namespace vmirror {
+
+namespace json = boost::json;
+
+namespace {
+
+void add_session(const SessionStatus& s, AskedVerdict& out) {
+  if (s.state == SessionState::draining) return;
+  ++out.sessions;
+  ++out.states[to_text(s.state)];
+  const std::string line = s.name + " is " + state_text(s) + ": " + s.reason;
+  switch (s.state) {
+    case SessionState::pending:
+      (s.in_place ? out.not_proven : out.not_watched).push_back(line);
+      break;
+    case SessionState::ready:
+      out.silent.push_back(line);
+      if (s.proof != Proof::traced) out.not_proven.push_back(line);
+      break;
+    case SessionState::active:
+      if (s.proof == Proof::none) out.not_proven.push_back(line);
+      break;
+    default:
+      out.not_watched.push_back(line);
+  }
+}
+
+/// Why the sessions say nothing: the switch can't be read, or nothing was read yet.
+void add_switch(const AskedView& view, AskedVerdict& out) {
+  const ControlSnapshot& c = view.control;
+  if (c.observe_error)
+    out.missing.push_back("the switch can't be read: " + c.observe_error->text());
+  else if (c.stall)
+    out.missing.push_back("the switch carries nothing out: " + c.stall->text());
+  else if (!c.observed && !view.policies.files.empty())
+    out.missing.push_back("the switch was not read yet");
+}
+
+void add_missing(const AskedView& view, const KnownNames& names, const Policy& policy,
+                 AskedVerdict& out) {
+  const auto& all = view.control.policies;
+  const auto is = std::ranges::find(all, policy.name, &PolicyStatus::name);
+  if (view.has_peers || !view.control.observed || is == all.end() ||
+      is->state == PolicyState::expired)
+    return;
+  const std::vector<std::string> missing = names.missing(policy);
+  for (const std::string& what : missing)
+    out.missing.push_back("policy " + policy.name + ": " + what);
+  if (is->state == PolicyState::selects_nothing && missing.empty())
+    out.missing.push_back("policy " + policy.name + " selects nothing: " + is->reason);
+}
+
+json::array texts(const std::vector<std::string>& lines) {
+  return json::array(lines.begin(), lines.end());
+}
+
+}  // namespace
+
+AskedVerdict verdict(const AskedView& view) {
+  AskedVerdict out;
+  if (!view.drives) return out;
+  add_switch(view, out);
+  if (view.policies.error) out.missing.push_back(view.policies.error->text());
+  const KnownNames names(view.control.locations);
+  for (const PolicyFile& file : view.policies.files) {
+    if (file.error) out.missing.push_back(file.error->text());
+    if (file.policy) add_missing(view, names, *file.policy, out);
+  }
+  for (const auto& [name, session] : view.control.sessions) add_session(session, out);
+  return out;
+}
+
+AskedVerdict verdict(const AskedView& view, const Policy& policy) {
+  AskedVerdict out;
+  add_switch(view, out);
+  add_missing(view, KnownNames(view.control.locations), policy, out);
+  for (const auto& [name, session] : view.control.sessions)
+    if (has_policy(session.policy, policy.name)) add_session(session, out);
+  return out;
+}
+
+std::string state_list(const AskedVerdict& verdict) {
+  std::string out;
+  for (const auto& [state, number] : verdict.states)
+    out += (out.empty() ? ": " : ", ") + state + " " + std::to_string(number);
+  return out;
+}
+
+std::string first_fault(const AskedVerdict& v) {
+  if (v.well()) return {};
+  const std::size_t faults = v.not_watched.size() + v.missing.size();
+  return (v.missing.empty() ? v.not_watched : v.missing).front() +
+         (faults == 1 ? "" : "; and " + std::to_string(faults - 1) + " more");
+}
+
+json::object to_json(const AskedVerdict& v) {
+  json::object states;
+  for (const auto& [state, number] : v.states) states[state] = number;
+  return {{"well", v.well()},
+          {"summary",
+           count(v.sessions, "session") + state_list(v) + (v.well() ? "" : ": ") + first_fault(v)},
+          {"states", std::move(states)},
+          {"not_watched", texts(v.not_watched)},
+          {"missing", texts(v.missing)},
+          {"not_proven", texts(v.not_proven)},
+          {"silent", texts(v.silent)}};
+}
+
+}  // namespace vmirror

@@ -1,0 +1,181 @@
+"""What a person does before, while and after something is mirrored: preview, apply, exit codes, explain."""
+
+import json
+import os
+import unittest
+
+import system
+import world as w
+
+PLC = "vnet-plc"
+PLC_UUID = w.GUESTS["plc"][2]
+PLC_MAC = w.GUESTS["plc"][1]
+
+
+def policy(name, select, more=""):
+    return f"policy: {name}\nselect: {select}\ntargets: [local]\n{more}"
+
+
+class Operator(system.SystemTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.host = system.host_daemon(cls.world).start()
+        cls.folder = os.path.join(cls.world.directory, "mine")
+        os.makedirs(cls.folder)
+
+    def setUp(self):
+        self.eventually("ovs-vswitchd's answer", lambda: self.code("sessions") == 0)
+
+    def tearDown(self):
+        for folder in (self.host.policies, self.folder):
+            for name in os.listdir(folder):
+                os.remove(os.path.join(folder, name))
+        self.eventually("no mirrors", lambda: not self.world.mirrors())
+
+    def code(self, *words):
+        return self.host.run(*words, check=False).returncode
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        return path
+
+    # ---- Before ----
+
+    def test_a_preview_says_what_would_come_and_changes_nothing(self):
+        path = self.write("plc.yaml", policy("plc", "[{vm: plc}]"))
+        for words in (("plan", path), ("apply", "--dry-run", path)):
+            with self.subTest(words[0]):
+                done = self.host.run(*words, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertIn("policy plc: 1 NIC: new 1\n", done.stdout)
+                self.assertRegex(done.stdout, rf"{PLC}@local +plc +new +vmirror-local +vmr-br0")
+                self.assertIn("create mirror br0/vmirror-local", done.stdout)
+        self.assertEqual((self.world.mirrors(), os.listdir(self.host.policies)), ({}, []))
+
+    def test_a_preview_compares_with_what_is_in_force(self):
+        self.host.apply(policy("plc", "[{vm: plc}]"))
+        wider = self.host.run("plan", "-", "--json", input=policy("plc", "[{vm: plc}, {vm: web}]"))
+        answer = json.loads(wider.stdout)
+        self.assertEqual({s["name"]: s["change"] for s in answer["sessions"]},
+                         {f"{PLC}@local": "unchanged", "vnet-web@local": "new"})
+        self.assertTrue(answer["policies"][0]["replaces"])
+        other = json.loads(self.host.run("plan", "-", "--json", input=policy("plc", "[{vm: web}]")).stdout)
+        self.assertEqual(other["goes"], [f"{PLC}@local"])
+
+    def test_what_would_be_refused_or_cannot_match_is_said_before(self):
+        for select, more, why in (
+                ("[{vm: plc}]", "snaplen: 64\n", "contradicts policy `watch`"),
+                ("[{vm: plx}]", "", "no guest here matches `vm: plx`; the nearest here is `plc`"),
+                ("[{mac: \"52:54:00:zz:*\"}]", "", "no MAC matches `mac: 52:54:00:zz:*`"),
+                ("[{title: \"* controller\"}]", "", "`title` matches nothing here: write `libvirt: {}`"),
+                ("[{vm: plc, port: vnet-web}]", "", "no NIC matches all of them")):
+            with self.subTest(why):
+                self.host.apply(policy("watch", "[{vm: plc}]"))
+                done = self.host.run("plan", "-", input=policy("x", select, more), check=False)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(why, done.stdout)
+
+    def test_errors_before_name_the_file_that_the_person_edits(self):
+        bad = self.write("bad.yaml", policy("bad", "[{vm: plc}]", "snapln: 5\n"))
+        empty = os.path.join(self.folder, "none.yaml")
+        for words, text, why in ((("plan", bad), None, f"{bad}:4: unknown key `snapln` (write `snaplen`)"),
+                                 (("apply", bad), None, f"{bad}:4: unknown key `snapln`"),
+                                 (("plan", "-"), "policy: [", "standard input:1"),
+                                 (("apply", empty), None, f"{empty}: can't be read")):
+            with self.subTest(words=words):
+                done = self.host.run(*words, input=text, check=False)
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                self.assertIn(why, done.stderr)
+
+    # ---- Apply ----
+
+    def test_apply_answers_what_became_of_the_policy(self):
+        done = self.host.run("apply", "-", input=policy("plc", "[{vm: plc}, {vm: absent}]"), check=False)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertRegex(done.stdout, r"policy plc applied, in \S+/plc\.yaml: 1 NIC: ")
+        self.assertIn("no guest here is called `absent`", done.stdout)
+        self.assertIn("entry 2 of `select`: no guest here matches `vm: absent`", done.stdout)
+
+    def test_apply_of_a_policy_that_is_refused_is_not_well(self):
+        self.host.apply(policy("watch", "[{vm: plc}]"))
+        done = self.host.run("apply", "-", input=policy("x", "[{vm: plc}]", "snaplen: 64\n"), check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stdout, r"1 NIC: refused 1: .*contradicts policy `watch`")
+
+    def test_apply_takes_a_folder_whole_or_not_at_all(self):
+        for name in ("plc", "web"):
+            self.write(name + ".yaml", policy(name, f"[{{vm: {name}}}]"))
+        bad = self.write("z.yaml", policy("z", "[{vm: plc}]", "snapln: 5\n"))
+        done = self.host.run("apply", self.folder, check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertEqual(os.listdir(self.host.policies), [])
+        os.remove(bad)
+        answer = json.loads(self.host.run("apply", self.folder, "--json").stdout)
+        self.assertEqual([p["policy"] for p in answer["policies"]], ["plc", "web"])
+        self.assertEqual(set(self.host.sessions()), {f"{PLC}@local", "vnet-web@local"})
+        os.remove(os.path.join(self.folder, "plc.yaml"))
+        os.remove(os.path.join(self.folder, "web.yaml"))
+        done = self.host.run("apply", self.folder, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the folder has no policies", done.stderr)
+
+    # ---- Exit codes ----
+
+    def codes(self, *more):
+        return {command: self.code(command, *more) for command in ("sessions", "status", "policies", "plan")}
+
+    def test_silent_guests_are_well_and_unproven_ones_as_asked(self):
+        self.host.apply(policy("plc", "[{vm: plc}]"))
+        self.eventually("all well", lambda: set(self.codes().values()) == {0})
+        self.assertIn("all that is asked for is watched: 1 session: ", self.host.run("status").stdout)
+
+    def test_a_port_that_is_gone_is_missing_and_its_history_is_kept(self):
+        self.host.apply(policy("plc", f"[{{port: {PLC}}}]"))
+        self.eventually("all well", lambda: set(self.codes().values()) == {0})
+        self.world.vsctl("del-port", PLC)
+        try:
+            self.eventually("an alarm", lambda: set(self.codes().values()) == {2})
+            self.assertIn(f"not watched: policy plc: no port here is called `{PLC}`",
+                          self.host.run("sessions").stdout)
+            self.assertIn("not all is watched: ", self.host.run("status").stdout)
+            for name in (f"{PLC}@local", PLC, "plc", PLC_UUID, PLC_MAC):
+                with self.subTest(name):
+                    said = self.host.run("explain", name).stdout
+                    self.assertIn(f"{PLC}@local is gone; what it was:", said)
+                    self.assertIn(f"gone: port {PLC} was deleted", said)
+        finally:
+            self.world.plug("plc")
+        self.eventually("all well again", lambda: set(self.codes().values()) == {0})
+
+    def test_a_bad_file_is_not_well(self):
+        self.host.write_policy("bad", "policy: bad\nselect: [{vm: plc}]\n")
+        self.eventually("an alarm", lambda: {self.code(c) for c in ("sessions", "status", "policies")} == {2})
+        self.assertIn("bad.yaml", self.host.run("sessions").stdout)
+
+    def test_explain_takes_a_vm_and_a_policy_and_says_what_was_meant(self):
+        self.host.apply(policy("watch", "[{vm: plc}]"))
+        for name in ("plc", "watch", PLC):
+            with self.subTest(name):
+                self.assertIn(f"policy   watch mirrors both directions of port br0/{PLC} (plc) to local",
+                              self.host.run("explain", name).stdout)
+        done = self.host.run("explain", "vnet-plx", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"did you mean `{PLC}`?", done.stderr)
+
+
+class Unreadable(system.SystemTest):
+    def test_a_switch_that_cannot_be_read_is_not_well(self):
+        host = system.host_daemon(self.world)
+        host.write_policy("plc", policy("plc", "[{vm: plc}]"))
+        host.start()
+        self.eventually("all well", lambda: host.run("sessions").returncode == 0)
+        self.world.kill("ovsdb-server")
+        self.eventually("an alarm", lambda: {host.run(c, check=False).returncode for c in ("sessions", "status")} == {2})
+        self.assertIn("the switch can't be read", host.run("sessions", check=False).stdout)
+
+
+if __name__ == "__main__":
+    system.main(__file__)
