@@ -29,7 +29,8 @@ bool can_create(fs::path folder) {
     if (folder == folder.parent_path()) return false;
     folder = folder.parent_path();
   }
-  return may_write(folder.empty() ? "." : folder.string());
+  if (folder.empty()) folder = ".";
+  return fs::is_directory(folder, ignored) && may_write(folder.string());
 }
 
 void rehearse_files(const Config& config, Rehearsal& out) {

@@ -17,8 +17,8 @@ namespace vmirror {
 enum Exit : int {
   kOk = 0,
   kFailed = 1,  ///< The command could not do what was asked; standard error says why.
-  /// Something that is asked for is not watched: missing, refused, failed, unreadable, or not on the
-  /// switch yet. `hook status`: it is not installed, or it can't work.
+  /// Something that is asked for is not watched: missing, refused, failed, unreadable, or not on
+  /// the switch yet. `hook status`: it is not installed, or it can't work.
   kNotWatched = 2,
   kUsage = 64,  ///< The command line is wrong.
 };

@@ -275,10 +275,11 @@ TEST(Explain, FromThePolicyToTheLastEvent) {
 TEST(Explain, TakesEveryNameThatLeadsToASession) {
   View v;
   LocationRow row;
-  row.location = {.host = "kvm7", .switch_name = "br0", .port = "vnet0"};
+  row.location.switch_name = "br0";
+  row.location.port = "vnet0";
   row.location.vm_name = "dc-1";
   row.location.vm_uuid = "6f0c1d6e-0000-4000-8000-000000000001";
-  row.location.mac = Mac::parse("52:54:00:00:00:01");
+  row.location.mac = *Mac::parse("52:54:00:00:00:01");
   for (const char* name : {"vnet0@local", "vnet0", "dc-1", "6F0C1D6E-0000-4000-8000-000000000001",
                            "52:54:00:00:00:01", "a"}) {
     const auto lines = lines_of(explain_json(v.view(), {row}, name));
@@ -290,7 +291,8 @@ TEST(Explain, TakesEveryNameThatLeadsToASession) {
 TEST(Explain, KeepsTheHistoryOfASessionThatWent) {
   View v;
   LocationRow row;
-  row.location = {.host = "kvm7", .switch_name = "br0", .port = "vnet1"};
+  row.location.switch_name = "br0";
+  row.location.port = "vnet1";
   row.location.vm_name = "web";
   row.location.presence = Presence::gone;
   row.since = 62 * kSecond;

@@ -52,6 +52,14 @@ TEST(Verdict, OfEachState) {
   }
 }
 
+/// One key; `and_port`: with a second one.
+Selector by(std::string Selector::*key, const char* text, const char* and_port = "") {
+  Selector out;
+  out.port = and_port;
+  out.*key = text;
+  return out;
+}
+
 /// Two guests and a policy for them, of which one can be missing.
 struct World {
   World() {
@@ -64,9 +72,10 @@ struct World {
   }
   void add(const std::string& port, const std::string& vm, const char* mac) {
     LocationStatus is;
-    is.at = {.host = "kvm7", .switch_name = "br0", .port = port};
+    is.at.switch_name = "br0";
+    is.at.port = port;
     is.at.vm_name = vm;
-    is.at.mac = Mac::parse(mac);
+    is.at.mac = *Mac::parse(mac);
     is.at.labels = {{"role", vm}};
     control.locations.set({"br0", port}, is);
   }
@@ -82,54 +91,61 @@ struct World {
 
 TEST(Verdict, ANameThatNobodyHasIsMissing) {
   World w;
-  EXPECT_TRUE(w.of({.vm = "dc-1"}).well());
-  EXPECT_TRUE(w.of({.vm = "dc-*"}).well()) << "its guests may start later";
-  EXPECT_EQ(w.of({.vm = "dc-9"}).missing, Lines{"policy a: no guest here is called `dc-9`"});
-  EXPECT_EQ(w.of({.port = "vnet9"}).missing, Lines{"policy a: no port here is called `vnet9`"});
+  EXPECT_TRUE(w.of(by(&Selector::vm, "dc-1")).well());
+  EXPECT_TRUE(w.of(by(&Selector::vm, "dc-*")).well()) << "its guests may start later";
+  EXPECT_EQ(w.of(by(&Selector::vm, "dc-9")).missing,
+            Lines{"policy a: no guest here is called `dc-9`"});
+  EXPECT_EQ(w.of(by(&Selector::port, "vnet9")).missing,
+            Lines{"policy a: no port here is called `vnet9`"});
   w.has_peers = true;
-  EXPECT_TRUE(w.of({.vm = "dc-9"}).well()) << "it may be on another host";
+  EXPECT_TRUE(w.of(by(&Selector::vm, "dc-9")).well()) << "it may be on another host";
 }
 
 TEST(Verdict, APolicyThatSelectsNothingIsMissingUntilItExpired) {
   World w;
   w.control.policies[0] = {"a", PolicyState::selects_nothing, "no NIC matches", 0};
-  EXPECT_EQ(w.of({.vm = "x*"}).missing, Lines{"policy a selects nothing: no NIC matches"});
+  EXPECT_EQ(w.of(by(&Selector::vm, "x*")).missing,
+            Lines{"policy a selects nothing: no NIC matches"});
   w.control.policies[0].state = PolicyState::expired;
-  EXPECT_TRUE(w.of({.vm = "x*"}).well());
+  EXPECT_TRUE(w.of(by(&Selector::vm, "x*")).well());
 }
 
 TEST(Verdict, OfWhatCannotBeRead) {
   World w;
   w.control.observe_error = Error{Error::Kind::unreachable, "no answer", "db.sock", ""};
-  EXPECT_EQ(w.of({.vm = "dc-1"}).missing, Lines{"the switch can't be read: db.sock: no answer"});
+  EXPECT_EQ(w.of(by(&Selector::vm, "dc-1")).missing,
+            Lines{"the switch can't be read: db.sock: no answer"});
   w.control.observe_error.reset();
   w.folder.files.push_back(
       {"/p/b.yaml", {}, Error{Error::Kind::invalid, "bad", "/p/b.yaml:1", ""}});
-  EXPECT_EQ(w.of({.vm = "dc-1"}).missing, Lines{"/p/b.yaml:1: bad"});
+  EXPECT_EQ(w.of(by(&Selector::vm, "dc-1")).missing, Lines{"/p/b.yaml:1: bad"});
   EXPECT_TRUE(verdict({w.control, w.folder, false}).well()) << "nobody asks a collector";
 }
 
 TEST(Unmatched, SaysWhichKeyKeepsEveryNicOut) {
   const World w;
+  Selector labelled;
+  labelled.labels = {{"role", "x"}};
   struct Case {
     Selector selector;
     const char* why;
   };
   for (const Case& c : {
-           Case{{.vm = "dc-*"}, ""},
-           Case{{.mac = "52:54:00:*"}, ""},
-           Case{{.vm = "dc-2"}, "no guest here matches `vm: dc-2`; the nearest here is `dc-1`"},
-           Case{{.mac = "52:54:00"},
+           Case{by(&Selector::vm, "dc-*"), ""},
+           Case{by(&Selector::mac, "52:54:00:*"), ""},
+           Case{by(&Selector::vm, "dc-2"),
+                "no guest here matches `vm: dc-2`; the nearest here is `dc-1`"},
+           Case{by(&Selector::mac, "52:54:00"),
                 "no MAC matches `mac: 52:54:00`: write six pairs of hexadecimal digits, or "
                 "`52:54:00*`"},
-           Case{{.mac = "52:54:0g:*"},
+           Case{by(&Selector::mac, "52:54:0g:*"),
                 "no MAC matches `mac: 52:54:0g:*`: write six pairs of hexadecimal digits, or "
                 "`52:54:0*`"},
-           Case{{.title = "a*"},
+           Case{by(&Selector::title, "a*"),
                 "`title` matches nothing here: write `libvirt: {}` into the configuration"},
-           Case{{.vm = "dc-1", .port = "vnet1"},
+           Case{by(&Selector::vm, "dc-1", "vnet1"),
                 "each key of it matches a NIC here, and no NIC matches all of them"},
-           Case{{.labels = {{"role", "x"}}}, "no NIC here has the label `role: x`"},
+           Case{labelled, "no NIC here has the label `role: x`"},
        }) {
     Policy policy;
     policy.select = {c.selector};
