@@ -66,7 +66,8 @@ class Connection {
 
 /// Those that tests/protocols/NAME/conversation.txt describes:
 ///
-///   tcp 102                 a connection to this port begins; udp 389, link 88b8 (an EtherType)
+///   tcp 102                 a connection to this port begins; udp 389, ip 112 (a protocol), link
+///                           88b8 (an EtherType), llc 42 (a SAP), snap 00000c 2000 (OUI and number)
 ///   > "setup"               to the server, a payload of the protocol
 ///   < 03 00 ## 02f080 "x"   from it: hexadecimal digits, ## (the size of all, 16 bits), a payload
 ///   > "cotp: data"          a payload of another protocol

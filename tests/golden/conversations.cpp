@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <sstream>
 
@@ -44,35 +45,57 @@ Buffer message_of(const std::string& protocol, std::string_view line) {
 
 /// Where the messages of the lines that follow go.
 struct Channel {
-  enum class Kind { link, udp, tcp } kind;
+  enum class Kind { link, llc, snap, ip, udp, tcp } kind;
   Ends ends;
-  std::uint16_t ethertype = 0;
+  /// EtherType; destination SAP; OUI and the organisation's own number; protocol.
+  std::uint32_t number = 0;
+  std::uint16_t own = 0;
   std::optional<Connection> connection;
 };
 
-Channel channel_of(Story& story, const std::string& word, const std::string& number,
+Channel channel_of(Story& story, std::istringstream& words, const std::string& word,
                    std::uint16_t client_port) {
-  Channel out{Channel::Kind::tcp, {}, 0, {}};
+  using Kind = Channel::Kind;
+  const std::map<std::string, Kind> kinds = {{"link", Kind::link}, {"llc", Kind::llc},
+                                             {"snap", Kind::snap}, {"ip", Kind::ip},
+                                             {"udp", Kind::udp},   {"tcp", Kind::tcp}};
+  Channel out{kinds.at(word), {}, 0, 0, {}};
+  const bool hexadecimal =
+      out.kind == Kind::link || out.kind == Kind::llc || out.kind == Kind::snap;
+  words >> (hexadecimal ? std::hex : std::dec) >> out.number;
+  if (out.kind == Kind::snap) words >> out.own;
   out.ends.source_port = client_port;
-  if (word == "link") {
-    out.kind = Channel::Kind::link;
-    out.ethertype = static_cast<std::uint16_t>(std::stoul(number, nullptr, 16));
-    return out;
-  }
-  out.ends.destination_port = static_cast<std::uint16_t>(std::stoul(number));
-  if (word == "udp")
-    out.kind = Channel::Kind::udp;
-  else
-    out.connection.emplace(story, out.ends);
+  out.ends.destination_port = static_cast<std::uint16_t>(out.number);
+  if (out.kind == Kind::tcp) out.connection.emplace(story, out.ends);
   return out;
 }
 
+/// One frame below UDP and TCP.
+Buffer frame_of(const Channel& channel, bool up, Bytes bytes) {
+  const Ends ends = up ? channel.ends : channel.ends.reversed();
+  const Link link{ends.destination_mac, ends.source_mac, {}};
+  const auto number = static_cast<std::uint16_t>(channel.number);
+  switch (channel.kind) {
+    case Channel::Kind::llc: {
+      const auto sap = static_cast<std::uint8_t>(number);
+      return llc(sap, sap, 3, bytes, link);
+    }
+    case Channel::Kind::snap:
+      return snap(channel.number, channel.own, bytes, link);
+    case Channel::Kind::ip:
+      return ethernet(ip_packet({.source = ends.source,
+                                 .destination = ends.destination,
+                                 .protocol = static_cast<std::uint8_t>(number)},
+                                bytes),
+                      ethertype::kIpv4, link);
+    default:
+      return ethernet(bytes, number, link);
+  }
+}
+
 void send(Story& story, Channel& channel, bool up, Bytes bytes, std::size_t cut) {
-  if (channel.kind == Channel::Kind::link) {
-    const Ends& e = channel.ends;
-    const Link link =
-        up ? Link{e.destination_mac, e.source_mac, {}} : Link{e.source_mac, e.destination_mac, {}};
-    story.add(ethernet(bytes, channel.ethertype, link));
+  if (channel.kind < Channel::Kind::udp) {
+    story.add(frame_of(channel, up, bytes));
   } else if (channel.kind == Channel::Kind::udp) {
     story.add(udp_frame(up ? channel.ends : channel.ends.reversed(), bytes));
   } else {
@@ -95,17 +118,17 @@ Capture read_conversation(const fs::path& path) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
     std::istringstream words(line);
-    std::string word, number;
-    words >> word >> number;
+    std::string word;
+    words >> word;
     if (word.empty() || word[0] == '#') continue;
     if (word == ">" || word == "<") {
       send(story, *channel, word == ">", message_of(protocol, line.substr(2)), cut);
       cut = ~std::size_t{0};
     } else if (word == "cut") {
-      cut = std::stoul(number);
+      words >> cut;
     } else {
       close();
-      channel.emplace(channel_of(story, word, number, client_port++));
+      channel.emplace(channel_of(story, words, word, client_port++));
     }
   }
   close();

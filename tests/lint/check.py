@@ -178,6 +178,24 @@ def long_powershell_functions(lines):
             yield number, f"a function of {len(body) - help_lines} lines (70 are meant to be enough)"
 
 
+def check_walkthrough(page, text, read):
+    """The first block under a heading that names a file is that file's text, or a part of it."""
+    path = opened = None
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.startswith("#"):
+            match = re.search(r"`([^`]+)`", line)
+            path, opened = match[1] if match and read(match[1]) is not None else None, None
+        elif path and line.startswith("```"):
+            if opened is None:
+                opened, block = number, []
+                continue
+            if "\n".join(block) + "\n" not in read(path):
+                yield page, opened, f"the block is not what {path} has (copy it from there)"
+            path = None
+        elif opened:
+            block.append(line)
+
+
 def tracked_files(root):
     out = subprocess.run(["git", "-C", root, "ls-files", "-z"], check=True, capture_output=True)
     return [name for name in out.stdout.decode().split("\0") if name]
@@ -207,7 +225,18 @@ def check_tree(root, files):
         if path.startswith(("plugin/", "agent/")):
             headers.append((path, lines))
     errors += check_types(headers)
+    errors += check_pages(root, files)
     return errors, warnings
+
+
+def check_pages(root, files):
+    def read(name):
+        if name not in files:
+            return None
+        with open(os.path.join(root, name), encoding="utf-8") as f:
+            return f.read()
+    page = "docs/adding-a-protocol.md"
+    return list(check_walkthrough(page, read(page), read)) if page in files else []
 
 
 def main():

@@ -133,6 +133,17 @@ class Types(unittest.TestCase):
         self.assertEqual(self.clashes(a, b, c), [])
 
 
+class Walkthrough(unittest.TestCase):
+    def found(self, block):
+        page = f"# A page\n```\nany\n```\n## 1. The file: `a.cpp`\ntext\n```cpp\n{block}\n```\n```\nanother\n```\n"
+        return [line for _, line, _ in check.check_walkthrough("page.md", page, {"a.cpp": "int a;\nint b;\n"}.get)]
+
+    def test_a_block_is_its_file_or_a_part_of_it(self):
+        self.assertEqual(self.found("int a;\nint b;"), [])
+        self.assertEqual(self.found("int b;"), [])
+        self.assertEqual(self.found("int c;"), [7])
+
+
 class Tree(unittest.TestCase):
     def test_findings_have_their_place_and_captures_are_left_alone(self):
         with tempfile.TemporaryDirectory() as root:

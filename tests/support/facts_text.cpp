@@ -90,6 +90,12 @@ std::string record_text(const Facts& facts, const Record& record) {
   return out;
 }
 
+/// Who acts, or on whom: by IP address, below IP by MAC.
+std::string end_text(const Subject& subject) {
+  const std::string who = subject.ip.empty() ? subject.mac.text() : subject.ip.text();
+  return who + station_text(subject.station);
+}
+
 std::string facts_text(const Facts& facts) {
   std::string out;
   for (const Record& record : facts.records()) out += record_text(facts, record) + "\n";
@@ -103,8 +109,8 @@ std::string facts_text(const Facts& facts) {
            (fact.confidence == Confidence::stated ? "" : to_text(fact.confidence)) + ")\n";
   }
   for (const Act& act : facts.acts())
-    out += "act " + act.by.ip.text() + " " + to_text(act.kind) + " " + act.on.ip.text() +
-           station_text(act.on.station) + " (" + act.source + ")\n";
+    out += "act " + end_text(act.by) + " " + to_text(act.kind) + " " + end_text(act.on) + " (" +
+           act.source + ")\n";
   return out;
 }
 

@@ -7,18 +7,28 @@
 #include "agent/engine/dissect/it/dhcp.hpp"
 #include "agent/engine/dissect/it/dns.hpp"
 #include "agent/engine/dissect/it/ldap.hpp"
+#include "agent/engine/dissect/it/llmnr.hpp"
 #include "agent/engine/dissect/it/mdns.hpp"
+#include "agent/engine/dissect/it/nbns.hpp"
+#include "agent/engine/dissect/it/ntp.hpp"
 #include "agent/engine/dissect/it/smb.hpp"
+#include "agent/engine/dissect/it/snmp.hpp"
+#include "agent/engine/dissect/it/ssdp.hpp"
 #include "agent/engine/dissect/it/tls.hpp"
 #include "agent/engine/dissect/link/arp.hpp"
+#include "agent/engine/dissect/link/cdp.hpp"
+#include "agent/engine/dissect/link/lacp.hpp"
 #include "agent/engine/dissect/link/lldp.hpp"
+#include "agent/engine/dissect/link/stp.hpp"
 #include "agent/engine/dissect/network/icmp.hpp"
 #include "agent/engine/dissect/network/icmp6.hpp"
 #include "agent/engine/dissect/network/igmp.hpp"
+#include "agent/engine/dissect/network/vrrp.hpp"
 #include "agent/engine/dissect/ot/cotp.hpp"
 #include "agent/engine/dissect/ot/goose.hpp"
 #include "agent/engine/dissect/ot/mms.hpp"
 #include "agent/engine/dissect/ot/modbus.hpp"
+#include "agent/engine/dissect/ot/profinet_dcp.hpp"
 #include "agent/engine/dissect/ot/s7comm.hpp"
 #include "agent/engine/dissect/ot/s7comm_plus.hpp"
 
@@ -30,16 +40,26 @@ constexpr const Dissector* kAll[] = {
     // link
     &kArp,
     &kLldp,
+    &kCdp,
+    &kStp,
+    &kLacp,
     &kGoose,
+    &kProfinetDcp,
     // network
     &kIcmp,
     &kIcmp6,
     &kIgmp,
+    &kVrrp,
     // datagram
     &kDhcp,
     &kMdns,
     &kDns,
     &kCldap,
+    &kSnmp,
+    &kSsdp,
+    &kNbns,
+    &kLlmnr,
+    &kNtp,
     // stream
     &kTls,
     &kSmb,
