@@ -137,8 +137,8 @@ const Dissector* reader_of(std::string_view payloads, Carrier carrier) {
   return nullptr;
 }
 
-/// Messages of LLMNR and of NetBIOS's names are DNS's by their form: away from their own port nobody
-/// can tell.
+/// Messages of LLMNR and of NetBIOS's names are DNS's by their form: away from their own port
+/// nobody can tell.
 bool has_form_of(const Dissector& d, std::string_view payloads) {
   return std::string_view(d.name) == "dns" && (payloads == "llmnr" || payloads == "nbns");
 }
