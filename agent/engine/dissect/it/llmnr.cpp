@@ -1,6 +1,8 @@
 // RFC 4795, section 2.1: the message is that of DNS (dns_message.cpp), with other flags.
 //
-//   header | id[2] | QR:1 opcode:4 conflict:1 TC:1 tentative:1 0:4 rcode:4 | counts[8] |     bits, bytes
+//   field[n]: n bytes, field:n: n bits
+//
+//   header | id[2] | QR:1 opcode:4 conflict:1 TC:1 tentative:1 0:4 rcode:4 | counts[8] |
 #include "agent/engine/dissect/it/llmnr.hpp"
 
 #include "agent/engine/dissect/text.hpp"

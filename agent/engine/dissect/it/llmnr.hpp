@@ -1,5 +1,5 @@
-// LLMNR (RFC 4795): names that Windows asks its link for, and whoever answers; also where a name that
-// DNS does not know gives itself away.
+// LLMNR (RFC 4795): names that Windows asks its link for where DNS does not know them, and whoever
+// answers.
 #pragma once
 
 #include "agent/engine/dissect/it/dns_message.hpp"

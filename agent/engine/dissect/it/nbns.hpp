@@ -12,8 +12,8 @@ struct NetbiosName {
   std::uint8_t suffix = 0;  ///< 0x00 workstation, or domain; 0x1c domain controllers; 0x20 server
 };
 
-/// `first`: the first label of a name, decoded or not: 32 letters, of which two are a byte. None: it
-/// is none.
+/// `first`: the first label of a name: 32 letters, of which two are a byte. None: it is no NetBIOS
+/// name.
 std::optional<NetbiosName> netbios_name(std::string_view first);
 
 /// Record `nbns`: type (query | answer), id, opcode (query | registration | release | wack |

@@ -1,10 +1,13 @@
-// BER (ber.hpp). RFC 1157, section 4; RFC 3416, section 3; RFC 3412, section 6; RFC 3414, section 2.4.
+// In BER (ber.hpp). RFC 1157, section 4; RFC 3416, section 3; RFC 3412, section 6; RFC 3414,
+// section 2.4.
 //
 //   1, 2c   SEQUENCE { INTEGER 0 | 1, OCTET STRING community, pdu }
 //   3       SEQUENCE { INTEGER 3, header, OCTET STRING { security }, data }
-//     header     SEQUENCE { INTEGER id, INTEGER size, OCTET STRING flags, INTEGER model, 3: users }
-//     security   SEQUENCE { OCTET STRING engine, INTEGER boots, INTEGER time, OCTET STRING user, ... }
-//     data       SEQUENCE { OCTET STRING engine, OCTET STRING context, pdu } | OCTET STRING encrypted
+//     header     SEQUENCE { INTEGER id, INTEGER size, OCTET STRING flags, INTEGER model }
+//     security   of model 3: SEQUENCE { OCTET STRING engine, INTEGER boots, INTEGER time,
+//                                       OCTET STRING user, ... }
+//     data       SEQUENCE { OCTET STRING engine, OCTET STRING context, pdu }, or encrypted:
+//                OCTET STRING
 //   pdu     [n] { INTEGER request id, INTEGER error, INTEGER index, SEQUENCE OF variable }
 //     4, trap of version 1   [4] { OID enterprise, IpAddress, INTEGER generic, INTEGER specific,
 //                                  TimeTicks, SEQUENCE OF variable }

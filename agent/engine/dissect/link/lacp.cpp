@@ -6,7 +6,8 @@
 //   | subtype, 1 | version[1] | 1[1] | 20[1] | actor[15] | reserved[3]
 //                             | 2[1] | 20[1] | partner[15] | reserved[3] | collector... |
 //
-//   actor, partner | system priority[2] | system[6] | key[2] | port priority[2] | port[2] | state[1] |
+//   actor, partner   | system priority[2] | system[6] | key[2] |
+//                    | port priority[2] | port[2] | state[1] |
 #include "agent/engine/dissect/link/lacp.hpp"
 
 #include "agent/engine/dissect/text.hpp"

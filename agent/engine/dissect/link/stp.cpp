@@ -2,11 +2,14 @@
 //
 //   field[n]: n bytes, field:n: n bits
 //
-//   0                2            3         4          5         13            17          25
-//   | protocol[2], 0 | version[1] | type[1] | flags[1] | root[8] | path cost[4] | bridge[8] | port[2] |
-//   27               29         31             33               35
+//   0                2            3         4          5
+//   | protocol[2], 0 | version[1] | type[1] | flags[1] |
+//   5         13             17          25        27
+//   | root[8] | path cost[4] | bridge[8] | port[2] |
+//   27       29           31              33                 35
 //   | age[2] | max age[2] | hello time[2] | forward delay[2] |
-//   rapid from 35 on: | 0[1] |, MSTP from 36 on: | size[2] | format[1] | region name[32] | revision[2] | digest[16] | ...
+//   rapid, from 35   | 0[1] |
+//   MSTP, from 36    | size[2] | format[1] | region name[32] | revision[2] | digest[16] | ...
 //
 //   root, bridge | priority[2] | mac[6] |
 //   flags        | ack:1 agreed:1 forwarding:1 learning:1 role:2 proposal:1 topology change:1 |

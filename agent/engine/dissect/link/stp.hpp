@@ -1,5 +1,5 @@
-// Spanning tree: STP, RSTP and MSTP (IEEE 802.1D, 802.1Q), and Cisco's copy of it for each VLAN: who
-// the bridges of a link are, and which is the root.
+// Spanning tree: STP, RSTP and MSTP (IEEE 802.1D, 802.1Q), and Cisco's for each VLAN: who the
+// bridges of a link are, and which of them is the root.
 #pragma once
 
 #include "agent/engine/dissect/dissector.hpp"

@@ -1,5 +1,5 @@
-// PROFINET DCP (IEC 61158-6-10): which devices a link has, how they are named and addressed, and who
-// names them.
+// PROFINET DCP (IEC 61158-6-10): which devices a link has, how they are named and addressed, and
+// who names them.
 #pragma once
 
 #include "agent/engine/dissect/dissector.hpp"
