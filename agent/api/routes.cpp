@@ -139,6 +139,10 @@ HttpHandler api_routes(ApiBackend backend) {
                     }});
   routes.push_back({"DELETE", "/v1/policies/", named(backend.drop_policy)});
   routes.push_back({"POST", "/v1/prune", plain(backend.prune)});
+  routes.push_back(
+      {"POST", "/v1/drain", plain([=, drain = backend.drain] { return drain(true); })});
+  routes.push_back(
+      {"DELETE", "/v1/drain", plain([=, drain = backend.drain] { return drain(false); })});
 
   return [routes = std::move(routes), hook = backend.hook](const HttpRequest& request) {
     const std::string path = path_of(request.target);

@@ -18,6 +18,9 @@
 //   PUT    /v1/policies         keeps the policy in the body, and answers as for its NAME
 //   DELETE /v1/policies/NAME    forgets it
 //   POST   /v1/prune            removes what is owned but not asked for; {"steps": [...]}
+//   POST   /v1/drain            takes all mirrors away until DELETE, or the daemon's next start;
+//                               {"in_sync", "steps", ...} as /v1/plan
+//   DELETE /v1/drain            puts them back
 //   POST   /v1/hook             asked by the hypervisor's hook; in plain text, see hook.hpp
 //
 // A failure is {"error": {"kind", "what", "where", "remedy"}} with a status that suits the kind.
@@ -48,6 +51,7 @@ struct ApiBackend {
   std::function<Answer(const std::string& yaml)> put_policy;
   std::function<Answer(const std::string& name)> drop_policy;
   std::function<Answer()> prune;
+  std::function<Answer(bool on)> drain = {};
   std::function<Answer()> policies = {};
   std::function<Answer(const std::string& name)> policy = {};
   /// Of two given policies the names differ.

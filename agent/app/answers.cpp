@@ -41,6 +41,7 @@ struct Daemon::State::Known {
   std::uint64_t locations_overflow = 0;
   GuestBook::Count guests;
   Collectors collectors;
+  bool drained;
 };
 
 Daemon::State::Known Daemon::State::known_here() {
@@ -58,7 +59,8 @@ Daemon::State::Known Daemon::State::known_here() {
           locations.gone(),
           locations.overflow(),
           guests.count(),
-          copies->collectors()};
+          copies->collectors(),
+          drained};
 }
 
 template <typename Work>
@@ -75,23 +77,37 @@ Result<Made> Daemon::State::view(const Make& make) {
   const EngineCounters seen = engine->counters();
   auto known = on_main([this] { return known_here(); });
   if (!known) return tl::unexpected(known.error());
-  return make(
-      DaemonView{config.host, config.driver ? std::optional(config.driver->name) : std::nullopt,
-                 wall_clock(), started, *known->control, seen, known->policies,
-                 std::move(known->coverage), std::move(known->outputs), std::move(known->libvirt),
-                 std::move(known->peers), std::move(known->following), known->hook,
-                 known->hook_file_error, std::move(known->sensor), known->locations_gone,
-                 known->locations_overflow, known->guests, std::move(known->collectors)});
+  return make(DaemonView{config.host,
+                         config.driver ? std::optional(config.driver->name) : std::nullopt,
+                         wall_clock(),
+                         started,
+                         *known->control,
+                         seen,
+                         known->policies,
+                         std::move(known->coverage),
+                         std::move(known->outputs),
+                         std::move(known->libvirt),
+                         std::move(known->peers),
+                         std::move(known->following),
+                         known->hook,
+                         known->hook_file_error,
+                         std::move(known->sensor),
+                         known->locations_gone,
+                         known->locations_overflow,
+                         known->guests,
+                         std::move(known->collectors),
+                         known->drained});
 }
 
 /// The same for what the policies ask for; no worker of the engine is asked.
 template <typename Made, typename Make>
 Result<Made> Daemon::State::asked(const Make& make) {
-  const auto folder = on_main([this] { return policies ? policies->folder() : PolicyFolder{}; });
-  if (!folder) return tl::unexpected(folder.error());
+  const auto here = on_main(
+      [this] { return std::pair(policies ? policies->folder() : PolicyFolder{}, drained); });
+  if (!here) return tl::unexpected(here.error());
   const auto known = control_now();
-  return make(
-      AskedView{*known, *folder, control != nullptr, peers != nullptr, config.libvirt.has_value()});
+  return make(AskedView{*known, here->first, control != nullptr, peers != nullptr,
+                        config.libvirt.has_value(), here->second});
 }
 
 ApiBackend Daemon::State::backend() {
@@ -164,6 +180,13 @@ ApiBackend Daemon::State::backend() {
     if (!*done) return tl::unexpected(done->error());
     control->settle(kSettle);
     return json::object{{"policy", name}};
+  };
+  b.drain = [=, this](bool on) -> Answer {
+    if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
+    const auto done = on_main([=, this] { return drain(on), on; });
+    if (!done) return tl::unexpected(done.error());
+    control->settle(kSettle);
+    return asked<json::object>(plan_json);
   };
   b.prune = [=, this]() -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());

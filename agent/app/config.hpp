@@ -60,7 +60,7 @@ struct Config {
   std::string policies = "/etc/vmirror/policies.d";
   std::string socket = "/run/vmirror/control.sock";
   std::string log_level = "info";
-  OnStop on_stop = OnStop::remove;
+  OnStop on_stop = OnStop::keep;
   std::string state = "/var/lib/vmirror";  ///< Folder for what outlives the daemon.
 
   /// None: this daemon drives no switch; it only collects.

@@ -47,10 +47,13 @@ struct Daemon::State {
 
   // The control side, in the policies' order.
   std::unique_ptr<PolicyStore> policies;
-  std::optional<std::vector<Policy>> in_force;  ///< None: no good set was read yet.
-  bool all_known = true;                        ///< False: a file's policy is not in `in_force`.
-  std::optional<Error> hook_file_error;         ///< What the hook reads is not `in_force`.
-  std::unique_ptr<Control> control;             ///< Null: this daemon drives no switch.
+  std::optional<std::vector<Policy>> asked_for;  ///< None: no good set was read yet.
+  bool asked_whole = true;                       ///< False: a file's policy is not in `asked_for`.
+  bool drained = false;                          ///< By `vmirror drain`.
+  std::optional<std::vector<Policy>> in_force;   ///< `asked_for`, or nothing while drained.
+  bool all_known = true;                         ///< False: a file's policy is not in `in_force`.
+  std::optional<Error> hook_file_error;          ///< What the hook reads is not `in_force`.
+  std::unique_ptr<Control> control;              ///< Null: this daemon drives no switch.
   GuestBook guests{[this](std::shared_ptr<const Guests> g) { on_guests(std::move(g)); }};
   std::unique_ptr<Libvirt> libvirt;  ///< Null: this daemon asks no hypervisor.
   LocationTable locations;
@@ -95,6 +98,8 @@ struct Daemon::State {
   struct Known;
   Known known_here();
   void use(std::vector<Policy> all, bool whole);
+  void put_in_force();
+  void drain(bool on);
   void write_for_hook();
   HookAnswer on_hook(const HookCall& call);
   HookAnswer hook_answer(const HookCall& call);

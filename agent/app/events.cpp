@@ -23,10 +23,25 @@ constexpr std::chrono::milliseconds kTick{1000};
 
 /// The hook is told before the switch is, so that it never knows of less.
 void Daemon::State::use(std::vector<Policy> all, bool whole) {
-  in_force = std::move(all);
-  all_known = whole;
+  asked_for = std::move(all);
+  asked_whole = whole;
+  put_in_force();
+}
+
+/// A daemon that is drained goes by no policy, whatever the folder has.
+void Daemon::State::put_in_force() {
+  in_force = drained ? std::vector<Policy>{} : asked_for.value_or(std::vector<Policy>{});
+  all_known = drained || asked_whole;
   write_for_hook();
   control->set_policies(*in_force);
+}
+
+void Daemon::State::drain(bool on) {
+  if (drained == on) return;
+  drained = on;
+  spdlog::warn(on ? "drained: all mirrors are taken away, until `vmirror drain --undo` or a restart"
+                  : "no longer drained: the policies are in force again");
+  put_in_force();
 }
 
 /// Each second anew: with an old file, or none, and no agent the hook would let a guest start
@@ -52,7 +67,8 @@ void Daemon::State::on_round() {
   round_waits = false;
   const auto known = control->snapshot();
   for (auto at = known->history.lower_bound(logged); at != known->history.end(); ++at)
-    spdlog::info("{}: {}", at->second.subject, at->second.text);
+    spdlog::log(at->second.warning ? spdlog::level::warn : spdlog::level::info, "{}: {}",
+                at->second.subject, at->second.text);
   logged = known->events;
   watch_nics(*known);
   silent->look(*known, wall_clock());

@@ -14,4 +14,7 @@ namespace vmirror {
 /// a bad file, is an error: unknown is not empty. Error: as load_config and the driver say.
 Result<std::vector<Step>> prune_by_config(const std::string& path);
 
+/// Takes away all that is ours, whatever the policies ask for.
+Result<std::vector<Step>> drain_by_config(const std::string& path);
+
 }  // namespace vmirror

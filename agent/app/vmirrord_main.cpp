@@ -1,9 +1,14 @@
 // vmirrord, the daemon.
 #include <malloc.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 #include "agent/app/rehearsal.hpp"
@@ -15,6 +20,40 @@ namespace {
 /// was freed last, and would keep 6 MB that only the start needed.
 constexpr int kLargeBlock = 256 << 10;
 constexpr int kWrongCommandLine = 64;  ///< As `vmirror` has it, and sysexits.h.
+
+/// "<4>": the priority of syslog.h, which journald takes off the begin of a line.
+class JournalPriority final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    const int priority = message.level >= spdlog::level::critical ? LOG_CRIT
+                         : message.level == spdlog::level::err    ? LOG_ERR
+                         : message.level == spdlog::level::warn   ? LOG_WARNING
+                         : message.level == spdlog::level::info   ? LOG_INFO
+                                                                  : LOG_DEBUG;
+    const std::string text = "<" + std::to_string(priority) + ">";
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return spdlog::details::make_unique<JournalPriority>();
+  }
+};
+
+/// systemd.exec(5): JOURNAL_STREAM is "device:inode" of the stream that it made.
+bool goes_to_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat s {};
+  return stream != nullptr && ::fstat(STDOUT_FILENO, &s) == 0 &&
+         stream == std::to_string(s.st_dev) + ":" + std::to_string(s.st_ino);
+}
+
+/// journald has the time and the priority itself.
+void set_log_form() {
+  auto form = std::make_unique<spdlog::pattern_formatter>();
+  form->add_flag<JournalPriority>('*').set_pattern(
+      goes_to_journal() ? "%*%v" : "%Y-%m-%dT%H:%M:%S.%e %l %v");
+  spdlog::set_formatter(std::move(form));
+}
 
 int tell_rehearsal(const std::string& path, const vmirror::Rehearsal& told) {
   for (const vmirror::Error& error : told.errors) std::cerr << "vmirrord: " << error.text() << "\n";
@@ -54,7 +93,7 @@ int run(int argc, char** argv) {
   if (!config) return end(config.error());
   if (check) return tell_rehearsal(path, vmirror::rehearse(*config));
   spdlog::set_level(spdlog::level::from_str(config->log_level));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  set_log_form();
   std::signal(SIGPIPE, SIG_IGN);
 
   auto daemon = vmirror::Daemon::start(std::move(*config));

@@ -58,7 +58,7 @@ void print_report(const CommandContext& context, std::ostream& out, const Analyz
     if (rows.empty()) return;
     const Column columns[] = {{"name", title}, {"count", "COUNT"}};
     out << "\n";
-    print_table(out, rows, columns, context.colour);
+    print_table(out, rows, columns, {context.colour, 0, false});
   };
   counts("DECAPSULATED", "decapsulated");
   counts("PROTOCOL", "protocols");

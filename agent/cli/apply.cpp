@@ -87,17 +87,14 @@ int remove_policy(const CommandContext& context, const std::string& name) {
 }
 
 /// Without a daemon, by its configuration: {"steps": [...]}.
-Result<json::object> prune_alone(const std::string& path) {
-  const auto steps = prune_by_config(path);
+Result<json::object> steps_json(const Result<std::vector<Step>>& steps) {
   if (!steps) return tl::unexpected(steps.error());
   json::array told;
   for (const Step& step : *steps) told.push_back(to_json(step));
   return json::object{{"steps", std::move(told)}};
 }
 
-int prune(const CommandContext& context, const std::string& config) {
-  const auto answer =
-      config.empty() ? ask_daemon(context, "/v1/prune", "POST") : prune_alone(config);
+int print_removed(const CommandContext& context, const Result<json::object>& answer) {
   if (!answer) return report(context, answer.error());
   if (context.json) {
     print_json(context, *answer);
@@ -117,12 +114,58 @@ int apply(const CommandContext& context, const ApplyArguments& arguments) {
   if (!arguments.remove.empty()) return remove_policy(context, arguments.remove);
   if (arguments.dry_run) return preview(context, arguments.file);
   if (!arguments.file.empty()) return apply_path(context, arguments);
-  if (arguments.prune) return prune(context, arguments.config);
+  if (arguments.prune)
+    return print_removed(context, arguments.config.empty()
+                                      ? ask_daemon(context, "/v1/prune", "POST")
+                                      : steps_json(prune_by_config(arguments.config)));
   context.err << "vmirror apply: name a policy's FILE, --remove NAME, or --prune\n";
   return kUsage;
 }
 
+/// Waits until the switch shows no mirror of the daemon's.
+int drain_daemon(const CommandContext& context, bool undo) {
+  constexpr auto kPatience = std::chrono::seconds(30);
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  auto answer = ask_daemon(context, "/v1/drain", undo ? "DELETE" : "POST");
+  while (answer && !rows(*answer, "steps").empty() && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kPollInterval);
+    answer = ask_daemon(context, "/v1/plan");
+  }
+  if (!answer) return report(context, answer.error());
+  const bool done = rows(*answer, "steps").empty();
+  if (context.json)
+    print_json(context, *answer);
+  else if (!done)
+    context.out << "not done yet: see `vmirror plan`\n";
+  else
+    context.out << (undo
+                        ? "the policies are in force again\n"
+                        : "drained: no mirror of this daemon is left, until `vmirror drain --undo` "
+                          "or the daemon's next start\n");
+  return done ? kOk : kFailed;
+}
+
 }  // namespace
+
+void add_drain(CLI::App& app, CommandContext& context, int& exit) {
+  CLI::App* command = declare(
+      app, context, "drain",
+      "Take all mirrors and ports of the daemon away, until --undo or the daemon's next start",
+      "vmirror drain && systemctl disable --now vmirrord");
+  auto undo = std::make_shared<bool>(false);
+  auto config = std::make_shared<std::string>();
+  auto* flag = command->add_flag("--undo", *undo, "Put the mirrors back");
+  command
+      ->add_option(
+          "--config", *config,
+          "Change the switch directly, with this configuration of vmirrord, while no daemon "
+          "runs")
+      ->excludes(flag);
+  command->callback([&, undo, config] {
+    exit = config->empty() ? drain_daemon(context, *undo)
+                           : print_removed(context, steps_json(drain_by_config(*config)));
+  });
+}
 
 void add_apply(CLI::App& app, CommandContext& context, int& exit) {
   CLI::App* command = declare(app, context, "apply",

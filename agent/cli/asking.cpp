@@ -33,6 +33,10 @@ bool is_true(const json::object& object, const char* key) {
   return value != nullptr && value->is_bool() && value->get_bool();
 }
 
+TableStyle style(const CommandContext& context) {
+  return {context.colour, context.width, false};
+}
+
 void heading(const CommandContext& context, const char* title) {
   context.out << "\n"
               << (context.colour ? "\033[1m" : "") << title << (context.colour ? "\033[0m" : "")

@@ -29,6 +29,8 @@ const boost::json::array& rows(const boost::json::object& object, const char* ke
 std::string text(const boost::json::object& object, const char* key);
 /// True where `key` is true.
 bool is_true(const boost::json::object& object, const char* key);
+/// As the terminal shows a table.
+TableStyle style(const CommandContext& context);
 void heading(const CommandContext& context, const char* title);
 /// The name as one part of a path.
 std::string in_path(const std::string& name);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/api/routes.hpp"
+#include "agent/control/policy/yaml.hpp"
 
 namespace vmirror {
 
@@ -11,10 +12,49 @@ namespace json = boost::json;
 const std::vector<AddCommand>& commands() {
   static const std::vector<AddCommand> all{add_status,  add_sessions, add_locations, add_migrations,
                                            add_assets,  add_flows,    add_explain,   add_policies,
-                                           add_plan,    add_apply,    add_dissect,   add_analyze,
-                                           add_drivers, add_hook};
+                                           add_plan,    add_apply,    add_drain,     add_check,
+                                           add_dissect, add_analyze,  add_drivers,   add_hook};
   return all;
 }
+
+namespace {
+
+/// The nearest command or option to a word that is none; empty where all words are known, or
+/// nothing is near.
+std::string meant(const CLI::App& app, const std::vector<std::string>& words) {
+  std::vector<std::string> commands, options;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    commands.push_back(command->get_name());
+  const CLI::App* called = &app;
+  for (const std::string& word : words) {
+    if (word.starts_with('-') || called != &app) continue;
+    if (std::ranges::find(commands, word) == commands.end())
+      return yaml::nearest(word, {commands.begin(), commands.end()});
+    called = app.get_subcommand(word);
+  }
+  for (const CLI::Option* option : called->get_options())
+    for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+  for (const std::string& word : words) {
+    const std::string name = word.substr(0, word.find('='));
+    if (name.starts_with("--") && std::ranges::find(options, name) == options.end())
+      return yaml::nearest(name, {options.begin(), options.end()});
+  }
+  return {};
+}
+
+/// Of a command line that is wrong. With `--json` in it the error is an object, too.
+int tell_usage(const CLI::App& app, const CLI::ParseError& error,
+               const std::vector<std::string>& words, const CommandContext& context) {
+  app.exit(error, context.out, context.err);
+  const std::string near = meant(app, words);
+  if (!near.empty()) context.err << "did you mean `" << near << "`?\n";
+  if (std::ranges::find(words, "--json") != words.end())
+    print_json(context, {{"error", to_json(Error{Error::Kind::invalid, error.what(), "",
+                                                 near.empty() ? "" : "write `" + near + "`"})}});
+  return kUsage;
+}
+
+}  // namespace
 
 int run_command_line(std::vector<std::string> arguments, CommandContext& context) {
   CLI::App app{"Mirrors the traffic of virtual machines to a sensor, and analyses it.", "vmirror"};
@@ -23,25 +63,27 @@ int run_command_line(std::vector<std::string> arguments, CommandContext& context
   app.footer(
       "Exit codes: 0 all well; 1 failed, standard error says why; 2 something that is asked for is "
       "not watched: missing, refused, failed, unreadable, or not on the switch yet (sessions, "
-      "status, policies, plan, apply), the hook is not installed or cannot work (hook status); 64 "
+      "status, policies, plan, apply, check), the hook is not installed or cannot work (hook "
+      "status); 64 "
       "wrong command line; 70 a fault of vmirror.\n\n"
       "Example: vmirror sessions --json");
   int exit = kOk;
   for (const AddCommand add : commands()) add(app, context, exit);
+  const std::vector<std::string> words = arguments;
   std::reverse(arguments.begin(), arguments.end());  // As CLI11 takes a vector.
   try {
     app.parse(arguments);
   } catch (const CLI::Success& e) {  // --help, --version
     return app.exit(e, context.out, context.err);
   } catch (const CLI::ParseError& e) {
-    app.exit(e, context.out, context.err);
-    return kUsage;
+    return tell_usage(app, e, words, context);
   }
   return exit;
 }
 
 int report(const CommandContext& context, const Error& error) {
   context.err << "vmirror: " << error.text() << "\n";
+  if (context.json) print_json(context, {{"error", to_json(error)}});
   return kFailed;
 }
 

@@ -29,6 +29,7 @@ struct CommandContext {
   bool json = false;
   bool colour = false;    ///< Standard output is a terminal and NO_COLOR is not set.
   bool progress = false;  ///< Standard error is a terminal.
+  std::size_t width = 0;  ///< Characters of a line of the terminal; 0: standard output is none.
   std::ostream& out;
   std::ostream& err;
   std::istream& in = std::cin;
@@ -44,7 +45,7 @@ const std::vector<AddCommand>& commands();
 /// test calls.
 int run_command_line(std::vector<std::string> arguments, CommandContext& context);
 
-/// Prints `error` to err and returns kFailed.
+/// Prints `error` to err and, with `--json`, {"error"} to out; returns kFailed.
 int report(const CommandContext& context, const Error& error);
 /// GET (or another method) of the daemon's API; an error answer becomes the Error in it.
 Result<boost::json::object> ask_daemon(const CommandContext& context, const std::string& target,
@@ -64,6 +65,8 @@ void add_explain(CLI::App& app, CommandContext& context, int& exit);
 void add_policies(CLI::App& app, CommandContext& context, int& exit);
 void add_plan(CLI::App& app, CommandContext& context, int& exit);
 void add_apply(CLI::App& app, CommandContext& context, int& exit);
+void add_drain(CLI::App& app, CommandContext& context, int& exit);
+void add_check(CLI::App& app, CommandContext& context, int& exit);
 void add_dissect(CLI::App& app, CommandContext& context, int& exit);
 void add_analyze(CLI::App& app, CommandContext& context, int& exit);
 void add_drivers(CLI::App& app, CommandContext& context, int& exit);

@@ -2,7 +2,7 @@
 // flows, explain.
 #include <algorithm>
 
-#include "agent/cli/asking.hpp"
+#include "agent/cli/listing.hpp"
 
 namespace vmirror {
 
@@ -10,11 +10,16 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr Column kSessionColumns[] = {{"name", "SESSION"},         {"vm", "VM"},
-                                      {"policy", "POLICY"},        {"direction", "DIRECTION"},
-                                      {"filtered", "FILTERED"},    {"mirror", "MIRROR"},
-                                      {"output", "OUTPUT"},        {"session_id", "ID"},
-                                      {"copied_frames", "COPIED"}, {"state_text", "STATE"},
+constexpr Column kSessionColumns[] = {{"name", "SESSION"},
+                                      {"vm", "VM"},
+                                      {"policy", "POLICY"},
+                                      {"direction", "DIRECTION"},
+                                      {"filtered", "FILTERED", true},
+                                      {"mirror", "MIRROR", true},
+                                      {"output", "OUTPUT", true},
+                                      {"session_id", "ID"},
+                                      {"copied_frames", "COPIED", true},
+                                      {"state_text", "STATE"},
                                       {"reason", "REASON"}};
 
 /// The sessions as kSessionColumns show them: the reason ends with the warnings.
@@ -82,7 +87,7 @@ void print_inputs(const CommandContext& context, const json::object& status) {
       {"sender", "SENDER"},       {"received", "RECEIVED"},           {"lost", "LOST"},
       {"reordered", "REORDERED"}, {"duplicate", "DUPLICATE"},         {"restarts", "RESTARTS"},
       {"rule", "COUNTED"},        {"truncated", "TRUNCATED"},         {"accepted", "ACCEPTED"}};
-  print_table(context.out, sessions, kColumns, context.colour);
+  print_table(context.out, sessions, kColumns, style(context));
   if (senders.empty()) return;
   heading(context, "Senders with several sessions");
   constexpr Column kOfSenders[] = {{"input", "INPUT"},         {"encapsulation", "ENCAPSULATION"},
@@ -90,7 +95,7 @@ void print_inputs(const CommandContext& context, const json::object& status) {
                                    {"lost", "LOST"},           {"reordered", "REORDERED"},
                                    {"duplicate", "DUPLICATE"}, {"restarts", "RESTARTS"},
                                    {"rule", "COUNTED"}};
-  print_table(context.out, senders, kOfSenders, context.colour);
+  print_table(context.out, senders, kOfSenders, style(context));
 }
 
 /// ": why", where the object has a reason or an error there; else "".
@@ -161,14 +166,14 @@ void print_status(const CommandContext& context, const json::object& status) {
   heading(context, "Policies");
   constexpr Column kPolicies[] = {
       {"name", "POLICY"}, {"sessions", "SESSIONS"}, {"state", "STATE"}, {"reason", "REASON"}};
-  print_table(context.out, rows(status, "policies"), kPolicies, context.colour);
+  print_table(context.out, rows(status, "policies"), kPolicies, style(context));
   heading(context, "Sessions");
-  print_table(context.out, session_rows(status), kSessionColumns, context.colour);
+  print_table(context.out, session_rows(status), kSessionColumns, style(context));
   heading(context, "Coverage");
   constexpr Column kCoverage[] = {
       {"port", "PORT"},       {"vm", "VM"},       {"mac", "MAC"},          {"received", "RECEIVED"},
       {"counted", "COUNTED"}, {"ratio", "RATIO"}, {"warnings", "WARNINGS"}};
-  print_table(context.out, rows(status, "coverage"), kCoverage, context.colour);
+  print_table(context.out, rows(status, "coverage"), kCoverage, style(context));
   print_inputs(context, status);
   json::array used;
   for (const json::value& limit : rows(status, "limits"))
@@ -181,7 +186,7 @@ void print_status(const CommandContext& context, const json::object& status) {
                                 {"limit", "OF"},
                                 {"unit", "UNIT"},
                                 {"overflow", "OVERFLOWS"}};
-  print_table(context.out, used, kLimits, context.colour);
+  print_table(context.out, used, kLimits, style(context));
 }
 
 constexpr Column kMigrationColumns[] = {{"vm", "VM"},
@@ -216,56 +221,58 @@ void print_steps(const CommandContext& context, const json::object& migration) {
   for (const auto& [at, step] : seen)
     lines.push_back({{"at", at}, {"host", text(migration, step->host)}, {"step", step->words}});
   constexpr Column kColumns[] = {{"at", "AT"}, {"host", "HOST"}, {"step", "STEP"}};
-  print_table(context.out, lines, kColumns, context.colour);
+  print_table(context.out, lines, kColumns, style(context));
   for (const json::value& note : rows(migration, "notes"))
     context.out << "note: " << cell(&note) << "\n";
 }
 
-/// A command that prints one table of the answer.
+/// A command that lists the rows of one array of the answer.
 void add_listing(CLI::App& app, CommandContext& context, int& exit, const char* name,
-                 const char* description, std::span<const Column> columns) {
-  const std::string example = std::string("vmirror ") + name + " --json";
-  CLI::App* command = declare(app, context, name, description, example.c_str());
-  command->callback([&context, &exit, name, columns] {
-    exit = show(context, std::string("/v1/") + name, [&](const json::object& answer) -> int {
-      if (!context.json) print_table(context.out, rows(answer, name), columns, context.colour);
-      return kOk;
-    });
+                 const char* description, const char* example, std::span<const Column> columns) {
+  auto options = std::make_shared<ListingOptions>();
+  CLI::App* command = declare_listing(app, context, *options, name, description, example);
+  command->callback([&context, &exit, name, columns, options] {
+    exit = list(context, *options, {std::string("/v1/") + name, name, columns, {}, {}});
   });
 }
 
 }  // namespace
 
 void add_status(CLI::App& app, CommandContext& context, int& exit) {
-  declare(app, context, "status",
-          "Show the daemon's state: policies, sessions, coverage, inputs, limits. Exit code 2: "
-          "something that is asked for is not watched",
-          "vmirror status")
-      ->callback([&] {
-        exit = show(context, "/v1/status", [&](const json::object& status) -> int {
-          if (!context.json) print_status(context, status);
-          return is_true(status, "verdict.well") ? kOk : kNotWatched;
-        });
+  CLI::App* command =
+      declare(app, context, "status",
+              "Show the daemon's state: policies, sessions, coverage, inputs, limits. Exit code 2: "
+              "something that is asked for is not watched",
+              "vmirror status --watch 2");
+  auto options = std::make_shared<ListingOptions>();
+  add_view_options(*command, context, *options);
+  command->callback([&, options] {
+    exit = watched(context, *options, [&] {
+      return show(context, "/v1/status", [&](const json::object& status) -> int {
+        if (!context.json) print_status(context, status);
+        return is_true(status, "verdict.well") ? kOk : kNotWatched;
       });
+    });
+  });
 }
 
 void add_sessions(CLI::App& app, CommandContext& context, int& exit) {
-  CLI::App* command = declare(
-      app, context, "sessions",
-      "Show each session, its state and the reason. Exit code 2: something that is asked for is "
-      "not "
-      "watched",
-      "vmirror sessions --json | jq -r '.sessions[] | select(.state != \"active\") | .reason'");
+  auto options = std::make_shared<ListingOptions>();
+  CLI::App* command =
+      declare_listing(app, context, *options, "sessions",
+                      "Show each session, its state and the reason. Exit code 2: something that is "
+                      "asked for is not "
+                      "watched",
+                      "vmirror sessions --filter 'state!=active' --sort since -o wide");
   auto proven = std::make_shared<bool>(false);
   command->add_flag(
       "--proven", *proven,
       "Exit code 2 also for sessions that are ready without a trace, or active and not proven");
-  command->callback([&, proven] {
-    exit = show(context, "/v1/sessions", [&](const json::object& answer) -> int {
-      if (!context.json)
-        print_table(context.out, session_rows(answer), kSessionColumns, context.colour);
-      return print_verdict(context, answer, *proven);
-    });
+  command->callback([&, options, proven] {
+    exit =
+        list(context, *options,
+             {"/v1/sessions", "sessions", kSessionColumns, session_rows,
+              [&](const json::object& answer) { return print_verdict(context, answer, *proven); }});
   });
 }
 
@@ -283,7 +290,7 @@ void add_locations(CLI::App& app, CommandContext& context, int& exit) {
                                         {"not_mirrored", "NOT MIRRORED"},
                                         {"labels", "LABELS"}};
   add_listing(app, context, exit, "locations", "Show where each guest's NICs are, and were",
-              kColumns);
+              "vmirror locations --filter presence=gone", kColumns);
 }
 
 void add_migrations(CLI::App& app, CommandContext& context, int& exit) {
@@ -298,7 +305,7 @@ void add_migrations(CLI::App& app, CommandContext& context, int& exit) {
     exit = show(context, target, [&](const json::object& answer) -> int {
       const json::array& migrations = rows(answer, "migrations");
       if (context.json) return kOk;
-      print_table(context.out, migrations, kMigrationColumns, context.colour);
+      print_table(context.out, migrations, kMigrationColumns, style(context));
       if (!vm->empty())
         for (const json::value& migration : migrations) print_steps(context, migration.as_object());
       return kOk;
@@ -311,7 +318,8 @@ void add_assets(CLI::App& app, CommandContext& context, int& exit) {
       {"mac", "MAC"},     {"vendor", "VENDOR"},   {"ips", "IPS"},
       {"names", "NAMES"}, {"vm", "VM"},           {"vlans", "VLANS"},
       {"role", "ROLE"},   {"packets", "PACKETS"}, {"last", "LAST SEEN"}};
-  add_listing(app, context, exit, "assets", "Show the assets: MACs, addresses, names", kColumns);
+  add_listing(app, context, exit, "assets", "Show the assets: MACs, addresses, names",
+              "vmirror assets --filter 'vendor=Siemens*' -o json", kColumns);
 }
 
 void add_flows(CLI::App& app, CommandContext& context, int& exit) {
@@ -319,7 +327,8 @@ void add_flows(CLI::App& app, CommandContext& context, int& exit) {
       {"src_ip", "CLIENT"}, {"src_port", "PORT"}, {"dest_ip", "SERVER"}, {"dest_port", "PORT"},
       {"proto", "PROTO"},   {"app_proto", "APP"}, {"vlan", "VLAN"},      {"packets", "PACKETS"},
       {"bytes", "BYTES"},   {"state", "STATE"}};
-  add_listing(app, context, exit, "flows", "Show the largest active flows", kColumns);
+  add_listing(app, context, exit, "flows", "Show the largest active flows",
+              "vmirror flows --filter app_proto=modbus --sort=-bytes --limit 10", kColumns);
 }
 
 void add_explain(CLI::App& app, CommandContext& context, int& exit) {

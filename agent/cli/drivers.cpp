@@ -25,7 +25,7 @@ void add_drivers(CLI::App& app, CommandContext& context, int& exit) {
     } else {
       constexpr Column kColumns[] = {
           {"name", "DRIVER"}, {"status", "STATUS"}, {"summary", "SUMMARY"}};
-      print_table(context.out, rows, kColumns, context.colour);
+      print_table(context.out, rows, kColumns, {context.colour, context.width, false});
     }
     exit = kOk;
   });

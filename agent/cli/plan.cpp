@@ -1,5 +1,5 @@
 // `vmirror plan` and `vmirror policies`: what the daemon would change, and what it goes by.
-#include "agent/cli/asking.hpp"
+#include "agent/cli/listing.hpp"
 #include "agent/cli/policy_source.hpp"
 #include "agent/cli/preview.hpp"
 
@@ -39,7 +39,7 @@ void print_preview(const CommandContext& context, const json::object& answer) {
       {"output", "OUTPUT"}, {"reason", "REASON"}, {"warnings", "WARNINGS"}};
   if (!rows(answer, "sessions").empty()) {
     heading(context, "Sessions");
-    print_table(context.out, rows(answer, "sessions"), kColumns, context.colour);
+    print_table(context.out, rows(answer, "sessions"), kColumns, style(context));
   }
   heading(context, "Steps");
   for (const json::value& name : rows(answer, "goes"))
@@ -79,21 +79,20 @@ void add_plan(CLI::App& app, CommandContext& context, int& exit) {
 }
 
 void add_policies(CLI::App& app, CommandContext& context, int& exit) {
-  declare(app, context, "policies",
-          "Show each policy: what became of it, and its file. Exit code 2: something that they ask "
-          "for is not watched",
-          "vmirror policies --json | jq -r '.policies[] | select(.state == \"bad\") | .reason'")
-      ->callback([&] {
-        exit = show(context, "/v1/policies", [&](const json::object& answer) -> int {
-          constexpr Column kColumns[] = {{"name", "POLICY"},
-                                         {"state", "STATE"},
-                                         {"summary", "NICS AND SESSIONS"},
-                                         {"file", "FILE"}};
-          if (!context.json)
-            print_table(context.out, rows(answer, "policies"), kColumns, context.colour);
-          return is_true(answer, "verdict.well") ? kOk : kNotWatched;
-        });
-      });
+  static constexpr Column kColumns[] = {
+      {"name", "POLICY"}, {"state", "STATE"}, {"summary", "NICS AND SESSIONS"}, {"file", "FILE"}};
+  auto options = std::make_shared<ListingOptions>();
+  CLI::App* command = declare_listing(
+      app, context, *options, "policies",
+      "Show each policy: what became of it, and its file. Exit code 2: something that they ask for "
+      "is not watched",
+      "vmirror policies --filter state=bad");
+  command->callback([&, options] {
+    exit = list(context, *options,
+                {"/v1/policies", "policies", kColumns, {}, [](const json::object& answer) -> int {
+                   return is_true(answer, "verdict.well") ? kOk : kNotWatched;
+                 }});
+  });
 }
 
 }  // namespace vmirror

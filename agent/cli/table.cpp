@@ -1,7 +1,9 @@
 #include "agent/cli/table.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <iterator>
 #include <vector>
 
 namespace vmirror {
@@ -34,6 +36,17 @@ const char* colour_of(const std::string& text) {
       text == "lost" || text == "stalled")
     return "\033[31m";
   return nullptr;
+}
+
+/// To so many characters; what is cut ends with "…".
+void cut(std::string& text, std::size_t characters) {
+  if (width(text) <= characters) return;
+  std::size_t end = 0;
+  for (std::size_t seen = 0; end < text.size(); ++end)
+    if ((text[end] & 0xc0) != 0x80 && ++seen > characters - std::min<std::size_t>(1, characters))
+      break;
+  text.resize(end);
+  if (characters > 0) text += "…";
 }
 
 void pad(std::ostream& out, std::size_t count) {
@@ -72,12 +85,15 @@ const json::value* find(const json::object& row, std::string_view key) {
   return inner == nullptr ? nullptr : find(*inner, key.substr(dot + 1));
 }
 
-void print_table(std::ostream& out, const json::array& rows, std::span<const Column> columns,
-                 bool colour) {
+void print_table(std::ostream& out, const json::array& rows, std::span<const Column> all,
+                 TableStyle style) {
   if (rows.empty()) {
     out << "none\n";
     return;
   }
+  std::vector<Column> columns;
+  std::ranges::copy_if(all, std::back_inserter(columns),
+                       [&](const Column& column) { return style.wide || !column.wide; });
   std::vector<std::size_t> widths;
   std::vector<bool> numeric(columns.size(), true);
   for (const Column& column : columns) widths.push_back(std::string_view(column.title).size());
@@ -92,21 +108,30 @@ void print_table(std::ostream& out, const json::array& rows, std::span<const Col
       widths[i] = std::max(widths[i], width(line.back()));
     }
   }
-  const auto print = [&](const std::vector<std::string>& line, bool title) {
-    for (std::size_t i = 0; i < line.size(); ++i) {
+  const auto print = [&](std::vector<std::string>& line, bool title) {
+    std::size_t left = style.width == 0 ? SIZE_MAX : style.width;
+    for (std::size_t i = 0; i < line.size() && left > 0; ++i) {
+      const char* code = !style.colour ? nullptr : title ? "\033[1m" : colour_of(line[i]);
+      if (i > 0) {
+        pad(out, std::min<std::size_t>(2, left));
+        left -= std::min<std::size_t>(2, left);
+      }
       const std::size_t space = widths[i] - width(line[i]);
-      const char* code = !colour ? nullptr : title ? "\033[1m" : colour_of(line[i]);
-      if (i > 0) out << "  ";
-      if (numeric[i]) pad(out, space);
-      out << (code == nullptr ? "" : code) << line[i] << (code == nullptr ? "" : "\033[0m");
-      if (!numeric[i] && i + 1 < line.size()) pad(out, space);
+      std::string padded = line[i];
+      if (numeric[i])
+        padded.insert(0, space, ' ');
+      else if (i + 1 < line.size())
+        padded.append(space, ' ');
+      cut(padded, left);
+      left -= width(padded);
+      out << (code == nullptr ? "" : code) << padded << (code == nullptr ? "" : "\033[0m");
     }
     out << '\n';
   };
   std::vector<std::string> titles;
   for (const Column& column : columns) titles.emplace_back(column.title);
   print(titles, true);
-  for (const auto& line : cells) print(line, false);
+  for (auto& line : cells) print(line, false);
 }
 
 }  // namespace vmirror

@@ -13,6 +13,14 @@ namespace vmirror {
 struct Column {
   const char* key;
   const char* title;
+  bool wide = false;  ///< Shown with -o wide alone.
+};
+
+/// How a table is shown.
+struct TableStyle {
+  bool colour = false;    ///< The title is bold, and words that are states have their colour.
+  std::size_t width = 0;  ///< Characters of a line; a longer one ends with "…". 0: any.
+  bool wide = false;      ///< All columns.
 };
 
 /// One value as a cell: text as it is, arrays joined by commas, objects as key=value, fractions
@@ -22,9 +30,9 @@ std::string cell(const boost::json::value* value);
 /// The value at `key`, with dots; null when there is none.
 const boost::json::value* find(const boost::json::object& row, std::string_view key);
 
-/// Prints the title line and a line for each object of `rows`. With `colour`, the title is bold and
-/// words that are states have their colour. Prints "none" where there are no rows.
+/// Prints the title line and a line for each object of `rows`. Prints "none" where there are no
+/// rows.
 void print_table(std::ostream& out, const boost::json::array& rows, std::span<const Column> columns,
-                 bool colour);
+                 TableStyle style);
 
 }  // namespace vmirror

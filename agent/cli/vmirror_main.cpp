@@ -1,4 +1,5 @@
 // vmirror, the command line.
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -12,6 +13,8 @@ int main(int argc, char** argv) {
     vmirror::CommandContext context{.out = std::cout, .err = std::cerr};
     context.colour = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
     context.progress = isatty(STDERR_FILENO) != 0;
+    struct winsize size {};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) context.width = size.ws_col;
     return vmirror::run_command_line({argv + 1, argv + argc}, context);
   });
 }

@@ -344,7 +344,8 @@ json::object status_json(const DaemonView& v) {
 }
 
 AskedView asked_of(const DaemonView& v) {
-  return {v.control, v.policies, v.driver.has_value(), v.peers.has_value(), v.libvirt.has_value()};
+  return {v.control, v.policies, v.driver.has_value(), v.peers.has_value(), v.libvirt.has_value(),
+          v.drained};
 }
 
 json::object plan_json(const AskedView& asked) {

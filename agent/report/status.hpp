@@ -41,6 +41,7 @@ struct DaemonView {
   std::uint64_t locations_overflow = 0;       ///< LocationTable::overflow()
   GuestBook::Count guests = {};
   Collectors collectors = {};  ///< Those that are agents linked with this one.
+  bool drained = false;        ///< By `vmirror drain`.
 };
 
 /// The bounds that are in use: the engine's and, where the daemon follows guests, the daemon's own.

@@ -27,6 +27,7 @@ struct AskedView {
   /// missing.
   bool has_peers = false;
   bool has_hypervisor = false;  ///< Somebody tells titles and networks of guests.
+  bool drained = false;         ///< By `vmirror drain`: nothing is mirrored.
 };
 
 /// What of the policies' sessions is well, by name. Each text is a sentence that begins with its

@@ -166,6 +166,80 @@ class Operator(system.SystemTest):
         self.assertIn(f"did you mean `{PLC}`?", done.stderr)
 
 
+    # ---- While ----
+
+    def test_a_listing_is_chosen_and_sorted(self):
+        self.host.apply(policy("all", "[{vm: \"*\"}]"))
+        self.eventually("the sessions", lambda: len(self.host.sessions()) == len(w.GUESTS))
+        names = [s["name"] for s in json.loads(self.host.run(
+            "sessions", "-o", "json", "--filter", "vm!=hmi", "--sort=-name", "--limit", "1").stdout)["sessions"]]
+        self.assertEqual(names, ["vnet-web@local"])
+        self.assertNotIn("MIRROR", self.host.run("sessions").stdout)
+        self.assertIn("MIRROR", self.host.run("sessions", "-o", "wide").stdout)
+        done = self.host.run("sessions", "--filter", "stat=active", "--json", check=False)
+        self.assertEqual((done.returncode, json.loads(done.stdout)["error"]["remedy"]), (1, "did you mean `state`?"))
+
+    def test_drain_takes_all_away_and_undo_brings_it_back(self):
+        self.host.apply(policy("plc", "[{vm: plc}]"))
+        self.eventually("all well", lambda: set(self.codes().values()) == {0})
+        self.addCleanup(self.host.run, "drain", "--undo")
+        self.assertIn("drained: ", self.host.run("drain").stdout)
+        self.assertEqual(self.world.mirrors(), {})
+        self.host.write_policy("web", policy("web", "[{vm: web}]"))
+        self.assertEqual(self.code("sessions"), 2)
+        self.assertIn("all is drained: `vmirror drain --undo`", self.host.run("sessions").stdout)
+        self.assertEqual(self.world.mirrors(), {})
+        self.assertEqual(self.host.run("drain", "--undo").stdout, "the policies are in force again\n")
+        self.eventually("both sessions", lambda: set(self.host.sessions()) == {f"{PLC}@local", "vnet-web@local"})
+
+    def test_check_tells_what_the_sensor_gets(self):
+        self.host.apply(policy("all", "[{vm: \"*\"}]"))
+
+        def passes():
+            self.world.talk()
+            findings = {f["id"]: f["verdict"] for f in self.host.ask("check")["findings"]}
+            return all(findings[check] == "pass" for check in (
+                "switch-readable", "all-watched", "coverage", "traffic", "unicast", "both-directions", "inputs",
+                "devices", "protocols", "drops")) and findings
+        findings = self.eventually("checks that pass", passes, 60)
+        self.assertEqual(findings["clocks"], "not told")
+        quiet = self.host.run("check", "--for", "0.5", check=False)
+        self.assertRegex(quiet.stdout, r"traffic +(pass|fail) ")
+        self.host.apply(policy("absent", "[{vm: absent}]"))
+        done = self.host.run("check", check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stdout, r"all-watched +fail +policy absent: no guest here is called `absent`")
+
+
+class Log(system.SystemTest):
+    def test_what_is_not_as_it_should_be_is_a_warning(self):
+        host = system.host_daemon(self.world).start()
+        host.write_policy("plc", policy("plc", "[{vm: plc}]"))
+        self.eventually("the session", lambda: list(host.sessions()) == [f"{PLC}@local"])
+        self.world.kill("ovsdb-server")
+
+        def log():
+            with open(self.world.log_of("host"), encoding="utf-8") as text:
+                return text.read()
+        self.eventually("the news", lambda: "can't be read" in log())
+        self.assertRegex(log(), r"\S+ warning switch: can't be read: ")
+        self.assertRegex(log(), rf"\S+ warning {PLC}@local: \w+ -> unknown: ")
+        self.assertRegex(log(), rf"\S+ info {PLC}@local: pending: ")
+
+    def test_mirrors_stay_unless_it_is_said_otherwise(self):
+        host = system.Daemon(self.world, "stays", {"switch": {"driver": "ovs", "remote": w.OVSDB}, "on_stop": "keep"})
+        host.write_policy("plc", policy("plc", "[{vm: plc}]"))
+        if not self.world.alive("ovsdb-server"):
+            self.world.start_database()
+        host.start()
+        self.eventually("the mirror", lambda: len(self.world.mirrors()) == 1)
+        self.assertEqual(host.stop(), 0)
+        self.assertEqual(len(self.world.mirrors()), 1)
+        done = host.run("drain", "--config", host.config)
+        self.assertIn("remove mirror", done.stdout)
+        self.assertEqual(self.world.mirrors(), {})
+
+
 class Unreadable(system.SystemTest):
     def test_a_switch_that_cannot_be_read_is_not_well(self):
         host = system.host_daemon(self.world)

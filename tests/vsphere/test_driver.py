@@ -49,7 +49,7 @@ class Agent:
         self.config = os.path.join(self.folder, "vmirrord.yaml")
         with open(self.config, "w", encoding="utf-8") as out:
             json.dump({"host": "agent", "policies": self.policies, "socket": self.socket, "state": os.path.join(self.folder, "state"),
-                       "switch": {"driver": "vsphere", "url": server.url.rsplit("/", 1)[0], "credentials_file": credentials,
+                       "on_stop": "remove", "switch": {"driver": "vsphere", "url": server.url.rsplit("/", 1)[0], "credentials_file": credentials,
                                   "thumbprint": server.thumbprint, **options}}, out)
         self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
         self.process = subprocess.Popen([os.path.join(BIN, "vmirrord"), "--config", self.config], stdout=self.log, stderr=self.log)

@@ -64,7 +64,7 @@ void Reconciler::observed(const Result<std::shared_ptr<const Observed>>& reading
     fresh_ = false;
     behind_since_ = 0;  // A daemon that can't reach the database either has its patience anew.
     stall_.reset();
-    if (!observe_error_) tell(now, "switch", "can't be read: " + reading.error().text());
+    if (!observe_error_) tell(now, "switch", "can't be read: " + reading.error().text(), true);
     observe_error_ = reading.error();
     take_note(judge_.unreadable(reading.error(), now));
     return;
@@ -98,7 +98,8 @@ void Reconciler::watch_progress(Time now) {
   else if (behind_since_ != 0 && now - behind_since_ >= kStallPatience)
     stall(" has carried out no change since ", behind_since_);
   if (stall_.has_value() == was_stalled) return;
-  tell(now, "switch", stall_ ? stall_->text() : is.daemon + " carries changes out again");
+  tell(now, "switch", stall_ ? stall_->text() : is.daemon + " carries changes out again",
+       stall_.has_value());
 }
 
 /// Where the NICs are: of the ports that changed, and of the guests that did.
@@ -195,7 +196,8 @@ void Reconciler::note_drift(Time now) {
   ++drifts_;
   for (const Step& step : steps_) {
     const std::string text = step.text();
-    tell(now, "switch", "someone changed what is ours; to do: " + text + " (" + step.why + ")");
+    tell(now, "switch", "someone changed what is ours; to do: " + text + " (" + step.why + ")",
+         true);
     std::vector<Time>& times = drift_times_[text];
     std::erase_if(times, [now](Time t) { return t < now - kFightWindow; });
     times.push_back(now);
@@ -218,7 +220,7 @@ void Reconciler::failed_to_apply(Error error, Time now) {
   retry_after_ = std::clamp(retry_after_ * 2, options_.retry_min, options_.retry_max);
   retry_at_ = now + retry_after_;
   if (!apply_error_ || *apply_error_ != error)
-    tell(now, "switch", "can't be changed: " + error.text());
+    tell(now, "switch", "can't be changed: " + error.text(), true);
   apply_error_ = std::move(error);
 }
 
@@ -281,14 +283,17 @@ void Reconciler::take_note(RoundChanges changes) {
                            : "port " + before->port + " was deleted"));
     } else if (!before || before->state != after->state) {
       const std::string was = before ? std::string(to_text(before->state)) + " -> " : "";
-      tell(changes.time, after->name, was + to_text(after->state) + ": " + after->reason);
+      const bool bad = after->state == SessionState::failed ||
+                       after->state == SessionState::refused ||
+                       after->state == SessionState::unknown;
+      tell(changes.time, after->name, was + to_text(after->state) + ": " + after->reason, bad);
     }
   }
   changes_ = std::move(changes);
 }
 
-void Reconciler::tell(Time now, const std::string& subject, const std::string& text) {
-  history_.set(events_++, {now, subject, text});
+void Reconciler::tell(Time now, const std::string& subject, const std::string& text, bool warning) {
+  history_.set(events_++, {now, subject, text, warning});
   if (history_.size() > options_.history) history_.erase(history_.begin()->first);
 }
 

@@ -54,6 +54,7 @@ struct ReconcileEvent {
   Time time = 0;
   std::string subject;  ///< A session's or policy's name, or "switch".
   std::string text;
+  bool warning = false;  ///< Something is not as it should be.
   bool operator==(const ReconcileEvent&) const = default;
 };
 
@@ -137,7 +138,7 @@ class Reconciler {
   void put_location(const PortKey& key, std::optional<Location> at);
   void locate_portless();
   void take_note(RoundChanges changes);
-  void tell(Time now, const std::string& subject, const std::string& text);
+  void tell(Time now, const std::string& subject, const std::string& text, bool warning = false);
 
   ReconcilerOptions options_;
   Locate locate_;

@@ -89,6 +89,7 @@ void Worker::pump() {
       idle();
     }
     if (input_.open_reinjector && !reinjector_) open_reinjector();
+    if (input_.open_reinjector) tell_reinjection();
     if (slot_.asked.load(std::memory_order_acquire)) answer(*pipeline_);
     if (!jobs_.empty()) do_jobs(*pipeline_);
     if (due_.any() && (*taken == 0 || steady_clock::now() >= next_slice_)) serve_one();
@@ -117,6 +118,14 @@ void Worker::open_reinjector() {
   } else {
     reinject_error_ = opened.error();
   }
+}
+
+/// Once when it begins to fail, and once when it works again.
+void Worker::tell_reinjection() {
+  const std::optional<Error>& error = reinjector_ ? reinjector_->error() : reinject_error_;
+  if (error.has_value() == reinject_told_) return;
+  reinject_told_ = error.has_value();
+  if (engine_.on_input) engine_.on_input(input_.name + ", re-injection", error ? &*error : nullptr);
 }
 
 void Worker::run() {

@@ -55,6 +55,7 @@ class Worker {
   void lost(Error error);
   void tell(const Error* error);
   void open_reinjector();
+  void tell_reinjection();
 
   const InputOptions input_;
   PipelineOptions options_;
@@ -70,6 +71,7 @@ class Worker {
   bool hopeless_ = false;       ///< The source would fail in the same way again.
   std::optional<Error> error_;  ///< What is wrong with the source now.
   std::optional<Error> reinject_error_;
+  bool reinject_told_ = false;  ///< That it fails.
   TimePoint reinject_at_ = {};  ///< When it is tried again, while that is of use.
   std::string told_;            ///< EngineOptions::on_input; empty: frames come.
   std::chrono::milliseconds retry_{0};

@@ -14,7 +14,7 @@ host: kvm7
 policies: /p
 socket: /s
 log_level: debug
-on_stop: keep
+on_stop: remove
 switch:
   driver: ovs
   remote: ssl:192.0.2.1:6640
@@ -51,7 +51,7 @@ export:
   EXPECT_EQ(config->policies, "/p");
   EXPECT_EQ(config->socket, "/s");
   EXPECT_EQ(config->log_level, "debug");
-  EXPECT_EQ(config->on_stop, OnStop::keep);
+  EXPECT_EQ(config->on_stop, OnStop::remove);
   ASSERT_TRUE(config->driver);
   EXPECT_EQ(config->driver->name, "ovs");
   EXPECT_EQ(ovs_options(config->driver->options).remote, "ssl:192.0.2.1:6640");

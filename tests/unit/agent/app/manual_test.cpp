@@ -14,6 +14,7 @@
 #include "agent/control/follow/sensor_follower.hpp"
 #include "agent/control/libvirt/domain_xml.hpp"
 #include "agent/control/policy/policy_file.hpp"
+#include "agent/report/check.hpp"
 #include "agent/report/status.hpp"
 #include "plugin/ovs/driver.hpp"
 #include "tests/support/source_tree.hpp"
@@ -178,6 +179,13 @@ TEST(Manual, TheFieldsOfTheStatusAreListed) {
   for (const std::string& field : fields) EXPECT_TRUE(told.contains(field)) << field;
   for (const std::string& word : told)
     EXPECT_TRUE(word.find('.') == word.npos || fields.contains(word)) << word;
+}
+
+TEST(Manual, AllChecksAreListedAndNoOthers) {
+  const std::vector<std::string> ids = check_ids();
+  const std::string text = section("Commands");
+  const std::string table = text.substr(text.find("### Checks"));
+  EXPECT_EQ(all_of(table, "\n\\| `([a-z-]+)` \\|"), Words(ids.begin(), ids.end()));
 }
 
 TEST(Manual, ARecordsKeysAreListedAndItsEventHasThem) {

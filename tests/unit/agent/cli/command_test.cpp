@@ -86,8 +86,8 @@ TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
 TEST(CommandLine, HelpTellsEveryCommandThatHasAnExitCodeOfItsOwn) {
   const Outcome o = run({"--help"});
   EXPECT_EQ(o.exit, kOk);
-  for (const char* command :
-       {"(sessions, status, policies, plan, apply)", "(hook status)", "70 a fault of vmirror"})
+  for (const char* command : {"(sessions, status, policies, plan, apply, check)", "(hook status)",
+                              "70 a fault of vmirror"})
     EXPECT_NE(o.out.find(command), std::string::npos) << o.out;
 }
 
@@ -116,6 +116,32 @@ TEST(CommandLine, AWrongOneIsAUsageError) {
   EXPECT_EQ(run({"explain"}).exit, kUsage);
   EXPECT_EQ(run({"apply"}).exit, kUsage);
   EXPECT_EQ(run({"analyze"}).exit, kUsage);
+}
+
+TEST(CommandLine, AWrongOneSaysWhatWasMeant) {
+  for (const auto& [words, meant] :
+       {std::pair<std::vector<std::string>, const char*>{{"stauts"}, "status"},
+        {{"sessions", "--filer", "a"}, "--filter"},
+        {{"apply", "--dryrun", "x"}, "--dry-run"}}) {
+    const Outcome o = run(words);
+    EXPECT_EQ(o.exit, kUsage);
+    EXPECT_NE(o.err.find("did you mean `" + std::string(meant) + "`?"), std::string::npos) << o.err;
+  }
+  EXPECT_EQ(run({"xyzzy"}).err.find("did you mean"), std::string::npos);
+}
+
+TEST(CommandLine, AnErrorIsAnObjectWhereJsonIsAskedFor) {
+  for (const auto& words : {std::vector<std::string>{"status", "--json"},
+                            {"sessions", "-o", "json"},
+                            {"stauts", "--json"}}) {
+    std::vector<std::string> all = words;
+    if (words.front() != "stauts") all.insert(all.end(), {"--socket", "/nonexistent/c.sock"});
+    const Outcome o = run(all);
+    EXPECT_NE(o.exit, kOk);
+    EXPECT_NE(o.err, "");
+    const json::value said = json::parse(o.out);
+    EXPECT_FALSE(said.at("error").at("what").as_string().empty()) << o.out;
+  }
 }
 
 TEST(CommandLine, WithoutADaemonSaysWhereItLooked) {

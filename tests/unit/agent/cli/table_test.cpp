@@ -10,9 +10,9 @@ namespace {
 
 namespace json = boost::json;
 
-std::string table(const char* rows, std::span<const Column> columns, bool colour = false) {
+std::string table(const char* rows, std::span<const Column> columns, TableStyle style = {}) {
   std::ostringstream out;
-  print_table(out, json::parse(rows).as_array(), columns, colour);
+  print_table(out, json::parse(rows).as_array(), columns, style);
   return out.str();
 }
 
@@ -48,8 +48,28 @@ TEST(Table, CountsCharactersNotBytes) {
 
 TEST(Table, ColoursStatesWhenAsked) {
   const Column columns[] = {{"state", "state"}};
-  EXPECT_EQ(table(R"([{"state":"active"}])", columns, true),
+  EXPECT_EQ(table(R"([{"state":"active"}])", columns, {.colour = true, .width = 0, .wide = false}),
             "\033[1mstate\033[0m\n\033[32mactive\033[0m\n");
+}
+
+TEST(Table, CutsLinesToTheTerminal) {
+  const Column columns[] = {{"name", "NAME"}, {"n", "N"}, {"reason", "REASON"}};
+  const char* rows = R"([{"name":"vnet0","n":12,"reason":"copies move with é"}])";
+  const auto at = [&](std::size_t width) {
+    return table(rows, columns, {.colour = false, .width = width, .wide = false});
+  };
+  EXPECT_EQ(at(0), "NAME    N  REASON\nvnet0  12  copies move with é\n");
+  EXPECT_EQ(at(29), at(0));
+  EXPECT_EQ(at(28), "NAME    N  REASON\nvnet0  12  copies move with…\n");
+  EXPECT_EQ(at(9), "NAME    N\nvnet0  12\n");
+  EXPECT_EQ(at(3), "NA…\nvn…\n");
+}
+
+TEST(Table, ShowsSomeColumnsOnlyWhenWide) {
+  const Column columns[] = {{"a", "A"}, {"b", "B", true}};
+  const char* rows = R"([{"a":"x","b":"y"}])";
+  EXPECT_EQ(table(rows, columns), "A\nx\n");
+  EXPECT_EQ(table(rows, columns, {.colour = false, .width = 0, .wide = true}), "A  B\nx  y\n");
 }
 
 TEST(Table, SaysNoneWhereThereIsNothing) {

@@ -1,0 +1,157 @@
+// Each check with evidence that trips it, evidence that does not, and evidence that tells nothing.
+#include "agent/report/check.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace vmirror {
+namespace {
+
+namespace json = boost::json;
+
+/// `status` is what is counted at the end; with "uptime_seconds" it is a daemon's.
+CheckEvidence evidence(const char* status, const char* flows = "[]", const char* assets = "[]",
+                       const char* before = "{}") {
+  return {json::parse(before).as_object(), json::parse(status).as_object(),
+          json::parse(flows).as_array(), json::parse(assets).as_array()};
+}
+
+CheckFinding find(const std::string& id, const CheckEvidence& from) {
+  for (CheckFinding& finding : run_checks(from))
+    if (finding.id == id) return finding;
+  return {};
+}
+
+struct Case {
+  const char* id;
+  const char* verdict;
+  CheckEvidence from;
+};
+
+const char* const kOneWay =
+    R"([{"protocol": 6, "client": {"ip": "10.0.0.1", "mac": "02:00:00:00:00:01", "packets": 9},
+         "server": {"ip": "10.0.0.2", "mac": "02:00:00:00:00:02", "port": 88, "packets": 0}}])";
+const char* const kBothWays =
+    R"([{"protocol": 6, "app_proto": "ldap",
+         "client": {"ip": "10.0.0.1", "mac": "02:00:00:00:00:01", "packets": 9},
+         "server": {"ip": "10.0.0.2", "mac": "02:00:00:00:00:02", "port": 389, "packets": 8}}])";
+const char* const kBroadcast =
+    R"([{"client": {"mac": "02:00:00:00:00:01", "packets": 5},
+         "server": {"mac": "ff:ff:ff:ff:ff:ff", "packets": 0}}])";
+
+TEST(Check, EachTripsOnWhatItIsFor) {
+  const std::vector<Case> cases{
+      {"switch-readable", "fail",
+       evidence(R"({"uptime_seconds": 9, "switch": {"state": "unreachable"}})")},
+      {"switch-readable", "pass",
+       evidence(R"({"uptime_seconds": 9, "switch": {"state": "connected", "version": "x"}})")},
+      {"switch-readable", "not told", evidence("{}")},
+      {"all-watched", "fail",
+       evidence(R"({"uptime_seconds": 9, "verdict": {"well": false, "not_watched": ["a is"]}})")},
+      {"all-watched", "pass", evidence(R"({"uptime_seconds": 9, "verdict": {"well": true}})")},
+      {"all-watched", "not told", evidence("{}")},
+      {"copies-proven", "warn",
+       evidence(R"({"uptime_seconds": 9, "verdict": {"well": true, "not_proven": ["a is"]}})")},
+      {"copies-proven", "pass", evidence(R"({"uptime_seconds": 9, "verdict": {"well": true}})")},
+      {"coverage", "fail", evidence(R"({"uptime_seconds": 9, "coverage":
+                    [{"port": "p", "ratio": 0.9, "received": 9, "counted": 10}]})")},
+      {"coverage", "pass",
+       evidence(R"({"uptime_seconds": 9, "coverage": [{"port": "p", "ratio": 0.995}]})")},
+      {"coverage", "not told",
+       evidence(R"({"uptime_seconds": 9, "coverage": [{"port": "p", "ratio": null}]})")},
+      {"traffic", "fail", evidence(R"({"frames": {"analysed": 0}})")},
+      {"traffic", "fail",
+       evidence(R"({"frames": {"analysed": 7}})", "[]", "[]", R"({"frames": {"analysed": 7}})")},
+      {"traffic", "pass", evidence(R"({"frames": {"analysed": 7}})")},
+      {"unicast", "fail", evidence("{}", kBroadcast)},
+      {"unicast", "pass", evidence("{}", kBothWays)},
+      {"unicast", "not told", evidence("{}")},
+      {"both-directions", "fail", evidence("{}", kOneWay)},
+      {"both-directions", "pass", evidence("{}", kBothWays)},
+      {"both-directions", "not told", evidence("{}", kBroadcast)},
+      {"dc-both-directions", "fail", evidence("{}", kOneWay)},
+      {"dc-both-directions", "pass", evidence("{}", kBothWays)},
+      {"dc-both-directions", "not told", evidence("{}", kBroadcast)},
+      {"duplicates", "warn",
+       evidence(R"({"uptime_seconds": 9, "frames": {"analysed": 100}, "duplicates": 2})")},
+      {"duplicates", "pass",
+       evidence(R"({"uptime_seconds": 9, "frames": {"analysed": 100}, "duplicates": 1})")},
+      {"duplicates", "not told", evidence(R"({"frames": {"analysed": 100}})")},
+      {"truncation", "warn",
+       evidence(R"({"inputs": [{"sessions": [{"received": 9, "truncated": 1}]}]})")},
+      {"truncation", "warn", evidence(R"({"protocols": {"dns": {"cut": 1}}})")},
+      {"truncation", "pass",
+       evidence(R"({"inputs": [{"sessions": [{"received": 9, "truncated": 0}]}]})")},
+      {"sequence-loss", "fail",
+       evidence(R"({"inputs": [{"sessions": [{"received": 90, "lost": 10}]}]})")},
+      {"sequence-loss", "warn",
+       evidence(R"({"inputs": [{"sessions": [{"received": 9999, "lost": 1}]}]})")},
+      {"sequence-loss", "pass",
+       evidence(R"({"inputs": [{"sessions": [{"received": 90, "lost": 0}]}]})")},
+      {"sequence-loss", "not told",
+       evidence(R"({"inputs": [{"sessions": [{"received": 90, "lost": null}]}]})")},
+      {"drops", "warn", evidence(R"({"frames": {"dropped": {"kernel": 3}}})")},
+      {"drops", "pass", evidence(R"({"frames": {"dropped": {"filtered": 3}}})")},
+      {"drops", "pass",
+       evidence(R"({"frames": {"dropped": {"kernel": 3}}})", "[]", "[]",
+                R"({"frames": {"dropped": {"kernel": 3}}})")},
+      {"inputs", "fail", evidence(R"({"inputs": [{"name": "eth1", "error": "gone"}]})")},
+      {"inputs", "warn", evidence(R"({"inputs": [{"name": "eth1", "warnings": ["gro is on"]}]})")},
+      {"inputs", "pass", evidence(R"({"inputs": [{"name": "eth1", "warnings": []}]})")},
+      {"inputs", "not told", evidence("{}")},
+      {"vlans", "pass", evidence("{}", "[]", R"([{"vlans": [10]}])")},
+      {"vlans", "not told", evidence("{}")},
+      {"devices", "fail", evidence("{}")},
+      {"devices", "warn", evidence("{}", "[]", R"([{"ips": ["10.0.0.1"]}])")},
+      {"devices", "pass",
+       evidence("{}", "[]", R"([{"ips": ["10.0.0.1"]}, {"ips": ["10.0.1.1"]}, {"ips": []}])")},
+      {"protocols", "warn", evidence("{}", kOneWay)},
+      {"protocols", "pass", evidence("{}", kBothWays)},
+      {"protocols", "not told", evidence("{}")},
+      {"limits", "warn", evidence(R"({"limits": [{"name": "flows", "overflow": 1}]})")},
+      {"limits", "pass", evidence(R"({"limits": [{"name": "flows", "overflow": 0}]})")},
+      {"clocks", "fail", evidence(R"({"uptime_seconds": 9, "peers": {"hosts": [{"host": "b",
+                    "clock_offset_ns": -301000000000}]}})")},
+      {"clocks", "warn", evidence(R"({"uptime_seconds": 9, "peers": {"hosts": [{"host": "b",
+                    "clock_offset_ns": 2000000000}]}})")},
+      {"clocks", "pass", evidence(R"({"uptime_seconds": 9, "peers": {"hosts": [{"host": "b",
+                    "clock_offset_ns": 1000}]}})")},
+      {"clocks", "not told", evidence(R"({"uptime_seconds": 9, "peers": null})")},
+      {"foreign-changes", "warn",
+       evidence(R"({"uptime_seconds": 9, "reconcile": {"drifts": 3}})", "[]", "[]",
+                R"({"reconcile": {"drifts": 2}})")},
+      {"foreign-changes", "pass",
+       evidence(R"({"uptime_seconds": 9, "reconcile": {"drifts": 3}})", "[]", "[]",
+                R"({"reconcile": {"drifts": 3}})")},
+  };
+  std::set<std::string> tripped, passed;
+  for (const Case& c : cases) {
+    const CheckFinding finding = find(c.id, c.from);
+    EXPECT_STREQ(to_text(finding.verdict), c.verdict) << c.id << ": " << finding.evidence;
+    EXPECT_FALSE(finding.evidence.empty()) << c.id;
+    const bool trips =
+        finding.verdict == CheckVerdict::warn || finding.verdict == CheckVerdict::fail;
+    EXPECT_EQ(finding.remedy.empty(), !trips) << c.id;
+    if (trips) tripped.insert(c.id);
+    if (finding.verdict == CheckVerdict::pass) passed.insert(c.id);
+  }
+  std::set<std::string> all;
+  for (const std::string& id : check_ids()) all.insert(id);
+  EXPECT_EQ(passed, all) << "each has evidence that does not trip it";
+  all.erase("vlans");  // It only tells.
+  EXPECT_EQ(tripped, all) << "each has evidence that trips it";
+}
+
+TEST(Check, IsWellWithoutAFailure) {
+  const auto told = [](CheckVerdict verdict) {
+    return to_json({{"traffic", CheckVerdict::pass, "7 frames", ""}, {"drops", verdict, "3", "x"}});
+  };
+  EXPECT_EQ(told(CheckVerdict::warn).at("well"), true);
+  EXPECT_EQ(told(CheckVerdict::fail).at("well"), false);
+  EXPECT_EQ(told(CheckVerdict::fail).at("fail"), 1);
+  EXPECT_TRUE(told(CheckVerdict::fail).at("findings").at(0).at("remedy").is_null());
+}
+
+}  // namespace
+}  // namespace vmirror
