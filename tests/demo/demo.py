@@ -90,7 +90,7 @@ def summary(host, collector):
         return {key: of["frames"][key] for key in ("received", "analysed", "held", "dropped")}
 
     return {
-        "sessions": [{key: s[key] for key in ("name", "state", "reason", "session_id")}
+        "sessions": [{key: s[key] for key in ("name", "state", "state_text", "reason", "session_id")}
                      for s in host.ask("sessions")["sessions"]],
         "frames": frames(status),
         "coverage": status["coverage"],
@@ -99,6 +99,30 @@ def summary(host, collector):
         "collector": {"frames": frames(far), "inputs": far["inputs"],
                       "assets": collector.ask("assets")["assets"]},
     }
+
+
+def break_and_heal(world, host):
+    """Takes all mirrors away as somebody at the host might; returns the milliseconds until they are back."""
+    before = sorted(world.mirrors())
+    began = time.monotonic()
+    world.vsctl("clear", "bridge", "br0", "mirrors")
+    w.wait_for("the mirrors to be back", lambda: sorted(world.mirrors()) == before and host.in_sync())
+    took = round((time.monotonic() - began) * 1000)
+    world.talk_until("sessions that are proven again", lambda: settled(host))
+    return took
+
+
+def verdict(end, healed):
+    """What was asked for, seen and proven, in five lines."""
+    [nic] = end["coverage"]
+    protocols = sorted({flow["app_proto"] for flow in end["flows"] if flow["app_proto"]})
+    return "\n".join((
+        "asked    policy watch-plc: both directions of guest plc, to the engine here and to a collector",
+        f"seen     {nic['received']} frames of {nic['port']} of {nic['counted']} that the switch counted; at the collector "
+        f"{end['collector']['frames']['received']} copies",
+        "proven   " + ", ".join(f"{s['name']} {s['state_text']}" for s in end["sessions"]),
+        f"found    {len(end['assets'])} assets, flows of {', '.join(protocols)}",
+        f"broken   all mirrors were taken away by hand: back and in sync in {healed} ms"))
 
 
 def tables(host, collector):
@@ -130,12 +154,16 @@ def main_inside(options):
     world = w.World(DIRECTORY)
     try:
         host, collector = show(world)
+        end = summary(host, collector)
+        say("somebody takes all mirrors away")
+        healed = break_and_heal(world, host)
     except (w.Failed, RuntimeError, OSError, subprocess.SubprocessError) as error:
         return fail(options, error, world.save_logs("vmirror-demo-"))
     took = time.monotonic() - began
     if options.json:
-        print(json.dumps({**summary(host, collector), "seconds": round(took, 1)}))
+        print(json.dumps({**end, "healed_ms": healed, "seconds": round(took, 1)}))
     else:
+        print("\n" + verdict(end, healed), flush=True)
         tables(host, collector)
         print(f"\nThe whole chain took {took:.1f} s.")
     if options.keep:

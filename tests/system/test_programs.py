@@ -93,6 +93,22 @@ class Programs(unittest.TestCase):
                     self.assertEqual(done.returncode, 70, done.stderr)
                     self.assertIn(f"{program}: ended by a fault of its own: std::bad_alloc", done.stderr)
 
+    def test_the_log_has_priorities_for_journald_and_times_for_others(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "vmirrord.yaml")
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(f"{{socket: {folder}/control.sock, state: {folder}}}")
+            for journal, line in ((True, r"<6>serves\n"), (False, r"\d{4}-\S+ info serves\n")):
+                ours, theirs = os.pipe()
+                stream = os.fstat(theirs)
+                name = f"{stream.st_dev}:{stream.st_ino}" if journal else "1:1"
+                with open(ours, encoding="utf-8") as log, subprocess.Popen(
+                        [os.path.join(w.BIN, "vmirrord"), "--config", path], stdout=theirs,
+                        env={**os.environ, "JOURNAL_STREAM": name}) as daemon:
+                    os.close(theirs)
+                    self.assertRegex(log.readline(), line)
+                    daemon.terminate()
+
     def test_the_daemon_makes_the_folder_of_its_socket(self):
         with tempfile.TemporaryDirectory() as folder:
             path, socket = os.path.join(folder, "vmirrord.yaml"), os.path.join(folder, "run", "vmirror", "control.sock")

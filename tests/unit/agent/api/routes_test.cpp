@@ -18,14 +18,19 @@ ApiBackend echo() {
       return ApiBackend::Answer(json::object{{"called", what + " " + argument}});
     };
   };
+  const auto drain = [](bool on) {
+    return ApiBackend::Answer(json::object{{"called", on ? "drain" : "undo"}});
+  };
   const auto preview = [](const std::vector<Policy>& given) {
     std::string names;
     for (const Policy& policy : given) names += " " + policy.name;
     return ApiBackend::Answer(json::object{{"called", "preview" + names}});
   };
-  return {said("status"),      said("sessions"), said("locations"), said("assets"), said("flows"),
-          named("migrations"), named("explain"), said("plan"),      named("put"),   named("drop"),
-          said("prune"),       said("policies"), named("policy"),   preview};
+  return {said("status"),   said("sessions"), said("locations"),
+          said("assets"),   said("flows"),    named("migrations"),
+          named("explain"), said("plan"),     named("put"),
+          named("drop"),    said("prune"),    drain,
+          said("policies"), named("policy"),  preview};
 }
 
 TEST(Routes, ReachTheirFunctions) {
