@@ -182,6 +182,8 @@ Result<void> read_analysis(const Node& node, Config& config) {
       {"max_flows", yaml::number(config.max_flows, 1024, kMostFlows)},
       {"max_streams", yaml::number(config.max_streams, 16, 1 << 24)},
       {"max_assets", yaml::number(config.max_assets, 16, 1 << 24)},
+      {"asset_timeout",
+       yaml::integer([&config](auto v) { config.asset_timeout = v * kSecond; }, 0, 366 * 86400)},
       {"top_flows", yaml::number(config.top_flows, 0, 1000)},
   })(node);
 }

@@ -77,6 +77,7 @@ struct Config {
   std::uint32_t max_flows = 262144;  ///< Of each worker.
   std::uint32_t max_streams = 65536;
   std::uint32_t max_assets = 65536;
+  Time asset_timeout = 7 * 86400 * kSecond;  ///< 0: none.
   std::uint32_t top_flows = 100;
 
   std::vector<SinkOptions> eve;

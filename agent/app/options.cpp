@@ -57,6 +57,7 @@ Result<EngineOptions> engine_options(const Config& config) {
       (static_cast<std::uint32_t>(random_seed()) & 0x0fffffff) | 1;
   options.pipeline.max_streams = config.max_streams;
   options.pipeline.inventory.max_assets = config.max_assets;
+  options.pipeline.inventory.max_age = config.asset_timeout;
   options.pipeline.top_flows = config.top_flows;
   options.retry_min = kRetryMin;
   options.retry_max = kRetryMax;

@@ -48,10 +48,3 @@ struct Asset {
 };
 
 }  // namespace vmirror
-
-template <>
-struct std::hash<vmirror::AssetKey> {
-  std::size_t operator()(const vmirror::AssetKey& key) const noexcept {
-    return std::hash<vmirror::Mac>()(key.mac) ^ key.scope * 0x9e3779b97f4a7c15ULL;
-  }
-};

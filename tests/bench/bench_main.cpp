@@ -18,6 +18,8 @@ constexpr Bench kBenches[] = {
     {"memory", "one million flows; endless replay", bench_memory},
     {"protocols", "all protocols, against none", bench_protocols},
     {"handover", "a guest's 10,000 flows: taken, given, gone on with", bench_handover},
+    {"hashes", "65,536 hosts whose addresses were chosen to collide, against random ones",
+     bench_hashes},
     {"live", "a veth at top speed, against a bare TPACKET_V3 loop (root)", bench_live},
     {"snapshot", "what it costs a worker to be asked, with a million flows (root)", bench_snapshot},
     {"mirror_latency", "from a port's insertion into OVSDB to its mirror there (root)",

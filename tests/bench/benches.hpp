@@ -10,6 +10,7 @@ void bench_erspan(Report& report);
 void bench_memory(Report& report);
 void bench_protocols(Report& report);
 void bench_handover(Report& report);
+void bench_hashes(Report& report);
 void bench_live(Report& report);
 void bench_snapshot(Report& report);
 void bench_idle(Report& report);

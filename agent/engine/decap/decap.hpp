@@ -32,6 +32,7 @@
 #include "agent/engine/decap/error.hpp"
 #include "agent/engine/decap/sender_sequence.hpp"
 #include "agent/engine/decap/udp_carriers.hpp"
+#include "agent/engine/wire/keyed_hash.hpp"
 #include "agent/model/drop.hpp"
 #include "agent/model/frame.hpp"
 #include "agent/model/number_counts.hpp"
@@ -50,6 +51,7 @@ struct DecapOptions {
   std::size_t max_datagrams = 256;           ///< Outer fragmented datagrams held at once.
   std::size_t max_fragment_bytes = 4 << 20;  ///< Bytes of outer fragments held at once.
   Time fragment_timeout = 30 * kSecond;
+  KeyedHash hash = KeyedHash();  ///< Of sessions, whose senders a guest can make up.
 };
 
 /// Counters of one mirroring session, told apart by encapsulation, ID, and sender.

@@ -221,7 +221,7 @@ struct Decapsulator::State {
   explicit State(DecapOptions o)
       : options(std::move(o)),
         fragments({options.max_datagrams, options.max_fragment_bytes, options.fragment_timeout}),
-        sessions(options.sessions) {}
+        sessions(options.sessions, options.hash) {}
 
   DecapOptions options;
   Fragments fragments;

@@ -10,13 +10,15 @@
 
 #include "agent/engine/decap/decap.hpp"
 #include "agent/engine/decap/sender_sequence.hpp"
+#include "agent/engine/wire/keyed_hash.hpp"
 
 namespace vmirror {
 
 class Sessions {
  public:
   /// `accepted`: the IDs to take; empty: any.
-  explicit Sessions(std::set<std::uint32_t> accepted) : accepted_(std::move(accepted)) {}
+  explicit Sessions(std::set<std::uint32_t> accepted, const KeyedHash& hash = KeyedHash())
+      : accepted_(std::move(accepted)), entries_(0, Hash{hash}) {}
 
   /// One frame of a session: `frame` as it came out, `sequence` where GRE had one. True when the
   /// session is accepted. Allocates at a session's first frame only.
@@ -55,9 +57,10 @@ class Sessions {
     bool operator==(const Key&) const = default;
   };
   struct Hash {
+    KeyedHash hash;
     std::size_t operator()(const Key& k) const {
-      return std::hash<IpAddress>{}(k.sender) ^
-             (k.session * 8ULL + static_cast<std::size_t>(k.encapsulation)) * 0x9e3779b97f4a7c15ULL;
+      return hash(k.sender,
+                  std::uint64_t{k.session} << 8 | static_cast<std::uint8_t>(k.encapsulation));
     }
   };
 

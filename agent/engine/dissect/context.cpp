@@ -135,8 +135,8 @@ void Dissection::expect(const Context& context, const IpAddress& server, std::ui
                         const Dissector& protocol, Time lasts) {
   const DissectorId id = dissectors_.find(protocol);
   if (id == kNoDissector) return;
-  Expected* expected = expectations_.take(std::hash<IpAddress>()(server),
-                                          port_key(protocol.carrier, port), [](Expected&) {});
+  Expected* expected =
+      expectations_.take(hash_(server), port_key(protocol.carrier, port), [](Expected&) {});
   if (expected != nullptr) *expected = {server, id, context.time + lasts};
 }
 
@@ -144,8 +144,7 @@ void Dissection::expect(const Context& context, const IpAddress& server, std::ui
 DissectorId Dissection::expected(Carrier carrier, const Context& context) {
   if (expectations_.empty()) return kNoDissector;
   const auto at = [&](const IpAddress& ip, std::uint16_t port) {
-    const Expected* expected =
-        expectations_.find(std::hash<IpAddress>()(ip), port_key(carrier, port));
+    const Expected* expected = expectations_.find(hash_(ip), port_key(carrier, port));
     const bool holds = expected && expected->server == ip && context.time <= expected->until;
     return holds ? expected->id : kNoDissector;
   };
@@ -269,8 +268,8 @@ std::vector<SavedExpectation> Dissection::save_expectations(std::span<const IpAd
 void Dissection::restore(const SavedExpectation& saved) {
   const DissectorId id = dissectors_.find(saved.protocol, saved.carrier);
   if (id == kNoDissector) return;
-  Expected* expected = expectations_.take(std::hash<IpAddress>()(saved.server),
-                                          port_key(saved.carrier, saved.port), [](Expected&) {});
+  Expected* expected = expectations_.take(hash_(saved.server), port_key(saved.carrier, saved.port),
+                                          [](Expected&) {});
   if (expected != nullptr) *expected = {saved.server, id, saved.until};
 }
 

@@ -14,10 +14,11 @@ namespace vmirror {
 
 Dissection::Dissection(const Dissectors& dissectors, BufferLimits buffers, LenderLimits lender)
     : dissectors_(dissectors),
-      requests_(lender.requests),
+      requests_(lender.requests, lender.hash),
       buffers_(buffers),
       states_(lender.states),
       joins_(lender.joins),
+      hash_(lender.hash),
       expectations_(lender.expectations),
       counters_(dissectors.size() + 1) {}
 

@@ -116,6 +116,7 @@ struct LenderLimits {
   std::uint32_t states = 16384;       ///< Of kMaxState bytes each.
   std::uint32_t joins = 1024;         ///< What comes in parts, at once.
   std::uint32_t expectations = 1024;  ///< Ports that were announced.
+  KeyedHash hash = KeyedHash();
 };
 
 /// Protocols inside another at once: bounds and what they cost.
@@ -251,7 +252,8 @@ class Dissection {
   Buffers buffers_;
   Lent<State> states_;
   Lent<Join> joins_;
-  Lent<Expected> expectations_;
+  KeyedHash hash_;
+  Lent<Expected> expectations_;  ///< By the keyed hash of the server, in place of a flow.
   DissectorId innermost_ = kNoDissector;
   InsideUse inside_;
   std::vector<DissectorCounters> counters_;  ///< By id.

@@ -5,12 +5,11 @@
 
 namespace vmirror {
 
-Requests::Requests(std::size_t capacity)
-    : ring_(std::bit_ceil(capacity)), buckets_(ring_.size(), kNil) {}
+Requests::Requests(std::size_t capacity, const KeyedHash& hash)
+    : hash_(hash), ring_(std::bit_ceil(capacity)), buckets_(ring_.size(), kNil) {}
 
 std::uint32_t& Requests::bucket(std::uint64_t flow, std::uint64_t key) {
-  const std::uint64_t hash = (flow * 0x9e3779b97f4a7c15ULL ^ key) * 0xff51afd7ed558ccdULL;
-  return buckets_[(hash >> 32) & (buckets_.size() - 1)];
+  return buckets_[hash_.of(flow, key) & (buckets_.size() - 1)];
 }
 
 /// The link that leads to the entry, or null.

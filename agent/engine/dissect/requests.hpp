@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/engine/dissect/dissector.hpp"
+#include "agent/engine/wire/keyed_hash.hpp"
 
 namespace vmirror {
 
@@ -25,7 +26,7 @@ class Requests {
   static constexpr Time kTimeout = 60 * kSecond;
 
   /// `capacity` is rounded up to a power of two. Takes about 48 bytes for each, at once.
-  explicit Requests(std::size_t capacity = kCapacity);
+  explicit Requests(std::size_t capacity = kCapacity, const KeyedHash& hash = KeyedHash());
 
   void ask(std::uint64_t flow, std::uint64_t key, const Request& request);
   std::optional<Request> answer(std::uint64_t flow, std::uint64_t key);
@@ -76,6 +77,7 @@ class Requests {
   void forget(std::uint32_t index);
   std::uint32_t* find(std::uint64_t flow, std::uint64_t key);
 
+  KeyedHash hash_;
   std::vector<Entry> ring_;             ///< In order of time.
   std::vector<std::uint32_t> buckets_;  ///< First entry of each chain.
   std::uint64_t begin_ = 0, end_ = 0;   ///< Positions in the ring, ever growing.

@@ -58,6 +58,7 @@ std::string_view text_of(const Value& value, std::string& room, std::size_t max)
 struct Inventory::State {
   static constexpr std::uint32_t kNone = 0xffffffff;
   static constexpr std::uint32_t kEvictionSample = 8;
+  static constexpr std::uint32_t kAgeSample = 4;
 
   struct alignas(64) Seen {
     Mac mac;
@@ -65,12 +66,13 @@ struct Inventory::State {
     std::uint16_t vlan = 0;  ///< The last one, which is among the asset's.
     Time first = 0, last = 0;
     std::uint64_t packets = 0, bytes = 0;
-    std::size_t address = 0;  ///< Hash of the last sender address, when it is bound to this MAC.
+    std::uint64_t address =
+        0;  ///< Keyed hash of the last sender address, when it is bound to this MAC.
     bool changed = false;
   };
   struct Said {
-    Asset asset;                       ///< Times and counters are those of Seen: see `whole`.
-    std::vector<std::size_t> unbound;  ///< Hashes of sender addresses that are not its own.
+    Asset asset;                         ///< Times and counters are those of Seen: see `whole`.
+    std::vector<std::uint64_t> unbound;  ///< Keyed hashes of sender addresses that are not its own.
   };
   struct Host {
     IpAddress ip;
@@ -78,35 +80,39 @@ struct Inventory::State {
     bool operator==(const Host&) const = default;
   };
   struct HashOfHost {
-    std::size_t operator()(const Host& host) const noexcept {
-      return std::hash<IpAddress>()(host.ip) ^ host.scope * 0x9e3779b97f4a7c15ULL;
-    }
+    KeyedHash hash;
+    std::size_t operator()(const Host& host) const noexcept { return hash(host.ip, host.scope); }
   };
   struct Holder {
     std::uint32_t place;
     bool by_fact;
   };
 
+  explicit State(const InventoryOptions& o) : options(o), by_ip(0, HashOfHost{o.hash}) {}
+
   InventoryOptions options;
   std::shared_ptr<const Vendors> vendors;
   InventoryCounters counters;
   std::deque<Seen> seen;
   std::deque<Said> said;             ///< In the same places.
-  std::vector<std::uint32_t> index;  ///< Open addressing by MAC: one more than the place.
+  std::vector<std::uint32_t> free;   ///< Places of assets that were too old; without a MAC.
+  std::vector<std::uint32_t> index;  ///< Open addressing by key: one more than the place.
   std::unordered_map<Host, Holder, HashOfHost> by_ip;
   std::vector<std::uint32_t> changed;
   std::vector<const Asset*> told;  ///< What take_changed gave.
   Time now = 0;                    ///< When the last flow began or was answered, or later.
   std::uint32_t hand = 0;          ///< Where the search for what gives way goes on.
+  std::uint32_t aging = 0;         ///< Where the search for what is too old goes on.
   std::string room;                ///< For a fact's text.
 
-  std::size_t home(const Mac& mac) const {
-    return (std::hash<Mac>()(mac) * 0x9e3779b97f4a7c15ULL >> 32) & (index.size() - 1);
+  std::size_t home(const Mac& mac, Scope scope) const {
+    return options.hash(mac, scope) & (index.size() - 1);
   }
+  std::size_t used() const { return seen.size() - free.size(); }
   std::size_t after(std::size_t slot) const { return (slot + 1) & (index.size() - 1); }
 
   std::uint32_t find(const Mac& mac, Scope scope) const {
-    for (std::size_t slot = home(mac); index[slot] != 0; slot = after(slot)) {
+    for (std::size_t slot = home(mac, scope); index[slot] != 0; slot = after(slot)) {
       const Seen& s = seen[index[slot] - 1];
       if (s.mac == mac && s.scope == scope) return index[slot] - 1;
     }
@@ -140,14 +146,17 @@ struct Inventory::State {
 
   std::uint32_t add(const Mac& mac, Scope scope, Time time) {
     std::uint32_t place;
-    if (seen.size() < options.max_assets) {
+    if (!free.empty()) {
+      place = free.back();
+      free.pop_back();
+    } else if (seen.size() < options.max_assets) {
       place = static_cast<std::uint32_t>(seen.size());
       seen.emplace_back();
       said.emplace_back();
     } else {
       place = evict();
     }
-    std::size_t slot = home(mac);
+    std::size_t slot = home(mac, scope);
     while (index[slot] != 0) slot = after(slot);
     index[slot] = place + 1;
     Seen& s = seen[place];
@@ -168,22 +177,39 @@ struct Inventory::State {
       hand = hand + 1 < seen.size() ? hand + 1 : 0;
       if (oldest == kNone || seen_earlier(seen[hand].last, seen[oldest].last, now)) oldest = hand;
     }
-    for (const IpAddress& ip : said[oldest].asset.ips) by_ip.erase({ip, seen[oldest].scope});
-    unlink(oldest);
-    if (seen[oldest].changed) std::erase(changed, oldest);
-    seen[oldest] = {};
-    said[oldest] = {};
+    forget(oldest);
     ++counters.evicted;
     return oldest;
   }
 
+  /// Leaves the place without a MAC.
+  void forget(std::uint32_t place) {
+    for (const IpAddress& ip : said[place].asset.ips) by_ip.erase({ip, seen[place].scope});
+    unlink(place);
+    if (seen[place].changed) std::erase(changed, place);
+    seen[place] = {};
+    said[place] = {};
+  }
+
+  void age(Time time) {
+    if (options.max_age == 0 || seen.empty()) return;
+    for (std::uint32_t i = 0; i < kAgeSample; ++i) {
+      aging = aging + 1 < seen.size() ? aging + 1 : 0;
+      const Seen& s = seen[aging];
+      if (s.mac.is_zero() || time - as_of(s.last, time) <= options.max_age) continue;
+      forget(aging);
+      free.push_back(aging);
+    }
+  }
+
   /// Takes an asset out of the index and closes the hole, so that no probe sequence is broken.
   void unlink(std::uint32_t place) {
-    std::size_t hole = home(seen[place].mac);
+    std::size_t hole = home(seen[place].mac, seen[place].scope);
     while (index[hole] != place + 1) hole = after(hole);
     const std::size_t mask = index.size() - 1;
     for (std::size_t slot = after(hole); index[slot] != 0; slot = after(slot)) {
-      const std::size_t from = home(seen[index[slot] - 1].mac);
+      const Seen& s = seen[index[slot] - 1];
+      const std::size_t from = home(s.mac, s.scope);
       if (((slot - from) & mask) < ((slot - hole) & mask)) continue;
       index[hole] = index[slot];
       hole = slot;
@@ -245,14 +271,14 @@ struct Inventory::State {
     std::vector<IpAddress>& ips = said[place].asset.ips;
     ips.push_back(ip);
     note_most(counters.ips, ips.size());
-    std::erase(said[place].unbound, std::hash<IpAddress>()(ip));
+    std::erase(said[place].unbound, options.hash(ip));
     mark(place);
   }
 
   /// A frame that the asset sent with this source address.
   void sent_from(std::uint32_t place, const IpAddress& ip, std::uint8_t ttl) {
     if (!is_host(ip)) return;
-    const std::size_t hash = std::hash<IpAddress>()(ip);
+    const std::uint64_t hash = options.hash(ip);
     if (seen[place].address == hash) return;
     const bool on_link = is_initial_ttl(ttl);
     if (!on_link && said[place].asset.router) return;
@@ -265,8 +291,8 @@ struct Inventory::State {
     }
   }
 
-  void remember_unbound(std::uint32_t place, std::size_t hash) {
-    std::vector<std::size_t>& unbound = said[place].unbound;
+  void remember_unbound(std::uint32_t place, std::uint64_t hash) {
+    std::vector<std::uint64_t>& unbound = said[place].unbound;
     if (std::find(unbound.begin(), unbound.end(), hash) != unbound.end()) return;
     unbound.push_back(hash);
     if (unbound.size() > options.router_sources) make_router(place);
@@ -318,7 +344,7 @@ struct Inventory::State {
 };
 
 Inventory::Inventory(InventoryOptions options, std::shared_ptr<const Vendors> vendors)
-    : state_(std::make_unique<State>()) {
+    : state_(std::make_unique<State>(options)) {
   options.max_assets = std::max<std::size_t>(options.max_assets, 2);
   options.max_ips = std::max<std::size_t>(options.max_ips, 1);
   state_->options = options;
@@ -414,8 +440,12 @@ void Inventory::adopt(const Asset& asset) {
   state_->mark(place);
 }
 
+void Inventory::age(Time now) {
+  state_->age(now);
+}
+
 std::size_t Inventory::size() const {
-  return state_->seen.size();
+  return state_->used();
 }
 
 const InventoryCounters& Inventory::counters() const {
@@ -431,19 +461,23 @@ std::vector<Asset> Inventory::assets() const {
 
 std::size_t Inventory::page(std::size_t from, std::size_t work, std::vector<Asset>& out) const {
   if (from == 0) out.reserve(out.size() + size() + size() / 8);  // More may come meanwhile.
-  for (std::size_t done = 0; from < size() && done < work; ++from) {
+  const std::size_t end = state_->seen.size();
+  for (std::size_t done = 0; from < end && done < work; ++from) {
+    if (state_->seen[from].mac.is_zero()) continue;
     out.push_back(state_->whole(static_cast<std::uint32_t>(from)));
     done += 4 + out.back().properties.size();
   }
-  return from < size() ? from : 0;
+  return from < end ? from : 0;
 }
 
 std::size_t Inventory::page_of_keys(std::size_t from, std::size_t count,
                                     std::vector<AssetKey>& out) const {
   if (from == 0) out.reserve(out.size() + size() + size() / 8);
-  for (; from < size() && count > 0; ++from, --count)
-    out.push_back({state_->seen[from].mac, state_->seen[from].scope});
-  return from < size() ? from : 0;
+  const std::size_t end = state_->seen.size();
+  for (; from < end && count > 0; ++from, --count)
+    if (!state_->seen[from].mac.is_zero())
+      out.push_back({state_->seen[from].mac, state_->seen[from].scope});
+  return from < end ? from : 0;
 }
 
 const Asset* Inventory::find(const Mac& mac, Scope scope) const {
@@ -454,8 +488,8 @@ const Asset* Inventory::find(const Mac& mac, Scope scope) const {
 std::vector<Asset> Inventory::of(const Mac& mac) const {
   std::vector<Asset> out;
   State& s = *state_;
-  for (std::size_t slot = s.home(mac); s.index[slot] != 0; slot = s.after(slot))
-    if (s.seen[s.index[slot] - 1].mac == mac) out.push_back(s.whole(s.index[slot] - 1));
+  for (std::uint32_t place = 0; place < s.seen.size(); ++place)
+    if (s.seen[place].mac == mac) out.push_back(s.whole(place));
   return out;
 }
 
@@ -475,7 +509,8 @@ std::span<const Asset* const> Inventory::take_changed() {
 }
 
 void Inventory::change_all() {
-  for (std::uint32_t place = 0; place < state_->seen.size(); ++place) state_->mark(place);
+  for (std::uint32_t place = 0; place < state_->seen.size(); ++place)
+    if (!state_->seen[place].mac.is_zero()) state_->mark(place);
 }
 
 }  // namespace vmirror

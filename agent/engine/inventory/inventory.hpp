@@ -14,7 +14,7 @@
 // 255). What a fact bound is not taken away by a TTL. Sender addresses that are not bound are
 // remembered by their MAC: more than `router_sources` of them make it a router; facts (router
 // advertisements, redirects) do so at once. An address that moves to another MAC leaves the former.
-// Bounded; what was not seen for longest gives way. The present is when the last flow began or was
+// Bounded; what was not seen for longest gives way, and what is too old goes (`age`). The present is when the last flow began or was
 // answered: what a clock stamped that was set back since counts as of it (plugin/base/clock.hpp).
 //
 // One thread. No work per packet, but for those of other senders.
@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "agent/engine/inventory/vendors.hpp"
+#include "agent/engine/wire/keyed_hash.hpp"
 #include "agent/model/asset.hpp"
 #include "agent/model/facts.hpp"
 #include "agent/model/flow.hpp"
@@ -41,6 +42,8 @@ struct InventoryOptions {
   std::size_t max_properties = 32;  ///< Of one asset.
   std::size_t max_text = 256;       ///< Bytes of a property's value; cut behind.
   std::size_t router_sources = 8;   ///< Unbound sender addresses behind one MAC that make it one.
+  Time max_age = 0;  ///< Assets that were not seen for so long are forgotten; 0: none.
+  KeyedHash hash = KeyedHash();
 };
 
 struct InventoryCounters {
@@ -74,6 +77,10 @@ class Inventory {
   void flow_reported(const Flow& flow, const std::array<std::uint64_t, 2>& new_packets,
                      const std::array<std::uint64_t, 2>& new_bytes);
   void learn(const Fact& fact, Time time, Scope scope = 0);
+
+  /// Forgets assets that are too old, if a few places that are looked at have some: to be called
+  /// now and then, with the frames' time. All places are looked at in turn.
+  void age(Time now);
 
   /// What another host's inventory knew of a MAC that came here. Joined with what is known of it:
   /// counters are summed, unless it was seen here while it was seen there; then the greater stand.

@@ -5,15 +5,15 @@
 namespace vmirror {
 
 std::size_t Adoption::Hash::operator()(const FlowKey& key) const noexcept {
-  std::uint64_t hash = std::uint64_t{key.ports} << 32 | std::uint64_t{key.vlan} << 16 |
-                       std::uint64_t{key.protocol} << 8 | key.version;
-  for (const std::uint64_t part : key.address) hash = (hash ^ part) * 0x9e3779b97f4a7c15ULL;
-  return hash ^ hash >> 32;
+  const std::uint64_t rest = std::uint64_t{key.ports} << 32 | std::uint64_t{key.vlan} << 16 |
+                             std::uint64_t{key.protocol} << 8 | key.version;
+  return hash.of(key.address[0], key.address[1], key.address[2], key.address[3], rest);
 }
 
-Adoption::Adoption(Handover handover, Time now)
+Adoption::Adoption(Handover handover, Time now, const KeyedHash& hash)
     : handover_(std::move(handover)),
       came_(now),
+      places_(0, Hash{hash}),
       claimed_(std::make_unique<std::atomic<bool>[]>(handover_.flows.size())),
       waiting_(handover_.flows.size()) {
   settle(handover_, now);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "agent/engine/wire/keyed_hash.hpp"
 #include "agent/engine/worker/handover.hpp"
 
 namespace vmirror {
@@ -25,7 +26,7 @@ struct AdoptionCounters {
 class Adoption {
  public:
   /// It came `now`: see `settle`.
-  Adoption(Handover handover, Time now);
+  Adoption(Handover handover, Time now, const KeyedHash& hash = KeyedHash());
 
   Time came() const { return came_; }
   const Handover& handover() const { return handover_; }
@@ -47,6 +48,7 @@ class Adoption {
 
  private:
   struct Hash {
+    KeyedHash hash;
     std::size_t operator()(const FlowKey& key) const noexcept;
   };
   Handover handover_;

@@ -263,7 +263,8 @@ HandoverResult Engine::give(Handover handover, std::uint64_t encoded_bytes) {
     return refuse("flows of other guests that came fill the bound of " +
                   std::to_string(state_->options.max_adopted));
   state_->given += handover.flows.size();
-  const auto adoption = std::make_shared<Adoption>(std::move(handover), wall_clock());
+  const auto adoption = std::make_shared<Adoption>(std::move(handover), wall_clock(),
+                                                   KeyedHash(state_->options.pipeline.flows.seed));
   bool handed = false;
   for (const auto& worker : state_->workers) handed |= hand_to(*worker, adoption);
   if (!handed) return refuse("the engine has no input");

@@ -414,6 +414,7 @@ void Pipeline::State::housekeep(Time now, std::size_t frames) {
     reading->fragments_given_up += reading->fragments.expire(now);
     requests_expired = now;
   }
+  inventory.age(now);
   if (inventory.changed()) {
     const std::span<const Asset* const> changed = inventory.take_changed();
     if (eve.assets())

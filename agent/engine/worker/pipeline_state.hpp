@@ -40,7 +40,7 @@ struct PipelineItem {
 struct Reading {
   explicit Reading(const PipelineOptions& options)
       : dissectors(options.dissectors),
-        dissection(*dissectors, options.buffers),
+        dissection(*dissectors, options.buffers, {.hash = KeyedHash(options.flows.seed)}),
         streams(dissection, options.reassembly, options.max_streams) {}
 
   std::shared_ptr<const Dissectors> dissectors;
@@ -56,9 +56,9 @@ struct Pipeline::State {
 
   explicit State(PipelineOptions o)
       : options(std::move(o)),
-        decap(options.decap),
+        decap(with_hash(options.decap, options)),
         flows(flow_options(options)),
-        inventory(options.inventory, options.vendors),
+        inventory(with_hash(options.inventory, options), options.vendors),
         coverage(options.input_name),
         filter(options.input_name),
         eve(options.eve, options.input_name),
@@ -71,6 +71,13 @@ struct Pipeline::State {
     out.top = options.top_flows;
     out.by_vlan = options.identity.vlan;
     return out;
+  }
+
+  /// All tables have one secret, that of the flow table.
+  template <typename T>
+  static T with_hash(T of_table, const PipelineOptions& options) {
+    of_table.hash = KeyedHash(options.flows.seed);
+    return of_table;
   }
 
   PipelineOptions options;

@@ -6,8 +6,6 @@
 #include <map>
 #include <set>
 #include <tuple>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 namespace vmirror {
@@ -197,8 +195,7 @@ void add_times(Slice& to, const Slice& from, bool first) {
 
 /// Adds one part's; what it has twice gave way and came back meanwhile.
 void add_assets(std::map<AssetKey, Asset>& all, const std::vector<Asset>& part) {
-  std::unordered_map<AssetKey, const Asset*> latest;
-  latest.reserve(part.size());
+  std::map<AssetKey, const Asset*> latest;
   for (const Asset& asset : part) latest[asset.key()] = &asset;
   for (const auto& [key, asset] : latest) {
     const auto [at, is_new] = all.try_emplace(key, *asset);
@@ -252,10 +249,11 @@ EngineCounters merge(std::span<const std::shared_ptr<const EngineCounters>> part
 }
 
 std::size_t distinct(std::span<const std::shared_ptr<const KnownAssets>> parts) {
-  std::unordered_set<AssetKey> all;
+  std::vector<AssetKey> all;
   for (const auto& part : parts)
-    if (part) all.insert(part->keys.begin(), part->keys.end());
-  return all.size();
+    if (part) all.insert(all.end(), part->keys.begin(), part->keys.end());
+  std::ranges::sort(all);
+  return static_cast<std::size_t>(std::unique(all.begin(), all.end()) - all.begin());
 }
 
 TopFlows merge(std::span<const std::shared_ptr<const TopFlows>> parts, std::size_t count) {

@@ -38,7 +38,7 @@ inputs:
     max_depth: 2
   - {name: trunk, interface: eth2, rspan_vlan: 100, udp: {vxlan: 5000, hp_erm: [9300, 9301]},
      identity: [session, input]}
-analysis: {protocols: [dns, modbus], max_flows: 2048, max_streams: 64, max_assets: 128, top_flows: 5}
+analysis: {protocols: [dns, modbus], max_flows: 2048, max_streams: 64, max_assets: 128, asset_timeout: 9, top_flows: 5}
 export:
   eve:
     - {file: /eve.json, max_megabytes: 10, keep: 2, queue_megabytes: 1}
@@ -84,6 +84,7 @@ export:
   EXPECT_EQ(config->protocols, (std::vector<std::string>{"dns", "modbus"}));
   EXPECT_EQ(config->max_flows, 2048u);
   EXPECT_EQ(config->top_flows, 5u);
+  EXPECT_EQ(config->asset_timeout, 9 * kSecond);
   ASSERT_EQ(config->eve.size(), 1u);
   EXPECT_EQ(std::get<FileOutput>(config->eve[0].output).max_bytes, 10u << 20);
   EXPECT_EQ(config->eve_stats_interval.count(), 5);

@@ -141,6 +141,7 @@ TEST(Manual, TheConfigurationIsGoodAndTellsTheDefaults) {
   EXPECT_EQ(config->max_streams, plain->max_streams);
   EXPECT_EQ(config->max_assets, plain->max_assets);
   EXPECT_EQ(config->top_flows, plain->top_flows);
+  EXPECT_EQ(config->asset_timeout, plain->asset_timeout);
   EXPECT_EQ(config->eve_stats_interval, plain->eve_stats_interval);
   EXPECT_EQ(config->prometheus->port, PrometheusConfig{}.port);
 }

@@ -413,5 +413,57 @@ TEST(Inventory, AdoptsWhatAnotherHostKnew) {
   }
 }
 
+/// Equal under std::hash<IpAddress>, which a guest can compute.
+TEST(Inventory, AddressesWithOneHashAreTwoAddresses) {
+  const IpAddress first = ip("2001:db8::1");
+  IpAddress second = ip("2001:db8:7::");
+  constexpr std::uint64_t kFactor = 0x9e3779b97f4a7c15ULL;
+  const auto [low, high] = first.halves();
+  const std::uint64_t same = (second.halves().first * kFactor ^ low * kFactor ^ (high + 6)) - 6;
+  std::memcpy(second.octets.data() + 8, &same, 8);
+  ASSERT_EQ(std::hash<IpAddress>()(first), std::hash<IpAddress>()(second));
+  Inventory inventory({});
+  for (const IpAddress& address : {first, second}) {
+    Flow f = flow(kA, "", kB, "fd00::2");
+    f.ip[0] = address;
+    inventory.flow_started(f, 0, 64);
+  }
+  EXPECT_EQ(ips_of(inventory, kA), first.text() + " " + second.text());
+}
+
+TEST(Inventory, AssetsAreForgottenByAge) {
+  Inventory inventory({.max_age = 100 * kSecond});
+  const auto turn = [&](Time now) {
+    for (int i = 0; i < 4; ++i) inventory.age(now);
+  };
+  const auto keys = [&] {
+    std::vector<AssetKey> out;
+    inventory.page_of_keys(0, 100, out);
+    return out.size();
+  };
+  inventory.flow_started(flow(kA, "10.0.0.1", kB, "10.0.0.2", 0, kSecond), 0, 64);
+  inventory.flow_started(flow(kRouter, "10.0.0.3", kB, "10.0.0.2", 0, 50 * kSecond), 0, 64);
+  turn(101 * kSecond);
+  EXPECT_EQ(inventory.size(), 3U) << "as old as may be";
+  turn(102 * kSecond);
+  EXPECT_EQ(inventory.size(), 2U);
+  EXPECT_EQ(inventory.find(kA), nullptr);
+  EXPECT_EQ(inventory.assets().size(), 2U);
+  EXPECT_EQ(keys(), 2U);
+  // Its place and its address are free again.
+  inventory.flow_started(
+      flow(mac("52:54:00:00:00:0c"), "10.0.0.1", kB, "10.0.0.2", 0, 103 * kSecond), 0, 64);
+  EXPECT_EQ(inventory.size(), 3U);
+  EXPECT_EQ(ips_of(inventory, mac("52:54:00:00:00:0c")), "10.0.0.1");
+  EXPECT_EQ(inventory.of(kA).size(), 0U);
+  turn(1000 * kSecond);
+  EXPECT_EQ(inventory.size(), 0U);
+  EXPECT_TRUE(inventory.assets().empty());
+  Inventory ageless({});
+  ageless.flow_started(flow(kA, "10.0.0.1", kB, "10.0.0.2", 0, kSecond), 0, 64);
+  ageless.age(1'000'000 * kSecond);
+  EXPECT_EQ(ageless.size(), 2U);
+}
+
 }  // namespace
 }  // namespace vmirror
