@@ -14,9 +14,9 @@
 // 255). What a fact bound is not taken away by a TTL. Sender addresses that are not bound are
 // remembered by their MAC: more than `router_sources` of them make it a router; facts (router
 // advertisements, redirects) do so at once. An address that moves to another MAC leaves the former.
-// Bounded; what was not seen for longest gives way, and what is too old goes (`age`). The present is
-// when the last flow began or was answered: what a clock stamped that was set back since counts as
-// of it (plugin/base/clock.hpp).
+// Bounded; what was not seen for longest gives way, and what is too old goes (`age`). The present
+// is when the last flow began or was answered: what a clock stamped that was set back since counts
+// as of it (plugin/base/clock.hpp).
 //
 // One thread. No work per packet, but for those of other senders.
 #pragma once
