@@ -6,6 +6,7 @@
 #include "agent/engine/dissect/it/dcerpc.hpp"
 #include "agent/engine/dissect/it/dhcp.hpp"
 #include "agent/engine/dissect/it/dns.hpp"
+#include "agent/engine/dissect/it/krb5.hpp"
 #include "agent/engine/dissect/it/ldap.hpp"
 #include "agent/engine/dissect/it/llmnr.hpp"
 #include "agent/engine/dissect/it/mdns.hpp"
@@ -14,6 +15,7 @@
 #include "agent/engine/dissect/it/smb.hpp"
 #include "agent/engine/dissect/it/snmp.hpp"
 #include "agent/engine/dissect/it/ssdp.hpp"
+#include "agent/engine/dissect/it/ssh.hpp"
 #include "agent/engine/dissect/it/tls.hpp"
 #include "agent/engine/dissect/link/arp.hpp"
 #include "agent/engine/dissect/link/cdp.hpp"
@@ -26,6 +28,7 @@
 #include "agent/engine/dissect/network/vrrp.hpp"
 #include "agent/engine/dissect/ot/cotp.hpp"
 #include "agent/engine/dissect/ot/goose.hpp"
+#include "agent/engine/dissect/ot/iec104.hpp"
 #include "agent/engine/dissect/ot/mms.hpp"
 #include "agent/engine/dissect/ot/modbus.hpp"
 #include "agent/engine/dissect/ot/profinet_dcp.hpp"
@@ -56,16 +59,20 @@ constexpr const Dissector* kAll[] = {
     &kDns,
     &kCldap,
     &kSnmp,
+    &kKrb5,
     &kSsdp,
     &kNbns,
     &kLlmnr,
     &kNtp,
     // stream
     &kTls,
+    &kSsh,
     &kSmb,
     &kCotp,
     &kDcerpc,
     &kDnsTcp,
+    &kKrb5Tcp,
+    &kIec104,
     &kLdap,
     &kModbus,
     // inside

@@ -130,8 +130,11 @@ TEST(Ids, SayWhatIsToBeDone) {
 
 /// Who reads the payloads of this name on this carrier; null: nobody does.
 const Dissector* reader_of(std::string_view payloads, Carrier carrier) {
-  if (payloads == "dns" && carrier == Carrier::stream) return nullptr;
-  if (payloads == "dns/tcp") payloads = carrier == Carrier::stream ? "dns" : "";
+  constexpr std::string_view kTcp = "/tcp";
+  const bool tcp = payloads.ends_with(kTcp);
+  if (tcp) payloads.remove_suffix(kTcp.size());
+  const bool both = payloads == "dns" || payloads == "krb5";
+  if (both && tcp != (carrier == Carrier::stream)) return nullptr;
   for (const Dissector* d : Dissectors::all())
     if (d->name == payloads && d->carrier == carrier) return d;
   return nullptr;

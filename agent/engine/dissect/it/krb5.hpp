@@ -1,0 +1,19 @@
+// Kerberos 5 (RFC 4120): who logs on, to what, by which keys, and what the KDC refuses.
+#pragma once
+
+#include "agent/engine/dissect/dissector.hpp"
+
+namespace vmirror {
+
+/// Record `krb5`, with Suricata's names: msg_type ("KRB_AS_REQ"), cname, realm, sname; of a request
+/// etypes [], pa_types []; of a reply encryption and ticket_encryption, weak_encryption; of an error
+/// error_code; latency_us. Of AP-REQ and AP-REP inside other protocols nothing is here.
+/// Facts: service "kerberos" and domain of a KDC (krb5.realm); host_name of a machine that logs on
+/// (krb5.cname: "HMI-3$").
+/// Act: weak_authentication, where a reply is by DES or RC4.
+/// Errors 25 (more pre-authentication) and 52 (answer too large for UDP) are steps of a logon.
+extern const Dissector kKrb5;
+/// The same over TCP, where a length stands in front of each message (section 7.2.2).
+extern const Dissector kKrb5Tcp;
+
+}  // namespace vmirror
