@@ -3,7 +3,8 @@
 //   UDP payload   | message |
 //   TCP           | size[4] | message[size] | ...
 //
-//   10 AS-REQ, 12 TGS-REQ   [APPLICATION n] SEQUENCE { [1] 5, [2] n, [3] pre-authentication, [4] body }
+//   message                 [APPLICATION n] SEQUENCE, by the number n:
+//   10 AS-REQ, 12 TGS-REQ   SEQUENCE { [1] 5, [2] n, [3] pre-authentication, [4] body }
 //     body                  SEQUENCE { [0] options, [1] cname, [2] realm, [3] sname, [4..6] times,
 //                                      [7] nonce, [8] SEQUENCE OF etype, ... }
 //   11 AS-REP, 13 TGS-REP   SEQUENCE { [0] 5, [1] n, [2] pre-authentication, [3] realm, [4] cname,

@@ -6,8 +6,8 @@
 namespace vmirror {
 
 /// Record `krb5`, with Suricata's names: msg_type ("KRB_AS_REQ"), cname, realm, sname; of a request
-/// etypes [], pa_types []; of a reply encryption and ticket_encryption, weak_encryption; of an error
-/// error_code; latency_us. Of AP-REQ and AP-REP inside other protocols nothing is here.
+/// etypes [], pa_types []; of a reply encryption, ticket_encryption and weak_encryption; of an
+/// error error_code; latency_us. AP-REQ and AP-REP go inside other protocols and are not told.
 /// Facts: service "kerberos" and domain of a KDC (krb5.realm); host_name of a machine that logs on
 /// (krb5.cname: "HMI-3$").
 /// Act: weak_authentication, where a reply is by DES or RC4.
