@@ -8,6 +8,7 @@
 
 #include "agent/control/policy/policy_file.hpp"
 #include "plugin/base/clock.hpp"
+#include "plugin/base/plain_text.hpp"
 
 namespace vmirror {
 
@@ -36,13 +37,40 @@ const KindText& kind_text(Error::Kind kind) {
   return kKinds.back();
 }
 
-HttpResponse failure(const Error& error, int status) {
-  return {status, "application/json", json::serialize(json::object{{"error", to_json(error)}})};
+bool is_valid(std::string_view text) {
+  for (std::size_t size = 0; !text.empty(); text.remove_prefix(size))
+    if ((size = utf8_size(text)) == 0) return false;
+  return true;
 }
 
-HttpResponse reply(const ApiBackend::Answer& answer) {
+/// Guests and files choose the bytes of names, and Boost.JSON writes them as they are.
+void make_valid(json::value& value) {
+  if (auto* text = value.if_string(); text != nullptr && !is_valid(*text))
+    *text = valid_utf8(*text);
+  if (auto* array = value.if_array())
+    for (json::value& element : *array) make_valid(element);
+  auto* object = value.if_object();
+  if (object == nullptr) return;
+  if (!std::ranges::all_of(*object, [](const auto& m) { return is_valid(m.key()); })) {
+    json::object again;
+    for (auto& member : *object) again[valid_utf8(member.key())] = std::move(member.value());
+    *object = std::move(again);
+  }
+  for (auto& member : *object) make_valid(member.value());
+}
+
+HttpResponse json_response(int status, json::value body) {
+  make_valid(body);
+  return {status, "application/json", json::serialize(body)};
+}
+
+HttpResponse failure(const Error& error, int status) {
+  return json_response(status, json::object{{"error", to_json(error)}});
+}
+
+HttpResponse reply(ApiBackend::Answer answer) {
   if (!answer) return failure(answer.error(), kind_text(answer.error().kind).status);
-  return {200, "application/json", json::serialize(*answer)};
+  return json_response(200, std::move(*answer));
 }
 
 /// The path without its query, percent-decoded; empty when it is no path.

@@ -11,8 +11,10 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "agent/app/log_text.hpp"
 #include "agent/app/rehearsal.hpp"
 #include "agent/app/wiring.hpp"
+#include "plugin/base/plain_text.hpp"
 #include "plugin/base/program.hpp"
 
 namespace {
@@ -50,15 +52,16 @@ bool goes_to_journal() {
 /// journald has the time and the priority itself.
 void set_log_form() {
   auto form = std::make_unique<spdlog::pattern_formatter>();
-  form->add_flag<JournalPriority>('*').set_pattern(
-      goes_to_journal() ? "%*%v" : "%Y-%m-%dT%H:%M:%S.%e %l %v");
+  form->add_flag<JournalPriority>('*').add_flag<vmirror::LogText>('?').set_pattern(
+      goes_to_journal() ? "%*%?" : "%Y-%m-%dT%H:%M:%S.%e %l %?");
   spdlog::set_formatter(std::move(form));
 }
 
 int tell_rehearsal(const std::string& path, const vmirror::Rehearsal& told) {
-  for (const vmirror::Error& error : told.errors) std::cerr << "vmirrord: " << error.text() << "\n";
+  for (const vmirror::Error& error : told.errors)
+    std::cerr << "vmirrord: " << vmirror::for_terminal(error.text()) << "\n";
   for (const vmirror::Error& warning : told.warnings)
-    std::cerr << "vmirrord: warning: " << warning.text() << "\n";
+    std::cerr << "vmirrord: warning: " << vmirror::for_terminal(warning.text()) << "\n";
   if (!told.errors.empty()) return 1;
   std::cout << path << (told.warnings.empty() ? " is good\n" : " is good, with warnings\n");
   return 0;
@@ -86,7 +89,7 @@ int run(int argc, char** argv) {
   }
 
   const auto end = [](const vmirror::Error& error) {
-    std::cerr << "vmirrord: " << error.text() << "\n";
+    std::cerr << "vmirrord: " << vmirror::for_terminal(error.text()) << "\n";
     return 1;
   };
   auto config = vmirror::load_config(path);

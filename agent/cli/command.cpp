@@ -4,6 +4,7 @@
 
 #include "agent/api/routes.hpp"
 #include "agent/control/policy/yaml.hpp"
+#include "plugin/base/plain_text.hpp"
 
 namespace vmirror {
 
@@ -82,7 +83,7 @@ int run_command_line(std::vector<std::string> arguments, CommandContext& context
 }
 
 int report(const CommandContext& context, const Error& error) {
-  context.err << "vmirror: " << error.text() << "\n";
+  context.err << "vmirror: " << for_terminal(error.text()) << "\n";
   if (context.json) print_json(context, {{"error", to_json(error)}});
   return kFailed;
 }

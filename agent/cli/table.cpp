@@ -6,18 +6,13 @@
 #include <iterator>
 #include <vector>
 
+#include "plugin/base/plain_text.hpp"
+
 namespace vmirror {
 
 namespace json = boost::json;
 
 namespace {
-
-std::string printable(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return out;
-}
 
 /// Characters, not bytes: continuation bytes of UTF-8 take no place.
 std::size_t width(const std::string& text) {
@@ -57,7 +52,7 @@ void pad(std::ostream& out, std::size_t count) {
 
 std::string cell(const json::value* value) {
   if (value == nullptr || value->is_null()) return "-";
-  if (const auto* text = value->if_string()) return text->empty() ? "-" : printable(*text);
+  if (const auto* text = value->if_string()) return text->empty() ? "-" : for_terminal(*text);
   if (const auto* array = value->if_array()) {
     std::string out;
     for (const json::value& element : *array) out += (out.empty() ? "" : ",") + cell(&element);
@@ -71,7 +66,7 @@ std::string cell(const json::value* value) {
   if (const auto* object = value->if_object()) {  // {"role": "dc"} is role=dc
     std::string out;
     for (const auto& [key, member] : *object)
-      out += (out.empty() ? "" : ",") + printable(key) + "=" + cell(&member);
+      out += (out.empty() ? "" : ",") + for_terminal(key) + "=" + cell(&member);
     return out.empty() ? "-" : out;
   }
   return json::serialize(*value);

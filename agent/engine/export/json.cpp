@@ -7,6 +7,8 @@
 #include <cmath>
 #include <ctime>
 
+#include "plugin/base/plain_text.hpp"
+
 namespace vmirror {
 namespace {
 
@@ -18,26 +20,6 @@ constexpr std::array<bool, 256> kPlain = [] {
   for (int c = 0x20; c < 0x7f; ++c) plain[c] = c != '"' && c != '\\';
   return plain;
 }();
-
-/// The size of the UTF-8 sequence at the front of `p` (RFC 3629), or 0 when it isn't one.
-std::size_t utf8_size(const unsigned char* p, std::size_t left) {
-  const auto tail = [&](std::size_t i) { return i < left && (p[i] & 0xc0) == 0x80; };
-  if (p[0] < 0x80) return 1;
-  if (p[0] >= 0xc2 && p[0] <= 0xdf) return tail(1) ? 2 : 0;
-  if (p[0] >= 0xe0 && p[0] <= 0xef) {
-    if (!tail(1) || !tail(2)) return 0;
-    if (p[0] == 0xe0 && p[1] < 0xa0) return 0;  // overlong
-    if (p[0] == 0xed && p[1] > 0x9f) return 0;  // surrogate
-    return 3;
-  }
-  if (p[0] >= 0xf0 && p[0] <= 0xf4) {
-    if (!tail(1) || !tail(2) || !tail(3)) return 0;
-    if (p[0] == 0xf0 && p[1] < 0x90) return 0;  // overlong
-    if (p[0] == 0xf4 && p[1] > 0x8f) return 0;  // past U+10FFFF
-    return 4;
-  }
-  return 0;
-}
 
 void append_control(std::string& out, unsigned char c) {
   switch (c) {
@@ -86,7 +68,7 @@ void append_json_string(std::string& out, std::string_view text) {
     while (run < text.size() && kPlain[p[run]]) ++run;
     out.append(text, i, run - i);
     if ((i = run) == text.size()) break;
-    const std::size_t size = utf8_size(p + i, text.size() - i);
+    const std::size_t size = utf8_size(text.substr(i));
     if (size > 1 || p[i] == 0x7f) {
       out.append(text, i, size);
       i += size;

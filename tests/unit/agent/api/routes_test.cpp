@@ -118,5 +118,25 @@ TEST(Routes, AnExceptionIsAnAnswer) {
             "a fault of vmirrord: out of luck");
 }
 
+TEST(Routes, AnswerInUtf8WhateverNamesSay) {
+  ApiBackend backend = echo();
+  backend.assets = []() -> ApiBackend::Answer {
+    return json::object{{"name", json::array{"dc\xff\xc3", "\xc3\xa4"}}, {"\xfekey", 1}};
+  };
+  backend.flows = []() -> ApiBackend::Answer {
+    return fail(Error::Kind::missing, "no `\xff`", "\x80");
+  };
+  const HttpHandler handler = api_routes(std::move(backend));
+  json::error_code error;
+  const json::value assets = json::parse(handler({"GET", "/v1/assets", ""}).body, error);
+  ASSERT_FALSE(error) << error.message();
+  EXPECT_EQ(assets.at("name").at(0), "dc\\xff\\xc3");
+  EXPECT_EQ(assets.at("name").at(1), "\xc3\xa4");
+  EXPECT_EQ(assets.at("\\xfekey"), 1);
+  const json::value flows = json::parse(handler({"GET", "/v1/flows", ""}).body, error);
+  ASSERT_FALSE(error) << error.message();
+  EXPECT_EQ(flows.at("error").at("what"), "no `\\xff`");
+}
+
 }  // namespace
 }  // namespace vmirror

@@ -38,7 +38,7 @@ TEST(Table, ShowsWhatIsAbsentNestedOrAList) {
 
 TEST(Table, LetsNoNameWriteToTheTerminal) {
   const Column columns[] = {{"name", "name"}};
-  EXPECT_EQ(table(R"([{"name":"a\u001b[2Jb\n"}])", columns), "name\na?[2Jb?\n");
+  EXPECT_EQ(table(R"([{"name":"a\u001b[2Jb\n"}])", columns), "name\na\\x1b[2Jb\\x0a\n");
 }
 
 TEST(Table, CountsCharactersNotBytes) {
