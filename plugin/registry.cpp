@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "plugin/hyperv/driver.hpp"
 #include "plugin/ovs/driver.hpp"
 #include "plugin/vsphere/driver.hpp"
 
@@ -32,11 +33,28 @@ constexpr std::array kVsphereKeys = {
     DriverOption{"timeout_ms", std::pair<std::int64_t, std::int64_t>(100, 60000)},
 };
 
+constexpr std::array kHypervKeys = {
+    DriverOption{"url"},
+    DriverOption{"credentials_file"},
+    DriverOption{"credentials_systemd"},
+    DriverOption{"ca_file"},
+    DriverOption{"thumbprint"},
+    DriverOption{"auth"},
+    DriverOption{"owner"},
+    DriverOption{"monitor"},
+    DriverOption{"monitor_session", std::pair<std::int64_t, std::int64_t>(0, 255)},
+    DriverOption{"vlans"},
+    DriverOption{"native_vlan", std::pair<std::int64_t, std::int64_t>(0, 4094)},
+    DriverOption{"poll_ms", std::pair<std::int64_t, std::int64_t>(50, 60000)},
+    DriverOption{"timeout_ms", std::pair<std::int64_t, std::int64_t>(100, 60000)},
+};
+
 constexpr std::array kDrivers = {
-    DriverInfo{"ovs", "Open vSwitch, through its database: unix, tcp or ssl", true, kOvsKeys},
-    DriverInfo{"vsphere", "VMware's distributed switches, through vCenter's API (vim25)", true,
+    DriverInfo{"ovs", "Open vSwitch, through its database: unix, tcp or ssl", kOvsKeys},
+    DriverInfo{"vsphere", "VMware's distributed switches, through vCenter's API (vim25)",
                kVsphereKeys},
-    DriverInfo{"hyperv", "Hyper-V's virtual switch", false},
+    DriverInfo{"hyperv", "Hyper-V's virtual switches, through WMI over WS-Management",
+               kHypervKeys},
 };
 
 }  // namespace
@@ -50,16 +68,15 @@ Result<void> check(const DriverConfig& config) {
   if (it == kDrivers.end())
     return fail(Error::Kind::invalid, "there is no driver `" + config.name + "`", "driver",
                 "see `vmirror drivers`");
-  if (!it->supported)
-    return fail(Error::Kind::unsupported, "driver `" + config.name + "` is not in this version yet",
-                "driver", "use `" + std::string(kDrivers.front().name) + "`");
   if (config.name == "vsphere") return check(vsphere_options(config.options));
+  if (config.name == "hyperv") return check(hyperv_options(config.options));
   return check(ovs_options(config.options));
 }
 
 Result<std::unique_ptr<Driver>> make_driver(const DriverConfig& config) {
   if (const auto good = check(config); !good) return tl::unexpected(good.error());
   if (config.name == "vsphere") return make_vsphere_driver(vsphere_options(config.options));
+  if (config.name == "hyperv") return make_hyperv_driver(hyperv_options(config.options));
   return make_ovs_driver(ovs_options(config.options));
 }
 

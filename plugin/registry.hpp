@@ -25,11 +25,10 @@ struct DriverOption {
 struct DriverInfo {
   std::string_view name;     ///< As in the configuration.
   std::string_view summary;  ///< One line.
-  bool supported;            ///< False: planned, not in this version.
   std::span<const DriverOption> options = {};
 };
 
-/// Every driver, those of this version first.
+/// Every driver; the first is the default.
 std::span<const DriverInfo> drivers();
 
 /// Which driver, and its options as they were written. An option that is left out has the driver's
@@ -39,12 +38,11 @@ struct DriverConfig {
   std::map<std::string, std::string> options = {};
 };
 
-/// What can be told without the switch: that this version has the driver, and its own options.
-/// make_driver asks it. Error::Kind::invalid or unsupported. Pure.
+/// What can be told without the switch: that there is the driver, and its own options. make_driver
+/// asks it. Error::Kind::invalid. Pure.
 Result<void> check(const DriverConfig& config);
 
-/// Error::Kind::invalid for a name that isn't a driver's, Error::Kind::unsupported for one that
-/// isn't in this version; else as the driver's own function says.
+/// Error::Kind::invalid for a name that isn't a driver's; else as the driver's own function says.
 Result<std::unique_ptr<Driver>> make_driver(const DriverConfig& config);
 
 }  // namespace vmirror

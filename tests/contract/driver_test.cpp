@@ -125,6 +125,8 @@ class PortContract : public DriverContract {};
 class AtOnceContract : public DriverContract {};
 /// Of switches that make tasks of it.
 class TaskContract : public DriverContract {};
+/// Of switches that count or name their versions.
+class VersionContract : public DriverContract {};
 
 TEST_P(DriverContract, MakesWhatIsAskedForAndThenHasNothingToDo) {
   const Converged reached = reach(everything());
@@ -422,7 +424,7 @@ TEST_P(DriverContract, TellsWhatBecameOfWhatWasSubmitted) {
   EXPECT_TRUE(diff(wanted.objects, *observed()).empty()) << "settled is seen";
 }
 
-TEST_P(TaskContract, WhatWasMadeFromAnOldVersionConflictsAndChangesNothing) {
+TEST_P(VersionContract, WhatWasMadeFromAnOldVersionConflictsAndChangesNothing) {
   const Realisation wanted = driver_->realise(everything(), *observed());
   const std::vector<Step> steps = diff(wanted.objects, *observed());
   const std::string revision = observed()->switches.at("br0").revision;
@@ -461,7 +463,7 @@ const auto kName = [](const auto& info) { return info.param.name; };
 
 INSTANTIATE_TEST_SUITE_P(Drivers, DriverContract,
                          testing::Values(fake_subject(), fake_task_subject(), fake_mode_subject(),
-                                         ovs_subject(), vsphere_subject()),
+                                         ovs_subject(), vsphere_subject(), hyperv_subject()),
                          kName);
 INSTANTIATE_TEST_SUITE_P(Drivers, MirrorContract,
                          testing::Values(fake_subject(), fake_task_subject(), ovs_subject(),
@@ -473,9 +475,13 @@ INSTANTIATE_TEST_SUITE_P(Drivers, AtOnceContract,
                          testing::Values(fake_subject(), fake_mode_subject(), ovs_subject()),
                          kName);
 INSTANTIATE_TEST_SUITE_P(Drivers, TaskContract,
+                         testing::Values(fake_task_subject(), vsphere_subject(), hyperv_subject()),
+                         kName);
+INSTANTIATE_TEST_SUITE_P(Drivers, VersionContract,
                          testing::Values(fake_task_subject(), vsphere_subject()), kName);
 INSTANTIATE_TEST_SUITE_P(Drivers, StepByStepContract,
-                         testing::Values(fake_subject(), fake_task_subject(), fake_mode_subject()),
+                         testing::Values(fake_subject(), fake_task_subject(), fake_mode_subject(),
+                                         hyperv_subject()),
                          kName);
 
 }  // namespace

@@ -65,5 +65,6 @@ Subject fake_task_subject();
 Subject fake_mode_subject();
 Subject ovs_subject();
 Subject vsphere_subject();
+Subject hyperv_subject();
 
 }  // namespace vmirror::test

@@ -130,4 +130,47 @@ Child::~Child() {
   waitpid(pid_, nullptr, 0);
 }
 
+Announced::Announced(std::vector<std::string> argv) {
+  std::vector<char*> arguments;
+  for (std::string& word : argv) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  int in[2], out[2];
+  if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
+  pid_ = fork();
+  if (pid_ == 0) {
+    dup2(in[0], 0);
+    dup2(out[1], 1);
+    execv(arguments[0], arguments.data());
+    _exit(127);
+  }
+  close(in[0]);
+  close(out[1]);
+  input_ = in[1];
+  for (char c = 0; c != '\n' && read(out[0], &c, 1) == 1;) line_ += c;
+  close(out[0]);
+  if (line_.empty()) throw std::runtime_error(argv[0] + " prints nothing");
+}
+
+Announced::~Announced() {
+  close(input_);
+  waitpid(pid_, nullptr, 0);
+}
+
+std::vector<std::string> Announced::texts(const std::string& key) const {
+  std::vector<std::string> out;
+  const std::string begin = "\"" + key + "\":";
+  for (std::size_t at = 0; (at = line_.find(begin, at)) != line_.npos;) {
+    const std::size_t from = line_.find('"', at + begin.size()) + 1;
+    at = line_.find('"', from);
+    out.push_back(line_.substr(from, at - from));
+  }
+  return out;
+}
+
+std::string Announced::text(const std::string& key) const {
+  const auto found = texts(key);
+  if (found.empty()) throw std::runtime_error("the server tells no " + key + ": " + line_);
+  return found.front();
+}
+
 }  // namespace vmirror::test

@@ -56,4 +56,25 @@ class Child {
   pid_t pid_;
 };
 
+/// A server that prints one line of JSON and serves until its standard input ends, thus until the
+/// object goes, or the test's process however that ends.
+class Announced {
+ public:
+  /// Throws std::runtime_error where it prints nothing.
+  explicit Announced(std::vector<std::string> argv);
+  ~Announced();
+  Announced(const Announced&) = delete;
+  Announced& operator=(const Announced&) = delete;
+
+  /// The texts of that key in the line, in their order, as they are written there.
+  std::vector<std::string> texts(const std::string& key) const;
+  /// The first of them; throws std::runtime_error without one.
+  std::string text(const std::string& key) const;
+
+ private:
+  std::string line_;
+  pid_t pid_ = 0;
+  int input_ = -1;
+};
+
 }  // namespace vmirror::test

@@ -2,10 +2,10 @@
 // object, or with the test's process however that ends.
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 #include <vector>
+
+#include "tests/support/child.hpp"
 
 namespace vmirror::test {
 
@@ -15,10 +15,7 @@ class Vcsim {
   static std::string unavailable();
 
   /// `options` are the program's (`vmirror-vcsim --help`): {"--vms", "6"}
-  explicit Vcsim(std::vector<std::string> options = {});
-  ~Vcsim();
-  Vcsim(const Vcsim&) = delete;
-  Vcsim& operator=(const Vcsim&) = delete;
+  explicit Vcsim(const std::vector<std::string>& options = {});
 
   const std::string& url() const { return url_; }  ///< https://127.0.0.1:PORT
   const std::string& control() const {
@@ -27,9 +24,8 @@ class Vcsim {
   const std::string& thumbprint() const { return thumbprint_; }
 
  private:
+  Announced server_;
   std::string url_, control_, thumbprint_;
-  pid_t pid_ = 0;
-  int input_ = -1;  ///< The program ends when its input does.
 };
 
 }  // namespace vmirror::test

@@ -2,7 +2,7 @@
 
     GET /state                     what the hosts really are
     GET /log, DELETE /log          the calls, one object each
-    GET /rules, POST /rules, DELETE /rules
+    GET /rules, POST /rules, DELETE /rules, GET /fired (how many calls obeyed one)
     POST /orders                   something happens on a host
 
 A rule, in a list:  {"call": "Pull", "how": "fault", "nth": 2, "times": 1, "host": "HV1", ...}
@@ -19,6 +19,10 @@ An order: {"do": ...}
                                                                  the setting goes
     mode vm, migrating               the VM refuses changes      iov vm, adapter, weight      SR-IOV
     extension host, switch, id, state                            count vm, adapter, received, sent, dropped
+    add vm, host, switch, adapter    a running VM with other GUIDs each time        nic host, switch, name
+    hold host, on                    jobs do not end             fail_job host    the job that ends next has done nothing
+    clear_rules                      also forgets how many were obeyed      down on          every call is answered 503
+    clear                            no features, no notes, no jobs, extensions as at the start
     restart host                     WinRM restarts: contexts, subscriptions and connections are gone
     settle host                      all jobs end now and go      remove vm
     forget host                      ended jobs are forgotten
@@ -38,7 +42,7 @@ class BadOrder(Exception):
 
 class Rules:
     def __init__(self):
-        self.rules = []
+        self.rules, self.fired = [], 0
 
     def add(self, many):
         for one in many:
@@ -61,14 +65,15 @@ class Rules:
             past = rule["seen"] - rule["nth"]
             if past >= 0 and (rule["times"] == 0 or past < rule["times"]) and not found:
                 found = rule
+        self.fired += found is not None
         return found
 
 
 class Orders:
     """`services` is host name -> Service."""
 
-    def __init__(self, world, services):
-        self.world, self.services = world, services
+    def __init__(self, world, services, rules):
+        self.world, self.services, self.rules, self.added = world, services, rules, 0
 
     def do(self, order):
         try:
@@ -109,8 +114,49 @@ class Orders:
     def _remove(self, order):
         self.world.vms.remove(self._vm(order))
 
+    def _add(self, order):
+        self.added += 1
+        vm = state.Vm(order["vm"], self.world.host(order["host"]))
+        vm.id = state.guid("vm", vm.name, str(self.added))
+        adapter = vm.add(order["adapter"], vm.host.switch(order["switch"]).id)
+        adapter.id = state.guid(vm.id, adapter.name)
+        adapter.port.instance_id = f"Microsoft:{vm.id}\\{adapter.id}\\C"
+        vm.start()
+        self.world.vms.append(vm)
+
+    def _nic(self, order):
+        self.world.host(order["host"]).switch(order["switch"]).nic = order["name"]
+
+    def _hold(self, order):
+        self.services[order["host"]].jobs.held = order["on"]
+
+    def _fail_job(self, order):
+        self.services[order["host"]].jobs.fail_next = True
+
+    def _clear_rules(self, _order):
+        self.rules.rules, self.rules.fired = [], 0
+
+    def _down(self, order):
+        """WinRM answers no call, or all again."""
+        self.rules.rules = [{"call": "*", "how": "status", "status": 503, "nth": 1, "times": 0, "seen": 0}] if order["on"] else []
+
+    def _clear(self, _order):
+        for service in self.services.values():
+            service.jobs.all, service.jobs.held, service.jobs.fail_next = {}, False, False
+        for vm in self.world.vms:
+            vm.notes = []
+            for adapter in vm.adapters:
+                adapter.port.features = {}
+        for host in self.world.hosts:
+            for switch in host.switches:
+                switch.notes, switch.extensions = [], {state.CAPTURE: 3, state.FILTERING: 2}
+                for port in switch.ports.values():
+                    port.features = {}
+
     def _iov(self, order):
-        self._adapter(order).iov_weight = order["weight"]
+        adapter = self._adapter(order)
+        adapter.iov_weight = order["weight"]
+        self._vm(order).host.switch(adapter.port.switch).iov = order["weight"] > 0
 
     def _count(self, order):
         self._adapter(order).counters.update({name: order[name] for name in ("received", "sent", "dropped") if name in order})

@@ -88,7 +88,7 @@ class View:
                           HealthState=5, OperationalStatus=[2], MaxVMQOffloads=0, MaxIOVOffloads=0)
         setting = self.add(V2, "Msvm_VirtualEthernetSwitchSettingData", InstanceID=f"Microsoft:{switch.id}",
                            ElementName=switch.name, VirtualSystemIdentifier=switch.id, ConfigurationID=switch.id,
-                           Notes=switch.notes or None, IOVPreferred=False, TeamingEnabled=False,
+                           Notes=switch.notes or None, IOVPreferred=switch.iov, TeamingEnabled=False,
                            Caption="Virtual Switch Settings")
         self.link("Msvm_SettingsDefineState", system, setting)
         for guid, enabled in switch.extensions.items():

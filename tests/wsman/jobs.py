@@ -48,6 +48,7 @@ class Jobs:
 
     def __init__(self, seconds, kept):
         self.seconds, self.kept, self.all = seconds, kept, {}
+        self.held, self.fail_next = False, False  # As orders say.
 
     def start(self, name, work, now, seconds=None):
         job = Job(name, now, self.seconds if seconds is None else seconds, work)
@@ -56,9 +57,12 @@ class Jobs:
 
     def advance(self, now):
         """Ends the jobs whose time has come, in the order of their ends, and forgets old ones."""
-        due = [one for one in self.all.values() if one.state == NEW and one.ends <= now]
+        due = [one for one in self.all.values() if one.state == NEW and one.ends <= now and not self.held]
         for job in sorted(due, key=lambda one: one.ends):
-            job.finish()
+            if self.fail_next:
+                job.state, job.error, self.fail_next = EXCEPTION, JobError(32768, "As an order says."), False
+            else:
+                job.finish()
         self.all = {one.id: one for one in self.all.values() if one.state == NEW or one.ends + self.kept > now}
 
     def instances(self, now):

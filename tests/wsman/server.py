@@ -44,7 +44,8 @@ class Hub:
         self.world, self.options = world, options
         self.services = {host.name: Service(world, host, self.lock, limits, options.job_ms / 1000, options.job_kept_ms / 1000,
                                             subscriptions=not options.no_subscriptions) for host in world.hosts}
-        self.rules, self.orders = control.Rules(), control.Orders(world, self.services)
+        self.rules = control.Rules()
+        self.orders = control.Orders(world, self.services, self.rules)
         self.log, self.file = [], open(options.log, "a", encoding="utf-8") if options.log else None
         self.certificate = b""
 
@@ -197,6 +198,8 @@ class ControlHandler(http.server.BaseHTTPRequestHandler):
                     hub.log = []
                 elif where == ("GET", "/rules"):
                     return self._answer(hub.rules.rules)
+                elif where == ("GET", "/fired"):
+                    return self._answer(hub.rules.fired)
                 elif where == ("DELETE", "/rules"):
                     hub.rules.rules = []
                 elif where == ("POST", "/rules"):
@@ -265,6 +268,7 @@ def read_options(words):
     add = parser.add_argument
     add("--hosts", type=int, default=1, help="nodes; from 2 on they are a cluster (default 1)")
     add("--vms", type=int, default=2, help="guests over all hosts, beside a sensor on each (default 2)")
+    add("--switch", default="vSwitch", help="name of the guests' switch on each host (default vSwitch)")
     add("--old", action="store_true", help="hosts before Windows Server 2016")
     add("--no-hyperv", action="store_true", help="no role Hyper-V: its namespace is missing")
     add("--log", metavar="FILE", help="append each call as a line of JSON")
@@ -289,7 +293,7 @@ def main(words):
     if not options.no_negotiate and (why := auth.missing()):
         print(f"vmirror-wsman: {why}, which NTLM needs (install it, or give --no-negotiate)", file=sys.stderr)
         return 1
-    world = World(options.hosts, options.vms, options.old)
+    world = World(options.hosts, options.vms, options.old, options.switch)
     for host in world.hosts:
         host.hyperv = not options.no_hyperv
     with tempfile.TemporaryDirectory(prefix="vmirror-wsman-") as folder:

@@ -83,6 +83,7 @@ class Switch:
         self.name = name
         self.kind = kind
         self.nic = nic
+        self.iov = False  # Whether it offers SR-IOV.
         self.notes = []
         self.ports = {}
         self.extensions = {CAPTURE: 3, FILTERING: 2}  # EnabledState: 2 enabled, 3 disabled, 5 not applicable
@@ -106,13 +107,14 @@ class World:
     """`revision` grows with each change, so that what is made of it can be kept till then. `events` are changes of cluster
     groups: (group, state, node)."""
 
-    def __init__(self, hosts=1, vms=2, old=False):
+    def __init__(self, hosts=1, vms=2, old=False, switch="vSwitch"):
+        self.switch = switch  # The name of the guests' switch on each host.
         self.revision = 0
         self.events = []
         self.hosts = [Host(f"HV{n + 1}", old) for n in range(hosts)]
         self.vms = []
         for host in self.hosts:
-            host.switches.append(Switch(host.name, "vSwitch", "external", "Ethernet", management=True))
+            host.switches.append(Switch(host.name, switch, "external", "Ethernet", management=True))
             host.switches.append(Switch(host.name, "vSwitch_Span", "external", "Ethernet 2"))
             host.switches.append(Switch(host.name, "Private", "private"))
             self._sensor(host)
@@ -121,15 +123,15 @@ class World:
 
     def _sensor(self, host):
         sensor = Vm(f"SENSOR-{host.name}", host)
-        sensor.add("Management", host.switch("vSwitch").id)
-        sensor.add("Monitor", host.switch("vSwitch").id)
+        sensor.add("Management", host.switch(self.switch).id)
+        sensor.add("Monitor", host.switch(self.switch).id)
         sensor.add("Span", host.switch("vSwitch_Span").id)
         sensor.start()
         self.vms.append(sensor)
 
     def _guest(self, number):
         vm = Vm(f"vm{number}", self.hosts[(number - 1) % len(self.hosts)])
-        vm.add("Network Adapter", vm.host.switch("vSwitch").id)
+        vm.add("Network Adapter", vm.host.switch(self.switch).id)
         if number == 2:  # One that tells what was done to it apart from the others.
             vm.add("Legacy Network Adapter", None, legacy=True)
             vm.checkpoint = guid("checkpoint", vm.name)

@@ -252,7 +252,10 @@ TEST(Config, WhatCouldNotBeCarriedOutIsRefusedByKeyAndRemedy) {
                 "c.yaml: local.monitor_nic: this daemon has no switch, and so no guests to follow "
                 "(add `switch`, or leave this out)"},
            Case{"switch: {driver: hyperv}",
-                "c.yaml: switch: driver: driver `hyperv` is not in this version yet (use `ovs`)"},
+                "c.yaml: switch: url: there is no host (write https://NAME:5986, one or several)"},
+           Case{"switch: {driver: hyperv, url: 'https://a:5986', credentials_file: /c, vlans: '5-1'}",
+                "c.yaml: switch: vlans: `5-1` is no VLAN and no range of VLANs (0 to 4094) (write "
+                "for example 0-4094 or 0,10-20)"},
            Case{"switch: {driver: osv}",
                 "c.yaml: switch: driver: there is no driver `osv` (see `vmirror drivers`)"},
            Case{"switch: {owner: ''}",

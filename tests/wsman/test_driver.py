@@ -1,0 +1,229 @@
+"""vmirrord against vmirror-wsman: a policy becomes port mirroring, a live migration is followed, and what can't be had says so."""
+
+import json
+import os
+import sys
+import time
+import unittest
+
+import wsman
+from served import FILTERING, SECURITY, VLAN
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+# pylint: disable=wrong-import-position
+from agent import Agent, missing, until
+
+WHY = wsman.missing() or missing()
+CAPTURE = "EA24CD6C-D17A-4348-9190-09F0D5BE83DD"
+
+
+def policy(select, more=""):
+    return f"policy: p\nselect: [{{{select}}}]\ntargets: [local]\n{more}"
+
+
+@unittest.skipIf(WHY, WHY)
+class Hosts(unittest.TestCase):
+    OPTIONS = ("--vms", "2")
+    maxDiff = None
+
+    def setUp(self):
+        self.server = wsman.Wsman("--job-ms", "20", *self.OPTIONS)
+        self.addCleanup(self.server.__exit__)
+
+    def agent(self, user="vmirror", password="Secret-1", **options):
+        urls = " ".join(url.rsplit("/", 1)[0] for url in self.server.urls.values())
+        agent = Agent({"driver": "hyperv", "url": urls, "monitor": "SENSOR-*/Monitor", "poll_ms": 100,
+                       "thumbprint": " ".join([self.server.thumbprint] * len(self.server.urls)), **options}, user, password)
+        self.addCleanup(agent.__exit__)
+        return agent.__enter__()
+
+    def vm(self, name):
+        return next(one for one in self.server.state()["vms"] if one["name"] == name)
+
+    def features(self, vm, adapter="Network Adapter"):
+        return next(one["port"]["features"] for one in self.vm(vm)["adapters"] if one["name"] == adapter)
+
+    def mode(self, vm, adapter="Network Adapter"):
+        return self.features(vm, adapter).get(SECURITY, {}).get("MonitorMode", 0)
+
+    def switch(self, name="vSwitch", host=0):
+        return next(one for one in self.server.state()["hosts"][host]["switches"] if one["name"] == name)
+
+    @staticmethod
+    def reason(agent, start):
+        return next((one["reason"] for name, one in agent.sessions().items() if name.startswith(start)), "")
+
+
+class Driver(Hosts):
+    def test_a_policy_is_kept_on_the_switch_and_taken_away(self):
+        before = self.server.state()
+        agent = self.agent()
+        agent.write("p", policy("vm: vm1"))
+        until("a source and a destination", lambda: (self.mode("vm1"), self.mode("SENSOR-HV1", "Monitor")) == (2, 1))
+        trunk = until("a trunk", lambda: self.features("SENSOR-HV1", "Monitor").get(VLAN))
+        self.assertEqual((trunk["OperationMode"], trunk["NativeVlanId"], trunk["TrunkVlanIdArray"]), (2, 0, list(range(1, 4095))))
+        until("capture", lambda: self.switch()["extensions"][CAPTURE] == 2)
+        self.assertEqual(self.switch()["extensions"][FILTERING], 2)
+        session = until("in place", lambda: "not on the switch" not in self.reason(agent, "vm1/") and agent.sessions())
+        self.assertEqual(list(session), ["vm1/Network Adapter@local"])
+        mark = json.loads(self.vm("vm1")["notes"][0].removeprefix("[vmirror] "))
+        self.assertEqual(mark["marks"], [{"kind": "mode", "on": self.vm("vm1")["adapters"][0]["id"], "was": "None", "now": "Source",
+                                          "for": ["vmirror/wmi"], "added": True}])
+        with self.subTest("drift is mended"):
+            self.server.order("feature", vm="vm1", adapter="Network Adapter", **{"class": SECURITY}, values={"MonitorMode": 0})
+            until("mended", lambda: self.mode("vm1") == 2)
+        with self.subTest("another administrator's stays"):
+            self.server.order("feature", vm="vm2", adapter="Network Adapter", **{"class": SECURITY}, values={"MonitorMode": 2})
+            until("told", lambda: "somebody else" in json.dumps(agent.sessions()))
+            agent.remove("p")
+            until("ours gone", lambda: (self.mode("vm1"), self.mode("SENSOR-HV1", "Monitor")) == (0, 0))
+            until("as before", lambda: self.switch()["extensions"][CAPTURE] == 3
+                  and not self.features("SENSOR-HV1", "Monitor").get(VLAN))
+            self.assertEqual(self.mode("vm2"), 2)
+        with self.subTest("setting by setting as before"):
+            self.server.order("feature", vm="vm2", adapter="Network Adapter", **{"class": SECURITY})
+            state = until("no marks", lambda: (lambda now: "[vmirror]" not in json.dumps(now) and now)(self.server.state()))
+            for one in state["vms"] + [switch for host in state["hosts"] for switch in host["switches"]]:
+                one["notes"] = [line for line in one["notes"] if line]
+            self.assertEqual(state, before)
+
+    def test_other_values_of_the_setting_stay(self):
+        values = {"AllowMacSpoofing": True, "EnableDhcpGuard": True, "VirtualSubnetId": 5000}
+        self.server.order("feature", vm="vm1", adapter="Network Adapter", **{"class": SECURITY}, values=values)
+        agent = self.agent()
+        agent.write("p", policy("vm: vm1"))
+        until("a source", lambda: self.mode("vm1") == 2)
+        self.assertLessEqual(values.items(), self.features("vm1")[SECURITY].items())
+        agent.remove("p")
+        until("no source", lambda: self.mode("vm1") == 0)
+        self.assertLessEqual(values.items(), self.features("vm1")[SECURITY].items())
+
+    def test_the_external_port_is_a_source_by_its_name(self):
+        agent = self.agent(monitor="SENSOR-*/Span")
+        agent.write("p", policy("port: 'external port'"))
+        external = lambda: self.switch("vSwitch_Span")["ports"]["external"]["features"].get(SECURITY, {}).get("MonitorMode", 0)
+        until("monitored", lambda: (external(), self.mode("SENSOR-HV1", "Span")) == (2, 1))
+        self.assertIn("[vmirror]", json.dumps(self.switch("vSwitch_Span")["notes"]))
+        self.assertEqual(self.switch()["ports"]["external"]["features"], {}, "no monitor adapter is on that switch")
+        agent.remove("p")
+        until("undone", lambda: (external(), self.mode("SENSOR-HV1", "Span")) == (0, 0))
+
+    def test_a_plan_changes_nothing(self):
+        agent = self.agent(user="narrow", password="Secret-3")
+        self.server.rule("Invoke", "fault", kind="access denied", times=0)
+        agent.write("p", policy("vm: vm1"))
+        plan = until("a plan", lambda: agent.run("plan").returncode == 2 and agent.run("plan"))
+        self.assertIn("create mirroring vSwitch/vm1/Network Adapter: source", plan.stdout)
+        until("refused", lambda: "Hyper-V Administrators" in json.dumps(agent.ask("status")))
+        self.assertEqual(self.mode("vm1"), 0)
+
+    def test_at_rest_there_is_one_call_a_period(self):
+        agent = self.agent(poll_ms=500)
+        agent.write("p", policy("vm: vm1"))
+        until("in place", lambda: self.mode("vm1") == 2 and self.switch()["extensions"][CAPTURE] == 2)
+        until("at rest", lambda: (lambda n: (time.sleep(2), len(self.server.calls()) - n)[1])(len(self.server.calls())) <= 6)
+        self.server.control("/log", method="DELETE")
+        time.sleep(5)
+        calls = self.server.calls()
+        self.assertLessEqual(len([one for one in calls if one["operation"] == "Enumerate"]), 11)
+        self.assertLessEqual({one["operation"] for one in calls}, {"Enumerate", "Pull"})
+
+    def test_one_agent_for_each_owner(self):
+        first, other = self.agent(), self.agent(owner="other", monitor="SENSOR-*/Span")
+        first.write("p", policy("vm: vm1"))
+        other.write("p", policy("port: 'external port'"))
+        until("both", lambda: (self.mode("vm1"), self.mode("SENSOR-HV1", "Monitor"), self.mode("SENSOR-HV1", "Span")) == (2, 1, 1))
+        first.remove("p")
+        until("one", lambda: self.mode("vm1") == 0)
+        self.assertEqual(self.mode("SENSOR-HV1", "Span"), 1)
+
+
+class Cluster(Hosts):
+    OPTIONS = ("--hosts", "2", "--vms", "4")
+
+    def test_a_move_is_followed_and_recorded(self):
+        agent = self.agent(poll_ms=500)
+        agent.write("p", policy("vm: vm1"))
+        until("a source", lambda: self.mode("vm1") == 2 and "vm1" in agent.locations())
+        self.assertEqual(agent.locations()["vm1"]["host"], "HV1")
+        began = time.monotonic()
+        self.server.order("move", vm="vm1", to="HV2")
+        until("moved", lambda: agent.locations().get("vm1", {}).get("host") == "HV2")
+        print(f"the move was in the location table after {time.monotonic() - began:.2f} s, of which the question takes some")
+        until("the other sensor takes them", lambda: self.mode("SENSOR-HV2", "Monitor") == 1)
+        until("this one is free", lambda: self.mode("SENSOR-HV1", "Monitor") == 0)
+        self.assertEqual(self.mode("vm1"), 2, "the mode moves with the VM")
+        self.assertEqual(self.switch(host=1)["extensions"][CAPTURE], 2)
+
+    def test_a_node_that_dies_keeps_no_other_from_being_served(self):
+        agent = self.agent()
+        until("read", lambda: len(agent.locations()) == 6)
+        self.server.rule("*", "status", status=503, times=0, host="HV2")
+        agent.write("p", policy("vm: vm1"))
+        until("a source", lambda: self.mode("vm1") == 2)
+        until("told", lambda: "503" in json.dumps(agent.ask("status")))
+        self.server.control("/rules", method="DELETE")
+        agent.write("p", policy("vm: 'vm[12]'"))
+        until("both", lambda: (self.mode("vm1"), self.mode("vm2")) == (2, 2))
+
+
+class Refused(Hosts):
+    OPTIONS = ("--vms", "5")
+
+    def test_what_cannot_be_had_says_so_by_name(self):
+        self.server.order("iov", vm="vm3", adapter="Network Adapter", weight=100)
+        self.server.order("feature", vm="SENSOR-HV1", adapter="Monitor", **{"class": VLAN},
+                          values={"OperationMode": 1, "AccessVlanId": 10})
+        self.server.order("feature", vm="vm4", adapter="Network Adapter", **{"class": VLAN},
+                          values={"OperationMode": 1, "AccessVlanId": 10})
+        self.server.order("feature", vm="vm5", adapter="Network Adapter", **{"class": SECURITY}, values={"MonitorMode": 1})
+        agent = self.agent()
+        agent.write("p", policy("vm: '*'"))
+        for start, words in (("vm3/", "SR-IOV"), ("vm1/", "loses frames of the VLANs 0"), ("vm5/", "set by somebody else"),
+                             ("SENSOR-HV1/Span", "within one virtual switch only"), ("SENSOR-HV1/Monitor", "monitor adapter")):
+            with self.subTest(start):
+                until(words, lambda start=start, words=words: words in self.reason(agent, start))
+        until("the one that can be had", lambda: self.mode("vm4") == 2)
+
+    def test_a_team_and_settings_that_hyperv_lacks(self):
+        self.server.order("nic", host="HV1", switch="vSwitch", name="Microsoft Network Adapter Multiplexor Driver")
+        agent = self.agent()
+        agent.write("p", policy("vm: vm1"))
+        until("told", lambda: "LBFO team" in self.reason(agent, "vm1/"))
+        self.server.order("nic", host="HV1", switch="vSwitch", name="Ethernet")
+        agent.write("p", policy("vm: vm1", "direction: in\n"))
+        until("told", lambda: "both directions or none" in self.reason(agent, "vm1/"))
+
+
+class Wrong(unittest.TestCase):
+    """Bad input: the error names the host, the cause and the remedy."""
+
+    CASES = (((), {"password": "wrong"}, ("refuses user and password", "winrm get")),
+             ((), {"thumbprint": "AA" * 32}, ("certificate",)),
+             (("--expired",), {"ca_file": True}, ("certificate", "expired")),
+             (("--no-hyperv",), {}, ("root/virtualization/v2", "Install-WindowsFeature")),
+             ((), {"user": "nobody", "password": "Secret-2"}, ("Access is denied", "Hyper-V Administrators")),
+             (("--no-basic",), {}, ("refuses user and password", "Basic")),
+             ((), {"url": "https://127.0.0.1:9"}, ("is WinRM on", "5986")))
+
+    @unittest.skipIf(WHY, WHY)
+    def test_each(self):
+        for options, given, words in self.CASES:
+            with self.subTest(f"{options} {given}"), wsman.Wsman("--vms", "1", *options) as server:
+                account = {"user": "vmirror", "password": "Secret-1"}
+                switch = {"driver": "hyperv", "url": server.url.rsplit("/", 1)[0], "thumbprint": server.thumbprint}
+                for name, value in given.items():
+                    (account if name in account else switch)[name] = value
+                if given.get("ca_file"):
+                    switch["ca_file"] = server.certificate
+                    del switch["thumbprint"]
+                with Agent(switch, **account) as agent:
+                    status = until(words, lambda: (lambda s: all(one in s for one in words) and s)(json.dumps(agent.ask("status"))))
+                    self.assertIn(switch["url"], status)
+                    time.sleep(1)
+                    self.assertLessEqual(len([one for one in server.calls() if one.get("auth") == "refused"]), 1,
+                                         "the account is not locked")
+
+
+if __name__ == "__main__":
+    unittest.main()
