@@ -53,8 +53,7 @@ constexpr std::array kDrivers = {
     DriverInfo{"ovs", "Open vSwitch, through its database: unix, tcp or ssl", kOvsKeys},
     DriverInfo{"vsphere", "VMware's distributed switches, through vCenter's API (vim25)",
                kVsphereKeys},
-    DriverInfo{"hyperv", "Hyper-V's virtual switches, through WMI over WS-Management",
-               kHypervKeys},
+    DriverInfo{"hyperv", "Hyper-V's virtual switches, through WMI over WS-Management", kHypervKeys},
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// CIM instances as values: read from the XML of WS-Management, written as CIM-XML for the parameters
-// of methods.
+// CIM instances as values: read from the XML of WS-Management, written as CIM-XML for the
+// parameters of methods.
 //
 //   <p:Msvm_X xmlns:p="..." xsi:type="...">           an instance as WS-Management shows it:
 //     <p:Name>text</p:Name>                             a property

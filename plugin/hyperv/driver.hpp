@@ -1,5 +1,5 @@
-// The driver of Hyper-V: port mirroring of virtual switches by WMI over WS-Management, from anywhere
-// that reaches the hosts' WinRM over HTTPS.
+// The driver of Hyper-V: port mirroring of virtual switches by WMI over WS-Management, from
+// anywhere that reaches the hosts' WinRM over HTTPS.
 #pragma once
 
 #include <chrono>
@@ -36,8 +36,8 @@ struct HypervOptions {
 /// milliseconds. What is left out has the default.
 HypervOptions hyperv_options(const std::map<std::string, std::string>& section);
 
-/// What can be told without the hosts: make_hyperv_driver asks it. Error::Kind::invalid. Pure: files
-/// are not opened.
+/// What can be told without the hosts: make_hyperv_driver asks it. Error::Kind::invalid. Pure:
+/// files are not opened.
 Result<void> check(const HypervOptions& options);
 
 /// Starts to read on threads of its own and returns at once, whether or not the hosts answer:

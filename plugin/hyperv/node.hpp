@@ -1,8 +1,8 @@
 // One Hyper-V host: read on a thread of its own, changed on another.
 //
 //   reading   all queries once, then one query a period, in turn; the connections of adapters every
-//             other time, because they tell that a VM came or went. Whatever differs from before has
-//             all read anew.
+//             other time, because they tell that a VM came or went. Whatever differs from before
+//             has all read anew.
 //   changing  one submission after the other; what came of it is read before it is told.
 #pragma once
 

@@ -1,7 +1,8 @@
 // From hosts to the world as the driver's contract has it. Pure.
 //
 //   HostState of each node --> Observer --> switches, each of one host
-//                                           ports: one for each connected adapter, and the external port
+//                                           ports: one for each connected adapter, and the
+//                                                  external port
 //                                           mirrors: one for each MonitorSession in use
 //                                           objects: modes, VLANs, the NDIS capture extension
 #pragma once

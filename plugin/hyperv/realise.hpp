@@ -13,8 +13,8 @@
 namespace vmirror::hyperv {
 
 struct RealiserOptions {
-  /// The monitor adapters by name ("VM/adapter"), a glob as in fnmatch(3), one on each switch. Empty:
-  /// the one with the MAC of the session's target.
+  /// The monitor adapters by name ("VM/adapter"), a glob as in fnmatch(3), one on each switch.
+  /// Empty: the one with the MAC of the session's target.
   std::string monitor = {};
   std::uint8_t session = 0;  ///< MonitorSession
   VlanSetting trunk = {};    ///< Of the monitor adapters.

@@ -20,10 +20,8 @@ constexpr const char* kAnonymous =
     "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous";
 constexpr const char* kWsman = "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd";
 constexpr const char* kEnumeration = "http://schemas.xmlsoap.org/ws/2004/09/enumeration";
-constexpr const char* kEventing = "http://schemas.xmlsoap.org/ws/2004/08/eventing";
 constexpr const char* kTransferGet = "http://schemas.xmlsoap.org/ws/2004/09/transfer/Get";
 constexpr const char* kIdentity = "http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd";
-constexpr const char* kPullDelivery = "http://schemas.dmtf.org/wbem/wsman/1/wsman/Pull";
 constexpr const char* kWql = "http://schemas.microsoft.com/wbem/wsman/1/WQL";
 constexpr const char* kWmi = "http://schemas.microsoft.com/wbem/wsman/1/wmi/";
 constexpr const char* kPath = "/wsman";
@@ -137,23 +135,15 @@ Result<std::shared_ptr<net::HttpClient>> WsmanClient::connection() {
     used_ = std::move(now);
     refused_.reset();
   }
-  ++calls_;
   return http_;
-}
-
-std::uint64_t WsmanClient::calls() const {
-  const std::lock_guard lock(mutex_);
-  return calls_;
 }
 
 /// Sends an operation; a fault is an answer.
 Result<net::SoapAnswer> WsmanClient::send(const Operation& operation, const std::stop_token& stop) {
   net::SoapRequest request(net::SoapVersion::v1_2);
   xml_node envelope = request.envelope();
-  for (const auto& [name, uri] : {std::pair("xmlns:a", kAddressing),
-                                  {"xmlns:w", kWsman},
-                                  {"xmlns:n", kEnumeration},
-                                  {"xmlns:v", kEventing}})
+  for (const auto& [name, uri] :
+       {std::pair("xmlns:a", kAddressing), {"xmlns:w", kWsman}, {"xmlns:n", kEnumeration}})
     envelope.append_attribute(name) = uri;
   if (!operation.action.empty()) {
     xml_node header = request.header();
@@ -361,40 +351,6 @@ Result<void> WsmanClient::carry_out(const Reference& of, const std::string& meth
           url());
     if (!sleep(pause, stop)) return fail(Error::Kind::unreachable, "the call was stopped", url());
   }
-}
-
-// ---- Events -------------------------------------------------------------------------------------
-
-Result<std::string> WsmanClient::subscribe(const std::string& space, const std::string& wql,
-                                           std::chrono::seconds expires, std::stop_token stop) {
-  const auto answer = call({.action = std::string(kEventing) + "/Subscribe",
-                            .resource = class_uri(space, "*"),
-                            .fill =
-                                [&](xml_node body) {
-                                  xml_node subscribe = body.append_child("v:Subscribe");
-                                  subscribe.append_child("v:Delivery").append_attribute("Mode") =
-                                      kPullDelivery;
-                                  put(subscribe, "v:Expires", duration(expires));
-                                  put_filter(subscribe, wql);
-                                },
-                            .repeatable = false},
-                           stop);
-  if (!answer) return tl::unexpected(answer.error());
-  return std::string(text_of(child(answer->body(), "SubscribeResponse"), "EnumerationContext"));
-}
-
-Result<Page> WsmanClient::pull_events(const std::string& space, const std::string& context,
-                                      std::chrono::seconds wait, std::stop_token stop) {
-  const Operation operation{.action = std::string(kEnumeration) + "/Pull",
-                            .resource = class_uri(space, "*"),
-                            .fill = pull_body(context),
-                            .repeatable = false,
-                            .timeout = wait};
-  auto answer = send(operation, stop);
-  if (!answer) return tl::unexpected(answer.error());
-  if (answer->fault() && answer->fault()->subcode == "TimedOut") return Page{{}, context};
-  if (answer->fault()) return tl::unexpected(error_of_fault(*answer->fault(), url()));
-  return read_page(answer->body());
 }
 
 }  // namespace vmirror::hyperv

@@ -1,8 +1,9 @@
 // A client of WS-Management (WinRM): SOAP 1.2 over HTTPS to one host.
 //
-//   identify    who answers                   enumerate   a query in WQL; pages are pulled until the end
-//   get         one instance by its keys      invoke      a method; a job that it begins is waited for
-//   subscribe   events, delivered by Pull
+//   identify   who answers
+//   query      a query in WQL; pages are pulled until the end
+//   get        one instance by its keys
+//   invoke     a method; carry_out also waits for the job that it begins
 //
 // Limits of a default WinRM are kept: no answer is asked for above 500 KB (MaxEnvelopeSizekb), no
 // operation takes longer than 60 s (MaxTimeoutms), an enumeration that is not pulled to its end is
@@ -26,7 +27,6 @@
 namespace vmirror::hyperv {
 
 constexpr const char* kVirtualization = "root/virtualization/v2";
-constexpr const char* kCluster = "root/MSCluster";
 
 constexpr std::size_t kMaxInstances = 100'000;  ///< Of one query; more is Error::Kind::exhausted.
 constexpr std::chrono::seconds kOperationTimeout{60};
@@ -37,7 +37,7 @@ struct WsmanOptions {
   net::CredentialSource credentials;  ///< Read before each connection; unused by negotiate.
 };
 
-/// A page of an enumeration, or what a subscription delivers.
+/// A page of an enumeration.
 struct Page {
   std::vector<Instance> items;
   std::string context;  ///< Of the next Pull; empty: the end.
@@ -79,17 +79,7 @@ class WsmanClient {
   /// setting itself must be read back in any case.
   Result<void> carry_out(const Reference& of, const std::string& method,
                          const std::vector<Parameter>& parameters, std::stop_token stop = {});
-  /// Subscribes to events; the context of the first Pull. Error::Kind::unsupported: the host offers
-  /// no such events.
-  Result<std::string> subscribe(const std::string& space, const std::string& wql,
-                                std::chrono::seconds expires, std::stop_token stop = {});
-  /// Waits for events of a subscription, at most `wait`; no items: there were none.
-  Result<Page> pull_events(const std::string& space, const std::string& context,
-                           std::chrono::seconds wait, std::stop_token stop = {});
-
   const std::string& url() const { return options_.http.url; }
-  /// Calls since the client was made.
-  std::uint64_t calls() const;
 
  private:
   struct Operation;
@@ -105,7 +95,6 @@ class WsmanClient {
   std::shared_ptr<net::HttpClient> http_;
   net::Credentials used_;         ///< What the connection logs in with.
   std::optional<Error> refused_;  ///< The host's answer to these credentials.
-  std::uint64_t calls_ = 0;
 };
 
 /// A fault in words, with the innermost text of the host.

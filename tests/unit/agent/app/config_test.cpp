@@ -253,7 +253,8 @@ TEST(Config, WhatCouldNotBeCarriedOutIsRefusedByKeyAndRemedy) {
                 "(add `switch`, or leave this out)"},
            Case{"switch: {driver: hyperv}",
                 "c.yaml: switch: url: there is no host (write https://NAME:5986, one or several)"},
-           Case{"switch: {driver: hyperv, url: 'https://a:5986', credentials_file: /c, vlans: '5-1'}",
+           Case{"switch: {driver: hyperv, url: 'https://a:5986', credentials_file: /c, vlans: "
+                "'5-1'}",
                 "c.yaml: switch: vlans: `5-1` is no VLAN and no range of VLANs (0 to 4094) (write "
                 "for example 0-4094 or 0,10-20)"},
            Case{"switch: {driver: osv}",
