@@ -370,6 +370,9 @@ Result<HttpResponse> http_call(const std::string& socket_path, const HttpRequest
     });
   });
   io.run();
+  if (done && *done == boost::system::errc::permission_denied)
+    return fail(Error::Kind::unreachable, "no answer: " + done->message(), socket_path,
+                "run as root");
   if (!done || *done) return unreachable("no answer: " + (done ? done->message() : "cancelled"));
   const auto& response = in.get();
   return HttpResponse{static_cast<int>(response.result_int()),

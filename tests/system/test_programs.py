@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -108,6 +109,18 @@ class Programs(unittest.TestCase):
                     os.close(theirs)
                     self.assertRegex(log.readline(), line)
                     daemon.terminate()
+
+    @unittest.skipIf(os.geteuid() != 0, "only root may become another user")
+    def test_a_socket_that_is_root_s_says_so(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            os.mkdir(folder + "/run", 0o700)
+            vmirror = shutil.copy(os.path.join(w.BIN, "vmirror"), folder)
+            done = subprocess.run([vmirror, "status", "--socket", folder + "/run/control.sock"], user=65534, cwd="/",
+                                  capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("no answer: Permission denied", done.stderr)
+            self.assertIn("(run as root)", done.stderr)
 
     def test_the_daemon_makes_the_folder_of_its_socket(self):
         with tempfile.TemporaryDirectory() as folder:

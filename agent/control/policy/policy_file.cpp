@@ -169,7 +169,8 @@ Result<std::vector<std::string>> list_policies(const std::string& path) {
   std::vector<std::string> out;
   for (fs::directory_iterator it(path, code), end; !code && it != end; it.increment(code)) {
     const std::string name = it->path().filename().string();
-    if (it->path().extension() == ".yaml" && name.front() != '.')
+    const std::string extension = it->path().extension().string();
+    if ((extension == ".yaml" || extension == ".yml") && name.front() != '.')
       out.push_back(it->path().string());
   }
   if (code)

@@ -46,8 +46,8 @@ struct PolicyFolder {
   bool whole() const;
 };
 
-/// Reads every `*.yaml` of the folder (without subfolders, and without names that begin with a
-/// dot). `before` is the folder as it was read last: a file that did not change is not read anew,
+/// Reads every `*.yaml` and `*.yml` of the folder (without subfolders, and without names that begin
+/// with a dot). `before` is the folder as it was read last: a file that did not change is not read anew,
 /// and the policy of a file that went bad stays. Errors of a file: no policy; one of the bounds
 /// above; not to be trusted (plugin/base/trusted_file.hpp); a policy of an earlier file's name. The
 /// error of a symbolic link does not repeat what it leads to.

@@ -276,7 +276,9 @@ Result<void> read(std::string_view text, const std::string& file, const Reader& 
   } catch (const BeyondBound& beyond) {
     return fail(Error::Kind::invalid, beyond.what, at(beyond.mark), beyond.remedy);
   } catch (const YAML::Exception& error) {
-    return fail(Error::Kind::invalid, "not YAML: " + error.msg, at(error.mark), "correct the line");
+    const bool tab = error.msg.find("tab") != error.msg.npos;
+    return fail(Error::Kind::invalid, "not YAML: " + error.msg, at(error.mark),
+                tab ? "indent with spaces" : "correct the line");
   }
 }
 

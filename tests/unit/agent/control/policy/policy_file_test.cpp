@@ -198,7 +198,7 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
        "f.yaml:4: a second document begins here (keep one document a file)"},
       {"policy: [\n", "f.yaml:2: not YAML: end of sequence flow not found (correct the line)"},
       {"policy: a\n\tselect: b\n",
-       "f.yaml:2: not YAML: illegal tab when looking for indentation (correct the line)"},
+       "f.yaml:2: not YAML: illegal tab when looking for indentation (indent with spaces)"},
   };
   for (const auto& row : table) {
     const auto policy = parse_policy(row.text, "f.yaml");
@@ -248,8 +248,10 @@ TEST_F(PolicyFolderTest, ABadFileIsSetAside) {
   put("c.yaml", policy("a"));
   put(".d.yaml", "hidden");
   put("e.txt", "not ours");
+  put("f.yml", policy("f"));
   const PolicyFolder folder = read_policies(folder_);
-  ASSERT_EQ(folder.files.size(), 3U);
+  ASSERT_EQ(folder.files.size(), 4U);
+  EXPECT_EQ(folder.files[3].policy->name, "f");
   EXPECT_FALSE(folder.files[0].error);
   EXPECT_EQ(folder.first_error()->text(),
             folder_ + "/b.yaml:4: unknown key `snapln` (write `snaplen`)");
