@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import unittest
 
 import system
@@ -209,6 +210,26 @@ class Operator(system.SystemTest):
         done = self.host.run("check", check=False)
         self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stdout, r"all-watched +fail +policy absent: no guest here is called `absent`")
+
+
+    def test_json_has_the_keys_that_the_manual_lists(self):
+        with open(os.path.join(w.ROOT, "docs", "OPERATING.md"), encoding="utf-8") as manual:
+            text = manual.read().split("### What --json prints")[1].split("\n### ")[0]
+        told = {row: set(re.findall(r"`(\w+)`", keys.split(";")[0]))
+                for row, keys in re.findall(r"^\| `([^|]+)`[^|]*\| (`.*) \|$", text, re.MULTILINE)}
+        path = self.write("plc.yaml", policy("plc", "[{vm: plc}]"))
+        said = {row: self.host.ask(*words) for row, words in {
+            "apply FILE": ("apply", path), "plan FILE": ("plan", path), "explain NAME": ("explain", "plc"),
+            **{name: (name,) for name in ("status", "plan", "locations", "migrations", "assets", "flows", "check")}}.items()}
+        listed = {name: self.host.ask(name) for name in ("sessions", "policies")}
+        for row, answer in said.items():
+            self.assertEqual(told[row], set(answer), row)
+        for name, answer in listed.items():
+            self.assertEqual(set(answer), {name, "verdict"})
+            self.assertEqual(told[name], set(answer[name][0]), f"a row of {name}")
+        self.assertEqual(told["findings"], set(said["check"]["findings"][0]))
+        self.assertEqual(told["verdict"], set(said["status"]["verdict"]))
+        self.assertEqual(told["steps"], {"step", "why"})
 
 
 class Log(system.SystemTest):
