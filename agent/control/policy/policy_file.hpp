@@ -47,10 +47,10 @@ struct PolicyFolder {
 };
 
 /// Reads every `*.yaml` and `*.yml` of the folder (without subfolders, and without names that begin
-/// with a dot). `before` is the folder as it was read last: a file that did not change is not read anew,
-/// and the policy of a file that went bad stays. Errors of a file: no policy; one of the bounds
-/// above; not to be trusted (plugin/base/trusted_file.hpp); a policy of an earlier file's name. The
-/// error of a symbolic link does not repeat what it leads to.
+/// with a dot). `before` is the folder as it was read last: a file that did not change is not read
+/// anew, and the policy of a file that went bad stays. Errors of a file: no policy; one of the
+/// bounds above; not to be trusted (plugin/base/trusted_file.hpp); a policy of an earlier file's
+/// name. The error of a symbolic link does not repeat what it leads to.
 PolicyFolder read_policies(const std::string& folder, const PolicyFolder& before = {});
 
 /// Writes `text` as NAME.yaml into the folder, with the policy's NAME, in one step: another reader
