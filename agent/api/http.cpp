@@ -210,7 +210,13 @@ Result<Unix::acceptor> listen_on(asio::io_context& io, const std::string& path) 
   if (somebody_listens(io, path))
     return fail(Error::Kind::refused, "another process listens on this socket", path,
                 "stop it, or give this daemon a socket of its own");
-  ::unlink(path.c_str());
+  struct stat s {};
+  if (::lstat(path.c_str(), &s) == 0) {
+    if (!S_ISSOCK(s.st_mode))
+      return fail(Error::Kind::refused, "what is there is no socket, and stays", path,
+                  "remove it, or choose another path");
+    ::unlink(path.c_str());
+  }
   Unix::acceptor acceptor(io);
   beast::error_code error;
   acceptor.open(Unix(), error);

@@ -18,8 +18,8 @@ Time time_of(const timespec& t) {
 }  // namespace
 
 FileState FileState::of(const struct stat& s) {
-  return {s.st_dev, s.st_ino, static_cast<std::uint64_t>(s.st_size), time_of(s.st_mtim),
-          time_of(s.st_ctim)};
+  return {s.st_dev,           s.st_ino,           static_cast<std::uint64_t>(s.st_size),
+          time_of(s.st_mtim), time_of(s.st_ctim), s.st_uid};
 }
 
 FileState FileState::of(const std::string& path) {

@@ -18,6 +18,7 @@ struct FileState {
   std::uint64_t device = 0, inode = 0;
   std::uint64_t bytes = 0;
   Time written = 0, changed = 0;
+  std::uint32_t owner = 0;
   bool operator==(const FileState&) const = default;
 
   static FileState of(const struct stat& s);

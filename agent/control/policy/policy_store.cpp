@@ -84,8 +84,25 @@ struct PolicyStore::State : std::enable_shared_from_this<State> {
     folder = std::move(next);
     std::pair now(folder.policies(), folder.whole());
     if (in_force == now) return;
+    tell_changes(in_force ? in_force->first : std::vector<Policy>{});
     in_force = now;
     use(std::move(now.first), now.second);
+  }
+
+  /// What changed in force against `before`, in which file, and whose file it is.
+  void tell_changes(const std::vector<Policy>& before) const {
+    std::map<std::string_view, const Policy*> earlier;
+    for (const Policy& policy : before) earlier.emplace(policy.name, &policy);
+    for (const PolicyFile& file : folder.files) {
+      if (!file.policy) continue;
+      const auto known = earlier.find(file.policy->name);
+      const bool is_new = known == earlier.end();
+      if (is_new || *known->second != *file.policy)
+        spdlog::info("policy {} {}: {}, of user {}", file.policy->name,
+                     is_new ? "comes in force" : "changes", file.path, file.state.owner);
+      if (!is_new) earlier.erase(known);
+    }
+    for (const auto& [name, policy] : earlier) spdlog::info("policy {} is gone", name);
   }
 
   void tell_bad(const PolicyFolder& next) const {

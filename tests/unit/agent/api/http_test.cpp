@@ -16,6 +16,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/write.hpp>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -140,6 +141,24 @@ TEST_F(Http, AnAnswerThatTakesLongDelaysNoOther) {
   waits.join();
   EXPECT_EQ(slow, "/slow");
   answers.join();
+}
+
+/// A path that was mistaken for a socket's.
+TEST_F(Http, RemovesNothingButSockets) {
+  const std::string file = folder_ + "/file", link = folder_ + "/link";
+  std::ofstream(file) << "honest";
+  std::filesystem::create_symlink(file, link);
+  for (const std::string& path : {file, link}) {
+    const auto server = on_io([&] {
+      return HttpServer::on_unix_socket(io_, io_.get_executor(), path,
+                                        [](const HttpRequest&) { return HttpResponse{}; });
+    });
+    ASSERT_FALSE(server);
+    EXPECT_EQ(server.error().text(),
+              path + ": what is there is no socket, and stays (remove it, or choose another path)");
+    EXPECT_TRUE(std::filesystem::exists(std::filesystem::symlink_status(path)));
+  }
+  EXPECT_EQ(std::filesystem::file_size(file), 6U);
 }
 
 /// The control socket after somebody cleaned /run.

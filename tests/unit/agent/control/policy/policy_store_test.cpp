@@ -2,10 +2,14 @@
 #include "agent/control/policy/policy_store.hpp"
 
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 namespace vmirror {
 namespace {
@@ -154,6 +158,26 @@ TEST_F(PolicyStoreTest, AFifoIsSetAside) {
   EXPECT_EQ(used[0].size(), 1U);
   EXPECT_EQ(store.folder().first_error()->text(),
             folder + "/a.yaml: is no regular file (put a file in its place)");
+}
+
+TEST_F(PolicyStoreTest, EachChangeIsInTheLog) {
+  std::ostringstream log;
+  const auto before = spdlog::default_logger();
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  spdlog::set_pattern("%v");
+  put("a.yaml", text("a"));
+  put("b.yaml", text("b"));
+  PolicyStore store = make();
+  put("a.yaml", text("a", "snaplen: 64\n"));
+  fs::remove(folder + "/b.yaml");
+  store.reload();
+  store.reload();
+  spdlog::set_default_logger(before);
+  const std::string user = ", of user " + std::to_string(::geteuid()) + "\n";
+  EXPECT_EQ(log.str(), "policy a comes in force: " + folder + "/a.yaml" + user +
+                           "policy b comes in force: " + folder + "/b.yaml" + user +
+                           "policy a changes: " + folder + "/a.yaml" + user + "policy b is gone\n");
 }
 
 /// releases/42 -> releases/43, as those who deploy configurations do it.
