@@ -87,19 +87,21 @@ class Work {
     const auto* wanted = value_as<ModeValue>(step_.value.get());
     const auto* seen = value_as<ModeValue>(step_.seen.get());
     const bool external = !place_.of_machine;
-    auto is = security();
+    const auto is = feature(kSecurityClass);
+    if (!is && is.error().kind == Error::Kind::missing) return false;
     if (!is) return tl::unexpected(is.error());
-    if (!*is) return false;
-    const Security now = read(**is);
+    const Security now = *is ? read(**is) : Security{};
     if (now.mode != (seen ? seen->mode : MonitorMode::none)) return false;
     const std::string text = mark_text(now, external);
-    if (!wanted) return put_mode_back(**is, now, text, external);
+    if (!wanted) return put_mode_back(is->value_or(Instance{}), now, text, external);
+    const auto base = *is ? Result<Instance>(**is) : security_template();
+    if (!base) return tl::unexpected(base.error());
     const Security to{now.id, wanted->mode, wanted->session};
     const std::string now_text =
         external ? std::to_string(static_cast<int>(wanted->mode)) : mark_text(to, false);
     if (const auto marked = mark(text, now_text, now.id.empty()); !marked)
       return tl::unexpected(marked.error());
-    return write_security(**is, now.id.empty(), wanted->mode, wanted->session);
+    return write_security(*base, now.id.empty(), wanted->mode, wanted->session);
   }
 
   // ---- VLANs
@@ -107,14 +109,10 @@ class Work {
   Result<bool> vlans() {
     const auto* wanted = value_as<VlanValue>(step_.value.get());
     const auto* seen = value_as<VlanValue>(step_.seen.get());
-    VlanSetting now;
-    if (!place_.connection.vlan_id.empty()) {
-      const auto is =
-          client_.get(kVirtualization, by_id(kVlanClass, place_.connection.vlan_id), stop_);
-      if (!is && is.error().kind == Error::Kind::missing) return false;
-      if (!is) return tl::unexpected(is.error());
-      now = read_vlans(*is);
-    }
+    const auto is = feature(kVlanClass);
+    if (!is && is.error().kind == Error::Kind::missing) return false;
+    if (!is) return tl::unexpected(is.error());
+    const VlanSetting now = *is ? read_vlans(**is) : VlanSetting{};
     if (!(now == (seen ? seen->setting : VlanSetting{}))) return false;
     if (wanted)
       if (const auto marked = mark(now.text(), wanted->setting.text(), false); !marked)
@@ -126,10 +124,10 @@ class Work {
       if (!ours || others_need(*ours) || now.text() != ours->now) return unmark();
     }
     // A setting of VLANs can't be modified: it is taken away, and another added.
-    if (!place_.connection.vlan_id.empty())
+    if (*is)
       if (const auto done = client_.carry_out(
               service(true), "RemoveFeatureSettings",
-              {{"FeatureSettings", by_id(kVlanClass, place_.connection.vlan_id)}}, stop_);
+              {{"FeatureSettings", by_id(kVlanClass, (*is)->text("InstanceID"))}}, stop_);
           !done)
         return tl::unexpected(done.error());
     if (!wanted) return unmark();
@@ -233,16 +231,24 @@ class Work {
 
   // ---- Features
 
-  /// The port's security setting as it is now, or the template where it has none. Nothing: it is
-  /// another one than was read.
-  Result<std::optional<Instance>> security() {
-    const std::string& id = place_.connection.security.id;
-    if (!id.empty()) {
-      auto is = client_.get(kVirtualization, by_id(kSecurityClass, id), stop_);
-      if (!is && is.error().kind == Error::Kind::missing) return std::nullopt;
-      if (!is) return tl::unexpected(is.error());
-      return std::optional(std::move(*is));
-    }
+  /// The port's setting of that class as it is now; nothing: it has none.
+  Result<std::optional<Instance>> feature(const char* cls) {
+    std::string id;
+    for (const char c : place_.connection.id) id += c == '\\' ? "\\\\" : std::string(1, c);
+    auto found =
+        client_.query(kVirtualization,
+                      std::string("ASSOCIATORS OF {") + kConnectionClass + ".InstanceID=\"" + id +
+                          "\"} WHERE AssocClass = Msvm_EthernetPortSettingDataComponent "
+                          "ResultClass = " +
+                          cls,
+                      stop_);
+    if (!found) return tl::unexpected(found.error());
+    if (found->empty()) return std::nullopt;
+    return std::optional(std::move(found->front()));
+  }
+
+  /// What a port without a security setting begins with.
+  Result<Instance> security_template() {
     const auto all = client_.query(kVirtualization,
                                    std::string("SELECT * FROM ") + kSecurityClass +
                                        " WHERE InstanceID LIKE 'Microsoft:Definition%'",
@@ -252,7 +258,7 @@ class Work {
       if (each.text("InstanceID").ends_with("\\Default")) {
         Instance out = each;
         out.values.erase("InstanceID");
-        return std::optional(std::move(out));
+        return out;
       }
     return fail(Error::Kind::missing, "the host has no template of a port's security setting",
                 client_.url());

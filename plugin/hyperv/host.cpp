@@ -138,7 +138,6 @@ class Join {
       to.security = {id, mode <= 2 ? static_cast<MonitorMode>(mode) : MonitorMode::none,
                      static_cast<std::uint8_t>(each.number("MonitorSession"))};
     } else if (each.cls == kVlanClass) {
-      to.vlan_id = id;
       to.vlans = read_vlans(each);
     } else if (each.number("IOVOffloadWeight") != 0) {
       to.sr_iov = true;

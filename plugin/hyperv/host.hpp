@@ -49,7 +49,6 @@ struct Security {
 struct Connection {
   std::string id;  ///< InstanceID
   Security security;
-  std::string vlan_id;  ///< InstanceID of the VLAN setting; empty: none.
   VlanSetting vlans;
   bool sr_iov = false;  ///< IOVOffloadWeight over 0: frames may pass by the switch.
   bool operator==(const Connection&) const = default;

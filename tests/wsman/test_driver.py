@@ -167,6 +167,18 @@ class Cluster(Hosts):
         until("both", lambda: (self.mode("vm1"), self.mode("vm2")) == (2, 2))
 
 
+class Many(Hosts):
+    OPTIONS = ("--vms", "300")
+
+    def test_a_host_is_read_by_few_calls(self):
+        agent = self.agent(poll_ms=60000)
+        until("read", lambda: len(agent.locations()) >= 300)
+        calls = self.server.calls()
+        print(f"300 VMs: {len(calls)} calls in {calls[-1]['time'] - calls[0]['time']:.2f} s")
+        self.assertLessEqual(len(calls), 40)
+        self.assertLessEqual(max(one["bytes_out"] for one in calls), 512000, "no answer is over WinRM's limit")
+
+
 class Refused(Hosts):
     OPTIONS = ("--vms", "5")
 
