@@ -1,7 +1,8 @@
 #include "agent/app/options.hpp"
 
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
+
+#include <random>
 
 #include "agent/app/inputs.hpp"
 
@@ -12,8 +13,8 @@ namespace {
 constexpr std::chrono::milliseconds kRetryMin{20}, kRetryMax{100};
 
 std::uint64_t random_seed() {
-  std::uint64_t seed = 0x2545f4914f6cdd1d;
-  return ::getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0 ? seed : seed;
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
 }
 
 void log_input(const std::string& input, const Error* error) {
