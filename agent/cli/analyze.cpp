@@ -89,23 +89,25 @@ int analyze_files(const CommandContext& context, const AnalyzeArguments& argumen
   const auto analysed = analyze_arguments(arguments, std::move(options), progress);
   if (context.progress) context.err << "\r\033[K";
   if (!analysed) return report(context, analysed.error());
-  // Events on standard output leave no room for the report there.
-  std::ostream& out = eve == kStandardOutput ? context.err : context.out;
-  if (context.json)
-    out << json::serialize(to_json(*analysed)) << "\n";
-  else
-    print_report(context, out, *analysed);
+  std::optional<Error> fault = analysed->snapshot.inputs.front().error;
   if (sinks) {
     sinks->stop();
     const SinkStatus written = sinks->status().front();
     if (written.lost_total() > 0)
-      return report(context, written.error.value_or(Error{
-                                 Error::Kind::refused,
-                                 std::to_string(written.lost_total()) + " events were not written",
-                                 eve, "write to a disk that has room"}));
+      fault = written.error.value_or(Error{
+          Error::Kind::refused, std::to_string(written.lost_total()) + " events were not written",
+          eve, "write to a disk that has room"});
   }
-  const std::optional<Error>& broken = analysed->snapshot.inputs.front().error;
-  return broken ? report(context, *broken) : kOk;
+  // Events on standard output leave no room for the report there.
+  std::ostream& out = eve == kStandardOutput ? context.err : context.out;
+  if (context.json) {
+    json::object object = to_json(*analysed);
+    if (fault) object["error"] = to_json(*fault);  // One object, whatever went wrong.
+    out << json::serialize(object) << "\n";
+  } else {
+    print_report(context, out, *analysed);
+  }
+  return fault ? say(context, *fault) : kOk;
 }
 
 }  // namespace

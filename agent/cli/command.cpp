@@ -82,10 +82,14 @@ int run_command_line(std::vector<std::string> arguments, CommandContext& context
   return exit;
 }
 
-int report(const CommandContext& context, const Error& error) {
+int say(const CommandContext& context, const Error& error) {
   context.err << "vmirror: " << for_terminal(error.text()) << "\n";
-  if (context.json) print_json(context, {{"error", to_json(error)}});
   return kFailed;
+}
+
+int report(const CommandContext& context, const Error& error) {
+  if (context.json) print_json(context, {{"error", to_json(error)}});
+  return say(context, error);
 }
 
 Result<json::object> ask_daemon(const CommandContext& context, const std::string& target,

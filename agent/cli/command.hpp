@@ -47,6 +47,8 @@ int run_command_line(std::vector<std::string> arguments, CommandContext& context
 
 /// Prints `error` to err and, with `--json`, {"error"} to out; returns kFailed.
 int report(const CommandContext& context, const Error& error);
+/// Prints `error` to err alone, where the object that was printed has it; returns kFailed.
+int say(const CommandContext& context, const Error& error);
 /// GET (or another method) of the daemon's API; an error answer becomes the Error in it.
 Result<boost::json::object> ask_daemon(const CommandContext& context, const std::string& target,
                                        const std::string& method = "GET",

@@ -145,8 +145,19 @@ class Guest:
         return DOMAIN.format(
             name=self.name, uuid=self.uuid, title=self.title, metadata=self.metadata, kernel=kernel,
             initramfs=initramfs, qemu=QEMU, nics=self.nic_xml(),
-            console=os.path.join(directory, self.name + ".console"),
+            console=self.console(directory),
             words=f"vm.address={self.address} vm.peer={PEER_ADDRESS} vm.interval={interval}")
+
+    def console(self, directory):
+        return os.path.join(directory, self.name + ".console")
+
+    def panicked(self, directory):
+        """Its kernel did, by its console. Seen seldom, on a busy machine: QEMU without KVM after a migration."""
+        path = self.console(directory)
+        if not os.path.exists(path):
+            return False  # A silent guest has none.
+        with open(path, encoding="utf-8", errors="replace") as console:
+            return "Kernel panic" in console.read()
 
 
 class Host(w.World):
