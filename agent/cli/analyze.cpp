@@ -5,6 +5,7 @@
 #include <boost/algorithm/string/split.hpp>
 #include <charconv>
 
+#include "agent/api/routes.hpp"
 #include "agent/cli/analyze_options.hpp"
 #include "agent/cli/bpf_filter.hpp"
 #include "agent/cli/command.hpp"
