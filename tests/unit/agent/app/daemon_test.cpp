@@ -62,8 +62,8 @@ class DaemonTest : public testing::Test {
     EXPECT_TRUE(answer) << answer.error().text();
     return answer ? json::parse(answer->body).as_object() : json::object();
   }
-  /// The value of the key in the answer once `good` holds for it; else the last one. An error has no
-  /// such key: a daemon that has just started may not know yet.
+  /// The value of the key in the answer once `good` holds for it; else the last one. A daemon that
+  /// has just started may not know yet: its error has no such key.
   json::value eventually(const std::string& target, const char* key,
                          const std::function<bool(const json::value&)>& good) {
     json::value value;
