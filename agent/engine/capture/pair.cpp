@@ -71,6 +71,7 @@ class PairSource final : public FrameSource {
     std::size_t at = 0, count = 0;  ///< Of `taken`: what waits.
     Time complete = 0;              ///< All frames up to here were taken.
     Time heard_at = 0;              ///< When its last frame was given.
+    bool heard = false;             ///< Since the last call.
     std::uint64_t since = 0;        ///< Frames that it gave since the other one's last.
     std::string silence;            ///< The warning; empty: none.
   };
@@ -109,7 +110,7 @@ class PairSource final : public FrameSource {
       side.complete = std::max(side.complete, batch[given].time);
       ++side.since;
       other.since = 0;
-      heard_[which] = true;
+      side.heard = true;
     }
     return given;
   }
@@ -132,9 +133,8 @@ class PairSource final : public FrameSource {
 
   void judge_silence() {
     const Time now = options_.clock();
-    for (std::size_t i = 0; i < 2; ++i) {
-      Side& side = sides_[i];
-      if (std::exchange(heard_[i], false) || now < side.heard_at) {
+    for (Side& side : sides_) {
+      if (std::exchange(side.heard, false) || now < side.heard_at) {
         side.heard_at = now;
         side.silence.clear();
       }
@@ -151,7 +151,6 @@ class PairSource final : public FrameSource {
 
   PairOptions options_;
   std::array<Side, 2> sides_;
-  std::array<bool, 2> heard_{};  ///< Since the last call.
   int wake_fd_ = -1;
   std::optional<Error> error_;
   mutable std::array<std::uint64_t, kDropKinds> dropped_{};

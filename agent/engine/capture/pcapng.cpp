@@ -1,6 +1,7 @@
 #include "agent/engine/capture/pcapng.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "agent/engine/capture/link.hpp"
 
@@ -72,6 +73,21 @@ const char* PcapngReader::section_body(Bytes body) {
   return nullptr;
 }
 
+/// Calls `visit(code, value)` for each. False: one goes past the block.
+template <typename Visit>
+bool PcapngReader::each_option(Bytes options, const Visit& visit) const {
+  while (options.size() >= 4) {
+    const std::uint16_t code = get16(options.data());
+    const std::size_t size = get16(options.data() + 2);
+    options = options.subspan(4);
+    if (code == 0) break;
+    if (size > options.size()) return false;
+    visit(code, options.first(size));
+    options = options.subspan(std::min(options.size(), (size + 3) / 4 * 4));
+  }
+  return true;
+}
+
 const char* PcapngReader::interface(Bytes body) {
   if (body.size() < 8) return "an interface description too short";
   if (interfaces_.size() == kMaxInterfaces) return "more than 4096 interfaces";
@@ -81,41 +97,30 @@ const char* PcapngReader::interface(Bytes body) {
   out.supported = link.has_value();
   if (link) out.link = *link;
   out.snaplen = get32(body.data() + 4);
-  for (Bytes options = body.subspan(8); options.size() >= 4;) {
-    const std::uint16_t code = get16(options.data());
-    const std::size_t size = get16(options.data() + 2);
-    options = options.subspan(4);
-    if (code == 0) break;
-    if (size > options.size()) return "an option past its block";
-    if (code == 9 && size == 1) out.resolution = options[0];
-    if (code == 13 && size == 1) out.fcs_size = options[0];
-    if (code == 14 && size == 8) {
-      const std::uint64_t first = get32(options.data());
-      const std::uint64_t second = get32(options.data() + 4);
+  const bool whole = each_option(body.subspan(8), [&](std::uint16_t code, Bytes value) {
+    if (code == 9 && value.size() == 1) out.resolution = value[0];
+    if (code == 13 && value.size() == 1) out.fcs_size = value[0];
+    if (code == 14 && value.size() == 8) {
+      const std::uint64_t first = get32(value.data());
+      const std::uint64_t second = get32(value.data() + 4);
       const bool big_endian = swapped_;  // This machine is little-endian.
       out.offset =
           static_cast<std::int64_t>(big_endian ? first << 32 | second : second << 32 | first);
     }
-    options = options.subspan(std::min(options.size(), (size + 3) / 4 * 4));
-  }
+  });
+  if (!whole) return "an option past its block";
   interfaces_.push_back(out);
   return nullptr;
 }
 
 /// By the packet's own flags, where its options have them and they tell it; else `otherwise`.
 std::uint32_t PcapngReader::fcs_size(Bytes options, std::uint32_t otherwise) const {
-  while (options.size() >= 4) {
-    const std::uint16_t code = get16(options.data());
-    const std::size_t size = get16(options.data() + 2);
-    options = options.subspan(4);
-    if (code == 0 || size > options.size()) break;
-    if (code == 2 && size == 4) {
-      const std::uint32_t told = get32(options.data()) >> 5 & 15;
-      if (told != 0) return told;
-    }
-    options = options.subspan(std::min(options.size(), (size + 3) / 4 * 4));
-  }
-  return otherwise;
+  std::optional<std::uint32_t> out;
+  each_option(options, [&](std::uint16_t code, Bytes value) {
+    const std::uint32_t told = code == 2 && value.size() == 4 ? get32(value.data()) >> 5 & 15 : 0;
+    if (told != 0 && !out) out = told;
+  });
+  return out.value_or(otherwise);
 }
 
 /// `head`: time high, time low, captured, on the wire; `data`: the bytes and what follows them.

@@ -59,6 +59,8 @@ class PcapngReader : public RecordReader {
   const char* interface(Bytes body);
   Block packet(std::uint32_t type, Bytes body);
   Block simple(Bytes body) const;
+  template <typename Visit>
+  bool each_option(Bytes options, const Visit& visit) const;
   std::uint32_t fcs_size(Bytes options, std::uint32_t otherwise) const;
   Block with_interface(std::uint32_t id, Bytes head, Bytes data);
 

@@ -66,8 +66,7 @@ struct Inventory::State {
     std::uint16_t vlan = 0;  ///< The last one, which is among the asset's.
     Time first = 0, last = 0;
     std::uint64_t packets = 0, bytes = 0;
-    std::uint64_t address =
-        0;  ///< Keyed hash of the last sender address, when it is bound to this MAC.
+    std::uint64_t address = 0;  ///< Keyed hash of the last sender address, if bound to this MAC.
     bool changed = false;
   };
   struct Said {

@@ -10,7 +10,6 @@
 namespace vmirror {
 namespace {
 
-constexpr int kMaxListed = 64;
 constexpr int kUpdate = 5;  ///< The opcode of RFC 2136.
 constexpr Named kRcodes[] = {{0, "NOERROR"}, {1, "FORMERR"}, {2, "SERVFAIL"}, {3, "NXDOMAIN"},
                              {4, "NOTIMP"},  {5, "REFUSED"}, {6, "YXDOMAIN"}, {7, "YXRRSET"},
@@ -51,7 +50,7 @@ struct Grouped {
     std::uint16_t type;
     Value value;
   };
-  Item items[kMaxListed];
+  Item items[kMaxDnsListed];
   int count = 0;
 
   void tell(Facts& facts) {
@@ -79,29 +78,14 @@ struct Grouped {
 
 Malformed tell_section(DnsReader& reader, const char* name, int count, Grouped* grouped,
                        Facts& facts) {
-  if (count == 0) return Malformed::none;
-  Malformed malformed = Malformed::none;
-  facts.open_array(name);
-  for (int i = 0; i < count && malformed == Malformed::none; ++i) {
-    if (i >= kMaxListed) {
-      malformed = reader.skip_resource();
-      continue;
-    }
-    const auto resource = reader.resource();
-    if (!resource) {
-      malformed = resource.error();
-      continue;
-    }
-    const auto data = tell_dns_resource(reader, *resource, facts);
-    malformed = data ? Malformed::none : data.error();
-    const bool listable =
-        data && (data->kind == Value::Kind::ip || data->kind == Value::Kind::text);
-    if (!listable || !grouped) continue;
-    learn(*resource, *data, facts);
-    grouped->items[grouped->count++] = {resource->type, *data};
-  }
-  facts.close();
-  return malformed;
+  return tell_dns_section(
+      reader, name, count, facts, [](const DnsResource&) { return true; },
+      [&](const DnsResource& resource, const Value& data) {
+        const bool listable = data.kind == Value::Kind::ip || data.kind == Value::Kind::text;
+        if (!listable || !grouped) return;
+        learn(resource, data, facts);
+        grouped->items[grouped->count++] = {resource.type, data};
+      });
 }
 
 /// RFC 2136, section 2: what an update needs to be true, and what it changes, where another message

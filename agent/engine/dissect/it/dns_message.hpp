@@ -92,6 +92,34 @@ Parsed<Value> tell_dns_data(const DnsReader& reader, const DnsResource& resource
 /// Adds an object with rrname, rrtype, ttl and rdata to the open array. As `tell_dns_data`.
 Parsed<Value> tell_dns_resource(const DnsReader& reader, const DnsResource& resource, Facts& facts);
 
+/// The resources of a section that are told; those behind them are passed over.
+constexpr int kMaxDnsListed = 64;
+
+/// Adds the next `count` resources as the array `name`: those that `wants(resource)` is true for,
+/// kMaxDnsListed at most. Calls `learn(resource, data)` for each that was told. Adds nothing where
+/// `count` is 0; ends at the first fault, and returns it.
+template <typename Wants, typename Learn>
+Malformed tell_dns_section(DnsReader& reader, const char* name, int count, Facts& facts,
+                           const Wants& wants, const Learn& learn) {
+  if (count == 0) return Malformed::none;
+  Malformed malformed = Malformed::none;
+  facts.open_array(name);
+  for (int i = 0; i < count && malformed == Malformed::none; ++i) {
+    if (i >= kMaxDnsListed) {
+      malformed = reader.skip_resource();
+      continue;
+    }
+    const auto resource = reader.resource();
+    if (!resource) malformed = resource.error();
+    if (!resource || !wants(*resource)) continue;
+    const auto data = tell_dns_resource(reader, *resource, facts);
+    if (!data) malformed = data.error();
+    if (data) learn(*resource, *data);
+  }
+  facts.close();
+  return malformed;
+}
+
 /// Adds a type's name as text ("TYPE65280" for one without, RFC 3597).
 void tell_dns_type(std::uint16_t type, Facts& facts);
 

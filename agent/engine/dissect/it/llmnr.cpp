@@ -10,33 +10,11 @@
 namespace vmirror {
 namespace {
 
-constexpr int kMaxListed = 64;
-
 void learn(const DnsResource& resource, const Value& data, Facts& facts) {
   const bool v4 = resource.type == dns_type::kA;
   if ((!v4 && resource.type != dns_type::kAaaa) || data.kind != Value::Kind::ip) return;
   facts.learn({{}, data.ip()}, Attribute::host_name, facts.keep(resource.name.text()),
               v4 ? "llmnr.a" : "llmnr.aaaa");
-}
-
-Malformed tell_answers(DnsReader& reader, int count, Facts& facts) {
-  if (count == 0) return Malformed::none;
-  Malformed malformed = Malformed::none;
-  facts.open_array("answers");
-  for (int i = 0; i < count && malformed == Malformed::none; ++i) {
-    if (i >= kMaxListed) {
-      malformed = reader.skip_resource();
-      continue;
-    }
-    const auto resource = reader.resource();
-    if (!resource) malformed = resource.error();
-    if (!resource) continue;
-    const auto data = tell_dns_resource(reader, *resource, facts);
-    if (!data) malformed = data.error();
-    if (data) learn(*resource, *data, facts);
-  }
-  facts.close();
-  return malformed;
 }
 
 Outcome dissect(Bytes message, const Context& context, Facts& facts) {
@@ -57,7 +35,9 @@ Outcome dissect(Bytes message, const Context& context, Facts& facts) {
   facts.add("rcode", static_cast<unsigned>(header->rcode()));
   if (const auto request = context.answer(header->id))
     facts.add("latency_us", context.latency_us(*request));
-  return tell_answers(reader, header->answers, facts);
+  return tell_dns_section(
+      reader, "answers", header->answers, facts, [](const DnsResource&) { return true; },
+      [&](const DnsResource& resource, const Value& data) { learn(resource, data, facts); });
 }
 
 /// At its own port alone: what stands there is DNS's.

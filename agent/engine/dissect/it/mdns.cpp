@@ -12,7 +12,6 @@
 namespace vmirror {
 namespace {
 
-constexpr int kMaxListed = 64;
 constexpr std::string_view kLocal = ".local";
 
 std::string_view without_local(std::string_view name) {
@@ -60,7 +59,7 @@ Malformed tell_queries(DnsReader& reader, int count, Facts& facts) {
   Malformed malformed = Malformed::none;
   facts.open_array("queries");
   for (int i = 0; i < count && malformed == Malformed::none; ++i) {
-    if (i >= kMaxListed) {
+    if (i >= kMaxDnsListed) {
       malformed = reader.skip_question();
       continue;
     }
@@ -79,24 +78,13 @@ Malformed tell_queries(DnsReader& reader, int count, Facts& facts) {
 /// `sender` is null where nothing is to be learnt.
 Malformed tell_section(DnsReader& reader, const char* name, int count, const Subject* sender,
                        Facts& facts) {
-  if (count == 0) return Malformed::none;
-  Malformed malformed = Malformed::none;
-  facts.open_array(name);
-  for (int i = 0; i < count && malformed == Malformed::none; ++i) {
-    if (i >= kMaxListed) {
-      malformed = reader.skip_resource();
-      continue;
-    }
-    const auto resource = reader.resource();
-    if (!resource) malformed = resource.error();
-    if (!resource || resource->type == dns_type::kOpt) continue;
-    const auto data = tell_dns_resource(reader, *resource, facts);
-    if (!data) malformed = data.error();
-    // A time to live of zero takes the record back (RFC 6762, section 10.1).
-    if (data && sender && resource->ttl > 0) learn(*resource, *data, *sender, facts);
-  }
-  facts.close();
-  return malformed;
+  return tell_dns_section(
+      reader, name, count, facts,
+      [](const DnsResource& resource) { return resource.type != dns_type::kOpt; },
+      [&](const DnsResource& resource, const Value& data) {
+        // A time to live of zero takes the record back (RFC 6762, section 10.1).
+        if (sender && resource.ttl > 0) learn(resource, data, *sender, facts);
+      });
 }
 
 Outcome dissect(Bytes message, const Context& context, Facts& facts) {
