@@ -33,6 +33,12 @@ struct InputConfig {
   DecapOptions decap;
   Identity identity;
   std::string reinject;  ///< Interface that decapsulated frames are sent out of; empty: none.
+
+  /// Those that frames are taken from.
+  std::vector<std::string> interfaces() const {
+    if (second.empty()) return {ring.interface};
+    return {ring.interface, second};
+  }
 };
 
 struct PrometheusConfig {

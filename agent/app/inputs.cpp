@@ -50,10 +50,8 @@ InputOptions make_input(const Config& config, const InputConfig& input, std::uin
   };
   if (input.reinject.empty()) return out;
   std::vector<std::string> taken;
-  for (const InputConfig& other : config.inputs) {
-    taken.push_back(other.ring.interface);
-    if (!other.second.empty()) taken.push_back(other.second);
-  }
+  for (const InputConfig& other : config.inputs)
+    for (std::string& interface : other.interfaces()) taken.push_back(std::move(interface));
   out.open_reinjector = [to = input.reinject, taken]() -> Result<Reinjector> {
     ReinjectOptions options;
     options.interface = to;

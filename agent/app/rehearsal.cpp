@@ -83,8 +83,10 @@ void rehearse_capture(const Config& config, Rehearsal& out) {
                             std::string("frames can't be captured: ") + std::strerror(errno), "",
                             "run as root, or with CAP_NET_RAW and CAP_NET_ADMIN"});
   for (const InputConfig& input : config.inputs) {
-    for (const std::string& interface : {input.ring.interface, input.reinject})
-      if (!interface.empty() && ::if_nametoindex(interface.c_str()) == 0)
+    std::vector<std::string> needed = input.interfaces();
+    if (!input.reinject.empty()) needed.push_back(input.reinject);
+    for (const std::string& interface : needed)
+      if (::if_nametoindex(interface.c_str()) == 0)
         out.warnings.push_back({Error::Kind::missing, "there is no interface " + interface,
                                 "inputs." + input.name, "it is waited for; see `ip link`"});
   }

@@ -61,6 +61,7 @@ class Programs(unittest.TestCase):
                     (base + "switch: {driver: esxi}", 1, ["vmirrord.yaml"]),
                     (base + f"export: {{eve: [{{file: {folder}/none/eve.json}}]}}", 0, [f"create {folder}/none"]),
                     (base + "inputs: [{interface: no-such-nic}]", 0, ["there is no interface no-such-nic"]),
+                    (base + "inputs: [{pair: [lo, no-such-nic]}]", 0, ["there is no interface no-such-nic"]),
                     (f"socket: {folder}/policies.d/a.yaml/control.sock", 1, ["the control socket can't be created"]),
                     (switch, 0, ["a.yaml:3: unknown target `lokal`", f"{folder}/db.sock"]),
                     (switch.replace("policies.d", "none"), 0, ["the folder of policies can't be read"])):
