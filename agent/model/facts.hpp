@@ -187,7 +187,7 @@ static_assert(sizeof(Field) == 40);
 
 /// The record of a fault: what is wrong with the message or the frame that was counted malformed.
 /// Fields: type ("applayer", "decode"), app_proto of the former, event ("bad_length").
-inline constexpr const char* kAnomaly = "anomaly";
+inline constexpr char kAnomaly[] = "anomaly";
 
 /// One message of one protocol: fields [first, first + count) of the Facts that holds it.
 struct Record {

@@ -80,4 +80,5 @@ class Agent:
         return {one["name"]: one for one in self.ask("sessions").get("sessions", [])}
 
     def locations(self):
-        return {one["vm"]: one for one in self.ask("locations").get("locations", []) if one["vm"]}
+        """By VM, where it is: a NIC that is gone from a port is told for an hour beside the one that came."""
+        return {one["vm"]: one for one in self.ask("locations").get("locations", []) if one["vm"] and one["presence"] != "gone"}
