@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -174,17 +175,23 @@ std::size_t FlowTable::bytes_per_flow(std::uint32_t max_flows) {
 // ---- Step one: the key
 
 void FlowTable::prepare(Probe& probe, const Frame& frame, const Packet& packet) {
-  std::uint16_t from = packet.source_port, to = packet.destination_port;
-  if (packet.fragment && !match_fragment(frame, packet, from, to)) ++counters_.fragments_unmatched;
-  probe = Probe{};
+  std::construct_at(&probe);  // In place: an assignment would wait for a copy on the stack.
   probe.key.ethertype = packet.ethertype;
   if (options_.by_vlan) probe.key.vlan = packet.vlan();
   probe.key.protocol = packet.protocol;
   probe.key.version = packet.ip_version;
+  Ports ports{packet.source_port, packet.destination_port};
+  if (packet.fragment) [[unlikely]]
+    ports = ports_of_fragment(frame, packet);
+  if (is_icmp(packet.protocol)) [[unlikely]] {
+    probe.key.ports = icmp_ports(packet, probe.icmp_answer);
+    ports = {};
+  }
+  const std::uint8_t* const network = frame.bytes.data() + packet.network;
   if (packet.ip_version == 4) {
-    prepare_ip4(probe, frame.bytes, packet, from, to);
+    prepare_ip4(probe, network + 12, ports);
   } else if (packet.ip_version == 6) {
-    prepare_ip6(probe, frame.bytes, packet, from, to);
+    prepare_ip6(probe, network + 8, ports);
   } else {
     prepare_link(probe, frame.bytes, packet);
   }
@@ -197,47 +204,33 @@ void FlowTable::set_scope(Probe& probe, Scope scope) const {
   __builtin_prefetch(&slots_[probe.hash & mask_]);
 }
 
-void FlowTable::prepare_ip4(Probe& probe, Bytes bytes, const Packet& packet, std::uint16_t from,
-                            std::uint16_t to) const {
-  const bool icmp = is_icmp(packet.protocol);
-  std::uint32_t ports = 0;
-  if (icmp) {
-    ports = icmp_ports(packet, probe.icmp_answer);
-    from = to = 0;
-  }
-  const std::uint8_t* at = bytes.data() + packet.network + 12;
-  std::uint64_t low = std::uint64_t{load<std::uint32_t>(at)} << 16 | from;
-  std::uint64_t high = std::uint64_t{load<std::uint32_t>(at + 4)} << 16 | to;
+/// `addresses`: source and destination, as they stand in the header. Ports of ICMP are 0, and its
+/// key has its own already.
+inline void FlowTable::prepare_ip4(Probe& probe, const std::uint8_t* addresses, Ports ports) const {
+  std::uint64_t low = std::uint64_t{load<std::uint32_t>(addresses)} << 16 | ports.from;
+  std::uint64_t high = std::uint64_t{load<std::uint32_t>(addresses + 4)} << 16 | ports.to;
   probe.from_greater = low > high;
   if (probe.from_greater) std::swap(low, high);
   probe.key.address[0] = low >> 16;
   probe.key.address[2] = high >> 16;
-  if (!icmp) ports = static_cast<std::uint32_t>(low << 16 | (high & 0xffff));
-  probe.key.ports = ports;
-  probe.hash = hash_ip4(seeds_, low, high, probe.key, icmp ? ports : 0);
+  const std::uint32_t icmp = probe.key.ports;
+  if (!is_icmp(probe.key.protocol))
+    probe.key.ports = static_cast<std::uint32_t>(low << 16 | (high & 0xffff));
+  probe.hash = hash_ip4(seeds_, low, high, probe.key, icmp);
 }
 
-void FlowTable::prepare_ip6(Probe& probe, Bytes bytes, const Packet& packet, std::uint16_t from,
-                            std::uint16_t to) const {
-  std::uint32_t ports = 0;
-  const bool icmp = is_icmp(packet.protocol);
-  if (icmp) {
-    ports = icmp_ports(packet, probe.icmp_answer);
-    from = to = 0;
-  }
-  const std::uint8_t* at = bytes.data() + packet.network + 8;
+void FlowTable::prepare_ip6(Probe& probe, const std::uint8_t* addresses, Ports ports) const {
   struct End {
     std::uint64_t a, b;
     std::uint16_t port;
     auto operator<=>(const End&) const = default;
   };
-  End low{load<std::uint64_t>(at), load<std::uint64_t>(at + 8), from};
-  End high{load<std::uint64_t>(at + 16), load<std::uint64_t>(at + 24), to};
+  End low{load<std::uint64_t>(addresses), load<std::uint64_t>(addresses + 8), ports.from};
+  End high{load<std::uint64_t>(addresses + 16), load<std::uint64_t>(addresses + 24), ports.to};
   probe.from_greater = low > high;
   if (probe.from_greater) std::swap(low, high);
   probe.key.address = {low.a, low.b, high.a, high.b};
-  if (!icmp) ports = std::uint32_t{low.port} << 16 | high.port;
-  probe.key.ports = ports;
+  if (!is_icmp(probe.key.protocol)) probe.key.ports = std::uint32_t{low.port} << 16 | high.port;
   probe.hash = hash_ip6(seeds_, probe.key);
 }
 
@@ -255,9 +248,9 @@ void FlowTable::prepare_link(Probe& probe, Bytes bytes, const Packet& packet) co
   probe.hash = hash_link(seeds_, probe.key);
 }
 
-/// Keeps the first fragment's ports; gives them to the later ones. False: they aren't known.
-bool FlowTable::match_fragment(const Frame& frame, const Packet& packet, std::uint16_t& from,
-                               std::uint16_t& to) {
+/// Keeps the first fragment's ports; gives them to the later ones, and counts where they aren't
+/// known.
+FlowTable::Ports FlowTable::ports_of_fragment(const Frame& frame, const Packet& packet) {
   const IpAddress source = packet.source_ip(frame.bytes),
                   target = packet.destination_ip(frame.bytes);
   std::uint64_t datagram = mix(packet.fragment_id ^ seeds_[0],
@@ -267,16 +260,14 @@ bool FlowTable::match_fragment(const Frame& frame, const Packet& packet, std::ui
                    load<std::uint64_t>(target.octets.data() + i) ^ seeds_[2 + i / 8]);
   FirstFragment& entry = fragments_[datagram % kFragments];
   if (packet.first_fragment) {
-    entry = {datagram, frame.time, from, to};
-    return true;
+    entry = {datagram, frame.time, {packet.source_port, packet.destination_port}};
+    return entry.ports;
   }
-  from = to = 0;
-  if (entry.datagram != datagram || frame.time - entry.time > kFragmentTime ||
-      is_ahead(entry.time, frame.time))
-    return false;
-  from = entry.source_port;
-  to = entry.destination_port;
-  return true;
+  const bool known = entry.datagram == datagram && frame.time - entry.time <= kFragmentTime &&
+                     !is_ahead(entry.time, frame.time);
+  if (known) return entry.ports;
+  ++counters_.fragments_unmatched;
+  return {};
 }
 
 // ---- Step two: the entry

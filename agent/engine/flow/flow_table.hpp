@@ -240,10 +240,13 @@ class FlowTable {
   using PagesOf = std::unique_ptr<T[], Pages>;
   template <typename T>
   static PagesOf<T> map(std::size_t count);
+  struct Ports {
+    std::uint16_t from = 0, to = 0;
+  };
   struct FirstFragment {
     std::uint64_t datagram = 0;  ///< Hash of addresses, protocol, ID.
     Time time = 0;
-    std::uint16_t source_port = 0, destination_port = 0;
+    Ports ports;
   };
   static constexpr std::size_t kFragments = 1024;
   static constexpr Time kFragmentTime = 30 * kSecond;
@@ -253,13 +256,10 @@ class FlowTable {
   /// what is on its way when a guest changes hosts, and clocks that differ.
   static constexpr Time kOverlap = kSecond;
 
-  void prepare_ip4(Probe& probe, Bytes bytes, const Packet& packet, std::uint16_t from,
-                   std::uint16_t to) const;
-  void prepare_ip6(Probe& probe, Bytes bytes, const Packet& packet, std::uint16_t from,
-                   std::uint16_t to) const;
+  void prepare_ip4(Probe& probe, const std::uint8_t* addresses, Ports ports) const;
+  void prepare_ip6(Probe& probe, const std::uint8_t* addresses, Ports ports) const;
   void prepare_link(Probe& probe, Bytes bytes, const Packet& packet) const;
-  bool match_fragment(const Frame& frame, const Packet& packet, std::uint16_t& from,
-                      std::uint16_t& to);
+  Ports ports_of_fragment(const Frame& frame, const Packet& packet);
   static std::uint8_t timeout_of(TcpState state);
   static std::uint8_t timeout_of(const FlowKey& key);
   std::uint32_t hash_of(const FlowKey& key) const;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <deque>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -92,8 +91,8 @@ struct Inventory::State {
   InventoryOptions options;
   std::shared_ptr<const Vendors> vendors;
   InventoryCounters counters;
-  std::deque<Seen> seen;
-  std::deque<Said> said;             ///< In the same places.
+  std::vector<Seen> seen;            ///< With room for all: pages are touched as they are used.
+  std::vector<Said> said;            ///< In the same places.
   std::vector<std::uint32_t> free;   ///< Places of assets that were too old; without a MAC.
   std::vector<std::uint32_t> index;  ///< Open addressing by key: one more than the place.
   std::unordered_map<Host, Holder, HashOfHost> by_ip;
@@ -349,6 +348,8 @@ Inventory::Inventory(InventoryOptions options, std::shared_ptr<const Vendors> ve
   state_->options = options;
   state_->vendors = std::move(vendors);
   state_->index.resize(std::bit_ceil(options.max_assets * 2));
+  state_->seen.reserve(options.max_assets);
+  state_->said.reserve(options.max_assets);
 }
 Inventory::~Inventory() = default;
 Inventory::Inventory(Inventory&&) noexcept = default;
@@ -454,8 +455,26 @@ const InventoryCounters& Inventory::counters() const {
 std::vector<Asset> Inventory::assets() const {
   std::vector<Asset> out;
   for (std::size_t from = 0; (from = page(from, size() * 4, out)) != 0;) continue;
-  std::ranges::sort(out, {}, &Asset::key);
+  sort_by_key(out);
   return out;
+}
+
+void sort_by_key(std::vector<Asset>& assets) {
+  struct Place {
+    std::uint64_t mac;
+    Scope scope;
+    std::uint32_t at;
+    auto operator<=>(const Place&) const = default;
+  };
+  std::vector<Place> order;
+  order.reserve(assets.size());
+  for (const Asset& asset : assets)
+    order.push_back({asset.mac.number(), asset.scope, static_cast<std::uint32_t>(order.size())});
+  std::ranges::sort(order);
+  std::vector<Asset> out;
+  out.reserve(assets.size());
+  for (const Place& place : order) out.push_back(std::move(assets[place.at]));
+  assets = std::move(out);
 }
 
 std::size_t Inventory::page(std::size_t from, std::size_t work, std::vector<Asset>& out) const {

@@ -116,4 +116,7 @@ class Inventory {
   std::unique_ptr<State> state_;
 };
 
+/// Puts assets in the order in which they are listed. Moves each once: an asset is large.
+void sort_by_key(std::vector<Asset>& assets);
+
 }  // namespace vmirror

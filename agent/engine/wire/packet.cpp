@@ -434,12 +434,65 @@ class Reader {
   std::size_t check_ = 0;  ///< Bytes of MACsec's check value at the frame's end.
 };
 
+/// What Reader would read of most frames, in one piece and at a third of the instructions:
+/// Ethernet, IPv4 without options, whole TCP or UDP. False: the frame is something else, or
+/// something is wrong with it; nothing was written.
+///
+///   0            12     14                   18         20         22       23
+///   | MACs[12]   | 0800 | 45, tos, length[2] | id[2]    | flags,   | ttl[1] | 06 or 11 |
+///                                                         offset[2]
+///   24            26       30       34
+///   | checksum[2] | src[4] | dst[4] | TCP or UDP...
+bool read_plain(const std::uint8_t* frame, std::size_t size, Packet& p) {
+  constexpr std::size_t kNetwork = 14, kTransport = 34, kUdp = 8, kTcp = 20;
+  constexpr std::uint32_t kIpv4WithoutOptions = 0x080045;
+  if (size < kTransport + kUdp || load_be32(frame + 12) >> 8 != kIpv4WithoutOptions ||
+      (load_be16(frame + 20) & 0x3fff) != 0 || load_be16(frame + size - 2) == tag_type::kPrp)
+    return false;
+  const std::uint8_t protocol = frame[23];
+  const std::uint8_t* const h = frame + kTransport;
+  const std::size_t wire_end = kNetwork + load_be16(frame + 16);
+  const std::size_t end = std::min(size, wire_end);
+  std::size_t header = kUdp;
+  if (protocol == ip_protocol::kTcp) {
+    if (end < kTransport + kTcp) return false;
+    header = (h[12] >> 4) * 4u;
+    if (header < kTcp || kTransport + header > end) return false;
+    p.sequence = load_be32(h + 4);
+    p.acknowledgement = load_be32(h + 8);
+    p.tcp_flags = h[13];
+    p.window = load_be16(h + 14);
+  } else if (protocol != ip_protocol::kUdp || end < kTransport + kUdp ||
+             load_be16(h + 4) != wire_end - kTransport) {
+    return false;
+  }
+  const std::size_t payload = kTransport + header;
+  p.ip_version = 4;
+  p.protocol = protocol;
+  p.ttl = frame[22];
+  p.has_macs = true;
+  p.ethertype = ethertype::kIpv4;
+  p.network = kNetwork;
+  p.transport = kTransport;
+  p.payload = static_cast<std::uint16_t>(payload);
+  p.payload_size = static_cast<std::uint16_t>(end - payload);
+  p.payload_wire_size = static_cast<std::uint16_t>(wire_end - payload);
+  p.network_size = static_cast<std::uint16_t>(end - kNetwork);
+  p.source_port = load_be16(h);
+  p.destination_port = load_be16(h + 2);
+  p.fragment_id = load_be16(frame + 18);
+  return true;
+}
+
 }  // namespace
 
 Packet parse_packet(Bytes bytes, LinkType link, VlanTag stripped) {
   Packet packet;
   if (stripped.present()) packet.tags[packet.tag_count++] = stripped;
-  Reader(bytes.first(std::min<std::size_t>(bytes.size(), 0xffff)), packet).read(link);
+  bytes = bytes.first(std::min<std::size_t>(bytes.size(), 0xffff));
+  if (link == LinkType::ethernet && read_plain(bytes.data(), bytes.size(), packet)) [[likely]]
+    return packet;
+  Reader(bytes, packet).read(link);
   return packet;
 }
 

@@ -211,7 +211,7 @@ EngineSnapshot Pipeline::snapshot(Time time) const {
   EngineSnapshot out{known(time), {}, {}, state_->coverage.frames()};
   add_flows(top_flows(), out.top_flows);
   for (std::size_t from = 0; (from = add_assets(from, ~std::size_t{0}, out.assets)) != 0;) continue;
-  std::ranges::sort(out.assets, {}, &Asset::key);
+  sort_by_key(out.assets);
   return out;
 }
 

@@ -334,6 +334,73 @@ TEST(Packet, NamesTheFirstThingThatIsWrong) {
         << "frame of " << c.frame.size() << " bytes";
 }
 
+/// All that is read, but for what names the link layer.
+std::string told(const Packet& p, int shift) {
+  std::string out = to_text(p.error);
+  for (const std::int64_t v : {std::int64_t{p.ip_version},
+                               std::int64_t{p.protocol},
+                               std::int64_t{p.ttl},
+                               std::int64_t{p.tcp_flags},
+                               std::int64_t{p.skipped_tags},
+                               std::int64_t{p.fragment},
+                               std::int64_t{p.first_fragment},
+                               std::int64_t{p.more_fragments},
+                               std::int64_t{p.ethertype},
+                               std::int64_t{p.network} - shift,
+                               std::int64_t{p.transport} - (p.transport == 0 ? 0 : shift),
+                               std::int64_t{p.payload} - (p.payload == 0 ? 0 : shift),
+                               std::int64_t{p.payload_size},
+                               std::int64_t{p.payload_wire_size},
+                               std::int64_t{p.network_size},
+                               std::int64_t{p.source_port},
+                               std::int64_t{p.destination_port},
+                               std::int64_t{p.sequence},
+                               std::int64_t{p.acknowledgement},
+                               std::int64_t{p.window},
+                               std::int64_t{p.fragment_id},
+                               std::int64_t{p.fragment_offset}})
+    out += ' ' + std::to_string(v);
+  return out;
+}
+
+// What most frames are is read in one piece: behind a cooked header the same bytes are read layer
+// by layer.
+TEST(Packet, ReadsPlainFramesAsItReadsOthers) {
+  const Buffer cooked = hex("0000 0001 0006 020000000001 0000 0800");
+  const auto same = [&](const Buffer& frame) {
+    Buffer other = cooked;
+    other.insert(other.end(), frame.begin() + 14, frame.end());
+    const Packet p = parse(frame);
+    EXPECT_TRUE(p.has_macs);
+    EXPECT_EQ(told(p, 14), told(parse_packet(other, LinkType::linux_sll), 16))
+        << "frame of " << frame.size() << " bytes";
+  };
+  Buffer padded = udp_frame({.source_port = 53, .destination_port = 1024}, counting(5));
+  padded.resize(60);
+  Ip tcp_header;
+  tcp_header.protocol = ip_protocol::kTcp;
+  const Tcp with_options{.options = hex("0101080a0000000100000002")};
+  const Buffer frames[] = {
+      padded, udp_frame({}, counting(300)), tcp_frame({}),
+      ethernet(ip_packet(tcp_header, tcp(with_options, text("hello"), tcp_header)), 0x0800)};
+  for (const Buffer& whole : frames) {
+    ASSERT_EQ(parse(whole).error, HeaderError::none);
+    for (std::size_t size = 14; size <= whole.size(); ++size)
+      same(Buffer(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
+    for (std::size_t at = 14; at < std::min<std::size_t>(whole.size(), 62); ++at)
+      for (int value = 0; value < 256; ++value) {
+        Buffer changed = whole;
+        changed[at] = static_cast<std::uint8_t>(value);
+        same(changed);
+      }
+    Buffer with_trailer = whole;
+    const Buffer prp = hex("0001a000 88fb");
+    with_trailer.insert(with_trailer.end(), prp.begin(), prp.end());
+    same(with_trailer);
+  }
+  EXPECT_EQ(parse(frames[1], {0x8100, 7}).vlan(), 7);
+}
+
 TEST(Packet, StaysWithinAFrameCutAtEveryByte) {
   std::vector<Buffer> frames = {udp_frame({.tags = {{0x88a8, 1}, {0x8100, 2}}}, counting(9)),
                                 tcp_frame({.source = ip("fe80::1"), .destination = ip("fe80::2")}),
