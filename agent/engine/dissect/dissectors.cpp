@@ -26,7 +26,9 @@
 #include "agent/engine/dissect/network/icmp6.hpp"
 #include "agent/engine/dissect/network/igmp.hpp"
 #include "agent/engine/dissect/network/vrrp.hpp"
+#include "agent/engine/dissect/ot/cip.hpp"
 #include "agent/engine/dissect/ot/cotp.hpp"
+#include "agent/engine/dissect/ot/enip.hpp"
 #include "agent/engine/dissect/ot/goose.hpp"
 #include "agent/engine/dissect/ot/iec104.hpp"
 #include "agent/engine/dissect/ot/mms.hpp"
@@ -64,6 +66,8 @@ constexpr const Dissector* kAll[] = {
     &kNbns,
     &kLlmnr,
     &kNtp,
+    &kEnipUdp,
+    &kCipIo,
     // stream
     &kTls,
     &kSsh,
@@ -74,8 +78,10 @@ constexpr const Dissector* kAll[] = {
     &kKrb5Tcp,
     &kIec104,
     &kLdap,
+    &kEnip,
     &kModbus,
     // inside
+    &kCip,
     &kS7comm,
     &kS7commPlus,
     &kMms,

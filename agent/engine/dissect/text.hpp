@@ -5,6 +5,7 @@
 #include <charconv>
 #include <span>
 #include <string_view>
+#include <system_error>
 
 #include "agent/model/facts.hpp"
 #include "plugin/base/cursor.hpp"
@@ -41,6 +42,31 @@ inline std::string_view keep_number(Facts& facts, std::string_view prefix, std::
   const auto end = std::to_chars(out + size, out + sizeof out, value).ptr;
   return facts.keep({out, static_cast<std::size_t>(end - out)});
 }
+/// A short text that a dissector makes: "20.11", "0x00c0ffee".
+class ShortText {
+ public:
+  ShortText& add(std::string_view text) {
+    size_ += text.copy(out_ + size_, sizeof out_ - size_);
+    return *this;
+  }
+  ShortText& add(std::uint64_t number) {
+    const auto end = std::to_chars(out_ + size_, out_ + sizeof out_, number);
+    if (end.ec == std::errc{}) size_ = static_cast<std::size_t>(end.ptr - out_);
+    return *this;
+  }
+  /// With zeros in front: that many digits.
+  ShortText& add_hex(std::uint64_t number, int digits) {
+    for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
+      add(std::string_view("0123456789abcdef").substr(number >> shift & 15, 1));
+    return *this;
+  }
+  /// Lives as long as the frame's facts.
+  std::string_view kept(Facts& facts) const { return facts.keep({out_, size_}); }
+
+ private:
+  char out_[96];
+  std::size_t size_ = 0;
+};
 /// The number's name as text; the number itself, as text too, where it has none.
 inline void tell_named(Facts& facts, const char* field, std::span<const Named> table,
                        std::uint32_t value) {
