@@ -28,6 +28,7 @@
 #include "agent/engine/dissect/network/vrrp.hpp"
 #include "agent/engine/dissect/ot/cip.hpp"
 #include "agent/engine/dissect/ot/cotp.hpp"
+#include "agent/engine/dissect/ot/dnp3.hpp"
 #include "agent/engine/dissect/ot/enip.hpp"
 #include "agent/engine/dissect/ot/goose.hpp"
 #include "agent/engine/dissect/ot/iec104.hpp"
@@ -66,6 +67,7 @@ constexpr const Dissector* kAll[] = {
     &kNbns,
     &kLlmnr,
     &kNtp,
+    &kDnp3Udp,
     &kEnipUdp,
     &kCipIo,
     // stream
@@ -78,6 +80,7 @@ constexpr const Dissector* kAll[] = {
     &kKrb5Tcp,
     &kIec104,
     &kLdap,
+    &kDnp3,
     &kEnip,
     &kModbus,
     // inside
