@@ -37,6 +37,8 @@ vmirror_layer(plugin/fake USES plugin_api)
 vmirror_layer(plugin USES plugin_ovs plugin_vsphere plugin_hyperv)
 
 vmirror_layer(agent/engine/wire USES plugin_base)
+# What the daemon gives up; the only place that sees libseccomp, libcap-ng and Landlock.
+vmirror_layer(agent/confine USES plugin_base PRIVATE PkgConfig::libseccomp PkgConfig::libcap_ng)
 vmirror_layer(agent/model USES agent_engine_wire plugin_api)
 vmirror_layer(agent/engine/capture USES agent_model PRIVATE ZLIB::ZLIB)
 vmirror_layer(agent/engine/decap USES agent_model)
@@ -79,7 +81,7 @@ vmirror_layer(agent/control/evidence USES agent_engine_worker agent_control_reco
 # What follows the guests, and the sensor after them.
 vmirror_layer(agent/control/follow USES agent_control_evidence agent_control_affinity agent_control_libvirt agent_control_peers Boost::json PRIVATE spdlog::spdlog)
 # What is told of all of it: status, metrics.
-vmirror_layer(agent/report USES agent_api agent_control_admission agent_control_follow)
+vmirror_layer(agent/report USES agent_confine agent_api agent_control_admission agent_control_follow)
 # The daemon: configuration (config.hpp), wiring, and vmirrord_main.cpp.
 vmirror_layer(agent/app USES agent_report agent_control_loop plugin spdlog::spdlog)
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/app/vmirrord_main.cpp)

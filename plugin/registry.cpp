@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::array kOvsKeys = {
     DriverOption{"remote"},
+    DriverOption{"insecure"},
     DriverOption{"private_key"},
     DriverOption{"certificate"},
     DriverOption{"ca_certificate"},

@@ -96,7 +96,8 @@ Result<Made> Daemon::State::view(const Make& make) {
                          known->locations_overflow,
                          known->guests,
                          std::move(known->collectors),
-                         known->drained});
+                         known->drained,
+                         confinement});
 }
 
 /// The same for what the policies ask for; no worker of the engine is asked.

@@ -313,6 +313,17 @@ Result<void> check_needs_switch(const Config& config) {
   return {};
 }
 
+/// The daemon starts no program (agent/confine).
+Result<void> check_libvirt(const Config& config) {
+  if (!config.libvirt) return {};
+  const std::string& uri = config.libvirt->uri;
+  const std::string scheme = uri.substr(0, uri.find(':'));
+  if (!scheme.ends_with("+ssh") && !scheme.ends_with("+ext")) return {};
+  return fail(Error::Kind::unsupported,
+              "`" + scheme + "` starts a program, which vmirrord does not", "libvirt.uri",
+              "use qemu:///system, or qemu+tls");
+}
+
 /// The files and sockets that an output writes to, those to which it rotates included.
 std::vector<std::filesystem::path> paths_of(const SinkOptions& output) {
   const std::filesystem::path path = std::filesystem::path(name(output)).lexically_normal();
@@ -357,6 +368,7 @@ Result<void> check(const Config& config) {
   if (config.driver)
     if (auto good = under("switch: ", check(*config.driver)); !good) return good;
   if (auto good = check_needs_switch(config); !good) return good;
+  if (auto good = check_libvirt(config); !good) return good;
   if (config.peers)
     if (auto good = check(config.peers->link); !good) return good;
   if (const auto selected = Dissectors::select(config.protocols); !selected)
@@ -378,6 +390,7 @@ Result<Config> parse_config(std::string_view text, const std::string& file) {
                {{"debug", "debug"}, {"info", "info"}, {"warning", "warning"}, {"error", "error"}})},
           {"on_stop", yaml::one_of<OnStop>(config.on_stop,
                                            {{"remove", OnStop::remove}, {"keep", OnStop::keep}})},
+          {"user", yaml::text(config.user)},
           {"state", yaml::text(config.state)},
           {"libvirt", [&](const Node& at) { return read_libvirt(at, config); }},
           {"peers", [&](const Node& at) { return read_peers(at, config); }},

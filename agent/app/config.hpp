@@ -67,6 +67,7 @@ struct Config {
   std::string socket = "/run/vmirror/control.sock";
   std::string log_level = "info";
   OnStop on_stop = OnStop::keep;
+  std::string user;  ///< Where root starts the daemon, it goes on as this user; empty: it doesn't.
   std::string state = "/var/lib/vmirror";  ///< Folder for what outlives the daemon.
 
   /// None: this daemon drives no switch; it only collects.

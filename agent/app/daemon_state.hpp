@@ -33,9 +33,10 @@
 namespace vmirror {
 
 struct Daemon::State {
-  explicit State(Config c) : config(std::move(c)) {}
+  State(Config c, Confinement given_up) : config(std::move(c)), confinement(std::move(given_up)) {}
 
   const Config config;
+  const Confinement confinement;
   const Time started = wall_clock();
   boost::asio::io_context io{1};
 

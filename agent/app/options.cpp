@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <filesystem>
 #include <random>
 
 #include "agent/app/inputs.hpp"
@@ -65,6 +66,19 @@ Result<EngineOptions> engine_options(const Config& config) {
   options.on_input = log_input;
   options.inputs = make_inputs(config);
   return options;
+}
+
+ConfineOptions confine_options(const Config& config) {
+  const std::filesystem::path socket = std::filesystem::path(config.socket).parent_path();
+  ConfineOptions out;
+  out.user = config.user;
+  out.own_folders = {socket.string(), config.state};
+  out.writable_folders = {socket.string(), config.state, config.policies};
+  for (const SinkOptions& sink : config.eve)
+    if (const auto* file = std::get_if<FileOutput>(&sink.output))
+      out.writable_folders.push_back(std::filesystem::path(file->path).parent_path().string());
+  out.socket_folders = {socket.parent_path().string()};  // Who cleans /run takes the folder, too.
+  return out;
 }
 
 FollowingOptions following_options(const Config& config) {

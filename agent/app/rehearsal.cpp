@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "agent/api/http.hpp"
+#include "agent/confine/confine.hpp"
 #include "agent/control/peers/tls.hpp"
 #include "agent/control/policy/policy_file.hpp"
 
@@ -97,6 +98,11 @@ void rehearse_capture(const Config& config, Rehearsal& out) {
 Rehearsal rehearse(const Config& config) {
   Rehearsal out;
   rehearse_files(config, out);
+  // The rest as the user that the daemon will be. Its own folders root makes for it.
+  if (const auto done = become(config.user); !done) {
+    out.errors.push_back(done.error());
+    return out;
+  }
   if (config.driver) rehearse_policies(config, out);
   if (config.peers && config.peers->link.tls)
     if (const auto tls = make_tls(*config.peers->link.tls); !tls) out.errors.push_back(tls.error());

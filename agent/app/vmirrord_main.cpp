@@ -12,6 +12,7 @@
 #include <iostream>
 
 #include "agent/app/log_text.hpp"
+#include "agent/app/options.hpp"
 #include "agent/app/rehearsal.hpp"
 #include "agent/app/wiring.hpp"
 #include "plugin/base/plain_text.hpp"
@@ -99,9 +100,14 @@ int run(int argc, char** argv) {
   set_log_form();
   std::signal(SIGPIPE, SIG_IGN);
 
-  auto daemon = vmirror::Daemon::start(std::move(*config));
+  // Before there are threads: each inherits what its maker gave up.
+  auto confined = vmirror::confine(vmirror::confine_options(*config));
+  if (!confined) return end(confined.error());
+  auto daemon = vmirror::Daemon::start(std::move(*config), *confined);
   if (!daemon) return end(daemon.error());
   spdlog::info("serves");
+  spdlog::info("runs as {}; system calls: {}; files: {}", confined->user, confined->system_calls,
+               confined->files);
   if (const auto done = (*daemon)->run(); !done) return end(done.error());
   return 0;
 }

@@ -167,9 +167,10 @@ Daemon::~Daemon() {
   if (s.eve) s.eve->stop();
 }
 
-Result<std::unique_ptr<Daemon>> Daemon::start(Config config) {
+Result<std::unique_ptr<Daemon>> Daemon::start(Config config, Confinement confinement) {
   if (const auto good = check(config); !good) return tl::unexpected(good.error());
-  std::unique_ptr<Daemon> daemon(new Daemon(std::make_unique<State>(std::move(config))));
+  std::unique_ptr<Daemon> daemon(
+      new Daemon(std::make_unique<State>(std::move(config), std::move(confinement))));
   State& s = *daemon->state_;
   for (const auto open : {&State::open_outputs, &State::open_engine, &State::open_control,
                           &State::open_peers, &State::open_servers})

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "agent/app/config.hpp"
+#include "agent/confine/confine.hpp"
 
 namespace vmirror {
 
@@ -12,7 +13,8 @@ class Daemon {
  public:
   /// Opens what it can't do without: the control socket, the outputs, the driver. A switch that
   /// does not answer, an interface that isn't there yet, and a bad policy are states, not errors.
-  static Result<std::unique_ptr<Daemon>> start(Config config);
+  /// `confinement` is what the process gave up before, for the status; none: nothing.
+  static Result<std::unique_ptr<Daemon>> start(Config config, Confinement confinement = {});
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;

@@ -133,6 +133,14 @@ void print_following(const CommandContext& context, const json::object& status) 
                 << because(status, "sensor.error") << "\n";
 }
 
+/// Only what is less than it might be.
+void print_privileges(const CommandContext& context, const json::object& status) {
+  for (const auto& [key, name] : {std::pair("privileges.system_calls", "limits of system calls"),
+                                  {"privileges.files", "limits of files"}})
+    if (const std::string told = text(status, key); told != "-" && told != "in force")
+      context.out << name << ": " << told << "\n";
+}
+
 /// The hypervisor, the other hosts' agents, migrations: a line each, where there is one.
 void print_neighbours(const CommandContext& context, const json::object& status) {
   print_hypervisor(context, status);
@@ -161,6 +169,7 @@ void print_status(const CommandContext& context, const json::object& status) {
   context.out << "host " << text(status, "host") << ", up " << text(status, "uptime_seconds")
               << " s, " << text(status, "switch.version") << " " << text(status, "switch.state")
               << "\n";
+  print_privileges(context, status);
   print_neighbours(context, status);
   print_errors(context, status);
   heading(context, "Policies");

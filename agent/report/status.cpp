@@ -69,6 +69,14 @@ json::value text_or_null(const std::string& text) {
   return text.empty() ? json::value() : json::value(text);
 }
 
+json::object privileges_json(const Confinement& c) {
+  return {{"user", text_or_null(c.user)},
+          {"capabilities", json::array(c.capabilities.begin(), c.capabilities.end())},
+          {"no_new_privileges", c.no_new_privileges},
+          {"system_calls", text_or_null(c.system_calls)},
+          {"files", text_or_null(c.files)}};
+}
+
 json::object libvirt_json(const DaemonView& v) {
   if (!v.libvirt) return {{"state", "none"}};
   const LibvirtStatus& l = *v.libvirt;
@@ -316,6 +324,7 @@ json::object status_json(const DaemonView& v) {
   const AskedView asked = asked_of(v);
   return {{"host", v.host},
           {"uptime_seconds", (v.now - v.started) / kSecond},
+          {"privileges", privileges_json(v.confinement)},
           {"switch", switch_json(v)},
           {"libvirt", libvirt_json(v)},
           {"hook", hook_json(v)},

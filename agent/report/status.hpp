@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/confine/confine.hpp"
 #include "agent/control/admission/hook_watch.hpp"
 #include "agent/control/affinity/guest_book.hpp"
 #include "agent/control/affinity/location_table.hpp"
@@ -42,6 +43,7 @@ struct DaemonView {
   GuestBook::Count guests = {};
   Collectors collectors = {};  ///< Those that are agents linked with this one.
   bool drained = false;        ///< By `vmirror drain`.
+  Confinement confinement = {};
 };
 
 /// The bounds that are in use: the engine's and, where the daemon follows guests, the daemon's own.
@@ -50,7 +52,8 @@ std::vector<Limit> limits(const DaemonView& view);
 /// The part of it that the verdict needs.
 AskedView asked_of(const DaemonView& view);
 
-/// {"host", "uptime_seconds", "switch", "libvirt", "hook", "peers", "migrations", "sensor",
+/// {"host", "uptime_seconds", "privileges", "switch", "libvirt", "hook", "peers", "migrations",
+/// "sensor",
 /// "policy_error", "verdict", "policies", "sessions", "reconcile": {"in_sync", "rounds",
 /// "steps_applied", "drifts", "failures", "error"}, "frames", "inputs", "coverage", "duplicates",
 /// "flows", "assets", "limits", "outputs"}. docs/OPERATING.md, "Status, by field", has those up to

@@ -175,6 +175,8 @@ OvsOptions ovs_options(const std::map<std::string, std::string>& section) {
                                  {"owner", &out.owner},
                                  {"run_directory", &out.run_directory}})
     if (const auto it = section.find(name); it != section.end()) *to = it->second;
+  if (const auto it = section.find("insecure"); it != section.end())
+    out.insecure = it->second == "true";
   if (const auto it = section.find("timeout_ms"); it != section.end()) {
     long milliseconds_given = 0;
     std::from_chars(it->second.data(), it->second.data() + it->second.size(), milliseconds_given);
@@ -186,6 +188,10 @@ OvsOptions ovs_options(const std::map<std::string, std::string>& section) {
 Result<void> check(const OvsOptions& options) {
   if (options.owner.empty())
     return fail(Error::Kind::invalid, "the owner's name is empty", "owner", "give it a name");
+  if (("," + options.remote).find(",tcp:") != std::string::npos && !options.insecure)
+    return fail(Error::Kind::invalid,
+                "`" + options.remote + "` would be neither encrypted nor authenticated", "remote",
+                "write ssl:IP:PORT, or `insecure: true` on a network where nobody else is");
   return ovsdb::check(client_options(options));
 }
 

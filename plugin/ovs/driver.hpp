@@ -15,6 +15,8 @@ namespace vmirror {
 struct OvsOptions {
   /// `unix:PATH`, `tcp:IP:PORT` or `ssl:IP:PORT`. Addresses, not host names.
   std::string remote = "unix:/run/openvswitch/db.sock";
+  /// `tcp:` is neither encrypted nor authenticated: it must be asked for by this.
+  bool insecure = false;
   /// PEM files; all three are needed with `ssl:` and unused otherwise. TLS settings are the
   /// process's: two drivers with different ones in one process don't work.
   std::string private_key, certificate, ca_certificate;

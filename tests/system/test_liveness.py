@@ -24,7 +24,7 @@ class Liveness(system.SystemTest):
         self.host.kill()
 
     def start(self, name, remote):
-        self.host = system.Daemon(self.world, name, {"switch": {"driver": "ovs", "remote": remote},
+        self.host = system.Daemon(self.world, name, {"switch": {"driver": "ovs", "remote": remote, "insecure": True},
                                                      "local": {"offloads_off": True}})
         self.host.write_policy("all", POLICY)
         self.host.start()

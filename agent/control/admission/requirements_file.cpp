@@ -24,6 +24,40 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
+/// `now` is what the file says. True: it requires all of `wanted`, or every guest.
+bool asks_for_all(const Result<std::string>& now, const std::vector<Requirement>& wanted) {
+  const auto has = now ? parse_requirements(*now) : std::vector<Requirement>{};
+  const bool every = std::ranges::any_of(
+      has, [](const Requirement& r) { return r.selector == Selector{} && !r.expires; });
+  return every || std::ranges::all_of(wanted, [&](const Requirement& r) {
+           return std::ranges::find(has, r) != has.end();
+         });
+}
+
+/// The hook takes an empty file for one that requires every guest.
+bool require_every_guest(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return false;
+  ::close(fd);
+  return true;
+}
+
+/// Whole or not at all: another file takes the old one's place.
+bool replace(const std::string& path, const std::string& text) {
+  const std::string fresh = path + ".new";
+  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return false;
+  bool done = write_all(fd, text) && ::fsync(fd) == 0;
+  ::close(fd);
+  done = done && ::rename(fresh.c_str(), path.c_str()) == 0;
+  if (!done) {
+    const int why = errno;
+    ::unlink(fresh.c_str());
+    errno = why;
+  }
+  return done;
+}
+
 }  // namespace
 
 std::string requirements_path(const std::string& state_folder) {
@@ -40,22 +74,19 @@ Result<void> save_requirements(const std::string& path, std::span<const Policy> 
         wanted.push_back(std::move(earlier));
   const std::string text = requirements_text(wanted);
   if (now && *now == text) return {};
-  const auto failed = [&] {
-    return fail(Error::Kind::refused, std::string("not written: ") + std::strerror(errno), path,
-                "libvirt's hook can't know what is required until it is");
-  };
-  if (text.size() > kMaxRequirementsFile)
-    return fail(Error::Kind::exhausted, "too many selectors in policies with `require`", path,
-                "use fewer");
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-  const std::string fresh = path + ".new";
-  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return failed();
-  const bool written = write_all(fd, text) && ::fsync(fd) == 0;
-  ::close(fd);
-  if (!written || ::rename(fresh.c_str(), path.c_str()) != 0) return failed();
-  return {};
+  const bool fits = text.size() <= kMaxRequirementsFile;
+  if (fits && replace(path, text)) return {};
+  const auto kind = fits ? Error::Kind::refused : Error::Kind::exhausted;
+  const std::string why = fits ? std::string("not written: ") + std::strerror(errno)
+                               : "too many selectors in policies with `require`; use fewer";
+  const bool emptied = now && now->empty();
+  if (!emptied && asks_for_all(now, wanted))
+    return fail(kind, why, path, "libvirt's hook goes by what the file required before");
+  if (emptied || require_every_guest(path))
+    return fail(kind, why, path, "until it is, libvirt's hook takes every guest for required");
+  return fail(kind, why, path, "libvirt's hook can't know what is required until it is");
 }
 
 }  // namespace vmirror

@@ -125,6 +125,7 @@ std::string requirements_text(std::span<const Requirement> requirements) {
 }
 
 std::vector<Requirement> parse_requirements(std::string_view text) {
+  if (text.empty()) return {any_guest("a requirement that could not be written")};
   if (take(text, '\n') != kVersionLine) return {any_guest("a file of another version")};
   std::vector<Requirement> out;
   while (!text.empty()) {

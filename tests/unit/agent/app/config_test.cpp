@@ -257,6 +257,9 @@ TEST(Config, WhatCouldNotBeCarriedOutIsRefusedByKeyAndRemedy) {
                 "'5-1'}",
                 "c.yaml: switch: vlans: `5-1` is no VLAN and no range of VLANs (0 to 4094) (write "
                 "for example 0-4094 or 0,10-20)"},
+           Case{"switch: {}\nlibvirt: {uri: 'qemu+ssh://192.0.2.1/system'}",
+                "c.yaml: libvirt.uri: `qemu+ssh` starts a program, which vmirrord does not (use "
+                "qemu:///system, or qemu+tls)"},
            Case{"switch: {driver: osv}",
                 "c.yaml: switch: driver: there is no driver `osv` (see `vmirror drivers`)"},
            Case{"switch: {owner: ''}",
@@ -264,6 +267,14 @@ TEST(Config, WhatCouldNotBeCarriedOutIsRefusedByKeyAndRemedy) {
            Case{"switch: {remote: /run/db.sock}",
                 "c.yaml: switch: remote: `/run/db.sock` is no database's address (write unix:PATH, "
                 "tcp:IP:PORT or ssl:IP:PORT)"},
+           Case{"switch: {remote: 'tcp:192.0.2.1:6640'}",
+                "c.yaml: switch: remote: `tcp:192.0.2.1:6640` would be neither encrypted nor "
+                "authenticated (write ssl:IP:PORT, or `insecure: true` on a network where nobody "
+                "else is)"},
+           Case{"switch: {remote: 'ssl:192.0.2.1:6640,tcp:192.0.2.1:6640', insecure: false}",
+                "c.yaml: switch: remote: `ssl:192.0.2.1:6640,tcp:192.0.2.1:6640` would be neither "
+                "encrypted nor authenticated (write ssl:IP:PORT, or `insecure: true` on a network "
+                "where nobody else is)"},
            Case{"switch: {remote: 'ssl:192.0.2.1:6640', certificate: /c.pem}",
                 "c.yaml: switch: ssl:192.0.2.1:6640: TLS needs a private key, a certificate and a "
                 "CA certificate (give all three files)"},

@@ -174,7 +174,8 @@ TEST(Manual, TheFieldsOfTheStatusAreListed) {
   const json::object status = status_json(full.view());
   const Words told = told_fields(section("Status, by field"));
   Words fields;
-  for (const char* key : {"switch", "verdict", "libvirt", "hook", "peers", "migrations", "sensor"})
+  for (const char* key :
+       {"privileges", "switch", "verdict", "libvirt", "hook", "peers", "migrations", "sensor"})
     collect(status.at(key), key, fields);
   EXPECT_GT(fields.size(), 40U);
   for (const std::string& field : fields) EXPECT_TRUE(told.contains(field)) << field;

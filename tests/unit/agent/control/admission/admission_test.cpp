@@ -3,12 +3,15 @@
 #include "agent/control/admission/admission.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "agent/control/admission/requirements_file.hpp"
+#include "agent/control/hook/requirement.hpp"
 #include "plugin/fake/driver.hpp"
 #include "tests/support/captures.hpp"
 
@@ -281,6 +284,74 @@ TEST(RequirementsFile, IsWrittenWhenItChanges) {
   const auto impossible = save_requirements("/proc/nowhere/requirements", h.policies);
   ASSERT_FALSE(impossible);
   EXPECT_EQ(impossible.error().where, "/proc/nowhere/requirements");
+}
+
+/// No byte more can be written, as on a full disk; a file can be emptied.
+class NoSpace {
+ public:
+  NoSpace() {
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit none{0, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &none);
+  }
+  ~NoSpace() {
+    ::setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int) = nullptr;
+};
+
+std::string content(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+TEST(RequirementsFile, AFullDiskWeakensNoRequirement) {
+  const test::TempDir folder;
+  const std::string path = requirements_path(folder / "state");
+  Host none, one, other;
+  one.policy("must", "dc1");
+  other.policy("must", "dc2");
+  std::filesystem::create_directory(folder / "state");
+  struct Case {
+    const char* name;
+    const Host *before, *asked;  ///< Null: no file.
+    bool emptied;
+  };
+  for (const Case& c : {Case{"the first", nullptr, &one, true},
+                        {"more", &none, &one, true},
+                        {"another", &one, &other, true},
+                        {"less", &one, &none, false},
+                        {"nothing, without a file", nullptr, &none, false}}) {
+    SCOPED_TRACE(c.name);
+    std::filesystem::remove(path);
+    if (c.before != nullptr) {
+      ASSERT_TRUE(save_requirements(path, c.before->policies));
+    }
+    const std::string before = content(path);
+    {
+      const NoSpace full;
+      EXPECT_FALSE(save_requirements(path, c.asked->policies));
+      EXPECT_FALSE(save_requirements(path, c.asked->policies)) << "a second later";
+    }
+    EXPECT_EQ(content(path), c.emptied ? "" : before);
+    EXPECT_EQ(std::filesystem::exists(path), c.before != nullptr || c.emptied);
+    EXPECT_FALSE(std::filesystem::exists(path + ".new"));
+    Guest stranger = none.guest;
+    stranger.name = "stranger";
+    EXPECT_EQ(
+        required_by(parse_requirements(c.emptied ? content(path) : "# vmirror requirements 1\n"),
+                    &stranger, 0)
+            .has_value(),
+        c.emptied);
+    ASSERT_TRUE(save_requirements(path, c.asked->policies)) << "space again";
+    EXPECT_NE(content(path), "");
+  }
 }
 
 }  // namespace
