@@ -38,8 +38,9 @@ struct ConfineOptions {
   std::vector<std::string> socket_folders;
 };
 
-/// Becomes `user` and keeps of the capabilities CAP_NET_ADMIN and CAP_NET_RAW, where they are there.
-/// Error::Kind::missing: no such user; refused: only root can become another, or the kernel said no.
+/// Becomes `user` and keeps of the capabilities CAP_NET_ADMIN and CAP_NET_RAW, where they are
+/// there. Error::Kind::missing: no such user; refused: only root can become another, or the kernel
+/// said no.
 Result<void> become(const std::string& user);
 
 /// All of it, in the order above.

@@ -14,8 +14,8 @@ constexpr const char* kInForce = "in force";
 /// limited, since policies and TLS files may be links to anywhere; the user decides there.
 std::string limit_files(const ConfineOptions& options);
 
-/// System calls: those of the groups in system_calls.cpp. Any other fails with EPERM, and the kernel
-/// writes it to its audit log.
+/// System calls: those of the groups in system_calls.cpp. Any other fails with EPERM, and the
+/// kernel writes it to its audit log.
 std::string limit_system_calls();
 
 }  // namespace vmirror

@@ -132,7 +132,7 @@ constexpr const char* kThreadCalls[] = {"arch_prctl",
 constexpr const char* kProcessCalls[] = {
     "capget", "getegid", "geteuid",     "getgid",    "getgroups", "getpgid",   "getpgrp",
     "getpid", "getppid", "getpriority", "getresgid", "getresuid", "getrlimit", "getrusage",
-    "getsid", "getuid",  "prlimit64",   "sysinfo",   "times",     "uname", };
+    "getsid", "getuid",  "prlimit64",   "sysinfo",   "times",     "uname"};
 constexpr const char* kTimeCalls[] = {"alarm",           "clock_getres",    "clock_gettime",
                                       "clock_nanosleep", "getitimer",       "gettimeofday",
                                       "nanosleep",       "setitimer",       "time",

@@ -53,8 +53,7 @@ std::vector<Limit> limits(const DaemonView& view);
 AskedView asked_of(const DaemonView& view);
 
 /// {"host", "uptime_seconds", "privileges", "switch", "libvirt", "hook", "peers", "migrations",
-/// "sensor",
-/// "policy_error", "verdict", "policies", "sessions", "reconcile": {"in_sync", "rounds",
+/// "sensor", "policy_error", "verdict", "policies", "sessions", "reconcile": {"in_sync", "rounds",
 /// "steps_applied", "drifts", "failures", "error"}, "frames", "inputs", "coverage", "duplicates",
 /// "flows", "assets", "limits", "outputs"}. docs/OPERATING.md, "Status, by field", has those up to
 /// "sensor", and "verdict". An error that isn't is null; so are "hook" without libvirt, "peers" and
