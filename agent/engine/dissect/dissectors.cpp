@@ -26,6 +26,7 @@
 #include "agent/engine/dissect/network/icmp6.hpp"
 #include "agent/engine/dissect/network/igmp.hpp"
 #include "agent/engine/dissect/network/vrrp.hpp"
+#include "agent/engine/dissect/ot/bacnet.hpp"
 #include "agent/engine/dissect/ot/cip.hpp"
 #include "agent/engine/dissect/ot/cotp.hpp"
 #include "agent/engine/dissect/ot/dnp3.hpp"
@@ -67,6 +68,7 @@ constexpr const Dissector* kAll[] = {
     &kNbns,
     &kLlmnr,
     &kNtp,
+    &kBacnet,
     &kDnp3Udp,
     &kEnipUdp,
     &kCipIo,
