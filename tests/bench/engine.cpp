@@ -33,17 +33,20 @@ void compare_programs(Report& report, const std::string& path, const Pass& engin
   fs::remove_all(folder);
 }
 
-void count_instructions(Report& report) {
+/// Instructions a packet of this pass over a smaller file, where callgrind counts them.
+std::optional<double> instructions_of(Report& report, const std::string& pass) {
   const auto path = mixed_capture({.packets = 200'000});
-  if (!path) return report.note(path.error().text());
-  const auto bare = run_part({"@pass", "bare", *path}, true);
-  const auto source = run_part({"@pass", "source", *path}, true);
-  const auto engine = run_part({"@pass", "none", *path}, true);
-  if (!bare || !source || !engine) return report.note((!engine ? engine : bare).error().text());
-  const auto each = [](const std::vector<double>& numbers) { return numbers.back() / numbers[0]; };
-  report.add({"engine.instructions", each(*engine), "instructions/packet", each(*bare), {}});
-  report.add(
-      {"engine.instructions_of_source", each(*source), "instructions/packet", each(*bare), {}});
+  if (!path) return report.note(path.error().text()), std::nullopt;
+  const auto numbers = run_part({"@pass", pass, *path}, true);
+  if (!numbers) return report.note(numbers.error().text()), std::nullopt;
+  return numbers->back() / numbers->front();
+}
+
+void add_instructions(Report& report, const std::string& name, const std::string& pass,
+                      const std::string& reference) {
+  const auto value = instructions_of(report, pass);
+  const auto against = instructions_of(report, reference);
+  if (value && against) report.add({name, *value, "instructions/packet", *against, {}});
 }
 
 }  // namespace
@@ -77,7 +80,8 @@ void bench_engine(Report& report) {
   const auto bare = run_part({"@pass", "bare", *path});
   const auto alone = run_part({"@pass", "none", *path});
   if (alone && bare) report.add({"engine.peak_rss", (*alone)[3] / 1e6, "MB", (*bare)[3] / 1e6, {}});
-  count_instructions(report);
+  add_instructions(report, "engine.instructions", "none", "bare");
+  add_instructions(report, "engine.instructions_of_source", "source", "bare");
 }
 
 void bench_protocols(Report& report) {
@@ -90,6 +94,12 @@ void bench_protocols(Report& report) {
       alternate(3, {[&] { return engine_pass(*path, *none).value_or(Pass{}).rate(); },
                     [&] { return engine_pass(*path, *all).value_or(Pass{}).rate(); }});
   report.add({"protocols.rate", rates[1], "packets/s", rates[0], {}});
+  const auto cost = [](const Result<Pass>& pass) { return pass ? 1e6 / pass->rate() : 0; };
+  const auto costs = alternate(3, {[&] { return cost(engine_pass(*path, *all)); },
+                                   [&] { return cost(eve_pass(*path, *all)); }});
+  report.add({"protocols.eve", costs[1], "CPU us/packet", costs[0], ratio_at_most(1.4)});
+  add_instructions(report, "protocols.instructions", "all", "none");
+  add_instructions(report, "protocols.eve_instructions", "eve", "all");
 }
 
 }  // namespace vmirror::bench

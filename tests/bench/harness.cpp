@@ -117,6 +117,9 @@ void Report::finish() {
 double thread_cpu_seconds() {
   return clock_seconds(CLOCK_THREAD_CPUTIME_ID);
 }
+double process_cpu_seconds() {
+  return clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+}
 double now_seconds() {
   return clock_seconds(CLOCK_MONOTONIC);
 }

@@ -74,6 +74,8 @@ struct Bench {
 
 /// CPU seconds of the calling thread.
 double thread_cpu_seconds();
+/// CPU seconds of all of this process's threads.
+double process_cpu_seconds();
 /// Seconds of a monotonic clock.
 double now_seconds();
 /// Keeps the calling thread, and what it starts, on one core. False: not allowed.

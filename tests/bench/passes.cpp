@@ -165,8 +165,21 @@ Result<Pass> warm_pass(const std::string& path) {
   return Pass{packets, thread_cpu_seconds() - start, 0};
 }
 
-/// @pass bare|source|warm|PROTOCOLS FILE (none, all, or names joined by commas): prints packets,
-/// CPU seconds, flows, peak anonymous bytes.
+Result<Pass> eve_pass(const std::string& path, PipelineOptions options) {
+  const std::string lines = path + ".eve." + std::to_string(getpid());
+  auto sinks = LineSinks::open({{.output = FileOutput{lines}, .wait = true}});
+  if (!sinks) return tl::unexpected(sinks.error());
+  options.eve.sinks = sinks->get();
+  const double start = process_cpu_seconds();
+  auto pass = engine_pass(path, options);
+  (*sinks)->stop();
+  unlink(lines.c_str());
+  if (pass) pass->cpu_seconds = process_cpu_seconds() - start;
+  return pass;
+}
+
+/// @pass bare|source|warm|eve|PROTOCOLS FILE (none, all, or names joined by commas; eve: all, and
+/// their lines): prints packets, CPU seconds, flows, peak anonymous bytes.
 int part_pass(const std::vector<std::string>& arguments) {
   if (arguments.size() != 2) return 64;
   const std::string& kind = arguments[0];
@@ -177,6 +190,8 @@ int part_pass(const std::vector<std::string>& arguments) {
     pass = source_pass(arguments[1]);
   } else if (kind == "warm") {
     pass = warm_pass(arguments[1]);
+  } else if (auto all = pipeline_options("all"); kind == "eve" && all) {
+    pass = eve_pass(arguments[1], *all);
   } else if (auto options = pipeline_options(kind)) {
     pass = engine_pass(arguments[1], *options);
   } else {

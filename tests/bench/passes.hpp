@@ -22,6 +22,9 @@ struct Pass {
 Pass bare_pass(const std::string& path);
 /// The production way of `vmirror analyze`: file source and pipeline.
 Result<Pass> engine_pass(const std::string& path, const PipelineOptions& options);
+/// The same with events written to a file beside `path`, which is removed. CPU seconds are those of
+/// all threads.
+Result<Pass> eve_pass(const std::string& path, PipelineOptions options);
 /// The file source alone: frames are asked for and not looked at.
 Result<Pass> source_pass(const std::string& path);
 /// The pipeline alone, on frames in memory that it has seen twice before.

@@ -111,8 +111,7 @@ void append_mirror(Json& json, const EventHead& head) {
 }
 
 /// Opens the line with all that events have in common; `end_line` closes it.
-Json begin_line(std::string& out, const EventHead& head, std::string_view event_type) {
-  Json json(out);
+void begin_line(Json& json, const EventHead& head, std::string_view event_type) {
   json.open_object();
   json.time("timestamp", head.time);
   if (head.flow_id != 0) json.field("flow_id", head.flow_id);
@@ -128,7 +127,6 @@ Json begin_line(std::string& out, const EventHead& head, std::string_view event_
       community_id(head.src_ip, head.dest_ip, head.src_port, head.dest_port, head.protocol);
   if (!id.text().empty()) json.field("community_id", id.text());
   append_mirror(json, head);
-  return json;
 }
 
 void end_line(std::string& out, Json& json) {
@@ -138,23 +136,24 @@ void end_line(std::string& out, Json& json) {
 
 void append_leaf(Json& json, const Field& field) {
   const Value& v = field.value;
+  const JsonName name = JsonName::any(field.name);
   switch (v.kind) {
     case Value::Kind::boolean:
-      return json.field(field.name, v.number != 0);
+      return json.field(name, v.number != 0);
     case Value::Kind::number:
-      return json.field(field.name, v.number);
+      return json.field(name, v.number);
     case Value::Kind::signed_number:
-      return json.field(field.name, v.signed_number);
+      return json.field(name, v.signed_number);
     case Value::Kind::real:
-      return json.field(field.name, v.real);
+      return json.field(name, v.real);
     case Value::Kind::text:
-      return json.field(field.name, v.text);
+      return json.field(name, v.text);
     case Value::Kind::bytes:
-      return json.hex(field.name, v.text);
+      return json.hex(name, v.text);
     case Value::Kind::mac:
-      return json.field(field.name, v.mac());
+      return json.field(name, v.mac());
     case Value::Kind::ip:
-      return json.field(field.name, v.ip());
+      return json.field(name, v.ip());
   }
 }
 
@@ -199,7 +198,7 @@ const char* flow_reason(FlowEnd end) {
 
 void append_tcp(Json& json, const Flow& flow) {
   constexpr char kHex[] = "0123456789abcdef";
-  const auto flags = [&](const char* name, unsigned bits) {
+  const auto flags = [&](JsonName name, unsigned bits) {
     const char text[2] = {kHex[bits >> 4 & 15], kHex[bits & 15]};
     json.field(name, std::string_view(text, 2));
   };
@@ -208,7 +207,7 @@ void append_tcp(Json& json, const Flow& flow) {
   flags("tcp_flags", all);
   flags("tcp_flags_ts", flow.tcp_flags[0]);
   flags("tcp_flags_tc", flow.tcp_flags[1]);
-  constexpr const char* kNames[] = {"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"};
+  constexpr JsonName kNames[] = {"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"};
   for (unsigned bit = 0; bit < 8; ++bit)
     if ((all >> bit & 1) != 0) json.field(kNames[bit], true);
   json.field("state", to_text(flow.tcp));
@@ -222,16 +221,18 @@ void append_frames(Json& json, const FrameCounters& frames) {
   json.field("held", frames.held);
   json.open_object("dropped");
   for (std::size_t i = 0; i < kDropKinds; ++i)
-    if (frames.dropped[i] != 0) json.field(to_text(static_cast<Drop>(i)), frames.dropped[i]);
+    if (frames.dropped[i] != 0)
+      json.field(JsonName::any(to_text(static_cast<Drop>(i))), frames.dropped[i]);
   json.close();
 }
 
 /// A member of the open object, or an element of the open array (whose names are empty).
-void append_value(Json& json, std::string_view name, const boost::json::value& v) {
+void append_value(Json& json, JsonName name, const boost::json::value& v) {
   switch (v.kind()) {
     case boost::json::kind::object:
       json.open_object(name);
-      for (const auto& [key, member] : v.get_object()) append_value(json, key, member);
+      for (const auto& [key, member] : v.get_object())
+        append_value(json, JsonName::any(key), member);
       return json.close();
     case boost::json::kind::array:
       json.open_array(name);
@@ -272,8 +273,9 @@ EventHead event_head(const Frame& frame, const Packet& packet, const Origin& ori
 
 void append_record_event(std::string& out, const EventHead& head, const Record& record,
                          std::span<const Field> fields) {
-  Json json = begin_line(out, head, record.protocol);
-  json.open_object(record.protocol);
+  Json json(out);
+  begin_line(json, head, record.protocol);
+  json.open_object(JsonName::any(record.protocol));
   const int inside = json.depth();
   for (const Field& field : fields) {
     switch (field.shape) {
@@ -281,10 +283,10 @@ void append_record_event(std::string& out, const EventHead& head, const Record& 
         append_leaf(json, field);
         break;
       case Field::Shape::open_object:
-        json.open_object(field.name);
+        json.open_object(JsonName::any(field.name));
         break;
       case Field::Shape::open_array:
-        json.open_array(field.name);
+        json.open_array(JsonName::any(field.name));
         break;
       case Field::Shape::close:
         if (json.depth() > inside) json.close();
@@ -318,7 +320,8 @@ void append_flow_event(std::string& out, const Flow& flow, std::string_view in_i
   head.in_iface = in_iface;
   head.origin = origin;
   head.vm = vm;
-  Json json = begin_line(out, head, goes_on(flow) ? "flow_interim" : "flow");
+  Json json(out);
+  begin_line(json, head, goes_on(flow) ? "flow_interim" : "flow");
   if (flow.ip[0].empty()) json.field("ether_type", flow.ethertype);
   json.open_object("flow");
   json.field("pkts_toserver", flow.packets[0]);
@@ -338,7 +341,8 @@ void append_flow_event(std::string& out, const Flow& flow, std::string_view in_i
 void append_asset_event(std::string& out, const Asset& asset) {
   EventHead head;
   head.time = asset.last;
-  Json json = begin_line(out, head, "asset");
+  Json json(out);
+  begin_line(json, head, "asset");
   json.open_object("asset");
   json.field("mac", asset.mac);
   if (asset.scope != 0) json.field("scope", std::string_view(scope_text(asset.scope)));
@@ -377,7 +381,8 @@ void append_stats_event(std::string& out, Time now, std::uint64_t uptime_seconds
   for (const InputStats& input : inputs) sum += input.frames;
   EventHead head;
   head.time = now;
-  Json json = begin_line(out, head, "stats");
+  Json json(out);
+  begin_line(json, head, "stats");
   json.open_object("stats");
   json.field("uptime", uptime_seconds);
   json.open_object("capture");
@@ -397,7 +402,7 @@ void append_stats_event(std::string& out, Time now, std::uint64_t uptime_seconds
   }
   json.close();
   json.open_object("counters");
-  for (const auto& [name, value] : counters) json.field(name, value);
+  for (const auto& [name, value] : counters) json.field(JsonName::any(name), value);
   end_line(out, json);
 }
 
@@ -408,7 +413,8 @@ void append_migration_event(std::string& out, const MigrationRecord& record,
     for (const HalfTime& step : kHalfTimes)
       head.time = std::max(head.time, (half->*step.time).value_or(0));
   head.vm = record.vm_name.empty() ? record.vm_uuid : record.vm_name;
-  Json json = begin_line(out, head, "migration");
+  Json json(out);
+  begin_line(json, head, "migration");
   append_value(json, "migration", told);
   end_line(out, json);
 }

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -110,7 +109,7 @@ class File final : public LineOutput {
     }
     size_ += done;
     attempt.taken = attempt.written = done;
-    attempt.lines = static_cast<std::uint64_t>(std::count(part.begin(), part.begin() + done, '\n'));
+    attempt.lines = count_lines(part.substr(0, done));
     if (attempt.error) close();
   }
 

@@ -3,7 +3,6 @@
 // anything is written.
 #include "agent/engine/export/sink.hpp"
 
-#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -36,10 +35,6 @@ const char* to_text(LineLoss loss) {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::uint64_t count_lines(std::string_view text) {
-  return static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
-}
 
 }  // namespace
 

@@ -55,7 +55,7 @@ class Socket final : public LineOutput {
     const ssize_t n = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
     if (n > 0) {
       attempt.taken = attempt.written = static_cast<std::size_t>(n);
-      attempt.lines = static_cast<std::uint64_t>(std::count(text.begin(), text.begin() + n, '\n'));
+      attempt.lines = count_lines(text.substr(0, static_cast<std::size_t>(n)));
       inside_line_ = text[attempt.taken - 1] != '\n';
       return;
     }

@@ -1,10 +1,13 @@
 // JSON text: what becomes of any bytes, and where the commas go.
 #include "agent/engine/export/json.hpp"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <limits>
+#include <random>
 
 namespace vmirror {
 namespace {
@@ -105,6 +108,44 @@ TEST(Json, LeavesOutWhatIsTooDeepAndStaysValid) {
   EXPECT_EQ(out, expected + ",2]");
 }
 
+// As the C library writes them, which knows two ways to end in IPv4.
+TEST(Json, WritesIpv6AsTheCLibraryDoes) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 20'000; ++i) {
+    IpAddress ip;
+    ip.version = 6;
+    for (std::size_t at = 0; at < 16; ++at)
+      ip.octets[at] = random() % 3 == 0 ? static_cast<std::uint8_t>(random()) : 0;
+    if (i % 5 == 0) std::fill_n(ip.octets.begin(), 10 + i / 5 % 3, std::uint8_t{0});
+    if (i % 10 == 0) ip.octets[10] = ip.octets[11] = 0xff;
+    char expected[INET6_ADDRSTRLEN];
+    inet_ntop(AF_INET6, ip.octets.data(), expected, sizeof expected);
+    std::string out;
+    Json(out).value(ip);
+    ASSERT_EQ(out, '"' + std::string(expected) + '"');
+  }
+}
+
+TEST(Json, TextsAndNamesOfAnyLengthPassThroughTheBlock) {
+  for (const std::size_t size : {4000, 4080, 4095, 4096, 4097, 9000}) {
+    const std::string text(size, 'x');
+    std::string out;
+    {
+      Json json(out);
+      json.open_object();
+      json.field(JsonName::any(text + "\n"), text);
+      json.hex("raw", text);
+      for (int i = 0; i < 300; ++i) json.field("number", std::uint64_t{i % 2 == 0 ? 7u : 1u << 31});
+    }
+    std::string expected = "{\"" + text + "\\n\":\"" + text + "\",\"raw\":\"";
+    for (std::size_t i = 0; i < size; ++i) expected += "78";
+    expected += '"';
+    for (int i = 0; i < 300; ++i)
+      expected += i % 2 == 0 ? ",\"number\":7" : ",\"number\":2147483648";
+    ASSERT_EQ(out, expected) << size;
+  }
+}
+
 struct TimeCase {
   Time time;
   const char* text;
@@ -121,8 +162,11 @@ TEST(EveTime, Table) {
   };
   for (const TimeCase& c : cases) {
     std::string out;
-    append_eve_time(out, c.time);
-    EXPECT_EQ(out, c.text);
+    Json json(out);
+    json.open_object();
+    json.time("at", c.time);
+    json.close();
+    EXPECT_EQ(out, R"({"at":")" + std::string(c.text) + "\"}");
   }
 }
 
