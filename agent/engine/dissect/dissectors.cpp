@@ -26,18 +26,22 @@
 #include "agent/engine/dissect/network/icmp6.hpp"
 #include "agent/engine/dissect/network/igmp.hpp"
 #include "agent/engine/dissect/network/vrrp.hpp"
+#include "agent/engine/dissect/ot/ads.hpp"
 #include "agent/engine/dissect/ot/bacnet.hpp"
 #include "agent/engine/dissect/ot/cip.hpp"
 #include "agent/engine/dissect/ot/cotp.hpp"
 #include "agent/engine/dissect/ot/dnp3.hpp"
 #include "agent/engine/dissect/ot/enip.hpp"
+#include "agent/engine/dissect/ot/fins.hpp"
 #include "agent/engine/dissect/ot/goose.hpp"
 #include "agent/engine/dissect/ot/iec104.hpp"
 #include "agent/engine/dissect/ot/mms.hpp"
 #include "agent/engine/dissect/ot/modbus.hpp"
+#include "agent/engine/dissect/ot/opcua.hpp"
 #include "agent/engine/dissect/ot/profinet_dcp.hpp"
 #include "agent/engine/dissect/ot/s7comm.hpp"
 #include "agent/engine/dissect/ot/s7comm_plus.hpp"
+#include "agent/engine/dissect/ot/synchrophasor.hpp"
 
 namespace vmirror {
 namespace {
@@ -72,6 +76,8 @@ constexpr const Dissector* kAll[] = {
     &kDnp3Udp,
     &kEnipUdp,
     &kCipIo,
+    &kSynchrophasorUdp,
+    &kFinsUdp,
     // stream
     &kTls,
     &kSsh,
@@ -83,6 +89,10 @@ constexpr const Dissector* kAll[] = {
     &kIec104,
     &kLdap,
     &kDnp3,
+    &kOpcua,
+    &kSynchrophasor,
+    &kFins,
+    &kAds,
     &kEnip,
     &kModbus,
     // inside

@@ -134,7 +134,8 @@ const Dissector* reader_of(std::string_view payloads, Carrier carrier) {
   constexpr std::string_view kTcp = "/tcp";
   const bool tcp = payloads.ends_with(kTcp);
   if (tcp) payloads.remove_suffix(kTcp.size());
-  const bool both = payloads == "dns" || payloads == "krb5";
+  // Of one that has other payloads over TCP each carrier has its own.
+  const bool both = !payloads_of(std::string(payloads) + std::string(kTcp)).empty();
   if (both && tcp != (carrier == Carrier::stream)) return nullptr;
   for (const Dissector* d : Dissectors::all())
     if (d->name == payloads && d->carrier == carrier) return d;
