@@ -8,7 +8,7 @@
 //   sync       | 0xaa | 0:1 type:3 version:4 |
 //   command    | command[2] | ...
 //   configuration 1, 2  | time base[4] | PMUs[2] | PMUs * PMU | data rate[2] |
-//   PMU        | station name[16] | ID code[2] | format[2] | phasors[2] | analogs[2] | digitals[2] |
+//   PMU        | station[16] | ID code[2] | format[2] | phasors[2] | analogs[2] | digitals[2] |
 //              | names[16 * (phasors + analogs + 16 * digitals)] | units[4 * all] | nominal[2] |
 //              | count[2] |
 #include "agent/engine/dissect/ot/synchrophasor.hpp"
