@@ -62,8 +62,7 @@ const char* to_text(Act::Kind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-Facts::Facts() : arena_(new char[kKeepBytes]) {
-  fields_.reserve(kMaxFields);
+Facts::Facts() : fields_(new Field[kMaxFields]), arena_(new char[kKeepBytes]) {
   records_.reserve(kMaxRecords);
   facts_.reserve(kMaxFacts);
   acts_.reserve(kMaxActs);
@@ -77,7 +76,7 @@ void Facts::record(const char* protocol) {
     overflow(Part::records);
     return;
   }
-  records_.push_back({protocol, static_cast<std::uint32_t>(fields_.size()), 0});
+  records_.push_back({protocol, static_cast<std::uint32_t>(used_), 0});
 }
 
 void Facts::open(Field::Shape shape, const char* name) {
@@ -86,8 +85,7 @@ void Facts::open(Field::Shape shape, const char* name) {
     return;
   }
   ++open_;
-  fields_.push_back({shape, name, {}});
-  ++records_.back().count;
+  append(shape, name, {});
 }
 
 void Facts::close() {
@@ -96,8 +94,7 @@ void Facts::close() {
     --refused_;
   } else if (open_ > 0) {
     --open_;
-    fields_.push_back({Field::Shape::close, "", {}});
-    ++records_.back().count;
+    append(Field::Shape::close, "", {});
   }
 }
 
@@ -124,10 +121,15 @@ std::string_view Facts::keep(std::string_view text) {
 }
 
 void Facts::clear() {
-  const std::size_t has[] = {fields_.size(), records_.size(), facts_.size(), acts_.size(),
-                             arena_used_};
-  for (std::size_t i = 0; i < most_.size(); ++i) most_[i] = std::max(most_[i], has[i]);
-  fields_.clear();
+  const auto note = [this](Part part, std::size_t has) {
+    most_[place(part)] = std::max(most_[place(part)], has);
+  };
+  note(Part::fields, used_);
+  note(Part::records, records_.size());
+  note(Part::facts, facts_.size());
+  note(Part::acts, acts_.size());
+  note(Part::bytes, arena_used_);
+  used_ = 0;
   records_.clear();
   facts_.clear();
   acts_.clear();

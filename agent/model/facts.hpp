@@ -217,9 +217,7 @@ class Facts {
   /// literal.
   template <typename T>
   void add(const char* name, T value) {
-    if (!has_room(1)) return;
-    fields_.push_back({Field::Shape::leaf, name, Value::of(widen(value))});
-    ++records_.back().count;
+    if (has_room(1)) append(Field::Shape::leaf, name, Value::of(widen(value)));
   }
   void open_object(const char* name) { open(Field::Shape::open_object, name); }
   void open_array(const char* name) { open(Field::Shape::open_array, name); }
@@ -238,7 +236,7 @@ class Facts {
   // -- for sinks --
   std::span<const Record> records() const { return records_; }
   std::span<const Field> fields(const Record& record) const {
-    return std::span(fields_).subspan(record.first, record.count);
+    return {fields_.get() + record.first, record.count};
   }
   std::span<const Fact> facts() const { return facts_; }
   std::span<const Act> acts() const { return acts_; }
@@ -274,14 +272,23 @@ class Facts {
   /// Room for a field is such that all that is open can still be closed. Counts where there is
   /// none.
   bool has_room(std::size_t fields) {
-    if (in_record_ && refused_ == 0 && fields_.size() + open_ + fields <= kMaxFields) return true;
+    if (in_record_ && refused_ == 0 && used_ + open_ + fields <= kMaxFields) return true;
     overflow(Part::fields);
     return false;
+  }
+  /// There is room. In place: a vector would make each field twice.
+  void append(Field::Shape shape, const char* name, const Value& value) {
+    Field& field = fields_[used_++];
+    field.shape = shape;
+    field.name = name;
+    field.value = value;
+    ++records_.back().count;
   }
   void open(Field::Shape shape, const char* name);
   void push(const Fact& fact);
 
-  std::vector<Field> fields_;
+  std::unique_ptr<Field[]> fields_;  ///< kMaxFields
+  std::size_t used_ = 0;             ///< Of `fields_`.
   std::vector<Record> records_;
   std::vector<Fact> facts_;
   std::vector<Act> acts_;

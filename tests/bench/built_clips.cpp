@@ -1,5 +1,6 @@
 // Conversations as they are in a plant and an office, for machines that have no real captures.
 #include "tests/bench/mixed_capture.hpp"
+#include "tests/support/payloads.hpp"
 
 namespace vmirror::bench {
 namespace {
@@ -85,6 +86,31 @@ std::vector<Clip> built_clips() {
     if (host % 16 == 0) clips.push_back(tcp_session(ends(host, ip6, port, 443), 2, http, 300'000));
   }
   return clips;
+}
+
+Clip bulk_clip(unsigned host, bool tls) {
+  using namespace tcp_flag;
+  constexpr int kRecords = 1000;
+  const Ends client = ends(host, false, 40000, tls ? 443 : 9999);
+  const Ends server = client.reversed();
+  std::uint32_t asked = 1000, answered = 5000;
+  const auto sent = [&](const Ends& by, std::uint32_t& own, std::uint32_t other, Buffer bytes) {
+    if (!tls)
+      for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(~byte);
+    const Buffer frame = test::tcp_frame(by, {own, other, kAck | kPsh}, bytes);
+    own += static_cast<std::uint32_t>(bytes.size());
+    return frame;
+  };
+  Clip clip = {test::tcp_frame(client, {asked++, 0, kSyn}),
+               test::tcp_frame(server, {answered++, asked, kSyn | kAck})};
+  clip.push_back(sent(client, asked, answered, test::payload("tls", "client hello")));
+  clip.push_back(sent(server, answered, asked, test::payload("tls", "server hello")));
+  const Buffer record = test::concat({test::hex("17 0303 0578"), test::counting(1400)});
+  for (int i = 0; i < kRecords; ++i) {
+    clip.push_back(sent(server, answered, asked, record));
+    if (i % 2 == 1) clip.push_back(test::tcp_frame(client, {asked, answered, kAck}));
+  }
+  return clip;
 }
 
 }  // namespace vmirror::bench

@@ -33,9 +33,9 @@ void compare_programs(Report& report, const std::string& path, const Pass& engin
   fs::remove_all(folder);
 }
 
-/// Instructions a packet of this pass over a smaller file, where callgrind counts them.
-std::optional<double> instructions_of(Report& report, const std::string& pass) {
-  const auto path = mixed_capture({.packets = 200'000});
+/// Instructions a packet of this pass, where callgrind counts them.
+std::optional<double> instructions_of(Report& report, const std::string& pass,
+                                      const Result<std::string>& path) {
   if (!path) return report.note(path.error().text()), std::nullopt;
   const auto numbers = run_part({"@pass", pass, *path}, true);
   if (!numbers) return report.note(numbers.error().text()), std::nullopt;
@@ -44,8 +44,9 @@ std::optional<double> instructions_of(Report& report, const std::string& pass) {
 
 void add_instructions(Report& report, const std::string& name, const std::string& pass,
                       const std::string& reference) {
-  const auto value = instructions_of(report, pass);
-  const auto against = instructions_of(report, reference);
+  const auto path = mixed_capture({.packets = 200'000});
+  const auto value = instructions_of(report, pass, path);
+  const auto against = instructions_of(report, reference, path);
   if (value && against) report.add({name, *value, "instructions/packet", *against, {}});
 }
 
@@ -100,6 +101,10 @@ void bench_protocols(Report& report) {
   report.add({"protocols.eve", costs[1], "CPU us/packet", costs[0], ratio_at_most(1.4)});
   add_instructions(report, "protocols.instructions", "all", "none");
   add_instructions(report, "protocols.eve_instructions", "eve", "all");
+  const auto tls = instructions_of(report, "all", bulk_capture(true));
+  const auto unknown = instructions_of(report, "all", bulk_capture(false));
+  if (tls && unknown)
+    report.add({"protocols.bulk_tls", *tls, "instructions/packet", *unknown, ratio_at_most(1.05)});
 }
 
 }  // namespace vmirror::bench

@@ -179,6 +179,21 @@ bool write_plays(const std::vector<Clip>& clips, const Mix& mix, PcapWriter& out
   return out.close();
 }
 
+/// The path of a capture of this name, which `write` makes if it isn't there.
+template <typename Write>
+Result<std::string> kept(const std::string& name, Write&& write) {
+  const fs::path path = fs::path(VMIRROR_SOURCE_DIR) / "build/bench/captures" / name;
+  std::error_code error;
+  if (fs::exists(path, error)) return path.string();
+  fs::create_directories(path.parent_path(), error);
+  const std::string unfinished = path.string() + ".new";
+  PcapWriter out(unfinished);
+  if (!out.open() || !write(out))
+    return fail(Error::Kind::refused, "can't be written", unfinished, "make room, or permission");
+  fs::rename(unfinished, path, error);
+  return path.string();
+}
+
 }  // namespace
 
 Result<std::string> mixed_capture(const Mix& mix) {
@@ -189,24 +204,25 @@ Result<std::string> mixed_capture(const Mix& mix) {
   std::size_t frames = 0;
   for (const Clip& clip : clips) frames += clip.size();
 
-  const fs::path folder = fs::path(VMIRROR_SOURCE_DIR) / "build/bench/captures";
   const std::string name = std::string(built ? "built" : "captured") +
                            (mix.wrapped ? "-erspan2" : "") + "-" + std::to_string(mix.packets) +
                            "-" + std::to_string(mix.plays_at_once) + "x" +
                            std::to_string(mix.sites) + "-" + std::to_string(mix.spacing_ns) +
                            "ns-of" + std::to_string(clips.size()) + "x" + std::to_string(frames) +
                            "-v" + std::to_string(kVersion) + ".pcap";
-  const fs::path path = folder / name;
-  std::error_code error;
-  if (fs::exists(path, error)) return path.string();
-  fs::create_directories(folder, error);
-  const std::string unfinished = path.string() + ".new";
-  PcapWriter out(unfinished);
-  if (!out.open() || !write_plays(clips, mix, out)) {
-    return fail(Error::Kind::refused, "can't be written", unfinished, "make room, or permission");
-  }
-  fs::rename(unfinished, path, error);
-  return path.string();
+  return kept(name, [&](PcapWriter& out) { return write_plays(clips, mix, out); });
+}
+
+Result<std::string> bulk_capture(bool tls) {
+  constexpr unsigned kHosts = 64;
+  const std::string name =
+      std::string(tls ? "bulk-tls" : "bulk-unknown") + "-v" + std::to_string(kVersion) + ".pcap";
+  return kept(name, [&](PcapWriter& out) {
+    Time time = 1'700'000'000 * kSecond;
+    for (unsigned host = 0; host < kHosts; ++host)
+      for (const Buffer& frame : bulk_clip(host, tls)) out.write(time += 30'000, frame);
+    return out.close();
+  });
 }
 
 }  // namespace vmirror::bench

@@ -32,5 +32,10 @@ Result<std::string> mixed_capture(const Mix& mix);
 using Clip = std::vector<test::Buffer>;
 /// TCP with data and ACKs, DNS, ARP, ping, IPv6, VLANs, Modbus, bulk transfers.
 std::vector<Clip> built_clips();
+/// A download: a handshake of TLS 1.3 and 1,000 records of a segment each, every second one
+/// acknowledged; without `tls` the same with bytes that no protocol begins with.
+Clip bulk_clip(unsigned host, bool tls);
+/// Path of a pcap file of 64 such downloads.
+Result<std::string> bulk_capture(bool tls);
 
 }  // namespace vmirror::bench

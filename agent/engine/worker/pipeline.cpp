@@ -244,9 +244,10 @@ bool Pipeline::State::open_stream(const Item& item, FlowTable::Entry& entry) {
   if (entry.stream == 0) entry.dissector = kNoDissector;
   if (entry.stream == 0 || !answers) return entry.stream != 0;
   // The SYN that it answers passed without a stream: the acknowledgement tells its number.
-  const Context context = context_of(item).reversed();
   const Segment syn{p.acknowledgement - 1, 0, tcp_flag::kSyn, 0, {}, item.frame->time};
-  reading->streams.take(entry.stream, syn, context, reading->facts);
+  reading->streams.take(
+      entry.stream, syn, item.probe.side != 0, [&] { return context_of(item).reversed(); },
+      reading->facts);
   return true;
 }
 
@@ -259,8 +260,9 @@ void Pipeline::State::read_segment(const Item& item, FlowTable::Entry& entry) {
                         p.payload_wire_size,
                         p.payload_of(item.frame->bytes),
                         item.frame->time};
-  const Streams::Taken taken =
-      reading->streams.take(entry.stream, segment, context_of(item), reading->facts);
+  const Streams::Taken taken = reading->streams.take(
+      entry.stream, segment, item.probe.side == 0, [&] { return context_of(item); },
+      reading->facts);
   entry.dissector = taken.dissector;
   if (!is_read(taken.dissector)) entry.stream = 0;
   if (taken.turned) flows.turn(item.probe.entry);

@@ -33,11 +33,10 @@ std::uint32_t Streams::open(DissectorId dissector) {
   return handle;
 }
 
-Streams::Taken Streams::take(std::uint32_t handle, const Segment& segment, const Context& context,
-                             Facts& facts) {
+Streams::Taken Streams::read_from(std::uint32_t handle, const Piece& first, const Context& context,
+                                  Facts& facts) {
   Stream& stream = streams_[handle];
-  reassembler_.take(stream.tcp, context.to_server ? 0 : 1, segment);
-  read(stream, context, facts);
+  read(stream, first, context, facts);
   const Taken out{stream.conversation.dissector, stream.conversation.turned};
   if (out.turned) turn(handle);
   if (!is_read(out.dissector)) release(handle);
@@ -47,15 +46,16 @@ Streams::Taken Streams::take(std::uint32_t handle, const Segment& segment, const
 void Streams::close(std::uint32_t handle, const Context& context, Facts& facts) {
   Stream& stream = streams_[handle];
   reassembler_.flush(stream.tcp);
-  read(stream, context, facts);
+  read(stream, reassembler_.next(stream.tcp), context, facts);
   dissection_.finish(stream.conversation, context, facts);
   release(handle);
 }
 
-/// Passes on what the reassembler has in order. It may be the other side's.
-void Streams::read(Stream& stream, const Context& context, Facts& facts) {
+/// Passes on `piece` and what the reassembler has behind it. It may be the other side's.
+void Streams::read(Stream& stream, std::optional<Piece> piece, const Context& context,
+                   Facts& facts) {
   Context mine = context;
-  while (const auto piece = reassembler_.next(stream.tcp)) {
+  for (; piece; piece = reassembler_.next(stream.tcp)) {
     if ((piece->side == 0) != mine.to_server) mine = mine.reversed();
     if (piece->restarted) dissection_.restart(stream.conversation, mine);
     if (piece->gap > 0) dissection_.gap(stream.conversation, piece->gap, mine, facts);

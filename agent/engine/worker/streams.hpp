@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "agent/engine/dissect/dissection.hpp"
 #include "agent/engine/stream/reassembler.hpp"
@@ -27,8 +28,17 @@ class Streams {
     DissectorId dissector;
     bool turned;  ///< Client and server are the other way round: the flow must be turned.
   };
-  /// A segment that `context.source` sent; `context.to_server` says the side.
-  Taken take(std::uint32_t stream, const Segment& segment, const Context& context, Facts& facts);
+  /// A segment of the client (`to_server`) or the server. `make_context` gives the Context of who
+  /// sent it: asked for where there is something to read, which most acknowledgements have not.
+  template <typename MakeContext>
+  Taken take(std::uint32_t stream, const Segment& segment, bool to_server,
+             MakeContext&& make_context, Facts& facts) {
+    TcpStream& tcp = streams_[stream].tcp;
+    reassembler_.take(tcp, to_server ? 0 : 1, segment);
+    const std::optional<Piece> first = reassembler_.next(tcp);
+    if (!first) return {streams_[stream].conversation.dissector, false};
+    return read_from(stream, *first, make_context(), facts);
+  }
   /// The flow's end: what waits behind holes is still read. `context` is of the client.
   void close(std::uint32_t stream, const Context& context, Facts& facts);
 
@@ -61,7 +71,8 @@ class Streams {
     Conversation conversation;
     std::uint32_t next_free = 0;
   };
-  void read(Stream& stream, const Context& context, Facts& facts);
+  Taken read_from(std::uint32_t handle, const Piece& first, const Context& context, Facts& facts);
+  void read(Stream& stream, std::optional<Piece> piece, const Context& context, Facts& facts);
   void release(std::uint32_t handle);
 
   Dissection& dissection_;

@@ -16,9 +16,9 @@ constexpr int kSettleStepMs = 5;     ///< The same, while a job waits for what i
 /// A source that gave nothing for this long has nothing that came before: longer than a ring's
 /// block waits to be full (RingOptions::block_timeout_ms).
 constexpr milliseconds kQuiet{30};
-/// What one slice has of a list, so that it takes a small part of 0.5 ms. Assets as Inventory::page
-/// counts them.
-constexpr std::size_t kMacsAtOnce = 4096, kFlowsAtOnce = 256, kAssetWork = 512;
+/// What one slice has of a list, so that it takes a small part of 0.5 ms: a batch of frames may
+/// need most of it. Assets as Inventory::page counts them.
+constexpr std::size_t kMacsAtOnce = 4096, kFlowsAtOnce = 128, kAssetWork = 256;
 /// While frames come, slices take at most one part in so many of a worker's time.
 constexpr int kShare = 10;
 /// Where the machine took the core away in the middle of a slice, that is no reason to wait long.
