@@ -33,10 +33,13 @@
 #include "agent/engine/dissect/ot/dnp3.hpp"
 #include "agent/engine/dissect/ot/enip.hpp"
 #include "agent/engine/dissect/ot/fins.hpp"
+#include "agent/engine/dissect/ot/genisys.hpp"
 #include "agent/engine/dissect/ot/goose.hpp"
+#include "agent/engine/dissect/ot/hart_ip.hpp"
 #include "agent/engine/dissect/ot/iec104.hpp"
 #include "agent/engine/dissect/ot/mms.hpp"
 #include "agent/engine/dissect/ot/modbus.hpp"
+#include "agent/engine/dissect/ot/mqtt.hpp"
 #include "agent/engine/dissect/ot/opcua.hpp"
 #include "agent/engine/dissect/ot/profinet_dcp.hpp"
 #include "agent/engine/dissect/ot/s7comm.hpp"
@@ -77,6 +80,7 @@ constexpr const Dissector* kAll[] = {
     &kEnipUdp,
     &kCipIo,
     &kSynchrophasorUdp,
+    &kHartIpUdp,
     &kFinsUdp,
     // stream
     &kTls,
@@ -94,7 +98,10 @@ constexpr const Dissector* kAll[] = {
     &kFins,
     &kAds,
     &kEnip,
+    &kHartIp,
+    &kMqtt,
     &kModbus,
+    &kGenisys,
     // inside
     &kCip,
     &kS7comm,

@@ -4,28 +4,57 @@
 #include <gtest/gtest.h>
 
 #include "agent/engine/dissect/ot/s7comm_plus.hpp"
-#include "tests/unit/agent/engine/dissect/told.hpp"
+#include "tests/unit/agent/engine/dissect/tables.hpp"
 
 namespace vmirror {
 namespace {
 
 using namespace test;
 
-TEST(Mms, Services) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"initiate", "mms {type: \"initiate_request\"}\n"},
-      {"identify", "mms {type: \"confirmed_request\", invoke_id: 1, service: \"identify\"}\n"},
-      {"read",
-       "mms {type: \"confirmed_request\", invoke_id: 2, service: \"read\"}\n"
-       "act 10.0.0.1 read 10.0.0.2 (mms.service)\n"},
-      {"write",
-       "mms {type: \"confirmed_request\", invoke_id: 3, service: \"write\"}\n"
-       "act 10.0.0.1 write 10.0.0.2 (mms.service)\n"},
-      {"report", "mms {type: \"unconfirmed\", service: \"information_report\"}\n"},
-      {"directory",
-       "mms {type: \"confirmed_request\", invoke_id: 4, service: \"file_directory\"}\n"}};
-  for (const auto& [what, out] : cases)
-    EXPECT_EQ(told(kMms, payload("mms", what), context_of()), out) << what;
+TEST(Mms, Tells) {
+  expect_tells(
+      kMms, "mms",
+      {
+          {"initiate", "mms {type: \"initiate_request\"}\n"},
+          {"initiate answer",
+           "mms {type: \"initiate_response\"}\n"
+           "fact 10.0.0.2 service = \"mms\" (mms.type, implied)\n"},
+          {"identify", "mms {type: \"confirmed_request\", invoke_id: 1, service: \"identify\"}\n"},
+          {"identify answer",
+           "mms {type: \"confirmed_response\", invoke_id: 1, service: \"identify\", "
+           "identity: {vendor: \"Example\", model: \"Relay 7\", revision: \"1.0\"}}\n"
+           "fact 10.0.0.2 vendor = \"Example\" (mms.identify.vendor)\n"
+           "fact 10.0.0.2 model = \"Relay 7\" (mms.identify.model)\n"
+           "fact 10.0.0.2 firmware = \"1.0\" (mms.identify.revision)\n"
+           "fact 10.0.0.2 service = \"mms\" (mms.type, implied)\n"},
+          {"read",
+           "mms {type: \"confirmed_request\", invoke_id: 2, service: \"read\", variables: "
+           "[\"LD0/XCBR1$ST$Pos\"]}\n"
+           "act 10.0.0.1 read 10.0.0.2 (mms.service)\n"},
+          {"write",
+           "mms {type: \"confirmed_request\", invoke_id: 3, service: \"write\", "
+           "variables: [\"LD0/XCBR1$CO$Pos\"]}\n"
+           "act 10.0.0.1 write 10.0.0.2 (mms.service)\n"},
+          {"report",
+           "mms {type: \"unconfirmed\", service: \"information_report\", variables: "
+           "[\"RPT\"]}\n"},
+          {"directory",
+           "mms {type: \"confirmed_request\", invoke_id: 4, service: \"file_directory\"}\n"},
+          {"name list",
+           "mms {type: \"confirmed_request\", invoke_id: 5, service: \"get_name_list\", "
+           "object_class: \"named_variable\", domain: \"LD0\"}\n"},
+          {"names",
+           "mms {type: \"confirmed_response\", invoke_id: 5, service: \"get_name_list\", "
+           "names: [\"LLN0\", \"XCBR1$ST$Pos\"], name_count: 2}\n"
+           "fact 10.0.0.2 service = \"mms\" (mms.type, implied)\n"},
+          {"values",
+           "mms {type: \"confirmed_response\", invoke_id: 2, service: \"read\", results: "
+           "2, failures: 1}\n"
+           "fact 10.0.0.2 service = \"mms\" (mms.type, implied)\n"},
+          {"open a file",
+           "mms {type: \"confirmed_request\", invoke_id: 6, service: \"file_open\", file: "
+           "\"COMTRADE/1.cfg\"}\n"},
+      });
 }
 
 TEST(Mms, Malformed) {

@@ -7,6 +7,11 @@
 //                 SET of ..., [2] of (..., [APPLICATION 1] ...)             connect
 //   Some speak without all of it: the PDU is right behind COTP.
 //   ACSE          [APPLICATION 0, 1] of ..., [30] of (EXTERNAL: ..., [0] the PDU)
+//   read          [0] boolean, [1] of variables        write  variables, [0] of values
+//   variables     [0] of (SEQUENCE: [0] name)..., or [1] name of a list
+//   name          [0] text, or [1] of (domain text, item text), or [2] text
+//   name list     [0] of class, [1] of ([0] all, or [1] domain, or [2]); answered: [0] of text...
+//   identity      [0] vendor, [1] model, [2] revision
 #include "agent/engine/dissect/ot/mms.hpp"
 
 #include "agent/engine/dissect/ber.hpp"
@@ -16,6 +21,7 @@
 namespace vmirror {
 namespace {
 
+constexpr int kMaxMmsNames = 16;
 constexpr std::uint32_t kUserData = 0x61, kSequence = 0x30, kSet = 0x31, kContent = 0xa0;
 enum Type : std::uint32_t {
   kRequest = 0xa0,
@@ -40,6 +46,14 @@ constexpr Named kTypes[] = {{kRequest, "confirmed_request"},
                             {0x8b, "conclude_request"},
                             {0x8c, "conclude_response"},
                             {0xad, "conclude_error"}};
+enum Service : std::uint32_t {
+  kNameList = 1,
+  kIdentify = 2,
+  kReadService = 4,
+  kWriteService = 5,
+  kFileOpen = 72,
+  kFileDelete = 76,
+};
 /// By the number of the service's tag.
 constexpr Named kServices[] = {{0, "status"},
                                {1, "get_name_list"},
@@ -116,25 +130,131 @@ Parsed<std::optional<MmsMessage>> parse_pdu(Bytes pdu) {
   if (out.type == kRequest || out.type == kResponse || out.type == kConfirmedError) {
     const BerElement id = inside.next();
     out.invoke_id = ber_unsigned(id.value);
-    if (!inside.empty()) out.service = inside.next().tag;  // Some answer with the ID alone.
+    if (!inside.empty()) {  // Some answer with the ID alone.
+      const BerElement service = inside.next();
+      out.service = service.tag;
+      out.detail = service.value;
+    }
   } else if (out.type == kUnconfirmed) {
-    out.service = inside.next().tag;
+    const BerElement service = inside.next();
+    out.service = service.tag;
+    out.detail = service.value;
   }
   if (!inside.ok()) return bad(Malformed::bad_length);
   return out;
 }
 
+/// An object's name: "LD0/XCBR1$ST$Pos", or "mu" of the whole device. `bytes`: its choice.
+std::string_view object_name(Bytes bytes, Facts& facts) {
+  const BerElement name = BerReader(bytes).next();
+  if (name.tag != 0xa1) return text_of(name.value);
+  BerReader parts(name.value);
+  const std::string_view domain = text_of(parts.next().value), item = text_of(parts.next().value);
+  return ShortText().add(domain).add("/").add(item).kept(facts);
+}
+
+/// `access`: a variable access specification.
+void tell_variables(const BerElement& access, Facts& facts) {
+  facts.open_array("variables");
+  if (access.tag == 0xa1) {
+    facts.add("", object_name(access.value, facts));
+  } else {
+    int told = 0;
+    for (BerReader list(access.value); !list.empty() && list.ok() && told < kMaxMmsNames; ++told) {
+      const BerElement variable = list.next();
+      const Bytes name = first_of(variable.value, kContent);
+      if (variable.tag == kSequence && !name.empty()) facts.add("", object_name(name, facts));
+    }
+  }
+  facts.close();
+}
+
+void tell_name_list_request(Bytes detail, Facts& facts) {
+  constexpr Named kClasses[] = {
+      {0, "named_variable"}, {1, "scattered_access"},    {2, "named_variable_list"},
+      {3, "named_type"},     {4, "semaphore"},           {5, "event_condition"},
+      {6, "event_action"},   {7, "event_enrollment"},    {8, "journal"},
+      {9, "domain"},         {10, "program_invocation"}, {11, "operator_station"}};
+  const Bytes object = first_of(first_of(detail, 0xa0), 0x80);
+  if (const auto number = ber_unsigned(object))
+    tell_named(facts, "object_class", kClasses, static_cast<std::uint32_t>(*number));
+  const Bytes domain = first_of(first_of(detail, 0xa1), 0x81);
+  if (!domain.empty()) facts.add("domain", text_of(domain));
+}
+
+void tell_names(Bytes detail, Facts& facts) {
+  std::size_t count = 0;
+  facts.open_array("names");
+  for (BerReader list(first_of(detail, 0xa0)); !list.empty() && list.ok(); ++count) {
+    const BerElement name = list.next();
+    if (list.ok() && count < kMaxMmsNames) facts.add("", text_of(name.value));
+  }
+  facts.close();
+  facts.add("name_count", count);
+}
+
+void tell_identity(Bytes detail, const Context& context, Facts& facts) {
+  const struct {
+    std::uint32_t tag;
+    const char *name, *source;
+    Attribute attribute;
+  } parts[] = {{0x80, "vendor", "mms.identify.vendor", Attribute::vendor},
+               {0x81, "model", "mms.identify.model", Attribute::model},
+               {0x82, "revision", "mms.identify.revision", Attribute::firmware}};
+  facts.open_object("identity");
+  for (const auto& part : parts) facts.add(part.name, text_of(first_of(detail, part.tag)));
+  facts.close();
+  for (const auto& part : parts)
+    if (const std::string_view text = text_of(first_of(detail, part.tag)); !text.empty())
+      facts.learn(context.sender(), part.attribute, text, part.source);
+}
+
+/// How many values a read's answer has, and how many of these are failures.
+void tell_results(Bytes detail, Facts& facts) {
+  std::size_t count = 0, failed = 0;
+  for (BerReader list(first_of(detail, 0xa1)); !list.empty() && list.ok(); ++count)
+    if (list.next().tag == 0x80) ++failed;
+  facts.add("results", count);
+  if (failed > 0) facts.add("failures", failed);
+}
+
+/// What a service says besides its name.
+void tell_detail(const MmsMessage& mms, std::uint32_t number, const Context& context,
+                 Facts& facts) {
+  const bool request = mms.type == kRequest;
+  if (mms.type == kUnconfirmed) {
+    if (number == 0) tell_variables(BerReader(mms.detail).next(), facts);
+    return;
+  }
+  if (number == kReadService && request) {
+    tell_variables(BerReader(first_of(mms.detail, 0xa1)).next(), facts);
+  } else if (number == kReadService) {
+    tell_results(mms.detail, facts);
+  } else if (number == kWriteService && request) {
+    tell_variables(BerReader(mms.detail).next(), facts);
+  } else if (number == kNameList) {
+    request ? tell_name_list_request(mms.detail, facts) : tell_names(mms.detail, facts);
+  } else if (number == kIdentify && !request) {
+    tell_identity(mms.detail, context, facts);
+  } else if (number == kFileOpen && request) {
+    facts.add("file", text_of(BerReader(first_of(mms.detail, 0xa0)).next().value));
+  }
+}
+
 void tell_service(const MmsMessage& mms, const Context& context, Facts& facts) {
   if (mms.type == kConfirmedError || mms.service == 0) return;
   const std::uint32_t number = number_of(mms.service);
-  if (mms.type == kUnconfirmed) return tell_named(facts, "service", kUnconfirmedServices, number);
-  tell_named(facts, "service", kServices, number);
+  if (mms.type == kUnconfirmed)
+    tell_named(facts, "service", kUnconfirmedServices, number);
+  else
+    tell_named(facts, "service", kServices, number);
+  tell_detail(mms, number, context, facts);
   if (mms.type != kRequest) return;
   const auto act = [&](Act::Kind kind) {
     facts.act(kind, context.receiver(), context.sender(), "mms.service");
   };
-  if (number == 4) act(Act::Kind::read);
-  if (number == 5) act(Act::Kind::write);
+  if (number == kReadService) act(Act::Kind::read);
+  if (number == kWriteService || number == kFileDelete) act(Act::Kind::write);
   if (number == 26) act(Act::Kind::download);
   if (number == 40 || number == 42) act(Act::Kind::start);
   if (number == 41 || number == 44) act(Act::Kind::stop);
