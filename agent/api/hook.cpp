@@ -14,6 +14,11 @@ HttpResponse plain(int status, std::string text) {
 
 }  // namespace
 
+bool is_hook_call(const HttpRequest& request) {
+  const auto url = boost::urls::parse_origin_form(request.target);
+  return request.method == "POST" && url && url->path() == "/v1/hook";
+}
+
 HttpResponse answer_hook(const HookHandler& handler, const HttpRequest& request) {
   const auto url = boost::urls::parse_origin_form(request.target);
   if (!url) return plain(400, "no such target");

@@ -36,6 +36,9 @@ struct HookAnswer {
 /// Called where the server calls its handler; must not wait for long.
 using HookHandler = std::function<HookAnswer(const HookCall&)>;
 
+/// A POST of that path.
+bool is_hook_call(const HttpRequest& request);
+
 /// The answer to a POST of that path; without a handler it is always `go_on`.
 HttpResponse answer_hook(const HookHandler& handler, const HttpRequest& request);
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
@@ -13,10 +14,13 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <utility>
+
+#include "plugin/base/slots.hpp"
 
 namespace vmirror {
 
@@ -49,7 +53,15 @@ struct HttpServer::State {
   HttpHandler handler;
   asio::any_io_executor answers;  ///< Where the handler is called.
   HttpLimits limits;
-  std::size_t connections = 0;
+  HttpUrgent urgent;
+  /// The open connections, oldest first. Everything of it is on the sockets' thread.
+  struct Connection {
+    std::string client;     ///< Who counts as one.
+    bool answered = false;  ///< Its request is being answered.
+    bool spare = false;
+    std::function<void()> close;
+  };
+  std::list<Connection> connections;
   bool closed = false;
   std::string socket_path;  ///< Empty for TCP.
   FileId socket;            ///< Ours, at that path; to unlink.
@@ -61,25 +73,74 @@ struct HttpServer::State {
 
 namespace {
 
+/// Root may be many clients: who opened the socket is known, and each process counts for itself.
+std::string client_of(const Unix::socket& socket) {
+  ucred who{};
+  socklen_t size = sizeof who;
+  const int fd = const_cast<Unix::socket&>(socket).native_handle();
+  return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? std::to_string(who.pid) : "";
+}
+
+std::string client_of(const Tcp::socket& socket) {
+  beast::error_code gone;
+  return socket.remote_endpoint(gone).address().to_string();
+}
+
+using Connections = std::list<HttpServer::State::Connection>;
+
+/// Makes room for one more of this client. True: among the connections; false: it is a spare one.
+bool make_room(HttpServer::State& server, const std::string& client) {
+  std::vector<std::string> waiting;
+  std::vector<Connections::iterator> at;
+  std::size_t all = 0, of_client = 0;
+  for (auto it = server.connections.begin(); it != server.connections.end(); ++it) {
+    if (it->spare) continue;
+    ++all;
+    of_client += it->client == client ? 1 : 0;
+    if (it->answered) continue;
+    waiting.push_back(it->client);
+    at.push_back(it);
+  }
+  const HttpLimits& limits = server.limits;
+  const bool own_share = of_client >= limits.connections_each;
+  if (!own_share && all < limits.connections) return true;
+  const auto is_own = [&](const std::string& w) { return w == client; };
+  if (own_share && std::ranges::none_of(waiting, is_own)) return false;
+  // The share of each is as many as it has: one has to go.
+  const auto place = gives_way(waiting, client, {.all = 0, .each = own_share ? 0U : all + 1});
+  if (!place) return false;
+  at[*place]->close();
+  return true;
+}
+
 /// One connection: read a request, answer it, again, until the peer closes or is idle for too long.
 template <typename Protocol>
 class Session : public std::enable_shared_from_this<Session<Protocol>> {
  public:
   Session(typename Protocol::socket socket, std::shared_ptr<HttpServer::State> server)
       : stream_(std::move(socket)), server_(std::move(server)) {
-    ++server_->connections;
     closer_ = [this] {
       beast::error_code ignored;
       stream_.socket().close(ignored);
+      leave();
     };
     server_->closers.insert(&closer_);
   }
   ~Session() {
     server_->closers.erase(&closer_);
-    --server_->connections;
+    leave();
+  }
+
+  /// Begins, as a spare connection or not.
+  void begin(std::string client, bool spare) {
+    server_->connections.push_back({std::move(client), false, spare, closer_});
+    mine_ = std::prev(server_->connections.end());
+    read();
   }
 
   void read() {
+    if (!mine_) return;  // It gave way meanwhile.
+    (*mine_)->answered = false;
     parser_.emplace();
     parser_->body_limit(server_->limits.body_bytes);
     stream_.expires_after(server_->limits.idle);
@@ -102,7 +163,14 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
     const auto& request = parser_->get();
     HttpRequest asked{std::string(request.method_string()), std::string(request.target()),
                       request.body()};
-    asio::post(server_->answers,
+    const bool urgent = server_->urgent.is && server_->urgent.is(asked);
+    if (mine_ && (*mine_)->spare && !urgent)
+      return write({503, "application/json",
+                    R"({"error": {"kind": "exhausted", "what": "too many connections at once", )"
+                    R"("where": "", "remedy": "close some, or ask later"}})"},
+                   false);
+    if (mine_) (*mine_)->answered = true;
+    asio::post(urgent ? server_->urgent.answers : server_->answers,
                [self = this->shared_from_this(), asked = std::move(asked)]() mutable {
                  if (self->server_->closed) return;
                  HttpResponse response = self->server_->handler(asked);
@@ -116,6 +184,7 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
   }
 
   void write(HttpResponse response, bool keep) {
+    if (mine_) (*mine_)->answered = false;  // Who takes no answer can give way.
     response_.emplace(static_cast<http::status>(response.status), 11);
     response_->set(http::field::content_type, response.content_type);
     response_->keep_alive(keep);
@@ -129,9 +198,14 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
         });
   }
 
+  void leave() {
+    if (mine_) server_->connections.erase(*std::exchange(mine_, std::nullopt));
+  }
+
   beast::basic_stream<Protocol> stream_;
   std::shared_ptr<HttpServer::State> server_;
   std::function<void()> closer_;
+  std::optional<Connections::iterator> mine_;  ///< None: not begun, or closed.
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
   std::optional<http::response<http::string_body>> response_;
@@ -154,8 +228,14 @@ class Listener : public std::enable_shared_from_this<Listener<Protocol>> {
                                                              typename Protocol::socket socket) {
       if (self->server_->closed || !self->acceptor_.is_open()) return;
       if (error) return self->accept_later();
-      if (self->server_->connections < self->server_->limits.connections)
-        std::make_shared<Session<Protocol>>(std::move(socket), self->server_)->read();
+      HttpServer::State& server = *self->server_;
+      std::string client = client_of(socket);
+      const bool room = make_room(server, client);
+      if (room || static_cast<std::size_t>(std::ranges::count(
+                      server.connections, true, &HttpServer::State::Connection::spare)) <
+                      server.limits.spare)
+        std::make_shared<Session<Protocol>>(std::move(socket), self->server_)
+            ->begin(std::move(client), !room);
       self->accept();
     });
   }
@@ -290,12 +370,11 @@ class PathKeeper : public std::enable_shared_from_this<PathKeeper> {
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::on_unix_socket(asio::io_context& io,
-                                                               asio::any_io_executor answers,
-                                                               const std::string& path,
-                                                               HttpHandler handler,
-                                                               HttpLimits limits) {
+Result<std::unique_ptr<HttpServer>> HttpServer::on_unix_socket(
+    asio::io_context& io, asio::any_io_executor answers, const std::string& path,
+    HttpHandler handler, HttpLimits limits, HttpUrgent urgent) {
   auto state = make_state(std::move(answers), std::move(handler), limits);
+  state->urgent = std::move(urgent);
   state->socket_path = path;
   const auto keeper = std::make_shared<PathKeeper>(io, state);
   if (const auto done = keeper->listen(); !done) return tl::unexpected(done.error());

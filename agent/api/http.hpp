@@ -34,9 +34,20 @@ using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
 /// What one peer can cost.
 struct HttpLimits {
-  std::size_t body_bytes = 1 << 20;                      ///< A larger request is answered 413.
-  std::size_t connections = 64;                          ///< One more is closed at once.
+  std::size_t body_bytes = 1 << 20;  ///< A larger request is answered 413.
+  std::size_t connections = 64;
+  /// Of one client: of a Unix socket's, of one process; of TCP's, of one address. One more than
+  /// these two takes the place of the oldest that is not being answered; where all are, it is one of
+  /// the spare ones, and all that are not urgent are answered 503.
+  std::size_t connections_each = 16;
+  std::size_t spare = 16;
   std::chrono::seconds idle = std::chrono::seconds(30);  ///< Without a whole request or answer.
+};
+
+/// Requests that wait for no others: what is asked, and where the handler is called for it.
+struct HttpUrgent {
+  std::function<bool(const HttpRequest&)> is = {};
+  boost::asio::any_io_executor answers = {};
 };
 
 /// A server whose sockets live on the io_context of its maker, and whose handler is called on
@@ -49,11 +60,9 @@ class HttpServer {
   /// crash) is replaced. Error::Kind::refused: another process listens there, or the folder is not
   /// writable. When the path is taken away, with its folder or not, it listens there again within
   /// about a second, unless another process does by then.
-  static Result<std::unique_ptr<HttpServer>> on_unix_socket(boost::asio::io_context& io,
-                                                            boost::asio::any_io_executor answers,
-                                                            const std::string& path,
-                                                            HttpHandler handler,
-                                                            HttpLimits limits = {});
+  static Result<std::unique_ptr<HttpServer>> on_unix_socket(
+      boost::asio::io_context& io, boost::asio::any_io_executor answers, const std::string& path,
+      HttpHandler handler, HttpLimits limits = {}, HttpUrgent urgent = {});
   /// Listens on a TCP port of a loopback address; port 0: any free one. Error::Kind::invalid: not a
   /// loopback address. Error::Kind::refused: the port is taken.
   static Result<std::unique_ptr<HttpServer>> on_loopback(boost::asio::io_context& io,

@@ -174,7 +174,7 @@ HttpHandler api_routes(ApiBackend backend) {
 
   return [routes = std::move(routes), hook = backend.hook](const HttpRequest& request) {
     const std::string path = path_of(request.target);
-    if (path == "/v1/hook" && request.method == "POST") return answer_hook(hook, request);
+    if (is_hook_call(request)) return answer_hook(hook, request);
     bool known = false;
     for (const Route& route : routes) {
       const bool takes_argument = route.path.back() == '/';

@@ -35,6 +35,8 @@ class AnswerThreads {
   boost::asio::io_context& sockets() { return sockets_; }
   /// Where handlers are called.
   boost::asio::thread_pool::executor_type executor() { return answers_.get_executor(); }
+  /// The same for what must not wait behind other answers.
+  boost::asio::thread_pool::executor_type urgent() { return urgent_.get_executor(); }
 
   void start() {
     thread_ = std::thread([this] { sockets_.run(); });
@@ -46,6 +48,7 @@ class AnswerThreads {
     sockets_.stop();
     if (thread_.joinable()) thread_.join();
     answers_.join();
+    urgent_.join();
   }
 
   /// Does `work` on one of the answering threads.
@@ -71,7 +74,7 @@ class AnswerThreads {
   boost::asio::io_context sockets_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> stays_{
       sockets_.get_executor()};
-  boost::asio::thread_pool answers_{kAtOnce};
+  boost::asio::thread_pool answers_{kAtOnce}, urgent_{1};
   std::thread thread_;
   std::atomic<bool> ends_ = false;
 };

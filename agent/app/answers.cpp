@@ -18,6 +18,7 @@ namespace json = boost::json;
 namespace {
 /// For what a person applied to show its effect.
 constexpr std::chrono::milliseconds kSettle{500};
+constexpr std::chrono::seconds kMetricsAge{1};
 }  // namespace
 
 std::shared_ptr<const ControlSnapshot> Daemon::State::control_now() const {
@@ -202,10 +203,25 @@ ApiBackend Daemon::State::backend() {
   return b;
 }
 
+/// Any local user may scrape: one text serves all who ask within a second, and while the next is
+/// made the last one does.
 HttpResponse Daemon::State::metrics_answer() {
+  {
+    std::unique_lock lock(metrics_text.mutex);
+    metrics_text.made.wait(lock, [this] { return metrics_text.text || !metrics_text.making; });
+    const bool fresh = std::chrono::steady_clock::now() - metrics_text.at < kMetricsAge;
+    if (metrics_text.text && (fresh || metrics_text.making))
+      return {200, kPrometheusContentType, *metrics_text.text};
+    metrics_text.making = true;
+  }
   auto text = view<std::string>([](const DaemonView& v) { return prometheus_text(metrics(v)); });
+  const std::lock_guard lock(metrics_text.mutex);
+  metrics_text.making = false;
+  metrics_text.made.notify_all();
   if (!text) return {503, "text/plain", text.error().text() + "\n"};
-  return {200, kPrometheusContentType, std::move(*text)};
+  metrics_text.text = std::move(*text);
+  metrics_text.at = std::chrono::steady_clock::now();
+  return {200, kPrometheusContentType, *metrics_text.text};
 }
 
 HookAnswer Daemon::State::on_hook(const HookCall& call) {

@@ -90,7 +90,6 @@ std::vector<yaml::Key> ring_keys(InputConfig& input) {
                                                           {"queue", Fanout::queue}})},
       {"promiscuous", yaml::boolean(input.ring.promiscuous)},
       {"offloads_off", yaml::boolean(input.ring.offloads_off)},
-      {"max_depth", yaml::number(input.decap.max_depth, 1, 16)},
       {"identity", identity_of(input.identity)},
       {"reinject", yaml::text(input.reinject)},
   };
@@ -99,6 +98,7 @@ std::vector<yaml::Key> ring_keys(InputConfig& input) {
 Result<void> read_local(const Node& node, Config& config) {
   Mac nic;
   auto keys = ring_keys(config.local);
+  keys.push_back({"max_depth", yaml::number(config.local.decap.max_depth, 0, 16)});
   keys.push_back({"monitor_nic", [&](const Node& at) -> Result<void> {
                     const auto done = yaml::parsed(nic, Mac::parse, "write a MAC address")(at);
                     if (done) config.monitor_nic = nic;
@@ -152,6 +152,7 @@ Result<void> read_input(const Node& node, Config& config) {
   bool accept_bare = true;
   std::uint16_t vlan = 0;
   auto keys = ring_keys(input);
+  keys.push_back({"max_depth", yaml::number(input.decap.max_depth, 1, 16)});
   keys.push_back({"name", yaml::text(input.name)});
   keys.push_back({"interface", yaml::text(input.ring.interface)});
   std::vector<std::string> pair;
@@ -283,6 +284,7 @@ Result<void> read_peers(const Node& node, Config& config) {
         {"certificate", yaml::text(tls.certificate), true},
         {"private_key", yaml::text(tls.private_key), true},
         {"ca", yaml::text(tls.ca_certificate), true},
+        {"revoked", yaml::text(tls.revoked)},
     })(at);
     if (done) peers.link.tls = tls;
     return done;

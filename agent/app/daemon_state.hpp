@@ -7,7 +7,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -70,9 +72,18 @@ struct Daemon::State {
   Evidence evidence;                     ///< What control was told last.
   std::uint64_t logged = 0;              ///< Events of the control side that are in the log.
   std::atomic<bool> round_waits{false};  ///< A round's news are on their way to the main thread.
+  std::uint64_t refusals_told = 0;       ///< Of the peers' refused connections, in the log.
+  Time refusals_at = 0;
   bool copies_wait = false;  ///< The workers are asked for what the peers are to be told.
 
   // Outwards.
+  struct MetricsText {
+    std::mutex mutex;
+    std::condition_variable made;
+    bool making = false;
+    std::optional<std::string> text;  ///< None: not made yet.
+    std::chrono::steady_clock::time_point at;
+  } metrics_text;
   AnswerThreads answering{io};
   std::unique_ptr<HttpServer> api, metrics_server;
   boost::asio::signal_set signals{io};
@@ -113,6 +124,7 @@ struct Daemon::State {
   void judge_counts(const ControlSnapshot& known);
   void on_tick();
   void tell_copies();
+  void tell_refusals();
   void write_stats();
   void close_servers();
   void wait_for_signal();

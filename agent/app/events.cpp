@@ -18,6 +18,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::milliseconds kTick{1000};
+constexpr Time kBetweenRefusals = 10 * kSecond;
 
 }  // namespace
 
@@ -135,6 +136,7 @@ void Daemon::State::on_tick() {
     if (const auto news = api->take_news()) spdlog::warn("{}", *news);
   if (in_force) write_for_hook();
   if (copies->tells()) tell_copies();
+  if (peers) tell_refusals();
   if (control) {
     if (peers) control->set_collectors(copies->collectors());
     const auto known = control->snapshot();
@@ -146,6 +148,19 @@ void Daemon::State::on_tick() {
   tick.async_wait([this](boost::system::error_code error) {
     if (!error) on_tick();
   });
+}
+
+/// A line for all of some seconds: strangers choose how often they come.
+void Daemon::State::tell_refusals() {
+  const PeersStatus now = peers->status();
+  const Time at = wall_clock();
+  if (now.refused_connections == refusals_told ||
+      (at >= refusals_at && at - refusals_at < kBetweenRefusals))
+    return;
+  spdlog::warn("{} connections to the agents' port were refused; the last: {}",
+               now.refused_connections - refusals_told, now.last_refusal);
+  refusals_told = now.refused_connections;
+  refusals_at = at;
 }
 
 /// What the peers are told is asked for where one may wait for the workers.

@@ -84,9 +84,12 @@ bool LocalPorts::has(const std::string& port) const {
 std::vector<InputOptions> make_inputs(const Config& config) {
   std::vector<InputOptions> out;
   std::uint16_t place = 0;
-  if (config.driver && config.monitor_nic)
-    out.push_back(make_input(config, config.local, place++,
+  if (config.driver && config.monitor_nic) {
+    InputConfig local = config.local;
+    local.decap.own_tunnels = true;
+    out.push_back(make_input(config, local, place++,
                              [nic = *config.monitor_nic] { return find_interface(nic); }));
+  }
   for (const InputConfig& input : config.inputs)
     out.push_back(
         make_input(config, input, place++,
@@ -98,6 +101,7 @@ InputOptions make_local_input(const Config& config, const LocalPorts& ports,
                               const std::string& port, std::size_t place) {
   InputConfig input = config.local;
   input.name = port;
+  input.decap.own_tunnels = true;
   return make_input(config, input, static_cast<std::uint16_t>(config.inputs.size() + place),
                     [&ports, port]() -> Result<std::string> {
                       if (!ports.has(port))

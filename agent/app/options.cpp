@@ -6,6 +6,8 @@
 #include <random>
 
 #include "agent/app/inputs.hpp"
+#include "agent/control/affinity/migration_message.hpp"
+#include "agent/engine/health/copies_json.hpp"
 
 namespace vmirror {
 namespace {
@@ -87,6 +89,15 @@ FollowingOptions following_options(const Config& config) {
           .hypervisor = config.libvirt.has_value(),
           .ports_are_here = !config.monitor_nic,
           .state = config.state};
+}
+
+PeersOptions peers_options(const Config& config) {
+  PeersOptions out = config.peers->link;
+  out.most_bytes = {{MigrationMessage::kType, kMaxMigrationMessage},
+                    {kHandoverMessage, kMaxHandoverMessage},
+                    {SensorFollower::kMessage, SensorFollower::kMaxMessage},
+                    {kCopiesMessage, kMaxCopiesJson}};
+  return out;
 }
 
 SensorFollowerOptions sensor_options(const Config& config) {

@@ -19,6 +19,8 @@ Result<EngineOptions> engine_options(const Config& config);
 ConfineOptions confine_options(const Config& config);
 
 FollowingOptions following_options(const Config& config);
+/// Of a configuration with `peers`; with the bounds of each message.
+PeersOptions peers_options(const Config& config);
 SensorFollowerOptions sensor_options(const Config& config);
 CollectorLinkOptions collector_link_options(const Config& config);
 

@@ -94,11 +94,11 @@ Result<void> Daemon::State::open_peers() {
   if (config.peers) {
     const auto on_main = [this](auto call) { asio::post(io, [this, call] { call(*this); }); };
     PeersHandlers handlers;
-    handlers.on_message = [=](const std::string& host, const std::string& type, std::string body) {
+    handlers.on_message = [=](const std::string& host, const std::string& type, PeerBody body) {
       if (type == SensorFollower::kMessage)
-        on_main([host, body](State& s) { s.sensor->on_message(host, body, wall_clock()); });
+        on_main([host, body](State& s) { s.sensor->on_message(host, body.bytes, wall_clock()); });
       else if (type == kCopiesMessage)
-        on_main([host, body](State& s) { s.copies->on_message(host, body, wall_clock()); });
+        on_main([host, body](State& s) { s.copies->on_message(host, body.bytes, wall_clock()); });
     };
     handlers.on_up = [=](const std::string& host) {
       spdlog::info("the agent of {} is linked", host);
@@ -115,7 +115,7 @@ Result<void> Daemon::State::open_peers() {
       });
     };
     if (following) handlers = following->handlers(std::move(handlers));
-    auto link = Peers::start(config.peers->link, std::move(handlers));
+    auto link = Peers::start(peers_options(config), std::move(handlers));
     if (!link) return tl::unexpected(link.error());
     peers = std::move(*link);
     if (following) following->use(*peers);
@@ -128,8 +128,9 @@ Result<void> Daemon::State::open_peers() {
 Result<void> Daemon::State::open_servers() {
   std::error_code ignored;  // Listening says what is wrong.
   std::filesystem::create_directories(std::filesystem::path(config.socket).parent_path(), ignored);
-  auto server = HttpServer::on_unix_socket(answering.sockets(), answering.executor(), config.socket,
-                                           api_routes(backend()));
+  auto server =
+      HttpServer::on_unix_socket(answering.sockets(), answering.executor(), config.socket,
+                                 api_routes(backend()), {}, {is_hook_call, answering.urgent()});
   if (!server) return tl::unexpected(server.error());
   api = std::move(*server);
   if (!config.prometheus) return {};

@@ -150,7 +150,8 @@ json::value peers_json(const DaemonView& v) {
           {"listen", v.peers->listen ? json::value(v.peers->listen->text()) : json::value()},
           {"hosts", std::move(hosts)},
           {"refused_connections", v.peers->refused_connections},
-          {"last_refusal", text_or_null(v.peers->last_refusal)}};
+          {"last_refusal", text_or_null(v.peers->last_refusal)},
+          {"tls_error", text_or_null(v.peers->tls_error)}};
 }
 
 json::value following_json(const DaemonView& v) {
@@ -169,6 +170,7 @@ json::value following_json(const DaemonView& v) {
           {"gap_unknown", v.following->gap_unknown},
           {"refused", t.refused},
           {"dropped", t.dropped},
+          {"unexpected_handovers", t.unexpected_handovers},
           {"ignored", t.ignored},
           {"journal_error", text_or_null(v.following->journal_error)}};
 }

@@ -34,7 +34,8 @@ Read read_all(Bytes wire, std::size_t piece) {
       break;
     }
     if (!*frame) continue;
-    if ((*frame)->kind == PeerFrame::Kind::hello) reader.allow_messages(kMessageBytes);
+    if ((*frame)->kind == PeerFrame::Kind::hello)
+      reader.allow_messages([](std::string_view) { return kMessageBytes; });
     out.frames.push_back(std::move(**frame));
   }
   return out;

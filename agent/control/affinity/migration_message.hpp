@@ -28,7 +28,8 @@ struct MigrationMessage {
   bool operator==(const MigrationMessage&) const = default;
 };
 
-constexpr std::size_t kMaxMessageNics = 32;  ///< Interface ids; more are left out.
+constexpr std::size_t kMaxMigrationMessage = 128 << 10;  ///< Bytes; a record has 64 KiB at most.
+constexpr std::size_t kMaxMessageNics = 32;              ///< Interface ids; more are left out.
 
 /// {"asks": false, "from_source": true, "interface_ids": [...], "record": {...}}
 std::string encode(const MigrationMessage& message);

@@ -265,6 +265,15 @@ void MigrationTracker::take_late(MigrationRecord& record, const std::string& hos
     actions_.push_back(SendMigration{host, {false, !message.from_source, record, {}}});
 }
 
+std::optional<std::string> MigrationTracker::expected_from(const std::string& host,
+                                                           const std::string& id) const {
+  const std::string guest = id.substr(0, id.rfind('@'));
+  for (const Open& open : open_)
+    if (!open.source && (open.record.id == id || open.guest == guest) && open.other().host == host)
+      return open.guest;
+  return std::nullopt;
+}
+
 TrackerActions MigrationTracker::handed_over(const std::string& id, const HandoverResult& result,
                                              Time now) {
   const auto by_id = std::ranges::find_if(open_, [&](const Open& o) { return o.record.id == id; });

@@ -110,7 +110,8 @@ struct TrackerCounters {
   std::uint64_t refused = 0;       ///< Migrations without a record: too many were open.
   std::uint64_t dropped = 0;       ///< Finished records that were dropped for newer ones.
   std::uint64_t notes_dropped = 0;
-  std::uint64_t ignored = 0;  ///< Messages and events that belong to no known record.
+  std::uint64_t ignored = 0;               ///< Messages and events that belong to no known record.
+  std::uint64_t unexpected_handovers = 0;  ///< Without an open migration, or not of its guest.
   std::map<MigrationState, std::uint64_t> finished;
 };
 
@@ -149,6 +150,9 @@ class MigrationTracker {
   /// A guest moved from one host to another, seen from outside of both: a whole record, which is
   /// finished.
   TrackerActions moved(const SeenMove& move, Time now);
+  /// The guest (its key) that `host` may hand over to this host by the record `id`; none: no such
+  /// migration from there is open.
+  std::optional<std::string> expected_from(const std::string& host, const std::string& id) const;
   /// The outcome of a handover: on the source when it was sent or failed, on the destination when
   /// the engine took it. `id` is the record's.
   TrackerActions handed_over(const std::string& id, const HandoverResult& result, Time now);
@@ -164,6 +168,7 @@ class MigrationTracker {
   /// Keys (UUIDs) of guests whose half on this host is not complete.
   std::vector<std::string> migrating() const;
   TrackerCounters counters() const;
+  void unexpected_handover() { ++counters_.unexpected_handovers; }
 
  private:
   static constexpr Time kNever = std::numeric_limits<Time>::max();

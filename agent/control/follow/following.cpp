@@ -25,9 +25,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// The type of the message with a guest's analysis state: "ID\n" and what agent/engine/worker
-/// encodes.
-constexpr const char* kHandover = "handover";
 constexpr std::size_t kMaxId = 128;
 
 TrackerOptions tracker_options(const FollowingOptions& options) {
@@ -45,6 +42,16 @@ PortCounters& operator+=(PortCounters& a, const PortCounters& b) {
   a.in_bytes += b.in_bytes;
   a.in_dropped += b.in_dropped;
   return a;
+}
+
+/// All that it tells is of these NICs.
+bool is_of(const Handover& given, const std::vector<Mac>& nics) {
+  const auto ours = [&](const Mac& mac) { return std::ranges::find(nics, mac) != nics.end(); };
+  return std::ranges::all_of(given.macs, ours) &&
+         std::ranges::all_of(given.assets, ours, &Asset::mac) &&
+         std::ranges::all_of(given.flows, [&](const HandedFlow& f) {
+           return std::ranges::any_of(f.flow.flow.mac, ours);
+         });
 }
 
 /// The record's id at the front of a handover's message; empty: there is none.
@@ -125,8 +132,11 @@ struct Following::State : std::enable_shared_from_this<Following::State> {
   std::vector<Mac> macs(const std::string& guest) const;
   GuestCounters read(const std::string& guest) const;
   void send_handover(const HandOverGuest& action, const Handover& taken);
-  void on_handover(const std::string& host, std::string body);
-  void take_handover(const std::string& host, const std::string& body);
+  void on_handover(const std::string& host, PeerBody body);
+  void expect_handover(const std::string& host, PeerBody body);
+  void take_handover(const std::string& host, const std::string& body,
+                     const std::vector<Mac>& nics);
+  void unexpected(const std::string& host, const std::string& why);
   void told(const std::string& id, const HandoverResult& result);
   void write(const Result<void>& done);
 };
@@ -223,8 +233,9 @@ void Following::State::send_handover(const HandOverGuest& action, const Handover
   const std::string bytes = encode(taken);
   HandoverResult result = result_of(taken, HandoverResult::State::sent, bytes.size());
   Peers* const link = peers;
-  const auto sent = link == nullptr ? fail(Error::Kind::unreachable, "no link", action.to)
-                                    : link->send(action.to, kHandover, action.id + "\n" + bytes);
+  const auto sent = link == nullptr
+                        ? fail(Error::Kind::unreachable, "no link", action.to)
+                        : link->send(action.to, kHandoverMessage, action.id + "\n" + bytes);
   if (!sent) {
     result.state = HandoverResult::State::failed;
     result.reason = sent.error().text();
@@ -233,26 +244,47 @@ void Following::State::send_handover(const HandOverGuest& action, const Handover
 }
 
 /// On the link's thread.
-void Following::State::on_handover(const std::string& host, std::string body) {
+void Following::State::on_handover(const std::string& host, PeerBody body) {
   if (waiting.fetch_add(1) >= kMaxWaitingHandovers) {
     --waiting;
     ++refused_handovers;
     HandoverResult refused;
     refused.state = HandoverResult::State::failed;
-    refused.bytes = body.size();
+    refused.bytes = body.bytes.size();
     refused.reason = std::to_string(kMaxWaitingHandovers) + " handovers wait already";
-    return told(id_of(body), refused);
+    return told(id_of(body.bytes), refused);
   }
-  asio::post(handover, [self = shared_from_this(), host, body = std::move(body)] {
-    self->take_handover(host, body);
-    --self->waiting;
+  asio::post(io, [self = shared_from_this(), host, body = std::move(body)]() mutable {
+    self->expect_handover(host, std::move(body));
   });
 }
 
+/// Only what an open migration brings changes what the engine knows: that guest, with its NICs, from
+/// the host that it comes from.
+void Following::State::expect_handover(const std::string& host, PeerBody body) {
+  const auto guest = tracker.expected_from(host, id_of(body.bytes));
+  if (!guest) {
+    --waiting;
+    return unexpected(host, "no such migration from there is open");
+  }
+  asio::post(handover,
+             [self = shared_from_this(), host, body = std::move(body), nics = macs(*guest)] {
+               self->take_handover(host, body.bytes, nics);
+               --self->waiting;
+             });
+}
+
+/// On the main thread.
+void Following::State::unexpected(const std::string& host, const std::string& why) {
+  tracker.unexpected_handover();
+  if (tracker.counters().unexpected_handovers == 1)
+    spdlog::warn("a handover from {} changes nothing, as will others: {}", host, why);
+}
+
 /// On the handover's thread.
-void Following::State::take_handover(const std::string& host, const std::string& body) {
+void Following::State::take_handover(const std::string& host, const std::string& body,
+                                     const std::vector<Mac>& nics) {
   const std::string id = id_of(body);
-  if (id.empty()) return;  // No agent of ours sends that.
   const std::size_t end = id.size();
   const auto* data = reinterpret_cast<const std::uint8_t*>(body.data()) + end + 1;
   const std::size_t size = body.size() - end - 1;
@@ -264,6 +296,10 @@ void Following::State::take_handover(const std::string& host, const std::string&
     failed.reason = given.error().text();
     return told(id, failed);
   }
+  if (!is_of(*given, nics))
+    return asio::post(io, [self = shared_from_this(), host] {
+      self->unexpected(host, "it has NICs that are not its guest's");
+    });
   Peers* const link = peers;
   for (const PeerStatus& peer : link ? link->status().peers : std::vector<PeerStatus>{})
     if (peer.host == host && peer.clock_offset) shift(*given, -*peer.clock_offset);
@@ -367,13 +403,13 @@ PeersHandlers Following::handlers(PeersHandlers also) {
         if (const auto state = weak.lock()) call(*state);
       });
   };
-  out.on_message = [=](const std::string& host, const std::string& type, std::string body) {
+  out.on_message = [=](const std::string& host, const std::string& type, PeerBody body) {
     if (type == MigrationMessage::kType) {
       on_main([host, body](State& s) {
-        if (const auto message = parse_migration_message(body))
+        if (const auto message = parse_migration_message(body.bytes))
           s.act(s.tracker.message(host, *message, wall_clock()));
       });
-    } else if (type == kHandover) {
+    } else if (type == kHandoverMessage) {
       if (const auto self = weak.lock()) self->on_handover(host, std::move(body));
     } else {
       also.on_message(host, type, std::move(body));

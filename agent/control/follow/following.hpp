@@ -52,6 +52,11 @@ struct FollowingStatus {
 /// Adds a finished migration. Pure.
 void count(FollowingStatus& counts, const MigrationRecord& record);
 
+/// The type of the message with a guest's analysis state: "ID\n" and what agent/engine/worker
+/// encodes; and its most bytes.
+constexpr const char* kHandoverMessage = "handover";
+constexpr std::size_t kMaxHandoverMessage = std::size_t{16} << 20;
+
 /// Received handovers that wait to be read; a further one is refused, and the record says so.
 constexpr std::size_t kMaxWaitingHandovers = 8;
 

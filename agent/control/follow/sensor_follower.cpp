@@ -123,8 +123,10 @@ void SensorFollower::tell(std::vector<SensorSource> here, Time now) {
 std::string SensorFollower::message(Time now) const {
   const auto age = [now](Time at) { return std::max<Time>(0, now - at) / kMillisecond; };
   json::array sources, moves;
-  for (const SensorSource& s : here_)
+  for (const SensorSource& s : here_) {
+    if (sources.size() == kMaxSources) break;
     sources.push_back({{"vm", s.vm}, {"here_ms", age(s.since)}, {"moving", s.moving}});
+  }
   for (const Time at : history_.moves) moves.emplace_back(age(at));
   return json::serialize(json::object{{"sources", sources}, {"moved_ms_ago", moves}});
 }

@@ -36,6 +36,7 @@ struct SensorFollowerOptions {
 
 class SensorFollower {
  public:
+  static constexpr std::size_t kMaxMessage = std::size_t{2} << 20;  ///< Bytes of a body.
   /// The type of the agents' messages that go to `on_message`.
   static constexpr const char* kMessage = "sources";
 

@@ -67,7 +67,7 @@ Result<std::optional<PeerFrame>> PeerFrameReader::filled(std::size_t n) {
   have_ += n;
   if (part_ == Part::header) {
     const auto first = static_cast<std::uint8_t>(header_[0]);
-    if (message_bytes_ == 0 && have_ > 0 && (first == kTlsAlert || first == kTlsHandshake))
+    if (!limit_ && have_ > 0 && (first == kTlsAlert || first == kTlsHandshake))
       return fail(Error::Kind::refused, "it speaks TLS, this agent does not", {},
                   "set peers.tls on both hosts, or on neither");
     if (have_ < header_.size()) return std::nullopt;
@@ -77,6 +77,7 @@ Result<std::optional<PeerFrame>> PeerFrameReader::filled(std::size_t n) {
   }
   if (part_ == Part::type) {
     if (have_ < frame_.type.size()) return std::nullopt;
+    if (const auto ok = begin_body(); !ok) return tl::unexpected(ok.error());
     part_ = Part::body;
     have_ = 0;
   }
@@ -96,13 +97,20 @@ Result<void> PeerFrameReader::read_header() {
       (kind == message) != (type > 0))
     return malformed("this is not the agents' protocol");
   frame_.kind = static_cast<PeerFrame::Kind>(kind);
-  if (kind == message && message_bytes_ == 0) return malformed("a message came before the hello");
-  const std::size_t most = kind == message ? message_bytes_ : kMaxPeerControl;
-  if (length - type > most)
-    return malformed("a frame of " + std::to_string(length - type) + " bytes, " +
-                     std::to_string(most) + " are allowed");
+  if (kind == message && !limit_) return malformed("a message came before the hello");
   frame_.type.resize(type);
-  frame_.body.resize(length - type);
+  body_bytes_ = length - type;
+  return {};
+}
+
+/// No byte of a body has room before its bound is known, which its type has.
+Result<void> PeerFrameReader::begin_body() {
+  const std::size_t most =
+      frame_.kind == PeerFrame::Kind::message ? limit_(frame_.type) : kMaxPeerControl;
+  if (body_bytes_ > most)
+    return malformed("a frame of " + std::to_string(body_bytes_) + " bytes, " +
+                     std::to_string(most) + " are allowed");
+  frame_.body.resize(body_bytes_);
   return {};
 }
 

@@ -29,6 +29,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -68,8 +69,10 @@ std::string encode_peer_frame(PeerFrame::Kind kind, std::string_view body);
 class PeerFrameReader {
  public:
   PeerFrameReader();
-  /// Allows messages with bodies of up to `bytes` from now on; at first no message is allowed.
-  void allow_messages(std::size_t bytes) { message_bytes_ = bytes; }
+  /// Gives the most bytes of a body, by the message's type.
+  using Limit = std::function<std::size_t(std::string_view type)>;
+  /// Allows messages from now on; at first no message is allowed.
+  void allow_messages(Limit limit) { limit_ = std::move(limit); }
   /// The buffer for the next bytes; never empty. Valid until `filled`.
   std::span<std::uint8_t> space();
   /// `n` bytes, at most space().size(), were put there. Returns the completed frame, or none yet.
@@ -78,8 +81,10 @@ class PeerFrameReader {
 
  private:
   Result<void> read_header();
+  Result<void> begin_body();
 
-  std::size_t message_bytes_ = 0;
+  Limit limit_;
+  std::size_t body_bytes_ = 0;
   std::string header_;  ///< The fixed part.
   PeerFrame frame_;
   std::size_t have_ = 0;  ///< Of the part that is being filled.

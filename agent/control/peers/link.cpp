@@ -16,6 +16,9 @@ using boost::system::error_code;
 
 namespace {
 
+/// A peer that sent little may send so much at once: what it may send in this time.
+constexpr std::chrono::seconds kAhead{2};
+
 /// A read that failed, in words.
 Error broken(const error_code& error, bool up) {
   // A reset is the close of one who had not read all.
@@ -49,6 +52,7 @@ std::string printable(std::string_view text, std::size_t most) {
 Link::Link(Tcp::socket socket, LinkOwner& owner, LinkOptions options)
     : socket_(std::move(socket)),
       timer_(socket_.get_executor()),
+      pause_(socket_.get_executor()),
       owner_(owner),
       options_(std::move(options)) {
   if (options_.tls != nullptr) tls_.emplace(socket_, *options_.tls);
@@ -143,7 +147,7 @@ void Link::take_hello(const PeerFrame& frame) {
   peer_ = std::move(*hello);
   if (const auto ok = check(peer_); !ok) return refuse(ok.error());
   if (const auto ok = owner_.wanted(*this, peer_); !ok) return refuse(ok.error());
-  reader_.allow_messages(options_.limits.message_bytes);
+  reader_.allow_messages([this](std::string_view type) { return owner_.most_bytes(type); });
   if (is_dialer()) return go_up();
   stage_ = Stage::greeted;
   first_ = encode_peer_frame(PeerFrame::Kind::hello, encode(options_.own));
@@ -182,8 +186,35 @@ void Link::was_read(const error_code& error, std::size_t n) {
   received_ = Clock::now();
   auto frame = reader_.filled(n);
   if (!frame) return refuse(frame.error());
-  if (*frame) handle(std::move(**frame));
-  if (stage_ < Stage::bye) read();
+  if (*frame) {
+    const PeerLimits& limits = options_.limits;
+    // What one message takes of a second, as a message or by its bytes.
+    const double share = std::max(
+        1.0 / static_cast<double>(limits.messages_a_second),
+        static_cast<double>((*frame)->body.size()) / static_cast<double>(limits.bytes_a_second));
+    paid_ = std::max(paid_, received_) +
+            std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(share));
+    handle(std::move(**frame));
+  }
+  if (stage_ < Stage::bye) read_on();
+}
+
+/// Reads at once, or when the peer may send more.
+void Link::read_on() {
+  if (stage_ == Stage::up && !owner_.has_room(*this)) {
+    paused_ = true;
+    return;
+  }
+  if (paid_ - Clock::now() <= kAhead) return read();
+  pause_.expires_at(paid_ - kAhead);
+  pause_.async_wait([self = shared_from_this()](const error_code& error) {
+    if (!error && self->stage_ < Stage::bye) self->read();
+  });
+}
+
+void Link::resume() {
+  if (!std::exchange(paused_, false) || stage_ >= Stage::bye) return;
+  read_on();
 }
 
 void Link::handle(PeerFrame frame) {
@@ -303,6 +334,7 @@ void Link::close() {
   stage_ = Stage::closed;
   error_code ignored;
   timer_.cancel();
+  pause_.cancel();
   socket_.close(ignored);
 }
 

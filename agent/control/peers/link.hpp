@@ -42,6 +42,10 @@ class LinkOwner {
   /// Both sides want the link, and it is up from here on. `wanted` is called once more just before.
   virtual void up(Link& link, const PeerHello& hello) = 0;
   virtual void message(Link& link, PeerFrame frame) = 0;
+  /// The most bytes of a message's body.
+  virtual std::size_t most_bytes(std::string_view type) const = 0;
+  /// False: too much that came waits to be worked off; Link::resume follows.
+  virtual bool has_room(const Link& link) const = 0;
   /// The next message to write; none: wait for Link::wake.
   virtual std::optional<PeerMessage> next(Link& link) = 0;
   /// The message of `next` was written.
@@ -73,6 +77,8 @@ class Link : public std::enable_shared_from_this<Link> {
   void accepted();
   /// There is a message to send.
   void wake() { write(); }
+  /// There is room for what the peer sends.
+  void resume();
   /// Closes the socket; the owner is not called any more.
   void close();
   bool is_dialer() const { return !options_.expected.empty(); }
@@ -88,6 +94,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void begin();
   void handshaken();
   void read();
+  void read_on();
   void was_read(const boost::system::error_code& error, std::size_t n);
   void handle(PeerFrame frame);
   Result<void> check(const PeerHello& hello);
@@ -109,7 +116,7 @@ class Link : public std::enable_shared_from_this<Link> {
 
   Tcp::socket socket_;
   std::optional<boost::asio::ssl::stream<Tcp::socket&>> tls_;
-  boost::asio::steady_timer timer_;
+  boost::asio::steady_timer timer_, pause_;
   LinkOwner& owner_;
   const LinkOptions options_;
   Stage stage_ = Stage::connect;
@@ -119,6 +126,8 @@ class Link : public std::enable_shared_from_this<Link> {
   PeerFrameReader reader_;
   std::string sink_;  ///< For bytes that arrive during bye.
   Clock::time_point received_ = {}, next_ping_ = {};
+  bool paused_ = false;          ///< Nothing is read, because there is no room.
+  Clock::time_point paid_ = {};  ///< Until when what was read uses up what may be read.
   ClockOffset clock_;
 
   /// Frames to be written before any message, at most one of each kind, so that a peer that sends

@@ -8,8 +8,11 @@
 #include <random>
 #include <thread>
 
+#include "agent/control/peers/inbox.hpp"
 #include "agent/control/peers/link.hpp"
 #include "agent/control/peers/tls.hpp"
+#include "plugin/base/slots.hpp"
+#include "plugin/base/trusted_file.hpp"
 
 namespace vmirror {
 
@@ -19,6 +22,8 @@ using Tcp = asio::ip::tcp;
 
 namespace {
 
+constexpr std::chrono::seconds kLookAtTls{1};
+
 Tcp::endpoint to_asio(const PeerEndpoint& endpoint) {
   if (endpoint.address.version == 4) {
     asio::ip::address_v4::bytes_type bytes;
@@ -26,6 +31,21 @@ Tcp::endpoint to_asio(const PeerEndpoint& endpoint) {
     return {asio::ip::address_v4(bytes), endpoint.port};
   }
   return {asio::ip::address_v6(endpoint.address.octets), endpoint.port};
+}
+
+/// Whose share of the slots an address has: of IPv6 its /64, which one host has whole.
+IpAddress origin_of(const asio::ip::address& from) {
+  IpAddress out;
+  if (from.is_v4()) {
+    const auto bytes = from.to_v4().to_bytes();
+    out.version = 4;
+    std::ranges::copy(bytes, out.octets.begin());
+  } else {
+    const auto bytes = from.to_v6().to_bytes();
+    out.version = 6;
+    std::copy_n(bytes.begin(), bytes.size() / 2, out.octets.begin());
+  }
+  return out;
 }
 
 std::uint64_t random_instance() {
@@ -58,6 +78,7 @@ struct Peers::State final : LinkOwner {
         queue;                   ///< By the mutex. If not empty, a write or a wake is on its way.
     bool writing = false;        ///< By the mutex: one more message, which the link has.
     std::shared_ptr<Link> link;  ///< The one that counts: up, or being dialed.
+    std::shared_ptr<PeerInbox> inbox;
     std::uint64_t connection =
         0;  ///< The last one's number: of ours when we dial, else the peer's.
     std::chrono::milliseconds delay{0};
@@ -70,16 +91,24 @@ struct Peers::State final : LinkOwner {
   Result<void> open();
   void run();
   void accept();
+  void admit(Tcp::socket socket);
+  void refused(const std::string& who, const std::string& why);
   void dial(Entry& entry);
   void redial_later(Entry& entry);
   LinkOptions link_options(const Entry* dialed) const;
   Entry* entry_of(const Link& link);
   void go_up(Entry& entry, const PeerHello& hello);
   void go_down(Entry& entry, const Error& error);
+  void lost(Entry& entry, const Error& error);
+  std::vector<FileState> tls_files_now() const;
+  void watch_tls();
+  void use_tls();
 
   Result<void> wanted(const Link& link, const PeerHello& hello) override;
   void up(Link& link, const PeerHello& hello) override;
   void message(Link& link, PeerFrame frame) override;
+  std::size_t most_bytes(std::string_view type) const override;
+  bool has_room(const Link& link) const override;
   std::optional<PeerMessage> next(Link& link) override;
   void sent(Link& link, const PeerMessage& message) override;
   void clock(Link& link, const ClockSample& sample) override;
@@ -89,10 +118,18 @@ struct Peers::State final : LinkOwner {
   const PeersHandlers handlers;
   const std::uint64_t instance = random_instance();
   std::unique_ptr<asio::ssl::context> tls;
+  std::vector<FileState> tls_files;  ///< As `tls` was made of them.
   asio::io_context io{1};
+  asio::steady_timer look_at_tls{io};
   std::optional<Tcp::acceptor> acceptor;
   asio::steady_timer accept_again{io};
-  std::vector<std::weak_ptr<Link>> strangers;  ///< Accepted; who has said who it is, is taken off.
+  /// Accepted, oldest first; who has said who it is, is taken off.
+  struct Stranger {
+    std::weak_ptr<Link> link;
+    IpAddress origin;
+    bool is_peers = false;  ///< The address is one of a peer's.
+  };
+  std::vector<Stranger> strangers;
 
   mutable std::mutex mutex;
   std::map<std::string, Entry, std::less<>> entries;  ///< Its keys never change.
@@ -104,6 +141,7 @@ struct Peers::State final : LinkOwner {
 
 Result<void> Peers::State::open() {
   if (options.tls) {
+    tls_files = tls_files_now();
     auto context = make_tls(*options.tls);
     if (!context) return tl::unexpected(context.error());
     tls = std::move(*context);
@@ -118,6 +156,12 @@ Result<void> Peers::State::open() {
     entry.status.since = wall_clock();
     entry.status.dials = options.host < peer.host;
     entry.status.encrypted = shared.encrypted;
+    entry.inbox = std::make_shared<PeerInbox>(options.limits.waiting_messages,
+                                              options.limits.waiting_bytes, [this, &entry] {
+                                                asio::post(io, [&entry] {
+                                                  if (entry.link) entry.link->resume();
+                                                });
+                                              });
     entry.status.reason = entry.status.dials ? "not reached yet" : "it has not dialed yet";
   }
   if (!options.listen) return {};
@@ -138,12 +182,54 @@ Result<void> Peers::State::open() {
 
 void Peers::State::run() {
   if (acceptor) accept();
+  if (tls) watch_tls();
   for (auto& [host, entry] : entries)
     if (entry.status.dials) dial(entry);
   thread = std::thread([this] {
     const auto stay = asio::make_work_guard(io);
     io.run();
   });
+}
+
+std::vector<FileState> Peers::State::tls_files_now() const {
+  std::vector<FileState> out;
+  for (const std::string& path : {options.tls->certificate, options.tls->private_key,
+                                  options.tls->ca_certificate, options.tls->revoked})
+    if (!path.empty()) out.push_back(FileState::of(path));
+  return out;
+}
+
+/// A renewed certificate and a new list of revoked ones count from the next second on. Files that
+/// can't be used change nothing, and are told.
+void Peers::State::watch_tls() {
+  look_at_tls.expires_after(kLookAtTls);
+  look_at_tls.async_wait([this](const error_code& error) {
+    if (error) return;
+    if (auto now = tls_files_now(); now != tls_files) {
+      tls_files = std::move(now);
+      use_tls();
+    }
+    watch_tls();
+  });
+}
+
+/// All links begin anew: each proves itself by the files that count now.
+void Peers::State::use_tls() {
+  auto context = make_tls(*options.tls);
+  {
+    const std::lock_guard lock(mutex);
+    shared.tls_error = context ? "" : context.error().text();
+  }
+  if (!context) return;
+  tls = std::move(*context);
+  for (const Stranger& stranger : std::exchange(strangers, {}))
+    if (const auto link = stranger.link.lock()) link->close();
+  for (auto& [host, entry] : entries) {
+    const auto link = entry.link;
+    if (!link) continue;
+    link->close();
+    lost(entry, {Error::Kind::unreachable, "the files of TLS changed here", {}, {}});
+  }
 }
 
 LinkOptions Peers::State::link_options(const Entry* dialed) const {
@@ -165,19 +251,49 @@ void Peers::State::accept() {
       accept_again.expires_after(std::chrono::milliseconds(100));
       return accept_again.async_wait([this](const error_code&) { accept(); });
     }
-    std::erase_if(strangers, [](const auto& link) { return link.expired(); });
-    if (strangers.size() < options.limits.handshakes) {
-      auto link = std::make_shared<Link>(std::move(socket), *this, link_options(nullptr));
-      strangers.push_back(link);
-      link->accepted();
-    } else {
-      const std::lock_guard lock(mutex);
-      ++shared.refused_connections;
-      shared.last_refusal =
-          "too many connections at once that don't say who they are; a port scan?";
-    }
+    admit(std::move(socket));
     accept();
   });
+}
+
+/// Peers' addresses have slots of their own, so that no stranger keeps them out.
+void Peers::State::admit(Tcp::socket socket) {
+  error_code gone;
+  const asio::ip::address from = socket.remote_endpoint(gone).address();
+  if (gone) return;
+  const IpAddress origin = origin_of(from);
+  const bool is_peers = std::ranges::any_of(
+      entries, [&](const auto& entry) { return to_asio(entry.second.endpoint).address() == from; });
+  std::erase_if(strangers, [](const Stranger& s) { return s.link.expired(); });
+  std::vector<std::size_t> places;
+  std::vector<IpAddress> taken;
+  for (std::size_t i = 0; i < strangers.size(); ++i)
+    if (strangers[i].is_peers == is_peers) {
+      places.push_back(i);
+      taken.push_back(strangers[i].origin);
+    }
+  const PeerLimits& limits = options.limits;
+  const SlotLimits slots =
+      is_peers ? SlotLimits{limits.handshakes_peer * entries.size(), limits.handshakes_peer}
+               : SlotLimits{limits.handshakes, limits.handshakes_each};
+  if (const auto place = gives_way(taken, origin, slots)) {
+    const auto at = strangers.begin() + static_cast<std::ptrdiff_t>(places[*place]);
+    if (const auto link = at->link.lock()) {
+      refused("a stranger at " + link->remote(),
+              "too many connections at once that don't say who they are; a port scan?");
+      link->close();
+    }
+    strangers.erase(at);
+  }
+  auto link = std::make_shared<Link>(std::move(socket), *this, link_options(nullptr));
+  strangers.push_back({link, origin, is_peers});
+  link->accepted();
+}
+
+void Peers::State::refused(const std::string& who, const std::string& why) {
+  const std::lock_guard lock(mutex);
+  ++shared.refused_connections;
+  shared.last_refusal = who + ": " + why;
 }
 
 void Peers::State::dial(Entry& entry) {
@@ -229,7 +345,7 @@ void Peers::State::up(Link& link, const PeerHello& hello) {
     old->close();
     go_down(entry, {Error::Kind::unreachable, "it made a new connection", {}, {}});
   }
-  std::erase_if(strangers, [&](const auto& stranger) { return stranger.lock().get() == &link; });
+  std::erase_if(strangers, [&](const Stranger& s) { return s.link.lock().get() == &link; });
   entry.connection = hello.connection;
   go_up(entry, hello);
 }
@@ -279,8 +395,21 @@ void Peers::State::message(Link& link, PeerFrame frame) {
     ++entry->status.received_messages;
     entry->status.received_bytes += frame.body.size();
   }
+  const std::size_t cost = PeerMessage::kOverhead + frame.body.size();
   if (handlers.on_message)
-    handlers.on_message(entry->status.host, frame.type, std::move(frame.body));
+    handlers.on_message(entry->status.host, frame.type,
+                        {std::move(frame.body), entry->inbox->admit(cost)});
+}
+
+std::size_t Peers::State::most_bytes(std::string_view type) const {
+  if (options.most_bytes.empty()) return options.limits.message_bytes;
+  const auto known = options.most_bytes.find(type);
+  return known == options.most_bytes.end() ? PeersOptions::kMaxUnknownMessage : known->second;
+}
+
+bool Peers::State::has_room(const Link& link) const {
+  const auto it = entries.find(link.host());
+  return it == entries.end() || it->second.inbox->has_room();
 }
 
 std::optional<PeerMessage> Peers::State::next(Link& link) {
@@ -312,22 +441,21 @@ void Peers::State::clock(Link& link, const ClockSample& sample) {
   entry->status.rtt = sample.delay;
 }
 
+void Peers::State::lost(Entry& entry, const Error& error) {
+  const auto keep = std::exchange(entry.link, nullptr);
+  go_down(entry, error);
+  if (entry.status.dials) redial_later(entry);
+}
+
 void Peers::State::ended(Link& link, const Error& error) {
   Entry* entry = entry_of(link);
   if (entry != nullptr) {
-    const auto keep = std::exchange(entry->link, nullptr);
-    go_down(*entry, error);
-    if (entry->status.dials) redial_later(*entry);
-    return;
+    return lost(*entry, error);
   }
   // A stranger. Where it called itself a peer that isn't up, that peer's state says why.
   const auto claimed = entries.find(link.host());
   const std::string who = claimed != entries.end() ? "`" + claimed->first + "`" : "a stranger";
-  {
-    const std::lock_guard lock(mutex);
-    ++shared.refused_connections;
-    shared.last_refusal = who + " at " + link.remote() + ": " + error.text();
-  }
+  refused(who + " at " + link.remote(), error.text());
   if (claimed != entries.end() && claimed->second.link == nullptr) go_down(claimed->second, error);
 }
 
@@ -344,6 +472,7 @@ Result<std::unique_ptr<Peers>> Peers::start(PeersOptions options, PeersHandlers 
 Peers::Peers(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Peers::~Peers() {
+  for (auto& [host, entry] : state_->entries) entry.inbox->close();
   state_->io.stop();
   state_->thread.join();
 }

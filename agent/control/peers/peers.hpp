@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,13 +56,23 @@ struct PeerTls {
   std::string certificate;  ///< May be followed by its chain.
   std::string private_key;
   std::string ca_certificate;
+  /// Lists of revoked certificates (RFC 5280), one for each CA of the chain; empty: none is asked
+  /// for. One whose time is over refuses every peer.
+  std::string revoked = {};
 };
 
 struct PeerLimits {
   std::size_t message_bytes = std::size_t{16} << 20;  ///< Body of one message, either way.
   std::size_t queue_bytes = std::size_t{32}
                             << 20;  ///< Not yet written, of each peer; then refused.
-  std::size_t handshakes = 16;      ///< Accepted connections that have not said who they are.
+  /// Accepted connections that have not said who they are, each for at most `dead_after`: of all
+  /// addresses that are no peer's, of one of these (of IPv6: of one /64), of one peer's address. One
+  /// more takes the place of the oldest (slots.hpp).
+  std::size_t handshakes = 16, handshakes_each = 4, handshakes_peer = 8;
+  /// Received messages of a peer that are not worked off yet; then its socket is read later.
+  std::size_t waiting_messages = 256, waiting_bytes = std::size_t{32} << 20;
+  /// What is read of a peer a second, in the mean: messages, and their bytes. More is read later.
+  std::size_t messages_a_second = 2000, bytes_a_second = std::size_t{32} << 20;
   std::chrono::milliseconds ping_interval{500};
   std::chrono::milliseconds dead_after{2000};  ///< Nothing received for so long: the peer is dead.
   std::chrono::milliseconds dial_first{50};    ///< Between two dials; doubled with each failure,
@@ -75,7 +86,20 @@ struct PeersOptions {
   std::vector<Peer> peers;  ///< May contain this host, which is ignored.
   std::optional<PeerTls> tls;
   bool insecure = false;  ///< Without TLS, addresses other than loopback are allowed.
-  PeerLimits limits;
+  PeerLimits limits = {};
+  /// The most bytes of a message, by its type; of a type that is not here, kMaxUnknownMessage. A
+  /// longer one ends the link. Empty: all types have PeerLimits::message_bytes.
+  std::map<std::string, std::size_t, std::less<>> most_bytes = {};
+
+  static constexpr std::size_t kMaxUnknownMessage = 65536;
+};
+
+/// A message's body. While a copy of the receipt is there, the message counts as not worked off:
+/// who hands the body on, hands the receipt on with it.
+struct PeerBody {
+  std::string bytes;
+  std::shared_ptr<const void> receipt;
+  operator std::string() && { return std::move(bytes); }
 };
 
 /// Checks options; `start` calls it first. Error::Kind::invalid: names that are empty, too long or
@@ -87,8 +111,7 @@ Result<void> check(const PeersOptions& options);
 /// on_message..., on_down, on_up... A handler may call `send` and `status`. While a handler runs,
 /// the link reads nothing and sends no ping: hand longer work to another thread.
 struct PeersHandlers {
-  std::function<void(const std::string& host, const std::string& type, std::string body)>
-      on_message;
+  std::function<void(const std::string& host, const std::string& type, PeerBody body)> on_message;
   std::function<void(const std::string& host)> on_up;
   std::function<void(const std::string& host, const std::string& reason)> on_down;
 };
@@ -127,8 +150,9 @@ struct PeersStatus {
   std::optional<PeerEndpoint> listen;     ///< As bound.
   bool encrypted = false;                 ///< If not: say so wherever this is shown.
   std::vector<PeerStatus> peers;          ///< By host name.
-  std::uint64_t refused_connections = 0;  ///< Accepted, and then refused.
+  std::uint64_t refused_connections = 0;  ///< Accepted, and then refused, or closed for others.
   std::string last_refusal;               ///< `ADDRESS: why`, of the latest refusal.
+  std::string tls_error;  ///< Why the changed files of TLS are not in use; empty: they are.
 };
 
 /// Any thread, and the handlers, may call all functions except for the destructor.

@@ -29,6 +29,15 @@ Result<std::unique_ptr<ssl::context>> make_tls(const PeerTls& files) {
   if (error) return wrong("the private key can't be used: ", files.private_key);
   context->load_verify_file(files.ca_certificate, error);
   if (error) return wrong("the CA's certificate can't be used: ", files.ca_certificate);
+  if (!files.revoked.empty()) {
+    X509_STORE* const store = SSL_CTX_get_cert_store(raw);
+    X509_LOOKUP* const lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+    if (X509_load_crl_file(lookup, files.revoked.c_str(), X509_FILETYPE_PEM) < 1) {
+      error = error_code(static_cast<int>(ERR_get_error()), boost::asio::error::get_ssl_category());
+      return wrong("the list of revoked certificates can't be used: ", files.revoked);
+    }
+    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  }
   context->set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert, error);
   // Each connection proves itself: no sessions to resume.
   SSL_CTX_set_num_tickets(raw, 0);
@@ -50,12 +59,18 @@ Error tls_error(const error_code& error, const SSL* tls) {
   if (verdict != X509_V_OK) {
     const bool time =
         verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CERT_NOT_YET_VALID;
+    const bool list = verdict == X509_V_ERR_UNABLE_TO_GET_CRL ||
+                      verdict == X509_V_ERR_CRL_HAS_EXPIRED ||
+                      verdict == X509_V_ERR_CRL_NOT_YET_VALID;
     return {
         Error::Kind::refused,
         std::string("its certificate is not accepted: ") + X509_verify_cert_error_string(verdict),
         {},
-        time ? "renew it; are both hosts' clocks right?"
-             : "give both hosts certificates of one CA, and name that in peers.tls.ca"};
+        time   ? "renew it; are both hosts' clocks right?"
+        : list ? "write the CA's latest list to peers.tls.revoked"
+        : verdict == X509_V_ERR_CERT_REVOKED
+            ? "its CA took it back: give that host another one"
+            : "give both hosts certificates of one CA, and name that in peers.tls.ca"};
   }
   if (error.category() != boost::asio::error::get_ssl_category())
     return {Error::Kind::unreachable,

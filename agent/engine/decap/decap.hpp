@@ -48,6 +48,10 @@ struct DecapOptions {
       {};                                    ///< Frames with this outermost tag are RSPAN copies.
   UdpCarriers udp = {};                      ///< What is encapsulated in UDP, by port.
   int max_depth = 4;                         ///< Encapsulations taken off one frame.
+  /// The outermost frames are as guests sent and received them (the target `local`): what they wrap
+  /// is a guest's own tunnel, which says nothing of who sent it. The engine then counts NICs by the
+  /// outermost frame, and analyses as it is what can't be taken off. The decapsulator reads it not.
+  bool own_tunnels = false;
   std::size_t max_datagrams = 256;           ///< Outer fragmented datagrams held at once.
   std::size_t max_fragment_bytes = 4 << 20;  ///< Bytes of outer fragments held at once.
   Time fragment_timeout = 30 * kSecond;

@@ -19,11 +19,12 @@ namespace vmirror {
 
 inline void Pipeline::State::take_in(const Frame& frame) {
   Item& item = items[count];
+  item.is_counted = false;
   counters.received_bytes += frame.wire_size;
   const std::uint64_t analysed_before = counters.analysed;
   bool borrowed = false;
   Shortcut shortcut = Shortcut::none;
-  if (may_be_erspan2(frame))
+  if (may_be_erspan2(frame) && !options.decap.own_tunnels)
     shortcut = take_known(envelopes, frame, item.inner, item.packet, item.origin);
   if (shortcut == Shortcut::whole) {
     ++counters.analysed;
@@ -38,11 +39,14 @@ inline void Pipeline::State::take_in(const Frame& frame) {
     if (shortcut == Shortcut::outermost ||
         may_be_encapsulated(item.packet, options.decap.udp, options.decap.rspan_vlan) ||
         !options.decap.accept_bare) {
-      if (!unwrap(shortcut == Shortcut::outermost
-                      ? decap.take_inner(frame, item.inner, item.packet, item.origin)
-                      : decap.take(frame, item.packet),
-                  item))
+      if (options.decap.own_tunnels) {
+        if (!unwrap_own(frame, item)) return;
+      } else if (!unwrap(shortcut == Shortcut::outermost
+                             ? decap.take_inner(frame, item.inner, item.packet, item.origin)
+                             : decap.take(frame, item.packet),
+                         item)) {
         return;
+      }
       const std::uint8_t* at = item.inner.bytes.data();
       borrowed = at < frame.bytes.data() || at >= frame.bytes.data() + frame.bytes.size();
     } else {
@@ -86,11 +90,31 @@ bool Pipeline::State::unwrap(const Decapsulated& taken, Item& item) {
   return true;
 }
 
+/// A guest's own tunnel, or what looks like one: what its inside says of MACs counts for no NIC, and
+/// no nest is so deep, and no header so broken, that its frame is not analysed.
+[[gnu::noinline]] bool Pipeline::State::unwrap_own(const Frame& frame, Item& item) {
+  const Packet outermost = item.packet;
+  if (coverage.watching()) coverage.count(frame, outermost);
+  item.is_counted = true;
+  Decapsulated taken = decap.take(frame, outermost);
+  const bool unread = taken.drop == Drop::decap_truncated || taken.drop == Drop::decap_malformed ||
+                      taken.drop == Drop::decap_unsupported || taken.drop == Drop::nesting_too_deep;
+  if (taken.status == Decapsulated::Status::drop && unread) {
+    if (taken.drop == Drop::nesting_too_deep && options.decap.max_depth > 0) ++too_deep;
+    taken.status = Decapsulated::Status::frame;
+    taken.frame = frame;
+    taken.packet = outermost;
+    taken.origin = {};
+    taken.origin.direction = frame.direction;
+  }
+  return unwrap(taken, item);
+}
+
 /// The switch copied it all the same: it counts for coverage.
 void Pipeline::State::filter_out(const Item& item, std::uint64_t frames) {
   counters.analysed -= frames;
   counters.drop(Drop::filtered, frames);
-  if (coverage.watching()) coverage.count(*item.frame, item.packet);
+  if (coverage.watching() && !item.is_counted) coverage.count(*item.frame, item.packet);
 }
 
 // ---- Stages two and three
@@ -117,7 +141,7 @@ inline void Pipeline::State::analyse(Item& item) {
   if (item.packet.error != HeaderError::none && reading) [[unlikely]]
     note_anomaly(item);
   if (reading && !reading->facts.empty()) tell(item, entry);
-  if (coverage.watching()) coverage.count(*item.frame, item.packet);
+  if (coverage.watching() && !item.is_counted) coverage.count(*item.frame, item.packet);
   if (options.reinject != nullptr && item.origin.depth > 0)
     options.reinject->add(*item.frame, item.origin);
 }

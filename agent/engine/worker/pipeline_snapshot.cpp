@@ -133,6 +133,7 @@ std::vector<NamedCount> Pipeline::State::errors() const {
   for (std::size_t i = 1; i < kDecapErrors; ++i)
     if (decap.errors()[i] > 0)
       out.push_back({to_text(static_cast<DecapError>(i)), decap.errors()[i]});
+  if (too_deep > 0) out.push_back({to_text(Drop::nesting_too_deep), too_deep});
   return out;
 }
 

@@ -34,6 +34,7 @@ struct PipelineItem {
   FlowTable::Probe probe;
   Origin origin;
   Frame inner;
+  bool is_counted = false;  ///< For coverage, by the outermost frame.
 };
 
 /// What a worker needs to read messages; not there when no protocol is selected.
@@ -97,6 +98,7 @@ struct Pipeline::State {
   std::array<std::uint64_t, kDropKinds> source_before{};  ///< Of sources that were closed.
   std::array<std::uint64_t, kDropKinds> source_seen{};    ///< Counted so far.
   std::array<std::uint64_t, kHeaderErrors> header_errors{};
+  std::uint64_t too_deep = 0;  ///< Guests' own tunnels that were analysed as they are.
   NumberCounts ethertypes, llc_saps, snap_protocols, ip_protocols;  ///< That nobody here reads.
   SkippedTags tags;                                            ///< Of the frame that is told of.
   std::vector<std::pair<const char*, std::uint64_t>> records;  ///< By the record's protocol.
@@ -116,6 +118,7 @@ struct Pipeline::State {
   void take_in(const Frame& frame);
   Scope scope_of(const Item& item) const;
   bool unwrap(const Decapsulated& taken, Item& item);
+  bool unwrap_own(const Frame& frame, Item& item);
   void filter_out(const Item& item, std::uint64_t frames);
   void run_group();
   void analyse(Item& item);

@@ -15,6 +15,7 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/write.hpp>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -272,6 +273,74 @@ TEST_F(Http, ClosesWhatIsOpenWhenItGoes) {
   EXPECT_TRUE(error) << "the idle connection was closed";
   EXPECT_FALSE(std::filesystem::exists(path()));
   EXPECT_FALSE(http_call(path(), {}));
+}
+
+/// A connection of this process that only is there.
+class Idle {
+ public:
+  explicit Idle(const std::string& path) { socket_.connect(path); }
+  void ask(const std::string& target) {
+    asio::write(socket_, asio::buffer("GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n"));
+  }
+  /// Waits for its end.
+  bool is_closed() {
+    char byte = 0;
+    boost::system::error_code error;
+    socket_.read_some(asio::buffer(&byte, 1), error);
+    return error == asio::error::eof || error == asio::error::connection_reset;
+  }
+
+ private:
+  asio::io_context io_;
+  asio::local::stream_protocol::socket socket_{io_};
+};
+
+TEST_F(Http, AnIdleConnectionGivesWayToANewOneOfItsClient) {
+  HttpLimits limits;
+  limits.connections_each = 2;
+  ASSERT_EQ(listen(limits).what, "");
+  Idle first(path()), second(path()), third(path());
+  EXPECT_TRUE(first.is_closed());
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = http_call(path(), {});
+    ASSERT_TRUE(answer) << answer.error().text();
+    EXPECT_EQ(answer->status, 200);
+  }
+  EXPECT_TRUE(second.is_closed());
+}
+
+TEST_F(Http, WhatIsUrgentWaitsForNoOther) {
+  std::promise<void> release;
+  asio::thread_pool answers(1), urgent(1);
+  HttpLimits limits;
+  limits.connections = 4;
+  limits.connections_each = 4;
+  const auto held = release.get_future().share();
+  auto server = on_io([&] {
+    return HttpServer::on_unix_socket(
+        io_, answers.get_executor(), path(),
+        [held](const HttpRequest& request) {
+          if (request.target == "/slow") held.wait();
+          return HttpResponse{200, "text/plain", request.target};
+        },
+        limits, {[](const HttpRequest& r) { return r.target == "/hook"; }, urgent.get_executor()});
+  });
+  ASSERT_TRUE(server) << server.error().text();
+  server_ = std::move(*server);
+  std::deque<Idle> slow;
+  for (int i = 0; i < 4; ++i) slow.emplace_back(path()).ask("/slow");
+  // Once all four are being answered, one more is refused, and what is urgent is answered.
+  int status = 0;
+  for (int i = 0; i < 500 && status != 503; ++i)
+    if (const auto other = http_call(path(), {"GET", "/fast", ""}, std::chrono::milliseconds(500)))
+      status = other->status;
+  EXPECT_EQ(status, 503);
+  const auto answer = http_call(path(), {"GET", "/hook", ""});
+  release.set_value();
+  ASSERT_TRUE(answer) << answer.error().text();
+  EXPECT_EQ(answer->body, "/hook");
+  answers.join();
+  urgent.join();
 }
 
 TEST_F(Http, ListensOnLoopbackOnly) {

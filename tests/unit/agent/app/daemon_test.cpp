@@ -9,6 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -168,6 +171,52 @@ TEST_F(DaemonTest, WhatTheHookReadsIsWrittenAgainWhereSomebodyTouchedIt) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     EXPECT_EQ(read(), right);
   }
+}
+
+/// The body of the metrics, as a scraper gets them.
+std::string scrape(std::uint16_t port) {
+  namespace asio = boost::asio;
+  asio::io_context io;
+  asio::ip::tcp::socket socket(io);
+  socket.connect({asio::ip::address_v4::loopback(), port});
+  asio::write(
+      socket,
+      asio::buffer(std::string("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")));
+  std::string out;
+  boost::system::error_code end;
+  asio::read(socket, asio::dynamic_buffer(out), end);
+  return out;
+}
+
+TEST_F(DaemonTest, OneTextOfTheMetricsServesAllWhoAskWithinASecond) {
+  config.prometheus = PrometheusConfig{"127.0.0.1", 0};
+  config.driver = DriverConfig{};
+  config.driver->options["remote"] = "unix:" + folder + "/nobody.sock";
+  config.on_stop = OnStop::keep;
+  config.libvirt = LibvirtConfig{};
+  config.libvirt->uri = "qemu+unix:///system?socket=" + folder + "/nobody.sock";
+  start();
+  const std::string hook = "/v1/hook?operation=release&guest=g";
+  bool same = false;
+  for (int i = 0; i < 50 && !same; ++i) {  // A second may begin in between, but not each time.
+    const std::string before = scrape(daemon->metrics_port());
+    ASSERT_NE(before.find("vmirror_hook_calls_total"), before.npos);
+    ASSERT_TRUE(http_call(config.socket, {"POST", hook, ""}));
+    same = scrape(daemon->metrics_port()) == before;
+  }
+  EXPECT_TRUE(same);
+  const auto count = [](const std::string& text) {
+    const std::size_t at = text.find("\nvmirror_hook_calls_total ");
+    return at == text.npos ? 0 : std::stoi(text.substr(at + 26));
+  };
+  const int calls = count(scrape(daemon->metrics_port()));
+  ASSERT_TRUE(http_call(config.socket, {"POST", hook, ""}));
+  int later = 0;
+  for (int i = 0; i < 500 && later <= calls; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    later = count(scrape(daemon->metrics_port()));
+  }
+  EXPECT_GT(later, calls);
 }
 
 TEST_F(DaemonTest, TwoEveOutputsOfOneFileAreRefused) {

@@ -66,6 +66,26 @@ TEST_F(TwoHosts, FramesThatNoMirrorCopiedAreTheGap) {
   EXPECT_EQ(only("hostb").destination.copied_frames, 9U);
 }
 
+TEST_F(TwoHosts, AHandoverIsExpectedOfAnOpenMigrationFromItsSourceOnly) {
+  const std::string id = std::string(kUuid) + "@1";
+  const auto expected = [&](const char* at, const char* from) {
+    return host(at).tracker->expected_from(from, id).has_value();
+  };
+  runs_on("hosta");
+  EXPECT_FALSE(expected("hostb", "hosta")) << "nothing migrates";
+  comes("hostb");
+  EXPECT_TRUE(expected("hostb", "hosta"));
+  EXPECT_FALSE(expected("hostb", "hostc")) << "from elsewhere";
+  EXPECT_FALSE(expected("hosta", "hostb")) << "the other way round";
+  EXPECT_FALSE(host("hostb").tracker->expected_from("hosta", "another@1")) << "another guest";
+  suspends("hosta");
+  pass(20);
+  tell("hostb", Kind::stopped, "crashed");
+  ports("hostb", 0, 0);
+  pass(60000);
+  EXPECT_FALSE(expected("hostb", "hosta")) << "over";
+}
+
 TEST_F(TwoHosts, AMirrorThatComesLateIsTheGapInTime) {
   runs_on("hosta");
   tell("hostb", Kind::incoming);

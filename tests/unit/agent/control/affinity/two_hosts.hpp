@@ -104,6 +104,7 @@ class TwoHosts : public testing::Test {
         HandoverResult sent{HandoverResult::State::sent, 3, 2, 1, 100, ""};
         act(at, at.tracker->handed_over(hand->id, sent, time));
         sent.state = HandoverResult::State::taken;
+        EXPECT_EQ(host(hand->to).tracker->expected_from(at.name, hand->id), kUuid);
         act(host(hand->to),
             host(hand->to).tracker->handed_over(hand->id, sent, this->at(hand->to)));
       } else if (const auto* changed = std::get_if<RecordChanged>(&action)) {

@@ -22,7 +22,8 @@ std::string bytes(std::string_view hex) {
 Result<std::vector<PeerFrame>> read_all(std::string_view wire, std::size_t piece,
                                         std::size_t message_bytes) {
   PeerFrameReader reader;
-  reader.allow_messages(message_bytes);
+  if (message_bytes > 0)
+    reader.allow_messages([=](std::string_view) { return message_bytes; });
   std::vector<PeerFrame> out;
   while (!wire.empty()) {
     const auto space = reader.space();
@@ -92,7 +93,7 @@ TEST(PeerFrame, WhatIsNone) {
            Case{"a type of 33", bytes("00000030 05 21 0000"), 100, foreign},
            Case{"before the hello", bytes("00000001 05 01 0000"), 0,
                 "a message came before the hello (does a vmirrord of this version listen there?)"},
-           Case{"a message too large", bytes("00000066 05 01 0000"), 100,
+           Case{"a message too large", bytes("00000066 05 01 0000 61"), 100,
                 "a frame of 101 bytes, 100 are allowed (does a vmirrord of this version listen "
                 "there?)"},
            Case{"a hello too large", bytes("00001001 01 00 0000"), 1 << 20,

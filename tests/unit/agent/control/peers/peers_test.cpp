@@ -4,13 +4,17 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
+#include <deque>
+#include <mutex>
 #include <thread>
 
 #include "agent/control/peers/frame.hpp"
+#include "plugin/base/slots.hpp"
 #include "tests/support/tcp_proxy.hpp"
 #include "tests/unit/agent/control/peers/agents.hpp"
 
@@ -335,15 +339,146 @@ TEST(Peers, ANewerConnectionReplacesAnOlderOneAndNeverTheOtherWayRound) {
   EXPECT_EQ(b.lines(), (Lines{"up a", "a n one", "down a", "up a", "a n two", "a n six"}));
 }
 
-TEST(Peers, ThoseThatSayNothingAreBounded) {
+/// So many connections that say nothing, of one address of this machine; one that was closed is made
+/// again at once.
+class Crowd {
+ public:
+  Crowd(std::uint16_t port, const char* from, std::size_t size) {
+    thread_ = std::thread([this, port, from, size] {
+      std::deque<Tcp::socket> sockets;
+      while (!ends_) {
+        for (auto& socket : sockets) {
+          char byte = 0;
+          boost::system::error_code error;
+          socket.read_some(boost::asio::buffer(&byte, 1), error);
+          if (error != boost::asio::error::would_block) socket.close();
+        }
+        std::erase_if(sockets, [](const auto& socket) { return !socket.is_open(); });
+        while (sockets.size() < size && !ends_) {
+          boost::system::error_code ignored;
+          Tcp::socket& socket = sockets.emplace_back(io_, Tcp::v4());
+          socket.bind({boost::asio::ip::make_address(from), 0}, ignored);
+          socket.connect({boost::asio::ip::address_v4::loopback(), port}, ignored);
+          socket.non_blocking(true, ignored);
+          ++made_;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+    });
+  }
+  ~Crowd() {
+    ends_ = true;
+    thread_.join();
+  }
+  bool is_there(std::size_t made) const {
+    for (int i = 0; i < 3000 && made_ < made; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return made_ >= made;
+  }
+
+ private:
+  using Tcp = boost::asio::ip::tcp;
+  boost::asio::io_context io_;
+  std::atomic<bool> ends_ = false;
+  std::atomic<std::size_t> made_ = 0;
+  std::thread thread_;
+};
+
+TEST(Peers, StrangersThatSayNothingKeepNobodyOut) {
+  for (const char* from :
+       {"127.0.0.2", "127.0.0.1"}) {  // Elsewhere, and at the peer's own address.
+    SCOPED_TRACE(from);
+    Agent b(waits());
+    const Crowd crowd(b.port(), from, 40);
+    ASSERT_TRUE(crowd.is_there(100));
+    Agent a(dials(b.port()));
+    ASSERT_TRUE(a.told("up b"));
+    ASSERT_TRUE(a.link().send("b", "n", "1"));
+    EXPECT_TRUE(b.told("a n 1"));
+    EXPECT_GT(b.link().status().refused_connections, 20U);
+    EXPECT_NE(b.link().status().last_refusal.find(from), std::string::npos);
+  }
+}
+
+TEST(Slots, WhoGivesWay) {
+  struct Case {
+    const char* what;
+    std::vector<char> taken;
+    char origin;
+    std::optional<std::size_t> place;
+  };
+  for (const Case& c : {Case{"nobody is there", {}, 'a', std::nullopt},
+                        Case{"there is room", {'a', 'b'}, 'a', std::nullopt},
+                        Case{"its share is used up", {'b', 'a', 'a'}, 'a', 1},
+                        Case{"all is, by others", {'b', 'c', 'c', 'd'}, 'a', 1},
+                        Case{"all is, by it too", {'b', 'a', 'c', 'c'}, 'a', 2}})
+    EXPECT_EQ(gives_way(c.taken, c.origin, {.all = 4, .each = 2}), c.place) << c.what;
+  EXPECT_EQ(gives_way<char>({}, 'a', {.all = 0, .each = 0}), std::nullopt);
+}
+
+TEST(Peers, WhatIsNotWorkedOffIsReadNoFaster) {
   PeersOptions waiting = waits();
-  waiting.limits.handshakes = 2;
-  Agent b(waiting);
-  const Raw one(b.port()), two(b.port()), three(b.port());
-  ASSERT_TRUE(b.becomes([](const PeersStatus& s) { return s.refused_connections >= 1; }));
-  // They are let go after a while, and who says its name gets in.
-  Agent a(dials(b.port()));
-  EXPECT_TRUE(a.told("up b"));
+  waiting.limits.waiting_messages = 8;
+  waiting.limits.messages_a_second = 100;  // After the first 200 of the 300, some wait for a while.
+  std::mutex mutex;
+  std::vector<PeerBody> kept;
+  bool keep = true;
+  std::string read;
+  PeersHandlers handlers;
+  handlers.on_message = [&](const std::string&, const std::string&, PeerBody body) {
+    const std::lock_guard lock(mutex);
+    read += body.bytes;
+    if (keep) kept.push_back(std::move(body));
+  };
+  auto b = *Peers::start(waiting, std::move(handlers));
+  Agent a(dials(b->status().listen->port));
+  ASSERT_TRUE(a.told("up b"));
+  std::string sent;
+  for (int i = 0; i < 300; ++i) {
+    sent += static_cast<char>('a' + i % 26);
+    ASSERT_TRUE(a.link().send("b", "n", sent.substr(sent.size() - 1)));
+  }
+  ASSERT_TRUE(a.becomes([&](const PeersStatus&) { return a.peer("b").sent_messages == 300; }));
+  const auto size = [&] {
+    const std::lock_guard lock(mutex);
+    return kept.size();
+  };
+  for (int i = 0; i < 3000 && size() < 8; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  ASSERT_TRUE(a.becomes([&](const PeersStatus&) { return a.peer("b").rtt.has_value(); }));
+  EXPECT_EQ(size(), 8U) << "as many as may wait";
+  std::vector<PeerBody> worked_off;
+  {
+    const std::lock_guard lock(mutex);
+    keep = false;
+    worked_off.swap(kept);
+  }
+  worked_off.clear();
+  for (int i = 0; i < 3000; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const std::lock_guard lock(mutex);
+    if (read.size() == 300) break;
+  }
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(read, sent);
+  EXPECT_TRUE(a.told("up b", 1));
+  EXPECT_EQ(a.lines().size(), 1U) << "the link stayed up";
+}
+
+TEST(Peers, AMessageIsBoundedByItsType) {
+  PeersOptions waiting = waits();
+  waiting.most_bytes = {{"n", 100}};
+  Agent b(waiting), a(dials(b.port()));
+  ASSERT_TRUE(a.told("up b"));
+  ASSERT_TRUE(a.link().send("b", "n", std::string(100, 'x')));
+  ASSERT_TRUE(a.link().send("b", "unknown", std::string(65536, 'x')));
+  ASSERT_TRUE(b.told("a unknown 65536 bytes"));
+  ASSERT_TRUE(a.link().send("b", "n", std::string(101, 'x')));
+  ASSERT_TRUE(b.told("down a"));
+  EXPECT_EQ(b.lines().size(), 4U);
+  ASSERT_TRUE(a.told("up b", 2));
+  ASSERT_TRUE(a.link().send("b", "unknown", std::string(65537, 'x')));
+  EXPECT_TRUE(b.told("down a", 2));
 }
 
 TEST(Peers, ManyThreadsMaySend) {

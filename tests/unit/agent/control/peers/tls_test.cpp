@@ -31,6 +31,21 @@ class Authority {
 
   std::string path(const std::string& file) const { return (folder_ / file).string(); }
 
+  /// The list of the certificates of `ca` that it took back.
+  std::string revoke(const std::vector<std::string>& files) const {
+    std::ofstream(path("revoked.txt")).flush();
+    std::ofstream(path("crlnumber")) << "01\n";
+    std::ofstream(path("crl.cnf"))
+        << "[c]\ndatabase=" << path("revoked.txt") << "\ncrlnumber=" << path("crlnumber")
+        << "\ndefault_md=sha256\ndefault_crl_days=2\n";
+    const std::string by = "-config " + path("crl.cnf") + " -name c -cert " + path("ca.pem") +
+                           " -keyfile " + path("ca.key");
+    for (const std::string& file : files) run("ca -revoke " + path(file) + ".pem " + by);
+    run("ca -gencrl " + by + " -out " + path("crl.new"));
+    fs::rename(path("crl.new"), path("crl.pem"));
+    return path("crl.pem");
+  }
+
   /// A certificate `file` of `ca` for the common name; with `dns`, for that DNS name, too.
   PeerTls make(const std::string& file, const std::string& common_name, const std::string& dns = {},
                const std::string& ca = "ca", bool expired = false) const {
@@ -53,7 +68,7 @@ class Authority {
           ".key -CAcreateserial -extfile " + base + ".ext -in " + base + ".csr -out " + base +
           ".pem");
     }
-    return {base + ".pem", base + ".key", path("ca.pem")};
+    return {base + ".pem", base + ".key", path("ca.pem"), {}};
   }
 
  private:
@@ -159,6 +174,33 @@ TEST_F(PeersTls, WhoIsRefusedIsToldWhy) {
     EXPECT_TRUE(dialer.lines().empty()) << c.what;
     EXPECT_TRUE(listener.lines().empty()) << c.what;
   }
+}
+
+TEST_F(PeersTls, ACertificateThatIsTakenBackEndsItsLink) {
+  PeersOptions waiting = waits();
+  waiting.tls = authority_->make("b", "b");
+  waiting.tls->revoked = authority_->revoke({});
+  Agent b(waiting);
+  PeersOptions dialing = dials(b.port());
+  dialing.tls = authority_->make("a", "a");
+  Agent a(dialing);
+  ASSERT_TRUE(a.told("up b"));
+  ASSERT_TRUE(b.told("up a"));
+  authority_->revoke({"a"});
+  ASSERT_TRUE(b.told("down a"));
+  ASSERT_TRUE(a.is_refused("b"));
+  ASSERT_TRUE(b.becomes([](const PeersStatus& s) {
+    return s.last_refusal ==
+           "a stranger at 127.0.0.1: its certificate is not accepted: certificate revoked (its CA "
+           "took it back: give that host another one)";
+  })) << b.link().status().last_refusal;
+  std::ofstream(waiting.tls->revoked) << "no list";  // What was in use stays in use.
+  ASSERT_TRUE(b.becomes([](const PeersStatus& s) { return !s.tls_error.empty(); }));
+  EXPECT_NE(b.link().status().tls_error.find("the list of revoked certificates can't be used"),
+            std::string::npos);
+  EXPECT_TRUE(a.is_refused("b"));
+  authority_->revoke({});
+  EXPECT_TRUE(a.told("up b", 2)) << b.link().status().last_refusal;
 }
 
 TEST_F(PeersTls, FilesThatCantBeUsedAreNamed) {

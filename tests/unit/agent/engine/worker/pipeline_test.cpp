@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "tests/support/encapsulate.hpp"
 #include "tests/support/payloads.hpp"
@@ -125,6 +126,59 @@ TEST(Pipeline, NoProtocolsMeansNoRecords) {
   PipelineOptions all;
   all.dissectors = all_dissectors();
   EXPECT_EQ(outcome.snapshot.flows_started, run(scene(), all).snapshot.flows_started);
+}
+
+TEST(Pipeline, AGuestsOwnTunnelCountsForNoOtherGuestAndIsAnalysedHoweverItIs) {
+  const Mac sender = mac("52:54:00:00:00:0a"), other = mac("52:54:00:00:00:0b");
+  const auto in_vxlan = [](const Mac& from, const Buffer& frame) {
+    return udp_frame({.source_mac = from, .destination_port = 4789}, vxlan(5, frame));
+  };
+  const Buffer inner = udp_frame({.source_mac = other, .destination_port = 53});
+  const Buffer broken =
+      outer_frame({}, ip_protocol::kGre, gre({.protocol = 0x88be, .sequence = 1}, {}));
+  struct Row {
+    const char* name;
+    bool own;
+    int depth;
+    Buffer frame;
+    std::uint64_t analysed, sender, other;
+    const char* error;
+  };
+  for (const Row& row : {
+           Row{"a mirror's", false, 4, in_vxlan(sender, inner), 1, 0, 1, nullptr},
+           Row{"its own", true, 4, in_vxlan(sender, inner), 1, 1, 0, nullptr},
+           Row{"left on", true, 0, in_vxlan(sender, inner), 1, 1, 0, nullptr},
+           Row{"bare", true, 4, udp_frame({.source_mac = sender}), 1, 1, 0, nullptr},
+           Row{"a mirror's, too deep", false, 1, in_vxlan(sender, in_vxlan(sender, inner)), 0, 0, 0,
+               nullptr},
+           Row{"its own, too deep", true, 1, in_vxlan(sender, in_vxlan(sender, inner)), 1, 1, 0,
+               "nesting_too_deep"},
+           Row{"a mirror's, broken", false, 4, broken, 0, 0, 0, "erspan_truncated"},
+           Row{"its own, broken", true, 4, broken, 1, 0, 0, "erspan_truncated"},
+       }) {
+    SCOPED_TRACE(row.name);
+    PipelineOptions options;
+    options.decap.own_tunnels = row.own;
+    options.decap.max_depth = row.depth;
+    Pipeline pipeline(std::move(options));
+    auto index = std::make_shared<MirrorIndex>();
+    index->nics.set({"br0", "vnet0"}, {.mac = sender, .vm = "sender"});
+    index->nics.set({"br0", "vnet1"}, {.mac = other, .vm = "other"});
+    pipeline.watch(index);
+    const std::vector<Frame> frames{frame_of(row.frame, kSecond)};
+    pipeline.process(frames);
+    const EngineSnapshot snapshot = pipeline.snapshot(0);
+    EXPECT_EQ(pipeline.counters().analysed, row.analysed);
+    EXPECT_TRUE(pipeline.counters().balanced());
+    std::map<std::string, std::uint64_t> sent;
+    for (const NicFrames& nic : snapshot.nics) sent[nic.at.port] = nic.out;
+    EXPECT_EQ(sent["vnet0"], row.sender);
+    EXPECT_EQ(sent["vnet1"], row.other);
+    const bool told = std::ranges::any_of(snapshot.errors, [&](const NamedCount& e) {
+      return row.error != nullptr && std::string_view(e.name) == row.error;
+    });
+    EXPECT_EQ(told, row.error != nullptr);
+  }
 }
 
 TEST(Pipeline, CountsWhatTheSourceLost) {
