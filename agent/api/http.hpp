@@ -37,7 +37,7 @@ struct HttpLimits {
   std::size_t body_bytes = 1 << 20;  ///< A larger request is answered 413.
   std::size_t connections = 64;
   /// Of one client: of a Unix socket's, of one process; of TCP's, of one address. One more than
-  /// these two takes the place of the oldest that is not being answered; where all are, it is one of
+  /// these two takes the place of the oldest that is not being answered; where all are, it is of
   /// the spare ones, and all that are not urgent are answered 503.
   std::size_t connections_each = 16;
   std::size_t spare = 16;

@@ -15,7 +15,7 @@ struct SlotLimits {
   std::size_t each = 0;  ///< Of one origin.
 };
 
-/// `taken` has the origin of each slot, oldest first; none of them is a newcomer's yet. The place of
+/// `taken` has the origin of each slot, oldest first; without the newcomer. The place of
 /// the one that gives way to a newcomer of `origin`; none: there is room.
 template <typename Origin>
 std::optional<std::size_t> gives_way(const std::vector<Origin>& taken, const Origin& origin,

@@ -119,7 +119,7 @@ class Attackers:
     """Threads that attack until they are ended."""
 
     def __init__(self):
-        self.ends, self.threads, self.done = threading.Event(), [], {}
+        self.ends, self.threads, self.done, self.held = threading.Event(), [], {}, []
 
     def add(self, name, pause, attack):
         def loop():
@@ -134,6 +134,7 @@ class Attackers:
     def hold(self, name, where):
         """Idle connections; one that is closed is made again."""
         held = []
+        self.held.append(held)
 
         def again(_):
             for one in list(held):
@@ -157,6 +158,9 @@ class Attackers:
         self.ends.set()
         for thread in self.threads:
             thread.join()
+        for held in self.held:
+            for one in held:
+                one.close()
 
 
 class Hostile(system.SystemTest):

@@ -259,7 +259,7 @@ void Following::State::on_handover(const std::string& host, PeerBody body) {
   });
 }
 
-/// Only what an open migration brings changes what the engine knows: that guest, with its NICs, from
+/// Only what an open migration brings changes what the engine knows: that guest, its NICs, from
 /// the host that it comes from.
 void Following::State::expect_handover(const std::string& host, PeerBody body) {
   const auto guest = tracker.expected_from(host, id_of(body.bytes));

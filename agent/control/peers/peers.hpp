@@ -66,7 +66,7 @@ struct PeerLimits {
   std::size_t queue_bytes = std::size_t{32}
                             << 20;  ///< Not yet written, of each peer; then refused.
   /// Accepted connections that have not said who they are, each for at most `dead_after`: of all
-  /// addresses that are no peer's, of one of these (of IPv6: of one /64), of one peer's address. One
+  /// addresses that are no peer's, of one such (of IPv6: of one /64), of one peer's address. One
   /// more takes the place of the oldest (slots.hpp).
   std::size_t handshakes = 16, handshakes_each = 4, handshakes_peer = 8;
   /// Received messages of a peer that are not worked off yet; then its socket is read later.

@@ -45,9 +45,9 @@ struct DecapOptions {
   /// counts as 0. RSPAN copies are taken by `rspan_vlan` alone.
   std::set<std::uint32_t> sessions = {};
   std::optional<std::uint16_t> rspan_vlan =
-      {};                                    ///< Frames with this outermost tag are RSPAN copies.
-  UdpCarriers udp = {};                      ///< What is encapsulated in UDP, by port.
-  int max_depth = 4;                         ///< Encapsulations taken off one frame.
+      {};                ///< Frames with this outermost tag are RSPAN copies.
+  UdpCarriers udp = {};  ///< What is encapsulated in UDP, by port.
+  int max_depth = 4;     ///< Encapsulations taken off one frame.
   /// The outermost frames are as guests sent and received them (the target `local`): what they wrap
   /// is a guest's own tunnel, which says nothing of who sent it. The engine then counts NICs by the
   /// outermost frame, and analyses as it is what can't be taken off. The decapsulator reads it not.

@@ -90,7 +90,7 @@ bool Pipeline::State::unwrap(const Decapsulated& taken, Item& item) {
   return true;
 }
 
-/// A guest's own tunnel, or what looks like one: what its inside says of MACs counts for no NIC, and
+/// A guest's own tunnel, or what looks so: what the inside says of MACs counts for no NIC, and
 /// no nest is so deep, and no header so broken, that its frame is not analysed.
 [[gnu::noinline]] bool Pipeline::State::unwrap_own(const Frame& frame, Item& item) {
   const Packet outermost = item.packet;

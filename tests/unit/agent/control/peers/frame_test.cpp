@@ -22,8 +22,7 @@ std::string bytes(std::string_view hex) {
 Result<std::vector<PeerFrame>> read_all(std::string_view wire, std::size_t piece,
                                         std::size_t message_bytes) {
   PeerFrameReader reader;
-  if (message_bytes > 0)
-    reader.allow_messages([=](std::string_view) { return message_bytes; });
+  if (message_bytes > 0) reader.allow_messages([=](std::string_view) { return message_bytes; });
   std::vector<PeerFrame> out;
   while (!wire.empty()) {
     const auto space = reader.space();

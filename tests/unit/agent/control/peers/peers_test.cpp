@@ -339,7 +339,7 @@ TEST(Peers, ANewerConnectionReplacesAnOlderOneAndNeverTheOtherWayRound) {
   EXPECT_EQ(b.lines(), (Lines{"up a", "a n one", "down a", "up a", "a n two", "a n six"}));
 }
 
-/// So many connections that say nothing, of one address of this machine; one that was closed is made
+/// So many connections that say nothing, of one address of ours; one that was closed is made
 /// again at once.
 class Crowd {
  public:
