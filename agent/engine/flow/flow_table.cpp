@@ -461,6 +461,9 @@ void FlowTable::evict(Time now) {
     if (oldest == kNone || seen_earlier(entries_[place].last, entries_[oldest].last, now))
       oldest = place;
   }
+  // A full table evicts one after another: the next few are on their way until then.
+  for (std::uint32_t i = 0; i < kEvictionSample && eviction_hand_ + i < fresh_; ++i)
+    __builtin_prefetch(&entries_[eviction_hand_ + i].last);
   set_back(entries_[oldest], now);
   end(oldest, FlowEnd::evicted);
 }
