@@ -388,7 +388,9 @@ TEST(Peers, StrangersThatSayNothingKeepNobodyOut) {
   for (const char* from :
        {"127.0.0.2", "127.0.0.1"}) {  // Elsewhere, and at the peer's own address.
     SCOPED_TRACE(from);
-    Agent b(waits());
+    PeersOptions waiting = waits();
+    waiting.limits.dead_after = std::chrono::minutes(2);  // Nobody's time is over meanwhile.
+    Agent b(waiting);
     const Crowd crowd(b.port(), from, 40);
     ASSERT_TRUE(crowd.is_there(100));
     Agent a(dials(b.port()));
