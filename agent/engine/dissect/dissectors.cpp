@@ -41,6 +41,7 @@
 #include "agent/engine/dissect/ot/modbus.hpp"
 #include "agent/engine/dissect/ot/mqtt.hpp"
 #include "agent/engine/dissect/ot/opcua.hpp"
+#include "agent/engine/dissect/ot/presence.hpp"
 #include "agent/engine/dissect/ot/profinet_dcp.hpp"
 #include "agent/engine/dissect/ot/s7comm.hpp"
 #include "agent/engine/dissect/ot/s7comm_plus.hpp"
@@ -82,6 +83,9 @@ constexpr const Dissector* kAll[] = {
     &kSynchrophasorUdp,
     &kHartIpUdp,
     &kFinsUdp,
+    &kSlmpUdp,
+    &kRocPlusUdp,
+    &kCodesysUdp,
     // stream
     &kTls,
     &kSsh,
@@ -102,6 +106,10 @@ constexpr const Dissector* kAll[] = {
     &kMqtt,
     &kModbus,
     &kGenisys,
+    &kCodesys,
+    &kSlmp,
+    &kGeSrtp,
+    &kRocPlus,
     // inside
     &kCip,
     &kS7comm,
