@@ -67,7 +67,7 @@ else()
   add_dependencies(vmirror-hook ${hook_libraries})
   target_include_directories(vmirror-hook PRIVATE ${CMAKE_SOURCE_DIR})
   list(TRANSFORM hook_libraries REPLACE "(.+)" "$<TARGET_FILE:\\1>")
-  target_link_libraries(vmirror-hook PRIVATE tl::expected ${hook_libraries} pugixml::static -static)
+  target_link_libraries(vmirror-hook PRIVATE tl::expected ${hook_libraries} pugixml::static -static-pie)
 endif()
 # The link between agents.
 vmirror_layer(agent/control/peers USES agent_model PRIVATE OpenSSL::SSL Threads::Threads)
