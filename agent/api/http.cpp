@@ -115,9 +115,9 @@ bool make_room(HttpServer::State& server, const std::string& client) {
 
 /// One connection: read a request, answer it, again, until the peer closes or is idle for too long.
 template <typename Protocol>
-class Session : public std::enable_shared_from_this<Session<Protocol>> {
+class HttpSession : public std::enable_shared_from_this<HttpSession<Protocol>> {
  public:
-  Session(typename Protocol::socket socket, std::shared_ptr<HttpServer::State> server)
+  HttpSession(typename Protocol::socket socket, std::shared_ptr<HttpServer::State> server)
       : stream_(std::move(socket)), server_(std::move(server)) {
     closer_ = [this] {
       beast::error_code ignored;
@@ -126,7 +126,7 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
     };
     server_->closers.insert(&closer_);
   }
-  ~Session() {
+  ~HttpSession() {
     server_->closers.erase(&closer_);
     leave();
   }
@@ -234,7 +234,7 @@ class Listener : public std::enable_shared_from_this<Listener<Protocol>> {
       if (room || static_cast<std::size_t>(std::ranges::count(
                       server.connections, true, &HttpServer::State::Connection::spare)) <
                       server.limits.spare)
-        std::make_shared<Session<Protocol>>(std::move(socket), self->server_)
+        std::make_shared<HttpSession<Protocol>>(std::move(socket), self->server_)
             ->begin(std::move(client), !room);
       self->accept();
     });

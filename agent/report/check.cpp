@@ -13,11 +13,9 @@ namespace json = boost::json;
 
 namespace {
 
-using Verdict = CheckVerdict;
-
 /// A verdict with its evidence and remedy; the table adds the ID.
 struct Told {
-  Verdict verdict = Verdict::pass;
+  CheckVerdict verdict = CheckVerdict::pass;
   std::string evidence, remedy;
 };
 
@@ -74,7 +72,7 @@ std::string some(const std::vector<std::string>& all) {
   return all.size() <= kShown ? out : out + " and " + std::to_string(all.size() - kShown) + " more";
 }
 
-std::vector<std::string> texts(const json::array& lines) {
+std::vector<std::string> strings_of(const json::array& lines) {
   std::vector<std::string> out;
   for (const json::value& line : lines)
     if (line.is_string()) out.emplace_back(line.get_string());
@@ -86,7 +84,7 @@ bool is_live(const CheckEvidence& e) {
 }
 
 Told only_live() {
-  return {Verdict::not_told, "a capture file does not show it", ""};
+  return {CheckVerdict::not_told, "a capture file does not show it", ""};
 }
 
 // ---- What the policies ask for
@@ -94,26 +92,27 @@ Told only_live() {
 Told check_switch(const CheckEvidence& e) {
   if (!is_live(e)) return only_live();
   const std::string state = text(e.after, "switch.state");
-  if (state == "none") return {Verdict::not_told, "this daemon drives no switch", ""};
-  if (state == "connected") return {Verdict::pass, text(e.after, "switch.version"), ""};
-  return {Verdict::fail, "the switch is " + state,
+  if (state == "none") return {CheckVerdict::not_told, "this daemon drives no switch", ""};
+  if (state == "connected") return {CheckVerdict::pass, text(e.after, "switch.version"), ""};
+  return {CheckVerdict::fail, "the switch is " + state,
           "see `vmirror status`; is the switch's daemon running?"};
 }
 
 Told check_watched(const CheckEvidence& e) {
   if (!is_live(e) || at(e.after, "verdict.well") == nullptr) return only_live();
-  std::vector<std::string> faults = texts(list(e.after, "verdict.missing"));
-  for (std::string& line : texts(list(e.after, "verdict.not_watched")))
+  std::vector<std::string> faults = strings_of(list(e.after, "verdict.missing"));
+  for (std::string& line : strings_of(list(e.after, "verdict.not_watched")))
     faults.push_back(std::move(line));
-  if (faults.empty()) return {Verdict::pass, text(e.after, "verdict.summary"), ""};
-  return {Verdict::fail, some(faults), "`vmirror explain NAME` of each"};
+  if (faults.empty()) return {CheckVerdict::pass, text(e.after, "verdict.summary"), ""};
+  return {CheckVerdict::fail, some(faults), "`vmirror explain NAME` of each"};
 }
 
 Told check_proven(const CheckEvidence& e) {
   if (!is_live(e) || at(e.after, "verdict.well") == nullptr) return only_live();
-  const std::vector<std::string> lines = texts(list(e.after, "verdict.not_proven"));
-  if (lines.empty()) return {Verdict::pass, "every session's copies are proven, or traced", ""};
-  return {Verdict::warn, some(lines), "let the guests send; `vmirror explain NAME` of each"};
+  const std::vector<std::string> lines = strings_of(list(e.after, "verdict.not_proven"));
+  if (lines.empty())
+    return {CheckVerdict::pass, "every session's copies are proven, or traced", ""};
+  return {CheckVerdict::warn, some(lines), "let the guests send; `vmirror explain NAME` of each"};
 }
 
 Told check_coverage(const CheckEvidence& e) {
@@ -129,17 +128,18 @@ Told check_coverage(const CheckEvidence& e) {
           text(row.as_object(), "port") + " " +
           percent(number(row.as_object(), "received"), number(row.as_object(), "counted")));
   }
-  if (told == 0) return {Verdict::not_told, "no window of a NIC tells yet", ""};
-  if (low.empty()) return {Verdict::pass, count(told, "NIC") + " at 99% or more", ""};
-  return {Verdict::fail, some(low), "drops of the input; the switch's log; `vmirror explain PORT`"};
+  if (told == 0) return {CheckVerdict::not_told, "no window of a NIC tells yet", ""};
+  if (low.empty()) return {CheckVerdict::pass, count(told, "NIC") + " at 99% or more", ""};
+  return {CheckVerdict::fail, some(low),
+          "drops of the input; the switch's log; `vmirror explain PORT`"};
 }
 
 // ---- What arrives
 
 Told check_traffic(const CheckEvidence& e) {
   const std::uint64_t frames = grown(e, "frames.analysed");
-  if (frames > 0) return {Verdict::pass, count(frames, "frame") + " analysed", ""};
-  return {Verdict::fail, "no frame was analysed",
+  if (frames > 0) return {CheckVerdict::pass, count(frames, "frame") + " analysed", ""};
+  return {CheckVerdict::fail, "no frame was analysed",
           "is a guest selected and does it send? `vmirror sessions`, `vmirror status`"};
 }
 
@@ -157,16 +157,16 @@ Told check_unicast(const CheckEvidence& e) {
     all += packets;
     if (!is_group(text(f, "server.mac"))) unicast += packets;
   }
-  if (all == 0) return {Verdict::not_told, "no flow was seen", ""};
+  if (all == 0) return {CheckVerdict::not_told, "no flow was seen", ""};
   const std::string evidence = percent(unicast, all) + " of the frames of the greatest " +
                                std::to_string(e.flows.size()) + " flows are unicast";
   if (unicast == 0)
-    return {Verdict::fail, evidence,
+    return {CheckVerdict::fail, evidence,
             "the sensor gets broadcasts only: it is on an ordinary port, not on a mirror"};
   if (unicast * 2 < all)
-    return {Verdict::warn, evidence,
+    return {CheckVerdict::warn, evidence,
             "most is broadcast or multicast: is the mirror's source right?"};
-  return {Verdict::pass, evidence, ""};
+  return {CheckVerdict::pass, evidence, ""};
 }
 
 /// TCP flows of one application, or of all, by whether both sides were seen.
@@ -197,34 +197,35 @@ Sides tcp_sides(const CheckEvidence& e, const std::set<std::uint64_t>& ports) {
 
 Told check_both_directions(const CheckEvidence& e) {
   const Sides sides = tcp_sides(e, {});
-  if (sides.both + sides.one == 0) return {Verdict::not_told, "no TCP connection was seen", ""};
+  if (sides.both + sides.one == 0)
+    return {CheckVerdict::not_told, "no TCP connection was seen", ""};
   const std::string evidence = count(sides.both, "TCP connection") + " seen both ways, " +
                                std::to_string(sides.one) + " one way" +
                                (sides.one == 0 ? "" : ": " + some(sides.names));
-  if (sides.one == 0) return {Verdict::pass, evidence, ""};
-  return {sides.both == 0 ? Verdict::fail : Verdict::warn, evidence,
+  if (sides.one == 0) return {CheckVerdict::pass, evidence, ""};
+  return {sides.both == 0 ? CheckVerdict::fail : CheckVerdict::warn, evidence,
           "mirror both directions to one interface: `direction: both`; is routing asymmetric?"};
 }
 
 Told check_domain_controllers(const CheckEvidence& e) {
   const Sides sides = tcp_sides(e, {88, 389, 636, 3268, 3269});
   if (sides.both + sides.one == 0)
-    return {Verdict::not_told, "no Kerberos or LDAP over TCP was seen", ""};
+    return {CheckVerdict::not_told, "no Kerberos or LDAP over TCP was seen", ""};
   if (sides.one == 0)
-    return {Verdict::pass, count(sides.both, "connection") + " of Kerberos and LDAP, both ways",
-            ""};
-  return {Verdict::fail, "one way only: " + some(sides.names),
+    return {CheckVerdict::pass,
+            count(sides.both, "connection") + " of Kerberos and LDAP, both ways", ""};
+  return {CheckVerdict::fail, "one way only: " + some(sides.names),
           "a domain controller's mirror needs both directions: `direction: both`"};
 }
 
 Told check_duplicates(const CheckEvidence& e) {
   const std::uint64_t twice = grown(e, "duplicates"), frames = grown(e, "frames.analysed");
-  if (frames == 0) return {Verdict::not_told, "no frame was analysed", ""};
-  if (!is_live(e)) return {Verdict::not_told, "looked for only while NICs are watched", ""};
+  if (frames == 0) return {CheckVerdict::not_told, "no frame was analysed", ""};
+  if (!is_live(e)) return {CheckVerdict::not_told, "looked for only while NICs are watched", ""};
   const std::string evidence =
       count(twice, "frame") + " of " + std::to_string(frames) + " came twice";
-  if (twice * 100 <= frames) return {Verdict::pass, evidence, ""};
-  return {Verdict::warn, evidence,
+  if (twice * 100 <= frames) return {CheckVerdict::pass, evidence, ""};
+  return {CheckVerdict::warn, evidence,
           "mirror one end of a conversation, or one direction; two targets with one sensor?"};
 }
 
@@ -242,8 +243,8 @@ Told check_truncation(const CheckEvidence& e) {
   const std::string evidence = std::to_string(cut) + " of " + count(copies, "copy") +
                                " marked as cut, " + count(cut_messages, "message") +
                                " cut short by truncation or a gap";
-  if (cut == 0 && cut_messages == 0) return {Verdict::pass, evidence, ""};
-  return {Verdict::warn, evidence,
+  if (cut == 0 && cut_messages == 0) return {CheckVerdict::pass, evidence, ""};
+  return {CheckVerdict::warn, evidence,
           "`snaplen: 0`; an MTU on the way that holds the tunnel's headers"};
 }
 
@@ -258,11 +259,11 @@ Told check_sequence(const CheckEvidence& e) {
         ++told;
         lost += number(missing);
       }
-  if (told == 0) return {Verdict::not_told, "no numbered copies came", ""};
+  if (told == 0) return {CheckVerdict::not_told, "no numbered copies came", ""};
   const std::string evidence = std::to_string(lost) + " lost by the numbers in copies, " +
                                count(received, "copy") + " received";
-  if (lost == 0) return {Verdict::pass, evidence, ""};
-  return {lost * 100 > received + lost ? Verdict::fail : Verdict::warn, evidence,
+  if (lost == 0) return {CheckVerdict::pass, evidence, ""};
+  return {lost * 100 > received + lost ? CheckVerdict::fail : CheckVerdict::warn, evidence,
           "the way of the copies: a full link, the MTU, drops of the receiving NIC"};
 }
 
@@ -278,8 +279,8 @@ Told check_drops(const CheckEvidence& e) {
       lost += n;
       if (n > 0) kinds.push_back(kind + " " + std::to_string(n));
     }
-  if (lost == 0) return {Verdict::pass, "no frame was dropped on the way to the analysis", ""};
-  return {Verdict::warn, some(kinds),
+  if (lost == 0) return {CheckVerdict::pass, "no frame was dropped on the way to the analysis", ""};
+  return {CheckVerdict::warn, some(kinds),
           "`kernel`: more `workers` or `block_count`; others: docs/OPERATING.md by their name"};
 }
 
@@ -289,15 +290,15 @@ Told check_inputs(const CheckEvidence& e) {
     const json::object& o = input.as_object();
     if (const std::string error = text(o, "error"); !error.empty())
       faults.push_back(text(o, "name") + ": " + error);
-    for (const std::string& warning : texts(list(o, "warnings")))
+    for (const std::string& warning : strings_of(list(o, "warnings")))
       warnings.push_back(text(o, "name") + ": " + warning);
   }
-  if (!faults.empty()) return {Verdict::fail, some(faults), "as each says; `vmirror status`"};
+  if (!faults.empty()) return {CheckVerdict::fail, some(faults), "as each says; `vmirror status`"};
   if (!warnings.empty())
-    return {Verdict::warn, some(warnings), "as each says; `offloads_off: true`"};
+    return {CheckVerdict::warn, some(warnings), "as each says; `offloads_off: true`"};
   const auto n = list(e.after, "inputs").size();
-  return n == 0 ? Told{Verdict::not_told, "there is no input", ""}
-                : Told{Verdict::pass, count(n, "input") + " without a fault", ""};
+  return n == 0 ? Told{CheckVerdict::not_told, "there is no input", ""}
+                : Told{CheckVerdict::pass, count(n, "input") + " without a fault", ""};
 }
 
 // ---- What it shows
@@ -307,26 +308,28 @@ Told check_vlans(const CheckEvidence& e) {
   for (const json::value& asset : e.assets)
     for (const json::value& vlan : list(asset.as_object(), "vlans")) vlans.insert(number(&vlan));
   vlans.erase(0);
-  if (e.assets.empty()) return {Verdict::not_told, "no asset was seen", ""};
+  if (e.assets.empty()) return {CheckVerdict::not_told, "no asset was seen", ""};
   std::vector<std::string> names;
   for (const std::uint64_t vlan : vlans) names.push_back(std::to_string(vlan));
-  return {Verdict::pass, names.empty() ? "no tagged frame was seen" : "VLANs " + some(names), ""};
+  return {CheckVerdict::pass, names.empty() ? "no tagged frame was seen" : "VLANs " + some(names),
+          ""};
 }
 
 Told check_devices(const CheckEvidence& e) {
   std::set<std::string> subnets;
   for (const json::value& asset : e.assets)
-    for (const std::string& ip : texts(list(asset.as_object(), "ips")))
+    for (const std::string& ip : strings_of(list(asset.as_object(), "ips")))
       if (const auto dot = ip.rfind('.'); dot != ip.npos && ip.find(':') == ip.npos)
         subnets.insert(ip.substr(0, dot) + ".0/24");
   const std::string evidence = count(e.assets.size(), "device") + " in " +
                                count(subnets.size(), "subnet") +
                                " of IPv4, taken as /24: " + some({subnets.begin(), subnets.end()});
   if (e.assets.empty())
-    return {Verdict::fail, "no device was seen", "does the mirror get traffic?"};
+    return {CheckVerdict::fail, "no device was seen", "does the mirror get traffic?"};
   if (e.assets.size() < 3)
-    return {Verdict::warn, evidence, "a mirror shows who speaks with whom: are its sources right?"};
-  return {Verdict::pass, evidence, ""};
+    return {CheckVerdict::warn, evidence,
+            "a mirror shows who speaks with whom: are its sources right?"};
+  return {CheckVerdict::pass, evidence, ""};
 }
 
 Told check_protocols(const CheckEvidence& e) {
@@ -339,11 +342,11 @@ Told check_protocols(const CheckEvidence& e) {
       }
   std::vector<std::string> names;
   for (const auto& [name, flows] : seen) names.push_back(name + " " + std::to_string(flows));
-  if (e.flows.empty()) return {Verdict::not_told, "no flow was seen", ""};
+  if (e.flows.empty()) return {CheckVerdict::not_told, "no flow was seen", ""};
   if (names.empty())
-    return {Verdict::warn, "no flow has a protocol that is read here",
+    return {CheckVerdict::warn, "no flow has a protocol that is read here",
             "is all of it encrypted, or cut? `vmirror flows`"};
-  return {Verdict::pass, "flows by protocol: " + some(names), ""};
+  return {CheckVerdict::pass, "flows by protocol: " + some(names), ""};
 }
 
 Told check_limits(const CheckEvidence& e) {
@@ -352,8 +355,8 @@ Told check_limits(const CheckEvidence& e) {
     if (number(limit.as_object(), "overflow") > 0)
       full.push_back(text(limit.as_object(), "name") + " " +
                      std::to_string(number(limit.as_object(), "overflow")));
-  if (full.empty()) return {Verdict::pass, "no bound was reached", ""};
-  return {Verdict::warn, some(full), "`analysis` of the configuration has the bounds"};
+  if (full.empty()) return {CheckVerdict::pass, "no bound was reached", ""};
+  return {CheckVerdict::warn, some(full), "`analysis` of the configuration has the bounds"};
 }
 
 // ---- Around it
@@ -374,16 +377,16 @@ Told check_clocks(const CheckEvidence& e) {
       far.push_back(text(host.as_object(), "host") + " " +
                     std::to_string(static_cast<long>(ns / 1e6)) + " ms");
   }
-  if (known == 0) return {Verdict::not_told, "no linked agent tells its clock", ""};
-  if (far.empty()) return {Verdict::pass, count(known, "agent") + " within a second", ""};
-  return {fails ? Verdict::fail : Verdict::warn, some(far), "NTP on both hosts"};
+  if (known == 0) return {CheckVerdict::not_told, "no linked agent tells its clock", ""};
+  if (far.empty()) return {CheckVerdict::pass, count(known, "agent") + " within a second", ""};
+  return {fails ? CheckVerdict::fail : CheckVerdict::warn, some(far), "NTP on both hosts"};
 }
 
 Told check_drift(const CheckEvidence& e) {
   if (!is_live(e)) return only_live();
   const std::uint64_t drifts = grown(e, "reconcile.drifts");
-  if (drifts == 0) return {Verdict::pass, "nobody else changed our mirrors meanwhile", ""};
-  return {Verdict::warn, count(drifts, "change") + " of our mirrors by others",
+  if (drifts == 0) return {CheckVerdict::pass, "nobody else changed our mirrors meanwhile", ""};
+  return {CheckVerdict::warn, count(drifts, "change") + " of our mirrors by others",
           "who else edits mirrors? a second vmirrord with the same `owner`?"};
 }
 
@@ -445,7 +448,7 @@ std::vector<std::string> check_ids() {
 }
 
 json::object to_json(const std::vector<CheckFinding>& findings) {
-  std::map<Verdict, std::size_t> counts;
+  std::map<CheckVerdict, std::size_t> counts;
   json::array rows;
   for (const CheckFinding& f : findings) {
     ++counts[f.verdict];
@@ -454,9 +457,9 @@ json::object to_json(const std::vector<CheckFinding>& findings) {
                     {"evidence", f.evidence},
                     {"remedy", f.remedy.empty() ? json::value() : json::value(f.remedy)}});
   }
-  return {{"well", counts[Verdict::fail] == 0},    {"pass", counts[Verdict::pass]},
-          {"warn", counts[Verdict::warn]},         {"fail", counts[Verdict::fail]},
-          {"not_told", counts[Verdict::not_told]}, {"findings", std::move(rows)}};
+  return {{"well", counts[CheckVerdict::fail] == 0},    {"pass", counts[CheckVerdict::pass]},
+          {"warn", counts[CheckVerdict::warn]},         {"fail", counts[CheckVerdict::fail]},
+          {"not_told", counts[CheckVerdict::not_told]}, {"findings", std::move(rows)}};
 }
 
 }  // namespace vmirror

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "agent/api/routes.hpp"
+#include "agent/engine/worker/json.hpp"
 #include "agent/report/unmatched.hpp"
 #include "plugin/api/diff.hpp"
 #include "plugin/base/text.hpp"
@@ -30,10 +31,6 @@ Outlook outlook(const PreviewView& v, std::span<const Policy> policies,
   for (const Verdict& verdict : out.agreed.realisation.verdicts)
     out.verdicts[verdict.session] = &verdict;
   return out;
-}
-
-json::array texts(const std::vector<std::string>& lines) {
-  return json::array(lines.begin(), lines.end());
 }
 
 const char* change_of(const Session& session, const Outlook& before) {

@@ -28,10 +28,6 @@ json::array all(const PersistentMap<std::string, SessionStatus>& sessions) {
   return out;
 }
 
-json::array texts(const std::vector<std::string>& items) {
-  return json::array(items.begin(), items.end());
-}
-
 json::value or_null(const std::optional<Error>& error) {
   return error ? json::value(to_json(*error)) : json::value(nullptr);
 }

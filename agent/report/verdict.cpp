@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/control/reconcile/resolve.hpp"
+#include "agent/engine/worker/json.hpp"
 #include "agent/report/unmatched.hpp"
 #include "plugin/base/text.hpp"
 
@@ -58,10 +59,6 @@ void add_missing(const AskedView& view, const KnownNames& names, const Policy& p
     out.missing.push_back("policy " + policy.name + ": " + what);
   if (is->state == PolicyState::selects_nothing && missing.empty())
     out.missing.push_back("policy " + policy.name + " selects nothing: " + is->reason);
-}
-
-json::array texts(const std::vector<std::string>& lines) {
-  return json::array(lines.begin(), lines.end());
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ constexpr Time kSameMove =
     kSecond / 2;  ///< No two migrations are so close: spacing is 1 s or more.
 constexpr std::size_t kMaxMoves = 1024;  ///< That other agents may make us remember.
 
-struct Place {
+struct OnHost {
   std::size_t sources = 0;
   Time since = 0;  ///< When the latest of them came.
 };
@@ -54,10 +54,10 @@ SensorDecision follow(const SensorView& view, const SensorHistory& history, Time
   if (view.moving) return HoldSensor{"the sensor is being migrated"};
   if (view.sources.empty()) return HoldSensor{"no policy has a guest for it to follow"};
 
-  std::map<std::string, Place> places;  // By host: of two that are equal the first one is taken.
+  std::map<std::string, OnHost> places;  // By host: of two that are equal the first one is taken.
   for (const SensorSource& source : view.sources) {
     if (source.moving) return HoldSensor{source.vm + " is being migrated"};
-    Place& place = places[source.host];
+    OnHost& place = places[source.host];
     ++place.sources;
     place.since = std::max(place.since, source.since);
   }

@@ -32,7 +32,7 @@ Result<void> check(const HookSettings& settings) {
   return {};
 }
 
-std::optional<std::chrono::milliseconds> milliseconds(std::string_view text) {
+std::optional<std::chrono::milliseconds> parse_milliseconds(std::string_view text) {
   long out = 0;
   const char* end = text.data() + text.size();
   const auto read = std::from_chars(text.data(), end, out);
@@ -64,7 +64,7 @@ Result<HookSettings> parse_hook_file(std::string_view text) {
     const std::size_t space = line.find(' ');
     const std::string_view key = line.substr(0, space);
     const std::string_view value = space == line.npos ? "" : line.substr(space + 1);
-    const auto time = milliseconds(value);
+    const auto time = parse_milliseconds(value);
     if (key == "socket") {
       out.socket = value;
     } else if (key == "requirements") {

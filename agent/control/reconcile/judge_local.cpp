@@ -12,8 +12,6 @@
 namespace vmirror {
 namespace {
 
-using Verdict = Coverage::Verdict;
-
 std::string percent(double ratio) {
   char text[32];
   std::snprintf(text, sizeof text, "%.1f%%", ratio * 100);
@@ -80,28 +78,29 @@ Ruling still_lossy(Track& track, const Session& s, Time now) {
 
 Ruling rule_window(Track& track, const Session& s, const Coverage& c, Time now) {
   switch (c.verdict) {
-    case Verdict::complete:
+    case Coverage::Verdict::complete:
       track.proven = true;
       track.moved_at = 0;
       return received(s);
-    case Verdict::lossy:
+    case Coverage::Verdict::lossy:
       return rule_loss(track, s, c, now);
-    case Verdict::excess:
+    case Coverage::Verdict::excess:
       return not_proven(s, "at least " + std::to_string(c.received().low) +
                                " frames came, and the port moved " + std::to_string(c.counted()) +
                                ": a fault of counting");
-    case Verdict::silent:
-    case Verdict::open:
+    case Coverage::Verdict::silent:
+    case Coverage::Verdict::open:
       break;
   }
   // One loss that is long over proves nothing of what came since, where that cannot be told.
-  if (c.verdict == Verdict::open && track.moved_at != 0 && now - track.lossy_at > kProofPatience) {
+  if (c.verdict == Coverage::Verdict::open && track.moved_at != 0 &&
+      now - track.lossy_at > kProofPatience) {
     track.moved_at = 0;
     track.proven = false;
   }
   if (track.moved_at != 0) return still_lossy(track, s, now);
   if (track.proven) return received(s);
-  if (c.verdict == Verdict::silent)
+  if (c.verdict == Coverage::Verdict::silent)
     return {SessionState::ready,
             "port " + s.port + " has been silent since " + clock_text(c.from) + ": nothing to copy",
             Proof::none, true};

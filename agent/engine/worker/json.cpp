@@ -8,12 +8,6 @@ namespace {
 
 namespace json = boost::json;
 
-json::array texts(const std::vector<std::string>& from) {
-  json::array out;
-  for (const std::string& text : from) out.emplace_back(text);
-  return out;
-}
-
 template <typename T>
 json::array all(const std::vector<T>& from) {
   json::array out;
@@ -63,6 +57,10 @@ void add_numbers(json::object& out, const SequenceWindow::Counts& c, SequenceRul
 }
 
 }  // namespace
+
+json::array texts(const std::vector<std::string>& from) {
+  return json::array(from.begin(), from.end());
+}
 
 json::object to_json(const FrameCounters& counters) {
   return {{"received", counters.received},

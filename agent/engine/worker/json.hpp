@@ -2,6 +2,8 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <string>
+#include <vector>
 
 #include "agent/engine/worker/analyze.hpp"
 #include "agent/engine/worker/snapshot.hpp"
@@ -27,5 +29,6 @@ boost::json::object to_json(const Flow& flow);
 boost::json::object to_json(const Asset& asset);
 boost::json::object to_json(const NicFrames& nic);
 boost::json::object to_json(const Limit& limit);
+boost::json::array texts(const std::vector<std::string>& from);
 
 }  // namespace vmirror
