@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "agent/app/daemon_state.hpp"
+#include "agent/app/service_manager.hpp"
 #include "agent/control/admission/requirements_file.hpp"
 #include "agent/engine/export/eve.hpp"
 
@@ -131,6 +132,7 @@ void Daemon::State::judge_counts(const ControlSnapshot& known) {
 
 /// Once a second. What somebody made of the hook's file is put right.
 void Daemon::State::on_tick() {
+  tell_alive();
   if (policies) policies->look();
   if (api)
     if (const auto news = api->take_news()) spdlog::warn("{}", *news);
@@ -196,6 +198,7 @@ void Daemon::State::wait_for_signal() {
     if (error) return;
     if (signal != SIGHUP) {
       spdlog::info("ends by signal {}", signal);
+      tell_stopping();
       io.stop();
       return;
     }

@@ -14,6 +14,7 @@
 #include "agent/app/log_text.hpp"
 #include "agent/app/options.hpp"
 #include "agent/app/rehearsal.hpp"
+#include "agent/app/service_manager.hpp"
 #include "agent/app/wiring.hpp"
 #include "plugin/base/plain_text.hpp"
 #include "plugin/base/program.hpp"
@@ -108,6 +109,7 @@ int run(int argc, char** argv) {
   spdlog::info("serves");
   spdlog::info("runs as {}; system calls: {}; files: {}", confined->user, confined->system_calls,
                confined->files);
+  vmirror::tell_ready();
   if (const auto done = (*daemon)->run(); !done) return end(done.error());
   return 0;
 }

@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -111,6 +112,23 @@ class Programs(unittest.TestCase):
                     self.assertRegex(log.readline(), line)
                     daemon.terminate()
 
+    def test_a_service_manager_learns_that_it_serves_lives_and_stops(self):
+        with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(folder + "/notify")
+            manager.settimeout(60)
+            path = os.path.join(folder, "vmirrord.yaml")
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(f"{{socket: {folder}/control.sock, state: {folder}}}")
+            with subprocess.Popen([os.path.join(w.BIN, "vmirrord"), "--config", path], stdout=subprocess.DEVNULL,
+                                  env={**os.environ, "NOTIFY_SOCKET": folder + "/notify"}) as daemon:
+                told = [manager.recv(100)]
+                while told[-2:] != [b"WATCHDOG=1"] * 2:
+                    told.append(manager.recv(100))
+                daemon.terminate()
+                while told[-1] != b"STOPPING=1":
+                    told.append(manager.recv(100))
+            self.assertEqual([one for one in told if one != b"WATCHDOG=1"], [b"READY=1", b"STOPPING=1"])
+
     @unittest.skipIf(os.geteuid() != 0, "only root may become another user")
     def test_a_socket_that_is_root_s_says_so(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -125,12 +143,12 @@ class Programs(unittest.TestCase):
 
     def test_the_daemon_makes_the_folder_of_its_socket(self):
         with tempfile.TemporaryDirectory() as folder:
-            path, socket = os.path.join(folder, "vmirrord.yaml"), os.path.join(folder, "run", "vmirror", "control.sock")
+            path, control = os.path.join(folder, "vmirrord.yaml"), os.path.join(folder, "run", "vmirror", "control.sock")
             with open(path, "w", encoding="utf-8") as out:
-                out.write(f"{{socket: {socket}, state: {folder}/state}}")
+                out.write(f"{{socket: {control}, state: {folder}/state}}")
             with subprocess.Popen([os.path.join(w.BIN, "vmirrord"), "--config", path], stdout=subprocess.DEVNULL) as daemon:
                 w.wait_for("an answer, or the daemon's end", lambda: daemon.poll() is not None
-                           or call("vmirror", "status", "--socket", socket)[0] == 0)
+                           or call("vmirror", "status", "--socket", control)[0] == 0)
                 daemon.terminate()
             self.assertEqual(daemon.returncode, 0)
 
