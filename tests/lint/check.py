@@ -109,7 +109,7 @@ def check_text(path, lines):
     for number, line in enumerate(lines, 1):
         if line != line.rstrip():
             yield number, "white space at the line's end (remove it)"
-        if "\t" in line and not path.endswith((".mk", "Makefile", ".gitmodules", ".go")):
+        if "\t" in line and not path.endswith((".mk", "Makefile", "debian/rules", ".gitmodules", ".go")):
             yield number, "a tab (use spaces)"
         for machine in MACHINE_PATHS:
             if machine in line:
