@@ -257,7 +257,8 @@ class Host(w.World):
     # ---- What its agent says ----
 
     def metrics(self):
-        """Its Prometheus metrics: {name with labels: number}."""
+        """Its Prometheus metrics as they are from now on: {name with labels: number}. A text is told for a second."""
+        time.sleep(1.1)
         text = self.run(sys.executable, "-c", "import sys, urllib.request as u; "
                         "sys.stdout.write(u.urlopen(sys.argv[1], timeout=10).read().decode())",
                         f"http://127.0.0.1:{METRICS}/metrics")
