@@ -196,9 +196,9 @@ int part_changes(const std::vector<std::string>& arguments) {
         : change == "snaplen" ? "set mirror ref snaplen=" + std::to_string(kSnaplen)
                               : "clear mirror ref select_src_port -- clear mirror ref "
                                 "select_dst_port -- clear mirror ref snaplen";
-    (void)std::system(("ovs-vsctl --no-wait --db=" + arguments[0] + " " + words +
-                       " -- set port ref protected=" + (toggled ? "true" : "false"))
-                          .c_str());
+    const std::string all = "ovs-vsctl --no-wait --db=" + arguments[0] + " " + words +
+                            " -- set port ref protected=" + (toggled ? "true" : "false");
+    if (std::system(all.c_str()) != 0) std::cerr << "failed: " << all << "\n";  // And no effect.
   };
   std::array<Subject, 2> subjects = {
       Subject{"vmr-br0", [&](const char* change) { write_policy(arguments[1], change); }},
