@@ -40,7 +40,7 @@ class Packages(unittest.TestCase):
         return out
 
     def give(self, path):
-        inside = "/var/tmp/" + os.path.basename(path)
+        inside = "/opt/" + os.path.basename(path)
         with open(path, "rb") as source, open(self.machine.path(inside), "wb") as to:
             to.write(source.read())
         return inside
