@@ -10,7 +10,7 @@
 namespace vmirror::test {
 namespace {
 
-Session session(const std::string& port) {
+Session adapter_session(const std::string& port) {
   Session s;
   s.name = port + "@local";
   s.switch_name = "br0";
@@ -26,8 +26,8 @@ class HypervDriverTest : public testing::Test {
 };
 
 /// One submission that adds and takes away.
-const Desired kBefore = {{session("vnet0"), session("vnet1")}};
-const Desired kWanted = {{session("vnet1"), session("vnet2")}};
+const Desired kAdaptersBefore = {{adapter_session("vnet0"), adapter_session("vnet1")}};
+const Desired kAdaptersWanted = {{adapter_session("vnet1"), adapter_session("vnet2")}};
 
 TEST_F(HypervDriverTest, ConvergesAfterEachFault) {
   const struct {
@@ -51,21 +51,22 @@ TEST_F(HypervDriverTest, ConvergesAfterEachFault) {
       SCOPED_TRACE(std::string(c.how) + c.more + " at " + c.call + " " + std::to_string(n));
       world.reset();
       auto driver = world.connect("vmirror");
-      ASSERT_TRUE(converge(*driver, kBefore));
+      ASSERT_TRUE(converge(*driver, kAdaptersBefore));
       if (good.empty()) {
-        const auto reached = converge(*driver, kWanted);
+        const auto reached = converge(*driver, kAdaptersWanted);
         ASSERT_TRUE(reached) << reached.error().text();
         good = to_text(*reached->observed);
         world.reset();
         driver = world.connect("vmirror");
-        ASSERT_TRUE(converge(*driver, kBefore));
+        ASSERT_TRUE(converge(*driver, kAdaptersBefore));
       }
       world.rule(c.call, c.how, n, c.more);
-      (void)converge(*driver, kWanted);
+      (void)converge(*driver, kAdaptersWanted);
       EXPECT_TRUE(world.disarm()) << "it happened";
       Result<Converged> reached;
-      ASSERT_TRUE(eventually([&] { return (reached = converge(*driver, kWanted)).has_value(); }))
-          << reached.error().text();
+      ASSERT_TRUE(eventually([&] {
+        return (reached = converge(*driver, kAdaptersWanted)).has_value();
+      })) << reached.error().text();
       ASSERT_EQ(to_text(*reached->observed), good);
     }
 }
@@ -77,7 +78,8 @@ TEST_F(HypervDriverTest, ASettingThatChangedSinceItWasReadIsAConflict) {
   const auto driver = world.connect(slow);
   const auto before = driver->observe();
   ASSERT_TRUE(before) << before.error().text();
-  const std::vector<Step> steps = diff(driver->realise(kBefore, **before).objects, **before);
+  const std::vector<Step> steps =
+      diff(driver->realise(kAdaptersBefore, **before).objects, **before);
   world.set_mode("vnet0", "", R"({"MonitorMode":1})");
   const auto ticket = driver->submit(steps);
   ASSERT_TRUE(ticket) << ticket.error().text();
@@ -88,7 +90,7 @@ TEST_F(HypervDriverTest, ASettingThatChangedSinceItWasReadIsAConflict) {
     return is.state != Submission::State::running;
   }));
   EXPECT_NE(is.state, Submission::State::settled);
-  const auto reached = converge(*driver, kBefore);
+  const auto reached = converge(*driver, kAdaptersBefore);
   ASSERT_TRUE(reached) << reached.error().text();
   ASSERT_TRUE(reached->wanted.verdicts[0].refused) << "somebody else's destination";
   EXPECT_FALSE(reached->wanted.verdicts[1].refused) << "the other one goes on";

@@ -8,7 +8,7 @@ namespace {
 constexpr const char* kSensor = "SENSOR-HV1";
 constexpr const char* kMonitor = "Monitor";
 
-std::vector<std::string> with(std::vector<std::string> options) {
+std::vector<std::string> hyperv_options(std::vector<std::string> options) {
   for (const char* more : {"--vms", "0", "--switch", "br0", "--job-ms", "5", "--no-negotiate"})
     options.emplace_back(more);
   return options;
@@ -16,7 +16,8 @@ std::vector<std::string> with(std::vector<std::string> options) {
 
 }  // namespace
 
-HypervWorld::HypervWorld(std::vector<std::string> options) : server_(with(std::move(options))) {
+HypervWorld::HypervWorld(std::vector<std::string> options)
+    : server_(hyperv_options(std::move(options))) {
   net::HttpOptions plain;
   plain.url = server_.control();
   plain.plain_http = true;

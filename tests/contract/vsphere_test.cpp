@@ -8,8 +8,8 @@
 namespace vmirror::test {
 namespace {
 
-Session session(const std::string& port, const Target& target,
-                Direction direction = Direction::both) {
+Session dvport_session(const std::string& port, const Target& target,
+                       Direction direction = Direction::both) {
   Session s;
   s.name = port + "@" + to_text(target);
   s.switch_name = "br0";
@@ -33,11 +33,11 @@ class VsphereDriverTest : public testing::Test {
 };
 
 /// One submission that adds, edits, makes anew (it takes a direction away) and removes.
-const Desired kBefore = {
-    {session("vnet0", erspan(5)), session("vnet0", erspan(6)), session("vnet1", RspanTarget{50})}};
-const Desired kWanted = {{session("vnet0", erspan(5)), session("vnet1", erspan(5)),
-                          session("vnet0", erspan(6), Direction::in),
-                          session("vnet0", RspanTarget{100})}};
+const Desired kBefore = {{dvport_session("vnet0", erspan(5)), dvport_session("vnet0", erspan(6)),
+                          dvport_session("vnet1", RspanTarget{50})}};
+const Desired kWanted = {{dvport_session("vnet0", erspan(5)), dvport_session("vnet1", erspan(5)),
+                          dvport_session("vnet0", erspan(6), Direction::in),
+                          dvport_session("vnet0", RspanTarget{100})}};
 
 TEST_F(VsphereDriverTest, ConvergesAfterEachFaultAtEachCall) {
   const struct {
@@ -89,7 +89,7 @@ TEST_F(VsphereDriverTest, ConvergesAfterEachFaultAtEachCall) {
 
 TEST_F(VsphereDriverTest, APortThatTheServerRefusesDoesNotKeepTheOthersFromBeingServed) {
   VsphereWorld world;
-  const Desired both = {{session("vnet0", erspan(5)), session("vnet1", erspan(5))}};
+  const Desired both = {{dvport_session("vnet0", erspan(5)), dvport_session("vnet1", erspan(5))}};
   auto driver = world.connect("vmirror");
   ASSERT_TRUE(driver->observe());
   world.order(R"({"do":"port_promiscuous","key":"vnet0","on":true})");

@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kPorts[] = {"vnet0", "vnet1", "vnet2"};
 constexpr const char* kMachine = "DC0_C0_RP0_VM0";
 
-std::vector<std::string> with(std::vector<std::string> options) {
+std::vector<std::string> vcsim_options(std::vector<std::string> options) {
   for (const char* more :
        {"--vms", "1", "--bare", "1", "--hosts", "2", "--switch", "br0", "--task-delay", "2ms"})
     options.emplace_back(more);
@@ -22,7 +22,8 @@ std::vector<std::string> with(std::vector<std::string> options) {
 
 }  // namespace
 
-VsphereWorld::VsphereWorld(std::vector<std::string> options) : vcsim_(with(std::move(options))) {
+VsphereWorld::VsphereWorld(std::vector<std::string> options)
+    : vcsim_(vcsim_options(std::move(options))) {
   net::HttpOptions plain;
   plain.url = vcsim_.control();
   plain.plain_http = true;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kPython = "/usr/bin/python3";  // Debian's, which has Debian's modules.
 
-std::vector<std::string> arguments(const std::vector<std::string>& options) {
+std::vector<std::string> wsman_arguments(const std::vector<std::string>& options) {
   std::vector<std::string> out = {kPython, "-B",
                                   (source_tree() / "tests/wsman/server.py").string()};
   out.insert(out.end(), options.begin(), options.end());
@@ -41,7 +41,7 @@ std::string Wsman::unavailable() {
 }
 
 Wsman::Wsman(const std::vector<std::string>& options)
-    : credentials_(directory_.path() + "/credentials"), server_(arguments(options)) {
+    : credentials_(directory_.path() + "/credentials"), server_(wsman_arguments(options)) {
   use_account("vmirror", "Secret-1");
 }
 

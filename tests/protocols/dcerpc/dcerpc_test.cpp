@@ -22,7 +22,7 @@ TEST(Dcerpc, ASealedCallHasAnOperationAndNoStubToRead) {
 }
 
 /// Connections to 10.0.0.2.
-struct Wire {
+struct RpcWire {
   Dissection dissection{all_dissectors()};
   std::string out;
 
@@ -41,7 +41,7 @@ struct Wire {
 };
 
 TEST(Dcerpc, TheMapperAnnouncesAPort) {
-  Wire wire;
+  RpcWire wire;
   Conversation mapper;
   mapper.dissector = all_dissectors().for_stream(40000, 135);
   wire.feed(mapper, 135, true, payload("dcerpc", "bind to the endpoint mapper"));
@@ -63,7 +63,7 @@ TEST(Dcerpc, TheMapperAnnouncesAPort) {
   const auto saved = wire.dissection.save_expectations(server);
   ASSERT_EQ(saved.size(), 1u);
   EXPECT_EQ(saved[0].port, 49153);
-  Wire destination;
+  RpcWire destination;
   destination.dissection.restore(saved[0]);
   EXPECT_EQ(destination.dissection.save_expectations(server), saved);
 }

@@ -30,12 +30,12 @@ TEST(Tls, ACertificatesNames) {
 }
 
 /// One connection.
-struct Wire {
+struct TlsWire {
   Dissection dissection{all_dissectors()};
   Conversation conversation;
   std::size_t records = 0;
 
-  Wire() { conversation.dissector = all_dissectors().for_stream(40000, 443); }
+  TlsWire() { conversation.dissector = all_dissectors().for_stream(40000, 443); }
   void feed(bool up, std::string_view what) {
     Context context = context_of(up);
     context.source_port = up ? 40000 : 443;
@@ -51,13 +51,13 @@ struct Wire {
 };
 
 TEST(Tls, DoneOnceBothEncrypt) {
-  Wire new_one;
+  TlsWire new_one;
   new_one.feed(true, "client hello");
   EXPECT_FALSE(new_one.done());
   new_one.feed(false, "server hello");
   EXPECT_TRUE(new_one.done());
 
-  Wire old;
+  TlsWire old;
   old.feed(true, "client hello of tls 1.2");
   old.feed(false, "server hello and certificate of tls 1.2");
   old.feed(true, "change of cipher");
@@ -68,7 +68,7 @@ TEST(Tls, DoneOnceBothEncrypt) {
 }
 
 TEST(Tls, AMessageOverTwoRecords) {
-  Wire wire;
+  TlsWire wire;
   wire.feed(true, "client hello of tls 1.2");
   wire.feed(false, "certificate, first record");
   EXPECT_EQ(wire.records, 2u);  // Both hellos.
@@ -78,7 +78,7 @@ TEST(Tls, AMessageOverTwoRecords) {
 }
 
 TEST(Tls, WhatIsSeenFromItsMiddleIsDoneAtOnce) {
-  Wire wire;
+  TlsWire wire;
   wire.feed(true, "data");
   EXPECT_TRUE(wire.done());
 }

@@ -6,34 +6,34 @@
 namespace vmirror {
 namespace {
 
-using Kind = GuestEvent::Kind;
+using Happening = GuestEvent::Kind;
 
 TEST(HookWatch, AGuestThatBeginsShouldHaveBeenAnnounced) {
   HookWatch watch;
-  const auto happens = [&](Kind kind, const char* name, Time seconds) {
+  const auto happens = [&](Happening kind, const char* name, Time seconds) {
     return watch.happened({seconds * kSecond, kind, "u", name, ""});
   };
   const auto calls = [&](const char* operation, const char* name, Time seconds) {
     watch.called({operation, name, ""}, HookAnswer::Kind::go_on, seconds * kSecond);
   };
   calls("prepare", "dc1", 1);
-  EXPECT_FALSE(happens(Kind::started, "dc1", 2));
+  EXPECT_FALSE(happens(Happening::started, "dc1", 2));
   calls("migrate", "dc2", 3);
-  EXPECT_FALSE(happens(Kind::incoming, "dc2", 4));
-  EXPECT_FALSE(happens(Kind::resumed_arrived, "dc9", 4)) << "it began before";
+  EXPECT_FALSE(happens(Happening::incoming, "dc2", 4));
+  EXPECT_FALSE(happens(Happening::resumed_arrived, "dc9", 4)) << "it began before";
   EXPECT_EQ(watch.status().missed, 0U);
 
-  EXPECT_TRUE(happens(Kind::started, "dc3", 5));
-  EXPECT_FALSE(happens(Kind::incoming, "dc4", 6)) << "said already";
+  EXPECT_TRUE(happens(Happening::started, "dc3", 5));
+  EXPECT_FALSE(happens(Happening::incoming, "dc4", 6)) << "said already";
   EXPECT_EQ(watch.status().missed, 2U);
   EXPECT_EQ(watch.status().last_missed, "dc4");
 
   calls("prepare", "dc5", 7);
   EXPECT_EQ(watch.status().last_missed, "") << "it works again";
-  EXPECT_TRUE(happens(Kind::started, "dc3", 8));
+  EXPECT_TRUE(happens(Happening::started, "dc3", 8));
   calls("release", "dc1", 9);
-  EXPECT_TRUE(happens(Kind::started, "dc1", 10)) << "what was announced then has ended";
-  EXPECT_TRUE(!happens(Kind::started, "dc5", 7 + 601)) << "said already";
+  EXPECT_TRUE(happens(Happening::started, "dc1", 10)) << "what was announced then has ended";
+  EXPECT_TRUE(!happens(Happening::started, "dc5", 7 + 601)) << "said already";
   EXPECT_EQ(watch.status().missed, 5U) << "an announcement does not hold for ever";
   EXPECT_EQ(watch.status().calls, 4U);
 }
@@ -46,8 +46,9 @@ TEST(HookWatch, RefusalsAreCountedAndMemoryIsBounded) {
   EXPECT_EQ(watch.status().refused, HookWatch::kMaxRemembered + 1);
   EXPECT_EQ(watch.status().remembered, HookWatch::kMaxRemembered);
   EXPECT_EQ(watch.status().forgotten, 1U);
-  EXPECT_TRUE(watch.happened({1, Kind::started, "u", "g0", ""})) << "the earliest is forgotten";
-  EXPECT_FALSE(watch.happened({1, Kind::started, "u", "g1", ""}));
+  EXPECT_TRUE(watch.happened({1, Happening::started, "u", "g0", ""}))
+      << "the earliest is forgotten";
+  EXPECT_FALSE(watch.happened({1, Happening::started, "u", "g1", ""}));
 }
 
 /// Announced by a clock that was two hours ahead.

@@ -6,7 +6,7 @@
 namespace vmirror {
 namespace {
 
-constexpr const char* kUuid = "6f0c1d6e-8d7a-4f35-9a55-0a2f6b1c7d10";
+constexpr const char* kGuestUuid = "6f0c1d6e-8d7a-4f35-9a55-0a2f6b1c7d10";
 
 TEST(Locate, NamesUuidsAndPresence) {
   const struct {
@@ -17,10 +17,10 @@ TEST(Locate, NamesUuidsAndPresence) {
     Presence presence;
   } table[] = {
       {"", {}, false, "", "", Presence::active},
-      {kUuid, {}, false, "", kUuid, Presence::active},
-      {kUuid, {{"vm-name", "dc-1"}}, false, "dc-1", kUuid, Presence::active},
+      {kGuestUuid, {}, false, "", kGuestUuid, Presence::active},
+      {kGuestUuid, {{"vm-name", "dc-1"}}, false, "dc-1", kGuestUuid, Presence::active},
       {"dc-1", {}, false, "dc-1", "", Presence::active},
-      {kUuid, {}, true, "", kUuid, Presence::incoming},
+      {kGuestUuid, {}, true, "", kGuestUuid, Presence::incoming},
   };
   for (const auto& row : table) {
     Observed world;
@@ -85,7 +85,7 @@ constexpr const char* kMac2 = "52:54:00:00:00:02";
 
 TEST(Locate, WhoseAPortIs) {
   const auto dc1 =
-      guest(kUuid, "dc1", GuestState::running,
+      guest(kGuestUuid, "dc1", GuestState::running,
             {nic(kMac1, "vnet0", "nic-1", "br0", "ot"), nic(kMac2, "", "nic-2", "", "it")});
   const auto plc = guest("7f0c1d6e-8d7a-4f35-9a55-0a2f6b1c7d10", "plc", GuestState::running,
                          {nic("52:54:00:00:00:03", "vnet3", "", "br1", "plain")});
@@ -96,10 +96,10 @@ TEST(Locate, WhoseAPortIs) {
     std::string name, vm, interface_id, mac, switch_name;
     std::string expected, network;
   } table[] = {
-      {"vm-id, then interface id", "x", kUuid, "nic-2", kMac1, "br9", "dc1", "it"},
-      {"vm-id, then MAC", "x", kUuid, "", kMac2, "br9", "dc1", "it"},
-      {"vm-id, then device", "vnet0", kUuid, "", "", "br9", "dc1", "ot"},
-      {"vm-id of a NIC that nobody told yet", "vnet9", kUuid, "", "", "br9", "dc1", ""},
+      {"vm-id, then interface id", "x", kGuestUuid, "nic-2", kMac1, "br9", "dc1", "it"},
+      {"vm-id, then MAC", "x", kGuestUuid, "", kMac2, "br9", "dc1", "it"},
+      {"vm-id, then device", "vnet0", kGuestUuid, "", "", "br9", "dc1", "ot"},
+      {"vm-id of a NIC that nobody told yet", "vnet9", kGuestUuid, "", "", "br9", "dc1", ""},
       {"upper case", "x", "6F0C1D6E-8D7A-4F35-9A55-0A2F6B1C7D10", "nic-1", "", "br0", "dc1", "ot"},
       {"no vm-id: the device", "vnet3", "", "", "", "br1", "plc", "plain"},
       {"a device of that name on another switch", "vnet3", "", "", "", "br0", "", ""},
@@ -132,15 +132,15 @@ TEST(Locate, WhatTheGuestsStateSaysGoesBeforeTheSwitch) {
   for (const auto& row : table) {
     Port port;
     port.name = "vnet0";
-    port.vm = kUuid;
+    port.vm = kGuestUuid;
     port.incoming = true;
     port.labels = {{"iface-status", "inactive"}, {"role", "switch's"}, {"vm-name", "old"}};
-    auto dc1 = guest(kUuid, "dc1", row.state, {nic(kMac1, "vnet0", "nic-1", "br0", "ot")});
+    auto dc1 = guest(kGuestUuid, "dc1", row.state, {nic(kMac1, "vnet0", "nic-1", "br0", "ot")});
     dc1->labels = {{"role", "dc"}, {"zone", "1"}};
     const Location at = locate("h", "br0", port, dc1.get());
     EXPECT_EQ(at.presence, row.presence) << to_text(row.state);
     EXPECT_EQ(at.vm_name, "dc1");
-    EXPECT_EQ(at.vm_uuid, kUuid);
+    EXPECT_EQ(at.vm_uuid, kGuestUuid);
     EXPECT_EQ(at.title, "Title of dc1");
     EXPECT_EQ(at.network, "ot");
     EXPECT_EQ(at.interface_id, "nic-1");
@@ -174,7 +174,7 @@ TEST(GuestPorts, TellsWhichPortsToLocateAnew) {
 
 TEST(Locate, WhatIsStaleStaysInForce) {
   auto stale = std::make_shared<Guests>(
-      *guests({guest(kUuid, "dc1", GuestState::incoming, {nic(kMac1, "vnet0", "", "", "")})}));
+      *guests({guest(kGuestUuid, "dc1", GuestState::incoming, {nic(kMac1, "vnet0", "", "", "")})}));
   stale->error = Error{Error::Kind::unreachable, "libvirtd is away", "", ""};
   Observed world;
   Port port;
@@ -248,7 +248,7 @@ TEST(Locate, ANicThatNoSwitchHasSaysWhatItIsOn) {
     SCOPED_TRACE(row.what);
     Observed world;
     world.switches["br0"].name = "br0";
-    const auto all = guests({guest(kUuid, "g", row.state, {row.nic})});
+    const auto all = guests({guest(kGuestUuid, "g", row.state, {row.nic})});
     const Locations at = locate(world, all.get(), "host-a");
     ASSERT_EQ(at.size(), row.why.empty() ? 0U : 1U);
     if (at.empty()) continue;
@@ -272,7 +272,7 @@ TEST(Locate, WhatTheSwitchShowsGoesBeforeWhatLibvirtSaysOfTheType) {
     world.switches["br0"].ports.set(name, port);
   }
   const auto all = guests(
-      {guest(kUuid, "g", GuestState::running,
+      {guest(kGuestUuid, "g", GuestState::running,
              {portless("52:54:00:00:00:01", NicPort::by_other, "vhostuser", "a socket", "vhu1"),
               portless("52:54:00:00:00:02", NicPort::by_other, "ethernet", "a device", "tap9")})});
   const Locations at = locate(world, all.get(), "host-a");

@@ -28,8 +28,8 @@ class TestTracer final : public Tracer {
   Switchboard& board_;
 };
 
-struct Story {
-  Story() {
+struct TraceStory {
+  TraceStory() {
     s.name = "vnet0@local";
     s.state = SessionState::ready;
     s.switch_name = "br0";
@@ -77,7 +77,7 @@ struct Story {
 };
 
 TEST(TraceAsker, AsksOnceAndThenWhenItNoLongerHolds) {
-  Story story;
+  TraceStory story;
   story.ask();
   EXPECT_EQ(story.question.vlan, 10);
   EXPECT_EQ(story.question.output, "vmr-er");
@@ -97,7 +97,7 @@ TEST(TraceAsker, AsksOnceAndThenWhenItNoLongerHolds) {
 }
 
 TEST(TraceAsker, ARefutationIsBelievedOnceItIsSaidTwice) {
-  Story story;
+  TraceStory story;
   story.ask();
   story.answer(Kind::not_copied, "no");
   EXPECT_EQ(story.known(), "-");
@@ -111,7 +111,7 @@ TEST(TraceAsker, ARefutationIsBelievedOnceItIsSaidTwice) {
 }
 
 TEST(TraceAsker, WhatHeldBeforeIsDoubtedToo) {
-  Story story;
+  TraceStory story;
   story.ask();
   story.answer(Kind::copied);
   story.world.progress = {"daemon", false, 8};
@@ -125,7 +125,7 @@ TEST(TraceAsker, WhatHeldBeforeIsDoubtedToo) {
 }
 
 TEST(TraceAsker, AsksOnlyAboutSilentSessionsOfThisMirror) {
-  Story story;
+  TraceStory story;
   story.ask();
   story.answer(Kind::not_told, "hangs");
   EXPECT_EQ(story.known(), "hangs");
@@ -143,7 +143,7 @@ TEST(TraceAsker, AsksOnlyAboutSilentSessionsOfThisMirror) {
 }
 
 TEST(TraceAsker, ATracerThatIsFullIsAskedAgain) {
-  Story story;
+  TraceStory story;
   story.board.full = true;
   EXPECT_EQ(story.look(), 0U);
   story.board.full = false;

@@ -7,8 +7,6 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
-#include "tests/support/libvirt_under_tsan.hpp"
-
 namespace vmirror {
 namespace {
 

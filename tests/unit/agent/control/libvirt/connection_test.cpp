@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "agent/control/libvirt/domain_xml.hpp"
-#include "tests/support/libvirt_under_tsan.hpp"
 
 namespace vmirror {
 namespace {

@@ -19,9 +19,9 @@ namespace vmirror {
 namespace {
 
 /// Everything that the stages are given, and changes to it.
-class Story {
+class IncrementalStory {
  public:
-  explicit Story(unsigned seed) : random_(seed) {
+  explicit IncrementalStory(unsigned seed) : random_(seed) {
     for (const char* name : {"br0", "br1"}) {
       world.switches[name].name = name;
       world.switches[name].capabilities = {
@@ -222,7 +222,7 @@ class Story {
   std::mt19937 random_;
 };
 
-LocationMap locate_all(const Story& story) {
+LocationMap locate_all(const IncrementalStory& story) {
   LocationMap out;
   for (const auto& [switch_name, sw] : story.world.switches)
     for (const auto& [name, port] : sw.ports) {
@@ -261,7 +261,7 @@ struct Incremental {
   std::vector<Track> tracks;  ///< judge()'s.
 };
 
-void expect_same(Incremental& is, const Story& story) {
+void expect_same(Incremental& is, const IncrementalStory& story) {
   // Locations: what differs, put into what was there.
   diff(is.locations, locate_all(story),
        [&](const PortKey& key, const Location*, const Location* at) {
@@ -342,7 +342,7 @@ void expect_same(Incremental& is, const Story& story) {
 class Incrementally : public testing::TestWithParam<unsigned> {};
 
 TEST_P(Incrementally, ComesToWhatAskingOnceComesTo) {
-  Story story(GetParam());
+  IncrementalStory story(GetParam());
   Incremental is;
   std::size_t served = 0, refused = 0, steps = 0;
   for (int round = 0; round < 100; round++) {

@@ -8,10 +8,10 @@
 namespace vmirror {
 namespace {
 
-using Verdict = Coverage::Verdict;
+using CoverageVerdict = Coverage::Verdict;
 
-struct Story {
-  Story() {
+struct LocalStory {
+  LocalStory() {
     Session s;
     s.name = "vnet0@local";
     test::serve_by_one_mirror(s, std::nullopt, resolved, realisation, observed);
@@ -28,7 +28,7 @@ struct Story {
   Session& asked() { return resolved.desired.sessions[0]; }
   NicEvidence& nic() { return evidence.nics[{"br0", "vnet0"}]; }
   /// The window that is told from now on: of the mirror as it is.
-  void window(Verdict verdict, std::uint64_t counted = 0, std::uint64_t received = 0) {
+  void window(CoverageVerdict verdict, std::uint64_t counted = 0, std::uint64_t received = 0) {
     Coverage c;
     c.from = kSecond;
     c.to = 2 * kSecond;
@@ -58,7 +58,7 @@ struct Story {
 const std::string kProven = "active (received)", kNotProven = "active, not proven";
 
 TEST(JudgeLocal, AMirrorsCounterProvesNothing) {
-  Story s;
+  LocalStory s;
   EXPECT_EQ(s.at(1), "pending");
   EXPECT_EQ(s.reason(), "the engine does not take the copies from port out yet");
   s.nic();
@@ -72,26 +72,26 @@ TEST(JudgeLocal, AMirrorsCounterProvesNothing) {
 }
 
 TEST(JudgeLocal, ASilentGuestIsReadyUntilItIsProvenAndActiveAfter) {
-  Story s;
+  LocalStory s;
   s.nic();
   s.at(1);
-  s.window(Verdict::silent);
+  s.window(CoverageVerdict::silent);
   EXPECT_EQ(s.at(2), "ready");
   EXPECT_EQ(
       s.reason(),
       "port vnet0 has been silent since 1970-01-01T00:00:01Z: nothing to copy; not proven yet: "
       "the guest is silent");
   EXPECT_EQ(s.at(1000), "ready");
-  s.window(Verdict::complete, 10, 10);
+  s.window(CoverageVerdict::complete, 10, 10);
   EXPECT_EQ(s.at(1001), kProven);
-  s.window(Verdict::silent);
+  s.window(CoverageVerdict::silent);
   EXPECT_EQ(s.at(2000), kProven);
   s.observed.switches["br0"].ports["vnet0"].id = "2";
   EXPECT_EQ(s.at(2001), "pending") << "added again";
 }
 
 TEST(JudgeLocal, ASwitchThatCountsNoPortIsProvenByWhatComes) {
-  Story s;
+  LocalStory s;
   Switch& sw = s.observed.switches["br0"];
   sw.capabilities.proofs = {ProofSource::collector};
   sw.ports["vnet0"].counters.reset();
@@ -107,7 +107,7 @@ TEST(JudgeLocal, ASwitchThatCountsNoPortIsProvenByWhatComes) {
 }
 
 TEST(JudgeLocal, CountersThatAreNeverWrittenAreSilence) {
-  Story s;
+  LocalStory s;
   s.nic();
   EXPECT_EQ(s.at(1), "pending");
   EXPECT_EQ(s.at(7), "pending");
@@ -115,93 +115,93 @@ TEST(JudgeLocal, CountersThatAreNeverWrittenAreSilence) {
 }
 
 TEST(JudgeLocal, AWindowOfAnotherMirrorIsNone) {
-  Story s;
+  LocalStory s;
   s.nic();
   s.at(1);
-  s.window(Verdict::complete, 10, 10);
+  s.window(CoverageVerdict::complete, 10, 10);
   EXPECT_EQ(s.at(2), kProven);
   s.observed.switches["br0"].mirrors["m"].snaplen = 64;
   EXPECT_EQ(s.at(3), "pending");
   s.observed.switches["br0"].mirrors["m"].snaplen = 0;
   EXPECT_EQ(s.at(4), "pending") << "the window is from before";
-  s.window(Verdict::complete, 1, 1);
+  s.window(CoverageVerdict::complete, 1, 1);
   EXPECT_EQ(s.at(5), kProven);
 }
 
 TEST(JudgeLocal, ALossIsNeverActiveAndFailsOnceItLasts) {
-  Story s;
+  LocalStory s;
   s.nic();
   s.at(1);
-  s.window(Verdict::complete, 10, 10);
+  s.window(CoverageVerdict::complete, 10, 10);
   s.at(2);
-  s.window(Verdict::lossy, 500, 2);
+  s.window(CoverageVerdict::lossy, 500, 2);
   EXPECT_EQ(s.at(3), "pending");
   EXPECT_EQ(s.reason(),
             "port vnet0 moved 500 frames since 1970-01-01T00:00:01Z, the engine received 2 (0.4%)");
   EXPECT_EQ(s.at(18), "pending");
   EXPECT_EQ(s.at(19), "failed");
-  s.window(Verdict::silent);
+  s.window(CoverageVerdict::silent);
   EXPECT_EQ(s.at(20), "failed") << "silence mends nothing";
-  s.window(Verdict::complete, 5, 5);
+  s.window(CoverageVerdict::complete, 5, 5);
   EXPECT_EQ(s.at(21), kProven);
 }
 
 TEST(JudgeLocal, ALossThatIsOverIsNotToldForEver) {
-  Story s;
+  LocalStory s;
   s.nic();
   s.at(1);
-  s.window(Verdict::lossy, 500, 400);
+  s.window(CoverageVerdict::lossy, 500, 400);
   EXPECT_EQ(s.at(3), "pending");
   EXPECT_EQ(s.at(17), "pending");
-  s.window(Verdict::open, 100, 50);
+  s.window(CoverageVerdict::open, 100, 50);
   s.nic().window->to = 20 * kSecond;
   EXPECT_EQ(s.at(18), "pending");
   EXPECT_EQ(s.at(20), "failed") << "it lasted until a moment ago";
   EXPECT_EQ(s.at(32), "failed");
   EXPECT_EQ(s.at(33), kNotProven) << "no window told of a loss for so long";
-  s.window(Verdict::lossy, 500, 400);
+  s.window(CoverageVerdict::lossy, 500, 400);
   EXPECT_EQ(s.at(34), "pending");
 }
 
 TEST(JudgeLocal, ALossOfBeforeTheSwitchHungIsForgotten) {
-  Story s;
+  LocalStory s;
   s.nic();
   s.at(1);
-  s.window(Verdict::lossy, 500, 400);
+  s.window(CoverageVerdict::lossy, 500, 400);
   EXPECT_EQ(s.at(3), "pending");
   s.stall = Error{Error::Kind::unreachable, "ovs-vswitchd does nothing", "switch", ""};
   EXPECT_EQ(s.at(20), "unknown");
   s.stall.reset();
-  s.window(Verdict::silent);
+  s.window(CoverageVerdict::silent);
   EXPECT_EQ(s.at(21), "ready");
 }
 
 TEST(JudgeLocal, MoreThanWholeIsNoProof) {
-  Story s;
+  LocalStory s;
   s.nic();
   s.at(1);
-  s.window(Verdict::excess, 10, 20);
+  s.window(CoverageVerdict::excess, 10, 20);
   EXPECT_EQ(s.at(2), kNotProven);
   EXPECT_TRUE(
       s.reason().ends_with("at least 20 frames came, and the port moved 10: a fault of counting"));
 }
 
 TEST(JudgeLocal, WhatTheCountersNeverTellIsNotProven) {
-  Story s;
+  LocalStory s;
   s.nic();
   s.at(1);
-  s.window(Verdict::open, 100, 50);
+  s.window(CoverageVerdict::open, 100, 50);
   EXPECT_EQ(s.at(2), "pending");
   s.nic().window->to = 20 * kSecond;
   EXPECT_EQ(s.at(20), kNotProven);
-  s.window(Verdict::complete, 10, 10);
+  s.window(CoverageVerdict::complete, 10, 10);
   EXPECT_EQ(s.at(21), kProven);
-  s.window(Verdict::open, 100, 50);
+  s.window(CoverageVerdict::open, 100, 50);
   EXPECT_EQ(s.at(22), kProven);
 }
 
 TEST(JudgeLocal, TwoNicsThatCannotBeToldApartAreNotProven) {
-  Story s;
+  LocalStory s;
   s.nic().rival = "br0/vnet1";
   EXPECT_EQ(s.at(1), kNotProven);
   EXPECT_NE(s.reason().find("br0/vnet1 has the same MAC in the same VLAN"), std::string::npos);
@@ -209,7 +209,7 @@ TEST(JudgeLocal, TwoNicsThatCannotBeToldApartAreNotProven) {
 
 TEST(JudgeLocal, SelectiveSessionsAreJudgedAsFarAsCanBeTold) {
   const auto story = [](std::optional<std::uint16_t> tag, Filtering filtering) {
-    Story s;
+    LocalStory s;
     s.asked().vlans = {10};
     if (filtering != Filtering::none) s.asked().filter.only = {{.carried = {{0, 6}}}};
     s.realisation.verdicts[0].filtering = filtering;
@@ -218,29 +218,29 @@ TEST(JudgeLocal, SelectiveSessionsAreJudgedAsFarAsCanBeTold) {
     s.observed.switches["br0"].ports["vnet0"].vlan = tag;
     s.nic();
     s.at(1);
-    s.window(Verdict::lossy, 100, 0);
+    s.window(CoverageVerdict::lossy, 100, 0);
     return s;
   };
-  Story trunk = story({}, Filtering::none);
+  LocalStory trunk = story({}, Filtering::none);
   EXPECT_EQ(trunk.at(2), "ready");
   EXPECT_TRUE(trunk.tracks[0].status.selective);
-  trunk.window(Verdict::lossy, 100, 3);
+  trunk.window(CoverageVerdict::lossy, 100, 3);
   EXPECT_EQ(trunk.at(3), kProven);
-  Story inside = story(10, Filtering::none);
+  LocalStory inside = story(10, Filtering::none);
   EXPECT_EQ(inside.at(2), "pending") << "all its frames are of that VLAN";
   EXPECT_FALSE(inside.tracks[0].status.selective);
   EXPECT_EQ(story(10, Filtering::by_switch).at(2), "ready");
   EXPECT_EQ(story(10, Filtering::by_receiver).at(2), "pending") << "the switch copies all";
-  Story outside = story(20, Filtering::none);
+  LocalStory outside = story(20, Filtering::none);
   EXPECT_EQ(outside.at(2), "ready");
   EXPECT_EQ(outside.reason(), "port vnet0 is in VLAN 20, of which it copies nothing");
 }
 
 TEST(JudgeLocal, OfASwitchThatHangsOnlyWhatComesIsBelieved) {
-  Story s;
+  LocalStory s;
   s.nic();
   s.at(1);
-  s.window(Verdict::complete, 10, 10);
+  s.window(CoverageVerdict::complete, 10, 10);
   s.at(2);
   s.stall = Error{Error::Kind::unreachable, "ovs-vswitchd does nothing", "switch", ""};
   EXPECT_EQ(s.at(20), "unknown");

@@ -18,8 +18,8 @@ IpAddress ip(const char* text) {
 /// One session, vnet0@erspan-192.0.2.9, on br0 of the userspace datapath; the tunnel's packets
 /// leave through br-wan, whose port eth1 leads to the collector. The switch writes its counters
 /// every 5 s.
-struct Story {
-  Story() {
+struct TunnelStory {
+  TunnelStory() {
     Session s;
     s.name = "vnet0@erspan";
     s.target = ErspanTarget{ip("192.0.2.9"), 2, 7};
@@ -111,12 +111,12 @@ struct Story {
 };
 
 TEST(Tunnel, ASilentGuestIsReady) {
-  Story s;
+  TunnelStory s;
   EXPECT_EQ(s.seconds(), "ready");
 }
 
 TEST(Tunnel, SentOnceWhatTheTunnelWasGivenLeft) {
-  Story s;
+  TunnelStory s;
   s.seconds(8);
   s.talk(20);
   EXPECT_EQ(s.seconds(), "active, not proven") << "one writing can have too much";
@@ -130,7 +130,7 @@ TEST(Tunnel, SentOnceWhatTheTunnelWasGivenLeft) {
 }
 
 TEST(Tunnel, WhatNeverLeavesIsNotProvenAndThenFailed) {
-  Story s;
+  TunnelStory s;
   s.seconds(8);
   s.talk(20, 1, 0);
   EXPECT_EQ(s.seconds(), "active, not proven");
@@ -153,7 +153,7 @@ TEST(Tunnel, WhatNeverLeavesIsNotProvenAndThenFailed) {
 /// A writing that read the bridge's own port before the port behind it has a frame of the host's
 /// own in the latter's count alone.
 TEST(Tunnel, WhatTheHostSendsBetweenTwoReadingsIsNoProof) {
-  Story s;
+  TunnelStory s;
   s.seconds(8);
   for (int i = 0; i < 8; ++i) {
     s.port("br0", "vnet0").counters->out_frames += 2;
@@ -170,7 +170,7 @@ TEST(Tunnel, WhatTheHostSendsBetweenTwoReadingsIsNoProof) {
 /// For each copy whose next hop is not known the switch asks: a frame as short as a guest's ARP.
 TEST(Tunnel, AskingForTheNextHopIsNoProof) {
   for (const std::uint64_t flooded : {1, 4}) {
-    Story s;
+    TunnelStory s;
     s.seconds(8);
     s.port("br0", "vnet0").counters->out_frames += 2;
     Mirror& m = s.observed.switches["br0"].mirrors.at("m");
@@ -190,7 +190,7 @@ TEST(Tunnel, AskingForTheNextHopIsNoProof) {
 }
 
 TEST(Tunnel, WhatTheHostItselfSendsIsNoProof) {
-  Story s;
+  TunnelStory s;
   s.seconds(8);
   s.talk(20, 0, 0);
   s.port("br-wan", "br-wan").counters->out_bytes += 50000;
@@ -205,7 +205,7 @@ TEST(Tunnel, WhatTheHostItselfSendsIsNoProof) {
 }
 
 TEST(Tunnel, WhichOfTwoCollectorsGetsNothingCantBeTold) {
-  Story s;
+  TunnelStory s;
   s.seconds(8);
   Port& other = s.add("br0", "other");
   other.type = "gre";
@@ -222,30 +222,32 @@ TEST(Tunnel, WhichOfTwoCollectorsGetsNothingCantBeTold) {
 TEST(Tunnel, NoWayOutIsAFaultAfterAMoment) {
   const struct {
     const char* name;
-    void (*change)(Story&);
+    void (*change)(TunnelStory&);
     const char *state, *reason;
   } cases[] = {
-      {"no route", [](Story& s) { s.out().egress.clear(); }, "failed", "no route to 192.0.2.9"},
-      {"no carrier", [](Story& s) { s.out().carrier = false; }, "failed", "has no carrier"},
-      {"no bridge", [](Story& s) { s.out().egress = "eth7"; }, "failed", "no port of a bridge"},
+      {"no route", [](TunnelStory& s) { s.out().egress.clear(); }, "failed",
+       "no route to 192.0.2.9"},
+      {"no carrier", [](TunnelStory& s) { s.out().carrier = false; }, "failed", "has no carrier"},
+      {"no bridge", [](TunnelStory& s) { s.out().egress = "eth7"; }, "failed",
+       "no port of a bridge"},
       {"a bridge of the kernel",
-       [](Story& s) { s.observed.switches["br-wan"].datapath = Datapath::kernel; }, "failed",
+       [](TunnelStory& s) { s.observed.switches["br-wan"].datapath = Datapath::kernel; }, "failed",
        "no port of a bridge"},
       {"the kernel routes by itself",
-       [](Story& s) {
+       [](TunnelStory& s) {
          s.observed.switches["br0"].datapath = Datapath::kernel;
          s.out().egress.clear();
        },
        "active, not proven", "knows no route"},
       {"the kernel sends through any device",
-       [](Story& s) {
+       [](TunnelStory& s) {
          s.observed.switches["br0"].datapath = Datapath::kernel;
          s.out().egress = "eth7";
        },
        "active (sent)", "out through eth7"},
   };
   for (const auto& c : cases) {
-    Story s;
+    TunnelStory s;
     c.change(s);
     EXPECT_NE(s.second(), "failed") << c.name << ": the switch tells a moment later";
     s.seconds(8);
@@ -259,7 +261,7 @@ TEST(Tunnel, NoWayOutIsAFaultAfterAMoment) {
 }
 
 TEST(Tunnel, DeliveredWhenTheCollectorsCountMovesWithThePorts) {
-  Story s;
+  TunnelStory s;
   s.link(true);
   s.seconds(8);
   s.talk(20);
@@ -279,7 +281,7 @@ TEST(Tunnel, DeliveredWhenTheCollectorsCountMovesWithThePorts) {
 }
 
 TEST(Tunnel, CountsThatStandStillWhileCopiesLeaveAreAFault) {
-  Story s;
+  TunnelStory s;
   s.link(true);
   s.seconds(8);
   s.talk(20);
@@ -293,7 +295,7 @@ TEST(Tunnel, CountsThatStandStillWhileCopiesLeaveAreAFault) {
 }
 
 TEST(Tunnel, AFewCopiesThatDoNotComeAreNoFaultAtOnce) {
-  Story s;
+  TunnelStory s;
   s.link(true);
   s.seconds(8);
   s.talk(3, 3, 0);
@@ -306,7 +308,7 @@ TEST(Tunnel, AFewCopiesThatDoNotComeAreNoFaultAtOnce) {
 }
 
 TEST(Tunnel, AFewThatAreLostAgainAndAgainAreSeen) {
-  Story s;
+  TunnelStory s;
   s.link(true);
   s.seconds(8);
   // 5 of 100 are lost; each window of the collector's has 20 of the next window's frames, too.
@@ -326,7 +328,7 @@ TEST(Tunnel, AFewThatAreLostAgainAndAgainAreSeen) {
 }
 
 TEST(Tunnel, CopiesOfAnotherSenderAreNotOurs) {
-  Story s;
+  TunnelStory s;
   s.sender = ip("192.0.2.66");
   s.link(true);
   s.seconds(8);

@@ -16,8 +16,8 @@ using namespace test;
 using Status = Decapsulated::Status;
 
 /// Counts like the engine does, so that the balance can be checked.
-struct Bench {
-  explicit Bench(DecapOptions options = {.accept_bare = false})
+struct FragmentBench {
+  explicit FragmentBench(DecapOptions options = {.accept_bare = false})
       : decapsulator(std::move(options)) {}
 
   Status take(Bytes bytes, Time time = 0) {
@@ -49,10 +49,10 @@ struct Bench {
   DecapError error = DecapError::none;
 };
 
-const Buffer kGuest = udp_frame({}, counting(3000));
+const Buffer kFragmented = udp_frame({}, counting(3000));
 std::vector<Buffer> pieces(std::uint32_t id = 7, std::size_t size = 1000, bool ipv6 = false) {
   const Wrapping& w = wrapping(ipv6 ? "erspan2_ipv6" : "erspan2_ipv4_options");
-  return fragments(w.wrap(kGuest, id).front(), size, id);
+  return fragments(w.wrap(kFragmented, id).front(), size, id);
 }
 
 TEST(Fragments, JoinInAnyOrder) {
@@ -61,12 +61,12 @@ TEST(Fragments, JoinInAnyOrder) {
     ASSERT_EQ(parts.size(), 4u);
     std::vector<int> order{0, 1, 2, 3};
     do {
-      Bench bench;
+      FragmentBench bench;
       for (int i = 0; i < 3; ++i)
         EXPECT_EQ(bench.take(parts[static_cast<std::size_t>(order[i])]), Status::held);
       EXPECT_EQ(bench.counters.held, 3u);
       EXPECT_EQ(bench.take(parts[static_cast<std::size_t>(order[3])]), Status::frame);
-      EXPECT_EQ(bench.out, kGuest);
+      EXPECT_EQ(bench.out, kFragmented);
       EXPECT_EQ(bench.counters.analysed, 4u);
       EXPECT_EQ(bench.counters.held, 0u);
     } while (std::next_permutation(order.begin(), order.end()));
@@ -74,7 +74,7 @@ TEST(Fragments, JoinInAnyOrder) {
 }
 
 TEST(Fragments, JoinInterleavedDatagrams) {
-  Bench bench;
+  FragmentBench bench;
   const auto a = pieces(1), b = pieces(2), c = pieces(3, 1000, true);
   for (std::size_t i = 0; i < a.size(); ++i)
     for (const auto& parts : {a, b, c})
@@ -83,18 +83,18 @@ TEST(Fragments, JoinInterleavedDatagrams) {
 }
 
 TEST(Fragments, ARepeatedFragmentChangesNothing) {
-  Bench bench;
+  FragmentBench bench;
   const auto parts = pieces();
   EXPECT_EQ(bench.take(parts[0]), Status::held);
   EXPECT_EQ(bench.take(parts[0]), Status::held);
   for (std::size_t i = 1; i < parts.size(); ++i) bench.take(parts[i]);
-  EXPECT_EQ(bench.out, kGuest);
+  EXPECT_EQ(bench.out, kFragmented);
   EXPECT_EQ(bench.counters.analysed, parts.size() + 1);
 }
 
 TEST(Fragments, AnOverlapEndsTheDatagram) {
   const auto coarse = pieces(7, 1000), fine = pieces(7, 600);
-  Bench bench;
+  FragmentBench bench;
   EXPECT_EQ(bench.take(coarse[0]), Status::held);
   EXPECT_EQ(bench.take(fine[1]), Status::drop) << "600..1200 over 0..1000";
   EXPECT_EQ(bench.error, DecapError::fragment_overlap);
@@ -122,7 +122,7 @@ TEST(Fragments, ContradictionsEndTheDatagram) {
       {"nothing in it", {piece(64, true, 0)}},
   };
   for (const auto& c : cases) {
-    Bench bench;
+    FragmentBench bench;
     for (const Buffer& frame : c.frames)
       EXPECT_EQ(bench.take(frame), &frame == &c.frames.back() ? Status::drop : Status::held)
           << c.name;
@@ -132,7 +132,7 @@ TEST(Fragments, ContradictionsEndTheDatagram) {
 }
 
 TEST(Fragments, AreGivenUpAfterTheTimeout) {
-  Bench bench({.fragment_timeout = 30 * kSecond});
+  FragmentBench bench({.fragment_timeout = 30 * kSecond});
   const auto parts = pieces();
   bench.take(parts[0], 100 * kSecond);
   bench.take(parts[1], 120 * kSecond);
@@ -143,19 +143,19 @@ TEST(Fragments, AreGivenUpAfterTheTimeout) {
 
 TEST(Fragments, AreGivenUpAfterTheClockWasSetBack) {
   constexpr Time kNow = 1'700'000'000 * kSecond, kAhead = kNow + 7200 * kSecond;
-  Bench bench({.fragment_timeout = 30 * kSecond});
+  FragmentBench bench({.fragment_timeout = 30 * kSecond});
   const auto across = pieces(1), old = pieces(2);
   for (std::size_t i = 0; i + 1 < across.size(); ++i) bench.take(across[i], kAhead);
   bench.take(old[0], kAhead);
   EXPECT_EQ(bench.decapsulator.expire(kNow), 0u);
   EXPECT_EQ(bench.take(across.back(), kNow + kSecond), Status::frame) << "it came in time";
-  EXPECT_EQ(bench.out, kGuest);
+  EXPECT_EQ(bench.out, kFragmented);
   EXPECT_EQ(bench.decapsulator.expire(kNow + 30 * kSecond), 0u);
   EXPECT_EQ(bench.decapsulator.expire(kNow + 31 * kSecond), 1u) << "as if it had come at kNow";
 }
 
 TEST(Fragments, AnIdUsedAgainLaterBeginsANewDatagram) {
-  Bench bench;
+  FragmentBench bench;
   const auto parts = pieces();
   bench.take(parts[0], 0);
   bench.take(parts[1], 0);
@@ -163,12 +163,12 @@ TEST(Fragments, AnIdUsedAgainLaterBeginsANewDatagram) {
   EXPECT_EQ(bench.dropped(Drop::fragment_incomplete), 2u) << "the old ones";
   EXPECT_EQ(bench.counters.held, 1u) << "the new one";
   for (std::size_t i = 1; i < parts.size(); ++i) bench.take(parts[i], 60 * kSecond);
-  EXPECT_EQ(bench.out, kGuest);
+  EXPECT_EQ(bench.out, kFragmented);
   EXPECT_EQ(bench.counters.held, 0u);
 }
 
 TEST(Fragments, TheOldestGivesWayPastTheBoundOfDatagrams) {
-  Bench bench({.max_datagrams = 10});
+  FragmentBench bench({.max_datagrams = 10});
   for (std::uint32_t id = 1; id <= 25; ++id) bench.take(pieces(id)[0]);
   EXPECT_EQ(bench.dropped(Drop::fragment_overflow), 15u);
   EXPECT_EQ(bench.counters.held, 10u);
@@ -177,12 +177,12 @@ TEST(Fragments, TheOldestGivesWayPastTheBoundOfDatagrams) {
   EXPECT_EQ(bench.decapsulator.fragments().too_large, 0u);
   const auto newest = pieces(25), oldest = pieces(1);
   for (std::size_t i = 1; i < newest.size(); ++i) bench.take(newest[i]);
-  EXPECT_EQ(bench.out, kGuest) << "the newest was kept";
+  EXPECT_EQ(bench.out, kFragmented) << "the newest was kept";
   EXPECT_EQ(bench.decapsulator.flush(), 9u);
 }
 
 TEST(Fragments, TheOldestGivesWayPastTheBoundOfBytes) {
-  Bench bench({.max_fragment_bytes = 10000});
+  FragmentBench bench({.max_fragment_bytes = 10000});
   for (std::uint32_t id = 1; id <= 25; ++id) bench.take(pieces(id)[0]);
   EXPECT_EQ(bench.counters.held, 10u);
   EXPECT_EQ(bench.dropped(Drop::fragment_overflow), 15u);
@@ -198,7 +198,7 @@ TEST(Fragments, TheOldestGivesWayPastTheBoundOfBytes) {
 }
 
 TEST(Fragments, OfBareTrafficPassAsTheyAre) {
-  Bench bench({.accept_bare = true});
+  FragmentBench bench({.accept_bare = true});
   for (const bool ipv6 : {false, true}) {
     Ends ends{.destination_port = 2049};
     if (ipv6) ends.source = ip("fe80::1"), ends.destination = ip("fe80::2");
@@ -211,32 +211,32 @@ TEST(Fragments, OfBareTrafficPassAsTheyAre) {
 }
 
 TEST(Fragments, OfVxlanJoinOnAnyInputWhenTheFirstComesFirst) {
-  const auto parts = fragments(wrapping("vxlan").wrap(kGuest, 1).front(), 1000);
-  Bench bench({.accept_bare = true});
+  const auto parts = fragments(wrapping("vxlan").wrap(kFragmented, 1).front(), 1000);
+  FragmentBench bench({.accept_bare = true});
   for (const Buffer& part : parts) bench.take(part);
-  EXPECT_EQ(bench.out, kGuest);
-  Bench collectors;
+  EXPECT_EQ(bench.out, kFragmented);
+  FragmentBench collectors;
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) collectors.take(*part);
-  EXPECT_EQ(collectors.out, kGuest) << "in any order on a collector's input";
+  EXPECT_EQ(collectors.out, kFragmented) << "in any order on a collector's input";
 }
 
 TEST(Fragments, OfGreThatIsNoMirrorComeOutAsOneBareFrame) {
   Outer outer;
   outer.id = 7;
   const Buffer whole = outer_frame(outer, 47, gre({.protocol = 0x0021}, counting(2000)));
-  Bench bench({.accept_bare = true});
+  FragmentBench bench({.accept_bare = true});
   for (const Buffer& part : fragments(whole, 800, 7)) bench.take(part);
   EXPECT_EQ(bench.out, whole) << "lengths, offset and checksum as if it had never been split";
   EXPECT_EQ(bench.counters.analysed, 3u);
 }
 
 TEST(Fragments, InsideAMirrorJoinToo) {
-  Bench bench;
-  const Buffer guests_tunnel = wrapping("erspan2").wrap(kGuest, 5).front();
+  FragmentBench bench;
+  const Buffer guests_tunnel = wrapping("erspan2").wrap(kFragmented, 5).front();
   std::uint32_t n = 0;
   for (const Buffer& part : fragments(guests_tunnel, 1400, 3))
     bench.take(wrapping("vxlan").wrap(part, n++).front());
-  EXPECT_EQ(bench.out, kGuest);
+  EXPECT_EQ(bench.out, kFragmented);
   EXPECT_EQ(bench.counters.held, 0u);
 }
 

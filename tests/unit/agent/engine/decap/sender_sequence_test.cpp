@@ -63,22 +63,22 @@ Copies swapped(Copies copies, std::size_t every) {
   return copies;
 }
 
-const Buffer kGuest = udp_frame({}, counting(60));
+const Buffer kCopied = udp_frame({}, counting(60));
 
 Buffer wrap(const Copy& c) {
   Outer outer;
   outer.source = ip(c.sender);
   const auto session = static_cast<std::uint16_t>(c.session);
   Gre header{.protocol = 0x88be, .sequence = c.number};
-  Buffer payload = erspan2({.session = session}, kGuest);
+  Buffer payload = erspan2({.session = session}, kCopied);
   if (c.version == 3) {
     header.protocol = 0x22eb;
-    payload = erspan3({.session = session}, kGuest);
+    payload = erspan3({.session = session}, kCopied);
   }
   if (c.gre) {
     header.protocol = 0x6558;
     header.key = session;
-    payload = kGuest;
+    payload = kCopied;
   }
   return outer_frame(outer, ip_protocol::kGre, gre(header, payload));
 }

@@ -16,7 +16,7 @@ using namespace tcp_flag;
 const Mac kGuest = mac("52:54:00:00:00:01");
 
 /// One frame through the three steps: its place.
-std::uint32_t take(FlowTable& flows, const Buffer& bytes, Time time) {
+std::uint32_t take_in(FlowTable& flows, const Buffer& bytes, Time time) {
   const Frame frame = frame_of(bytes, time);
   const Packet packet = parse_packet(frame.bytes, frame.link);
   FlowTable::Probe probe;
@@ -46,9 +46,9 @@ TEST(FlowTableMoving, AnyFlowIsFoundInAnotherTableByItsKey) {
   for (const auto& [name, frame] : table) {
     SCOPED_TRACE(name);
     FlowTable source({.seed = 1}), destination({.seed = 2});
-    const SavedFlow saved = source.save(take(source, frame, kSecond));
+    const SavedFlow saved = source.save(take_in(source, frame, kSecond));
     EXPECT_EQ(destination.find(saved.key), FlowTable::kNone);
-    const std::uint32_t place = take(destination, frame, 2 * kSecond);
+    const std::uint32_t place = take_in(destination, frame, 2 * kSecond);
     EXPECT_EQ(destination.find(saved.key), place);
     Flow described;
     describe(saved.key, saved.lesser_side, described);
@@ -61,11 +61,11 @@ TEST(FlowTableMoving, AnyFlowIsFoundInAnotherTableByItsKey) {
 TEST(FlowTableMoving, GivesTheLatestFlowsOfAGuest) {
   FlowTable flows({});
   for (std::uint16_t i = 0; i < 20; ++i)
-    take(flows, udp_frame({.source_port = i}), (i * 7 % 20) * kSecond);
-  take(flows,
-       udp_frame(
-           {.source_mac = mac("52:54:00:00:00:08"), .destination_mac = mac("52:54:00:00:00:09")}),
-       99 * kSecond);
+    take_in(flows, udp_frame({.source_port = i}), (i * 7 % 20) * kSecond);
+  take_in(flows,
+          udp_frame({.source_mac = mac("52:54:00:00:00:08"),
+                     .destination_mac = mac("52:54:00:00:00:09")}),
+          99 * kSecond);
   const auto [places, all] = flows.of({{kGuest}}, 5);
   EXPECT_EQ(all, 20u);
   std::vector<Time> times;
@@ -123,13 +123,14 @@ TEST(FlowTableMoving, TwoHalvesAreOneConnection) {
     FlowTable source({.first_number = 7}), destination({});
     Time time = 1000 * kSecond;
     std::uint32_t place = 0;
-    for (const char* step : row.there) place = take(source, frame_of_step(step), time += 1000);
+    for (const char* step : row.there) place = take_in(source, frame_of_step(step), time += 1000);
     SavedFlow saved = source.save(place);
     saved.reported_packets[0] = 1;
     saved.reported_bytes[0] = 54;
     time += row.pause;
     const Time begun = time + 1000;
-    for (const char* step : row.here) place = take(destination, frame_of_step(step), time += 1000);
+    for (const char* step : row.here)
+      place = take_in(destination, frame_of_step(step), time += 1000);
     const std::uint64_t own = destination.id(place);
     bool turned = false;
     EXPECT_EQ(destination.join(place, saved, std::max(time, saved.flow.last), turned), row.join);
@@ -161,9 +162,9 @@ TEST(FlowTableMoving, AClockThatWasAheadMakesNoOverlapAndNoPause) {
                          Row{"the destination's", kNow - kSecond, kNow - kSecond / 2 + kAhead}}) {
     SCOPED_TRACE(row.name);
     FlowTable source({}), destination({});
-    take(source, udp_frame({}), row.there - 5 * kSecond);
-    const SavedFlow saved = source.save(take(source, udp_frame({}), row.there));
-    const std::uint32_t place = take(destination, udp_frame({}), row.here);
+    take_in(source, udp_frame({}), row.there - 5 * kSecond);
+    const SavedFlow saved = source.save(take_in(source, udp_frame({}), row.there));
+    const std::uint32_t place = take_in(destination, udp_frame({}), row.here);
     bool turned = false;
     EXPECT_EQ(destination.join(place, saved, kNow, turned), FlowTable::Join::one);
     EXPECT_EQ(destination.flow(place).packets[0], 3u);
@@ -174,24 +175,25 @@ TEST(FlowTableMoving, AClockThatWasAheadMakesNoOverlapAndNoPause) {
 
 TEST(FlowTableMoving, AFlowThatCameIsFoundAndEndsAsAnyOther) {
   FlowTable source({}), destination({.max_flows = 4});
-  const SavedFlow saved = source.save(take(source, udp_frame({}), kSecond));
-  const std::uint32_t place = take(destination, udp_frame({}), 2 * kSecond);
+  const SavedFlow saved = source.save(take_in(source, udp_frame({}), kSecond));
+  const std::uint32_t place = take_in(destination, udp_frame({}), 2 * kSecond);
   bool turned;
   destination.join(place, saved, 2 * kSecond, turned);
-  EXPECT_EQ(take(destination, udp_frame({}), 3 * kSecond), place);
+  EXPECT_EQ(take_in(destination, udp_frame({}), 3 * kSecond), place);
   EXPECT_EQ(destination.id(place), saved.flow.id);
   destination.sweep(1000 * kSecond, 4);
   ASSERT_EQ(destination.reports().size(), 1u);
   EXPECT_EQ(destination.reports()[0].flow.packets[0], 3u);
   EXPECT_EQ(destination.reports()[0].flow.id, saved.flow.id);
-  const std::uint32_t again = take(destination, udp_frame({}), 1001 * kSecond);
+  const std::uint32_t again = take_in(destination, udp_frame({}), 1001 * kSecond);
   EXPECT_NE(destination.id(again), saved.flow.id) << "a new flow has a number of its own";
 }
 
 TEST(FlowTableMoving, NumbersBeginWhereTheyAreTold) {
   FlowTable flows({.first_number = 0xffffffff});
-  EXPECT_EQ(flows.id(take(flows, udp_frame({.source_port = 1}), 1)) >> 24, 0xffffffffu);
-  EXPECT_EQ(flows.id(take(flows, udp_frame({.source_port = 2}), 1)) >> 24, 1u) << "0 says: given";
+  EXPECT_EQ(flows.id(take_in(flows, udp_frame({.source_port = 1}), 1)) >> 24, 0xffffffffu);
+  EXPECT_EQ(flows.id(take_in(flows, udp_frame({.source_port = 2}), 1)) >> 24, 1u)
+      << "0 says: given";
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using namespace test;
 using namespace tcp_flag;
 
 const Ends kModbus{.source_port = 40123, .destination_port = 502};
-const std::vector<Mac> kGuest = {mac("52:54:00:00:00:01")};
+const std::vector<Mac> kMoving = {mac("52:54:00:00:00:01")};
 
 /// The guest's conversations: TCP with a message over two segments that come in disorder, messages
 /// of DNS over TCP in small pieces, UDP, ping, ARP; opened and closed on the way.
@@ -28,7 +28,7 @@ std::vector<Buffer> talk() {
   std::erase_if(out, fragment);  // Their ports are not handed over.
   std::erase_if(out, [](const Buffer& b) {
     const Packet p = parse_packet(b, LinkType::ethernet);
-    return p.source_mac(b) != kGuest[0] && p.destination_mac(b) != kGuest[0];
+    return p.source_mac(b) != kMoving[0] && p.destination_mac(b) != kMoving[0];
   });
   const Ends up{.source_port = 41000, .destination_port = 53};
   const auto piecewise = [&](const Ends& ends, const Buffer& message, std::uint32_t from,
@@ -69,7 +69,7 @@ PipelineOptions options_of(EveFile& eve) {
 }
 
 /// One host's engine, fed by hand.
-struct Host {
+struct PipelineHost {
   EveFile eve;
   Pipeline pipeline{options_of(eve)};
 
@@ -83,8 +83,8 @@ struct Host {
   }
   /// As it goes over the link.
   std::string take() {
-    Handover handover = pipeline.take(kGuest, {});
-    handover.macs = kGuest;
+    Handover handover = pipeline.take(kMoving, {});
+    handover.macs = kMoving;
     return encode(handover);
   }
   std::shared_ptr<Adoption> give(const std::string& bytes, Time now = 1000 * kSecond) {
@@ -107,10 +107,11 @@ struct Host {
 };
 
 /// What the hosts' EVE says in the end, in any order: without the flows that moved, and the ids.
-std::vector<std::string> told(std::initializer_list<Host*> hosts, const std::string& only = "") {
+std::vector<std::string> told(std::initializer_list<PipelineHost*> hosts,
+                              const std::string& only = "") {
   static const std::regex id("\"flow_id\":[0-9]+,");
   std::vector<std::string> out;
-  for (Host* host : hosts) {
+  for (PipelineHost* host : hosts) {
     host->pipeline.flush();
     for (const std::string& line : host->eve.lines())
       if (line.find("\"reason\":\"moved\"") == line.npos && line.find(only) != line.npos)
@@ -136,7 +137,7 @@ std::string difference(const std::vector<std::string>& is,
 
 std::vector<std::string> told_by_one(const std::vector<Buffer>& frames,
                                      const std::string& only = "") {
-  Host host;
+  PipelineHost host;
   host.see(frames, 0, frames.size());
   return told({&host}, only);
 }
@@ -146,10 +147,10 @@ TEST(Moving, AtAnyFrameTwoEnginesTellWhatOneWouldHave) {
   const std::vector<std::string> expected = told_by_one(frames);
   for (std::size_t cut = 0; cut <= frames.size(); ++cut) {
     SCOPED_TRACE("moved before frame " + std::to_string(cut));
-    Host source, destination;
+    PipelineHost source, destination;
     source.see(frames, 0, cut);
     destination.give(source.take());
-    source.pipeline.let_go(kGuest);
+    source.pipeline.let_go(kMoving);
     destination.see(frames, cut, frames.size());
     EXPECT_EQ(destination.count("gaps"), 0u);
     EXPECT_EQ(difference(told({&source, &destination}), expected), "");
@@ -164,12 +165,12 @@ TEST(Moving, StateThatComesLateStillMakesOneFlow) {
     for (std::size_t cut = 0; cut <= frames.size(); ++cut) {
       SCOPED_TRACE("moved before frame " + std::to_string(cut) + ", state came " +
                    std::to_string(late) + " frames later");
-      Host source, destination;
+      PipelineHost source, destination;
       source.see(frames, 0, cut);
       const std::size_t given = std::min(cut + late, frames.size());
       destination.see(frames, cut, given);
       destination.give(source.take());
-      source.pipeline.let_go(kGuest);
+      source.pipeline.let_go(kMoving);
       destination.see(frames, given, frames.size());
       EXPECT_EQ(difference(told({&source, &destination}, flow), expected), "");
     }
@@ -179,10 +180,10 @@ TEST(Moving, StateThatComesLateStillMakesOneFlow) {
 TEST(Moving, NothingIsChangedWhereTheMigrationIsAborted) {
   const std::vector<Buffer> frames = talk();
   const std::vector<std::string> expected = told_by_one(frames);
-  Host source, destination;
+  PipelineHost source, destination;
   source.see(frames, 0, 20);
   destination.give(source.take());
-  destination.pipeline.let_go(kGuest);
+  destination.pipeline.let_go(kMoving);
   source.see(frames, 20, frames.size());
   EXPECT_EQ(difference(told({&source, &destination}), expected), "");
   EXPECT_GT(destination.count("forgotten"), 0u);
@@ -207,7 +208,7 @@ std::uint64_t records(const Pipeline& pipeline, std::string_view protocol) {
 
 TEST(Moving, AMessageThatIsSplitIsReadOnTheDestination) {
   const Split split;
-  Host source, destination;
+  PipelineHost source, destination;
   source.see(split.frames, 0, 3);
   EXPECT_EQ(records(source.pipeline, "modbus"), 0u);
   destination.give(source.take());
@@ -221,7 +222,7 @@ TEST(Moving, AMessageThatIsSplitIsReadOnTheDestination) {
 
 TEST(Moving, WithoutStateItIsAFlowWhoseMiddleIsFirstSeen) {
   const Split split;
-  Host destination;
+  PipelineHost destination;
   destination.see(split.frames, 3, 4);
   EXPECT_EQ(records(destination.pipeline, "modbus"), 0u);
   EXPECT_EQ(destination.count("midstream"), 1u);
@@ -237,7 +238,7 @@ TEST(Moving, BytesThatNobodySawAreAGap) {
       tcp_frame(kModbus, {next + 30, 501, kAck}, request),  // 30 bytes went by in between.
       tcp_frame(kModbus.reversed(), {501, next + 30, kAck}),
   };
-  Host source, destination;
+  PipelineHost source, destination;
   source.see(frames, 0, 3);
   destination.give(source.take());
   destination.see(frames, 3, 5);
@@ -247,7 +248,7 @@ TEST(Moving, BytesThatNobodySawAreAGap) {
 
 TEST(Moving, TheFlowKeepsItsId) {
   const Split split;
-  Host source, destination;
+  PipelineHost source, destination;
   const std::vector<Buffer> another = {ping_frame({.source = ip("10.0.0.9")})};
   destination.see(another, 0, 1);
   source.see(split.frames, 0, 3);
@@ -265,9 +266,9 @@ TEST(Moving, TheFlowKeepsItsId) {
 
 TEST(Moving, TheSourceSaysThatTheFlowMoved) {
   const Split split;
-  Host source;
+  PipelineHost source;
   source.see(split.frames, 0, 3);
-  source.pipeline.let_go(kGuest);
+  source.pipeline.let_go(kMoving);
   EXPECT_EQ(source.pipeline.snapshot(0).flows_active, 0u);
   EXPECT_EQ(source.pipeline.snapshot(0).flows_ended[static_cast<std::size_t>(FlowEnd::moved)], 1u);
   source.pipeline.flush();
@@ -278,22 +279,22 @@ TEST(Moving, TheSourceSaysThatTheFlowMoved) {
 
 TEST(Moving, AFlowWhoseOtherEndIsWatchedHereStays) {
   const Split split;
-  Host source;
+  PipelineHost source;
   auto index = std::make_shared<MirrorIndex>();
   const Mac guest = mac("52:54:00:00:00:02");
   index->nics.set({"br0", "vnet0"}, {.mac = guest});
   source.pipeline.watch(index);
   source.see(split.frames, 0, 3);
-  source.pipeline.let_go(kGuest);
+  source.pipeline.let_go(kMoving);
   EXPECT_EQ(source.pipeline.snapshot(0).flows_active, 1u);
-  source.pipeline.let_go({{kGuest[0], mac("52:54:00:00:00:02")}});
+  source.pipeline.let_go({{kMoving[0], mac("52:54:00:00:00:02")}});
   EXPECT_EQ(source.pipeline.snapshot(0).flows_active, 0u) << "both ends are the guest's";
 }
 
 TEST(Moving, WhatBothSawIsNotAddedUp) {
   std::vector<Buffer> frames;
   for (std::uint16_t i = 0; i < 3000; ++i) frames.push_back(ping_frame({}, i));
-  Host source, destination;  // The other end is mirrored on the destination.
+  PipelineHost source, destination;  // The other end is mirrored on the destination.
   source.see(frames, 0, 2900);
   destination.see(frames, 0, 2900);
   destination.give(source.take());
@@ -318,7 +319,7 @@ TEST(Moving, AFlowThatDoesNotGoOnEndsInItsOwnTime) {
   };
   for (const Row& row : table) {
     SCOPED_TRACE(row.name);
-    Host source, destination;
+    PipelineHost source, destination;
     source.see(row.seen, 0, row.seen.size());
     const auto adoption = destination.give(source.take());
     const Time last = time_of(row.seen.size() - 1);
@@ -344,7 +345,7 @@ TEST(Moving, AClockThatIsSetBack) {
     for (const bool goes_on : {true, false}) {
       SCOPED_TRACE(std::string(before ? "before it came" : "after it came") +
                    (goes_on ? ", and it goes on" : ""));
-      Host source, destination;
+      PipelineHost source, destination;
       source.ahead = kAhead;
       source.see(split.frames, 0, 3);
       const Time came = time_of(3);
@@ -370,10 +371,10 @@ TEST(Moving, AnotherConnectionWithTheSamePortsIsAnotherFlow) {
   const Ends up{.destination_port = 8080};
   const std::vector<Buffer> frames = {tcp_frame(up, {100, 0, kSyn}), tcp_frame(up, {101, 0, kRst}),
                                       tcp_frame(up, {900, 0, kSyn})};
-  Host source, destination;
+  PipelineHost source, destination;
   source.see(frames, 0, 2);
   destination.give(source.take());
-  source.pipeline.let_go(kGuest);
+  source.pipeline.let_go(kMoving);
   destination.see(frames, 2, 3);
   EXPECT_EQ(destination.count("over"), 1u);
   EXPECT_EQ(destination.pipeline.snapshot(0).top_flows.at(0).packets[0], 1u);
@@ -382,17 +383,17 @@ TEST(Moving, AnotherConnectionWithTheSamePortsIsAnotherFlow) {
 
 TEST(Moving, TheDestinationKnowsTheAsset) {
   const std::vector<Buffer> frames = talk();
-  Host all, source, destination;
+  PipelineHost all, source, destination;
   all.see(frames, 0, frames.size());
   source.see(frames, 0, 25);
   destination.give(source.take());
-  source.pipeline.let_go(kGuest);
+  source.pipeline.let_go(kMoving);
   destination.see(frames, 25, frames.size());
   all.pipeline.flush();
   destination.pipeline.flush();
-  const auto asset = [](Host& host) {
+  const auto asset = [](PipelineHost& host) {
     for (const Asset& asset : host.pipeline.snapshot(0).assets)
-      if (asset.mac == kGuest[0]) return asset;
+      if (asset.mac == kMoving[0]) return asset;
     return Asset{};
   };
   EXPECT_EQ(asset(destination), asset(all));
@@ -400,7 +401,7 @@ TEST(Moving, TheDestinationKnowsTheAsset) {
 
 TEST(Moving, WhereProtocolsDifferTheFlowStillGoesOn) {
   const Split split;
-  Host source, destination;
+  PipelineHost source, destination;
   source.see(split.frames, 0, 3);
   PipelineOptions none;
   none.flows.max_flows = 16;

@@ -11,7 +11,7 @@ namespace {
 
 using namespace test;
 
-const Mac kFirst = mac("52:54:00:00:00:01"), kSecond = mac("52:54:00:00:00:02"),
+const Mac kFirstGuest = mac("52:54:00:00:00:01"), kSecondGuest = mac("52:54:00:00:00:02"),
           kOther = mac("52:54:00:00:00:09"), kAll = mac("ff:ff:ff:ff:ff:ff");
 
 Filter port(std::uint16_t number) {
@@ -41,15 +41,15 @@ Buffer to(std::uint16_t destination_port, const Mac& source, const Mac& destinat
 }
 
 TEST(NicFilter, AFrameIsWantedWhenASessionThatMayHaveCopiedItWantsIt) {
-  const WatchedNic plain_in{.mac = kSecond, .direction = Direction::in};
-  const WatchedNic plain{.mac = kSecond}, vlan{.mac = kSecond, .vlan = 20};
-  const WatchedNic by_53{.mac = kFirst, .filter = port(53)};
-  const WatchedNic by_53_in{.mac = kFirst, .direction = Direction::in, .filter = port(53)};
-  const WatchedNic replies{.mac = kFirst,
+  const WatchedNic plain_in{.mac = kSecondGuest, .direction = Direction::in};
+  const WatchedNic plain{.mac = kSecondGuest}, vlan{.mac = kSecondGuest, .vlan = 20};
+  const WatchedNic by_53{.mac = kFirstGuest, .filter = port(53)};
+  const WatchedNic by_53_in{.mac = kFirstGuest, .direction = Direction::in, .filter = port(53)};
+  const WatchedNic replies{.mac = kFirstGuest,
                            .filter = {{{.direction = Direction::in, .ports = {{53, 53}}}}, {}}};
-  const WatchedNic by_vlan{.mac = kFirst, .filter = {{{.vlans = {20}}}, {}}};
-  const WatchedNic twin{.mac = kFirst, .vlan = 30};
-  const WatchedNic by_53_20{.mac = kFirst, .vlan = 20, .filter = port(53)};
+  const WatchedNic by_vlan{.mac = kFirstGuest, .filter = {{{.vlans = {20}}}, {}}};
+  const WatchedNic twin{.mac = kFirstGuest, .vlan = 30};
+  const WatchedNic by_53_20{.mac = kFirstGuest, .vlan = 20, .filter = port(53)};
   const VlanTag tag20{0x8100, 20}, tag30{0x8100, 30};
   const struct {
     const char* name;
@@ -57,32 +57,32 @@ TEST(NicFilter, AFrameIsWantedWhenASessionThatMayHaveCopiedItWantsIt) {
     Buffer frame;
     bool wanted;
   } table[] = {
-      {"of its own", {by_53}, to(53, kFirst, kOther), true},
-      {"not of its own", {by_53}, to(80, kFirst, kOther), false},
-      {"to it", {by_53}, to(53, kOther, kFirst), true},
-      {"not to it", {by_53}, to(80, kOther, kFirst), false},
-      {"the direction is the guest's", {replies}, to(53, kFirst, kOther), false},
-      {"and the other one", {replies}, to(53, kOther, kFirst), true},
-      {"the other end has no filter", {by_53, plain}, to(80, kFirst, kSecond), true},
+      {"of its own", {by_53}, to(53, kFirstGuest, kOther), true},
+      {"not of its own", {by_53}, to(80, kFirstGuest, kOther), false},
+      {"to it", {by_53}, to(53, kOther, kFirstGuest), true},
+      {"not to it", {by_53}, to(80, kOther, kFirstGuest), false},
+      {"the direction is the guest's", {replies}, to(53, kFirstGuest, kOther), false},
+      {"and the other one", {replies}, to(53, kOther, kFirstGuest), true},
+      {"the other end has no filter", {by_53, plain}, to(80, kFirstGuest, kSecondGuest), true},
       {"the other end's direction isn't mirrored",
        {by_53, plain_in},
-       to(80, kSecond, kFirst),
+       to(80, kSecondGuest, kFirstGuest),
        false},
       {"nobody's: a guest with a second address", {by_53}, to(53, kOther, kAll), true},
       {"nobody's and not wanted", {by_53}, to(80, kOther, mac("52:54:00:00:00:08")), false},
       {"nobody's where one has no filter", {by_53, plain}, to(80, kOther, kAll), true},
       {"a group of another VLAN than his", {by_53, vlan}, to(80, kOther, kAll, {tag30}), false},
       {"a group of his VLAN", {by_53, vlan}, to(80, kOther, kAll, {tag20}), true},
-      {"a group from it", {by_53, plain}, to(80, kFirst, kAll), true},
-      {"a group that its direction has not", {by_53_in}, to(80, kFirst, kAll), false},
-      {"the outermost tag", {by_vlan}, to(80, kFirst, kOther, {tag20, tag30}), true},
-      {"not the inner one", {by_vlan}, to(80, kFirst, kOther, {tag30, tag20}), false},
-      {"no ports", {by_53}, arp_frame({.source_mac = kFirst}), false},
+      {"a group from it", {by_53, plain}, to(80, kFirstGuest, kAll), true},
+      {"a group that its direction has not", {by_53_in}, to(80, kFirstGuest, kAll), false},
+      {"the outermost tag", {by_vlan}, to(80, kFirstGuest, kOther, {tag20, tag30}), true},
+      {"not the inner one", {by_vlan}, to(80, kFirstGuest, kOther, {tag30, tag20}), false},
+      {"no ports", {by_53}, arp_frame({.source_mac = kFirstGuest}), false},
       {"the same address in another VLAN",
        {twin, by_53_20},
-       to(80, kFirst, kOther, {tag20}),
+       to(80, kFirstGuest, kOther, {tag20}),
        false},
-      {"and in his", {twin, by_53_20}, to(80, kFirst, kOther, {tag30}), true},
+      {"and in his", {twin, by_53_20}, to(80, kFirstGuest, kOther, {tag30}), true},
   };
   for (const auto& row : table) {
     NicFilter filter;
@@ -95,24 +95,24 @@ TEST(NicFilter, AFrameIsWantedWhenASessionThatMayHaveCopiedItWantsIt) {
 TEST(NicFilter, FollowsTheIndex) {
   NicFilter filter;
   EXPECT_FALSE(filter.active());
-  filter.watch(index_of({{.mac = kFirst}}));
+  filter.watch(index_of({{.mac = kFirstGuest}}));
   EXPECT_FALSE(filter.active()) << "nobody filters";
-  filter.watch(index_of({{.mac = kFirst, .filter = port(53)}, {.mac = kSecond}}));
+  filter.watch(index_of({{.mac = kFirstGuest, .filter = port(53)}, {.mac = kSecondGuest}}));
   EXPECT_TRUE(filter.active());
-  EXPECT_FALSE(wants(filter, to(80, kFirst, kOther)));
-  filter.watch(index_of({{.mac = kFirst, .filter = port(80)}, {.mac = kSecond}}));
-  EXPECT_TRUE(wants(filter, to(80, kFirst, kOther)));
-  filter.watch(index_of({{.mac = kSecond}}));
+  EXPECT_FALSE(wants(filter, to(80, kFirstGuest, kOther)));
+  filter.watch(index_of({{.mac = kFirstGuest, .filter = port(80)}, {.mac = kSecondGuest}}));
+  EXPECT_TRUE(wants(filter, to(80, kFirstGuest, kOther)));
+  filter.watch(index_of({{.mac = kSecondGuest}}));
   EXPECT_FALSE(filter.active());
 }
 
 TEST(NicFilter, WhatIsFilteredIsCountedByNameAndForCoverage) {
-  const Buffer wanted = to(53, kFirst, kOther), other = to(80, kFirst, kOther);
+  const Buffer wanted = to(53, kFirstGuest, kOther), other = to(80, kFirstGuest, kOther);
   const Buffer wrapped = outer_frame({}, ip_protocol::kGre, gre({.protocol = 0x6558}, other));
   const std::vector<Buffer> parts = fragments(wrapped, 32);
   ASSERT_GT(parts.size(), 1U);
   auto index = std::make_shared<MirrorIndex>(
-      index_of({{.mac = kFirst, .input = "vmr-br0", .filter = port(53)}}));
+      index_of({{.mac = kFirstGuest, .input = "vmr-br0", .filter = port(53)}}));
   for (const char* input : {"vmr-br0", "eth1"}) {
     const bool filters = std::string_view(input) == "vmr-br0";
     PipelineOptions options;
