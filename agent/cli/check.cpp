@@ -11,6 +11,7 @@
 
 #include "agent/cli/analyze_options.hpp"
 #include "agent/cli/asking.hpp"
+#include "agent/engine/dissect/dissectors.hpp"
 #include "agent/engine/worker/json.hpp"
 
 namespace vmirror {
@@ -137,17 +138,29 @@ void add_check(CLI::App& app, CommandContext& context, int& exit) {
                               "Check what the sensor gets, as guides of sensor vendors ask for: "
                               "each check passes, warns or "
                               "fails, with its evidence and remedy. Exit code 2: one fails",
-                              "vmirror check --for 60");
+                              "vmirror check --for 60 --expect modbus");
   auto file = std::make_shared<std::string>();
   auto seconds = std::make_shared<double>(0);
+  auto expected = std::make_shared<std::vector<std::string>>();
   auto* capture = command->add_option("FILE", *file, "A capture file, instead of the daemon");
   command
       ->add_option("--for", *seconds,
                    "Seconds to look for: counters are those of this time, not of the daemon's life")
       ->check(CLI::NonNegativeNumber)
       ->excludes(capture);
-  command->callback([&, file, seconds] {
-    const auto evidence = file->empty() ? ask_evidence(context, *seconds) : read_evidence(*file);
+  command
+      ->add_option(
+          "--expect", *expected,
+          "Protocols that must be seen, such as modbus,s7comm: the check `expected-protocols`")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command->callback([&, file, seconds, expected] {
+    if (const auto known = Dissectors::select(*expected); !known) {
+      exit = report(context, known.error());
+      return;
+    }
+    auto evidence = file->empty() ? ask_evidence(context, *seconds) : read_evidence(*file);
+    if (evidence) evidence->expected = *expected;
     exit = evidence ? print_findings(context, run_checks(*evidence))
                     : report(context, evidence.error());
   });

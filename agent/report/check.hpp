@@ -16,6 +16,7 @@ struct CheckEvidence {
   boost::json::object after;   ///< Status at the end; for a capture file what was counted.
   boost::json::array flows;    ///< The greatest flows: "client", "server", "application".
   boost::json::array assets;
+  std::vector<std::string> expected = {};  ///< Protocols that must be seen, by their names.
 };
 
 enum class CheckVerdict : std::uint8_t {

@@ -42,6 +42,30 @@ std::string versions(const Observed& observed) {
   return out.empty() ? "-" : out;
 }
 
+/// Mirrors that others made on the switches: who watches whom. `sources`: at most kSourcesTold of their ports.
+json::array foreign_mirrors_json(const Observed& observed) {
+  constexpr std::size_t kSourcesTold = 16;
+  json::array out;
+  for (const auto& [switch_name, sw] : observed.switches)
+    for (const auto& [name, mirror] : sw.mirrors) {
+      if (mirror.owned) continue;
+      std::set<std::string> ports;
+      for (const PersistentSet<std::string>* selected : {&mirror.in_ports, &mirror.out_ports})
+        for (const std::string& port : *selected) ports.insert(port);
+      json::array sources;
+      for (const std::string& port : ports)
+        if (sources.size() < kSourcesTold) sources.emplace_back(port);
+      out.push_back(
+          {{"switch", switch_name},
+           {"mirror", name},
+           {"all", mirror.all},
+           {"sources", std::move(sources)},
+           {"source_count", ports.size()},
+           {"output", mirror.output ? json::value(to_text(*mirror.output)) : json::value()}});
+    }
+  return out;
+}
+
 json::object switch_json(const DaemonView& v) {
   const ControlSnapshot& c = v.control;
   json::object out{
@@ -49,6 +73,7 @@ json::object switch_json(const DaemonView& v) {
       {"version", c.observed ? versions(*c.observed) : "-"},
       {"error", or_null(c.observe_error ? c.observe_error : c.stall)},
       {"read_at", c.observed_at == 0 ? json::value() : json::value(format_time(c.observed_at))}};
+  out["foreign_mirrors"] = c.observed ? foreign_mirrors_json(*c.observed) : json::array();
   const auto outage = c.observed ? c.observed->outage : std::nullopt;
   out["outage"] =
       outage ? json::value{{"from", format_time(outage->from)}, {"to", format_time(outage->to)}}
@@ -346,6 +371,7 @@ json::object status_json(const DaemonView& v) {
           {"duplicates", v.engine.duplicates},
           {"flows", to_json(v.engine)["flows"]},
           {"assets", v.engine.assets_known},
+          {"protocols", protocols_json(v.engine.protocols)},
           {"limits", all(limits(v))},
           {"outputs", outputs_json(v.outputs)}};
 }

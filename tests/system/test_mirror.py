@@ -110,6 +110,9 @@ class Mirror(system.SystemTest):
             before = self.world.mirrors()["foreign"]
             self.host.write_policy("watch", LOCAL.format(name="watch", vm="*"))
             self.one_mirror([w.guest_port(name) for name in w.GUESTS])
+            told = next(f for f in self.host.ask("check")["findings"] if f["id"] == "foreign-mirrors")
+            self.assertEqual((told["verdict"], told["evidence"]),
+                             ("warn", "foreign on br0 copies vnet-web to vlan 77"))
             self.host.remove_policy("watch")
             self.eventually("only the foreign mirror", lambda: list(self.world.mirrors()) == ["foreign"])
             self.assertEqual(self.world.mirrors()["foreign"], before)

@@ -198,10 +198,14 @@ json::object to_json(const InputSnapshot& input) {
   return out;
 }
 
+json::object protocols_json(const std::vector<ProtocolSnapshot>& protocols) {
+  json::object out;
+  for (const ProtocolSnapshot& p : protocols)
+    out[p.name] = {{"records", p.records}, {"malformed", p.malformed}, {"cut", p.cut}};
+  return out;
+}
+
 json::object to_json(const EngineCounters& s) {
-  json::object protocols;
-  for (const ProtocolSnapshot& p : s.protocols)
-    protocols[p.name] = {{"records", p.records}, {"malformed", p.malformed}, {"cut", p.cut}};
   json::object ended;
   for (const FlowEnd end :
        {FlowEnd::closed, FlowEnd::idle, FlowEnd::evicted, FlowEnd::flushed, FlowEnd::moved})
@@ -212,7 +216,7 @@ json::object to_json(const EngineCounters& s) {
   out["inputs"] = all(s.inputs);
   out["flows"] = {
       {"active", s.flows_active}, {"started", s.flows_started}, {"ended", std::move(ended)}};
-  out["protocols"] = std::move(protocols);
+  out["protocols"] = protocols_json(s.protocols);
   out["errors"] = counts(s.errors);
   out["not_understood"] = counts(s.not_understood);
   out["streams"] = counts(s.streams);

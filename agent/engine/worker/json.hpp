@@ -17,6 +17,8 @@ boost::json::object to_json(const AnalyzeReport& report);
 
 /// Inputs, sessions, flows by their numbers, protocols, limits.
 boost::json::object to_json(const EngineCounters& counters);
+/// {name: {"records", "malformed", "cut"}}
+boost::json::object protocols_json(const std::vector<ProtocolSnapshot>& protocols);
 /// That, with the greatest flows as "top" of "flows", the assets and the watched NICs.
 boost::json::object to_json(const EngineSnapshot& snapshot);
 boost::json::object to_json(const InputSnapshot& input);

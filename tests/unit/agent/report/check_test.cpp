@@ -17,6 +17,12 @@ CheckEvidence evidence(const char* status, const char* flows = "[]", const char*
           json::parse(flows).as_array(), json::parse(assets).as_array()};
 }
 
+CheckEvidence expecting(std::vector<std::string> protocols, const char* status) {
+  CheckEvidence out = evidence(status);
+  out.expected = std::move(protocols);
+  return out;
+}
+
 CheckFinding find(const std::string& id, const CheckEvidence& from) {
   for (CheckFinding& finding : run_checks(from))
     if (finding.id == id) return finding;
@@ -61,6 +67,11 @@ TEST(Check, EachTripsOnWhatItIsFor) {
        evidence(R"({"uptime_seconds": 9, "coverage": [{"port": "p", "ratio": 0.995}]})")},
       {"coverage", "not told",
        evidence(R"({"uptime_seconds": 9, "coverage": [{"port": "p", "ratio": null}]})")},
+      {"session-warnings", "warn", evidence(R"({"uptime_seconds": 9, "sessions":
+                    [{"name": "a", "warnings": ["its copies need an MTU of 1550"]}]})")},
+      {"session-warnings", "pass",
+       evidence(R"({"uptime_seconds": 9, "sessions": [{"name": "a", "warnings": []}]})")},
+      {"session-warnings", "not told", evidence(R"({"uptime_seconds": 9, "sessions": []})")},
       {"traffic", "fail", evidence(R"({"frames": {"analysed": 0}})")},
       {"traffic", "fail",
        evidence(R"({"frames": {"analysed": 7}})", "[]", "[]", R"({"frames": {"analysed": 7}})")},
@@ -110,6 +121,13 @@ TEST(Check, EachTripsOnWhatItIsFor) {
       {"protocols", "warn", evidence("{}", kOneWay)},
       {"protocols", "pass", evidence("{}", kBothWays)},
       {"protocols", "not told", evidence("{}")},
+      {"expected-protocols", "fail",
+       expecting({"modbus"}, R"({"protocols": {"modbus": {"records": 0}}})")},
+      {"expected-protocols", "fail",
+       expecting({"modbus"}, R"({"protocols": {"dns": {"records": 1}}})")},
+      {"expected-protocols", "pass",
+       expecting({"modbus"}, R"({"protocols": {"modbus": {"records": 1}}})")},
+      {"expected-protocols", "not told", evidence(R"({"protocols": {"modbus": {"records": 1}}})")},
       {"limits", "warn", evidence(R"({"limits": [{"name": "flows", "overflow": 1}]})")},
       {"limits", "pass", evidence(R"({"limits": [{"name": "flows", "overflow": 0}]})")},
       {"clocks", "fail", evidence(R"({"uptime_seconds": 9, "peers": {"hosts": [{"host": "b",
@@ -119,6 +137,13 @@ TEST(Check, EachTripsOnWhatItIsFor) {
       {"clocks", "pass", evidence(R"({"uptime_seconds": 9, "peers": {"hosts": [{"host": "b",
                     "clock_offset_ns": 1000}]}})")},
       {"clocks", "not told", evidence(R"({"uptime_seconds": 9, "peers": null})")},
+      {"foreign-mirrors", "warn", evidence(R"({"uptime_seconds": 9, "switch": {"state": "connected",
+                    "foreign_mirrors": [{"switch": "br0", "mirror": "ids", "all": true,
+                                         "sources": [], "output": "port eth2"}]}})")},
+      {"foreign-mirrors", "pass", evidence(R"({"uptime_seconds": 9, "switch": {"state": "connected",
+                    "foreign_mirrors": []}})")},
+      {"foreign-mirrors", "not told",
+       evidence(R"({"uptime_seconds": 9, "switch": {"state": "none"}})")},
       {"foreign-changes", "warn",
        evidence(R"({"uptime_seconds": 9, "reconcile": {"drifts": 3}})", "[]", "[]",
                 R"({"reconcile": {"drifts": 2}})")},
