@@ -1,4 +1,4 @@
-// The checks, one function each, and what they read the evidence's JSON with. For agent/report/check*.cpp only.
+// The checks, one function each, and what they read the evidence with. For check*.cpp only.
 #pragma once
 
 #include "agent/report/check.hpp"

@@ -42,7 +42,7 @@ std::string versions(const Observed& observed) {
   return out.empty() ? "-" : out;
 }
 
-/// Mirrors that others made on the switches: who watches whom. `sources`: at most kSourcesTold of their ports.
+/// Mirrors that others made: who watches whom. `sources`: at most kSourcesTold of their ports.
 json::array foreign_mirrors_json(const Observed& observed) {
   constexpr std::size_t kSourcesTold = 16;
   json::array out;

@@ -1,4 +1,5 @@
-// Fuzzes all dissectors of one protocol, on whatever carries them: the protocol that VMIRROR_PROTOCOL names in the environment.
+// Fuzzes all dissectors of one protocol, on whatever carries them: the protocol that
+// VMIRROR_PROTOCOL names in the environment.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
