@@ -1,6 +1,9 @@
 #include "plugin/ovs/objects.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <string_view>
 
 namespace vmirror::ovs {
 
@@ -20,6 +23,13 @@ std::string VlanValue::difference(const ObjectValue& other) const {
   const auto* is = value_as<VlanValue>(&other);
   if (is == nullptr) return "kind differs";
   return is->in_force == in_force ? "" : "somebody changed it";
+}
+
+bool is_tunnel(const std::string& type) {
+  constexpr std::array<std::string_view, 11> kTunnels = {"erspan", "ip6erspan", "gre", "ip6gre",
+                                                         "vxlan",  "geneve",    "stt", "lisp",
+                                                         "gtpu",   "bareudp",   "srv6"};
+  return std::ranges::find(kTunnels, type) != kTunnels.end();
 }
 
 ObjectKey port_key(const std::string& bridge, const std::string& port) {

@@ -43,6 +43,9 @@ class VlanValue final : public ObjectValue {
   const bool in_force;  ///< Wanted ones are. False: somebody changed it since.
 };
 
+/// An interface of this type encapsulates what leaves through it.
+bool is_tunnel(const std::string& type);
+
 ObjectKey port_key(const std::string& bridge, const std::string& port);
 ObjectKey unlearned_key(const std::string& bridge, std::uint16_t vlan);
 ObjectKey kept_off_key(const std::string& bridge, const std::string& port, std::uint16_t vlan);

@@ -23,25 +23,6 @@ tl::unexpected<Error> refuse(Error::Kind kind, const Session& s, std::string wha
   return fail(kind, std::move(what), s.switch_name + "/" + s.port, std::move(remedy));
 }
 
-bool is_tunnel(const std::string& type) {
-  constexpr std::array<std::string_view, 11> kTunnels = {"erspan", "ip6erspan", "gre", "ip6gre",
-                                                         "vxlan",  "geneve",    "stt", "lisp",
-                                                         "gtpu",   "bareudp",   "srv6"};
-  return std::ranges::find(kTunnels, type) != kTunnels.end();
-}
-
-/// "vnet0, vnet1 and 5 more"
-std::string few(const std::set<std::string>& names) {
-  constexpr std::size_t kFew = 4;
-  std::string out;
-  std::size_t n = 0;
-  for (const std::string& name : names) {
-    if (n++ == kFew) return out + " and " + std::to_string(names.size() - kFew) + " more";
-    out += (out.empty() ? "" : ", ") + name;
-  }
-  return out;
-}
-
 /// Tunnels clash when these two agree: the datapath's tunnel device with the remote, and the key.
 std::pair<std::string, std::string> clash(const std::string& type, const std::string& remote,
                                           std::optional<std::uint32_t> key) {
@@ -89,8 +70,7 @@ Outputs::Outputs(const Demand& demand, const Landmarks& landmarks, const Observe
       for (const PortKey& at : landmarks.by_mac.at(*to->monitor_nic))
         if (!landmarks.owned.contains(at)) monitors_.try_emplace(*to->monitor_nic, at);
     } else if (const auto* rspan = std::get_if<RspanTarget>(&target)) {
-      floods_.try_emplace({switch_name, rspan->vlan},
-                          flood_of(switch_of(observed, switch_name), rspan->vlan));
+      floods_.try_emplace({switch_name, rspan->vlan}, flood_of(observed, switch_name, rspan->vlan));
     } else {
       for (const std::string& manner : share.manners) {
         const Tunnel wanted = tunnel_of(switch_name, target, manner);
@@ -196,15 +176,10 @@ void Outputs::note_tunnels(const Landmarks& landmarks, const Observed& observed,
 /// that is patched to it.
 void Outputs::follow_patches(WayOut& way, const Landmarks& landmarks,
                              const Observed& observed) const {
-  const auto with_port = [&](const std::string& port) -> const std::string* {
-    for (const auto& [name, sw] : observed.switches)
-      if (sw.ports.contains(port)) return &name;
-    return nullptr;
-  };
   std::vector<std::string> next;
   const auto reach = [&](const std::string& port) {
-    if (const std::string* name = with_port(port); name && way.switches.insert(*name).second)
-      next.push_back(*name);
+    const Switch* sw = switch_with_port(observed, port);
+    if (sw != nullptr && way.switches.insert(sw->name).second) next.push_back(sw->name);
   };
   for (const std::string& device : way.devices) reach(device);
   while (!next.empty()) {
@@ -230,8 +205,9 @@ std::string Outputs::basis() const {
     out += (t.id ? " " + std::to_string(*t.id) : "") + "\n";
   }
   for (const auto& [key, flood] : floods_) {
-    out += key.first + " " + std::to_string(key.second) + " to " + flood.others;
-    for (const std::string& port : flood.unasked) out += " " + port;
+    out += key.first + " " + std::to_string(key.second) + " to " + flood.text(flood.others);
+    for (const PortKey& at : flood.unasked) out += " " + at.switch_name + "/" + at.port;
+    for (const std::string& name : flood.beyond) out += " beyond " + name;
     out += "\n";
   }
   for (const auto& [remote, way] : ways_) {
@@ -434,27 +410,6 @@ Result<void> Outputs::check_underlay(const Session& s, const Switch& sw, const T
   return {};
 }
 
-/// Copies go to every port that carries the VLAN, the source's own included (xbundle_includes_vlan
-/// in ofproto-dpif-xlate). What a port without tag and trunks carries nobody said; of an uplink, a
-/// patch port and the bridge's own device this is how they are meant.
-Outputs::Flood Outputs::flood_of(const Switch& sw, std::uint16_t vlan) {
-  Flood out;
-  std::set<std::string> others;
-  for (const auto& [name, port] : sw.ports) {
-    const bool all = port.trunks && port.trunks->empty();
-    const bool carries = port.vlan == vlan || all || (port.trunks && port.trunks->contains(vlan));
-    if (!carries || port.owned) continue;
-    const bool meant = port.uplink || is_tunnel(port.type) || port.type == "patch" ||
-                       (port.type == "internal" && port.vm.empty() && port.interface_id.empty());
-    if (all && port.vlan != vlan && !meant)
-      out.unasked.insert(name);
-    else
-      others.insert(name);
-  }
-  out.others = few(others);
-  return out;
-}
-
 Result<OutputChoice> Outputs::rspan(const Session& s, const Switch& sw,
                                     const RspanTarget& target) const {
   const std::string vlan = std::to_string(target.vlan);
@@ -472,19 +427,22 @@ Result<OutputChoice> Outputs::rspan(const Session& s, const Switch& sw,
       .own_ports = {port.name}};
   if (!flood.unasked.empty() && !target.restrict)
     return refuse(refused, s,
-                  "the copies in VLAN " + vlan + " would also go to " + few(flood.unasked) +
+                  "the copies in VLAN " + vlan + " would also go to " + flood.text(flood.unasked) +
                       ", without tag and trunks, which take every VLAN",
                   "give these ports a tag or trunks, or set `restrict: true` on the target: it "
                   "keeps the VLAN off them by their trunks");
+  // A bridge that learned the guests' addresses from copies would not hand the next ones on.
+  for (const std::string& name : flood.beyond)
+    out.needs.emplace(unlearned_key(name, target.vlan), in_force);
   if (flood.others.empty())
     out.warnings.push_back("no port carries VLAN " + vlan +
                            ": the copies go nowhere; give it to the port that leads to the sensor");
   else
-    out.warnings.push_back("the copies in VLAN " + vlan + " go to " + flood.others);
+    out.warnings.push_back("the copies in VLAN " + vlan + " go to " + flood.text(flood.others));
   if (flood.unasked.empty()) return out;
-  for (const std::string& name : flood.unasked)
-    out.needs.emplace(kept_off_key(sw.name, name, target.vlan), in_force);
-  out.warnings.push_back("VLAN " + vlan + " is kept off " + few(flood.unasked) +
+  for (const PortKey& at : flood.unasked)
+    out.needs.emplace(kept_off_key(at.switch_name, at.port, target.vlan), in_force);
+  out.warnings.push_back("VLAN " + vlan + " is kept off " + flood.text(flood.unasked) +
                          " by their trunks (`restrict: true`)");
   return out;
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "plugin/api/pack.hpp"
+#include "plugin/ovs/flood.hpp"
 
 namespace vmirror::ovs {
 
@@ -89,13 +90,6 @@ class Outputs {
   Result<OutputChoice> rspan(const Session& session, const Switch& sw,
                              const RspanTarget& target) const;
   Result<void> check_underlay(const Session& session, const Switch& sw, const Tunnel& tunnel) const;
-
-  /// The ports that would get the copies of a VLAN.
-  struct Flood {
-    std::set<std::string> unasked;  ///< Of others', with no word that they want it.
-    std::string others;             ///< The rest, in words.
-  };
-  static Flood flood_of(const Switch& sw, std::uint16_t vlan);
 
   const std::string owner_;
   std::map<std::string, Capabilities> capabilities_;  ///< By switch.

@@ -114,6 +114,49 @@ class Rspan(system.SystemTest):
             self.eventually("as it was", lambda: self.free() and not self.world.mirrors())
 
 
+class BehindAPatchPort(Rspan):
+    """The sensor is on another bridge, which a patch port leads to: as br-ex behind br-int. A stranger is there, too."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.world.vsctl("del-port", "sensor")
+        cls.world.run("ip", "link", "add", "stranger", "type", "veth", "peer", "name", "stranger-nic")
+        for link in ("stranger", "stranger-nic"):
+            cls.world.run("ip", "link", "set", link, "up")
+        cls.world.vsctl("add-br", "br9", "--", "set", "bridge", "br9", "datapath_type=netdev", "--",
+                        "add-port", "br0", "to-br9", "--", "set", "Interface", "to-br9", "type=patch",
+                        "options:peer=to-br0", "--", "add-port", "br9", "to-br0", "--", "set", "Interface",
+                        "to-br0", "type=patch", "options:peer=to-br9", "--",
+                        "add-port", "br9", "sensor", "trunks=100", "--", "add-port", "br9", "stranger")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.world.vsctl("del-br", "br9", "--", "del-port", "br0", "to-br9")
+        cls.world.run("ip", "link", "delete", "stranger", check=False)
+        super().tearDownClass()
+
+    def stranger(self):
+        """How many trunks its port has."""
+        trunks = json.loads(self.world.vsctl("--format=json", "--columns=trunks", "list", "Port", "stranger"))["data"][0][0]
+        return len(trunks[1]) if isinstance(trunks, list) else 1
+
+    def test_guests_that_did_not_ask_are_named_and_get_nothing(self):
+        self.host.write_policy("watch", policy(["web"], RSPAN))
+        session = self.eventually("a session", self.session)
+        self.assertEqual(session["state"], "refused")
+        self.assertIn("stranger on br9", session["reason"])
+        self.assertEqual(self.world.mirrors(), {})
+
+    def test_restrict_keeps_the_vlan_off_them_and_gives_it_back(self):
+        self.host.write_policy("watch", policy(["web"], RESTRICTED))
+        self.eventually("both directions at the sensor alone", lambda: (
+            self.kept_off() and self.stranger() == 4095 and
+            senders(self.at("sensor-nic") or []) == {"web", "plc"} and self.at("stranger-nic") == []))
+        self.host.remove_policy("watch")
+        self.eventually("as it was", lambda: self.free() and self.stranger() == 0 and not self.world.mirrors())
+
+
 class Sources(system.SystemTest):
     def setUp(self):
         self.host = system.host_daemon(self.world).start()

@@ -502,6 +502,49 @@ TEST(OvsRealise, AnRspanVlanFloodsNobodyWhoDidNotAsk) {
     }
 }
 
+/// The copies go through a patch port, where both of its ends let the VLAN through.
+TEST(OvsRealise, AnRspanVlanFloodsTheBridgesBehindPatchPorts) {
+  using Vlans = std::set<std::uint16_t>;
+  const struct {
+    const char* name;
+    std::function<void(Port& here, Port& there)> patch;
+    bool reaches;
+  } cases[] = {
+      {"both ends carry every VLAN", [](Port&, Port&) {}, true},
+      {"both ends have it in their trunks",
+       [](Port& here, Port& there) { here.trunks = there.trunks = Vlans{100}; }, true},
+      {"this end lacks it", [](Port& here, Port&) { here.trunks = Vlans{10}; }, false},
+      {"the other end lacks it", [](Port&, Port& there) { there.trunks = Vlans{10}; }, false},
+      {"this end takes the tag off",
+       [](Port& here, Port&) { here.vlan = 100, here.trunks = std::nullopt; }, false},
+      {"nobody is there", [](Port& here, Port&) { here.peer = "elsewhere"; }, false},
+  };
+  for (const auto& c : cases)
+    for (const bool restrict : {false, true}) {
+      SCOPED_TRACE(std::string(c.name) + (restrict ? ", restricted" : ""));
+      Observed observed = world();
+      observed.switches["br1"].name = "br1";
+      add_port(observed, "br0", "to-br1");
+      add_port(observed, "br1", "to-br0");
+      add_port(observed, "br1", "web").trunks = Vlans{};
+      Port& here = observed.switches["br0"].ports["to-br1"];
+      Port& there = observed.switches["br1"].ports["to-br0"];
+      for (Port* port : {&here, &there}) port->type = "patch", port->trunks = Vlans{};
+      here.peer = "to-br0", there.peer = "to-br1";
+      c.patch(here, there);
+      const Realisation r =
+          realise_once({{session(RspanTarget{100, restrict})}}, observed, "vmirror");
+      const Verdict& v = r.verdicts.at(0);
+      ASSERT_EQ(v.refused.has_value(), c.reaches && !restrict);
+      if (v.refused) {
+        EXPECT_NE(v.refused->text().find("also go to web on br1,"), std::string::npos);
+      }
+      const bool kept = c.reaches&& restrict;
+      EXPECT_EQ(r.objects.contains(kept_off_key("br1", "web", 100)), kept);
+      EXPECT_EQ(r.objects.contains(unlearned_key("br1", 100)), kept);
+    }
+}
+
 TEST(OvsRealise, ABondIsSaidToBeOne) {
   Observed observed = world();
   observed.switches["br0"].ports["vnet0"].members = {"eth1", "eth2"};
