@@ -1,6 +1,7 @@
 // Who gets the copies of an RSPAN VLAN. Pure.
 //
-//   bridge of the source --patch port--> bridge --patch port--> ... : all ports there that carry the VLAN
+//   bridge of the source --patch port--> bridge --patch port--> ...
+//     all ports there that carry the VLAN
 #pragma once
 
 #include <cstdint>
