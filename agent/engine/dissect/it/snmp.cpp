@@ -15,6 +15,7 @@
 #include "agent/engine/dissect/it/snmp.hpp"
 
 #include "agent/engine/dissect/ber.hpp"
+#include "agent/engine/dissect/oid.hpp"
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
@@ -60,34 +61,6 @@ enum SystemObject : std::uint8_t { kDescr = 1, kObjectId = 2, kName = 5, kLocati
 
 bool starts_with(Bytes bytes, Bytes front) {
   return bytes.size() >= front.size() && std::equal(front.begin(), front.end(), bytes.begin());
-}
-
-/// Nothing where it is no OID, or longer than any.
-std::string_view oid_text(Bytes oid, Facts& facts) {
-  char out[kMaxText];
-  std::size_t size = 0;
-  const auto put = [&](std::uint64_t number) {
-    if (size + 22 > sizeof out) return false;
-    if (size > 0) out[size++] = '.';
-    size = static_cast<std::size_t>(std::to_chars(out + size, out + sizeof out, number).ptr - out);
-    return true;
-  };
-  std::uint64_t number = 0;
-  bool first = true;
-  for (const std::uint8_t byte : oid) {
-    if (number >> 57 != 0) return {};
-    number = number << 7 | (byte & 0x7f);
-    if ((byte & 0x80) != 0) continue;
-    if (first) {
-      const std::uint64_t root = std::min<std::uint64_t>(number / 40, 2);
-      if (!put(root)) return {};
-      number -= root * 40;
-      first = false;
-    }
-    if (!put(number)) return {};
-    number = 0;
-  }
-  return facts.keep({out, size});
 }
 
 /// What a response or a trap says of its sender.

@@ -5,35 +5,12 @@
 //   CRLF
 #include "agent/engine/dissect/it/ssdp.hpp"
 
-#include "agent/engine/dissect/text.hpp"
+#include "agent/engine/dissect/header_lines.hpp"
 
 namespace vmirror {
 namespace {
 
-/// Takes the first line off; none: it has no end.
-std::optional<std::string_view> next_line(std::string_view& rest) {
-  const std::size_t end = rest.find('\n');
-  if (end == std::string_view::npos) return std::nullopt;
-  std::string_view line = rest.substr(0, end);
-  rest.remove_prefix(end + 1);
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
-
-bool is_name(std::string_view text, std::string_view upper) {
-  return text.size() == upper.size() &&
-         std::equal(text.begin(), text.end(), upper.begin(), [](char a, char b) {
-           return (a >= 'a' && a <= 'z' ? static_cast<char>(a - 32) : a) == b;
-         });
-}
-
-void read_header(std::string_view line, SsdpMessage& out) {
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos) return;
-  const std::string_view name = line.substr(0, colon);
-  std::string_view value = line.substr(colon + 1);
-  value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
-  value = text_of({reinterpret_cast<const std::uint8_t*>(value.data()), value.size()});
+void read_header(const HeaderLine& header, SsdpMessage& out) {
   const std::pair<std::string_view, std::string_view*> known[] = {{"NT", &out.target},
                                                                   {"ST", &out.target},
                                                                   {"NTS", &out.state},
@@ -41,8 +18,8 @@ void read_header(std::string_view line, SsdpMessage& out) {
                                                                   {"SERVER", &out.server},
                                                                   {"LOCATION", &out.location},
                                                                   {"USER-AGENT", &out.user_agent}};
-  for (const auto& [header, to] : known)
-    if (is_name(name, header)) *to = value;
+  for (const auto& [name, to] : known)
+    if (is_same_name(header.name, name)) *to = header.value;
 }
 
 Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
@@ -50,23 +27,20 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
   if (!ssdp) return ssdp.error();
   constexpr const char* kKinds[] = {"notify", "search", "response"};
   const bool notifies = ssdp->kind == SsdpMessage::Kind::notify;
-  const auto tell = [&](const char* name, std::string_view text) {
-    if (!text.empty()) facts.add(name, text);
-  };
   facts.record("ssdp");
   facts.add("type", kKinds[static_cast<std::size_t>(ssdp->kind)]);
-  tell(notifies ? "nt" : "st", ssdp->target);
-  tell("nts", ssdp->state);
-  tell("usn", ssdp->usn);
-  tell("server", ssdp->server);
-  tell("user_agent", ssdp->user_agent);
-  tell("location", ssdp->location);
+  tell_text(facts, notifies ? "nt" : "st", ssdp->target);
+  tell_text(facts, "nts", ssdp->state);
+  tell_text(facts, "usn", ssdp->usn);
+  tell_text(facts, "server", ssdp->server);
+  tell_text(facts, "user_agent", ssdp->user_agent);
+  tell_text(facts, "location", ssdp->location);
   if (ssdp->kind == SsdpMessage::Kind::search || ssdp->state == "ssdp:byebye")
     return Malformed::none;
   if (ssdp->target == "upnp:rootdevice" || ssdp->target.starts_with("urn:"))
-    facts.learn(context.sender(), Attribute::service, ssdp->target, "ssdp.nt");
+    facts.learn(context.sender(), Attribute::service, shortened(ssdp->target), "ssdp.nt");
   if (!ssdp->server.empty())
-    facts.learn(context.sender(), Attribute::description, ssdp->server, "ssdp.server");
+    facts.learn(context.sender(), Attribute::description, shortened(ssdp->server), "ssdp.server");
   return Malformed::none;
 }
 
@@ -98,7 +72,7 @@ Parsed<SsdpMessage> parse_ssdp(Bytes bytes) {
     const auto line = next_line(rest);
     if (!line) return bad(Malformed::truncated);
     if (line->empty()) return out;
-    read_header(*line, out);
+    read_header(header_of(*line), out);
   }
 }
 
