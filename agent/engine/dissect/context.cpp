@@ -188,7 +188,7 @@ bool Dissection::hand_down(const Context& context, Place place, Bytes part, Fact
     return false;
   }
   inside_.most = std::max(inside_.most, mine.depth);
-  innermost_ = id;  // Until it hands down itself.
+  if (dissectors_[id].names_flow) innermost_ = id;  // Until it hands down itself.
   dissect(id, part, mine, facts);
   return true;
 }

@@ -256,6 +256,9 @@ struct Dissector {
   Framing (*frame)(Bytes stream, const Context& context) = nullptr;
   /// Reads one message and tells what it says. With an error, what was told before it stands.
   Outcome (*dissect)(Bytes message, const Context& context, Facts& facts);
+  /// inside only: flows that carry it go by its name. False of credentials, which many protocols
+  /// carry by the way.
+  bool names_flow = true;
 };
 
 /// The longest message of a stream that is dissected whole, in bytes.

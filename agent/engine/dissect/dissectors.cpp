@@ -5,22 +5,34 @@
 
 #include "agent/engine/dissect/it/dcerpc.hpp"
 #include "agent/engine/dissect/it/dhcp.hpp"
+#include "agent/engine/dissect/it/dhcp6.hpp"
 #include "agent/engine/dissect/it/dns.hpp"
+#include "agent/engine/dissect/it/ftp.hpp"
+#include "agent/engine/dissect/it/http.hpp"
 #include "agent/engine/dissect/it/krb5.hpp"
 #include "agent/engine/dissect/it/ldap.hpp"
 #include "agent/engine/dissect/it/llmnr.hpp"
 #include "agent/engine/dissect/it/mdns.hpp"
 #include "agent/engine/dissect/it/nbns.hpp"
+#include "agent/engine/dissect/it/ntlm.hpp"
 #include "agent/engine/dissect/it/ntp.hpp"
+#include "agent/engine/dissect/it/radius.hpp"
+#include "agent/engine/dissect/it/rdp.hpp"
+#include "agent/engine/dissect/it/sip.hpp"
 #include "agent/engine/dissect/it/smb.hpp"
 #include "agent/engine/dissect/it/snmp.hpp"
+#include "agent/engine/dissect/it/spnego.hpp"
 #include "agent/engine/dissect/it/ssdp.hpp"
 #include "agent/engine/dissect/it/ssh.hpp"
+#include "agent/engine/dissect/it/syslog.hpp"
+#include "agent/engine/dissect/it/telnet.hpp"
+#include "agent/engine/dissect/it/tftp.hpp"
 #include "agent/engine/dissect/it/tls.hpp"
 #include "agent/engine/dissect/link/arp.hpp"
 #include "agent/engine/dissect/link/cdp.hpp"
 #include "agent/engine/dissect/link/lacp.hpp"
 #include "agent/engine/dissect/link/lldp.hpp"
+#include "agent/engine/dissect/link/presence.hpp"
 #include "agent/engine/dissect/link/stp.hpp"
 #include "agent/engine/dissect/network/icmp.hpp"
 #include "agent/engine/dissect/network/icmp6.hpp"
@@ -59,6 +71,8 @@ constexpr const Dissector* kAll[] = {
     &kStp,
     &kLacp,
     &kGoose,
+    &kSampledValues,
+    &kEthercat,
     &kProfinetDcp,
     // network
     &kIcmp,
@@ -67,6 +81,7 @@ constexpr const Dissector* kAll[] = {
     &kVrrp,
     // datagram
     &kDhcp,
+    &kDhcp6,
     &kMdns,
     &kDns,
     &kCldap,
@@ -76,6 +91,10 @@ constexpr const Dissector* kAll[] = {
     &kNbns,
     &kLlmnr,
     &kNtp,
+    &kRadius,
+    &kSip,
+    &kSyslog,
+    &kTftp,
     &kBacnet,
     &kDnp3Udp,
     &kEnipUdp,
@@ -89,7 +108,10 @@ constexpr const Dissector* kAll[] = {
     // stream
     &kTls,
     &kSsh,
+    &kHttp,
+    &kSipTcp,
     &kSmb,
+    &kRdp,
     &kCotp,
     &kDcerpc,
     &kDnsTcp,
@@ -110,6 +132,9 @@ constexpr const Dissector* kAll[] = {
     &kSlmp,
     &kGeSrtp,
     &kRocPlus,
+    &kTelnet,
+    &kFtp,
+    &kFtpData,
     // inside
     &kCip,
     &kS7comm,
@@ -117,6 +142,9 @@ constexpr const Dissector* kAll[] = {
     &kMms,
     &kDcerpcPipe,
     &kEpm,
+    &kSpnego,
+    &kNtlm,
+    &kKrb5Token,
 };
 static_assert(std::size(kAll) <= kMostDissectors);
 

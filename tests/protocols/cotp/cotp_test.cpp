@@ -33,9 +33,6 @@ TEST(Cotp, ConnectingIsTold) {
   EXPECT_EQ(told(kCotp, payload("cotp", "connect request"), context_of()),
             "cotp {type: \"connect_request\", source_reference: 1, destination_reference: 0, "
             "tpdu_size: 1024, calling_tsap: <0100>, called_tsap: <0102>}\n");
-  EXPECT_EQ(told(kCotp, payload("cotp", "connect request of rdp"), context_of()),
-            "cotp {type: \"connect_request\", source_reference: 0, destination_reference: 0, "
-            "rdp_cookie: \"mstshash=user7\", rdp_protocol: 3}\n");
 }
 
 TEST(Cotp, WhatItCarriesIsToldApart) {
@@ -85,17 +82,6 @@ TEST(Cotp, WhatIsKnownMovesWithItsGuest) {
                                  hex("02 f0 80"), Buffer(s7.begin() + 5, s7.end())}));
   EXPECT_EQ(destination.out, "s7comm ");
   EXPECT_EQ(destination.counters("s7comm").flows, 0u);  // It was found there.
-}
-
-TEST(Cotp, RdpThatChoseTlsBecomesTls) {
-  Wire wire;
-  wire.feed(true, payload("cotp", "connect request of rdp"));
-  wire.feed(false, payload("cotp", "connect confirm of rdp"));
-  wire.feed(true, payload("tls", "client hello"));
-  wire.feed(false, payload("tls", "server hello"));
-  EXPECT_EQ(wire.out, "cotp cotp tls tls ");
-  EXPECT_TRUE(is_done(wire.conversation.dissector));
-  EXPECT_STREQ(wire.application(), "tls");
 }
 
 TEST(Cotp, Malformed) {

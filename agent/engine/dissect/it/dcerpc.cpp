@@ -20,12 +20,15 @@
 #include "agent/engine/dissect/it/dcerpc.hpp"
 
 #include "agent/engine/dissect/guid.hpp"
+#include "agent/engine/dissect/it/spnego.hpp"
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
 namespace {
 
 constexpr std::size_t kHead = 16, kTrailer = 8, kUuid = 16;
+/// Flags of no PDU that begins a conversation; 4 of a bind: signs headers, 0x10: multiplexes.
+constexpr std::uint8_t kReservedFlags = 0x68;
 constexpr int kMaxListed = 32;
 enum Type : std::uint8_t {
   kRequest = 0,
@@ -36,19 +39,14 @@ enum Type : std::uint8_t {
   kBindNak = 13,
   kAlter = 14,
   kAlterAnswer = 15,
+  kAuth3 = 16,
 };
-constexpr Named kTypes[] = {{kRequest, "request"},
-                            {kResponse, "response"},
-                            {kFault, "fault"},
-                            {kBind, "bind"},
-                            {kBindAck, "bind_ack"},
-                            {kBindNak, "bind_nak"},
-                            {kAlter, "alter_context"},
-                            {kAlterAnswer, "alter_context_response"},
-                            {16, "auth3"},
-                            {17, "shutdown"},
-                            {18, "co_cancel"},
-                            {19, "orphaned"}};
+constexpr Named kTypes[] = {{kRequest, "request"},     {kResponse, "response"},
+                            {kFault, "fault"},         {kBind, "bind"},
+                            {kBindAck, "bind_ack"},    {kBindNak, "bind_nak"},
+                            {kAlter, "alter_context"}, {kAlterAnswer, "alter_context_response"},
+                            {kAuth3, "auth3"},         {17, "shutdown"},
+                            {18, "co_cancel"},         {19, "orphaned"}};
 /// By the first field of the UUID.
 constexpr Named kInterfaces[] = {{0xe1af8308, "epm"},
                                  {0x12345778, "lsa_or_samr"},
@@ -208,6 +206,32 @@ Malformed tell_call(const DcerpcPdu& pdu, const Context& context, const Bound* b
   return Malformed::none;
 }
 
+/// What a PDU's type has behind the common fields.
+Malformed tell_body(const DcerpcPdu& pdu, const Context& context, Bound* bound, std::uint64_t key,
+                    Facts& facts) {
+  switch (pdu.type) {
+    case kBind:
+    case kAlter:
+      return tell_bind(pdu, bound, facts);
+    case kBindAck:
+    case kAlterAnswer:
+      facts.learn(context.sender(), Attribute::service, "dcerpc", "dcerpc.type",
+                  Confidence::implied);
+      return tell_bind_answer(pdu, facts);
+    case kRequest:
+    case kResponse:
+      return tell_call(pdu, context, bound, key, facts);
+    case kFault: {
+      Reader reader(pdu.body, pdu.little_endian);
+      reader.skip(8);
+      facts.add("status", reader.u32());
+      return reader.ok() ? Malformed::none : Malformed::bad_length;
+    }
+    default:
+      return Malformed::none;
+  }
+}
+
 Malformed tell_pdu(Bytes bytes, const Context& context, std::uint64_t key, Facts& facts) {
   const auto pdu = parse_dcerpc(bytes);
   if (!pdu) return pdu.error();
@@ -220,27 +244,10 @@ Malformed tell_pdu(Bytes bytes, const Context& context, std::uint64_t key, Facts
     facts.add("auth_level", pdu->authentication_level);
   }
   if (!pdu->first || !pdu->last) facts.add("part", true);
-  switch (pdu->type) {
-    case kBind:
-    case kAlter:
-      return tell_bind(*pdu, bound, facts);
-    case kBindAck:
-    case kAlterAnswer:
-      facts.learn(context.sender(), Attribute::service, "dcerpc", "dcerpc.type",
-                  Confidence::implied);
-      return tell_bind_answer(*pdu, facts);
-    case kRequest:
-    case kResponse:
-      return tell_call(*pdu, context, bound, key, facts);
-    case kFault: {
-      Reader reader(pdu->body, pdu->little_endian);
-      reader.skip(8);
-      facts.add("status", reader.u32());
-      return reader.ok() ? Malformed::none : Malformed::bad_length;
-    }
-    default:
-      return Malformed::none;
-  }
+  const Malformed malformed = tell_body(*pdu, context, bound, key, facts);
+  const bool signature = pdu->type == kRequest || pdu->type == kResponse || pdu->type == kFault;
+  if (!signature) hand_down_gss(pdu->authentication, context, facts);
+  return malformed;
 }
 
 bool is_head(Bytes head) {
@@ -270,7 +277,7 @@ Probe probe(Bytes stream, const Context& context) {
   if (framing.status == Framing::Status::lost) return Probe::no;
   if (framing.status == Framing::Status::more) return Probe::maybe;
   if (!context.at_own_port) {  // A whole PDU whose every part is as it must be.
-    if ((stream[3] & 0x7c) != 0 || stream[5] != 0) return Probe::no;
+    if ((stream[3] & kReservedFlags) != 0 || stream[5] != 0) return Probe::no;
     if (stream.size() < framing.size) return Probe::maybe;
     const auto pdu = parse_dcerpc(stream);
     if (!pdu || pdu->body.size() < 8) return Probe::no;
@@ -316,7 +323,8 @@ Outcome dissect_pipe(Bytes bytes, const Context& context, Facts& facts) {
 Probe probe_pipe(Bytes bytes, const Context& context) {
   if (bytes.size() < kHead + 8 || !is_head(bytes)) return Probe::no;
   const bool binds = bytes[2] >= kBind && bytes[2] <= kAlterAnswer;  // What a pipe begins with.
-  const bool sound = (bytes[3] & 0x7c) == 0 && bytes[5] == 0 && size_of(bytes) >= kHead + 8;
+  const bool sound =
+      (bytes[3] & kReservedFlags) == 0 && bytes[5] == 0 && size_of(bytes) >= kHead + 8;
   return (binds || context.at_own_port) && sound && size_of(bytes) <= 16384 ? Probe::yes
                                                                             : Probe::no;
 }
@@ -407,6 +415,7 @@ Outcome dissect_epm(Bytes stub, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {135};
 constexpr Place kAtPipe[] = {inside("smb.pipe")};
 constexpr Place kAtEpm[] = {dcerpc_interface(kEpmUuid)};
+constexpr Place kHandsDown[] = {dcerpc_interface(kEpmUuid), kGssToken, kNtlmToken};
 
 }  // namespace
 
@@ -433,6 +442,7 @@ Parsed<DcerpcPdu> parse_dcerpc(Bytes bytes) {
   const Bytes at = out.body.last(trailer);
   out.authentication_type = at[0];
   out.authentication_level = at[1];
+  out.authentication = at.subspan(kTrailer);
   out.body = out.body.first(out.body.size() - trailer);
   out.body = out.body.first(out.body.size() - std::min<std::size_t>(out.body.size(), at[2]));
   return out;
@@ -441,14 +451,14 @@ Parsed<DcerpcPdu> parse_dcerpc(Bytes bytes) {
 const Dissector kDcerpc{.name = "dcerpc",
                         .carrier = Carrier::stream,
                         .at = kAt,
-                        .hands_down = kAtEpm,
+                        .hands_down = kHandsDown,
                         .probe = probe,
                         .frame = frame,
                         .dissect = dissect};
 const Dissector kDcerpcPipe{.name = "dcerpc",
                             .carrier = Carrier::inside,
                             .at = kAtPipe,
-                            .hands_down = kAtEpm,
+                            .hands_down = kHandsDown,
                             .probe = probe_pipe,
                             .dissect = dissect_pipe};
 const Dissector kEpm{

@@ -14,6 +14,7 @@ struct DcerpcPdu {
   std::uint16_t size = 0, authentication_size = 0;
   std::uint32_t call_id = 0;
   std::uint8_t authentication_type = 0, authentication_level = 0;  ///< 0: none; 6: sealed
+  Bytes authentication;                                            ///< The trailer's value.
   Bytes body;  ///< Behind the 16 bytes of head, without the authentication and its padding.
 };
 /// truncated; bad_value: no DCE/RPC; bad_length: a trailer longer than the PDU.
@@ -28,7 +29,8 @@ constexpr Place dcerpc_interface(std::uint32_t uuid_first) {
 /// Record `dcerpc`, one for each PDU: type, call_id; of a bind or an alter context its interfaces
 /// (uuid, name, version, context_id); of their answers result of each; of a call context_id,
 /// interface, opnum, stub_size, frag_cnt where it is a part; auth_type and auth_level where there
-/// are; of a fault its status; a response also latency_us.
+/// are; of a fault its status; a response also latency_us. Tokens of NTLM and GSS in binds and
+/// their answers go down as spnego.hpp says.
 /// Facts: service "dcerpc" of who answers.
 extern const Dissector kDcerpc;      // stream
 extern const Dissector kDcerpcPipe;  // inside smb.pipe, whose tag is the pipe

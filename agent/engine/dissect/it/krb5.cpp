@@ -13,10 +13,13 @@
 //     encrypted             SEQUENCE { [0] etype, [1] version of the key, [2] cipher }
 //   30 ERROR                SEQUENCE { [0] 5, [1] 30, ... [6] code, [7] crealm, [8] cname,
 //                                      [9] realm, [10] sname, ... }
+//   14 AP-REQ               SEQUENCE { [0] 5, [1] 14, [2] options, [3] ticket, [4] encrypted }
+//   15 AP-REP               SEQUENCE { [0] 5, [1] 15, [2] encrypted }
 //   name                    SEQUENCE { [0] type, [1] SEQUENCE OF GeneralString }
 #include "agent/engine/dissect/it/krb5.hpp"
 
 #include "agent/engine/dissect/ber.hpp"
+#include "agent/engine/dissect/it/spnego.hpp"
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
@@ -24,12 +27,23 @@ namespace {
 
 constexpr std::size_t kSize = 4;
 constexpr std::uint32_t kSequence = 0x30, kInteger = 2, kApplication = 0x60, kExplicit = 0xa0;
-enum Kind : std::uint8_t { kAsReq = 10, kAsRep = 11, kTgsReq = 12, kTgsRep = 13, kError = 30 };
+enum Kind : std::uint8_t {
+  kAsReq = 10,
+  kAsRep = 11,
+  kTgsReq = 12,
+  kTgsRep = 13,
+  kApReq = 14,
+  kApRep = 15,
+  kError = 30
+};
 constexpr Named kKinds[] = {{kAsReq, "KRB_AS_REQ"},
                             {kAsRep, "KRB_AS_REP"},
                             {kTgsReq, "KRB_TGS_REQ"},
                             {kTgsRep, "KRB_TGS_REP"},
                             {kError, "KRB_ERROR"}};
+/// What goes inside other protocols.
+constexpr Named kTokenKinds[] = {
+    {kApReq, "KRB_AP_REQ"}, {kApRep, "KRB_AP_REP"}, {kError, "KRB_ERROR"}};
 constexpr Named kEtypes[] = {{1, "des-cbc-crc"},
                              {2, "des-cbc-md4"},
                              {3, "des-cbc-md5"},
@@ -121,6 +135,15 @@ bool read_request(BerReader message, Parts& out, Facts& facts) {
          });
 }
 
+bool read_ticket(Bytes ticket, Parts& out, Facts& facts) {
+  BerReader tagged(ticket);
+  return each_part(tagged.enter(kApplication + 1), [&](std::uint32_t number, Bytes value) {
+    if (number == 1) out.realm = string_of(value);
+    if (number == 2) out.sname = name_text(value, facts);
+    if (number == 3) out.ticket = value;
+  });
+}
+
 bool read_reply(BerReader message, Parts& out, Facts& facts) {
   Bytes ticket;
   const bool outer = each_part(message, [&](std::uint32_t number, Bytes value) {
@@ -129,12 +152,17 @@ bool read_reply(BerReader message, Parts& out, Facts& facts) {
     if (number == 5) ticket = value;
     if (number == 6) out.encrypted = value;
   });
-  BerReader tagged(ticket);
-  return outer && each_part(tagged.enter(kApplication + 1), [&](std::uint32_t number, Bytes value) {
-           if (number == 1) out.realm = string_of(value);
-           if (number == 2) out.sname = name_text(value, facts);
-           if (number == 3) out.ticket = value;
-         });
+  return outer && read_ticket(ticket, out, facts);
+}
+
+/// AP-REQ and AP-REP.
+bool read_token(BerReader message, bool request, Parts& out, Facts& facts) {
+  Bytes ticket;
+  const bool outer = each_part(message, [&](std::uint32_t number, Bytes value) {
+    if (number == (request ? 4 : 2)) out.encrypted = value;
+    if (number == 3) ticket = value;
+  });
+  return outer && (!request || read_ticket(ticket, out, facts));
 }
 
 bool read_error(BerReader message, Parts& out, Facts& facts) {
@@ -230,6 +258,16 @@ bool has_version(Bytes message) {
          cursor.ok();
 }
 
+void tell_names(const Parts& parts, Facts& facts) {
+  const auto text = [&](const char* name, std::string_view value) {
+    if (!value.empty()) facts.add(name, value);
+  };
+  text("cname", parts.cname);
+  text("realm", parts.realm);
+  text("crealm", parts.crealm);
+  text("sname", parts.sname);
+}
+
 Outcome dissect(Bytes message, const Context& context, Facts& facts) {
   const std::uint8_t kind = kind_of(message);
   if (message.empty()) return Malformed::truncated;
@@ -244,13 +282,7 @@ Outcome dissect(Bytes message, const Context& context, Facts& facts) {
   const bool right = request          ? read_request(inside, parts, facts)
                      : kind == kError ? read_error(inside, parts, facts)
                                       : read_reply(inside, parts, facts);
-  const auto text = [&](const char* name, std::string_view value) {
-    if (!value.empty()) facts.add(name, value);
-  };
-  text("cname", parts.cname);
-  text("realm", parts.realm);
-  text("crealm", parts.crealm);
-  text("sname", parts.sname);
+  tell_names(parts, facts);
   if (!right) return Malformed::bad_value;
   if (request) {
     context.ask(0);
@@ -265,6 +297,34 @@ Outcome dissect(Bytes message, const Context& context, Facts& facts) {
     if (const auto asked = context.answer(0)) facts.add("latency_us", context.latency_us(*asked));
   }
   learn(parts, request, context, facts);
+  return Malformed::none;
+}
+
+/// What GSS carries.
+Outcome dissect_token(Bytes message, const Context& context, Facts& facts) {
+  if (message.empty()) return Malformed::truncated;
+  const std::uint8_t kind = message[0] & 0x1f;
+  const char* name = (message[0] & 0xe0) == kApplication ? name_of(kTokenKinds, kind) : nullptr;
+  if (name == nullptr) return Malformed::bad_value;
+  BerReader outer(message);
+  const BerReader inside = outer.enter(kApplication + kind);
+  if (!outer.ok()) return Malformed::truncated;
+  facts.record("krb5");
+  facts.add("msg_type", name);
+  Parts parts;
+  const bool right = kind == kError ? read_error(inside, parts, facts)
+                                    : read_token(inside, kind == kApReq, parts, facts);
+  tell_names(parts, facts);
+  if (!right) return Malformed::bad_value;
+  if (kind == kError)
+    tell_named(facts, "error_code", kErrors, static_cast<std::uint32_t>(parts.error));
+  if (kind != kApReq) return Malformed::none;
+  const std::int64_t etype = etype_of(parts.ticket);
+  tell_named(facts, "ticket_encryption", kEtypes, static_cast<std::uint32_t>(etype));
+  facts.add("weak_encryption", is_weak(etype));
+  if (is_weak(etype))
+    facts.act(Act::Kind::weak_authentication, context.receiver(), context.sender(),
+              "krb5.encryption");
   return Malformed::none;
 }
 
@@ -305,6 +365,7 @@ Probe probe_tcp(Bytes stream, const Context& context) {
 }
 
 constexpr Place kAt[] = {88};
+constexpr Place kAtToken[] = {kKerberosToken};
 
 }  // namespace
 
@@ -316,5 +377,10 @@ const Dissector kKrb5Tcp{.name = "krb5",
                          .probe = probe_tcp,
                          .frame = frame,
                          .dissect = dissect_tcp};
+const Dissector kKrb5Token{.name = "krb5",
+                           .carrier = Carrier::inside,
+                           .at = kAtToken,
+                           .dissect = dissect_token,
+                           .names_flow = false};
 
 }  // namespace vmirror

@@ -7,7 +7,7 @@ namespace vmirror {
 
 /// Record `krb5`, with Suricata's names: msg_type ("KRB_AS_REQ"), cname, realm, sname; of a request
 /// etypes [], pa_types []; of a reply encryption, ticket_encryption and weak_encryption; of an
-/// error error_code; latency_us. AP-REQ and AP-REP go inside other protocols and are not told.
+/// error error_code; latency_us.
 /// Facts: service "kerberos" and domain of a KDC (krb5.realm); host_name of a machine that logs on
 /// (krb5.cname: "HMI-3$").
 /// Act: weak_authentication, where a reply is by DES or RC4.
@@ -15,5 +15,9 @@ namespace vmirror {
 extern const Dissector kKrb5;
 /// The same over TCP, where a length stands in front of each message (section 7.2.2).
 extern const Dissector kKrb5Tcp;
+/// What GSS carries (spnego.hpp): msg_type "KRB_AP_REQ" with realm, sname, ticket_encryption and
+/// weak_encryption; "KRB_AP_REP"; "KRB_ERROR" with error_code.
+/// Act: weak_authentication of who presents a ticket by DES or RC4.
+extern const Dissector kKrb5Token;
 
 }  // namespace vmirror

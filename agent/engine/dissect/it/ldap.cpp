@@ -10,6 +10,7 @@
 
 #include "agent/engine/dissect/ber.hpp"
 #include "agent/engine/dissect/guid.hpp"
+#include "agent/engine/dissect/it/spnego.hpp"
 #include "agent/engine/dissect/it/tls.hpp"
 #include "agent/engine/dissect/text.hpp"
 
@@ -203,7 +204,10 @@ class FilterText {
   std::size_t size_ = 0;
 };
 
-std::uint32_t tell_bind(BerReader body, const Context& context, Session* session, Facts& facts) {
+/// `token`: what the method carries of NTLM or GSS.
+std::uint32_t tell_bind(BerReader body, const Context& context, Session* session, Bytes& token,
+                        Facts& facts) {
+  constexpr std::uint32_t kSicilyNegotiate = 0x8a, kSicilyResponse = 0x8b;  // [MS-ADTS], 5.1.1.1.3
   if (const auto version = ber_unsigned(body.expect(0x02))) facts.add("version", *version);
   const std::string_view name = text_of(body.expect(0x04));
   if (!name.empty()) facts.add("name", name);
@@ -215,9 +219,14 @@ std::uint32_t tell_bind(BerReader body, const Context& context, Session* session
                 "ldap.authentication");
   } else if (method.tag == 0xa3) {
     facts.add("authentication", "sasl");
-    facts.add("mechanism", text_of(BerReader(method.value).next().value));
+    BerReader sasl(method.value);
+    facts.add("mechanism", text_of(sasl.next().value));
+    if (!sasl.empty()) token = sasl.next().value;
     if (session) session->sasl_asked = true;
     return kSasl;
+  } else if (method.tag == kSicilyNegotiate || method.tag == kSicilyResponse) {
+    facts.add("authentication", "ntlm");
+    token = method.value;
   }
   if (session) session->sasl_asked = false;
   return kPlain;
@@ -329,15 +338,19 @@ void tell_entry(BerReader body, const Context& context, Facts& facts) {
 
 /// The result; what it means for the rest of the connection.
 Outcome tell_result(const LdapMessage& ldap, BerReader body, const Context& context,
-                    Session* session, Facts& facts) {
+                    Session* session, Bytes& token, Facts& facts) {
   const auto code = ber_unsigned(body.expect(0x0a));
   if (!code) return Malformed::bad_value;
   facts.add("result_code", *code);
   if (const char* name = name_of(kResults, static_cast<std::uint32_t>(*code)))
     facts.add("result", name);
-  body.expect(0x04);
+  const Bytes matched = body.expect(0x04);
   const std::string_view message = text_of(body.expect(0x04));
   if (!message.empty()) facts.add("message", message);
+  constexpr std::uint32_t kSaslCredentials = 0x87;
+  if (ldap.operation == kBindResponse) token = matched;  // Where NTLM without SASL is answered.
+  while (ldap.operation == kBindResponse && body.ok() && !body.empty())
+    if (const BerElement part = body.next(); part.tag == kSaslCredentials) token = part.value;
   const auto request = context.answer(ldap.id);
   if (request) facts.add("latency_us", context.latency_us(*request));
   if (ldap.operation == kBindResponse && *code == 0 && session)
@@ -355,9 +368,10 @@ Outcome tell(const LdapMessage& ldap, const char* record, const Context& context
   BerReader body(ldap.body);
   Outcome outcome = Malformed::none;
   std::uint32_t asked = kPlain;
+  Bytes token;
   switch (ldap.operation) {
     case kBind:
-      asked = tell_bind(body, context, session, facts);
+      asked = tell_bind(body, context, session, token, facts);
       break;
     case kSearch:
       tell_search(body, facts);
@@ -374,13 +388,14 @@ Outcome tell(const LdapMessage& ldap, const char* record, const Context& context
     default:
       break;
   }
-  if (has_result(ldap.operation)) outcome = tell_result(ldap, body, context, session, facts);
+  if (has_result(ldap.operation)) outcome = tell_result(ldap, body, context, session, token, facts);
   if (from_server(ldap.operation)) {
     facts.learn(context.sender(), Attribute::service, record, "ldap.operation",
                 Confidence::implied);
   } else if (ldap.operation != kUnbind && ldap.operation != 0x50) {
     context.ask(ldap.id, asked);
   }
+  hand_down_gss(token, context, facts);
   return outcome;
 }
 
@@ -471,6 +486,7 @@ Probe probe_datagram(Bytes bytes, const Context& context) {
 
 constexpr Place kAt[] = {389, 3268};
 constexpr Place kAtDatagram[] = {389};
+constexpr Place kHandsDown[] = {kGssToken, kNtlmToken};
 
 }  // namespace
 
@@ -495,6 +511,7 @@ Parsed<LdapMessage> parse_ldap(Bytes bytes, Bytes& rest) {
 const Dissector kLdap{.name = "ldap",
                       .carrier = Carrier::stream,
                       .at = kAt,
+                      .hands_down = kHandsDown,
                       .probe = probe_stream,
                       .frame = frame,
                       .dissect = dissect_stream};

@@ -21,7 +21,7 @@ Parsed<LdapMessage> parse_ldap(Bytes bytes, Bytes& rest);
 /// NetLogon's answer: netlogon with its names and the domain's GUID. After a SASL bind that chose a
 /// security layer: what Kerberos signs alone is read on; else one record of operation "sealed", and
 /// the flow is done. After an accepted
-/// StartTLS it becomes TLS.
+/// StartTLS it becomes TLS. Tokens of NTLM and GSS in binds go down as spnego.hpp says.
 /// Facts: service "ldap" of who answers; of the directory's root and of NetLogon host_name, domain,
 /// role "domain_controller". Acts: weak_authentication of a password in clear.
 extern const Dissector kLdap;   // stream

@@ -5,10 +5,13 @@
 //   packet    | 0[1] | size[3] | messages |          0x81, 0x82, 0x85: NetBIOS's own
 //   message   | fe "SMB" | 64[2] | charge[2] | status[4] | command[2] | credits[2] | flags[4] |
 //             | next[4] | message ID[8] | 4 | tree[4] | session[8] | signature[16] | body |
-//   encrypted | fd "SMB" | ...     SMB 1 | ff "SMB" | command[1] | ...
+//   encrypted | fd "SMB" | ...
+//   SMB 1     | ff "SMB" | command[1] | status[4] | flags[1] | 22 | words[1] | words * 2 |
+//             | bytes[2] | bytes |         [MS-CIFS], section 2.2.3; [MS-SMB], section 2.2.4
 #include "agent/engine/dissect/it/smb.hpp"
 
 #include "agent/engine/dissect/guid.hpp"
+#include "agent/engine/dissect/it/spnego.hpp"
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
@@ -21,6 +24,7 @@ constexpr std::uint32_t kMagic = 0xfe534d42, kEncrypted = 0xfd534d42, kCompresse
 constexpr std::uint32_t kLong = 16384, kFront = 1024;
 enum Command : std::uint16_t {
   kNegotiate = 0,
+  kSessionSetup = 1,
   kTreeConnect = 3,
   kCreate = 5,
   kClose = 6,
@@ -29,7 +33,7 @@ enum Command : std::uint16_t {
   kIoctl = 11,
 };
 constexpr Named kCommands[] = {{kNegotiate, "negotiate"},
-                               {1, "session_setup"},
+                               {kSessionSetup, "session_setup"},
                                {2, "logoff"},
                                {kTreeConnect, "tree_connect"},
                                {4, "tree_disconnect"},
@@ -84,9 +88,41 @@ Bytes at_offset(const SmbMessage& smb, std::size_t offset, std::size_t size) {
   return smb.bytes.subspan(offset, size);
 }
 
+/// SMB 1: what negotiation and session setup carry, by the number of words; nothing: none.
+Bytes token_of_smb1(Bytes bytes, bool response) {
+  constexpr std::size_t kWords = 32;
+  constexpr std::uint8_t kNegotiate1 = 0x72, kSetup1 = 0x73;
+  if (bytes.size() <= kWords) return {};
+  const std::uint8_t command = bytes[4];
+  const std::size_t words = bytes[kWords];
+  Cursor cursor(bytes.subspan(kWords + 1));
+  std::size_t size = 0, at = 0;  // `at`: in front of the token, behind the words.
+  if (command == kSetup1 && words == (response ? 4 : 12)) {
+    cursor.skip(response ? 6 : 14);
+    size = cursor.le16();
+    cursor.skip(words * 2 - (response ? 8 : 16) + 2);
+  } else if (command == kNegotiate1 && response && words == 17) {
+    constexpr std::size_t kGuid = 16;
+    cursor.skip(words * 2);
+    size = cursor.le16();
+    at = kGuid;
+    size -= std::min(size, kGuid);
+  }
+  cursor.skip(at);
+  const Bytes token = cursor.take(size);
+  return cursor.ok() ? token : Bytes();
+}
+
 void tell_request(const SmbMessage& smb, Cursor body, const Context& context, Facts& facts) {
   std::uint32_t about = 0;
+  Bytes token;
   switch (smb.command) {
+    case kSessionSetup: {
+      body.skip(12);
+      const std::uint16_t offset = body.le16(), size = body.le16();
+      token = at_offset(smb, offset, size);
+      break;
+    }
     case kTreeConnect: {
       body.skip(4);
       const std::uint16_t offset = body.le16(), size = body.le16();
@@ -130,17 +166,28 @@ void tell_request(const SmbMessage& smb, Cursor body, const Context& context, Fa
       break;
   }
   context.ask(smb.message_id, about, smb.command);
+  hand_down_gss(token, context, facts);
 }
 
 void tell_response(const SmbMessage& smb, Cursor body, const Context& context,
                    const std::optional<Request>& request, Facts& facts) {
   switch (smb.command) {
-    case kNegotiate:
+    case kNegotiate: {
       body.le32();
       facts.add("dialect_revision", body.le16());
       body.le16();
       facts.add("server_guid", guid_text(body.take(16), facts));
+      body.skip(32);
+      const std::uint16_t offset = body.le16(), size = body.le16();
+      hand_down_gss(at_offset(smb, offset, size), context, facts);
       break;
+    }
+    case kSessionSetup: {
+      body.le32();
+      const std::uint16_t offset = body.le16(), size = body.le16();
+      hand_down_gss(at_offset(smb, offset, size), context, facts);
+      break;
+    }
     case kTreeConnect:
       body.le16();
       if (Pipes* tree = context.state<Pipes>(tree_key(smb.tree_id)))
@@ -194,8 +241,9 @@ void tell(const SmbMessage& smb, const Context& context, Facts& facts) {
   const auto request = context.answer(smb.message_id);
   if (request) facts.add("latency_us", context.latency_us(*request));
   facts.learn(context.sender(), Attribute::service, "smb", "smb.command", Confidence::implied);
-  constexpr std::uint32_t kError = 0xc0000000;
-  if ((smb.status & kError) != kError) tell_response(smb, body, context, request, facts);
+  constexpr std::uint32_t kError = 0xc0000000, kMoreToCome = 0xc0000016;
+  if ((smb.status & kError) != kError || smb.status == kMoreToCome)
+    tell_response(smb, body, context, request, facts);
 }
 
 Outcome dissect(Bytes packet, const Context& context, Facts& facts) {
@@ -215,6 +263,7 @@ Outcome dissect(Bytes packet, const Context& context, Facts& facts) {
     if (response && bytes[4] == 0x72)
       facts.act(Act::Kind::weak_authentication, context.receiver(), context.sender(),
                 "smb.dialect");
+    hand_down_gss(token_of_smb1(bytes, response), context, facts);
     return Malformed::none;
   }
   while (true) {
@@ -256,7 +305,7 @@ Probe probe(Bytes stream, const Context& context) {
 }
 
 constexpr Place kAt[] = {445, 139};
-constexpr Place kHandsDown[] = {kSmbPipe};
+constexpr Place kHandsDown[] = {kSmbPipe, kGssToken, kNtlmToken};
 
 }  // namespace
 

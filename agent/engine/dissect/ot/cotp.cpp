@@ -1,5 +1,4 @@
-// RFC 1006, section 6 (TPKT); ITU-T X.224 = ISO 8073, section 13 (TPDUs, class 0); [MS-RDPBCGR],
-// sections 2.2.1.1 and 2.2.1.2 (what RDP puts into the variable part).
+// RFC 1006, section 6 (TPKT); ITU-T X.224 = ISO 8073, section 13 (TPDUs, class 0).
 //
 //   field[n]: n bytes
 //
@@ -10,10 +9,8 @@
 //   ER        ... | destination reference[2] | cause[1] | parameters |
 //   DT        ... | end:1 number:7 | data
 //   parameter | code[1] | size[1] | value |    c0: log2 of the TPDU size, c1, c2: TSAPs
-//   RDP's     | "Cookie: mstshash=...\r\n" | 1 or 2[1] | flags[1] | 8[2 LE] | protocols[4 LE] |
 #include "agent/engine/dissect/ot/cotp.hpp"
 
-#include "agent/engine/dissect/it/tls.hpp"
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
@@ -35,25 +32,8 @@ bool has_parameters(Type type) {
   return type == Type::connect_request || type == Type::connect_confirm;
 }
 
-void read_rdp(Bytes bytes, CotpMessage& out) {
-  constexpr std::string_view kCookie = "Cookie: ";
-  if (as_text(bytes).starts_with(kCookie)) {
-    const std::string_view line = as_text(bytes).substr(0, as_text(bytes).find("\r\n"));
-    out.rdp_cookie = line.substr(kCookie.size(), kMaxText);
-    bytes = bytes.subspan(std::min(bytes.size(), line.size() + 2));
-  }
-  Cursor cursor(bytes);
-  const std::uint8_t type = cursor.u8();
-  cursor.u8();
-  const std::uint16_t size = cursor.le16();
-  const std::uint32_t protocols = cursor.le32();
-  if (cursor.ok() && size == 8 && (type == 1 || type == 2)) out.rdp_protocol = protocols;
-}
-
-/// ISO's parameters, or RDP's.
 void read_parameters(Bytes bytes, CotpMessage& out) {
-  if (bytes.empty()) return;
-  if (bytes[0] < 0x80) return read_rdp(bytes, out);
+  out.parameters = bytes;
   Cursor cursor(bytes);
   while (!cursor.empty()) {
     const std::uint8_t code = cursor.u8();
@@ -75,8 +55,6 @@ void tell(const CotpMessage& cotp, Facts& facts) {
   if (!cotp.called_tsap.empty()) facts.add("called_tsap", cotp.called_tsap);
   if (cotp.type == Type::disconnect_request || cotp.type == Type::error)
     facts.add("reason", cotp.reason);
-  if (!cotp.rdp_cookie.empty()) facts.add("rdp_cookie", cotp.rdp_cookie);
-  if (cotp.rdp_protocol) facts.add("rdp_protocol", *cotp.rdp_protocol);
 }
 
 Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
@@ -88,8 +66,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
     return Malformed::none;
   }
   tell(*cotp, facts);
-  const bool secured = cotp->type == Type::connect_confirm && cotp->rdp_protocol.value_or(0) != 0;
-  return secured ? Outcome::become(kTls) : Outcome(Malformed::none);
+  return Malformed::none;
 }
 
 Framing frame(Bytes stream, const Context&) {
@@ -110,12 +87,19 @@ Probe probe(Bytes stream, const Context& context) {
   if (type == Type::data)
     return stream[5] == 0xf0 && header == 2 && (stream[6] & 0x7f) == 0 ? Probe::yes : Probe::no;
   if (!whole) return Probe::no;
+  if (has_parameters(type)) {  // Text, or a number below 0x80, is RDP's.
+    constexpr std::uint8_t kFixed = 6, kLeastCode = 0x80;
+    constexpr std::size_t kVariable = kTpkt + 1 + kFixed;
+    if (header > kFixed && stream.size() <= kVariable) return Probe::maybe;
+    const bool own = header > kFixed ? stream[kVariable] >= kLeastCode : context.at_own_port;
+    if (!own) return Probe::no;
+  }
   if (type == Type::connect_request) return Probe::client;
   if (type == Type::connect_confirm) return Probe::server;
   return type == Type::disconnect_request && header == 6 ? Probe::yes : Probe::no;
 }
 
-constexpr Place kAt[] = {102, 3389};
+constexpr Place kAt[] = {102};
 constexpr Place kHandsDown[] = {kCotpData};
 
 }  // namespace

@@ -23,11 +23,8 @@ struct CotpMessage {
   std::uint8_t reason = 0;          ///< disconnect_request, error
   std::uint32_t tpdu_size = 0;      ///< bytes; 0: not said
   Bytes calling_tsap, called_tsap;  ///< Empty: not said.
-  std::string_view rdp_cookie;      ///< "mstshash=user": connect_request of RDP
-  /// Of RDP's negotiation: the protocols asked for, or the one chosen (0: RDP's own, 1: TLS, 2, 8:
-  /// CredSSP). Nothing: it is none.
-  std::optional<std::uint32_t> rdp_protocol;
-  Bytes data;  ///< Behind the header.
+  Bytes parameters;  ///< Connecting: the variable part; RDP has a form of its own there.
+  Bytes data;        ///< Behind the header.
 };
 
 /// `bytes`: a TPKT. truncated; bad_length: a header longer than its TPKT; bad_value: no TPKT, or a
@@ -38,9 +35,8 @@ Parsed<CotpMessage> parse_cotp(Bytes bytes);
 constexpr Place kCotpData = inside("cotp.data");
 
 /// Record `cotp`, for connecting and disconnecting: type, source_reference, destination_reference,
-/// tpdu_size, calling_tsap, called_tsap, reason, rdp_cookie, rdp_protocol. Data has no record: it
-/// is what is inside.
-/// An RDP server that chose TLS or CredSSP makes of the flow TLS.
+/// tpdu_size, calling_tsap, called_tsap, reason. Data has no record: it is what is inside.
+/// RDP, which begins with the same TPDUs, is a protocol of its own: it/rdp.hpp.
 extern const Dissector kCotp;
 
 }  // namespace vmirror

@@ -73,7 +73,7 @@ TEST(Lookup, OfLinks) {
   EXPECT_EQ(at(ethernet(body, 0x0806)), "arp");
   EXPECT_EQ(at(ethernet(body, 0x88cc, {.tags = {{0x8100, 7}}})), "lldp");
   EXPECT_EQ(at(ethernet(body, 0x88b8)), "goose");
-  EXPECT_EQ(at(ethernet(body, 0x88ba)), "none");
+  EXPECT_EQ(at(ethernet(body, 0x88b9)), "none");
   EXPECT_EQ(at(snap(0, 0x88cc, body)), "lldp");
   EXPECT_EQ(at(snap(0x00000c, 0x88cc, body)), "none");  // an organisation's own ID, no EtherType
   EXPECT_EQ(at(test::llc(0x42, 0x42, 3, body)), "stp");
