@@ -1,4 +1,5 @@
-// Text of lines and headers, as HTTP (RFC 9112, section 2), SSDP and SIP (RFC 3261, section 7) have it:
+// Text of lines and headers, as HTTP (RFC 9112, section 2), SSDP and SIP (RFC 3261, section 7) have
+// it:
 //
 //   first line CRLF | NAME: value CRLF | ... | CRLF | body
 //

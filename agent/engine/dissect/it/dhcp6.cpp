@@ -10,7 +10,7 @@
 //   IA_TA 4          ... | IAID[4] | options |
 //   address 5        ... | address[16] | preferred[4] | valid[4] | options |
 //   prefix 26        ... | preferred[4] | valid[4] | length[1] | prefix[16] | options |
-//   DUID             | 1[2] | hardware[2] | time[4] | MAC |    | 3[2] | hardware[2] | MAC |    others
+//   DUID             | 1[2] | hardware[2] | time[4] | MAC |, | 3[2] | hardware[2] | MAC |, others
 //   name             labels as in DNS, without pointers; 39: | flags[1] | name |
 #include "agent/engine/dissect/it/dhcp6.hpp"
 

@@ -1,4 +1,5 @@
-// HTTP/1 (RFC 9110, RFC 9112): who asks which host for what, by which software, and what it answers.
+// HTTP/1 (RFC 9110, RFC 9112): who asks which host for what, by which software, and what it
+// answers.
 #pragma once
 
 #include <optional>

@@ -4,7 +4,8 @@
 //   frame      [APPLICATION 0] { OID mechanism, token }
 //   SPNEGO     [0] SEQUENCE { [0] SEQUENCE OF OID, [1] flags, [2] OCTET STRING token,
 //                             [3] MIC, or of a server SEQUENCE { [0] GeneralString hint } }
-//              [1] SEQUENCE { [0] ENUMERATED state, [1] OID chosen, [2] OCTET STRING token, [3] MIC }
+//              [1] SEQUENCE { [0] ENUMERATED state, [1] OID chosen, [2] OCTET STRING token,
+//                             [3] MIC }
 //   Kerberos   | 01 00: AP-REQ, 02 00: AP-REP, 03 00: ERROR | message |
 //   NTLM       | "NTLMSSP" 00 | ... |    without any frame
 #include "agent/engine/dissect/it/spnego.hpp"

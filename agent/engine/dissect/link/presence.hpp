@@ -9,7 +9,7 @@ namespace vmirror {
 /// IEC 61850-9-2's Sampled Values: service "sampled_values" of the publisher's MAC. bad_length: a
 /// PDU longer than the frame, or than its own length.
 extern const Dissector kSampledValues;
-/// EtherCAT: service "ethercat" of the sender's MAC; frames come back from the first device with the
+/// EtherCAT: service "ethercat" of the sender's MAC. The first device sends frames back with the
 /// master's MAC, of which it sets the second bit. bad_value: a type other than commands, network
 /// variables and mailboxes; truncated: datagrams past the frame's end.
 extern const Dissector kEthercat;
