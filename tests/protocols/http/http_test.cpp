@@ -94,8 +94,8 @@ TEST(Http, Malformed) {
              });
 }
 
-struct Wire : Connection {
-  explicit Wire(std::uint16_t port = 80) : Connection(port, facts_text) {}
+struct HttpWire : Connection {
+  explicit HttpWire(std::uint16_t port = 80) : Connection(port, facts_text) {}
   void up(const char* what) { feed(true, payload("http", what)); }
   void down(const char* what) { feed(false, payload("http", what)); }
   /// What was told since the last call.
@@ -106,7 +106,7 @@ struct Wire : Connection {
 };
 
 TEST(Http, BodiesArePassedOver) {
-  Wire wire;
+  HttpWire wire;
   wire.up("get");
   wire.down("answer");
   wire.feed(false, hex("68656c6c6f"));
@@ -120,7 +120,7 @@ TEST(Http, BodiesArePassedOver) {
 }
 
 TEST(Http, AnAnswerToHeadHasNoBody) {
-  Wire wire;
+  HttpWire wire;
   wire.up("head");
   wire.down("answer to head");
   wire.said();
@@ -130,7 +130,7 @@ TEST(Http, AnAnswerToHeadHasNoBody) {
 
 TEST(Http, ChunksEndWhereTheySay) {
   for (std::size_t piece : {1, 2, 3, 7, 100}) {
-    Wire wire;
+    HttpWire wire;
     wire.up("get");
     wire.down("chunked");
     wire.said();
@@ -146,7 +146,7 @@ TEST(Http, ChunksEndWhereTheySay) {
 }
 
 TEST(Http, TokensGoDownAndTheFlowKeepsItsName) {
-  Wire wire(5985);
+  HttpWire wire(5985);
   wire.up("get, ntlm");
   EXPECT_NE(wire.said().find("ntlm {type: \"negotiate\", version: \"10.0 build 17763 rev 15\"}"),
             std::string::npos);
@@ -158,14 +158,14 @@ TEST(Http, TokensGoDownAndTheFlowKeepsItsName) {
 }
 
 TEST(Http, ATunnelToAPortOfTlsBecomesTls) {
-  Wire wire(8081);
+  HttpWire wire(8081);
   wire.up("connect");
   wire.down("connected");
   EXPECT_STREQ(all_dissectors().name(wire.conversation.dissector), "tls");
 }
 
 TEST(Http, AfterAnotherUpgradeNothingIsRead) {
-  Wire wire(8080);
+  HttpWire wire(8080);
   wire.up("upgrade to websocket");
   wire.down("upgraded");
   EXPECT_TRUE(is_done(wire.conversation.dissector));
