@@ -98,3 +98,5 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/agent/cli/vmirror_main.cpp)
   target_link_libraries(vmirror PRIVATE agent_cli)
   add_dependencies(vmirror vmirror-hook)  # `vmirror hook install` looks for it beside vmirror.
 endif()
+add_executable(vmirror-extcap agent/cli/extcap_main.cpp)
+target_link_libraries(vmirror-extcap PRIVATE agent_cli)

@@ -11,10 +11,10 @@ namespace vmirror {
 namespace json = boost::json;
 
 const std::vector<AddCommand>& commands() {
-  static const std::vector<AddCommand> all{add_status,  add_sessions, add_locations, add_migrations,
-                                           add_assets,  add_flows,    add_explain,   add_policies,
-                                           add_plan,    add_apply,    add_drain,     add_check,
-                                           add_dissect, add_analyze,  add_drivers,   add_hook};
+  static const std::vector<AddCommand> all{
+      add_status,  add_sessions, add_locations, add_migrations, add_assets, add_flows,
+      add_explain, add_policies, add_plan,      add_apply,      add_drain,  add_check,
+      add_capture, add_dissect,  add_analyze,   add_drivers,    add_hook};
   return all;
 }
 

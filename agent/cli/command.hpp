@@ -68,6 +68,7 @@ void add_policies(CLI::App& app, CommandContext& context, int& exit);
 void add_plan(CLI::App& app, CommandContext& context, int& exit);
 void add_apply(CLI::App& app, CommandContext& context, int& exit);
 void add_drain(CLI::App& app, CommandContext& context, int& exit);
+void add_capture(CLI::App& app, CommandContext& context, int& exit);
 void add_check(CLI::App& app, CommandContext& context, int& exit);
 void add_dissect(CLI::App& app, CommandContext& context, int& exit);
 void add_analyze(CLI::App& app, CommandContext& context, int& exit);

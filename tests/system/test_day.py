@@ -34,18 +34,19 @@ class Day(system.SystemTest):
         for folder in ("/etc", "/var"):
             self.private(folder)
         self.assertEqual([machine for machine, _, _ in blocks()],
-                         ["host", "host", "host", "collector", "host", "collector", "host", "host"])
+                         ["host", "host", "host", "host", "collector", "host", "collector", "host", "host"])
         said = [self.block(*block) for block in blocks()]
         self.assertIn("policy plc: 1 NIC: new 1", said[1])
         self.assertRegex(said[1], r"policy plc applied, in /etc/vmirror/policies.d/plc.yaml: 1 NIC: (ready|active|pending) 1")
         self.assertRegex(said[1], r"vnet-plc@local +plc +plc +both")
         self.assertIn("someone changed what is ours", said[2])
         self.assertIn("in sync", said[2])
-        self.assertRegex(said[4], r"policy hmi applied, in \S+: 1 NIC: ")
-        self.assertRegex(said[5], r"(?m)^received 20 = analysed 20 ")
-        self.assertRegex(said[5], r"traffic +pass +20 frames analysed")
-        self.assertIn("vnet-hmi@erspan-192.0.2.9", said[6])
-        self.assertIn("drained: no mirror of this daemon is left", said[7])
+        self.assertIn("4 frames captured, 0 lost by the kernel", said[3])
+        self.assertRegex(said[5], r"policy hmi applied, in \S+: 1 NIC: ")
+        self.assertRegex(said[6], r"(?m)^received 20 = analysed 20 ")
+        self.assertRegex(said[6], r"traffic +pass +20 frames analysed")
+        self.assertIn("vnet-hmi@erspan-192.0.2.9", said[7])
+        self.assertIn("drained: no mirror of this daemon is left", said[8])
         self.assertEqual(self.world.mirrors(), {})
 
     def block(self, machine, traffic, text):

@@ -7,7 +7,7 @@ import unittest
 
 import world as w
 
-PROGRAMS = ("vmirror", "vmirrord", "vmirror-hook")
+PROGRAMS = ("vmirror", "vmirrord", "vmirror-hook", "vmirror-extcap")
 
 
 def readelf(program, *what):

@@ -10,7 +10,7 @@ import unittest
 
 import world as w
 
-PROGRAMS = ("vmirror", "vmirrord", "vmirror-hook")
+PROGRAMS = ("vmirror", "vmirrord", "vmirror-hook", "vmirror-extcap")
 RUN = os.path.join(w.ROOT, "run")
 
 
