@@ -1,5 +1,5 @@
-// `vmirror capture`: the frames of one guest or NIC, off the mirror, as pcapng. It reads the mirror's
-// output beside the daemon, and changes nothing.
+// `vmirror capture`: the frames of one guest or NIC, off the mirror, as pcapng. It reads the
+// mirror's output beside the daemon, and changes nothing.
 //
 //   daemon's sessions --> capture_nics --> rings on their outputs --> Pipeline (decapsulation)
 //                                                                        | frames by MAC
@@ -29,8 +29,8 @@ struct CaptureNic {
 /// once a NIC, by switch and port.
 std::vector<CaptureNic> capture_nics(const boost::json::array& sessions);
 
-/// The NICs of the VM, the port, the MAC or the session `name`. Error::Kind::missing: no session has
-/// this name; unsupported: there is one, whose copies go elsewhere.
+/// The NICs of the VM, the port, the MAC or the session `name`. Error::Kind::missing: no session
+/// has this name; unsupported: there is one, whose copies go elsewhere.
 Result<std::vector<CaptureNic>> capture_nics(const boost::json::array& sessions,
                                              const std::string& name);
 
