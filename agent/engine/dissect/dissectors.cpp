@@ -54,6 +54,7 @@
 #include "agent/engine/dissect/ot/mqtt.hpp"
 #include "agent/engine/dissect/ot/opcua.hpp"
 #include "agent/engine/dissect/ot/presence.hpp"
+#include "agent/engine/dissect/ot/profinet_cm.hpp"
 #include "agent/engine/dissect/ot/profinet_dcp.hpp"
 #include "agent/engine/dissect/ot/s7comm.hpp"
 #include "agent/engine/dissect/ot/s7comm_plus.hpp"
@@ -95,6 +96,7 @@ constexpr const Dissector* kAll[] = {
     &kSip,
     &kSyslog,
     &kTftp,
+    &kDcerpcUdp,
     &kBacnet,
     &kDnp3Udp,
     &kEnipUdp,
@@ -142,6 +144,7 @@ constexpr const Dissector* kAll[] = {
     &kMms,
     &kDcerpcPipe,
     &kEpm,
+    &kProfinetCm,
     &kSpnego,
     &kNtlm,
     &kKrb5Token,

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/agent/engine/dissect/told.hpp"
+#include "tests/unit/agent/engine/dissect/tables.hpp"
 
 namespace vmirror {
 namespace {
@@ -11,13 +11,52 @@ namespace {
 using namespace test;
 
 TEST(Dcerpc, ABindNamesItsInterfaces) {
-  EXPECT_EQ(told(kDcerpc, payload("dcerpc", "bind to the endpoint mapper"), context_of()),
+  EXPECT_EQ(told(kDcerpc, payload("dcerpc/tcp", "bind to the endpoint mapper"), context_of()),
             "dcerpc {type: \"bind\", call_id: 1, interfaces: [{context_id: 0, uuid: "
             "\"e1af8308-5d1f-11c9-91a4-08002b14a0fa\", name: \"epm\", version: 3}]}\n");
 }
 
+TEST(Dcerpc, DatagramsTell) {
+  expect_tells(kDcerpcUdp, "dcerpc",
+               {
+                   {"connect",
+                    "dcerpc {type: \"request\", call_id: 1, opnum: 0, interface: "
+                    "\"profinet_device\", stub_size: 94}\n"},
+                   {"connected",
+                    "dcerpc {type: \"response\", call_id: 1, opnum: 0, interface: "
+                    "\"profinet_device\", stub_size: 54}\n"
+                    "fact 10.0.0.2 service = \"dcerpc\" (dcerpc.type, implied)\n"},
+                   {"read of i&m0",
+                    "dcerpc {type: \"request\", call_id: 2, opnum: 2, interface: "
+                    "\"profinet_device\", stub_size: 84}\n"},
+                   {"i&m0",
+                    "dcerpc {type: \"response\", call_id: 2, opnum: 2, interface: "
+                    "\"profinet_device\", stub_size: 144}\n"
+                    "fact 10.0.0.2 service = \"dcerpc\" (dcerpc.type, implied)\n"},
+                   {"write",
+                    "dcerpc {type: \"request\", call_id: 3, opnum: 3, interface: "
+                    "\"profinet_device\", stub_size: 88}\n"},
+                   {"refused write",
+                    "dcerpc {type: \"response\", call_id: 3, opnum: 3, interface: "
+                    "\"profinet_device\", stub_size: 84}\n"
+                    "fact 10.0.0.2 service = \"dcerpc\" (dcerpc.type, implied)\n"},
+                   {"big-endian ping",
+                    "dcerpc {type: \"ping\", call_id: 4, opnum: 0, interface: \"profinet_device\", "
+                    "stub_size: 0}\n"},
+                   {"rejected",
+                    "dcerpc {type: \"reject\", call_id: 4, opnum: 0, interface: "
+                    "\"profinet_device\", stub_size: 4, status: 28}\n"
+                    "fact 10.0.0.2 service = \"dcerpc\" (dcerpc.type, implied)\n"},
+               });
+}
+
+TEST(Dcerpc, DatagramsMalformed) {
+  expect_malformed(kDcerpcUdp, {{"04 00", "truncated"}, {"05 00", "bad_value"}});
+  expect_no_cut_passes(kDcerpcUdp, "dcerpc");
+}
+
 TEST(Dcerpc, ASealedCallHasAnOperationAndNoStubToRead) {
-  const std::string out = told(kDcerpc, payload("dcerpc", "sealed request"), context_of());
+  const std::string out = told(kDcerpc, payload("dcerpc/tcp", "sealed request"), context_of());
   EXPECT_NE(out.find("auth_level: 6, context_id: 0, opnum: 15"), std::string::npos) << out;
 }
 
@@ -44,12 +83,12 @@ TEST(Dcerpc, TheMapperAnnouncesAPort) {
   RpcWire wire;
   Conversation mapper;
   mapper.dissector = all_dissectors().for_stream(40000, 135);
-  wire.feed(mapper, 135, true, payload("dcerpc", "bind to the endpoint mapper"));
-  wire.feed(mapper, 135, false, payload("dcerpc", "bind ack"));
-  wire.feed(mapper, 135, true, payload("dcerpc", "map"));
+  wire.feed(mapper, 135, true, payload("dcerpc/tcp", "bind to the endpoint mapper"));
+  wire.feed(mapper, 135, false, payload("dcerpc/tcp", "bind ack"));
+  wire.feed(mapper, 135, true, payload("dcerpc/tcp", "map"));
   EXPECT_EQ(wire.dissection.expectations().used, 0u);
-  wire.feed(mapper, 135, false, payload("dcerpc", "mapped, first part"));
-  wire.feed(mapper, 135, false, payload("dcerpc", "mapped, last part"));
+  wire.feed(mapper, 135, false, payload("dcerpc/tcp", "mapped, first part"));
+  wire.feed(mapper, 135, false, payload("dcerpc/tcp", "mapped, last part"));
   EXPECT_EQ(wire.dissection.expectations().used, 1u);
   EXPECT_NE(wire.out.find("epm {type: \"response\", operation: \"map\", endpoints: [{uuid: "
                           "\"367abb81-9844-35f1-ad32-98f038001003\", name: \"svcctl\", protocol: "
@@ -75,7 +114,7 @@ TEST(Dcerpc, Malformed) {
 }
 
 TEST(Dcerpc, CutAtEveryByte) {
-  for (const Payload& each : payloads_of("dcerpc"))
+  for (const Payload& each : payloads_of("dcerpc/tcp"))
     EXPECT_EQ(accepted_cuts(kDcerpc, each.bytes, context_of(each.to_server),
                             [](std::size_t) { return false; }),
               "")

@@ -96,17 +96,6 @@ class Reader {
   bool little_;
 };
 
-/// LSA and SAMR, and NETLOGON and SPOOLSS, share a first field: their last bytes tell.
-const char* interface_name(Bytes uuid, bool little) {
-  if (uuid.size() != kUuid) return nullptr;
-  Reader reader(uuid, little);
-  const std::uint32_t first = reader.u32();
-  const std::uint8_t last = uuid[15];
-  if (first == 0x12345778) return last == 0xab ? "lsarpc" : "samr";
-  if (first == 0x12345678) return last == 0xfb ? "netlogon" : "spoolss";
-  return name_of(kInterfaces, first);
-}
-
 void remember(Bound& bound, std::uint16_t id, std::uint32_t uuid) {
   std::size_t at = 0;
   while (at < bound.count && bound.ids[at] != id) ++at;
@@ -141,7 +130,7 @@ Malformed tell_bind(const DcerpcPdu& pdu, Bound* bound, Facts& facts) {
     facts.open_object("");
     facts.add("context_id", id);
     facts.add("uuid", guid_text(uuid, facts));
-    if (const char* name = interface_name(uuid, pdu.little_endian)) facts.add("name", name);
+    if (const char* name = dcerpc_interface_name(uuid, pdu.little_endian)) facts.add("name", name);
     facts.add("version", major);
     if (minor != 0) facts.add("minor_version", minor);
     facts.close();
@@ -361,7 +350,7 @@ Endpoint read_tower(Bytes tower) {
 
 void tell_endpoint(const Endpoint& endpoint, Facts& facts) {
   facts.add("uuid", guid_text(endpoint.uuid, facts));
-  if (const char* name = interface_name(endpoint.uuid, true)) facts.add("name", name);
+  if (const char* name = dcerpc_interface_name(endpoint.uuid, true)) facts.add("name", name);
   if (endpoint.protocol) facts.add("protocol", endpoint.protocol);
   if (endpoint.port != 0) facts.add("port", endpoint.port);
   if (!endpoint.ip.empty() && !endpoint.ip.is_unspecified()) facts.add("ip", endpoint.ip);
@@ -418,6 +407,17 @@ constexpr Place kAtEpm[] = {dcerpc_interface(kEpmUuid)};
 constexpr Place kHandsDown[] = {dcerpc_interface(kEpmUuid), kGssToken, kNtlmToken};
 
 }  // namespace
+
+/// LSA and SAMR, and NETLOGON and SPOOLSS, share a first field: their last bytes tell.
+const char* dcerpc_interface_name(Bytes uuid, bool little_endian) {
+  if (uuid.size() != kUuid) return nullptr;
+  Reader reader(uuid, little_endian);
+  const std::uint32_t first = reader.u32();
+  const std::uint8_t last = uuid[15];
+  if (first == 0x12345778) return last == 0xab ? "lsarpc" : "samr";
+  if (first == 0x12345678) return last == 0xfb ? "netlogon" : "spoolss";
+  return name_of(kInterfaces, first);
+}
 
 Parsed<DcerpcPdu> parse_dcerpc(Bytes bytes) {
   if (!bytes.empty() && bytes[0] != 5) return bad(Malformed::bad_value);

@@ -134,9 +134,9 @@ const Dissector* reader_of(std::string_view payloads, Carrier carrier) {
   constexpr std::string_view kTcp = "/tcp";
   const bool tcp = payloads.ends_with(kTcp);
   if (tcp) payloads.remove_suffix(kTcp.size());
-  // Of one that has other payloads over TCP each carrier has its own.
+  // Of one that has other payloads over TCP datagrams have their own.
   const bool both = !payloads_of(std::string(payloads) + std::string(kTcp)).empty();
-  if (both && tcp != (carrier == Carrier::stream)) return nullptr;
+  if (both && tcp == (carrier == Carrier::datagram)) return nullptr;
   for (const Dissector* d : Dissectors::all())
     if (d->name == payloads && d->carrier == carrier) return d;
   return nullptr;
