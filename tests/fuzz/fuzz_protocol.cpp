@@ -32,5 +32,9 @@ VMIRROR_FUZZ(bytes) {
   for (const vmirror::Dissector* each : dissectors) vmirror::test::fuzz_dissector(*each, bytes);
 }
 VMIRROR_SEEDS() {
-  return vmirror::test::seeds_of(the_protocol());
+  std::vector<vmirror::test::Buffer> out;
+  const std::string name = the_protocol();
+  for (const vmirror::test::Payload& each : vmirror::test::payloads())
+    if (each.protocol == name || each.protocol.starts_with(name + "/")) out.push_back(each.bytes);
+  return out;
 }

@@ -50,7 +50,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
   constexpr std::uint32_t kWithHead[] = {0xdea00001, 0xdea00002, 0xdea00003, 0xdea00004};
   if (std::find(std::begin(kWithHead), std::end(kWithHead), first) == std::end(kWithHead))
     return Malformed::none;
-  // PROFINET's server calls its client, too: the PDU tells who asks. Its tag: see ot/profinet_cm.hpp.
+  // PROFINET's server calls its client, too: the PDU tells who asks. The tag: ot/profinet_cm.hpp.
   const std::uint32_t tag =
       pdu->opnum | (pdu->little_endian ? 1U << 16 : 0) | (pdu->type == kResponse ? 1U << 17 : 0);
   context.hand_down(dcerpc_interface(kWithHead[0]), whole->bytes, facts, tag);
