@@ -60,10 +60,4 @@ const Buffer& payload(std::string_view protocol, std::string_view what) {
   std::abort();
 }
 
-std::vector<Buffer> seeds_of(std::string_view protocol) {
-  std::vector<Buffer> out;
-  for (const Payload& each : payloads_of(protocol)) out.push_back(each.bytes);
-  return out;
-}
-
 }  // namespace vmirror::test

@@ -28,7 +28,5 @@ const std::vector<Payload>& payloads();
 std::vector<Payload> payloads_of(std::string_view protocol);
 /// The bytes of one; aborts when there is none.
 const Buffer& payload(std::string_view protocol, std::string_view what);
-/// The bytes alone, for VMIRROR_SEEDS.
-std::vector<Buffer> seeds_of(std::string_view protocol);
 
 }  // namespace vmirror::test

@@ -105,6 +105,7 @@ constexpr const Dissector* kAll[] = {
     &kHartIpUdp,
     &kFinsUdp,
     &kSlmpUdp,
+    &kBsap,
     &kRocPlusUdp,
     &kCodesysUdp,
     // stream

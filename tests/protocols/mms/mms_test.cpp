@@ -54,6 +54,11 @@ TEST(Mms, Tells) {
           {"open a file",
            "mms {type: \"confirmed_request\", invoke_id: 6, service: \"file_open\", file: "
            "\"COMTRADE/1.cfg\"}\n"},
+          {"read of iccp",
+           "mms {type: \"confirmed_request\", invoke_id: 3, service: \"read\", variables: "
+           "[\"TASE2_Version\"]}\n"
+           "fact 10.0.0.2 service = \"iccp\" (mms.variables, implied)\n"
+           "act 10.0.0.1 read 10.0.0.2 (mms.service)\n"},
       });
 }
 

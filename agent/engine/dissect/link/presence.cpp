@@ -1,5 +1,4 @@
-// IEC 61850-9-2, annex A (behind the EtherType); ETG.1000.4, section 5.2 (EtherCAT frames), which
-// is little-endian.
+// IEC 61850-9-2, behind the EtherType; ETG.1000.4 (EtherCAT), which is little-endian.
 //
 //   field[n]: n bytes
 //

@@ -153,8 +153,18 @@ std::string_view object_name(Bytes bytes, Facts& facts) {
   return ShortText().add(domain).add("/").add(item).kept(facts);
 }
 
-/// `access`: a variable access specification.
-void tell_variables(const BerElement& access, Facts& facts) {
+/// Names that every ICCP server has (IEC 60870-6-503), behind a domain where they have one.
+bool is_iccp(std::string_view name) {
+  constexpr std::string_view kNames[] = {"TASE2_Version", "Bilateral_Table_ID",
+                                         "Supported_Features"};
+  return std::any_of(std::begin(kNames), std::end(kNames), [&](std::string_view each) {
+    return name == each || (name.ends_with(each) && name[name.size() - each.size() - 1] == '/');
+  });
+}
+
+/// `access`: a variable access specification; `on`: whose variables they are.
+void tell_variables(const BerElement& access, const Subject& on, Facts& facts) {
+  bool iccp = false;
   facts.open_array("variables");
   if (access.tag == 0xa1) {
     facts.add("", object_name(access.value, facts));
@@ -163,10 +173,14 @@ void tell_variables(const BerElement& access, Facts& facts) {
     for (BerReader list(access.value); !list.empty() && list.ok() && told < kMaxMmsNames; ++told) {
       const BerElement variable = list.next();
       const Bytes name = first_of(variable.value, kContent);
-      if (variable.tag == kSequence && !name.empty()) facts.add("", object_name(name, facts));
+      if (variable.tag != kSequence || name.empty()) continue;
+      const std::string_view text = object_name(name, facts);
+      facts.add("", text);
+      iccp = iccp || is_iccp(text);
     }
   }
   facts.close();
+  if (iccp) facts.learn(on, Attribute::service, "iccp", "mms.variables", Confidence::implied);
 }
 
 void tell_name_list_request(Bytes detail, Facts& facts) {
@@ -223,15 +237,15 @@ void tell_detail(const MmsMessage& mms, std::uint32_t number, const Context& con
                  Facts& facts) {
   const bool request = mms.type == kRequest;
   if (mms.type == kUnconfirmed) {
-    if (number == 0) tell_variables(BerReader(mms.detail).next(), facts);
+    if (number == 0) tell_variables(BerReader(mms.detail).next(), context.sender(), facts);
     return;
   }
   if (number == kReadService && request) {
-    tell_variables(BerReader(first_of(mms.detail, 0xa1)).next(), facts);
+    tell_variables(BerReader(first_of(mms.detail, 0xa1)).next(), context.receiver(), facts);
   } else if (number == kReadService) {
     tell_results(mms.detail, facts);
   } else if (number == kWriteService && request) {
-    tell_variables(BerReader(mms.detail).next(), facts);
+    tell_variables(BerReader(mms.detail).next(), context.receiver(), facts);
   } else if (number == kNameList) {
     request ? tell_name_list_request(mms.detail, facts) : tell_names(mms.detail, facts);
   } else if (number == kIdentify && !request) {

@@ -21,7 +21,8 @@ Parsed<std::optional<MmsMessage>> parse_mms(Bytes bytes);
 /// at most 16), results and failures (of a read's answer), object_class and domain, names (at most
 /// 16) and name_count (of a name list), identity {vendor, model, revision}, file (that is opened);
 /// an answer also latency_us.
-/// Facts of who answers: service "mms", and from identify vendor, model, firmware.
+/// Facts of who answers: service "mms", and from identify vendor, model, firmware; service "iccp"
+/// of whose variables are ICCP's (TASE.2), of which no record is claimed.
 /// Acts: read, write (a file that is deleted, too), download, start, stop.
 extern const Dissector kMms;
 

@@ -1,7 +1,8 @@
 // What tells these protocols apart. SRTP: as Denton and others found it ("Leveraging the SRTP
 // protocol for over-the-network memory acquisition of a GE Fanuc Series 90-30", 2017). ROC Plus:
 // Emerson D301180X012. SLMP: CC-Link Partner Association BAP-C2006. CODESYS: as its runtimes were
-// seen to speak, no specification is public.
+// seen to speak, no specification is public. BSAP: as
+// CISA's ICSNPP describes what converters from serial lines send in datagrams.
 //
 //   field[n]: n bytes
 //
@@ -9,6 +10,7 @@
 //   ROC Plus  | to: unit[1] group[1] | from: the same | opcode[1] | size[1] | data | check[2] |
 //   SLMP      | 50 00 | network[1] | PC[1] | module[2 LE] | station[1] | size[2 LE] | ... |
 //             50 00 and 54 00 ask, d0 00 and d4 00 answer; those with a 4: serial[2] 0[2] behind
+//   BSAP      | 10 02 | address[1] | serial[1] | ... | 10 03 | CRC[2] |   10 in between: twice
 //   CODESYS   TCP: | 00 01 17 e8 | length of all[4 LE] |      UDP: | c5 | ...
 #include "agent/engine/dissect/ot/presence.hpp"
 
@@ -136,6 +138,26 @@ Outcome dissect_slmp(Bytes bytes, const Context& context, Facts& facts) {
   return learn_presence(context, "slmp", "slmp.subheader", (bytes[0] & 0x80) != 0, facts);
 }
 
+// -- BSAP --
+
+constexpr std::uint8_t kDle = 0x10, kStx = 2, kEtx = 3;
+constexpr std::size_t kBsapEnd = 4, kLeastBsap = 10;
+
+Malformed judge_bsap(Bytes bytes) {
+  if (bytes.size() >= 2 && (bytes[0] != kDle || bytes[1] != kStx)) return Malformed::bad_value;
+  if (bytes.size() < kLeastBsap) return Malformed::truncated;
+  const Bytes end = bytes.last(kBsapEnd);
+  return end[0] == kDle && end[1] == kEtx ? Malformed::none : Malformed::truncated;
+}
+Probe probe_bsap(Bytes bytes, const Context& context) {
+  return context.at_own_port && judge_bsap(bytes) == Malformed::none ? Probe::yes : Probe::no;
+}
+Outcome dissect_bsap(Bytes bytes, const Context& context, Facts& facts) {
+  const Malformed malformed = judge_bsap(bytes);
+  if (malformed != Malformed::none) return malformed;
+  return learn_presence(context, "bsap", "bsap.frame", !context.to_server, facts);
+}
+
 // -- CODESYS V3 --
 
 constexpr std::uint32_t kCodesysMagic = 0x000117e8, kMostCodesys = 1U << 20;
@@ -176,6 +198,7 @@ Outcome dissect_codesys_datagram(Bytes bytes, const Context& context, Facts& fac
 constexpr Place kSrtpAt[] = {18245};
 constexpr Place kRocAt[] = {4000};
 constexpr Place kSlmpAt[] = {5006, 5007};
+constexpr Place kBsapAt[] = {1234, 1235};
 constexpr Place kCodesysAt[] = {11740};
 constexpr Place kCodesysUdpAt[] = {1740, 1741, 1742, 1743};
 
@@ -209,6 +232,11 @@ const Dissector kSlmpUdp{.name = "slmp",
                          .at = kSlmpAt,
                          .probe = probe_slmp,
                          .dissect = dissect_slmp};
+const Dissector kBsap{.name = "bsap",
+                      .carrier = Carrier::datagram,
+                      .at = kBsapAt,
+                      .probe = probe_bsap,
+                      .dissect = dissect_bsap};
 const Dissector kCodesys{.name = "codesys",
                          .carrier = Carrier::stream,
                          .at = kCodesysAt,

@@ -1,5 +1,4 @@
-// IEC 61158-6-10, sections 4.10 (DCE/RPC) and 5.2 (blocks). NDR's fields are in the PDU's byte
-// order, blocks are big-endian.
+// IEC 61158-6-10. NDR's fields are in the PDU's byte order, blocks are big-endian.
 //
 //   field[n]: n bytes
 //
