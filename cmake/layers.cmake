@@ -76,15 +76,22 @@ vmirror_layer(agent/engine/worker USES agent_engine_capture agent_engine_decap a
 # agent/api has the HTTP server and client (http.hpp); its routes go there too. The command line is
 # agent/cli, above agent/app.
 vmirror_layer(agent/api USES agent_engine_worker agent_control_policy agent_control_reconcile Boost::json Boost::url Threads::Threads)
+# The policies of all hosts, in a database of their own, whose schema is part of the program.
+file(READ agent/control/store/vmirror.ovsschema VMIRROR_STORE_SCHEMA)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS agent/control/store/vmirror.ovsschema)
+configure_file(agent/control/store/schema_text.cpp.in ${CMAKE_BINARY_DIR}/generated/schema_text.cpp @ONLY)
+vmirror_layer(agent/control/store USES agent_control_policy agent_control_reconcile plugin_ovsdb Boost::json spdlog::spdlog)
+target_sources(agent_control_store PRIVATE ${CMAKE_BINARY_DIR}/generated/schema_text.cpp)
 # What starts of guests are asked and told; what proves the sessions.
 vmirror_layer(agent/control/admission USES agent_api agent_control_hook agent_control_reconcile)
 vmirror_layer(agent/control/evidence USES agent_engine_worker agent_control_reconcile agent_control_peers PRIVATE spdlog::spdlog)
 # What follows the guests, and the sensor after them.
 vmirror_layer(agent/control/follow USES agent_control_evidence agent_control_affinity agent_control_libvirt agent_control_peers Boost::json PRIVATE spdlog::spdlog)
 # What is told of all of it: status, metrics.
-vmirror_layer(agent/report USES agent_confine agent_api agent_control_admission agent_control_follow)
+vmirror_layer(agent/report USES agent_confine agent_api agent_control_admission agent_control_follow agent_control_store)
 # The daemon: configuration (config.hpp), wiring, and vmirrord_main.cpp.
 vmirror_layer(agent/app USES agent_report agent_control_loop plugin spdlog::spdlog PRIVATE PkgConfig::libsystemd)
+target_compile_definitions(agent_app PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/app/vmirrord_main.cpp)
   add_executable(vmirrord agent/app/vmirrord_main.cpp)
   target_link_libraries(vmirrord PRIVATE agent_app CLI11::CLI11)

@@ -73,12 +73,27 @@ struct HttpServer::State {
 
 namespace {
 
-/// Root may be many clients: who opened the socket is known, and each process counts for itself.
-std::string client_of(const Unix::socket& socket) {
+std::optional<ucred> peer_of(const Unix::socket& socket) {
   ucred who{};
   socklen_t size = sizeof who;
   const int fd = const_cast<Unix::socket&>(socket).native_handle();
-  return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? std::to_string(who.pid) : "";
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return std::nullopt;
+  return who;
+}
+
+/// Root may be many clients: who opened the socket is known, and each process counts for itself.
+std::string client_of(const Unix::socket& socket) {
+  const auto who = peer_of(socket);
+  return who ? std::to_string(who->pid) : "";
+}
+
+std::optional<std::uint32_t> user_of(const Unix::socket& socket) {
+  const auto who = peer_of(socket);
+  return who ? std::optional<std::uint32_t>(who->uid) : std::nullopt;
+}
+
+std::optional<std::uint32_t> user_of(const Tcp::socket&) {
+  return std::nullopt;
 }
 
 std::string client_of(const Tcp::socket& socket) {
@@ -162,7 +177,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Protocol>> {
     if (error) return;
     const auto& request = parser_->get();
     HttpRequest asked{std::string(request.method_string()), std::string(request.target()),
-                      request.body()};
+                      request.body(), user_of(stream_.socket())};
     const bool urgent = server_->urgent.is && server_->urgent.is(asked);
     if (mine_ && (*mine_)->spare && !urgent)
       return write({503, "application/json",

@@ -20,6 +20,8 @@ struct HttpRequest {
   std::string method = "GET";
   std::string target = "/";  ///< Path and query as sent, percent-encoded.
   std::string body;
+  /// The user of the process at the other end of a Unix socket; none: a TCP socket.
+  std::optional<std::uint32_t> user = {};
 };
 
 struct HttpResponse {

@@ -163,9 +163,13 @@ HttpHandler api_routes(ApiBackend backend) {
   routes.push_back({"GET", "/v1/policies/", named(backend.policy)});
   routes.push_back({"PUT", "/v1/policies",
                     [put = backend.put_policy](const HttpRequest& request, const std::string&) {
-                      return put(request.body);
+                      return put(request.body, request.user);
                     }});
   routes.push_back({"DELETE", "/v1/policies/", named(backend.drop_policy)});
+  routes.push_back({"GET", "/v1/store/policies", plain(backend.store_policies)});
+  routes.push_back({"GET", "/v1/store/hosts", plain(backend.store_hosts)});
+  routes.push_back({"GET", "/v1/store/sessions", plain(backend.store_sessions)});
+  routes.push_back({"DELETE", "/v1/store/hosts/", named(backend.forget_host)});
   routes.push_back({"POST", "/v1/prune", plain(backend.prune)});
   routes.push_back(
       {"POST", "/v1/drain", plain([=, drain = backend.drain] { return drain(true); })});

@@ -17,6 +17,10 @@
 //   GET    /v1/policies/NAME    one of them, with its sessions
 //   PUT    /v1/policies         keeps the policy in the body, and answers as for its NAME
 //   DELETE /v1/policies/NAME    forgets it
+//   GET    /v1/store/policies   {"policies": [...]}: of all hosts, each with its conditions
+//   GET    /v1/store/hosts      {"hosts": [...]}
+//   GET    /v1/store/sessions   {"sessions": [...]}: of all hosts
+//   DELETE /v1/store/hosts/NAME forgets what the host told; its agent, if it lives, tells it anew
 //   POST   /v1/prune            removes what is owned but not asked for; {"steps": [...]}
 //   POST   /v1/drain            takes all mirrors away until DELETE, or the daemon's next start;
 //                               {"in_sync", "steps", ...} as /v1/plan
@@ -48,7 +52,8 @@ struct ApiBackend {
   std::function<Answer(const std::string& vm)> migrations;
   std::function<Answer(const std::string& session)> explain;
   std::function<Answer()> plan;
-  std::function<Answer(const std::string& yaml)> put_policy;
+  /// `user`: HttpRequest::user.
+  std::function<Answer(const std::string& yaml, std::optional<std::uint32_t> user)> put_policy;
   std::function<Answer(const std::string& name)> drop_policy;
   std::function<Answer()> prune;
   std::function<Answer(bool on)> drain = {};
@@ -56,6 +61,8 @@ struct ApiBackend {
   std::function<Answer(const std::string& name)> policy = {};
   /// Of two given policies the names differ.
   std::function<Answer(const std::vector<Policy>& given)> preview = {};
+  std::function<Answer()> store_policies = {}, store_hosts = {}, store_sessions = {};
+  std::function<Answer(const std::string& host)> forget_host = {};
   HookHandler hook = {};  ///< agent/api/hook.hpp
 };
 

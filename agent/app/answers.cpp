@@ -1,6 +1,7 @@
 // What the daemon answers: the control API and the metrics. Answers are made on threads of their
 // own (answer_threads.hpp), of what the engine and the control thread hand out and of values that
 // the main thread gives.
+#include <pwd.h>
 #include <spdlog/spdlog.h>
 
 #include "agent/app/daemon_state.hpp"
@@ -10,6 +11,7 @@
 #include "agent/report/explain.hpp"
 #include "agent/report/policies.hpp"
 #include "agent/report/preview.hpp"
+#include "agent/report/store.hpp"
 
 namespace vmirror {
 
@@ -19,6 +21,21 @@ namespace {
 /// For what a person applied to show its effect.
 constexpr std::chrono::milliseconds kSettle{500};
 constexpr std::chrono::seconds kMetricsAge{1};
+
+/// The name of a user of this host; its number where it has none.
+std::string user_name(std::optional<std::uint32_t> user) {
+  if (!user) return "-";
+  std::array<char, 4096> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  ::getpwuid_r(*user, &entry, buffer.data(), buffer.size(), &found);
+  return found != nullptr ? found->pw_name : std::to_string(*user);
+}
+
+Error no_store(const std::string& host) {
+  return {Error::Kind::unsupported, "this daemon has no store", host,
+          "add `store` to its configuration, or see `vmirror policies` and `vmirror sessions`"};
+}
 }  // namespace
 
 std::shared_ptr<const ControlSnapshot> Daemon::State::control_now() const {
@@ -34,6 +51,7 @@ struct Daemon::State::Known {
   std::vector<SinkStatus> outputs;
   std::optional<LibvirtStatus> libvirt;
   std::optional<PeersStatus> peers;
+  std::optional<StoreStatus> store;
   std::optional<FollowingStatus> following;
   HookStatus hook;
   std::optional<Error> hook_file_error;
@@ -48,11 +66,12 @@ struct Daemon::State::Known {
 Daemon::State::Known Daemon::State::known_here() {
   auto now = control_now();
   return {now,
-          policies ? policies->folder() : PolicyFolder{},
+          asked_policies(),
           coverage.rows(*now),
           eve ? eve->status() : std::vector<SinkStatus>{},
           libvirt ? std::optional(libvirt->status()) : std::nullopt,
           peers ? std::optional(peers->status()) : std::nullopt,
+          store ? std::optional(store->status()) : std::nullopt,
           following ? std::optional(following->status()) : std::nullopt,
           hook.status(),
           hook_file_error,
@@ -89,6 +108,7 @@ Result<Made> Daemon::State::view(const Make& make) {
                          std::move(known->outputs),
                          std::move(known->libvirt),
                          std::move(known->peers),
+                         std::move(known->store),
                          std::move(known->following),
                          known->hook,
                          known->hook_file_error,
@@ -104,12 +124,12 @@ Result<Made> Daemon::State::view(const Make& make) {
 /// The same for what the policies ask for; no worker of the engine is asked.
 template <typename Made, typename Make>
 Result<Made> Daemon::State::asked(const Make& make) {
-  const auto here = on_main(
-      [this] { return std::pair(policies ? policies->folder() : PolicyFolder{}, drained); });
+  const auto here = on_main([this] { return std::pair(asked_policies(), drained); });
   if (!here) return tl::unexpected(here.error());
   const auto known = control_now();
-  return make(AskedView{*known, here->first, control != nullptr, peers != nullptr,
-                        config.libvirt.has_value(), here->second});
+  return make(AskedView{*known, here->first, control != nullptr,
+                        peers != nullptr || store != nullptr, config.libvirt.has_value(),
+                        here->second});
 }
 
 ApiBackend Daemon::State::backend() {
@@ -150,7 +170,7 @@ ApiBackend Daemon::State::backend() {
     if (!known->observed && !known->observe_error) known = control->settle(kSettle);
     // Without a reading, or without policies, nobody can tell whether there is drift.
     if (known->observe_error) return tl::unexpected(*known->observe_error);
-    const auto bad = on_main([this] { return policies->folder().first_error(); });
+    const auto bad = on_main([this] { return asked_policies().first_error(); });
     if (!bad) return tl::unexpected(bad.error());
     if (*bad && !known->policies_known) return tl::unexpected(**bad);
     return asked<json::object>(plan_json);
@@ -167,22 +187,20 @@ ApiBackend Daemon::State::backend() {
                          config.libvirt.has_value(), wall_clock()},
                         given);
   };
-  b.put_policy = [=, this](const std::string& yaml) -> Answer {
+  b.put_policy = [=, this](const std::string& yaml, std::optional<std::uint32_t> user) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
-    const auto kept = on_main([&] { return policies->keep(yaml); });
-    if (!kept) return tl::unexpected(kept.error());
-    if (!*kept) return tl::unexpected(kept->error());
+    const auto name = keep_policy(yaml, user);
+    if (!name) return tl::unexpected(name.error());
     control->settle(kSettle);
-    return asked<json::object>([&](const AskedView& v) { return policy_json(v, (*kept)->first); });
+    return asked<json::object>([&](const AskedView& v) { return policy_json(v, *name); });
   };
   b.drop_policy = [=, this](const std::string& name) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
-    const auto done = on_main([&] { return policies->drop(name); });
-    if (!done) return tl::unexpected(done.error());
-    if (!*done) return tl::unexpected(done->error());
+    if (const auto done = drop_policy(name); !done) return tl::unexpected(done.error());
     control->settle(kSettle);
     return json::object{{"policy", name}};
   };
+  add_store_answers(b);
   b.drain = [=, this](bool on) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
     const auto done = on_main([=, this] { return drain(on), on; });
@@ -201,6 +219,59 @@ ApiBackend Daemon::State::backend() {
         .value_or(HookAnswer{HookAnswer::Kind::unknown, "the agent ends"});
   };
   return b;
+}
+
+/// In the store, where there is one, else in the folder. Returns the policy's name.
+Result<std::string> Daemon::State::keep_policy(const std::string& yaml,
+                                               std::optional<std::uint32_t> user) {
+  if (!store) {
+    const auto kept = on_main([&] { return policies->keep(yaml); });
+    if (!kept) return tl::unexpected(kept.error());
+    if (!*kept) return tl::unexpected(kept->error());
+    return (*kept)->first;
+  }
+  const auto policy = parse_policy(yaml, "the policy");
+  if (!policy) return tl::unexpected(policy.error());
+  const auto done = store->put(yaml, user_name(user) + "@" + config.host, wall_clock());
+  if (!done) return tl::unexpected(done.error());
+  if (const auto seen = on_main([this] { return look_at_store(), true; }); !seen)
+    return tl::unexpected(seen.error());
+  return policy->name;
+}
+
+/// Of the store or, where that has none of this name, of the folder.
+Result<void> Daemon::State::drop_policy(const std::string& name) {
+  if (store) {
+    const auto done = store->drop(name);
+    if (done) {
+      if (const auto seen = on_main([this] { return look_at_store(), true; }); !seen)
+        return tl::unexpected(seen.error());
+      return {};
+    }
+    if (done.error().kind != Error::Kind::missing) return done;
+  }
+  const auto done = on_main([&] { return policies->drop(name); });
+  if (!done) return tl::unexpected(done.error());
+  return *done;
+}
+
+void Daemon::State::add_store_answers(ApiBackend& b) {
+  using Answer = ApiBackend::Answer;
+  const auto told = [this](json::object (*make)(const StoreContents&)) {
+    return [this, make]() -> Answer {
+      if (!store) return tl::unexpected(no_store(config.host));
+      return store->contents(wall_clock()).map(make);
+    };
+  };
+  b.store_policies = told(store_policies_json);
+  b.store_hosts = told(store_hosts_json);
+  b.store_sessions = told(store_sessions_json);
+  b.forget_host = [this](const std::string& name) -> Answer {
+    if (!store) return tl::unexpected(no_store(config.host));
+    if (const auto done = store->forget_host(name, wall_clock()); !done)
+      return tl::unexpected(done.error());
+    return json::object{{"host", name}};
+  };
 }
 
 /// Any local user may scrape: one text serves all who ask within a second, and while the next is

@@ -299,6 +299,19 @@ Result<void> read_peers(const Node& node, Config& config) {
   return done;
 }
 
+Result<void> read_store(const Node& node, Config& config) {
+  StoreOptions store;
+  const auto done = yaml::map({
+      {"servers", words(store.servers), true},
+      {"insecure", yaml::boolean(store.insecure)},
+      {"private_key", yaml::text(store.private_key)},
+      {"certificate", yaml::text(store.certificate)},
+      {"ca_certificate", yaml::text(store.ca_certificate)},
+  })(node);
+  if (done) config.store = std::move(store);
+  return done;
+}
+
 /// `switch` is what the rest stands on: without it nobody asks a hypervisor. A collector may be
 /// linked to those who send to it.
 Result<void> check_needs_switch(const Config& config) {
@@ -307,6 +320,9 @@ Result<void> check_needs_switch(const Config& config) {
     return fail(Error::Kind::invalid,
                 "this daemon has no switch and no inputs, and so nothing to tell other agents",
                 "peers", "add `switch` or `inputs`, or leave this out");
+  if (config.store)
+    return fail(Error::Kind::invalid, "this daemon has no switch, and so nothing to mirror",
+                "store", "add `switch`, or leave this out");
   for (const auto& [given, key] : {std::pair(config.libvirt.has_value(), "libvirt"),
                                    {config.monitor_nic.has_value(), "local.monitor_nic"}})
     if (given)
@@ -373,6 +389,8 @@ Result<void> check(const Config& config) {
   if (auto good = check_libvirt(config); !good) return good;
   if (config.peers)
     if (auto good = check(config.peers->link); !good) return good;
+  if (config.store)
+    if (auto good = check(*config.store); !good) return good;
   if (const auto selected = Dissectors::select(config.protocols); !selected)
     return under("analysis.", tl::unexpected(selected.error()));
   return check_export(config);
@@ -396,6 +414,7 @@ Result<Config> parse_config(std::string_view text, const std::string& file) {
           {"state", yaml::text(config.state)},
           {"libvirt", [&](const Node& at) { return read_libvirt(at, config); }},
           {"peers", [&](const Node& at) { return read_peers(at, config); }},
+          {"store", [&](const Node& at) { return read_store(at, config); }},
           {"switch", [&](const Node& at) { return read_switch(at, config); }},
           {"local", [&](const Node& at) { return read_local(at, config); }},
           {"inputs", yaml::list([&](const Node& at) { return read_input(at, config); })},
@@ -407,6 +426,10 @@ Result<Config> parse_config(std::string_view text, const std::string& file) {
   config.local.name = "local";
   // The name by which a host's agent is known, wherever it stands in the file.
   if (config.peers) config.peers->link.host = config.host;
+  if (config.store) {
+    config.store->host = config.host;
+    config.store->state = config.state;
+  }
   if (const auto good = under(file + ": ", check(config)); !good)
     return tl::unexpected(good.error());
   return config;

@@ -13,6 +13,7 @@
 
 #include "agent/control/follow/sensor_follow.hpp"
 #include "agent/control/peers/peers.hpp"
+#include "agent/control/store/link.hpp"
 #include "agent/engine/capture/capture.hpp"
 #include "agent/engine/decap/decap.hpp"
 #include "agent/engine/export/sink.hpp"
@@ -76,6 +77,7 @@ struct Config {
   std::optional<Mac> monitor_nic;
   std::optional<LibvirtConfig> libvirt;  ///< None: this daemon asks no hypervisor.
   std::optional<PeersConfig> peers;      ///< None: this daemon knows no other.
+  std::optional<StoreOptions> store;     ///< None: the policies are those of the folder alone.
   /// How the target `local` is captured; its interface is found by the daemon.
   InputConfig local;
   std::vector<InputConfig> inputs;

@@ -29,6 +29,7 @@
 #include "agent/control/libvirt/connection.hpp"
 #include "agent/control/loop/control.hpp"
 #include "agent/control/policy/policy_store.hpp"
+#include "agent/control/store/link.hpp"
 #include "agent/engine/worker/engine.hpp"
 #include "agent/report/status.hpp"
 
@@ -49,7 +50,12 @@ struct Daemon::State {
   std::unique_ptr<Engine> engine;
 
   // The control side, in the policies' order.
+  std::unique_ptr<StoreLink> store;  ///< Null: no store is configured.
   std::unique_ptr<PolicyStore> policies;
+  bool folder_known = false;  ///< The folder could be read once.
+  /// The latest set that control was given, and the generation of the store that it has.
+  std::uint64_t policies_number = 0;
+  std::int64_t policies_generation = 0;
   std::optional<std::vector<Policy>> asked_for;  ///< None: no good set was read yet.
   bool asked_whole = true;                       ///< False: a file's policy is not in `asked_for`.
   bool drained = false;                          ///< By `vmirror drain`.
@@ -99,6 +105,9 @@ struct Daemon::State {
   // -- on the answering threads (answers.cpp) --
   ApiBackend backend();
   HttpResponse metrics_answer();
+  void add_store_answers(ApiBackend& backend);
+  Result<std::string> keep_policy(const std::string& yaml, std::optional<std::uint32_t> user);
+  Result<void> drop_policy(const std::string& name);
   template <typename Made, typename Make>
   Result<Made> view(const Make& make);
   template <typename Made, typename Make>
@@ -109,8 +118,11 @@ struct Daemon::State {
   // -- on the main thread --
   struct Known;
   Known known_here();
-  void use(std::vector<Policy> all, bool whole);
+  void use(const PolicyFolder& folder);
+  PolicyFolder asked_policies() const;
   void put_in_force();
+  void look_at_store();
+  void report_to_store(const ControlSnapshot& known);
   void drain(bool on);
   void write_for_hook();
   HookAnswer on_hook(const HookCall& call);

@@ -23,11 +23,37 @@ constexpr Time kBetweenRefusals = 10 * kSecond;
 
 }  // namespace
 
-/// The hook is told before the switch is, so that it never knows of less.
-void Daemon::State::use(std::vector<Policy> all, bool whole) {
-  asked_for = std::move(all);
-  asked_whole = whole;
+/// The folder's policies and the store's. Until both are known nothing is changed: a mirror that
+/// the other one asks for would be taken away.
+void Daemon::State::use(const PolicyFolder& folder) {
+  folder_known = true;
+  if (store && !store->known()) return;
+  const PolicyFolder all = store ? compose(folder, store->files()) : folder;
+  asked_for = all.policies();
+  asked_whole = all.whole();
   put_in_force();
+}
+
+PolicyFolder Daemon::State::asked_policies() const {
+  if (!policies) return {};
+  return store ? compose(policies->folder(), store->files()) : policies->folder();
+}
+
+void Daemon::State::look_at_store() {
+  if (store->look(wall_clock()) && folder_known) use(policies->folder());
+}
+
+/// Only what follows the policies of a generation is told under its name.
+void Daemon::State::report_to_store(const ControlSnapshot& known) {
+  if (!in_force || !store->takes_report(wall_clock())) return;
+  store->report(report_of({.host = config.host,
+                           .driver = config.driver->name,
+                           .version = VMIRROR_VERSION,
+                           .control = known,
+                           .policies = store->files(),
+                           .generation = policies_generation,
+                           .drained = drained}),
+                wall_clock());
 }
 
 /// A daemon that is drained goes by no policy, whatever the folder has.
@@ -35,7 +61,8 @@ void Daemon::State::put_in_force() {
   in_force = drained ? std::vector<Policy>{} : asked_for.value_or(std::vector<Policy>{});
   all_known = drained || asked_whole;
   write_for_hook();
-  control->set_policies(*in_force);
+  policies_number = control->set_policies(*in_force);
+  policies_generation = store ? store->generation() : 0;
 }
 
 void Daemon::State::drain(bool on) {
@@ -134,6 +161,7 @@ void Daemon::State::judge_counts(const ControlSnapshot& known) {
 void Daemon::State::on_tick() {
   tell_alive();
   if (policies) policies->look();
+  if (store) look_at_store();
   if (api)
     if (const auto news = api->take_news()) spdlog::warn("{}", *news);
   if (in_force) write_for_hook();
@@ -141,7 +169,10 @@ void Daemon::State::on_tick() {
   if (peers) tell_refusals();
   if (control) {
     if (peers) control->set_collectors(copies->collectors());
+    const bool acts =
+        control->acts_on(policies_number);  // Asked before: the snapshot has all of it.
     const auto known = control->snapshot();
+    if (store && acts) report_to_store(*known);
     judge_counts(*known);
     watch_nics(*known);
     if (in_force) sensor->look(*known, *in_force, following->migrating(), wall_clock());

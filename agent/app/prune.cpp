@@ -3,10 +3,24 @@
 #include "agent/app/config.hpp"
 #include "agent/control/loop/prune.hpp"
 #include "agent/control/policy/policy_file.hpp"
+#include "agent/control/store/kept.hpp"
 
 namespace vmirror {
 
 namespace {
+
+/// What the folder and the store ask for; of the store's, as the daemon knew them last.
+Result<PolicyFolder> asked_by(const Config& config) {
+  const PolicyFolder folder = read_policies(config.policies);
+  if (!config.store) return folder;
+  const std::string path = kept_path(config.state);
+  const auto kept = read_kept(path);
+  if (!kept) return tl::unexpected(kept.error());
+  if (!*kept)
+    return fail(Error::Kind::missing, "it isn't known here what the store's policies ask for", path,
+                "start the daemon once while the store can be reached");
+  return compose(folder, policy_files((*kept)->policies, {}));
+}
 
 /// `everything`: what policies ask for, too.
 Result<std::vector<Step>> take_away(const std::string& path, bool everything) {
@@ -15,12 +29,13 @@ Result<std::vector<Step>> take_away(const std::string& path, bool everything) {
   if (!config->driver)
     return fail(Error::Kind::invalid, "this configuration drives no switch", path,
                 "name one that has `switch`");
-  const PolicyFolder folder = read_policies(config->policies);
-  if (const auto error = folder.first_error(); error && !everything) return tl::unexpected(*error);
+  const auto asked = everything ? PolicyFolder{} : asked_by(*config);
+  if (!asked) return tl::unexpected(asked.error());
+  if (const auto error = asked->first_error()) return tl::unexpected(*error);
   const auto driver = make_driver(*config->driver);
   if (!driver) return tl::unexpected(driver.error());
   return prune(**driver, {.host = config->host, .monitor_nic = config->monitor_nic},
-               everything ? std::vector<Policy>{} : folder.policies());
+               asked->policies());
 }
 
 }  // namespace

@@ -58,8 +58,22 @@ void rehearse_files(const Config& config, Rehearsal& out) {
                             "stop it before the start"});
 }
 
+/// The store's policies as files; none where it can't be read.
+std::vector<PolicyFile> rehearse_store(const StoreOptions& options, Rehearsal& out) {
+  const auto link = StoreLink::start(options, wall_clock(), {});
+  if (!link) {
+    out.errors.push_back(link.error());
+    return {};
+  }
+  const auto contents = (*link)->contents(wall_clock());
+  if (contents) return policy_files(contents->policies, {});
+  out.warnings.push_back(contents.error());
+  return {};
+}
+
 void rehearse_policies(const Config& config, Rehearsal& out) {
-  const PolicyFolder folder = read_policies(config.policies);
+  PolicyFolder folder = read_policies(config.policies);
+  if (config.store) folder = compose(std::move(folder), rehearse_store(*config.store, out));
   if (folder.error) out.warnings.push_back(*folder.error);
   for (const PolicyFile& file : folder.files)
     if (file.error) out.warnings.push_back(*file.error);

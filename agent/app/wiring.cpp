@@ -84,9 +84,14 @@ Result<void> Daemon::State::open_control() {
              }});
     following->use(*libvirt);
   }
-  policies = std::make_unique<PolicyStore>(
-      io, config.policies,
-      [this](std::vector<Policy> all, bool whole) { use(std::move(all), whole); });
+  if (config.store) {
+    auto link = StoreLink::start(*config.store, wall_clock(),
+                                 [this] { asio::post(io, [this] { look_at_store(); }); });
+    if (!link) return tl::unexpected(link.error());
+    store = std::move(*link);
+  }
+  policies = std::make_unique<PolicyStore>(io, config.policies,
+                                           [this](const PolicyFolder& folder) { use(folder); });
   return {};
 }
 
@@ -160,6 +165,7 @@ Daemon::~Daemon() {
   State& s = *state_;
   s.close_servers();
   s.policies.reset();
+  s.store.reset();      // Its thread posts to `io`.
   s.libvirt.reset();    // It tells control and following.
   s.following.reset();  // It uses the link and the engine.
   s.peers.reset();

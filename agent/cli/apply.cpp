@@ -53,7 +53,8 @@ void print_applied(const CommandContext& context, const json::object& policy) {
     context.out << "  " << cell(&why) << "\n";
 }
 
-/// A single policy's answer is the object of --json; a folder's are {"policies": [...]}.
+/// A single policy's answer is the object of --json; those of a folder, or of several documents,
+/// are {"policies": [...]}.
 int apply_path(const CommandContext& context, const ApplyArguments& arguments) {
   const auto sources = read_policy_sources(arguments.file, context.in);
   if (!sources) return report(context, sources.error());
@@ -68,7 +69,7 @@ int apply_path(const CommandContext& context, const ApplyArguments& arguments) {
   }
   if (context.json) {
     std::error_code ignored;
-    if (std::filesystem::is_directory(arguments.file, ignored))
+    if (answers.size() > 1 || std::filesystem::is_directory(arguments.file, ignored))
       print_json(context, {{"policies", std::move(answers)}});
     else
       print_json(context, answers.front().as_object());

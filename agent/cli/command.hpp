@@ -18,7 +18,8 @@ enum Exit : int {
   kOk = 0,
   kFailed = 1,  ///< The command could not do what was asked; standard error says why.
   /// Something that is asked for is not watched: missing, refused, failed, unreadable, or not on
-  /// the switch yet. `hook status`: it is not installed, or it can't work.
+  /// the switch yet. `hook status`: it is not installed, or it can't work; `diff`: they differ;
+  /// `cluster status`: the server is no member of a cluster with a leader.
   kNotWatched = 2,
   kUsage = 64,  ///< The command line is wrong.
 };
@@ -73,6 +74,11 @@ void add_check(CLI::App& app, CommandContext& context, int& exit);
 void add_dissect(CLI::App& app, CommandContext& context, int& exit);
 void add_analyze(CLI::App& app, CommandContext& context, int& exit);
 void add_drivers(CLI::App& app, CommandContext& context, int& exit);
+void add_get(CLI::App& app, CommandContext& context, int& exit);
+void add_delete(CLI::App& app, CommandContext& context, int& exit);
+void add_diff(CLI::App& app, CommandContext& context, int& exit);
+void add_wait(CLI::App& app, CommandContext& context, int& exit);
+void add_cluster(CLI::App& app, CommandContext& context, int& exit);
 void add_hook(CLI::App& app, CommandContext& context, int& exit);
 
 }  // namespace vmirror

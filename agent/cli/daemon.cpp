@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/cli/listing.hpp"
+#include "agent/cli/store.hpp"
 
 namespace vmirror {
 
@@ -277,7 +278,18 @@ void add_sessions(CLI::App& app, CommandContext& context, int& exit) {
   command->add_flag(
       "--proven", *proven,
       "Exit code 2 also for sessions that are ready without a trace, or active and not proven");
-  command->callback([&, options, proven] {
+  auto all_hosts = std::make_shared<bool>(false);
+  auto host = std::make_shared<std::string>();
+  auto* all = command->add_flag("--all-hosts", *all_hosts,
+                                "The sessions of all hosts, as these told the store");
+  command->add_option("--host", *host, "With --all-hosts: of this host alone, or a glob")
+      ->needs(all);
+  command->callback([&, options, proven, all_hosts, host] {
+    if (*all_hosts) {
+      if (!host->empty()) options->filters.push_back("host=" + *host);
+      exit = list_all_sessions(context, *options);
+      return;
+    }
     exit =
         list(context, *options,
              {"/v1/sessions", "sessions", kSessionColumns, session_rows,

@@ -1,9 +1,11 @@
 #include "agent/cli/policy_source.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "agent/control/policy/policy_file.hpp"
 
@@ -36,24 +38,69 @@ Result<std::string> read_file(const std::string& path) {
   return read_all(in, path);
 }
 
-Result<PolicySource> source(std::string yaml, const std::string& file) {
-  const auto policy = parse_policy(yaml, file);
-  if (!policy) return tl::unexpected(policy.error());
-  return PolicySource{policy->name, file, std::move(yaml)};
+/// The documents of a text, each after as many empty lines as stood before it, so that errors name
+/// its lines. `---` and `...` at the beginning of a line are never part of a document (YAML 1.2,
+/// 9.1.2). One without content is left out, unless there is no other.
+std::vector<std::string> documents_of(const std::string& text) {
+  std::vector<std::string> out;
+  std::string one;
+  std::size_t lines = 0;
+  bool has_content = false;
+  const auto end = [&](std::size_t next_line) {
+    if (has_content) out.push_back(std::move(one));
+    one.assign(next_line, '\n');
+    has_content = false;
+  };
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line); ++lines) {
+    const bool marker = line.starts_with("---") || line.starts_with("...");
+    if (marker && (line.size() == 3 || line[3] == ' ' || line[3] == '\r')) {
+      end(lines + 1);
+      if (line.find_first_not_of(" \r", 3) == line.npos) continue;
+      return {text};  // Something stands behind the marker: for the parser to judge.
+    }
+    const std::size_t first = line.find_first_not_of(" \t\r");
+    has_content = has_content || (first != line.npos && line[first] != '#');
+    one += line + "\n";
+  }
+  end(lines);
+  if (out.size() < 2) return {text};
+  return out;
+}
+
+Result<std::vector<PolicySource>> sources_of(const std::string& text, const std::string& file) {
+  std::vector<PolicySource> out;
+  for (std::string& document : documents_of(text)) {
+    const auto policy = parse_policy(document, file);
+    if (!policy) return tl::unexpected(policy.error());
+    if (std::ranges::find(out, policy->name, &PolicySource::name) != out.end())
+      return fail(Error::Kind::invalid, "policy `" + policy->name + "` is there twice", file,
+                  "give one of them another name");
+    document.erase(0, document.find_first_not_of('\n'));
+    out.push_back({policy->name, file, std::move(document)});
+  }
+  return out;
 }
 
 Result<std::vector<PolicySource>> read_folder(const std::string& path) {
   const PolicyFolder folder = read_policies(path);
-  if (const auto error = folder.first_error()) return tl::unexpected(*error);
+  if (folder.error) return tl::unexpected(*folder.error);
   if (folder.files.empty())
     return fail(Error::Kind::missing, "the folder has no policies", path,
                 "a policy's file is called NAME.yaml");
   std::vector<PolicySource> out;
   for (const PolicyFile& file : folder.files) {
-    auto one = read_file(file.path).and_then(
-        [&](std::string text) { return source(std::move(text), file.path); });
-    if (!one) return tl::unexpected(one.error());
-    out.push_back(std::move(*one));
+    if (file.error && file.error->kind != Error::Kind::invalid) return tl::unexpected(*file.error);
+    auto some = read_file(file.path).and_then(
+        [&](const std::string& text) { return sources_of(text, file.path); });
+    if (!some) return tl::unexpected(some.error());
+    for (PolicySource& one : *some) {
+      const auto other = std::ranges::find(out, one.name, &PolicySource::name);
+      if (other != out.end())
+        return fail(Error::Kind::invalid, "policy `" + one.name + "` is in " + other->file + " too",
+                    one.file, "give one of them another name");
+      out.push_back(std::move(one));
+    }
   }
   return out;
 }
@@ -65,9 +112,7 @@ Result<std::vector<PolicySource>> read_policy_sources(const std::string& path, s
   if (path != "-" && std::filesystem::is_directory(path, ignored)) return read_folder(path);
   auto text = path == "-" ? read_all(in, kStandardInput) : read_file(path);
   if (!text) return tl::unexpected(text.error());
-  auto one = source(std::move(*text), path == "-" ? kStandardInput : path);
-  if (!one) return tl::unexpected(one.error());
-  return std::vector<PolicySource>{std::move(*one)};
+  return sources_of(*text, path == "-" ? kStandardInput : path);
 }
 
 }  // namespace vmirror

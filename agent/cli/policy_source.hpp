@@ -16,9 +16,9 @@ struct PolicySource {
   std::string yaml;
 };
 
-/// `path`: a file, a folder (each policy file in it, by name), or `-` for `in`. Every policy is
-/// read here first, so that an error names the file that the person edits. Error::Kind::missing:
-/// nothing can be read there, or the folder has no policies; invalid: one of them is bad.
+/// `path`: a file, a folder (each file in it, by name), or `-` for `in`. A file may have several
+/// documents, each a policy. All are read here first, so that an error names the person's file.
+/// Error::Kind::missing: nothing can be read there; invalid: one of the policies is bad.
 Result<std::vector<PolicySource>> read_policy_sources(const std::string& path, std::istream& in);
 
 }  // namespace vmirror

@@ -176,6 +176,14 @@ std::vector<Metric> metrics(const DaemonView& v) {
     list.gauge("policies_good", "1 while every policy file can be read.",
                v.policies.first_error() ? 0 : 1);
   }
+  if (v.store) {
+    const Time lost = v.store->connected ? 0 : v.now - as_of(v.store->since, v.now);
+    list.gauge("store_up", "1 while the store of policies is reached.", v.store->connected ? 1 : 0);
+    list.gauge("store_lost_seconds", "Since the store was reached last; 0 while it is.",
+               static_cast<double>(lost) / kSecond);
+    list.gauge("store_generation", "Of the store's policies as they are known here.",
+               static_cast<double>(v.store->generation));
+  }
   add_following(list, v);
   add_outputs(list, v.outputs);
   return list.out;

@@ -14,7 +14,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr const char* kStays = "; still in force as it was before its file went bad";
+constexpr const char* kStays = "; still in force as it was before it went bad";
 
 /// The NICs that a policy has sessions for.
 std::size_t nics_of(const ControlSnapshot& control, const std::string& policy) {

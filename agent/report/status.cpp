@@ -7,6 +7,7 @@
 #include "agent/control/affinity/record_json.hpp"
 #include "agent/engine/worker/json.hpp"
 #include "agent/report/policies.hpp"
+#include "agent/report/store.hpp"
 #include "plugin/base/text.hpp"
 
 namespace vmirror {
@@ -331,6 +332,9 @@ std::vector<Limit> limits(const DaemonView& v) {
   if (v.following)
     out.push_back({"handovers", "handovers that wait to be read", kMaxWaitingHandovers,
                    v.following->handovers_waiting, v.following->handovers_refused});
+  if (v.store)
+    out.push_back({"store_sessions", "sessions that the store is told of", kMostReportedSessions,
+                   v.store->sessions, v.store->sessions_left_out});
   if (!v.libvirt) return out;
   out.push_back({"libvirt_events", "events that wait", kMaxLibvirtEvents, v.libvirt->events_waiting,
                  v.libvirt->events_lost});
@@ -354,6 +358,7 @@ json::object status_json(const DaemonView& v) {
           {"peers", peers_json(v)},
           {"migrations", following_json(v)},
           {"sensor", v.sensor},
+          {"store", v.store ? json::value(to_json(*v.store)) : json::value()},
           {"policy_error", or_null(v.driver ? v.policies.first_error() : std::nullopt)},
           {"verdict", to_json(verdict(asked))},
           {"policies", policy_rows(asked)},
@@ -377,7 +382,11 @@ json::object status_json(const DaemonView& v) {
 }
 
 AskedView asked_of(const DaemonView& v) {
-  return {v.control, v.policies, v.driver.has_value(), v.peers.has_value(), v.libvirt.has_value(),
+  return {v.control,
+          v.policies,
+          v.driver.has_value(),
+          v.peers.has_value() || v.store.has_value(),
+          v.libvirt.has_value(),
           v.drained};
 }
 

@@ -14,6 +14,7 @@
 #include "agent/control/libvirt/connection.hpp"
 #include "agent/control/policy/policy_file.hpp"
 #include "agent/control/reconcile/reconciler.hpp"
+#include "agent/control/store/link.hpp"
 #include "agent/engine/export/prometheus.hpp"
 #include "agent/engine/export/sink.hpp"
 #include "agent/engine/worker/snapshot.hpp"
@@ -34,6 +35,7 @@ struct DaemonView {
   std::vector<SinkStatus> outputs;
   std::optional<LibvirtStatus> libvirt = {};      ///< None: this daemon asks no hypervisor.
   std::optional<PeersStatus> peers = {};          ///< None: this daemon knows no other.
+  std::optional<StoreStatus> store = {};          ///< None: the policies are the folder's alone.
   std::optional<FollowingStatus> following = {};  ///< None: this daemon drives no switch.
   HookStatus hook = {};
   std::optional<Error> hook_file_error = {};  ///< What the hook reads is not what is in force.
@@ -53,11 +55,11 @@ std::vector<Limit> limits(const DaemonView& view);
 AskedView asked_of(const DaemonView& view);
 
 /// {"host", "uptime_seconds", "privileges", "switch", "libvirt", "hook", "peers", "migrations",
-/// "sensor", "policy_error", "verdict", "policies", "sessions", "reconcile": {"in_sync", "rounds",
-/// "steps_applied", "drifts", "failures", "error"}, "frames", "inputs", "coverage", "duplicates",
-/// "flows", "assets", "limits", "outputs"}. docs/OPERATING.md, "Status, by field", has those up to
-/// "sensor", and "verdict". An error that isn't is null; so are "hook" without libvirt, "peers" and
-/// "migrations" without these.
+/// "sensor", "store", "policy_error", "verdict", "policies", "sessions", "reconcile": {"in_sync",
+/// "rounds", "steps_applied", "drifts", "failures", "error"}, "frames", "inputs", "coverage",
+/// "duplicates", "flows", "assets", "limits", "outputs"}. docs/OPERATING.md, "Status, by field",
+/// has those up to "store", and "verdict". An error that isn't is null; so are "hook" without
+/// libvirt, "peers", "migrations" and "store" without these.
 boost::json::object status_json(const DaemonView& view);
 
 /// {"in_sync", "steps": [{"step", "why"}], "error", "verdict"}

@@ -161,7 +161,10 @@ void Client::on_change(std::function<void()> hint) {
 Error Client::not_connected(Milliseconds waited) const {
   const std::string why = error_.empty() ? "no answer" : error_;
   return {Error::Kind::unreachable,
-          "no connection to ovsdb-server within " + std::to_string(waited.count()) + " ms: " + why,
+          "no connection to ovsdb-server" +
+              (waited.count() == 0 ? std::string()
+                                   : " within " + std::to_string(waited.count()) + " ms") +
+              ": " + why,
           remote_,
           remote_.starts_with("ssl:")
               ? "see that it listens there, and that the CA has signed both sides' certificates"

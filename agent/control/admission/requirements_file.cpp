@@ -10,19 +10,10 @@
 
 #include "agent/control/hook/requirement.hpp"
 #include "agent/control/hook/talk.hpp"
+#include "plugin/base/whole_file.hpp"
 
 namespace vmirror {
 namespace {
-
-bool write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t done = ::write(fd, text.data(), text.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(done));
-  }
-  return true;
-}
 
 /// `now` is what the file says. True: it requires all of `wanted`, or every guest.
 bool asks_for_all(const Result<std::string>& now, const std::vector<Requirement>& wanted) {
@@ -40,22 +31,6 @@ bool require_every_guest(const std::string& path) {
   if (fd < 0) return false;
   ::close(fd);
   return true;
-}
-
-/// Whole or not at all: another file takes the old one's place.
-bool replace(const std::string& path, const std::string& text) {
-  const std::string fresh = path + ".new";
-  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return false;
-  bool done = write_all(fd, text) && ::fsync(fd) == 0;
-  ::close(fd);
-  done = done && ::rename(fresh.c_str(), path.c_str()) == 0;
-  if (!done) {
-    const int why = errno;
-    ::unlink(fresh.c_str());
-    errno = why;
-  }
-  return done;
 }
 
 }  // namespace
@@ -77,7 +52,7 @@ Result<void> save_requirements(const std::string& path, std::span<const Policy> 
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   const bool fits = text.size() <= kMaxRequirementsFile;
-  if (fits && replace(path, text)) return {};
+  if (fits && replace_file(path, text)) return {};
   const auto kind = fits ? Error::Kind::refused : Error::Kind::exhausted;
   const std::string why = fits ? std::string("not written: ") + std::strerror(errno)
                                : "too many selectors in policies with `require`; use fewer";

@@ -42,8 +42,9 @@ struct Control::State {
   std::optional<std::shared_ptr<const Guests>> guests;
   bool hinted = false;
   bool stopping = false;
-  std::uint64_t put_in = 0;    ///< Times that something was put in.
-  std::uint64_t acted_on = 0;  ///< Up to which of these `latest`, a reading, has all.
+  std::uint64_t put_in = 0;     ///< Times that something was put in.
+  std::uint64_t published = 0;  ///< Up to which of these a reading had all at some time.
+  std::uint64_t acted_on = 0;   ///< Up to which of these `latest`, a reading, has all.
   std::shared_ptr<const ControlSnapshot> latest = std::make_shared<ControlSnapshot>();
 
   const ControlOptions options;
@@ -83,6 +84,7 @@ struct Control::State {
       const std::lock_guard lock(mutex);
       latest = snapshot;
       acted_on = read ? taken : 0;  // After a submission, until it is read back: of nothing.
+      if (read) published = taken;
     }
     wake.notify_all();  // settle() and remove_all() wait for a snapshot.
     if (options.on_round) options.on_round(snapshot);
@@ -132,8 +134,18 @@ Control::~Control() {
   state_->driver.reset();
 }
 
-void Control::set_policies(std::vector<Policy> policies) {
-  state_->put([&] { state_->policies = std::move(policies); });
+std::uint64_t Control::set_policies(std::vector<Policy> policies) {
+  std::uint64_t number = 0;
+  state_->put([&] {
+    state_->policies = std::move(policies);
+    number = state_->put_in + 1;
+  });
+  return number;
+}
+
+bool Control::acts_on(std::uint64_t policies) const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->published >= policies;
 }
 
 void Control::set_collectors(Collectors collectors) {

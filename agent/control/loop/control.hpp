@@ -38,7 +38,10 @@ class Control {
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
 
-  void set_policies(std::vector<Policy> policies);
+  /// The number of this set, for acts_on().
+  std::uint64_t set_policies(std::vector<Policy> policies);
+  /// True: the snapshots from now on follow this set of policies, or a later one.
+  bool acts_on(std::uint64_t policies) const;
   void set_evidence(Evidence evidence);
   void set_collectors(Collectors collectors);
   /// The hypervisor's guests from now on; null: no hypervisor. A guest that is the same object as

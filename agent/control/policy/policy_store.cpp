@@ -85,8 +85,8 @@ struct PolicyStore::State : std::enable_shared_from_this<State> {
     std::pair now(folder.policies(), folder.whole());
     if (in_force == now) return;
     tell_changes(in_force ? in_force->first : std::vector<Policy>{});
-    in_force = now;
-    use(std::move(now.first), now.second);
+    in_force = std::move(now);
+    use(folder);
   }
 
   /// What changed in force against `before`, in which file, and whose file it is.

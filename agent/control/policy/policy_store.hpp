@@ -14,11 +14,10 @@ namespace vmirror {
 
 class PolicyStore {
  public:
-  /// `whole` is PolicyFolder::whole.
-  using Use = std::function<void(std::vector<Policy>, bool whole)>;
+  using Use = std::function<void(const PolicyFolder&)>;
 
-  /// Reads the folder and watches it (inotify(7)). `use` is called with all policies whenever a
-  /// set was read that differs from the last set.
+  /// Reads the folder and watches it (inotify(7)). `use` is called with the folder whenever a set
+  /// of policies was read that differs from the last set.
   PolicyStore(boost::asio::io_context& io, std::string folder, Use use);
   ~PolicyStore();
   PolicyStore(const PolicyStore&) = delete;

@@ -77,6 +77,7 @@ struct FullView {
     v.libvirt = LibvirtStatus{};
     v.peers = PeersStatus{};
     v.peers->peers.emplace_back();
+    v.store = StoreStatus{};
     v.following = FollowingStatus{};
     boost::asio::io_context io;
     v.sensor = SensorFollower(io, {}, nullptr, nullptr).status(0);
@@ -174,8 +175,8 @@ TEST(Manual, TheFieldsOfTheStatusAreListed) {
   const json::object status = status_json(full.view());
   const Words told = told_fields(section("Status, by field"));
   Words fields;
-  for (const char* key :
-       {"privileges", "switch", "verdict", "libvirt", "hook", "peers", "migrations", "sensor"})
+  for (const char* key : {"privileges", "switch", "verdict", "libvirt", "hook", "peers",
+                          "migrations", "sensor", "store"})
     collect(status.at(key), key, fields);
   EXPECT_GT(fields.size(), 40U);
   for (const std::string& field : fields) EXPECT_TRUE(told.contains(field)) << field;

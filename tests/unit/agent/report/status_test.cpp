@@ -102,7 +102,7 @@ TEST(Status, AFileThatWentBadIsShownBesideThePolicyThatStaysInForce) {
   EXPECT_EQ(rows[1].at("name"), "b");
   EXPECT_EQ(rows[1].at("state"), "in force");
   EXPECT_EQ(rows[2].at("name"), "a");
-  EXPECT_EQ(rows[2].at("reason"), "1 session; still in force as it was before its file went bad");
+  EXPECT_EQ(rows[2].at("reason"), "1 session; still in force as it was before it went bad");
   EXPECT_EQ(status.at("policy_error").at("where"), "/p/a.yaml:4");
 }
 

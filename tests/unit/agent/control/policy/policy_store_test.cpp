@@ -37,9 +37,9 @@ class PolicyStoreTest : public testing::Test {
     ASSERT_EQ(used.size(), uses);
   }
   PolicyStore make() {
-    return {io, folder, [this](std::vector<Policy> all, bool whole) {
-              known.push_back(whole);
-              used.push_back(std::move(all));
+    return {io, folder, [this](const PolicyFolder& is) {
+              known.push_back(is.whole());
+              used.push_back(is.policies());
             }};
   }
 

@@ -1,0 +1,68 @@
+// A server of the store on this host: an ovsdb-server of Open vSwitch with the schema of vmirror,
+// alone or as a member of a cluster (RAFT, ovsdb(7)). `vmirror cluster` makes it and asks it.
+//
+//   FOLDER/store.db     the database              FOLDER/server.json     how it is started
+//   FOLDER/store.sock   for clients of this host  FOLDER/server.ctl, .pid, .log
+#pragma once
+
+#include <boost/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plugin/base/result.hpp"
+
+namespace vmirror {
+
+struct ServerSettings {
+  std::string folder = "/var/lib/vmirror-store";  ///< Not part of server.json: it lies there.
+  std::string address;                            ///< IP of this member; empty: alone.
+  int clients_port = 6651;                        ///< For agents.
+  int cluster_port = 6652;                        ///< For the other members.
+  std::string private_key, certificate, ca_certificate;  ///< PEM; of both ports.
+  bool insecure = false;                                 ///< Without them, over plain TCP.
+  std::string user;  ///< Whom ovsdb-server runs as; empty: as who starts it.
+
+  bool is_alone() const { return address.empty(); }
+  std::string file(const char* name) const { return folder + "/" + name; }
+  /// "unix:FOLDER/store.sock"
+  std::string local_remote() const { return "unix:" + file("store.sock"); }
+  /// "ssl:192.0.2.7:6652", as ovsdb-tool takes it.
+  std::string member() const;
+};
+
+/// What contradicts itself. Error::Kind::invalid; `where` is the option. Pure.
+Result<void> check(const ServerSettings& settings);
+
+std::string encode_settings(const ServerSettings& settings);
+/// Error::Kind::invalid. `folder` is where the text lies.
+Result<ServerSettings> parse_settings(std::string_view text, const std::string& folder);
+
+/// The words after `ovsdb-server`. In the background it restarts itself when it crashes.
+std::vector<std::string> server_words(const ServerSettings& settings, bool foreground);
+
+/// A member of a cluster, as ovs-appctl's cluster/status tells it.
+struct Member {
+  std::string id, address;
+  bool self = false;
+  std::optional<std::int64_t> last_message_ms;  ///< None: nothing came yet, or it is this server.
+  bool operator==(const Member&) const = default;
+};
+
+struct ServerStatus {
+  bool alone = false;
+  std::string cluster_id, server_id, address, status, role, leader;
+  std::int64_t term = 0;
+  std::vector<Member> members;
+  bool operator==(const ServerStatus&) const = default;
+  /// It serves: alone, or as a member of a cluster that has a leader.
+  bool is_well() const;
+};
+
+/// Of a text of cluster/status; what it lacks is empty. Pure.
+ServerStatus parse_cluster_status(const std::string& text);
+/// {"alone", "cluster_id", "server_id", "address", "status", "role", "leader", "term", "members":
+/// [{"id", "address", "self", "last_message_ms"}], "well"}
+boost::json::object to_json(const ServerStatus& status);
+
+}  // namespace vmirror

@@ -1,0 +1,23 @@
+// What the store tells of all hosts, as JSON. Pure.
+#pragma once
+
+#include <boost/json.hpp>
+
+#include "agent/control/store/link.hpp"
+
+namespace vmirror {
+
+/// {"policies": [{"name", "generation", "set_by", "set_at", "yaml", "hosts", "observed", "sessions",
+/// "accepted", "realised", "proven"}], "generation"}. A condition is {"status", "hosts", "reason"}.
+boost::json::object store_policies_json(const StoreContents& contents);
+/// {"hosts": [{"name", "kind", "switch_version", "version", "capabilities", "generation",
+/// "refused", "fault", "sessions"}]}
+boost::json::object store_hosts_json(const StoreContents& contents);
+/// {"sessions": [{"name", "host", "policies", "vm", "mac", "switch", "port", "target", "state",
+/// "proof", "state_text", "in_place", "reason", "since"}]}
+boost::json::object store_sessions_json(const StoreContents& contents);
+
+/// Of `status`; docs/OPERATING.md, "Status, by field".
+boost::json::object to_json(const StoreStatus& status);
+
+}  // namespace vmirror
