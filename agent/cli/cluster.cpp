@@ -1,5 +1,6 @@
 // `vmirror cluster`: makes, starts and asks this host's server of the store, by Open vSwitch's own
 // programs (ovsdb-tool(1), ovsdb-server(1), ovs-appctl(8), ovsdb-client(1)).
+#define BOOST_PROCESS_USE_STD_FS  // In place of Boost's library of the same.
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -200,7 +201,8 @@ int join(const CommandContext& context, const ClusterArguments& a) {
   return start_and_tell(context, a);
 }
 
-int start(const CommandContext& context, ClusterArguments a) {
+int start(const CommandContext& context, const ClusterArguments& given) {
+  ClusterArguments a = given;
   auto settings = read_settings(a.settings.folder);
   if (!settings) return report(context, settings.error());
   a.settings = std::move(*settings);

@@ -86,8 +86,9 @@ TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
 TEST(CommandLine, HelpTellsEveryCommandThatHasAnExitCodeOfItsOwn) {
   const Outcome o = run({"--help"});
   EXPECT_EQ(o.exit, kOk);
-  for (const char* command : {"(sessions, status, policies, plan, apply, check)", "(hook status)",
-                              "70 a fault of vmirror"})
+  for (const char* command :
+       {"(sessions, status, policies, plan, apply, check, get, wait)", "(diff)", "(hook status)",
+        "(cluster status)", "70 a fault of vmirror"})
     EXPECT_NE(o.out.find(command), std::string::npos) << o.out;
 }
 

@@ -1,0 +1,124 @@
+"""Hosts in namespaces that share a store of policies: each has Open vSwitch, guests, an agent, and a server of one
+OVSDB cluster (RAFT), made by `vmirror cluster`.
+
+     hosta                    hostb                    hostc           10.9.0.0/24 between the hosts:
+    +------------------+     +------------------+     +-----------+    the store's servers, and the
+    | vmirrord   br0   |     | vmirrord   br0   |     | ...       |    agents that talk to them
+    | ovsdb-server of  |=====| ovsdb-server of  |=====|           |
+    | the store        |mgmt | the store        |     |           |
+    +------------------+     +------------------+     +-----------+
+"""
+
+import json
+import os
+import signal
+import sys
+
+import cluster
+import test_appliance as certificates
+import world as w
+from daemon import Daemon
+
+HOSTS = ("hosta", "hostb", "hostc")
+POLICY = "policy: {name}\nselect: [{{port: '{port}'}}]\ntargets: [local]\n"
+
+
+class Host(cluster.Host):
+    """A host with two guests, without libvirt."""
+
+    def __init__(self, joined, name, number):
+        super().__init__(joined, name, number)
+        self.guests = {guest: (f"10.0.{number}.{n}", f"52:54:00:0{number}:00:{n:02x}",
+                               f"dddddddd-0000-4000-8000-{number:06d}{n:06d}") for n, guest in enumerate(("plc", "hmi"), 11)}
+        self.daemon = None
+
+    def start_machines(self):
+        self.start_switch()
+        for guest in self.guests:
+            self.add_guest(guest)
+
+    def talk(self, rounds=4):
+        self.in_machine("hmi", sys.executable, os.path.join(w.HERE, "traffic.py"), "ping", self.guests["plc"][0], rounds)
+
+    # ---- Its server of the store ----
+
+    @property
+    def store_folder(self):
+        return os.path.join(self.directory, "store")
+
+    def cluster_command(self, *words):
+        """`vmirror cluster` on this host; its answer as JSON."""
+        return json.loads(self.run(os.path.join(w.BIN, "vmirror"), "cluster", *words, "--folder", self.store_folder,
+                                   "--json"))
+
+    def make_server(self):
+        first = next(iter(self.cluster.hosts.values()))
+        tls = self.cluster.tls
+        secure = [f"--{key.replace('_', '-')}={file}" for key, file in tls["server"].items()] if tls else ["--insecure"]
+        here = ("--address", self.address, *secure)
+        if self is first:
+            return self.cluster_command("init", *here)
+        return self.cluster_command("join", *here, "--to", f"tcp:{first.address}:6652")
+
+    def server_status(self):
+        return self.cluster_command("status")
+
+    def kill_server(self):
+        with open(os.path.join(self.store_folder, "server.pid"), encoding="ascii") as text:
+            pid = int(text.read())
+        os.kill(pid, signal.SIGKILL)
+        w.wait_for(f"the server {pid} to end", lambda: not os.path.exists(f"/proc/{pid}"))
+
+    # ---- Its agent ----
+
+    def start_agent(self):
+        if self.daemon is None:
+            tls = self.cluster.tls
+            servers = [f"{'ssl' if tls else 'tcp'}:{host.address}:6651" for host in self.cluster.hosts.values()]
+            more = tls["agent"] if tls else {"insecure": True}
+            self.daemon = Daemon(self, self.name, {
+                "on_stop": "keep", "switch": {"driver": "ovs", "remote": w.OVSDB},
+                "local": {"offloads_off": True}, "store": {"servers": servers, **more}})
+        self.daemon.start()
+
+    def store(self):
+        return self.daemon.ask("status")["store"]
+
+    def mirrored_ports(self):
+        return sorted({port for rows in self.mirrors().values() for m in rows for port in m["select_src_port"]})
+
+    def cut_off(self, cut):
+        self.run("ip", "link", "set", "mgmt", "down" if cut else "up")
+
+
+class Joined(w.World):
+    """The hosts and the bridge that joins them. `tls`: the options of a server and the files of an agent; None: by
+    plain TCP."""
+
+    management = "mgmt"
+
+    def __init__(self, directory, hosts, tls=None):
+        super().__init__(directory)
+        self.tls = tls
+        w.run("ip", "link", "add", self.management, "type", "bridge")
+        w.run("ip", "link", "set", self.management, "up")
+        self.hosts = {name: Host(self, name, number) for number, name in enumerate(hosts, 1)}
+
+    def stop_all(self):
+        for host in self.hosts.values():
+            if os.path.exists(os.path.join(host.store_folder, "server.pid")):
+                host.kill_server()
+            host.stop_all()
+        super().stop_all()
+        for link in (*(f"{self.management}-{name}" for name in self.hosts), self.management):
+            w.run("ip", "link", "delete", link, check=False)
+
+
+def tls_files(directory):
+    """Of a server and of an agent, of one authority; and a key pair that this authority does not know."""
+    os.makedirs(directory, exist_ok=True)
+    of = {name: dict(zip(("private_key", "certificate", "ca_certificate"), files))
+          for name, files in certificates.make_certificates(os.path.join(directory, "tls")).items()}
+    other = certificates.make_certificates(os.path.join(directory, "other"))["agent"]
+    stranger = {**of["agent"], "private_key": other[0], "certificate": other[1]}
+    return {"server": of["switch"], "agent": of["agent"], "stranger": stranger}
