@@ -8,8 +8,8 @@
 namespace vmirror {
 
 /// {"policies": [{"name", "generation", "set_by", "set_at", "yaml", "hosts", "observed",
-/// "sessions", "accepted", "realised", "proven"}], "generation"}. The last three are each {"status",
-/// "hosts", "reason"}.
+/// "sessions", "accepted", "realised", "proven"}], "generation"}. The last three are each
+/// {"status", "hosts", "reason"}.
 boost::json::object store_policies_json(const StoreContents& contents);
 /// {"hosts": [{"name", "kind", "switch_version", "version", "capabilities", "generation",
 /// "refused", "fault", "sessions"}]}

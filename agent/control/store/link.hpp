@@ -76,7 +76,7 @@ class StoreLink {
   Result<void> drop(const std::string& name);
   /// Removes the rows of a host. An agent that lives writes them anew.
   Result<void> forget_host(const std::string& name, Time now);
-  /// All rows of all hosts, through a connection of its own that ends when nobody asked for a while.
+  /// All rows of all hosts, by a connection of its own that ends when nobody asked for a while.
   Result<StoreContents> contents(Time now);
 
  private:
