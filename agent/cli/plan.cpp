@@ -9,7 +9,7 @@ namespace json = boost::json;
 
 namespace {
 
-void print_steps(const CommandContext& context, const json::object& answer) {
+void print_plan_steps(const CommandContext& context, const json::object& answer) {
   for (const json::value& step : rows(answer, "steps"))
     context.out << text(step.as_object(), "step") << "  # " << text(step.as_object(), "why")
                 << "\n";
@@ -19,7 +19,7 @@ int plan_now(const CommandContext& context) {
   return show(context, "/v1/plan", [&](const json::object& answer) -> int {
     const bool in_sync = rows(answer, "steps").empty();
     if (!context.json) {
-      print_steps(context, answer);
+      print_plan_steps(context, answer);
       if (in_sync) context.out << "in sync\n";
     }
     const int exit = print_verdict(context, answer);
@@ -44,7 +44,7 @@ void print_preview(const CommandContext& context, const json::object& answer) {
   heading(context, "Steps");
   for (const json::value& name : rows(answer, "goes"))
     context.out << "session " << cell(&name) << " goes\n";
-  print_steps(context, answer);
+  print_plan_steps(context, answer);
   if (rows(answer, "steps").empty()) context.out << "nothing changes on the switch\n";
 }
 
