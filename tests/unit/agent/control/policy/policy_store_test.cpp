@@ -191,9 +191,9 @@ TEST_F(PolicyStoreTest, AFolderBehindALinkThatIsTurned) {
   put("42/a.yaml", text("a"));
   put("43/a.yaml", text("a"));
   put("43/b.yaml", text("b"));
-  PolicyStore store(io, folder + "/policies.d", [this](std::vector<Policy> all, bool whole) {
-    known.push_back(whole);
-    used.push_back(std::move(all));
+  PolicyStore store(io, folder + "/policies.d", [this](const PolicyFolder& is) {
+    known.push_back(is.whole());
+    used.push_back(is.policies());
   });
   EXPECT_EQ(used.back().size(), 1U);
   store.look();
@@ -210,9 +210,9 @@ TEST_F(PolicyStoreTest, AFolderBehindALinkThatIsTurned) {
 TEST_F(PolicyStoreTest, AFolderWhoseParentWasRenamed) {
   fs::create_directories(folder + "/etc/policies.d");
   put("etc/policies.d/a.yaml", text("a"));
-  PolicyStore store(io, folder + "/etc/policies.d", [this](std::vector<Policy> all, bool whole) {
-    known.push_back(whole);
-    used.push_back(std::move(all));
+  PolicyStore store(io, folder + "/etc/policies.d", [this](const PolicyFolder& is) {
+    known.push_back(is.whole());
+    used.push_back(is.policies());
   });
   fs::rename(folder + "/etc", folder + "/old");
   store.look();
