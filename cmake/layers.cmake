@@ -47,6 +47,7 @@ set_target_properties(agent_engine_dissect PROPERTIES UNITY_BUILD OFF)
 vmirror_layer(agent/engine/stream USES agent_model)
 vmirror_layer(agent/engine/flow USES agent_model)
 vmirror_layer(agent/engine/inventory USES agent_model)
+vmirror_layer(agent/engine/findings USES agent_model)
 vmirror_layer(agent/engine/health USES agent_model Boost::json)
 vmirror_layer(agent/engine/export USES agent_model Boost::json Threads::Threads PRIVATE OpenSSL::Crypto)
 vmirror_layer(agent/control/policy USES agent_model yaml-cpp spdlog::spdlog)
@@ -72,7 +73,7 @@ else()
 endif()
 # The link between agents.
 vmirror_layer(agent/control/peers USES agent_model PRIVATE OpenSSL::SSL Threads::Threads)
-vmirror_layer(agent/engine/worker USES agent_engine_capture agent_engine_decap agent_engine_dissect agent_engine_stream agent_engine_flow agent_engine_inventory agent_engine_health agent_engine_export Threads::Threads)
+vmirror_layer(agent/engine/worker USES agent_engine_capture agent_engine_decap agent_engine_dissect agent_engine_stream agent_engine_flow agent_engine_inventory agent_engine_findings agent_engine_health agent_engine_export Threads::Threads)
 # agent/api has the HTTP server and client (http.hpp); its routes go there too. The command line is
 # agent/cli, above agent/app.
 vmirror_layer(agent/api USES agent_engine_worker agent_control_policy agent_control_reconcile Boost::json Boost::url Threads::Threads)

@@ -153,6 +153,7 @@ HttpHandler api_routes(ApiBackend backend) {
   routes.push_back({"GET", "/v1/migrations/", named(backend.migrations)});
   routes.push_back({"GET", "/v1/assets", plain(backend.assets)});
   routes.push_back({"GET", "/v1/flows", plain(backend.flows)});
+  routes.push_back({"GET", "/v1/findings", plain(backend.findings)});
   routes.push_back({"GET", "/v1/explain/", named(backend.explain)});
   routes.push_back({"GET", "/v1/plan", plain(backend.plan)});
   routes.push_back({"POST", "/v1/plan",

@@ -8,6 +8,7 @@
 //   GET    /v1/migrations/VM    those of one VM, by its name or UUID
 //   GET    /v1/assets           {"assets": [...]}
 //   GET    /v1/flows            {"flows": [...]}: the greatest active ones
+//   GET    /v1/findings         {"findings": [...]}: what a person should look at, latest first
 //   GET    /v1/explain/NAME     why the sessions of this name, port, VM, MAC or policy are in their
 //                               state, or went
 //   GET    /v1/plan             {"in_sync": bool, "steps": [...]}: a dry run
@@ -47,7 +48,7 @@ namespace vmirror {
 struct ApiBackend {
   using Answer = Result<boost::json::object>;
   std::function<Answer()> status;
-  std::function<Answer()> sessions, locations, assets, flows;
+  std::function<Answer()> sessions, locations, assets, flows, findings;
   /// `vm`: a name or UUID; empty: all of them.
   std::function<Answer(const std::string& vm)> migrations;
   std::function<Answer(const std::string& session)> explain;

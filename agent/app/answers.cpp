@@ -158,6 +158,7 @@ ApiBackend Daemon::State::backend() {
     return migrations_json(*records, vm);
   };
   b.assets = [this]() -> Answer { return assets_json(engine->assets()); };
+  b.findings = [this]() -> Answer { return findings_json(engine->findings()); };
   b.flows = [this]() -> Answer { return flows_json(engine->top_flows()); };
   b.explain = [this](const std::string& name) -> Answer {
     const auto rows = on_main([this] { return locations.rows(wall_clock()); });

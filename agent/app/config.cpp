@@ -186,6 +186,48 @@ Result<void> read_analysis(const Node& node, Config& config) {
       {"asset_timeout",
        yaml::integer([&config](auto v) { config.asset_timeout = v * kSecond; }, 0, 366 * 86400)},
       {"top_flows", yaml::number(config.top_flows, 0, 1000)},
+      {"findings", [&](const Node& at) { return read_findings(at, config.findings); }},
+  })(node);
+}
+
+/// `all`, or a list of kinds.
+Result<void> read_off(const Node& node, FindingOptions& findings) {
+  std::vector<std::string> ids;
+  if (const auto done = words(ids)(node); !done) return done;
+  for (const std::string& id : ids) {
+    if (id == "all") {
+      findings.off.set();
+      continue;
+    }
+    const auto kind = parse_finding_kind(id);
+    if (!kind) return node.wrong(kind.error().what, kind.error().remedy);
+    findings.off.set(static_cast<std::size_t>(*kind));
+  }
+  return {};
+}
+
+Result<void> read_suppression(const Node& node, FindingOptions& findings) {
+  std::string subject, id;
+  const auto done =
+      yaml::map({{"subject", yaml::text(subject), true}, {"kind", yaml::text(id)}})(node);
+  if (!done) return done;
+  auto suppression = parse_suppression(subject);
+  if (!suppression) return node.wrong(suppression.error().what, suppression.error().remedy);
+  if (!id.empty()) {
+    const auto kind = parse_finding_kind(id);
+    if (!kind) return node.wrong(kind.error().what, kind.error().remedy);
+    suppression->kind = *kind;
+  }
+  findings.suppressed.push_back(*suppression);
+  return {};
+}
+
+Result<void> read_findings(const Node& node, FindingOptions& findings) {
+  return yaml::map({
+      {"learning_time",
+       yaml::integer([&](auto v) { findings.learning = v * kSecond; }, 0, 366 * 86400)},
+      {"off", [&](const Node& at) { return read_off(at, findings); }},
+      {"suppress", yaml::list([&](const Node& at) { return read_suppression(at, findings); })},
   })(node);
 }
 

@@ -17,6 +17,7 @@
 #include "agent/engine/capture/capture.hpp"
 #include "agent/engine/decap/decap.hpp"
 #include "agent/engine/export/sink.hpp"
+#include "agent/model/finding.hpp"
 #include "agent/model/scope.hpp"
 #include "plugin/registry.hpp"
 
@@ -88,6 +89,8 @@ struct Config {
   std::uint32_t max_assets = 65536;
   Time asset_timeout = 7 * 86400 * kSecond;  ///< 0: none.
   std::uint32_t top_flows = 100;
+
+  FindingOptions findings;
 
   std::vector<SinkOptions> eve;
   std::chrono::seconds eve_stats_interval{60};  ///< 0: no stats events.

@@ -63,6 +63,7 @@ Result<EngineOptions> engine_options(const Config& config) {
   options.pipeline.inventory.max_assets = config.max_assets;
   options.pipeline.inventory.max_age = config.asset_timeout;
   options.pipeline.top_flows = config.top_flows;
+  options.pipeline.findings = config.findings;
   options.retry_min = kRetryMin;
   options.retry_max = kRetryMax;
   options.on_input = log_input;

@@ -65,12 +65,20 @@ void print_report(const CommandContext& context, std::ostream& out, const Analyz
   counts("PROTOCOL", "protocols");
   counts("MALFORMED", "malformed");
   counts("NOT UNDERSTOOD", "not_understood");
+  if (snapshot.findings.empty()) return;
+  constexpr Column kFindings[] = {{"kind", "FINDING"}, {"severity", "SEVERITY"}, {"by", "BY"},
+                                  {"on", "ON"},        {"count", "COUNT"},       {"first", "FIRST"},
+                                  {"source", "SOURCE"}};
+  out << "\n";
+  print_table(out, object.at("findings").as_array(), kFindings, {context.colour, 0, false});
 }
 
 int analyze_files(const CommandContext& context, const AnalyzeArguments& arguments) {
   auto made = pipeline_options(arguments);
   if (!made) return report(context, made.error());
   PipelineOptions& options = *made;
+  options.findings.emplace();
+  if (arguments.learn >= 0) options.findings->learning = arguments.learn * kSecond;
   std::unique_ptr<LineSinks> sinks;
   const std::string eve = path_of(arguments.eve, kStandardOutput);
   if (!eve.empty()) {
@@ -210,6 +218,11 @@ void add_analyze(CLI::App& app, CommandContext& context, int& exit) {
   command->add_option("--eve", arguments->eve,
                       "Write events to this file as EVE JSON lines; -: to standard output, and the "
                       "report to standard error");
+  command
+      ->add_option("--learn", arguments->learn,
+                   "Seconds from the first frame in which all devices, servers and masters that "
+                   "are seen are known; who comes later is a finding (default: 86400)")
+      ->check(CLI::NonNegativeNumber);
   command->footer("Example: vmirror analyze --protocols dns,modbus --eve eve.json mirror.pcap");
   command->callback([&, arguments] { exit = analyze_files(context, *arguments); });
 }

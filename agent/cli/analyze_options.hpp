@@ -19,6 +19,8 @@ struct AnalyzeArguments {
   std::vector<std::string> identity;   ///< Empty: the default.
   std::string filter;                  ///< Of libpcap; empty: every frame.
   bool encapsulated_only = false;
+  /// Seconds, in the frames' time; less than 0: the daemon's default. analyze only.
+  std::int64_t learn = -1;
 };
 
 /// Declares FILE and the options of an input. `arguments` must outlive the parsing.

@@ -19,7 +19,7 @@ enum Exit : int {
   kFailed = 1,  ///< The command could not do what was asked; standard error says why.
   /// Something that is asked for is not watched: missing, refused, failed, unreadable, or not on
   /// the switch yet. `hook status`: it is not installed, or it can't work; `diff`: they differ;
-  /// `cluster status`: the server is no member of a cluster with a leader.
+  /// `cluster status`: the server is no member of a cluster with a leader; `findings`: one is active.
   kNotWatched = 2,
   kUsage = 64,  ///< The command line is wrong.
 };
@@ -64,6 +64,7 @@ void add_locations(CLI::App& app, CommandContext& context, int& exit);
 void add_migrations(CLI::App& app, CommandContext& context, int& exit);
 void add_assets(CLI::App& app, CommandContext& context, int& exit);
 void add_flows(CLI::App& app, CommandContext& context, int& exit);
+void add_findings(CLI::App& app, CommandContext& context, int& exit);
 void add_explain(CLI::App& app, CommandContext& context, int& exit);
 void add_policies(CLI::App& app, CommandContext& context, int& exit);
 void add_plan(CLI::App& app, CommandContext& context, int& exit);

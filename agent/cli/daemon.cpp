@@ -1,5 +1,5 @@
 // The commands that show what the daemon knows: status, sessions, locations, migrations, assets,
-// flows, explain.
+// flows, findings, explain.
 #include <algorithm>
 
 #include "agent/cli/listing.hpp"
@@ -22,6 +22,11 @@ constexpr Column kSessionColumns[] = {{"name", "SESSION"},
                                       {"copied_frames", "COPIED", true},
                                       {"state_text", "STATE"},
                                       {"reason", "REASON"}};
+
+constexpr Column kFindingColumns[] = {
+    {"kind", "KIND"},     {"severity", "SEVERITY", true}, {"by", "BY"},       {"on", "ON"},
+    {"state", "STATE"},   {"count", "COUNT", true},       {"first", "FIRST"}, {"last", "LAST"},
+    {"source", "SOURCE"}, {"technique", "TECHNIQUE"}};
 
 /// The sessions as kSessionColumns show them: the reason ends with the warnings.
 json::array session_rows(const json::object& answer) {
@@ -154,6 +159,13 @@ void print_neighbours(const CommandContext& context, const json::object& status)
   print_following(context, status);
 }
 
+/// One line, where there are findings.
+void print_findings(const CommandContext& context, const json::object& status) {
+  const std::string begun = text(status, "findings.begun");
+  if (begun == "-" || begun == "0") return;
+  context.out << begun << " findings: see `vmirror findings`\n";
+}
+
 /// One line: is all well?
 void print_summary(const CommandContext& context, const json::object& status) {
   if (text(status, "switch.state") == "none") return;  // Nobody asks a collector for mirrors.
@@ -172,6 +184,7 @@ void print_status(const CommandContext& context, const json::object& status) {
               << "\n";
   print_privileges(context, status);
   print_neighbours(context, status);
+  print_findings(context, status);
   print_errors(context, status);
   heading(context, "Policies");
   constexpr Column kPolicies[] = {
@@ -350,6 +363,28 @@ void add_flows(CLI::App& app, CommandContext& context, int& exit) {
       {"bytes", "BYTES"},   {"state", "STATE"}};
   add_listing(app, context, exit, "flows", "Show the largest active flows",
               "vmirror flows --filter app_proto=modbus --sort=-bytes --limit 10", kColumns);
+}
+
+void add_findings(CLI::App& app, CommandContext& context, int& exit) {
+  auto options = std::make_shared<ListingOptions>();
+  CLI::App* command = declare_listing(
+      app, context, *options, "findings",
+      "Show the findings: what a person should look at, latest first (docs/findings.md). Exit code "
+      "2: one of those that are shown is active, seen in the last 15 minutes",
+      "vmirror findings --filter severity=1 --filter state=active");
+  command->callback([&, options] {
+    exit = list(
+        context, *options,
+        {"/v1/findings", "findings", kFindingColumns, {}, [](const json::object& answer) -> int {
+           const json::array& shown = rows(answer, "findings");
+           return std::ranges::any_of(shown,
+                                      [](const json::value& row) {
+                                        return text(row.as_object(), "state") == "active";
+                                      })
+                      ? kNotWatched
+                      : kOk;
+         }});
+  });
 }
 
 void add_explain(CLI::App& app, CommandContext& context, int& exit) {

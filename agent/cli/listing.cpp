@@ -134,8 +134,8 @@ int list(const CommandContext& context, const ListingOptions& options, const Lis
     auto chosen =
         chosen_rows(as_table ? listing.table_rows(*answer) : rows(*answer, listing.key), options);
     if (!chosen) return report(context, chosen.error());
+    (*answer)[listing.key] = *chosen;
     if (context.json) {
-      (*answer)[listing.key] = *chosen;
       print_json(context, *answer);
     } else {
       print_table(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace vmirror {
 
@@ -57,8 +58,18 @@ const char* to_text(Confidence confidence) {
 }
 
 const char* to_text(Act::Kind kind) {
-  constexpr const char* kNames[] = {
-      "read", "write", "start", "stop", "download", "firmware", "weak_authentication"};
+  constexpr const char* kNames[] = {"read",
+                                    "write",
+                                    "start",
+                                    "stop",
+                                    "download",
+                                    "firmware",
+                                    "weak_authentication",
+                                    "refused_authentication",
+                                    "set_time",
+                                    "claim_address",
+                                    "serve_addresses"};
+  static_assert(std::size(kNames) == static_cast<std::size_t>(Act::Kind::count_));
   return kNames[static_cast<std::size_t>(kind)];
 }
 

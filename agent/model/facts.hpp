@@ -165,7 +165,11 @@ struct Act {
     stop,
     download,  ///< A program, or a part of one, to a controller.
     firmware,
-    weak_authentication,  ///< A password in clear, none where one belongs, a broken method.
+    weak_authentication,     ///< A password in clear, none where one belongs, a broken method.
+    refused_authentication,  ///< `on` refused `by`, who did not say the right secret or name.
+    set_time,                ///< Of a device's clock.
+    claim_address,    ///< `by` says on the link that `on`, a MAC and an address, belong together.
+    serve_addresses,  ///< `by` gives `on`, a MAC, an address.
     count_,
   };
   Kind kind;

@@ -345,6 +345,27 @@ std::vector<Limit> limits(const DaemonView& v) {
   return out;
 }
 
+namespace {
+
+/// Null: none are looked for.
+json::value findings_summary(const EngineCounters& engine) {
+  if (engine.findings.empty()) return nullptr;
+  json::object kinds;
+  std::uint64_t all = 0;
+  for (const NamedCount& kind : engine.findings) {
+    kinds[kind.name] = kind.count;
+    all += kind.count;
+  }
+  return {
+      {"begun", all},
+      {"kinds", std::move(kinds)},
+      {"learning", engine.time < engine.learns_until},
+      {"learns_until",
+       engine.learns_until == 0 ? json::value() : json::value(format_time(engine.learns_until))}};
+}
+
+}  // namespace
+
 json::object status_json(const DaemonView& v) {
   const ControlSnapshot& c = v.control;
   const auto failure = c.apply_error ? c.apply_error : c.observe_error;
@@ -377,6 +398,7 @@ json::object status_json(const DaemonView& v) {
           {"flows", to_json(v.engine)["flows"]},
           {"assets", v.engine.assets_known},
           {"protocols", protocols_json(v.engine.protocols)},
+          {"findings", findings_summary(v.engine)},
           {"limits", all(limits(v))},
           {"outputs", outputs_json(v.outputs)}};
 }
@@ -437,6 +459,20 @@ json::object flows_json(const TopFlows& top) {
           {"from", format_time(top.from)},
           {"to", format_time(top.to)},
           {"workers_missing", top.workers_missing}};
+}
+
+json::object findings_json(const FindingList& list) {
+  json::array findings;
+  for (const Finding& finding : list.findings) {
+    json::object row = to_json(finding);
+    const bool quiet = list.to - as_of(finding.last, list.to) > kFindingQuiet;
+    row["state"] = quiet ? "quiet" : "active";
+    findings.emplace_back(std::move(row));
+  }
+  return {{"findings", std::move(findings)},
+          {"from", format_time(list.from)},
+          {"to", format_time(list.to)},
+          {"workers_missing", list.workers_missing}};
 }
 
 }  // namespace vmirror

@@ -38,6 +38,7 @@ void Connection::add(bool from_client, std::uint32_t sequence, std::uint8_t flag
 std::vector<Capture> golden_captures() {
   std::vector<Capture> all = protocol_captures();
   for (Capture& capture : encapsulation_captures()) all.push_back(std::move(capture));
+  for (Capture& capture : finding_captures()) all.push_back(std::move(capture));
   for (Capture& capture : conversations()) all.push_back(std::move(capture));
   return all;
 }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/support/captures.hpp"
@@ -80,6 +81,11 @@ std::filesystem::path place_of(const std::string& name);
 std::vector<Capture> protocol_captures();
 /// One and more for each encapsulation, and what comes damaged.
 std::vector<Capture> encapsulation_captures();
+/// For each kind of finding one that trips it, and one that nearly does. Their names begin with
+/// kFinding; findings are looked for in these captures, with this learning time.
+std::vector<Capture> finding_captures();
+inline constexpr std::string_view kFinding = "finding_";
+inline constexpr Time kFindingsLearn = 8 * kMillisecond;
 /// All of them.
 std::vector<Capture> golden_captures();
 

@@ -72,6 +72,7 @@ void add_counters(Lines& out, const EngineSnapshot& snapshot) {
   for (const ProtocolSnapshot& p : snapshot.protocols)
     if (p.records + p.malformed + p.cut > 0)
       add(p.name.c_str(), {{"records", p.records}, {"malformed", p.malformed}, {"cut", p.cut}});
+  for (const Finding& finding : snapshot.findings) add("finding", to_json(finding));
   add("errors", counts_of(snapshot.errors));
   add("streams", counts_of(snapshot.streams));
   add("flows", {{"started", snapshot.flows_started}});
@@ -96,6 +97,10 @@ Lines told(const fs::path& capture) {
   options.decap.rspan_vlan = test::kRspanVlan;
   options.dissectors = std::make_shared<const Dissectors>(Dissectors::select(all).value());
   options.eve.sinks = sink.get();
+  if (capture.stem().string().starts_with(test::kFinding)) {
+    options.findings.emplace();
+    options.findings->learning = test::kFindingsLearn;
+  }
   const std::string files[] = {capture};
   const auto report = analyze(files, std::move(options));
   if (!report) return {report.error().text()};

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Validates every record of the goldens against the JSON Schema of its protocol.
 
-Each record type has one, tests/protocols/NAME/schema.json: of the object that an event of
+An alert, which is a finding, has tests/golden/alert.schema.json. Each record type has one, tests/protocols/NAME/schema.json: of the object that an event of
 `event_type` NAME has under NAME. A record without a schema, and a field that the schema does not
 name, are failures.  Example: tests/golden/schemas.py
 """
@@ -26,6 +26,9 @@ def main():
         schema = json.loads(path.read_text())
         jsonschema.Draft7Validator.check_schema(schema)
         validators[path.parent.name] = jsonschema.Draft7Validator(schema)
+    alert = json.loads((TESTS / "golden/alert.schema.json").read_text())
+    jsonschema.Draft7Validator.check_schema(alert)
+    validators["alert"] = jsonschema.Draft7Validator(alert)
     for golden in goldens():
         for number, line in enumerate(golden.read_text().splitlines(), 1):
             event = json.loads(line)

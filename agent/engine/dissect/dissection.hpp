@@ -26,8 +26,8 @@
 
 #include "agent/engine/dissect/buffers.hpp"
 #include "agent/engine/dissect/dissectors.hpp"
-#include "agent/engine/dissect/lent.hpp"
 #include "agent/engine/dissect/requests.hpp"
+#include "agent/engine/wire/lent.hpp"
 
 namespace vmirror {
 

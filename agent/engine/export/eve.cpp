@@ -62,7 +62,7 @@ void append_addresses(Json& json, const EventHead& head) {
   if (!head.src_mac.is_zero() || !head.dest_mac.is_zero()) {
     json.open_object("ether");
     json.field("src_mac", head.src_mac);
-    json.field("dest_mac", head.dest_mac);
+    if (head.flow_id != 0 || !head.dest_mac.is_zero()) json.field("dest_mac", head.dest_mac);
     json.close();
   }
 }
@@ -371,6 +371,48 @@ void append_asset_event(std::string& out, const Asset& asset) {
     json.time("last_seen", property.last);
     json.close();
   }
+  end_line(out, json);
+}
+
+namespace {
+
+void append_subject(Json& json, JsonName name, const Subject& subject) {
+  if (subject.mac.is_zero() && subject.ip.empty()) return;
+  json.open_object(name);
+  if (!subject.mac.is_zero()) json.field("mac", subject.mac);
+  if (!subject.ip.empty()) json.field("ip", subject.ip);
+  if (subject.station.kind != Station::Kind::none)
+    json.field("station", std::string_view(to_text(subject.station)));
+  json.close();
+}
+
+}  // namespace
+
+void append_finding_event(std::string& out, const EventHead& head, const Finding& finding) {
+  const FindingRule& rule = rule_of(finding.key.kind);
+  Json json(out);
+  begin_line(json, head, "alert");
+  json.open_object("alert");
+  json.field("action", "allowed");  // Suricata's word of who only watches.
+  json.field("gid", 1U);
+  json.field("signature_id", rule.number);
+  json.field("rev", 1U);
+  json.field("signature", rule.title);
+  json.field("category", rule.id);
+  json.field("severity", rule.severity);
+  if (*rule.technique != '\0') {
+    json.open_object("metadata");
+    json.open_array("mitre_technique_id");
+    json.value(rule.technique);
+    json.close();
+    json.close();
+  }
+  append_subject(json, "on", finding.key.on);
+  append_subject(json, "by", finding.key.by);
+  json.field("source", finding.key.source);
+  json.time("first", finding.first);
+  json.time("last", finding.last);
+  json.field("count", finding.count);
   end_line(out, json);
 }
 

@@ -8,7 +8,7 @@
 //
 // What a record's message does to the one whom it is about is in `vmirror.acts`: ["write"].
 // Every record of a dissector becomes an event of its protocol's name; besides there are flow,
-// asset and stats. All functions append whole lines to a worker's buffer and are pure. A key whose
+// asset, alert and stats. All functions append whole lines to a worker's buffer and are pure. A key whose
 // value isn't known is left out, but for migrations, whose records are as the API has them.
 #pragma once
 
@@ -24,6 +24,7 @@
 #include "agent/model/asset.hpp"
 #include "agent/model/drop.hpp"
 #include "agent/model/facts.hpp"
+#include "agent/model/finding.hpp"
 #include "agent/model/flow.hpp"
 #include "agent/model/frame.hpp"
 #include "agent/model/migration.hpp"
@@ -70,6 +71,12 @@ void append_flow_event(std::string& out, const Flow& flow, std::string_view in_i
 
 /// One line of `event_type` "asset". `timestamp` is when it was last seen.
 void append_asset_event(std::string& out, const Asset& asset);
+
+/// One line of `event_type` "alert", of the frame that tripped it (`head`) where there is one: in
+/// `alert` what Suricata has there (action, gid, signature_id, rev, signature, severity, category: the
+/// kind, metadata.mitre_technique_id), and of the finding on, by (mac, ip, station), source, first,
+/// last, count. Each finding is told once, and again when it is seen after an hour without it.
+void append_finding_event(std::string& out, const EventHead& head, const Finding& finding);
 
 /// One line of `event_type` "migration": a migration's record as it stands. `told` is the record as
 /// the API shows it (agent/control/affinity/record_json.hpp), so that both have the same keys; what

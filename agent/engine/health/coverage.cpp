@@ -154,6 +154,9 @@ void CoverageCounter::watch(const MirrorIndex& next) {
     counts->nics_.set(at, nic);
   });
   index_ = next;
+  copies_alone_ = std::ranges::any_of(counts->nics_, [&](const auto& entry) {
+    return !input_.empty() && entry.second->watched.input == input_;
+  });
   counts_ = counts->nics_.empty() ? nullptr : std::move(counts);
 }
 
@@ -272,11 +275,12 @@ void CoverageCounter::count(const Frame& frame, const Packet& packet) {
       if (is_in(from->watched, vlan)) frames.groups_before.add(1);
     }
   }
+  bool heard_again = false;
   if (from == nullptr || !from->watched.vlan) {
     Recent& at = heard(source, vlan);
-    if (at.hash != source ||
-        static_cast<std::uint64_t>(frame.time - at.time) > std::uint64_t{kHeardAgain})
-      at = {source, frame.time};
+    heard_again = at.hash != source ||
+                  static_cast<std::uint64_t>(frame.time - at.time) > std::uint64_t{kHeardAgain};
+    if (heard_again) at = {source, frame.time};
   }
   if (to_group) {
     shared_->groups[vlan].add(1);
@@ -284,12 +288,28 @@ void CoverageCounter::count(const Frame& frame, const Packet& packet) {
   } else {
     NicCounts::Nic* const to = find(destination, vlan);
     if (to != nullptr) to->frames.in.add(1);
-    if (!spoke(destination, vlan, to, frame.time)) flood(vlan, from, to);
+    if (!spoke(destination, vlan, to, frame.time))
+      flood(vlan, from, to);
+    else if (heard_again && from == nullptr && to == nullptr) [[unlikely]]
+      note_stray(source, destination, packet.source_mac(frame.bytes), vlan, frame.time);
   }
   const std::uint64_t hash = frame_hash(frame, vlan);
   Recent& recent = recent_[hash % kRecent];
   if (recent.hash == hash && frame.time - recent.time <= kWindow) ++duplicates_;
   recent = {hash, frame.time};
+}
+
+/// In whatever VLAN: a NIC that sends in another than its own is none.
+void CoverageCounter::note_stray(std::uint64_t source, std::uint64_t destination, const Mac& mac,
+                                 std::uint16_t vlan, Time time) {
+  if (!copies_alone_ || find(source) != nullptr || find(destination) != nullptr) return;
+  if (strays_.size() < kMostStrays) strays_.push_back({mac, vlan, time});
+}
+
+std::span<const StrayMac> CoverageCounter::take_strays() {
+  told_strays_.clear();
+  std::swap(strays_, told_strays_);
+  return told_strays_;
 }
 
 std::vector<NicFrames> CoverageCounter::frames() const {

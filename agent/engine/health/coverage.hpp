@@ -83,6 +83,15 @@ class NicCounts {
   std::shared_ptr<Shared> shared_;
 };
 
+/// A frame that left a mirrored port with a source that is no NIC's: neither its source nor its
+/// destination is a watched NIC's, and the switch knew where the destination is, so that it sent the
+/// frame to no other port. Told of inputs whose frames are all copies of NICs.
+struct StrayMac {
+  Mac mac;
+  std::uint16_t vlan = 0;
+  Time time = 0;
+};
+
 /// Counts frames of watched NICs, and frames that come twice. One thread.
 class CoverageCounter {
  public:
@@ -102,6 +111,11 @@ class CoverageCounter {
   bool watching() const { return counts_ != nullptr; }
   bool watches(const Mac& mac) const;
   void count(const Frame& frame, const Packet& packet);
+
+  /// Strays since the last call, each about twice a second while it sends; more than kMostStrays at
+  /// once are passed over. Good until the next `count`.
+  std::span<const StrayMac> take_strays();
+  static constexpr std::size_t kMostStrays = 64;
 
   std::vector<NicFrames> frames() const;
   /// What is counted now, for other threads; until the next `watch`. Null: none is watched.
@@ -132,6 +146,8 @@ class CoverageCounter {
   void rebuild(std::size_t nics);
   Recent& heard(std::uint64_t mac, std::uint16_t vlan);
   bool spoke(std::uint64_t mac, std::uint16_t vlan, const NicCounts::Nic* nic, Time now);
+  void note_stray(std::uint64_t source, std::uint64_t destination, const Mac& mac,
+                  std::uint16_t vlan, Time time);
   void flood(std::uint16_t vlan, NicCounts::Nic* from, NicCounts::Nic* to);
 
   std::string input_;
@@ -142,6 +158,8 @@ class CoverageCounter {
   std::vector<Recent> recent_;
   std::vector<Recent>
       heard_;  ///< Addresses that sent, by MAC and VLAN: not of NICs whose VLAN is known.
+  bool copies_alone_ = false;  ///< Some NIC's copies come by this input and no other.
+  std::vector<StrayMac> strays_, told_strays_;
   std::uint64_t duplicates_ = 0;
 };
 

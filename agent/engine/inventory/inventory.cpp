@@ -67,6 +67,7 @@ struct Inventory::State {
     std::uint64_t packets = 0, bytes = 0;
     std::uint64_t address = 0;  ///< Keyed hash of the last sender address, if bound to this MAC.
     bool changed = false;
+    bool sent = false;  ///< A frame at least.
   };
   struct Said {
     Asset asset;                         ///< Times and counters are those of Seen: see `whole`.
@@ -98,10 +99,11 @@ struct Inventory::State {
   std::unordered_map<Host, Holder, HashOfHost> by_ip;
   std::vector<std::uint32_t> changed;
   std::vector<const Asset*> told;  ///< What take_changed gave.
-  Time now = 0;                    ///< When the last flow began or was answered, or later.
-  std::uint32_t hand = 0;          ///< Where the search for what gives way goes on.
-  std::uint32_t aging = 0;         ///< Where the search for what is too old goes on.
-  std::string room;                ///< For a fact's text.
+  std::vector<NewSender> senders, told_senders;
+  Time now = 0;             ///< When the last flow began or was answered, or later.
+  std::uint32_t hand = 0;   ///< Where the search for what gives way goes on.
+  std::uint32_t aging = 0;  ///< Where the search for what is too old goes on.
+  std::string room;         ///< For a fact's text.
 
   std::size_t home(const Mac& mac, Scope scope) const {
     return options.hash(mac, scope) & (index.size() - 1);
@@ -140,6 +142,11 @@ struct Inventory::State {
     s.first = std::min(s.first, time);
     s.last = std::max(as_of(s.last, now), time);
     return place;
+  }
+
+  void note_sender(std::uint32_t place, std::uint16_t vlan, Time time) {
+    if (std::exchange(seen[place].sent, true) || !options.note_senders) return;
+    senders.push_back({seen[place].mac, seen[place].scope, vlan, time});
   }
 
   std::uint32_t add(const Mac& mac, Scope scope, Time time) {
@@ -361,7 +368,9 @@ void Inventory::flow_started(const Flow& flow, std::size_t side, std::uint8_t tt
     const std::uint32_t place = state_->touch(flow.mac[i], flow.scope, flow.first);
     if (place == State::kNone) continue;
     state_->add_vlan(place, flow.vlan);
-    if (i == side) state_->sent_from(place, flow.ip[i], ttl);
+    if (i != side) continue;
+    state_->note_sender(place, flow.vlan, flow.first);
+    state_->sent_from(place, flow.ip[i], ttl);
   }
 }
 
@@ -371,6 +380,7 @@ void Inventory::flow_answered(const Subject& sender, std::uint16_t vlan, std::ui
   const std::uint32_t place = state_->touch(sender.mac, scope, time);
   if (place == State::kNone) return;
   state_->add_vlan(place, vlan);
+  state_->note_sender(place, vlan, time);
   state_->sent_from(place, sender.ip, ttl);
 }
 
@@ -524,6 +534,12 @@ std::span<const Asset* const> Inventory::take_changed() {
   }
   state_->changed.clear();
   return out;
+}
+
+std::span<const NewSender> Inventory::take_senders() {
+  state_->told_senders.clear();
+  std::swap(state_->senders, state_->told_senders);
+  return state_->told_senders;
 }
 
 void Inventory::change_all() {

@@ -43,6 +43,7 @@ struct InventoryOptions {
   std::size_t max_properties = 32;  ///< Of one asset.
   std::size_t max_text = 256;       ///< Bytes of a property's value; cut behind.
   std::size_t router_sources = 8;   ///< Unbound sender addresses behind one MAC that make it one.
+  bool note_senders = false;        ///< Keep who sent its first frame, for `take_senders`.
   Time max_age = 0;  ///< Assets that were not seen for so long are forgotten; 0: none.
   KeyedHash hash = KeyedHash();
 };
@@ -56,6 +57,14 @@ struct InventoryCounters {
   std::uint64_t evicted = 0;   ///< Assets that gave way.
   std::uint64_t unplaced = 0;  ///< Facts about an address that no asset holds.
   OfAnAsset ips = {}, vlans = {}, properties = {};
+};
+
+/// A MAC that sent its first frame.
+struct NewSender {
+  Mac mac;
+  Scope scope = 0;
+  std::uint16_t vlan = 0;
+  Time time = 0;
 };
 
 class Inventory {
@@ -108,6 +117,9 @@ class Inventory {
   /// Assets that are new or say something new since the last call (not: counters, times). Good
   /// until the next call that is not const. To be called now and then, or the list grows.
   std::span<const Asset* const> take_changed();
+  /// Who sent its first frame since the last call, where the options say so. Good until the next
+  /// call that is not const. To be called now and then, or the list grows.
+  std::span<const NewSender> take_senders();
   /// At the end: `take_changed` gives every asset once more, with its final counters.
   void change_all();
 

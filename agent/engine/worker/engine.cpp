@@ -72,6 +72,7 @@ struct Engine::State {
     std::uint64_t waiting = 0;
     for (const auto& adoption : adopted()) waiting += adoption->waiting();
     counters.adopted.push_back({"given", given});
+    if (options.pipeline.baseline) counters.limits.push_back(limit_of(*options.pipeline.baseline));
     counters.limits.push_back(
         {"adopted", "flows of guests that came", options.max_adopted, waiting, refused});
   }
@@ -80,6 +81,8 @@ struct Engine::State {
 Engine::Engine(EngineOptions options) : state_(std::make_unique<State>()) {
   const std::vector<InputOptions> inputs = std::exchange(options.inputs, {});
   state_->options = std::move(options);
+  if (const auto& findings = state_->options.pipeline.findings)
+    state_->options.pipeline.baseline = std::make_shared<Baseline>(findings->learning);
   for (const InputOptions& input : inputs) add(input);
 }
 
@@ -172,9 +175,14 @@ AssetList Engine::assets(milliseconds wait) const {
   return merge(list_of<AssetList>(state_->all(), wait));
 }
 
+FindingList Engine::findings(milliseconds wait) const {
+  return merge(list_of<FindingList>(state_->all(), wait));
+}
+
 std::shared_ptr<const EngineSnapshot> Engine::snapshot(milliseconds wait) const {
   return std::make_shared<const EngineSnapshot>(
-      EngineSnapshot{counters(wait), top_flows(wait).flows, assets(wait).assets, nics().nics});
+      EngineSnapshot{counters(wait), top_flows(wait).flows, assets(wait).assets, nics().nics,
+                     findings(wait).findings});
 }
 
 void Engine::watch(std::shared_ptr<const MirrorIndex> index) {

@@ -68,6 +68,7 @@ class Engine {
   EngineCounters counters(std::chrono::milliseconds wait = kPatience) const;
   TopFlows top_flows(std::chrono::milliseconds wait = kPatience) const;
   AssetList assets(std::chrono::milliseconds wait = kPatience) const;
+  FindingList findings(std::chrono::milliseconds wait = kPatience) const;
   /// All of them, one after the other.
   std::shared_ptr<const EngineSnapshot> snapshot(std::chrono::milliseconds wait = kPatience) const;
   static constexpr std::chrono::milliseconds kPatience{1000};

@@ -21,6 +21,11 @@ void EveWriter::write_records(EventHead head, const Facts& facts) {
   }
 }
 
+void EveWriter::write_finding(EventHead head, const Finding& finding) {
+  head.in_iface = in_iface_;
+  append_finding_event(buffer_, head, finding);
+}
+
 void EveWriter::write_flow(const Flow& flow, const Origin& origin, std::string_view vm) {
   append_flow_event(buffer_, flow, in_iface_, origin, vm);
 }

@@ -12,7 +12,7 @@ namespace vmirror {
 /// What is to be written as EVE, and where. The sinks are shared by all workers.
 struct EveOptions {
   LineSinks* sinks = nullptr;  ///< Null: nothing is written. Must outlive the pipeline.
-  bool records = true, flows = true, assets = true;
+  bool records = true, flows = true, assets = true, findings = true;
 };
 
 class EveWriter {
@@ -20,11 +20,16 @@ class EveWriter {
   EveWriter(EveOptions options, std::string in_iface);
 
   bool records() const { return options_.sinks != nullptr && options_.records; }
+  bool findings() const { return options_.sinks != nullptr && options_.findings; }
+  /// Somebody needs to know of what frame a message is.
+  bool heads() const { return records() || findings(); }
   bool flows() const { return options_.sinks != nullptr && options_.flows; }
   bool assets() const { return options_.sinks != nullptr && options_.assets; }
 
   /// All records of `facts`. in_iface is filled in.
   void write_records(EventHead head, const Facts& facts);
+  /// in_iface is filled in.
+  void write_finding(EventHead head, const Finding& finding);
   void write_flow(const Flow& flow, const Origin& origin, std::string_view vm);
   void write_asset(const Asset& asset);
   /// Hands over what was collected, when it is much, or when it waits since before `now` - 0.1 s in

@@ -157,6 +157,29 @@ json::object to_json(const Asset& asset) {
   return out;
 }
 
+json::object to_json(const Finding& finding) {
+  const FindingRule& rule = rule_of(finding.key.kind);
+  json::object out{{"kind", rule.id},
+                   {"title", rule.title},
+                   {"severity", rule.severity},
+                   {"on", to_text(finding.key.on)},
+                   {"by", to_text(finding.key.by)}};
+  if (*rule.technique != '\0') out["technique"] = rule.technique;
+  const auto subject = [&](const std::string& name, const Subject& s) {
+    if (!s.mac.is_zero()) out[name + "_mac"] = s.mac.text();
+    if (!s.ip.empty()) out[name + "_ip"] = s.ip.text();
+  };
+  subject("on", finding.key.on);
+  subject("by", finding.key.by);
+  out["source"] = finding.key.source;
+  if (finding.vlan != 0) out["vlan"] = finding.vlan;
+  if (finding.key.scope != 0) out["scope"] = scope_text(finding.key.scope);
+  out["first"] = format_time(finding.first);
+  out["last"] = format_time(finding.last);
+  out["count"] = finding.count;
+  return out;
+}
+
 json::object to_json(const NicFrames& nic) {
   return {{"mac", nic.mac.text()},
           {"vm", nic.vm},
@@ -221,6 +244,7 @@ json::object to_json(const EngineCounters& s) {
   out["not_understood"] = counts(s.not_understood);
   out["streams"] = counts(s.streams);
   out["duplicates"] = s.duplicates;
+  out["findings"] = counts(s.findings);
   out["adopted"] = counts(s.adopted);
   out["limits"] = all(s.limits);
   return out;
@@ -231,6 +255,7 @@ json::object to_json(const EngineSnapshot& s) {
   out["flows"].as_object()["top"] = all(s.top_flows);
   out["assets"] = all(s.assets);
   out["nics"] = all(s.nics);
+  out["found"] = all(s.findings);
   return out;
 }
 
@@ -251,7 +276,8 @@ json::object to_json(const AnalyzeReport& report) {
                    {"assets", report.snapshot.assets.size()},
                    {"dropped", dropped(input.frames)},
                    {"protocols", std::move(protocols)},
-                   {"malformed", std::move(malformed)}};
+                   {"malformed", std::move(malformed)},
+                   {"findings", all(report.snapshot.findings)}};
   if (!report.snapshot.not_understood.empty())
     out["not_understood"] = counts(report.snapshot.not_understood);
   if (input.error) out["error"] = input.error->text();

@@ -12,7 +12,7 @@ namespace vmirror {
 
 /// {"packets", "bytes", "cpu_seconds", "decapsulated": {"erspan", "gre", "vxlan", "geneve",
 /// "rspan"}, "flows", "assets", "dropped": {kind: n}, "protocols": {name: records}, "malformed":
-/// {name: n}}. `assets` is their number.
+/// {name: n}, "findings": [...]}. `assets` is their number.
 boost::json::object to_json(const AnalyzeReport& report);
 
 /// Inputs, sessions, flows by their numbers, protocols, limits.
@@ -30,6 +30,9 @@ boost::json::object to_json(const SenderCounters& sender);
 boost::json::object to_json(const Flow& flow);
 boost::json::object to_json(const Asset& asset);
 boost::json::object to_json(const NicFrames& nic);
+/// {"kind", "title", "severity", "technique", "on", "by": text; "on_mac", "on_ip", "by_mac",
+/// "by_ip", "source", "vlan", "scope", "first", "last", "count"}; what is not known is left out.
+boost::json::object to_json(const Finding& finding);
 boost::json::object to_json(const Limit& limit);
 boost::json::array texts(const std::vector<std::string>& from);
 

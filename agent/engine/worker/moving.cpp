@@ -114,7 +114,15 @@ void Pipeline::let_go(std::span<const Mac> macs) {
 void Pipeline::adopt(std::shared_ptr<Adoption> adoption) {
   State& s = *state_;
   if (adoption->claim_assets())
-    for (const Asset& asset : adoption->handover().assets) s.inventory.adopt(asset);
+    for (const Asset& asset : adoption->handover().assets) {
+      s.inventory.adopt(asset);
+      if (s.findings) s.findings->know_device(asset.mac, asset.scope);
+    }
+  if (s.findings)  // Conversations that go on are no news.
+    for (const HandedFlow& each : adoption->handover().flows) {
+      const Flow& flow = each.flow.flow;
+      s.findings->know_master(flow.ip[0], flow.ip[1], flow.scope);
+    }
   if (s.reading)
     for (const SavedExpectation& each : adoption->handover().expectations)
       s.reading->dissection.restore(each);

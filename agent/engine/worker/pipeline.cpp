@@ -317,7 +317,7 @@ Context Pipeline::State::context_of(const Item& item) {
 /// Hands on what the frame told.
 void Pipeline::State::tell(const Item& item, const FlowTable::Entry& entry) {
   EventHead head;
-  if (eve.records()) {
+  if (eve.heads()) {
     head = event_head(*item.frame, item.packet, item.origin);
     head.flow_id = flows.id(item.probe.entry);
     if (const char* name = application(entry.key.protocol, entry.dissector, entry.stream))
@@ -330,15 +330,19 @@ void Pipeline::State::tell(const Item& item, const FlowTable::Entry& entry) {
   }
   head.time = item.frame->time;
   head.scope = entry.key.scope;
-  fold(head);
+  fold(head, item.packet.vlan());
 }
 
-void Pipeline::State::fold(const EventHead& head) {
+void Pipeline::State::fold(const EventHead& head, std::uint16_t vlan) {
   Facts& facts = reading->facts;
   for (const Record& record : facts.records())
     if (record.protocol != kAnomaly) count_record(record.protocol);
   if (eve.records()) eve.write_records(head, facts);
   for (const Fact& fact : facts.facts()) inventory.learn(fact, head.time, head.scope);
+  if (findings) {
+    findings->fold(facts, {head.time, head.scope, vlan});
+    if (!findings->told().empty()) tell_findings(head);
+  }
   facts.clear();
   reading->dissection.settle();
 }
@@ -423,7 +427,49 @@ void Pipeline::State::end_reading(const FlowReport& report, const char* name) {
   EventHead head = event_head(flow);
   if (name != nullptr) head.app_proto = name;
   head.vm = vm_of(flow.mac[0], flow.mac[1], flow.vlan);
-  fold(head);
+  fold(head, flow.vlan);
+}
+
+// ---- Findings
+
+void Pipeline::State::tell_findings(const EventHead& head) {
+  if (eve.findings())
+    for (const Finding& finding : findings->told()) eve.write_finding(head, finding);
+  findings->clear_told();
+}
+
+/// Of devices and ports; what messages tell is folded with them.
+[[gnu::noinline]] void Pipeline::State::look_for_findings(Time now) {
+  const auto tell_of = [this](const Mac& mac, const Sighting& at) {
+    if (findings->told().empty()) return;
+    EventHead head;
+    head.time = at.time;
+    head.scope = at.scope;
+    head.src_mac = mac;
+    head.vlan_count = at.vlan != 0 ? 1 : 0;
+    head.vlans[0] = at.vlan;
+    head.vm = vm_of(mac, at.vlan);
+    tell_findings(head);
+  };
+  for (const NewSender& sender : inventory.take_senders()) {
+    const Sighting at{sender.time, sender.scope, sender.vlan};
+    findings->device(sender.mac, at);
+    tell_of(sender.mac, at);
+  }
+  options.baseline->learns(now);  // Behind the first frames: it begins with them.
+  for (const StrayMac& stray : coverage.take_strays()) {
+    const Sighting at{stray.time, 0, stray.vlan};
+    findings->stray(stray.mac, at);
+    tell_of(stray.mac, at);
+  }
+  if (twins.empty() || (now - twins_told < Findings::kTwinsLast && now >= twins_told)) return;
+  twins_told = now;
+  for (auto& [port, twin] : twins) {
+    if (twin.since == 0 || is_ahead(twin.since, now)) twin.since = now;
+    const Sighting at{now, 0, twin.vlan};
+    findings->twins(twin.mac, twin.since, at);
+    tell_of(twin.mac, at);
+  }
 }
 
 /// After `frames` frames, or after none for a while.
@@ -446,6 +492,7 @@ void Pipeline::State::housekeep(Time now, std::size_t frames) {
     if (eve.assets())
       for (const Asset* asset : changed) eve.write_asset(*asset);
   }
+  if (findings) look_for_findings(now);
   if (!adoptions.empty()) expire_adoptions(now);
   eve.settle(now);
 }
@@ -514,6 +561,11 @@ void Pipeline::watch(std::shared_ptr<const MirrorIndex> index) {
            if (of_mac != s.vms.end() && of_mac->second.erase(at) != 0 && of_mac->second.empty())
              s.vms.erase(of_mac);
          }
+         s.twins.erase(at);
+         const bool is_here =
+             is != nullptr && (is->input.empty() || is->input == s.options.input_name);
+         if (is_here && !is->rival.empty() && is->port() < is->rival)
+           s.twins[at] = {is->mac, is->vlan.value_or(0), 0};
          if (is != nullptr && !is->vm.empty()) s.vms[is->mac].insert_or_assign(at, *is);
        });
   s.watched = next;

@@ -4,6 +4,7 @@
 //   parse_packet -> Decapsulator -> flow table -> dissectors (TCP: reassembly) -> inventory
 //                                        |              |                          |
 //                                        +--- ended flows, records, assets: EVE ---+
+//                                          acts, new devices, strays: findings: EVE
 //                        (coverage counts of watched NICs, re-injection of decapsulated frames)
 //
 // A batch goes through in stages, so that the memory that one frame needs is on its way while
@@ -12,12 +13,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "agent/engine/decap/decap.hpp"
 #include "agent/engine/dissect/dissection.hpp"
 #include "agent/engine/export/reinject.hpp"
+#include "agent/engine/findings/findings.hpp"
 #include "agent/engine/flow/flow_table.hpp"
 #include "agent/engine/inventory/inventory.hpp"
 #include "agent/engine/stream/reassembler.hpp"
@@ -44,6 +47,9 @@ struct PipelineOptions {
   std::shared_ptr<const Dissectors> dissectors;
   /// Vendors by MAC prefix, shared by all workers; null: no vendors.
   std::shared_ptr<const Vendors> vendors;
+  std::optional<FindingOptions> findings;  ///< None: none are looked for.
+  /// What was seen before, shared by all workers; null: this pipeline has one of its own.
+  std::shared_ptr<Baseline> baseline;
   EveOptions eve;
   Reinjector* reinject =
       nullptr;  ///< Of this pipeline's thread alone, which flushes it; null: none.
@@ -103,6 +109,8 @@ class Pipeline {
   std::size_t add_asset_keys(std::size_t from, std::size_t count, std::vector<AssetKey>& to) const;
   /// Inventory::page, with the names of guests.
   std::size_t add_assets(std::size_t from, std::size_t work, std::vector<Asset>& to) const;
+  /// Adds all findings.
+  void add_findings(std::vector<Finding>& to) const;
   /// All of it, at once.
   EngineSnapshot snapshot(Time time) const;
 

@@ -51,6 +51,11 @@ std::vector<Limit> Pipeline::State::limits(std::size_t sessions) {
       {"sessions", "mirroring sessions", Decapsulator::kMaxSessions, sessions,
        decap.sessions_overflowed()},
   };
+  if (findings) {
+    for (const Findings::Use& each : findings->uses())
+      out.push_back({each.name, each.unit, each.use.count, each.use.used, each.use.gave_way});
+    if (own_baseline) out.push_back(limit_of(findings->baseline()));
+  }
   if (!reading) return out;
   const Reassembler& reassembler = reading->streams.reassembler();
   const Requests& requests = reading->dissection.requests();
@@ -176,6 +181,11 @@ EngineCounters Pipeline::known(Time time) const {
   out.streams = s.stream_counts();
   out.duplicates = s.coverage.duplicates();
   out.adopted = s.adopted_counts();
+  if (s.findings) {
+    for (const FindingRule& rule : finding_rules())
+      out.findings.push_back({rule.id, s.findings->counts()[static_cast<std::size_t>(rule.kind)]});
+    out.learns_until = s.findings->baseline().learns_until();
+  }
   out.limits = s.limits(input.sessions.size());
   return out;
 }
@@ -208,8 +218,14 @@ std::size_t Pipeline::add_assets(std::size_t from, std::size_t work, std::vector
   return next;
 }
 
+void Pipeline::add_findings(std::vector<Finding>& to) const {
+  if (state_->findings) state_->findings->all(to);
+}
+
 EngineSnapshot Pipeline::snapshot(Time time) const {
-  EngineSnapshot out{known(time), {}, {}, state_->coverage.frames()};
+  EngineSnapshot out{known(time), {}, {}, state_->coverage.frames(), {}};
+  add_findings(out.findings);
+  sort_by_last(out.findings);
   add_flows(top_flows(), out.top_flows);
   for (std::size_t from = 0; (from = add_assets(from, ~std::size_t{0}, out.assets)) != 0;) continue;
   sort_by_key(out.assets);

@@ -59,12 +59,22 @@ struct Pipeline::State {
       : options(std::move(o)),
         decap(with_hash(options.decap, options)),
         flows(flow_options(options)),
-        inventory(with_hash(options.inventory, options), options.vendors),
+        inventory(with_hash(inventory_options(options), options), options.vendors),
         coverage(options.input_name),
         filter(options.input_name),
         eve(options.eve, options.input_name),
         items(std::make_unique<Item[]>(kGroup)) {
     if (options.dissectors && options.dissectors->size() > 0) reading.emplace(options);
+    if (!options.findings || !options.findings->any()) return;
+    own_baseline = !options.baseline;
+    if (own_baseline) options.baseline = std::make_shared<Baseline>(options.findings->learning);
+    findings.emplace(*options.findings, options.baseline, KeyedHash(options.flows.seed));
+  }
+
+  static InventoryOptions inventory_options(const PipelineOptions& options) {
+    InventoryOptions out = options.inventory;
+    out.note_senders = options.findings && options.findings->any();
+    return out;
   }
 
   static FlowTableOptions flow_options(const PipelineOptions& options) {
@@ -90,9 +100,20 @@ struct Pipeline::State {
   NicFilter filter;
   EveWriter eve;
   std::optional<Reading> reading;
+  std::optional<Findings> findings;
+  bool own_baseline = false;
   MirrorIndex watched;
   /// Of `watched`, by port: the names of guests, whatever the input.
   std::unordered_map<Mac, std::map<PortKey, WatchedNic>> vms;
+
+  /// Of `watched`, NICs that have the MAC of another; since when, 0: not looked at yet.
+  struct Twin {
+    Mac mac;
+    std::uint16_t vlan = 0;
+    Time since = 0;
+  };
+  std::map<PortKey, Twin> twins;
+  Time twins_told = 0;
 
   FrameCounters counters;
   std::array<std::uint64_t, kDropKinds> source_before{};  ///< Of sources that were closed.
@@ -131,7 +152,9 @@ struct Pipeline::State {
   bool open_stream(const Item& item, FlowTable::Entry& entry);
   void read_datagram(const Item& item, FlowTable::Entry& entry);
   void read_segment(const Item& item, FlowTable::Entry& entry);
-  void fold(const EventHead& head);
+  void fold(const EventHead& head, std::uint16_t vlan);
+  void tell_findings(const EventHead& head);
+  void look_for_findings(Time now);
   void tell(const Item& item, const FlowTable::Entry& entry);
   void fold_flow_reports();
   const char* application(std::uint8_t protocol, DissectorId dissector, std::uint32_t stream) const;

@@ -34,8 +34,8 @@ struct WorkerJob {
 
 /// For each slice that a worker may be asked for, the number of the last request; 0: none waits.
 struct SlicesDue {
-  std::uint64_t counters = 0, macs = 0, flows = 0, assets = 0;
-  bool any() const { return (counters | macs | flows | assets) != 0; }
+  std::uint64_t counters = 0, macs = 0, flows = 0, assets = 0, findings = 0;
+  bool any() const { return (counters | macs | flows | assets | findings) != 0; }
 };
 
 /// What other threads ask of a worker, and what it hands out. The worker looks at `asked` once a
@@ -131,7 +131,8 @@ class WorkerSlot {
     asked.store(false, std::memory_order_relaxed);
     eventfd_t times;
     eventfd_read(wake_fd_, &times);
-    return {{due<EngineCounters>(), due<KnownAssets>(), due<TopFlows>(), due<AssetList>()},
+    return {{due<EngineCounters>(), due<KnownAssets>(), due<TopFlows>(), due<AssetList>(),
+             due<FindingList>()},
             std::exchange(index_, {}),
             std::exchange(jobs_, {})};
   }
@@ -206,7 +207,8 @@ class WorkerSlot {
   std::condition_variable published_, woken_;
   bool refuses_ = false;  ///< Jobs: nobody would do them.
   bool ended_ = false;    ///< There will be no more answers.
-  std::tuple<Box<EngineCounters>, Box<KnownAssets>, Box<TopFlows>, Box<AssetList>> boxes_;
+  std::tuple<Box<EngineCounters>, Box<KnownAssets>, Box<TopFlows>, Box<AssetList>, Box<FindingList>>
+      boxes_;
   std::optional<std::shared_ptr<const MirrorIndex>> index_;
   std::vector<WorkerJob> jobs_;
   std::shared_ptr<const NicCounts> nics_;

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -205,6 +206,11 @@ void add_assets(std::map<AssetKey, Asset>& all, const std::vector<Asset>& part) 
 
 }  // namespace
 
+Limit limit_of(const Baseline& baseline) {
+  return {"finding_baseline", "devices and pairs that were seen before", baseline.capacity(),
+          baseline.used(), baseline.overflowed()};
+}
+
 FrameCounters EngineCounters::frames() const {
   FrameCounters sum;
   for (const InputSnapshot& input : inputs) sum += input.frames;
@@ -243,6 +249,8 @@ EngineCounters merge(std::span<const std::shared_ptr<const EngineCounters>> part
     add(out.streams, part->streams);
     out.duplicates += part->duplicates;
     add(out.adopted, part->adopted);
+    add(out.findings, part->findings);
+    out.learns_until = std::max(out.learns_until, part->learns_until);
     add(out.limits, part->limits);
   }
   return out;
@@ -285,6 +293,50 @@ AssetList merge(std::span<const std::shared_ptr<const AssetList>> parts) {
   }
   out.assets.reserve(assets.size());
   for (auto& [key, asset] : assets) out.assets.push_back(std::move(asset));
+  return out;
+}
+
+namespace {
+
+auto order_of(const FindingKey& key) {
+  const auto subject = [](const Subject& s) {
+    return std::tuple(s.mac, s.ip, s.station.kind, s.station.number);
+  };
+  return std::tuple(key.kind, key.scope, subject(key.on), subject(key.by),
+                    std::string_view(key.source));
+}
+
+}  // namespace
+
+void sort_by_last(std::vector<Finding>& findings) {
+  std::ranges::sort(findings, [](const Finding& a, const Finding& b) {
+    return a.last != b.last ? a.last > b.last : order_of(a.key) < order_of(b.key);
+  });
+}
+
+FindingList merge(std::span<const std::shared_ptr<const FindingList>> parts) {
+  FindingList out;
+  std::vector<Finding> all;
+  for (const auto& part : parts) {
+    if (!part) {
+      ++out.workers_missing;
+      continue;
+    }
+    add_times(out, *part, out.from == 0);
+    all.insert(all.end(), part->findings.begin(), part->findings.end());
+  }
+  std::ranges::sort(all, {}, [](const Finding& f) { return order_of(f.key); });
+  for (const Finding& finding : all) {
+    if (out.findings.empty() || !(out.findings.back().key == finding.key)) {
+      out.findings.push_back(finding);
+      continue;
+    }
+    Finding& row = out.findings.back();
+    row.first = std::min(row.first, finding.first);
+    row.last = std::max(row.last, finding.last);
+    row.count += finding.count;
+  }
+  sort_by_last(out.findings);
   return out;
 }
 

@@ -19,10 +19,12 @@
 
 #include "agent/engine/decap/decap.hpp"
 #include "agent/engine/export/reinject.hpp"
+#include "agent/engine/findings/baseline.hpp"
 #include "agent/engine/health/coverage.hpp"
 #include "agent/model/asset.hpp"
 #include "agent/model/copies.hpp"
 #include "agent/model/drop.hpp"
+#include "agent/model/finding.hpp"
 #include "agent/model/flow.hpp"
 
 namespace vmirror {
@@ -38,6 +40,8 @@ struct Limit {
   /// where several workers have such a bound.
   bool each = false;
 };
+/// The bound of what was seen before.
+Limit limit_of(const Baseline& baseline);
 
 /// One capture input, all of its workers together.
 struct InputSnapshot {
@@ -95,9 +99,11 @@ struct EngineCounters {
   std::vector<NamedCount> errors;  ///< HeaderError and DecapError that occurred.
   /// Frames that nobody here can read, by the number that says so: "ethertype 0x88c7".
   std::vector<NamedCount> not_understood;
-  std::vector<NamedCount> streams;  ///< Reassembly: segments, gaps, gap_bytes, ...
-  std::uint64_t duplicates = 0;     ///< Frames that came twice; looked for while NICs are watched.
-  std::vector<NamedCount> adopted;  ///< AdoptionCounters of guests that came.
+  std::vector<NamedCount> streams;   ///< Reassembly: segments, gaps, gap_bytes, ...
+  std::uint64_t duplicates = 0;      ///< Frames that came twice; looked for while NICs are watched.
+  std::vector<NamedCount> findings;  ///< That began, by kind; empty: none are looked for.
+  Time learns_until = 0;             ///< When the learning time of findings ends; 0: not known.
+  std::vector<NamedCount> adopted;   ///< AdoptionCounters of guests that came.
   std::vector<Limit> limits;
 
   /// All inputs together.
@@ -119,6 +125,13 @@ struct AssetList {
   int workers_missing = 0;  ///< They did not answer: what they know is not in here.
 };
 
+/// All findings, latest first. One that several workers have is one.
+struct FindingList {
+  Time from = 0, to = 0;  ///< Wall clock.
+  std::vector<Finding> findings;
+  int workers_missing = 0;  ///< They did not answer: what they know is not in here.
+};
+
 /// The MACs of a worker's assets, for their number: what two workers know is one.
 struct KnownAssets {
   std::vector<AssetKey> keys;  ///< A key may be there twice.
@@ -127,9 +140,10 @@ struct KnownAssets {
 /// All of it at once: after a file, and for tests. Of a running engine its slices have times of
 /// their own.
 struct EngineSnapshot : EngineCounters {
-  std::vector<Flow> top_flows;  ///< TopFlows::flows
-  std::vector<Asset> assets;    ///< AssetList::assets
-  std::vector<NicFrames> nics;  ///< Watched NICs, in the mirror index's order.
+  std::vector<Flow> top_flows;    ///< TopFlows::flows
+  std::vector<Asset> assets;      ///< AssetList::assets
+  std::vector<NicFrames> nics;    ///< Watched NICs, in the mirror index's order.
+  std::vector<Finding> findings;  ///< FindingList::findings
 };
 
 /// The mirroring sessions that copies came of, of all inputs; those that are refused left out.
@@ -155,5 +169,10 @@ TopFlows merge(std::span<const std::shared_ptr<const TopFlows>> parts, std::size
 /// By MAC what several workers know of it. Within a part that has a MAC twice its later asset
 /// stands. Null: a worker that is missing. Pure.
 AssetList merge(std::span<const std::shared_ptr<const AssetList>> parts);
+
+/// Several workers' findings, each once: counts summed. Null: a worker that is missing. Pure.
+FindingList merge(std::span<const std::shared_ptr<const FindingList>> parts);
+/// The order in which they are listed.
+void sort_by_last(std::vector<Finding>& findings);
 
 }  // namespace vmirror

@@ -146,10 +146,11 @@ void Worker::run() {
   pipeline_->flush();
   if (reinjector_) reinjector_->flush(wall_clock());
   slot_.complete = WorkerSlot::kNothingComes;
-  due_ = {1, 1, 1, 1};
+  due_ = {1, 1, 1, 1, 1};
   macs_ = {};
   flows_ = {};
   assets_ = {};
+  findings_ = {};
   serve();
   slot_.end();
   slot_.finished = true;
@@ -181,6 +182,12 @@ void Worker::serve_one() {
   else if (due_.macs != 0)
     tell_more(macs_, due_.macs, [this](std::size_t from, KnownAssets& list) {
       return pipeline_->add_asset_keys(from, kMacsAtOnce, list.keys);
+    });
+  else if (due_.findings != 0)
+    tell_more(findings_, due_.findings, [this](std::size_t, FindingList& list) {
+      stamp(list);
+      pipeline_->add_findings(list.findings);
+      return std::size_t{0};
     });
   else if (due_.flows != 0)
     tell_more(flows_, due_.flows, [this](std::size_t from, TopFlows& list) {
@@ -228,6 +235,7 @@ void Worker::answer(Pipeline& pipeline) {
   due_.macs = std::max(due_.macs, wishes.slices.macs);
   due_.flows = std::max(due_.flows, wishes.slices.flows);
   due_.assets = std::max(due_.assets, wishes.slices.assets);
+  due_.findings = std::max(due_.findings, wishes.slices.findings);
 }
 
 /// In the order in which they were posted: one that waits lets the later ones wait.

@@ -83,6 +83,7 @@ class Worker {
   Telling<TopFlows> flows_;
   std::vector<std::uint32_t> flow_places_;
   Telling<AssetList> assets_;
+  Telling<FindingList> findings_;
   std::vector<WorkerJob> jobs_;  ///< That wait for what is under way.
   TimePoint last_batch_ = {};    ///< While they do.
 };

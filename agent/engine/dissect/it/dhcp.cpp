@@ -23,7 +23,7 @@ namespace {
 constexpr std::uint32_t kCookie = 0x63825363;
 constexpr std::uint8_t kRouters = 3, kDnsServers = 6;
 constexpr std::size_t kAddress = 4;
-constexpr std::uint8_t kAck = 5;
+constexpr std::uint8_t kOffer = 2, kAck = 5;
 constexpr Named kTypes[] = {
     {1, "discover"},    {2, "offer"},       {3, "request"},          {4, "decline"},
     {kAck, "ack"},      {6, "nak"},         {7, "release"},          {8, "inform"},
@@ -239,7 +239,16 @@ void learn(const DhcpMessage& dhcp, const Names& names, Facts& facts) {
     facts.learn(client, Attribute::vendor, names.vendor_class, "dhcp.vendor_class_identifier");
 }
 
-Outcome dissect(Bytes bytes, const Context&, Facts& facts) {
+/// An offer or a lease. A server behind a relay is known by its own address.
+void tell_serving(const DhcpMessage& dhcp, const Context& context, Facts& facts) {
+  const bool serves = dhcp.reply && (dhcp.type == kOffer || dhcp.type == kAck);
+  if (!serves || dhcp.assigned_ip.is_unspecified()) return;
+  const IpAddress& server = dhcp.server.empty() ? context.source.ip : dhcp.server;
+  facts.act(Act::Kind::serve_addresses, {dhcp.client_mac, {}}, {context.source.mac, server},
+            "dhcp.dhcp_type");
+}
+
+Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
   const auto dhcp = parse_dhcp(bytes);
   if (!dhcp) return dhcp.error();
   facts.record("dhcp");
@@ -253,6 +262,7 @@ Outcome dissect(Bytes bytes, const Context&, Facts& facts) {
   const Names names = names_of(*dhcp, facts);
   if (dhcp->dhcp) tell_options(*dhcp, names, facts);
   learn(*dhcp, names, facts);
+  tell_serving(*dhcp, context, facts);
   return Malformed::none;
 }
 

@@ -221,6 +221,16 @@ void tell_encryption(const Parts& parts, const Context& context, Facts& facts) {
               "krb5.encryption");
 }
 
+/// RFC 4120, section 7.5.9. Three codes are steps of a logon that goes on: the client is to prove
+/// who it is, to ask again over TCP, or to ask another realm (RFC 6806, section 7).
+void tell_error(std::int64_t code, const Context& context, Facts& facts) {
+  constexpr std::int64_t kProveFirst = 25, kTooBig = 52, kWrongRealm = 68;
+  tell_named(facts, "error_code", kErrors, static_cast<std::uint32_t>(code));
+  if (code == kProveFirst || code == kTooBig || code == kWrongRealm) return;
+  facts.act(Act::Kind::refused_authentication, context.sender(), context.receiver(),
+            "krb5.error_code");
+}
+
 void learn(const Parts& parts, bool request, const Context& context, Facts& facts) {
   if (request) {
     if (parts.cname.ends_with('$') && parts.cname.size() > 1)
@@ -291,7 +301,7 @@ Outcome dissect(Bytes message, const Context& context, Facts& facts) {
     tell_numbers("etypes", list.enter(kSequence), kEtypes, facts);
   } else {
     if (kind == kError)
-      tell_named(facts, "error_code", kErrors, static_cast<std::uint32_t>(parts.error));
+      tell_error(parts.error, context, facts);
     else
       tell_encryption(parts, context, facts);
     if (const auto asked = context.answer(0)) facts.add("latency_us", context.latency_us(*asked));

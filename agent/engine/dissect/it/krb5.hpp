@@ -10,8 +10,9 @@ namespace vmirror {
 /// error error_code; latency_us.
 /// Facts: service "kerberos" and domain of a KDC (krb5.realm); host_name of a machine that logs on
 /// (krb5.cname: "HMI-3$").
-/// Act: weak_authentication, where a reply is by DES or RC4.
-/// Errors 25 (more pre-authentication) and 52 (answer too large for UDP) are steps of a logon.
+/// Acts on the KDC: weak_authentication, where a reply is by DES or RC4; refused_authentication by
+/// an error. Errors 25 (more pre-authentication), 52 (answer too large for UDP) and 68 (another
+/// realm) are steps of a logon.
 extern const Dissector kKrb5;
 /// The same over TCP, where a length stands in front of each message (section 7.2.2).
 extern const Dissector kKrb5Tcp;

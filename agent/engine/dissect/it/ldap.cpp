@@ -353,6 +353,10 @@ Outcome tell_result(const LdapMessage& ldap, BerReader body, const Context& cont
     if (const BerElement part = body.next(); part.tag == kSaslCredentials) token = part.value;
   const auto request = context.answer(ldap.id);
   if (request) facts.add("latency_us", context.latency_us(*request));
+  constexpr std::uint64_t kInvalidCredentials = 49;
+  if (ldap.operation == kBindResponse && *code == kInvalidCredentials)
+    facts.act(Act::Kind::refused_authentication, context.sender(), context.receiver(),
+              "ldap.result_code");
   if (ldap.operation == kBindResponse && *code == 0 && session)
     session->sasl_bound = session->sasl_asked;
   const bool secured =

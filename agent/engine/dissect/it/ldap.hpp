@@ -23,7 +23,8 @@ Parsed<LdapMessage> parse_ldap(Bytes bytes, Bytes& rest);
 /// the flow is done. After an accepted
 /// StartTLS it becomes TLS. Tokens of NTLM and GSS in binds go down as spnego.hpp says.
 /// Facts: service "ldap" of who answers; of the directory's root and of NetLogon host_name, domain,
-/// role "domain_controller". Acts: weak_authentication of a password in clear.
+/// role "domain_controller". Acts: weak_authentication by a password in clear,
+/// refused_authentication.
 extern const Dissector kLdap;   // stream
 extern const Dissector kCldap;  // datagram; records and facts say cldap
 

@@ -225,6 +225,12 @@ void tell_response(const SmbMessage& smb, Cursor body, const Context& context,
   }
 }
 
+/// MS-ERREF: a wrong name or password, an account that is restricted, disabled, expired or locked.
+bool is_refused_logon(std::uint32_t status) {
+  return (status >= 0xc000006d && status <= 0xc0000072) || status == 0xc0000193 ||
+         status == 0xc0000234;
+}
+
 void tell(const SmbMessage& smb, const Context& context, Facts& facts) {
   facts.record("smb");
   facts.add("dialect", "2");
@@ -241,6 +247,9 @@ void tell(const SmbMessage& smb, const Context& context, Facts& facts) {
   const auto request = context.answer(smb.message_id);
   if (request) facts.add("latency_us", context.latency_us(*request));
   facts.learn(context.sender(), Attribute::service, "smb", "smb.command", Confidence::implied);
+  if (smb.command == kSessionSetup && is_refused_logon(smb.status))
+    facts.act(Act::Kind::refused_authentication, context.sender(), context.receiver(),
+              "smb.status");
   constexpr std::uint32_t kError = 0xc0000000, kMoreToCome = 0xc0000016;
   if ((smb.status & kError) != kError || smb.status == kMoreToCome)
     tell_response(smb, body, context, request, facts);
@@ -261,7 +270,7 @@ Outcome dissect(Bytes packet, const Context& context, Facts& facts) {
     const bool response = (bytes[9] & 0x80) != 0;
     facts.add("type", response ? "response" : "request");
     if (response && bytes[4] == 0x72)
-      facts.act(Act::Kind::weak_authentication, context.receiver(), context.sender(),
+      facts.act(Act::Kind::weak_authentication, context.sender(), context.receiver(),
                 "smb.dialect");
     hand_down_gss(token_of_smb1(bytes, response), context, facts);
     return Malformed::none;

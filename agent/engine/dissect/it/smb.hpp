@@ -27,7 +27,8 @@ constexpr Place kSmbPipe = inside("smb.pipe");
 /// command, message_id, session_id, tree_id; of a response status where it is not 0, and
 /// latency_us; share of a tree connect, filename of a create, dialect_revision and server_guid of a
 /// negotiation.
-/// Facts: service "smb" of who answers. Acts: weak_authentication of a server that speaks SMB 1.
+/// Facts: service "smb" of who answers. Acts: weak_authentication to a server that speaks
+/// SMB 1, refused_authentication.
 /// SMB 1 is told apart and counted; what is in it is not read, nor are its pipes. The tokens of
 /// session setups, also of SMB 1, and of negotiations go down as spnego.hpp says.
 extern const Dissector kSmb;

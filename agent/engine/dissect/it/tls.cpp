@@ -128,7 +128,7 @@ Malformed tell_server(Bytes body, const Context& context, Session* session, Fact
   if (session) session->retried = retry;
   facts.learn(context.sender(), Attribute::service, "tls", "tls.server_hello", Confidence::implied);
   if (hello->version < 0x0303)
-    facts.act(Act::Kind::weak_authentication, context.receiver(), context.sender(), "tls.version");
+    facts.act(Act::Kind::weak_authentication, context.sender(), context.receiver(), "tls.version");
   return Malformed::none;
 }
 

@@ -18,7 +18,7 @@ constexpr std::uint16_t kEthernet = 1, kIpv4 = 0x0800;
 constexpr Named kOperations[] = {{1, "request"},    {2, "reply"},         {3, "rarp_request"},
                                  {4, "rarp_reply"}, {8, "inarp_request"}, {9, "inarp_reply"}};
 
-Outcome dissect(Bytes bytes, const Context&, Facts& facts) {
+Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
   const auto arp = parse_arp(bytes);
   if (!arp) return arp.error();
   facts.record("arp");
@@ -34,8 +34,11 @@ Outcome dissect(Bytes bytes, const Context&, Facts& facts) {
   facts.add("src_ip", arp->sender_ip);
   facts.add("dest_mac", arp->target_mac);
   facts.add("dest_ip", arp->target_ip);
-  if (!arp->sender_ip.is_unspecified() && !arp->sender_mac.is_group() && !arp->sender_mac.is_zero())
-    facts.learn({arp->sender_mac, {}}, Attribute::ip_address, arp->sender_ip, "arp.src_ip");
+  if (arp->sender_ip.is_unspecified() || arp->sender_mac.is_group() || arp->sender_mac.is_zero())
+    return Malformed::none;
+  facts.learn({arp->sender_mac, {}}, Attribute::ip_address, arp->sender_ip, "arp.src_ip");
+  facts.act(Act::Kind::claim_address, {arp->sender_mac, arp->sender_ip}, {context.source.mac, {}},
+            "arp.src_ip");
   return Malformed::none;
 }
 

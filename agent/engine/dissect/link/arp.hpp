@@ -19,7 +19,7 @@ struct ArpMessage {
 Parsed<ArpMessage> parse_arp(Bytes bytes);
 
 /// Record `arp`: hw_type, proto_type, opcode, src_mac, src_ip, dest_mac, dest_ip.
-/// Facts: ip_address (arp.src_ip) of the sender's MAC.
+/// Facts: ip_address (arp.src_ip) of the sender's MAC. Acts: claim_address.
 extern const Dissector kArp;
 
 }  // namespace vmirror

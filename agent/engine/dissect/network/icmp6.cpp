@@ -57,9 +57,11 @@ constexpr Named kTypes[] = {{kUnreachable, "unreachable"},
                             {kListenerReport2, "mld_report_v2"}};
 constexpr int kMaxListed = 64;
 
-void learn_address(const Mac& mac, const IpAddress& ip, const char* source, Facts& facts) {
+void learn_address(const Mac& mac, const IpAddress& ip, const char* source, const Context& context,
+                   Facts& facts) {
   if (mac.is_zero() || mac.is_group() || ip.is_unspecified() || ip.is_group()) return;
   facts.learn({mac, {}}, Attribute::ip_address, ip, source);
+  facts.act(Act::Kind::claim_address, {mac, ip}, {context.source.mac, {}}, source);
 }
 
 void tell_options(const NdOptions& options, Facts& facts) {
@@ -91,7 +93,8 @@ Malformed tell_advertised_router(const Icmp6Message& icmp, const Context& contex
   if (!options) return options.error();
   tell_options(*options, facts);
   if (lifetime > 0) facts.learn(context.source, Attribute::router, true, "icmp6.router_lifetime");
-  learn_address(context.source.mac, context.source.ip, "icmp6.router_advertisement", facts);
+  learn_address(context.source.mac, context.source.ip, "icmp6.router_advertisement", context,
+                facts);
   return Malformed::none;
 }
 
@@ -112,10 +115,10 @@ Malformed tell_neighbour(const Icmp6Message& icmp, const Context& context, Facts
   tell_options(*options, facts);
   if (icmp.type == kNeighbourAdvertisement) {
     const Mac mac = options->target_mac.is_zero() ? context.source.mac : options->target_mac;
-    learn_address(mac, target, "icmp6.target", facts);
+    learn_address(mac, target, "icmp6.target", context, facts);
     if (icmp.rest & 0x80000000) facts.learn({mac, {}}, Attribute::router, true, "icmp6.router");
   } else if (icmp.type == kNeighbourSolicitation) {
-    learn_address(options->source_mac, context.source.ip, "icmp6.src_mac", facts);
+    learn_address(options->source_mac, context.source.ip, "icmp6.src_mac", context, facts);
   } else {
     facts.add("dest_ip", IpAddress::v6(icmp.body.data() + 16));
     facts.learn(context.source, Attribute::router, true, "icmp6.redirect");
@@ -127,7 +130,7 @@ Malformed tell_solicitation(const Icmp6Message& icmp, const Context& context, Fa
   const auto options = parse_nd_options(icmp.body);
   if (!options) return options.error();
   tell_options(*options, facts);
-  learn_address(options->source_mac, context.source.ip, "icmp6.src_mac", facts);
+  learn_address(options->source_mac, context.source.ip, "icmp6.src_mac", context, facts);
   return Malformed::none;
 }
 

@@ -54,7 +54,14 @@ constexpr const char* kPdus[] = {"confirmed_request",
                                  "error",
                                  "reject",
                                  "abort"};
-enum Unconfirmed : std::uint8_t { kIAm = 0, kIHave = 1, kTimeSync = 6, kWhoIs = 8, kUtcSync = 9 };
+enum Unconfirmed : std::uint8_t {
+  kIAm = 0,
+  kIHave = 1,
+  kTimeSync = 6,
+  kWhoIs = 8,
+  kUtcSync = 9,
+  kWriteGroup = 10
+};
 constexpr Named kReinitializeStates[] = {
     {0, "coldstart"},     {1, "warmstart"},   {2, "start_backup"},  {3, "end_backup"},
     {4, "start_restore"}, {5, "end_restore"}, {6, "abort_restore"}, {7, "activate_changes"}};
@@ -151,10 +158,12 @@ Malformed tell_unconfirmed(const BacnetMessage& bacnet, const Context& context, 
       facts.add("high_limit", bacnet_unsigned(high.value));
       return Malformed::none;
     }
+    case kWriteGroup:
+      facts.act(Act::Kind::write, context.receiver(), context.sender(), "bacnet.pdu_service");
+      return Malformed::none;
     case kTimeSync:
     case kUtcSync:
-    case 10:
-      facts.act(Act::Kind::write, context.receiver(), context.sender(), "bacnet.pdu_service");
+      facts.act(Act::Kind::set_time, context.receiver(), context.sender(), "bacnet.pdu_service");
       return Malformed::none;
     default:
       return Malformed::none;

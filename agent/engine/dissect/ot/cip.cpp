@@ -91,6 +91,7 @@ std::optional<Act::Kind> act_of(std::uint8_t service, const CipPath& path) {
     case kCipSetAll:
     case kCipSetList:
     case kCipSetSingle:
+      return path.class_id == kCipWallClock ? Act::Kind::set_time : Act::Kind::write;
     case 0x19:
       return Act::Kind::write;
     case kCipReset:

@@ -34,7 +34,7 @@ Parsed<CipMessage> parse_cip(Bytes bytes);
 /// and slot, and latency_us. Of Forward Open and its answer connection_serial, o_t_connection_id,
 /// t_o_connection_id, o_t_rpi_us, t_o_rpi_us, and transport_class; of the identity object identity.
 /// Facts of who answers, or of the slot behind it: vendor, model, role, firmware, serial_number
-/// (cip.identity). Acts: read, write, start, stop (a reset, too, stops), download.
+/// (cip.identity). Acts: read, write, set_time, start, stop (a reset, too, stops), download.
 /// A Forward Open of class 0 or 1 announces the I/O flow.
 extern const Dissector kCip;
 

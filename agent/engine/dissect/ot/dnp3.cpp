@@ -106,6 +106,7 @@ constexpr DeviceAttribute kAttributes[] = {{242, Attribute::firmware, "dnp3.soft
                                            {250, Attribute::model, "dnp3.product_name"},
                                            {252, Attribute::vendor, "dnp3.manufacturer"}};
 constexpr std::uint8_t kVisibleString = 1;
+constexpr std::uint8_t kTimeGroup = 50;
 constexpr std::uint8_t kFileGroup = 70, kFileCommand = 3, kFileTransport = 5;
 
 std::uint16_t check_of(Bytes bytes) {
@@ -189,6 +190,7 @@ class Objects {
     return complete && cursor_.ok();
   }
   bool writes_file() const { return writes_file_; }
+  bool sets_time() const { return sets_time_; }
   /// The header of an object goes past the end.
   bool is_short() const { return !cursor_.ok(); }
 
@@ -207,6 +209,7 @@ class Objects {
     if (header.range() != 6) facts_.add("count", header.count);
     if (header.group == kFileGroup && header.variation == kFileTransport && function_ == kWrite)
       writes_file_ = true;
+    if (header.group == kTimeGroup && function_ == kWrite) sets_time_ = true;
   }
 
   bool tell_values(const Header& header) {
@@ -288,11 +291,12 @@ class Objects {
   std::uint8_t function_;
   const Subject& subject_;
   Facts& facts_;
-  bool writes_file_ = false;
+  bool writes_file_ = false, sets_time_ = false;
 };
 
-std::optional<Act::Kind> act_of(std::uint8_t function, bool writes_file) {
-  if (writes_file) return Act::Kind::download;
+std::optional<Act::Kind> act_of(std::uint8_t function, const Objects& objects) {
+  if (objects.writes_file()) return Act::Kind::download;
+  if (objects.sets_time()) return Act::Kind::set_time;
   switch (function) {
     case kRead:
       return Act::Kind::read;
@@ -376,7 +380,7 @@ Malformed tell_application(Bytes bytes, const Dnp3Frame& frame, const Context& c
     tell_indications(iin, facts);
     facts.learn(context.sender(), Attribute::service, "dnp3", "dnp3.function", Confidence::implied);
     facts.learn(context.sender(), Attribute::role, "rtu", "dnp3.function", Confidence::implied);
-  } else if (const auto act = act_of(function, objects.writes_file())) {
+  } else if (const auto act = act_of(function, objects)) {
     facts.act(*act, station_of(context.receiver(), frame.destination), context.sender(),
               "dnp3.function");
   }

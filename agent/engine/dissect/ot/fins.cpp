@@ -107,12 +107,13 @@ std::optional<Act::Kind> act_of(std::uint16_t command) {
     case 0x0105:
     case 0x0203:
     case 0x0308:
-    case 0x0702:
     case 0x2204:
     case 0x2205:
     case 0x2301:
     case 0x2302:
       return Act::Kind::write;
+    case 0x0702:
+      return Act::Kind::set_time;
     case kParameterWrite:
     case kProgramWrite:
     case 0x2203:

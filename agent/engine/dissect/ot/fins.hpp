@@ -23,7 +23,7 @@ Parsed<FinsFrame> parse_fins(Bytes bytes);
 /// unit), service_id; area, address, bit, count (of memory areas); end_code where it is not 0;
 /// model, version (controller data); status, mode (controller status); latency_us.
 /// Facts of who answers: service "fins", role "plc", vendor "Omron", model, firmware.
-/// Acts: read, write, start, stop, download. UDP and TCP 9600.
+/// Acts: read, write, set_time, start, stop, download. UDP and TCP 9600.
 extern const Dissector kFins, kFinsUdp;
 
 }  // namespace vmirror

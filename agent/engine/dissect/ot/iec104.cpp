@@ -95,7 +95,8 @@ void tell_asdu(const Iec104Message& iec, const Context& context, Facts& facts) {
   const bool orders =
       is_command(iec.type_id) || iec.type_id == kSynchronise || iec.type_id == kReset;
   if (orders && iec.cause == kActivation && !selects)
-    facts.act(Act::Kind::write, context.receiver(), context.sender(), "iec104.type");
+    facts.act(iec.type_id == kSynchronise ? Act::Kind::set_time : Act::Kind::write,
+              context.receiver(), context.sender(), "iec104.type");
   if (is_report(iec.type_id) && !context.to_server)
     facts.learn(context.sender(), Attribute::role, "rtu", "iec104.type", Confidence::implied);
 }

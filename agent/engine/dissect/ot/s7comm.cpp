@@ -258,6 +258,10 @@ Malformed tell_user_data(const S7Message& s7, const Context& context, Facts& fac
     const std::uint16_t error = cursor.u16();
     if (error != 0) facts.add("error", error);
   }
+  constexpr std::uint8_t kRequest = 4, kSetClock = 2, kSetFollowingClock = 4;
+  if (group == kTime && type == kRequest &&
+      (subfunction == kSetClock || subfunction == kSetFollowingClock))
+    facts.act(Act::Kind::set_time, context.receiver(), context.sender(), "s7comm.subfunction");
   if (group == kCpu && subfunction == 1)
     tell_list(s7.data, context, sequence, type == kResponse, last, facts);
   if (type == kResponse)

@@ -26,7 +26,7 @@ Parsed<S7Message> parse_s7comm(Bytes bytes);
 /// szl_id and szl_index; an answer also latency_us.
 /// Facts: service "s7comm" and role "plc" of who answers; of the list 0x0011 order_number,
 /// hardware, firmware; of 0x001c station_name, model, serial_number, description, vendor.
-/// Acts: read, write, start, stop, download, by who asks on who answers.
+/// Acts: read, write, set_time, start, stop, download, by who asks on who answers.
 extern const Dissector kS7comm;
 
 }  // namespace vmirror

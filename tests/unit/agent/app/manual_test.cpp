@@ -69,6 +69,7 @@ struct FullView {
     engine.inputs.emplace_back().sessions.emplace_back().rule = SequenceRule::session;
     engine.not_understood.push_back({"ethertype 0x88c7", 1});
     engine.limits.push_back({"flows", "flows", 1, 2, 0});
+    engine.findings.push_back({"new_device", 1});
   }
   DaemonView view() {
     DaemonView v{"", "ovs", 0, 0, control, engine, folder, {}, {}};
@@ -143,8 +144,22 @@ TEST(Manual, TheConfigurationIsGoodAndTellsTheDefaults) {
   EXPECT_EQ(config->max_assets, plain->max_assets);
   EXPECT_EQ(config->top_flows, plain->top_flows);
   EXPECT_EQ(config->asset_timeout, plain->asset_timeout);
+  EXPECT_EQ(config->findings.learning, plain->findings.learning);
+  EXPECT_EQ(config->findings.off, plain->findings.off);
   EXPECT_EQ(config->eve_stats_interval, plain->eve_stats_interval);
   EXPECT_EQ(config->prometheus->port, PrometheusConfig{}.port);
+}
+
+TEST(Manual, AllFindingsAreListedAsTheyAreAndNoOthers) {
+  const std::string text = read_text("docs/findings.md");
+  const std::regex row(R"(\n\| `([a-z_]+)` \| (\d) \| (\d+) \|.*\| (T[\d.]+)?[^|]*\|(?=\n))");
+  std::map<std::string, std::string> listed, known;
+  for (std::sregex_iterator at(text.begin(), text.end(), row), end; at != end; ++at)
+    listed[(*at)[1]] = (*at)[2].str() + " " + (*at)[3].str() + " " + (*at)[4].str();
+  for (const FindingRule& rule : finding_rules())
+    known[rule.id] =
+        std::to_string(rule.severity) + " " + std::to_string(rule.number) + " " + rule.technique;
+  EXPECT_EQ(listed, known);
 }
 
 TEST(Manual, ThePolicyIsGood) {

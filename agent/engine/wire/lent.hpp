@@ -1,5 +1,5 @@
-// What dissectors are lent of a worker's memory, by flow and key: a fixed number of places, found
-// by a hash. When all are taken, the least recently used of a few gives way.
+// What is remembered in a fixed number of places, by two numbers: a flow and a key of its dissector,
+// or a keyed hash of 128 bits. When all places are taken, the least recently used of a few gives way.
 #pragma once
 
 #include <bit>
@@ -69,6 +69,11 @@ class Lent {
   /// Calls `visit(flow, key, T&)` for each. Looks at all places.
   template <typename Visit>
   void each(const Visit& visit) {
+    for (std::uint32_t at = 0; at < fresh_; ++at)
+      if (entries_[at].used) visit(entries_[at].flow, entries_[at].key, entries_[at].value);
+  }
+  template <typename Visit>
+  void each(const Visit& visit) const {
     for (std::uint32_t at = 0; at < fresh_; ++at)
       if (entries_[at].used) visit(entries_[at].flow, entries_[at].key, entries_[at].value);
   }
