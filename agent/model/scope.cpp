@@ -8,7 +8,7 @@ namespace {
 
 enum Kind : std::uint8_t { kOuterVlan = 1, kVxlan, kGeneve, kPbb };
 constexpr const char* kNames[] = {"", "outer vlan ", "vxlan ", "geneve ", "pbb "};
-constexpr Scope kHashed = 0x80000000;
+constexpr Scope kOwnTunnel = 0x40000000, kHashed = 0x80000000;
 
 constexpr Scope scope(Kind kind, std::uint32_t number) {
   return Scope{kind} << 24 | (number & 0xffffff);
@@ -20,7 +20,7 @@ class Hash {
   void add(std::uint64_t value) {
     for (int i = 0; i < 64; i += 8) state_ = (state_ ^ (value >> i & 0xff)) * 0x100000001b3;
   }
-  Scope value() const { return static_cast<Scope>(state_ ^ state_ >> 32) | kHashed; }
+  Scope value() const { return static_cast<Scope>(state_ ^ state_ >> 32); }
 
  private:
   std::uint64_t state_ = 0xcbf29ce484222325;
@@ -76,14 +76,23 @@ Scope scope_of(const Identity& identity, const Frame& frame, const Packet& packe
     hash.add(origin.sender.halves().first);
     hash.add(origin.sender.halves().second);
   }
-  return hash.value();
+  return hash.value() | kHashed;
+}
+
+Scope own_tunnel_scope(const Mac& a, const Mac& b, Scope inner) {
+  Hash hash;
+  hash.add(std::min(a, b).number());
+  hash.add(std::max(a, b).number());
+  hash.add(inner);
+  return (hash.value() & (kOwnTunnel - 1)) | kOwnTunnel;
 }
 
 std::string scope_text(Scope scope) {
   if (scope == 0) return {};
-  if (scope & kHashed) {
-    char text[16];
-    std::snprintf(text, sizeof text, "scope %08x", scope);
+  if (is_own_tunnel(scope) || (scope & kHashed) != 0) {
+    char text[24];
+    std::snprintf(text, sizeof text, "%s %08x", is_own_tunnel(scope) ? "own tunnel" : "scope",
+                  scope);
     return text;
   }
   return kNames[scope >> 24] + std::to_string(scope & 0xffffff);

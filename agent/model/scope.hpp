@@ -7,6 +7,8 @@
 //          2       VXLAN            24 bits: VNI
 //          3       GENEVE           24 bits: VNI
 //          4       PBB              24 bits: I-SID
+//          0x40..  own tunnel       30 bits of a hash of the outermost MACs and what tells the inner
+//                                   scope: what a guest wrote into a tunnel of its own
 //          0x80..  several of these, or the mirroring session, its sender, the input: 31 bits of a
 //                  hash. Two of 1,000 such scopes are taken for one with a chance of 1 in 4,300.
 #pragma once
@@ -49,7 +51,15 @@ Scope scope_of(const Identity& identity, const Frame& frame, const Packet& packe
 /// The scope that an overlay's number names; 0: this encapsulation has none.
 Scope overlay_scope(Encapsulation encapsulation, std::uint32_t number);
 
-/// "outer vlan 100", "vxlan 5001", "geneve 7", "pbb 9", "scope 80c0ffee"; empty for 0.
+/// What a guest's own tunnel carries between these MACs, in whatever order, is in a network of its
+/// own: anybody can write another's addresses into a tunnel. `inner`: its scope by scope_of. Pure.
+Scope own_tunnel_scope(const Mac& a, const Mac& b, Scope inner);
+constexpr bool is_own_tunnel(Scope scope) {
+  return scope >> 30 == 1;
+}
+
+/// "outer vlan 100", "vxlan 5001", "geneve 7", "pbb 9", "own tunnel 40c0ffee", "scope
+/// 80c0ffee"; empty for 0.
 std::string scope_text(Scope scope);
 
 }  // namespace vmirror

@@ -93,6 +93,7 @@ void append_mirror(Json& json, const EventHead& head) {
     json.field("encapsulation", to_text(origin.encapsulation));
   if (!origin.sender.empty()) json.field("sender", origin.sender);
   if (head.scope != 0) json.field("scope", std::string_view(scope_text(head.scope)));
+  if (is_own_tunnel(head.scope)) json.field("own_tunnel", true);
   if (!head.vm.empty()) json.field("vm", head.vm);
   if (origin.direction != Direction::none) json.field("direction", to_text(origin.direction));
   if (origin.truncated) json.field("truncated", true);

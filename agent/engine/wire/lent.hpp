@@ -33,6 +33,12 @@ class Lent {
     }
     return nullptr;
   }
+  /// The same; it counts as no use.
+  const T* find(std::uint64_t flow, std::uint64_t key) const {
+    for (std::uint32_t at = bucket(flow); at != kNil; at = entries_[at].next)
+      if (entries_[at].flow == flow && entries_[at].key == key) return &entries_[at].value;
+    return nullptr;
+  }
   /// The one that is there, or a new one. `give_back(T&)` is told of one that gives way. Null where
   /// there are no places at all.
   template <typename GiveBack>
@@ -92,9 +98,11 @@ class Lent {
     T value{};
   };
 
-  std::uint32_t& bucket(std::uint64_t flow) {
-    return buckets_[(flow * 0x9e3779b97f4a7c15ULL >> 32) & (buckets_.size() - 1)];
+  std::size_t place_of(std::uint64_t flow) const {
+    return (flow * 0x9e3779b97f4a7c15ULL >> 32) & (buckets_.size() - 1);
   }
+  std::uint32_t& bucket(std::uint64_t flow) { return buckets_[place_of(flow)]; }
+  std::uint32_t bucket(std::uint64_t flow) const { return buckets_[place_of(flow)]; }
   template <typename GiveBack>
   std::uint32_t free_place(const GiveBack& give_back) {
     if (free_ == kNil && fresh_ < entries_.size()) return fresh_++;

@@ -65,9 +65,19 @@ inline void Pipeline::State::take_in(const Frame& frame) {
 }
 
 /// Most frames have none, unless the input gives each a scope.
-inline Scope Pipeline::State::scope_of(const Item& item) const {
+inline Scope Pipeline::State::scope_of(const Item& item) {
+  if (item.in_own_tunnel()) [[unlikely]]
+    return own_scope_of(item);
   if (item.packet.tag_count < 2 && item.origin.depth == 0 && !options.identity.input) return 0;
   return vmirror::scope_of(options.identity, *item.frame, item.packet, item.origin);
+}
+
+/// Of what a guest's own tunnel carries, which names the guest by the outermost addresses.
+[[gnu::noinline]] Scope Pipeline::State::own_scope_of(const Item& item) {
+  const Scope inner = vmirror::scope_of(options.identity, *item.frame, item.packet, item.origin);
+  const Scope out = own_tunnel_scope(item.outermost[0], item.outermost[1], inner);
+  *own_tunnels.take(out, 0, [](OwnTunnel&) {}) = {item.outermost, item.outermost_vlan};
+  return out;
 }
 
 /// What the decapsulator made of a frame. False: there is nothing to analyse.
@@ -96,6 +106,9 @@ bool Pipeline::State::unwrap(const Decapsulated& taken, Item& item) {
   const Packet outermost = item.packet;
   if (coverage.watching()) coverage.count(frame, outermost);
   item.is_counted = true;
+  if (outermost.has_macs)
+    item.outermost = {outermost.source_mac(frame.bytes), outermost.destination_mac(frame.bytes)};
+  item.outermost_vlan = outermost.vlan();
   Decapsulated taken = decap.take(frame, outermost);
   const bool unread = taken.drop == Drop::decap_truncated || taken.drop == Drop::decap_malformed ||
                       taken.drop == Drop::decap_unsupported || taken.drop == Drop::nesting_too_deep;
@@ -322,7 +335,7 @@ void Pipeline::State::tell(const Item& item, const FlowTable::Entry& entry) {
     head.flow_id = flows.id(item.probe.entry);
     if (const char* name = application(entry.key.protocol, entry.dissector, entry.stream))
       head.app_proto = name;
-    head.vm = vm_of(head.src_mac, head.dest_mac, item.packet.vlan());
+    head.vm = vm_of(entry.key.scope, head.src_mac, head.dest_mac, item.packet.vlan());
     if (item.packet.skipped_tags > 0) {
       tags = skipped_tags(item.frame->bytes, item.frame->link);
       head.tags = &tags;
@@ -371,6 +384,15 @@ std::string_view Pipeline::State::vm_of(const Mac& a, const Mac& b, std::uint16_
   return first.empty() ? vm_of(b, vlan) : first;
 }
 
+/// What a guest's own tunnel carries is that guest's, whatever it says.
+std::string_view Pipeline::State::vm_of(Scope scope, const Mac& a, const Mac& b,
+                                        std::uint16_t vlan) const {
+  if (!is_own_tunnel(scope)) return vm_of(a, b, vlan);
+  const OwnTunnel* tunnel = own_tunnels.find(scope, 0);
+  return tunnel == nullptr ? std::string_view()
+                           : vm_of(tunnel->macs[0], tunnel->macs[1], tunnel->vlan);
+}
+
 // ---- The end of flows, and what is done now and then
 
 void Pipeline::State::fold_flow_reports() {
@@ -391,7 +413,7 @@ void Pipeline::State::fold_flow_reports() {
 void Pipeline::State::write(const Flow& flow) {
   Origin origin;
   origin.session = flow.session;
-  eve.write_flow(flow, origin, vm_of(flow.mac[0], flow.mac[1], flow.vlan));
+  eve.write_flow(flow, origin, vm_of(flow.scope, flow.mac[0], flow.mac[1], flow.vlan));
 }
 
 /// By whose name a flow goes: the innermost. A UDP flow has no stream, and keeps it there.
@@ -426,7 +448,7 @@ void Pipeline::State::end_reading(const FlowReport& report, const char* name) {
   if (reading->facts.empty()) return;
   EventHead head = event_head(flow);
   if (name != nullptr) head.app_proto = name;
-  head.vm = vm_of(flow.mac[0], flow.mac[1], flow.vlan);
+  head.vm = vm_of(flow.scope, flow.mac[0], flow.mac[1], flow.vlan);
   fold(head, flow.vlan);
 }
 
@@ -448,7 +470,7 @@ void Pipeline::State::tell_findings(const EventHead& head) {
     head.src_mac = mac;
     head.vlan_count = at.vlan != 0 ? 1 : 0;
     head.vlans[0] = at.vlan;
-    head.vm = vm_of(mac, at.vlan);
+    head.vm = vm_of(at.scope, mac, {}, at.vlan);
     tell_findings(head);
   };
   for (const NewSender& sender : inventory.take_senders()) {

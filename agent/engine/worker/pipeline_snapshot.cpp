@@ -56,6 +56,9 @@ std::vector<Limit> Pipeline::State::limits(std::size_t sessions) {
       out.push_back({each.name, each.unit, each.use.count, each.use.used, each.use.gave_way});
     if (own_baseline) out.push_back(limit_of(findings->baseline()));
   }
+  if (options.decap.own_tunnels)
+    out.push_back({"own_tunnels", "tunnels of guests", kMostOwnTunnels, own_tunnels.use().used,
+                   own_tunnels.use().gave_way});
   if (!reading) return out;
   const Reassembler& reassembler = reading->streams.reassembler();
   const Requests& requests = reading->dissection.requests();
@@ -214,7 +217,8 @@ std::size_t Pipeline::add_assets(std::size_t from, std::size_t work, std::vector
   const std::size_t before = to.size();
   const std::size_t next = s.inventory.page(from, work, to);
   for (Asset& asset : std::span(to).subspan(before))
-    asset.vm = s.vm_of(asset.mac, asset.vlans.empty() ? std::uint16_t{0} : asset.vlans.front());
+    asset.vm = s.vm_of(asset.scope, asset.mac, {},
+                       asset.vlans.empty() ? std::uint16_t{0} : asset.vlans.front());
   return next;
 }
 

@@ -17,6 +17,7 @@
 
 #include "agent/engine/decap/envelope.hpp"
 #include "agent/engine/decap/fragments.hpp"
+#include "agent/engine/wire/lent.hpp"
 #include "agent/engine/worker/adoption.hpp"
 #include "agent/engine/worker/nic_filter.hpp"
 #include "agent/engine/worker/pipeline.hpp"
@@ -35,6 +36,10 @@ struct PipelineItem {
   Origin origin;
   Frame inner;
   bool is_counted = false;  ///< For coverage, by the outermost frame.
+  /// Of that frame, where it was taken off: a guest's own tunnel.
+  std::array<Mac, 2> outermost = {};
+  std::uint16_t outermost_vlan = 0;
+  bool in_own_tunnel() const { return is_counted && origin.depth > 0; }
 };
 
 /// What a worker needs to read messages; not there when no protocol is selected.
@@ -100,6 +105,13 @@ struct Pipeline::State {
   NicFilter filter;
   EveWriter eve;
   std::optional<Reading> reading;
+  /// Whose own tunnels scopes are of.
+  struct OwnTunnel {
+    std::array<Mac, 2> macs;
+    std::uint16_t vlan = 0;
+  };
+  static constexpr std::uint32_t kMostOwnTunnels = 1024;
+  Lent<OwnTunnel> own_tunnels{options.decap.own_tunnels ? kMostOwnTunnels : 0};
   std::optional<Findings> findings;
   bool own_baseline = false;
   MirrorIndex watched;
@@ -137,7 +149,8 @@ struct Pipeline::State {
   std::size_t count = 0;  ///< Items that wait for the second stage.
 
   void take_in(const Frame& frame);
-  Scope scope_of(const Item& item) const;
+  Scope scope_of(const Item& item);
+  Scope own_scope_of(const Item& item);
   bool unwrap(const Decapsulated& taken, Item& item);
   bool unwrap_own(const Frame& frame, Item& item);
   void filter_out(const Item& item, std::uint64_t frames);
@@ -164,6 +177,7 @@ struct Pipeline::State {
   void write(const Flow& flow);
   std::string_view vm_of(const Mac& mac, std::uint16_t vlan) const;
   std::string_view vm_of(const Mac& a, const Mac& b, std::uint16_t vlan) const;
+  std::string_view vm_of(Scope scope, const Mac& a, const Mac& b, std::uint16_t vlan) const;
 
   bool go_on(std::uint32_t place, Time now);
   bool go_on(std::uint32_t place, const HandedFlow& given, Time now);

@@ -138,7 +138,7 @@ TEST(Bacnet, Tells) {
                    {"set the clock",
                     "bacnet {bvlc_function: \"original_unicast_npdu\", pdu_type: "
                     "\"unconfirmed_request\", pdu_service: \"time_synchronization\"}\n"
-                    "act 10.0.0.1 write 10.0.0.2 (bacnet.pdu_service)\n"},
+                    "act 10.0.0.1 set_time 10.0.0.2 (bacnet.pdu_service)\n"},
                });
 }
 

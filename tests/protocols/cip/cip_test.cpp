@@ -73,6 +73,10 @@ TEST(Cip, Tells) {
            "cip {type: \"request\", service: \"set_attribute_single\", class: "
            "\"tcp_ip_interface\", class_id: 245, instance: 1, attribute: 5}\n"
            "act 10.0.0.1 write 10.0.0.2 (cip.service)\n"},
+          {"set the clock",
+           "cip {type: \"request\", service: \"set_attribute_single\", class: "
+           "\"wall_clock_time\", class_id: 139, instance: 1, attribute: 5}\n"
+           "act 10.0.0.1 set_time 10.0.0.2 (cip.service)\n"},
           {"service of its own",
            "cip {type: \"request\", service: \"0x74\", class_id: 768, instance: 1}\n"},
       });

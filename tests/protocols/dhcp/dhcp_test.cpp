@@ -32,7 +32,8 @@ TEST(Dhcp, AnAckTellsTheAddressAndTheRouter) {
             "dns_servers: [10.0.0.53, 8.8.8.8], lease_time: 3600, renewal_time: 1800, "
             "rebinding_time: 3150}\n"
             "fact 10.0.0.254 router = true (dhcp.routers)\n"
-            "fact 52:54:00:00:00:01 ip_address = 10.0.0.7 (dhcp.assigned_ip)\n");
+            "fact 52:54:00:00:00:01 ip_address = 10.0.0.7 (dhcp.assigned_ip)\n"
+            "act 10.0.0.254 serve_addresses 52:54:00:00:00:01 (dhcp.dhcp_type)\n");
 }
 
 TEST(Dhcp, OptionsGoOnInTheFileAndTheServerName) {  // RFC 2132, section 9.3

@@ -72,7 +72,7 @@ TEST(Fins, Tells) {
                    {"no answer wanted",
                     "fins {type: \"request\", command: \"clock_write\", command_code: \"0702\", "
                     "source: \"0.251.0\", destination: \"0.1.0\", service_id: 8}\n"
-                    "act 10.0.0.1 write 10.0.0.2 (fins.command)\n"},
+                    "act 10.0.0.1 set_time 10.0.0.2 (fins.command)\n"},
                });
 }
 

@@ -56,16 +56,19 @@ TEST(Icmp6, Tells) {
        "managed: true, other: false, router_lifetime: 1800, src_mac: 52:54:00:00:00:01, mtu: 1500, "
        "prefix: 2001:db8::, prefix_length: 64, dns_servers: [2001:db8::53]}\n"
        "fact 52:54:00:00:00:01 fe80::1 router = true (icmp6.router_lifetime)\n"
-       "fact 52:54:00:00:00:01 ip_address = fe80::1 (icmp6.router_advertisement)\n"},
+       "fact 52:54:00:00:00:01 ip_address = fe80::1 (icmp6.router_advertisement)\n"
+       "act 52:54:00:00:00:01 claim_address fe80::1 (icmp6.router_advertisement)\n"},
       {"icmp6", "neighbor solicitation",
        "icmp6 {icmp_type: 135, icmp_code: 0, name: \"neighbor_solicitation\", target: fe80::1, "
        "src_mac: 52:54:00:00:00:01}\n"
-       "fact 52:54:00:00:00:01 ip_address = fe80::1 (icmp6.src_mac)\n"},
+       "fact 52:54:00:00:00:01 ip_address = fe80::1 (icmp6.src_mac)\n"
+       "act 52:54:00:00:00:01 claim_address fe80::1 (icmp6.src_mac)\n"},
       {"icmp6", "neighbor advertisement",
        "icmp6 {icmp_type: 136, icmp_code: 0, name: \"neighbor_advertisement\", target: fe80::1, "
        "router: true, solicited: true, override: true, target_mac: 52:54:00:00:00:01}\n"
        "fact 52:54:00:00:00:01 ip_address = fe80::1 (icmp6.target)\n"
-       "fact 52:54:00:00:00:01 router = true (icmp6.router)\n"},
+       "fact 52:54:00:00:00:01 router = true (icmp6.router)\n"
+       "act 52:54:00:00:00:01 claim_address fe80::1 (icmp6.target)\n"},
       {"icmp6", "mld report",
        "icmp6 {icmp_type: 131, icmp_code: 0, name: \"mld_report\", group: ff02::fb0}\n"},
       {"icmp6", "mld report v2",

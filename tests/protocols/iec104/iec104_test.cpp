@@ -48,7 +48,7 @@ TEST(Iec104, Tells) {
        "iec104 {format: \"i\", send_number: 3, receive_number: 2, type: "
        "\"C_CS_NA_1\", cause: \"activation\", originator: 0, common_address: 3, "
        "objects: 1, ioa: 0}\n"
-       "act 10.0.0.1 write 10.0.0.2 (iec104.type)\n"},
+       "act 10.0.0.1 set_time 10.0.0.2 (iec104.type)\n"},
       {"test", false,
        "iec104 {format: \"u\", function: \"testfr_act\"}\n"
        "fact 10.0.0.2 service = \"iec104\" (iec104.format, implied)\n"},

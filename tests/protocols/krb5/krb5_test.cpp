@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/agent/engine/dissect/told.hpp"
 
 namespace vmirror {
@@ -47,6 +49,28 @@ TEST(Krb5, Tells) {
   };
   for (const auto& c : cases)
     EXPECT_EQ(told(kKrb5, payload("krb5", c.what), context_of(c.to_server)), c.told) << c.what;
+}
+
+TEST(Krb5, AnErrorRefusesUnlessItIsAStepOfALogon) {
+  const struct {
+    std::uint8_t code;
+    bool refuses;
+  } cases[] = {{6, true},  {18, true},  {24, true}, {25, false},
+               {37, true}, {52, false}, {60, true}, {68, false}};
+  const Buffer& error = payload("krb5", "pre-authentication required");
+  for (const auto& c : cases) {
+    Buffer message = error;
+    const Buffer before = hex("a603 0201 19");
+    const auto at = std::search(message.begin(), message.end(), before.begin(), before.end());
+    ASSERT_NE(at, message.end());
+    at[4] = c.code;
+    const std::string all = told(kKrb5, message, context_of(false));
+    EXPECT_EQ(all.find("act 10.0.0.1 refused_authentication 10.0.0.2 (krb5.error_code)") !=
+                  std::string::npos,
+              c.refuses)
+        << int{c.code} << "\n"
+        << all;
+  }
 }
 
 TEST(Krb5, Malformed) {

@@ -66,6 +66,17 @@ TEST(Ldap, APasswordInClear) {
             std::string::npos);
 }
 
+TEST(Ldap, AWrongPasswordIsRefused) {
+  const auto refuses = [](Bytes answer) {
+    return told(kLdap, answer, context_of(false))
+               .find("act 10.0.0.1 refused_authentication 10.0.0.2 (ldap.result_code)") !=
+           std::string::npos;
+  };
+  EXPECT_FALSE(refuses(payload("ldap", "bind refused"))) << "8: it wants more, and goes on";
+  EXPECT_TRUE(refuses(hex("300c 0201 02 61 07 0a01 31 0400 0400")));
+  EXPECT_FALSE(refuses(hex("300c 0201 02 61 07 0a01 00 0400 0400")));
+}
+
 TEST(Ldap, StartTlsBecomesTls) {
   Wire wire;
   wire.feed(true, payload("ldap", "starttls"));

@@ -15,12 +15,14 @@ TEST(Arp, TellsWhoHasWhat) {
             "arp {opcode: \"request\", hw_type: \"ethernet\", proto_type: \"ipv4\", "
             "src_mac: 52:54:00:00:00:01, src_ip: 10.0.0.1, dest_mac: 00:00:00:00:00:00, "
             "dest_ip: 10.0.0.2}\n"
-            "fact 52:54:00:00:00:01 ip_address = 10.0.0.1 (arp.src_ip)\n");
+            "fact 52:54:00:00:00:01 ip_address = 10.0.0.1 (arp.src_ip)\n"
+            "act 52:54:00:00:00:01 claim_address 10.0.0.1 (arp.src_ip)\n");
   EXPECT_EQ(told(kArp, payload("arp", "reply"), context_of(false)),
             "arp {opcode: \"reply\", hw_type: \"ethernet\", proto_type: \"ipv4\", "
             "src_mac: 52:54:00:00:00:02, src_ip: 10.0.0.2, dest_mac: 52:54:00:00:00:01, "
             "dest_ip: 10.0.0.1}\n"
-            "fact 52:54:00:00:00:02 ip_address = 10.0.0.2 (arp.src_ip)\n");
+            "fact 52:54:00:00:00:02 ip_address = 10.0.0.2 (arp.src_ip)\n"
+            "act 52:54:00:00:00:02 claim_address 10.0.0.2 (arp.src_ip)\n");
 }
 
 TEST(Arp, AProbeClaimsNothing) {  // RFC 5227: its sender has no address yet.

@@ -27,8 +27,11 @@ TEST(S7comm, JobsAndTheirAnswers) {
 }
 
 TEST(S7comm, Acts) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"write", "write"}, {"stop", "stop"}, {"start", "start"}, {"request download", "download"}};
+  const std::pair<const char*, const char*> cases[] = {{"write", "write"},
+                                                       {"stop", "stop"},
+                                                       {"start", "start"},
+                                                       {"request download", "download"},
+                                                       {"set the clock", "set_time"}};
   for (const auto& [what, act] : cases)
     EXPECT_NE(told(kS7comm, payload("s7comm", what), context_of())
                   .find(std::string("act 10.0.0.1 ") + act + " 10.0.0.2"),

@@ -66,6 +66,29 @@ TEST(Smb, OfALongMessageTheFrontIsWanted) {
   EXPECT_EQ(kSmb.frame(head, context_of()).wanted, Framing::kAll);
 }
 
+TEST(Smb, ALogonThatIsRefused) {
+  const struct {
+    std::uint8_t command;
+    std::uint32_t status;
+    bool refuses;
+  } cases[] = {{1, 0xc000006d, true},   // STATUS_LOGON_FAILURE
+               {1, 0xc0000234, true},   // STATUS_ACCOUNT_LOCKED_OUT
+               {1, 0xc0000016, false},  // STATUS_MORE_PROCESSING_REQUIRED: it goes on.
+               {5, 0xc000006d, false},  // Another command.
+               {1, 0, false}};
+  for (const auto& c : cases) {
+    Buffer message = payload("smb", "refused");
+    for (int i = 0; i < 4; ++i)
+      message[12 + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(c.status >> (8 * i));
+    message[16] = c.command;
+    EXPECT_EQ(told(kSmb, message, context_of(false))
+                      .find("act 10.0.0.1 refused_authentication 10.0.0.2 (smb.status)") !=
+                  std::string::npos,
+              c.refuses)
+        << int{c.command} << " " << c.status;
+  }
+}
+
 TEST(Smb, Malformed) {
   Buffer wrong = payload("smb", "negotiate");
   wrong[8] = 63;
