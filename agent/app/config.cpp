@@ -177,19 +177,6 @@ Result<void> read_input(const Node& node, Config& config) {
   return {};
 }
 
-Result<void> read_analysis(const Node& node, Config& config) {
-  return yaml::map({
-      {"protocols", words(config.protocols)},
-      {"max_flows", yaml::number(config.max_flows, 1024, kMostFlows)},
-      {"max_streams", yaml::number(config.max_streams, 16, 1 << 24)},
-      {"max_assets", yaml::number(config.max_assets, 16, 1 << 24)},
-      {"asset_timeout",
-       yaml::integer([&config](auto v) { config.asset_timeout = v * kSecond; }, 0, 366 * 86400)},
-      {"top_flows", yaml::number(config.top_flows, 0, 1000)},
-      {"findings", [&](const Node& at) { return read_findings(at, config.findings); }},
-  })(node);
-}
-
 /// `all`, or a list of kinds.
 Result<void> read_off(const Node& node, FindingOptions& findings) {
   std::vector<std::string> ids;
@@ -228,6 +215,19 @@ Result<void> read_findings(const Node& node, FindingOptions& findings) {
        yaml::integer([&](auto v) { findings.learning = v * kSecond; }, 0, 366 * 86400)},
       {"off", [&](const Node& at) { return read_off(at, findings); }},
       {"suppress", yaml::list([&](const Node& at) { return read_suppression(at, findings); })},
+  })(node);
+}
+
+Result<void> read_analysis(const Node& node, Config& config) {
+  return yaml::map({
+      {"protocols", words(config.protocols)},
+      {"max_flows", yaml::number(config.max_flows, 1024, kMostFlows)},
+      {"max_streams", yaml::number(config.max_streams, 16, 1 << 24)},
+      {"max_assets", yaml::number(config.max_assets, 16, 1 << 24)},
+      {"asset_timeout",
+       yaml::integer([&config](auto v) { config.asset_timeout = v * kSecond; }, 0, 366 * 86400)},
+      {"top_flows", yaml::number(config.top_flows, 0, 1000)},
+      {"findings", [&](const Node& at) { return read_findings(at, config.findings); }},
   })(node);
 }
 

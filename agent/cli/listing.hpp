@@ -38,8 +38,8 @@ Result<boost::json::array> chosen_rows(const boost::json::array& rows,
                                        const ListingOptions& options);
 
 /// Asks for `target`, and shows the chosen rows of the array at `key`, as JSON or as a table of
-/// `columns`. `after` is given the answer with the chosen rows, prints what else there is to tell, and
-/// returns the exit code. `prepare`
+/// `columns`. `after` is given the answer with the chosen rows, prints what else there is to tell,
+/// and returns the exit code. `prepare`
 /// changes the rows of a table before they are shown.
 struct Listing {
   std::string target;

@@ -1,5 +1,5 @@
-// A finding: what a person should look at, with what tells it. docs/findings.md is the manual of the
-// kinds. A finding is one row for each kind and subject, however often it is seen.
+// A finding: what a person should look at, with what tells it. docs/findings.md is the manual of
+// the kinds. A finding is one row for each kind and subject, however often it is seen.
 #pragma once
 
 #include <array>

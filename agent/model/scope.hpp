@@ -7,8 +7,8 @@
 //          2       VXLAN            24 bits: VNI
 //          3       GENEVE           24 bits: VNI
 //          4       PBB              24 bits: I-SID
-//          0x40..  own tunnel       30 bits of a hash of the outermost MACs and what tells the inner
-//                                   scope: what a guest wrote into a tunnel of its own
+//          0x40..  own tunnel       30 bits of a hash of the outermost MACs and the inner scope:
+//                                   what a guest wrote into a tunnel of its own
 //          0x80..  several of these, or the mirroring session, its sender, the input: 31 bits of a
 //                  hash. Two of 1,000 such scopes are taken for one with a chance of 1 in 4,300.
 #pragma once

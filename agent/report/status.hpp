@@ -78,8 +78,8 @@ boost::json::object migrations_json(const std::vector<MigrationRecord>& records,
 /// snapshot.hpp says what the times are.
 boost::json::object assets_json(const AssetList& list);
 boost::json::object flows_json(const TopFlows& top);
-/// {"findings": [...], "from", "to", "workers_missing"}. A finding has "state": active, or quiet where
-/// it was not seen for kFindingQuiet.
+/// {"findings": [...], "from", "to", "workers_missing"}. A finding has "state": active, or quiet
+/// where it was not seen for kFindingQuiet.
 boost::json::object findings_json(const FindingList& list);
 constexpr Time kFindingQuiet = 900 * kSecond;
 

@@ -1,5 +1,5 @@
-// For each kind of finding that a capture can trip, one that trips it, and one, "_near", that nearly
-// does. The learning time is kFindingsLearn: the first frames are what was seen before.
+// For each kind of finding that a capture can trip, one that trips it, and one, "_near", that
+// nearly does. The learning time is kFindingsLearn: the first frames are what was seen before.
 #include <algorithm>
 
 #include "tests/golden/captures.hpp"

@@ -8,8 +8,8 @@
 //
 // What a record's message does to the one whom it is about is in `vmirror.acts`: ["write"].
 // Every record of a dissector becomes an event of its protocol's name; besides there are flow,
-// asset, alert and stats. All functions append whole lines to a worker's buffer and are pure. A key whose
-// value isn't known is left out, but for migrations, whose records are as the API has them.
+// asset, alert and stats. All functions append whole lines to a worker's buffer and are pure. A key
+// whose value isn't known is left out, but for migrations, whose records are as the API has them.
 #pragma once
 
 #include <array>
@@ -73,9 +73,9 @@ void append_flow_event(std::string& out, const Flow& flow, std::string_view in_i
 void append_asset_event(std::string& out, const Asset& asset);
 
 /// One line of `event_type` "alert", of the frame that tripped it (`head`) where there is one: in
-/// `alert` what Suricata has there (action, gid, signature_id, rev, signature, severity, category: the
-/// kind, metadata.mitre_technique_id), and of the finding on, by (mac, ip, station), source, first,
-/// last, count. Each finding is told once, and again when it is seen after an hour without it.
+/// `alert` what Suricata has there (action, gid, signature_id, rev, signature, severity, category:
+/// the kind, metadata.mitre_technique_id), and of the finding on, by (mac, ip, station), source,
+/// first, last, count. Each finding is told once, and again when it is seen after an hour without it.
 void append_finding_event(std::string& out, const EventHead& head, const Finding& finding);
 
 /// One line of `event_type` "migration": a migration's record as it stands. `told` is the record as

@@ -84,8 +84,8 @@ class NicCounts {
 };
 
 /// A frame that left a mirrored port with a source that is no NIC's: neither its source nor its
-/// destination is a watched NIC's, and the switch knew where the destination is, so that it sent the
-/// frame to no other port. Told of inputs whose frames are all copies of NICs.
+/// destination is a watched NIC's, and the switch knew where the destination is, so that it sent
+/// the frame to no other port. Told of inputs whose frames are all copies of NICs.
 struct StrayMac {
   Mac mac;
   std::uint16_t vlan = 0;

@@ -1,5 +1,5 @@
-// What is remembered in a fixed number of places, by two numbers: a flow and a key of its dissector,
-// or a keyed hash of 128 bits. When all places are taken, the least recently used of a few gives way.
+// What is remembered in a fixed number of places, by two numbers: a flow and a dissector's key, or
+// a keyed hash of 128 bits. When all places are taken, the least recently used of a few gives way.
 #pragma once
 
 #include <bit>

@@ -452,48 +452,6 @@ void Pipeline::State::end_reading(const FlowReport& report, const char* name) {
   fold(head, flow.vlan);
 }
 
-// ---- Findings
-
-void Pipeline::State::tell_findings(const EventHead& head) {
-  if (eve.findings())
-    for (const Finding& finding : findings->told()) eve.write_finding(head, finding);
-  findings->clear_told();
-}
-
-/// Of devices and ports; what messages tell is folded with them.
-[[gnu::noinline]] void Pipeline::State::look_for_findings(Time now) {
-  const auto tell_of = [this](const Mac& mac, const Sighting& at) {
-    if (findings->told().empty()) return;
-    EventHead head;
-    head.time = at.time;
-    head.scope = at.scope;
-    head.src_mac = mac;
-    head.vlan_count = at.vlan != 0 ? 1 : 0;
-    head.vlans[0] = at.vlan;
-    head.vm = vm_of(at.scope, mac, {}, at.vlan);
-    tell_findings(head);
-  };
-  for (const NewSender& sender : inventory.take_senders()) {
-    const Sighting at{sender.time, sender.scope, sender.vlan};
-    findings->device(sender.mac, at);
-    tell_of(sender.mac, at);
-  }
-  options.baseline->learns(now);  // Behind the first frames: it begins with them.
-  for (const StrayMac& stray : coverage.take_strays()) {
-    const Sighting at{stray.time, 0, stray.vlan};
-    findings->stray(stray.mac, at);
-    tell_of(stray.mac, at);
-  }
-  if (twins.empty() || (now - twins_told < Findings::kTwinsLast && now >= twins_told)) return;
-  twins_told = now;
-  for (auto& [port, twin] : twins) {
-    if (twin.since == 0 || is_ahead(twin.since, now)) twin.since = now;
-    const Sighting at{now, 0, twin.vlan};
-    findings->twins(twin.mac, twin.since, at);
-    tell_of(twin.mac, at);
-  }
-}
-
 /// After `frames` frames, or after none for a while.
 void Pipeline::State::housekeep(Time now, std::size_t frames) {
   flows.sweep(now, static_cast<std::uint32_t>(16 + frames / 4));

@@ -2,6 +2,7 @@
 //
 //   pipeline.cpp           frames through the stages, the end of flows
 //   moving.cpp             guests that come and go
+//   pipeline_findings.cpp  new devices, strays and twins
 //   pipeline_snapshot.cpp  slices of what is known
 #pragma once
 

@@ -31,7 +31,7 @@ Parsed<NdOptions> parse_nd_options(Bytes bytes);
 /// latency_us); mtu and `original` of an error; target, src_mac, target_mac, router, solicited,
 /// override, router_lifetime, hop_limit, prefix, prefix_length, dns_servers of neighbour discovery;
 /// group of MLD. Facts: ip_address of who speaks in neighbour discovery; router of who advertises
-/// as one. Acts: claim_address. Neighbour discovery that came over a router (hop limit under 255) is a bad_value.
+/// as one. Acts: claim_address. Discovery over a router (hop limit under 255) is a bad_value.
 extern const Dissector kIcmp6;
 
 }  // namespace vmirror

@@ -46,8 +46,8 @@ Parsed<BacnetMessage> parse_bacnet(Bytes bytes);
 /// Facts of who answers, or of the station behind its router (network and address): service
 /// "bacnet", and of the device object vendor, model, firmware, station_name, description and
 /// serial_number.
-/// Acts: read, write, set_time, start, stop (a restart, too), download (a file that is written, a restore).
-/// UDP 47808 and others.
+/// Acts: read, write, set_time, start, stop (a restart, too), download (a file that is
+/// written, a restore). UDP 47808 and others.
 extern const Dissector kBacnet;
 
 }  // namespace vmirror

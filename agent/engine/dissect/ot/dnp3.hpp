@@ -32,8 +32,8 @@ Bytes read_dnp3_data(const Dnp3Frame& frame, std::span<std::uint8_t, kMostDnp3Da
 /// where it has them. complete: all objects could be read.
 /// Facts of who answers: service "dnp3", role "rtu"; of the station behind it, from device
 /// attributes (group 0), vendor, model, firmware, hardware, serial_number, station_name.
-/// Acts: read, write (operate, too), set_time, start, stop (a restart, too), download (files that are
-/// written). TCP and UDP 20000.
+/// Acts: read, write (operate, too), set_time, start, stop (a restart, too), download (files
+/// that are written). TCP and UDP 20000.
 extern const Dissector kDnp3, kDnp3Udp;
 
 }  // namespace vmirror
