@@ -33,7 +33,8 @@ void Pipeline::State::look_for_findings(Time now) {
     findings->stray(stray.mac, at);
     tell_of(stray.mac, at);
   }
-  if (twins.empty() || (now - twins_told < Findings::kTwinsLast && now >= twins_told)) return;
+  const bool told_of_late = twins_told != 0 && now - twins_told < Findings::kTwinsLast;
+  if (twins.empty() || (told_of_late && now >= twins_told)) return;
   twins_told = now;
   for (auto& [port, twin] : twins) {
     if (twin.since == 0 || is_ahead(twin.since, now)) twin.since = now;
