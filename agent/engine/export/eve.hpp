@@ -75,7 +75,7 @@ void append_asset_event(std::string& out, const Asset& asset);
 /// One line of `event_type` "alert", of the frame that tripped it (`head`) where there is one: in
 /// `alert` what Suricata has there (action, gid, signature_id, rev, signature, severity, category:
 /// the kind, metadata.mitre_technique_id), and of the finding on, by (mac, ip, station), source,
-/// first, last, count. Each finding is told once, and again when it is seen after an hour without it.
+/// first, last, count. A finding is told once, and again when it is seen after an hour without it.
 void append_finding_event(std::string& out, const EventHead& head, const Finding& finding);
 
 /// One line of `event_type` "migration": a migration's record as it stands. `told` is the record as

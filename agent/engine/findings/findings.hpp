@@ -1,5 +1,5 @@
 // Findings of one worker: folds acts, facts and what the worker sees of devices and ports into
-// rows, one for each kind and subject. It knows no protocol. docs/findings.md says what trips which.
+// rows, one for each kind and subject. It knows no protocol. docs/findings.md says what trips it.
 //
 //   acts, facts ----+
 //   new devices ----+--> is the kind on, the subject wanted? --> row (bounded) --> told(): EVE
