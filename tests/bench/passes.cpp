@@ -107,6 +107,7 @@ Result<PipelineOptions> pipeline_options(const std::string& protocols) {
   auto dissectors = Dissectors::select(names);
   if (!dissectors) return tl::unexpected(dissectors.error());
   PipelineOptions options;
+  options.findings.emplace();  // As a daemon has it.
   if (dissectors->size() > 0) {
     options.dissectors = std::make_shared<const Dissectors>(std::move(*dissectors));
   }
