@@ -19,7 +19,7 @@ enum Exit : int {
   kFailed = 1,  ///< The command could not do what was asked; standard error says why.
   /// Something that is asked for is not watched: missing, refused, failed, unreadable, or not on
   /// the switch yet. `hook status`: it is not installed, or it can't work; `diff`: they differ;
-  /// `cluster status`: the server is no member of a cluster with a leader; `findings`: one is active.
+  /// `cluster status`: the server is in no cluster with a leader; `findings`: one is active.
   kNotWatched = 2,
   kUsage = 64,  ///< The command line is wrong.
 };
