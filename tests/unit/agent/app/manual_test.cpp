@@ -191,7 +191,7 @@ TEST(Manual, TheFieldsOfTheStatusAreListed) {
   const Words told = told_fields(section("Status, by field"));
   Words fields;
   for (const char* key : {"privileges", "switch", "verdict", "libvirt", "hook", "peers",
-                          "migrations", "sensor", "store"})
+                          "migrations", "sensor", "store", "findings"})
     collect(status.at(key), key, fields);
   EXPECT_GT(fields.size(), 40U);
   for (const std::string& field : fields) EXPECT_TRUE(told.contains(field)) << field;
