@@ -19,7 +19,8 @@ ApiBackend echo() {
     return boost::json::object{{"name", name}, {name, 1}};
   };
   ApiBackend b;
-  b.status = b.sessions = b.locations = b.assets = b.flows = b.plan = b.prune = b.policies = plain;
+  b.status = b.sessions = b.locations = b.assets = b.flows = b.findings = b.plan = b.prune =
+      b.policies = plain;
   b.store_policies = b.store_hosts = b.store_sessions = plain;
   b.migrations = b.explain = b.drop_policy = b.policy = b.forget_host = named;
   b.put_policy = [=](const std::string& yaml, auto) { return named(yaml); };

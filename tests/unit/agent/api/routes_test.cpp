@@ -18,19 +18,34 @@ ApiBackend echo() {
       return ApiBackend::Answer(json::object{{"called", what + " " + argument}});
     };
   };
-  const auto drain = [](bool on) {
+  ApiBackend b;
+  b.status = said("status");
+  b.sessions = said("sessions");
+  b.locations = said("locations");
+  b.assets = said("assets");
+  b.flows = said("flows");
+  b.findings = said("findings");
+  b.migrations = named("migrations");
+  b.explain = named("explain");
+  b.plan = said("plan");
+  b.put_policy = [named](const std::string& yaml, auto) { return named("put")(yaml); };
+  b.drop_policy = named("drop");
+  b.prune = said("prune");
+  b.drain = [](bool on) {
     return ApiBackend::Answer(json::object{{"called", on ? "drain" : "undo"}});
   };
-  const auto preview = [](const std::vector<Policy>& given) {
+  b.policies = said("policies");
+  b.policy = named("policy");
+  b.preview = [](const std::vector<Policy>& given) {
     std::string names;
     for (const Policy& policy : given) names += " " + policy.name;
     return ApiBackend::Answer(json::object{{"called", "preview" + names}});
   };
-  return {said("status"),   said("sessions"), said("locations"),
-          said("assets"),   said("flows"),    named("migrations"),
-          named("explain"), said("plan"),     named("put"),
-          named("drop"),    said("prune"),    drain,
-          said("policies"), named("policy"),  preview};
+  b.store_policies = said("store policies");
+  b.store_hosts = said("store hosts");
+  b.store_sessions = said("store sessions");
+  b.forget_host = named("forget host");
+  return b;
 }
 
 TEST(Routes, ReachTheirFunctions) {
@@ -61,6 +76,13 @@ TEST(Routes, ReachTheirFunctions) {
           Case{"PUT", "/v1/policies", "policy: a", "put policy: a"},
           Case{"DELETE", "/v1/policies/a", "", "drop a"},
           Case{"POST", "/v1/prune", "", "prune"},
+          Case{"POST", "/v1/drain", "", "drain"},
+          Case{"DELETE", "/v1/drain", "", "undo"},
+          Case{"GET", "/v1/findings", "", "findings"},
+          Case{"GET", "/v1/store/policies", "", "store policies"},
+          Case{"GET", "/v1/store/hosts", "", "store hosts"},
+          Case{"GET", "/v1/store/sessions", "", "store sessions"},
+          Case{"DELETE", "/v1/store/hosts/kvm9", "", "forget host kvm9"},
       }) {
     const HttpResponse r = handler({c.method, c.target, c.body});
     EXPECT_EQ(r.status, 200) << c.target;
