@@ -61,14 +61,10 @@ class Appliance(system.SystemTest):
             "local": {"monitor_nic": MONITOR_MAC}}, netns="appliance")
 
     def test_copies_go_to_the_monitor_nic(self):
-        agent = self.agent(self.certificates["agent"], "appliance")
+        agent = self.host = self.agent(self.certificates["agent"], "appliance")
         agent.write_policy("watch", "policy: watch\nselect: [{vm: plc}]\ntargets: [local]\n")
         agent.start()
-
-        def active():
-            self.world.talk()
-            return agent.sessions() == {"vnet-plc@local": "active"}
-        self.eventually("an active session", active)
+        self.talk_until("an active session", lambda: agent.sessions() == {"vnet-plc@local": "active"})
         [rows] = self.world.mirrors().values()
         self.assertEqual(rows[0]["output_port"], ["vnet-monitor"])
         # The port by which flows that run learn of a change: it stays down.

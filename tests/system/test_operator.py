@@ -197,12 +197,11 @@ class Operator(system.SystemTest):
         self.host.apply(policy("all", "[{vm: \"*\"}]"))
 
         def passes():
-            self.world.talk()
             findings = {f["id"]: f["verdict"] for f in self.host.ask("check")["findings"]}
             return all(findings[check] == "pass" for check in (
                 "switch-readable", "all-watched", "coverage", "traffic", "unicast", "both-directions", "inputs",
                 "devices", "protocols", "drops")) and findings
-        findings = self.eventually("checks that pass", passes, 60)
+        findings = self.talk_until("checks that pass", passes)
         self.assertEqual(findings["clocks"], "not told")
         quiet = self.host.run("check", "--for", "0.5", check=False)
         self.assertRegex(quiet.stdout, r"traffic +(pass|fail) ")
