@@ -156,7 +156,7 @@ std::vector<Metric> metrics(const DaemonView& v) {
   list.count("frames_repeated", "Frames that came twice; looked for while NICs are watched.",
              v.engine.duplicates);
   list.gauge("assets", "Assets known.", static_cast<double>(v.engine.assets_known));
-  for (const NamedCount& kind : v.engine.findings)
+  for (const NamedCount& kind : v.engine.findings_begun)
     list.count("findings", "Findings that began, by kind.", kind.count, {{"kind", kind.name}});
   for (const Limit& limit : limits(v)) {
     list.gauge("limit_used", "How much of a bound is in use.", static_cast<double>(limit.used),

@@ -349,10 +349,10 @@ namespace {
 
 /// Null: none are looked for.
 json::value findings_summary(const EngineCounters& engine) {
-  if (engine.findings.empty()) return nullptr;
+  if (engine.findings_begun.empty()) return nullptr;
   json::object kinds;
   std::uint64_t all = 0;
-  for (const NamedCount& kind : engine.findings) {
+  for (const NamedCount& kind : engine.findings_begun) {
     kinds[kind.name] = kind.count;
     all += kind.count;
   }

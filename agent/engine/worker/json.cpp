@@ -244,7 +244,7 @@ json::object to_json(const EngineCounters& s) {
   out["not_understood"] = counts(s.not_understood);
   out["streams"] = counts(s.streams);
   out["duplicates"] = s.duplicates;
-  out["findings"] = counts(s.findings);
+  out["findings"] = counts(s.findings_begun);
   out["adopted"] = counts(s.adopted);
   out["limits"] = all(s.limits);
   return out;

@@ -186,7 +186,8 @@ EngineCounters Pipeline::known(Time time) const {
   out.adopted = s.adopted_counts();
   if (s.findings) {
     for (const FindingRule& rule : finding_rules())
-      out.findings.push_back({rule.id, s.findings->counts()[static_cast<std::size_t>(rule.kind)]});
+      out.findings_begun.push_back(
+          {rule.id, s.findings->counts()[static_cast<std::size_t>(rule.kind)]});
     out.learns_until = s.findings->baseline().learns_until();
   }
   out.limits = s.limits(input.sessions.size());

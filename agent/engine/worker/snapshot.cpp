@@ -249,7 +249,7 @@ EngineCounters merge(std::span<const std::shared_ptr<const EngineCounters>> part
     add(out.streams, part->streams);
     out.duplicates += part->duplicates;
     add(out.adopted, part->adopted);
-    add(out.findings, part->findings);
+    add(out.findings_begun, part->findings_begun);
     out.learns_until = std::max(out.learns_until, part->learns_until);
     add(out.limits, part->limits);
   }

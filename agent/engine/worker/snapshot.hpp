@@ -99,11 +99,11 @@ struct EngineCounters {
   std::vector<NamedCount> errors;  ///< HeaderError and DecapError that occurred.
   /// Frames that nobody here can read, by the number that says so: "ethertype 0x88c7".
   std::vector<NamedCount> not_understood;
-  std::vector<NamedCount> streams;   ///< Reassembly: segments, gaps, gap_bytes, ...
-  std::uint64_t duplicates = 0;      ///< Frames that came twice; looked for while NICs are watched.
-  std::vector<NamedCount> findings;  ///< That began, by kind; empty: none are looked for.
-  Time learns_until = 0;             ///< When the learning time of findings ends; 0: not known.
-  std::vector<NamedCount> adopted;   ///< AdoptionCounters of guests that came.
+  std::vector<NamedCount> streams;  ///< Reassembly: segments, gaps, gap_bytes, ...
+  std::uint64_t duplicates = 0;     ///< Frames that came twice; looked for while NICs are watched.
+  std::vector<NamedCount> findings_begun;  ///< That began, by kind; empty: none are looked for.
+  Time learns_until = 0;            ///< When the learning time of findings ends; 0: not known.
+  std::vector<NamedCount> adopted;  ///< AdoptionCounters of guests that came.
   std::vector<Limit> limits;
 
   /// All inputs together.

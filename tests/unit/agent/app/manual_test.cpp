@@ -69,7 +69,7 @@ struct FullView {
     engine.inputs.emplace_back().sessions.emplace_back().rule = SequenceRule::session;
     engine.not_understood.push_back({"ethertype 0x88c7", 1});
     engine.limits.push_back({"flows", "flows", 1, 2, 0});
-    static_cast<EngineCounters&>(engine).findings.push_back({"new_device", 1});
+    static_cast<EngineCounters&>(engine).findings_begun.push_back({"new_device", 1});
   }
   DaemonView view() {
     DaemonView v{"", "ovs", 0, 0, control, engine, folder, {}, {}};
