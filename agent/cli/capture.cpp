@@ -99,10 +99,6 @@ class OutputFile {
   bool reader_gone_ = false;
 };
 
-bool is_group_address(const Mac& mac) {
-  return (mac.octets[0] & 1) != 0;
-}
-
 /// Writes the bare frames of some NICs, each as a frame of that NIC's interface.
 class NicWriter final : public FrameObserver {
  public:
@@ -135,9 +131,9 @@ class NicWriter final : public FrameObserver {
     const Mac from = packet.source_mac(frame.bytes), to = packet.destination_mac(frame.bytes);
     for (std::uint32_t i = 0; i < nics_.size(); ++i) {
       if (nics_[i].device != device_) continue;
-      const Direction direction = nics_[i].mac == from                         ? Direction::out
-                                  : nics_[i].mac == to || is_group_address(to) ? Direction::in
-                                                                               : Direction::none;
+      const Direction direction = nics_[i].mac == from                  ? Direction::out
+                                  : nics_[i].mac == to || to.is_group() ? Direction::in
+                                                                        : Direction::none;
       if (direction == Direction::none) continue;
       writer_.frame(i, frame, direction, request_.snaplen);
       ++summary_.frames;
