@@ -222,6 +222,13 @@ ApiBackend Daemon::State::backend() {
   return b;
 }
 
+/// A change that was written is acted on at once, not at the store's next hint.
+Result<void> Daemon::State::see_store_change() {
+  const auto seen = on_main([this] { return look_at_store(), true; });
+  if (!seen) return tl::unexpected(seen.error());
+  return {};
+}
+
 /// In the store, where there is one, else in the folder. Returns the policy's name.
 Result<std::string> Daemon::State::keep_policy(const std::string& yaml,
                                                std::optional<std::uint32_t> user) {
@@ -235,8 +242,7 @@ Result<std::string> Daemon::State::keep_policy(const std::string& yaml,
   if (!policy) return tl::unexpected(policy.error());
   const auto done = store->put(yaml, user_name(user) + "@" + config.host, wall_clock());
   if (!done) return tl::unexpected(done.error());
-  if (const auto seen = on_main([this] { return look_at_store(), true; }); !seen)
-    return tl::unexpected(seen.error());
+  if (const auto seen = see_store_change(); !seen) return tl::unexpected(seen.error());
   return policy->name;
 }
 
@@ -244,11 +250,7 @@ Result<std::string> Daemon::State::keep_policy(const std::string& yaml,
 Result<void> Daemon::State::drop_policy(const std::string& name) {
   if (store) {
     const auto done = store->drop(name);
-    if (done) {
-      if (const auto seen = on_main([this] { return look_at_store(), true; }); !seen)
-        return tl::unexpected(seen.error());
-      return {};
-    }
+    if (done) return see_store_change();
     if (done.error().kind != Error::Kind::missing) return done;
   }
   const auto done = on_main([&] { return policies->drop(name); });

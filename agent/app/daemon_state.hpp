@@ -122,6 +122,7 @@ struct Daemon::State {
   PolicyFolder asked_policies() const;
   void put_in_force();
   void look_at_store();
+  Result<void> see_store_change();
   void report_to_store(const ControlSnapshot& known);
   void drain(bool on);
   void write_for_hook();
