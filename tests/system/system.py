@@ -7,6 +7,7 @@ A file of tests ends with
 """
 
 import os
+import shutil
 import sys
 import unittest
 
@@ -68,6 +69,12 @@ class SystemTest(unittest.TestCase):
             return self.world.talk_until(what, condition)
         except w.Failed as error:
             return self.fail(f"{error}; the daemon says {self.host.ask('status')['coverage']}")
+
+
+def lacking(*tools):
+    """Names the programs that a test needs and that are not installed; empty: all are here."""
+    names = [tool for tool in tools if not shutil.which(tool)]
+    return f"not installed: {', '.join(names)}" if names else ""
 
 
 def no_switch():

@@ -3,7 +3,6 @@ tshark read them."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 
@@ -11,11 +10,6 @@ import system
 import world as w
 
 LOCAL = "policy: watch\nselect: [{vm: '*'}]\ntargets: [local]\n"
-
-
-def missing():
-    lacking = [tool for tool in ("tshark", "tcpdump") if not shutil.which(tool)]
-    return f"not installed: {', '.join(lacking)}" if lacking else ""
 
 
 class Capture(system.SystemTest):
@@ -119,4 +113,4 @@ class Capture(system.SystemTest):
 
 
 if __name__ == "__main__":
-    system.main(__file__, missing)
+    system.main(__file__, lambda: system.lacking("tshark", "tcpdump"))

@@ -4,7 +4,6 @@ query of the dashboard is understood, names only metrics that there are, and fin
 import json
 import os
 import re
-import shutil
 import subprocess
 import urllib.parse
 
@@ -16,11 +15,6 @@ RULES = os.path.join(SHIPPED, "prometheus", "vmirror.rules.yml")
 DASHBOARD = os.path.join(SHIPPED, "grafana", "vmirror.json")
 METRICS, PROMETHEUS = 9477, 9090
 NAME = re.compile(r"\bvmirror_\w+")
-
-
-def missing():
-    lacking = [tool for tool in ("prometheus", "promtool", "curl") if not shutil.which(tool)]
-    return f"not installed: {', '.join(lacking)}" if lacking else ""
 
 
 def dashboard_queries():
@@ -103,4 +97,4 @@ class Monitoring(system.SystemTest):
 
 
 if __name__ == "__main__":
-    system.main(__file__, missing)
+    system.main(__file__, lambda: system.lacking("prometheus", "promtool", "curl"))
