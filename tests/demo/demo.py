@@ -22,7 +22,7 @@ import capture
 import inside
 import world as w
 from daemon import collector_daemon, host_daemon
-from options import fail, parser, say
+from options import fail, parser, say, tell
 
 DIRECTORY = "/run/demo"  # Of the private /run: it goes with the demo.
 POLICY = """\
@@ -116,13 +116,13 @@ def verdict(end, healed):
     """What was asked for, seen and proven, in five lines."""
     [nic] = end["coverage"]
     protocols = sorted({flow["app_proto"] for flow in end["flows"] if flow["app_proto"]})
-    return "\n".join((
+    return [
         "asked    policy watch-plc: both directions of guest plc, to the engine here and to a collector",
         f"seen     {nic['received']} frames of {nic['port']} of {nic['counted']} that the switch counted; at the collector "
         f"{end['collector']['frames']['received']} copies",
         "proven   " + ", ".join(f"{s['name']} {s['state_text']}" for s in end["sessions"]),
         f"found    {len(end['assets'])} assets, flows of {', '.join(protocols)}",
-        f"broken   all mirrors were taken away by hand: back and in sync in {healed} ms"))
+        f"broken   all mirrors were taken away by hand: back and in sync in {healed} ms"]
 
 
 def tables(host, collector):
@@ -160,10 +160,7 @@ def main_inside(options):
     except (w.Failed, RuntimeError, OSError, subprocess.SubprocessError) as error:
         return fail(options, error, world.save_logs("vmirror-demo-"))
     took = time.monotonic() - began
-    if options.json:
-        print(json.dumps({**end, "healed_ms": healed, "seconds": round(took, 1)}))
-    else:
-        print("\n" + verdict(end, healed), flush=True)
+    if tell(options, verdict(end, healed), {**end, "healed_ms": healed, "seconds": round(took, 1)}):
         tables(host, collector)
         print(f"\nThe whole chain took {took:.1f} s.")
     if options.keep:

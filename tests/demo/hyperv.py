@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from options import fail, parser, say
+from options import fail, parser, say, tell
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HYPERV = os.path.join(os.path.dirname(HERE), "hyperv")
@@ -25,18 +25,36 @@ import tools
 
 
 def show(options, folder):
-    """Runs demo.ps1; its tables go to standard output. Returns its object."""
+    """Runs hyperv.ps1. Returns its object, and its tables as text; with --keep it is a shell, which shows them itself."""
     server.make_certificates(folder)
     result = os.path.join(folder, "result.json")
     environment = {**os.environ, "VMIRROR_PYTHON": sys.executable, "VMIRROR_CERTIFICATES": folder,
                    "POWERSHELL_TELEMETRY_OPTOUT": "1", "POWERSHELL_UPDATECHECK": "Off", "NO_COLOR": "1", "TERM": "dumb"}
     words = [tools.PWSH, "-NoProfile", *(["-NoExit"] if options.keep else []), "-File", os.path.join(HERE, "hyperv.ps1"),
              "-Result", result, *(["-Keep"] if options.keep else [])]
-    done = subprocess.run(words, env=environment, stdout=sys.stderr if options.json else None, check=False)
+    done = subprocess.run(words, env=environment, stdout=subprocess.PIPE if not options.keep else
+                          sys.stderr if options.json else None, text=True, check=False)
     if not os.path.exists(result):
         raise RuntimeError(f"PowerShell ended with {done.returncode}, without a result")
     with open(result, encoding="utf-8-sig") as file:
-        return json.load(file)
+        return json.load(file), done.stdout or ""
+
+
+def listed(value):
+    """PowerShell writes a list of one as that one."""
+    return value if isinstance(value, list) else [value]
+
+
+def verdict(told):
+    """What was asked for, seen and proven, in a few lines."""
+    checks = [check for check in listed(told["checks"]) if check["Passed"]]
+    return [
+        "asked    a document of two sessions, dc1 and plc, to the sensors of their hosts; read over HTTPS",
+        "seen     " + ", ".join(f"{s['Name']} on {s['ComputerName']} {s['State']}" for s in listed(told["applied"])),
+        "moved    dc1 to hv2: " + ", ".join(f"{s['Name']} on {s['ComputerName']} {s['State']}"
+                                            for s in listed(told["sessions"]) if s["State"] == "ready"),
+        f"proven   {len(checks)} checks of Test-VMirror passed, none failed",
+        "undone   " + ("both hosts are as they were" if told.get("undone") else "no: --keep")]
 
 
 def main():
@@ -49,15 +67,15 @@ def main():
     say("two stand-in Hyper-V hosts of the cluster hvc1: dc1 on hv1, plc on hv2, a sensor on each")
     try:
         with tempfile.TemporaryDirectory(prefix="vmirror-demo-") as folder:
-            told = show(options, folder)
+            told, tables = show(options, folder)
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         return fail(options, error)
     took = time.monotonic() - began
     if told["error"]:
+        print(tables, file=sys.stderr)
         return fail(options, told["error"])
-    if options.json:
-        print(json.dumps({**told, "seconds": round(took, 1)}))
-    else:
+    if tell(options, verdict(told), {**told, "seconds": round(took, 1)}):
+        print(tables.rstrip())
         print(f"\nAll of it took {took:.1f} s.")
     return 0
 

@@ -10,7 +10,6 @@ numbered frame. Everything is private to the demo (tests/system/inside.py) and e
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -20,7 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import cluster as c
 import inside
 import world as w
-from options import fail, parser, say
+from options import fail, parser, say, tell
 
 DIRECTORY = "/run/demo"  # Of the private /run: it goes with the demo.
 POLICY = """\
@@ -77,11 +76,23 @@ def summary(records, account):
             "tcp": {key: account[key] for key in ("connections", "requests", "closed")}}
 
 
-def tables(daemon, guest, account):
-    print(daemon.run("migrations", guest.name).stdout.rstrip())
-    print(f"\nOf {account['peer_frames']} frames that the peer exchanged with {guest.name}, the mirrors of both "
-          f"hosts together\nlack {account['missing']}; {account['duplicates']} are there twice. "
-          f"TCP: {account['connections']} connection, {account['requests']} requests.", flush=True)
+def leg(record):
+    """One migration in words."""
+    handed = record["handover"]
+    return (f"{record['from']} -> {record['to']}: down for {record['downtime_ms']} ms, {record['gap_frames']} frames not "
+            f"mirrored, {handed['flows']} flows handed over")
+
+
+def verdict(guest, records, account, lacks):
+    """What was asked for, seen and proven, in a few lines."""
+    return [
+        f"asked    policy watch: guests labelled role=pump-control, on whichever host; {guest.name} is one",
+        *(f"moved    {leg(record)}" for record in records),
+        f"seen     {account['peer_frames']} frames that the peer and {guest.name} exchanged; the mirrors of both hosts "
+        f"together lack {account['missing']}, {account['duplicates']} are there twice",
+        f"kept     {account['connections']} TCP connection through both migrations, {account['requests']} requests",
+        *([f"wrong    {what}" for what in lacks] or
+          ["proven   by recorders at the mirrors' ports and by the peer, beside vmirror's own records"])]
 
 
 LOOK_AROUND = """
@@ -104,13 +115,12 @@ def main_inside(options):
     except (w.Failed, RuntimeError, OSError, subprocess.SubprocessError) as error:
         return fail(options, error, w.World(DIRECTORY).save_logs("vmirror-demo-"))
     a, b = cluster.hosts.values()
-    if options.json:
-        print(json.dumps(summary(records, account)))
-    else:
-        tables(a.daemon, guest, account)
     lacks = incomplete(records) + ([f"{account['missing']} frames are missing"] if account["missing"] else [])
     for what in lacks:
         say(what)
+    if tell(options, verdict(guest, records, account, lacks), summary(records, account)):
+        print(f"\n--- On hosta: vmirror migrations {guest.name}")
+        print(a.daemon.run("migrations", guest.name).stdout.rstrip(), flush=True)
     if options.keep:
         sys.stderr.write(LOOK_AROUND.format(
             pid=pid, a=a.processes["namespaces"].pid, b=b.processes["namespaces"].pid, bin=w.BIN,

@@ -18,6 +18,15 @@ def say(text):
     print(f"== {text}", file=sys.stderr, flush=True)
 
 
+def tell(options, verdict, result):
+    """The end: with --json one object that has the verdict, too; else the verdict, a line for each. True: tables are to follow."""
+    if options.json:
+        print(json.dumps({"verdict": verdict, **result}), flush=True)
+    else:
+        print("\n" + "\n".join(verdict), flush=True)
+    return not options.json
+
+
 def fail(options, error, logs=None):
     """Says why it failed; with --json the one object does, too. Returns the exit status."""
     say(f"failed: {error}")

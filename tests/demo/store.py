@@ -10,7 +10,6 @@ applied: the mirrors of all hosts are told throughout by Open vSwitch itself. Ev
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -20,7 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import inside
 import stores
 import world as w
-from options import fail, parser, say
+from options import fail, parser, say, tell
 
 DIRECTORY = "/run/demo"  # Of the private /run: it goes with the demo.
 
@@ -76,6 +75,21 @@ def wrong(told):
     return out
 
 
+def ports_text(mirrored_ports):
+    return "; ".join(f"{host}: {', '.join(ports) or 'nothing'}" for host, ports in sorted(mirrored_ports.items()))
+
+
+def verdict(told, faults):
+    """What was asked for, seen and proven, in a few lines."""
+    return [
+        "asked    one policy for three hosts, stated once: the guests called plc",
+        f"seen     Open vSwitch's own mirrors. {ports_text(told['before'])}",
+        f"changed  the store's leader on {told['leader_killed']} was killed, then the policy changed on hostb: the guests plc*",
+        f"seen     {ports_text(told['after'])}",
+        *([f"wrong    {what}" for what in faults] or
+          [f"proven   no mirror was made anew, and the server of {told['leader_killed']} is a member again"])]
+
+
 LOOK_AROUND = """
 It stays up. To look around:
   nsenter -t {pid} -a --wd=/        # a shell outside the hosts; there:
@@ -96,19 +110,19 @@ def main_inside(options):
     except (w.Failed, RuntimeError, OSError, subprocess.SubprocessError) as error:
         return fail(options, error, w.World(DIRECTORY).save_logs("vmirror-demo-"))
     hosts = list(joined.hosts.values())
-    if options.json:
-        print(json.dumps(told))
-    else:
-        for words in (("get", "policies"), ("get", "hosts"), ("sessions", "--all-hosts")):
-            print(hosts[0].daemon.run(*words).stdout.rstrip() + "\n", flush=True)
-    for what in wrong(told):
+    faults = wrong(told)
+    for what in faults:
         say(what)
+    if tell(options, verdict(told, faults), told):
+        for words in (("get", "policies"), ("get", "hosts"), ("sessions", "--all-hosts")):
+            print(f"\n--- On hosta: vmirror {' '.join(words)}")
+            print(hosts[0].daemon.run(*words).stdout.rstrip(), flush=True)
     if options.keep:
         a, b, c = (host.processes["namespaces"].pid for host in hosts)
         sys.stderr.write(LOOK_AROUND.format(pid=pid, a=a, b=b, c=c, bin=w.BIN, socket=hosts[0].daemon.socket,
                                             folder=hosts[0].store_folder))
         inside.stay()
-    return 1 if wrong(told) else 0
+    return 1 if faults else 0
 
 
 def main():

@@ -12,7 +12,6 @@ commands are real. Everything is private to the demo (tests/system/inside.py) an
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -25,7 +24,7 @@ import inside
 import vcsim
 import world as w
 from daemon import Daemon
-from options import fail, parser, say
+from options import fail, parser, say, tell
 
 DIRECTORY = "/run/demo"  # Of the private /run: it goes with the demo.
 AGENT_ADDRESS = "192.0.2.50"
@@ -111,6 +110,21 @@ def show(world, server):
     return agent, {"session": held[0], "copies": {"before": before, "after": received(agent)}, "migration": record}
 
 
+def copies_text(copies):
+    return ", ".join(f"{count} from {sender}" for sender, count in sorted(copies.items()))
+
+
+def verdict(seen, sessions):
+    """What was asked for, seen and proven, in a few lines."""
+    held, record = seen["session"], seen["migration"]
+    return [
+        "asked    policy watch-plc: both directions of the VM plc, to the engine of this agent",
+        f"made     session {held['Name']} on the distributed switch, {held['EncapType']} {held['ErspanId']}, read back from the vCenter",
+        f"seen     copies at the agent by the host that sent them: {copies_text(seen['copies']['after'])}",
+        f"moved    plc {record['from']} -> {record['to']}, and the copies come from there",
+        "proven   " + ", ".join(f"{one['name']} {one['state_text']}" for one in sessions)]
+
+
 def main_inside(options):
     pid = inside.enter("vmirror-demo")
     began = time.monotonic()
@@ -120,11 +134,9 @@ def main_inside(options):
             server.url = server.url.replace("0.0.0.0", "192.0.2.11").replace("[::]", "192.0.2.11")
             agent, seen = show(world, server)
             took = time.monotonic() - began
-            if options.json:
-                print(json.dumps({**seen, "sessions": agent.ask("sessions")["sessions"], "assets": agent.ask("assets")["assets"],
-                                  "flows": agent.ask("flows")["flows"], "locations": agent.ask("locations")["locations"],
-                                  "seconds": round(took, 1)}))
-            else:
+            end = {**seen, **{key: agent.ask(key)[key] for key in ("sessions", "assets", "flows", "locations")},
+                   "seconds": round(took, 1)}
+            if tell(options, verdict(seen, end["sessions"]), end):
                 for command in ("status", "sessions", "locations", "migrations", "assets", "flows"):
                     print(f"\n--- vmirror {command}")
                     print(agent.run(command).stdout.rstrip(), flush=True)

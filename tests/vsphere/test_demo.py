@@ -23,6 +23,7 @@ class Demo(unittest.TestCase):
         print(done.stderr)
         self.assertEqual(done.returncode, 0, done.stdout)
         told = json.loads(done.stdout)
+        self.assertEqual([line.split()[0] for line in told["verdict"]], ["asked", "made", "seen", "moved", "proven"])
         self.assertEqual((told["session"]["SessionType"], told["session"]["EncapType"]), ("encapsulatedRemoteMirrorSource", "erspan2"))
         self.assertEqual([(one["session_id"], one["state_text"]) for one in told["sessions"]],
                          [(told["session"]["ErspanId"], "active (received)")])
