@@ -83,6 +83,16 @@ Daemon::State::Known Daemon::State::known_here() {
           drained};
 }
 
+/// The interfaces that the engine's inputs read, as they are now.
+std::map<std::string, std::vector<NicState>> Daemon::State::nics(
+    const std::vector<InputSnapshot>& inputs) const {
+  std::map<std::string, std::vector<NicState>> out;
+  for (const InputSnapshot& input : inputs)
+    for (const std::string& interface : interfaces_of(config, input.name))
+      if (auto nic = read_nic(interface)) out[input.name].push_back(std::move(*nic));
+  return out;
+}
+
 template <typename Work>
 auto Daemon::State::on_main(Work work) -> Result<std::invoke_result_t<Work&>> {
   auto value = answering.on_main(std::move(work));
@@ -118,7 +128,8 @@ Result<Made> Daemon::State::view(const Make& make) {
                          known->guests,
                          std::move(known->collectors),
                          known->drained,
-                         confinement});
+                         confinement,
+                         nics(seen.inputs)});
 }
 
 /// The same for what the policies ask for; no worker of the engine is asked.

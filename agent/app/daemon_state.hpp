@@ -118,6 +118,7 @@ struct Daemon::State {
   // -- on the main thread --
   struct Known;
   Known known_here();
+  std::map<std::string, std::vector<NicState>> nics(const std::vector<InputSnapshot>& inputs) const;
   void use(const PolicyFolder& folder);
   PolicyFolder asked_policies() const;
   void put_in_force();

@@ -97,6 +97,14 @@ std::vector<InputOptions> make_inputs(const Config& config) {
   return out;
 }
 
+std::vector<std::string> interfaces_of(const Config& config, const std::string& input) {
+  for (const InputConfig& each : config.inputs)
+    if (each.name == input) return each.interfaces();
+  if (!config.monitor_nic) return {input};
+  const auto interface = find_interface(*config.monitor_nic);
+  return interface ? std::vector{*interface} : std::vector<std::string>{};
+}
+
 InputOptions make_local_input(const Config& config, const LocalPorts& ports,
                               const std::string& port, std::size_t place) {
   InputConfig input = config.local;

@@ -33,6 +33,9 @@ class LocalPorts {
 /// Those of the configuration; in an appliance `local` too, which reads its monitor NIC.
 std::vector<InputOptions> make_inputs(const Config& config);
 
+/// The interfaces that the input of this name reads, as far as they are known by name.
+std::vector<std::string> interfaces_of(const Config& config, const std::string& input);
+
 /// The input of a port of ours on this host's switch, named like it: it brings the port up and
 /// reads it while `ports` has it. `place` counts these from 0. `ports` must outlive the engine.
 InputOptions make_local_input(const Config& config, const LocalPorts& ports,

@@ -29,6 +29,7 @@ constexpr Check kChecks[] = {
     {"sequence-loss", checks::check_sequence},
     {"drops", checks::check_drops},
     {"inputs", checks::check_inputs},
+    {"monitor-nic", checks::check_monitor_nics},
     {"vlans", checks::check_vlans},
     {"devices", checks::check_devices},
     {"protocols", checks::check_protocols},

@@ -61,4 +61,8 @@ Told check_protocols(const CheckEvidence& e);
 Told check_expected(const CheckEvidence& e);
 Told check_limits(const CheckEvidence& e);
 
+// ---- The interfaces that frames are captured on: check_nic.cpp
+
+Told check_monitor_nics(const CheckEvidence& e);
+
 }  // namespace vmirror::checks

@@ -347,6 +347,29 @@ std::vector<Limit> limits(const DaemonView& v) {
 
 namespace {
 
+json::object nic_json(const NicState& nic) {
+  const auto setting = [](const std::optional<NicState::Setting>& s) {
+    return s ? json::value{{"now", s->now}, {"most", s->most}} : json::value();
+  };
+  return {{"interface", nic.interface},     {"driver", text_or_null(nic.driver)},
+          {"ring", setting(nic.ring)},      {"queues", setting(nic.queues)},
+          {"combined", nic.combined},       {"merging", texts(nic.merging)},
+          {"received", nic.link.rx_frames}, {"missed", nic.link.rx_missed}};
+}
+
+json::array inputs_json(const DaemonView& v) {
+  json::array out;
+  for (const InputSnapshot& input : v.engine.inputs) {
+    json::object row = to_json(input);
+    json::array nics;
+    if (const auto at = v.nics.find(input.name); at != v.nics.end())
+      for (const NicState& nic : at->second) nics.emplace_back(nic_json(nic));
+    row["nics"] = std::move(nics);
+    out.emplace_back(std::move(row));
+  }
+  return out;
+}
+
 /// Null: none are looked for.
 json::value findings_summary(const EngineCounters& engine) {
   if (engine.findings_begun.empty()) return nullptr;
@@ -392,7 +415,7 @@ json::object status_json(const DaemonView& v) {
             {"failures", c.failures},
             {"error", or_null(failure)}}},
           {"frames", to_json(v.engine.frames())},
-          {"inputs", all(v.engine.inputs)},
+          {"inputs", inputs_json(v)},
           {"coverage", coverage_json(v)},
           {"duplicates", v.engine.duplicates},
           {"flows", to_json(v.engine)["flows"]},

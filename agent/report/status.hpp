@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "agent/control/policy/policy_file.hpp"
 #include "agent/control/reconcile/reconciler.hpp"
 #include "agent/control/store/link.hpp"
+#include "agent/engine/capture/nic.hpp"
 #include "agent/engine/export/prometheus.hpp"
 #include "agent/engine/export/sink.hpp"
 #include "agent/engine/worker/snapshot.hpp"
@@ -46,6 +48,8 @@ struct DaemonView {
   Collectors collectors = {};  ///< Those that are agents linked with this one.
   bool drained = false;        ///< By `vmirror drain`.
   Confinement confinement = {};
+  /// Of the engine's inputs, by name: the interfaces that each reads, those that are there.
+  std::map<std::string, std::vector<NicState>> nics = {};
 };
 
 /// The bounds that are in use: the engine's and, where the daemon follows guests, the daemon's own.

@@ -22,8 +22,7 @@ struct DeviceReading {
 };
 
 /// None: there is no such device in this network namespace. Any thread.
-/// Source: rtnetlink(7), RTM_GETLINK; IFLA_STATS64, IFLA_CARRIER and IFLA_CARRIER_DOWN_COUNT in
-/// linux/if_link.h.
+/// Source: read_link (agent/engine/capture/nic.hpp).
 std::optional<DeviceReading> read_device(const std::string& device);
 
 /// The same for a switch's port, with the time. Empty in an appliance VM. Ports that the switch

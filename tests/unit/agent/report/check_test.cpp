@@ -11,8 +11,8 @@ namespace {
 namespace json = boost::json;
 
 /// `status` is what is counted at the end; with "uptime_seconds" it is a daemon's.
-CheckEvidence evidence(const char* status, const char* flows = "[]", const char* assets = "[]",
-                       const char* before = "{}") {
+CheckEvidence evidence(const std::string& status, const char* flows = "[]",
+                       const char* assets = "[]", const char* before = "{}") {
   return {json::parse(before).as_object(), json::parse(status).as_object(),
           json::parse(flows).as_array(), json::parse(assets).as_array()};
 }
@@ -27,6 +27,23 @@ CheckFinding find(const std::string& id, const CheckEvidence& from) {
   for (CheckFinding& finding : run_checks(from))
     if (finding.id == id) return finding;
   return {};
+}
+
+/// A daemon whose one input, with 2 workers, reads a NIC without a fault, but for `members`.
+std::string nic(const char* members) {
+  json::object out{{"interface", "eth1"},
+                   {"driver", "ixgbe"},
+                   {"ring", {{"now", 4096}, {"most", 4096}}},
+                   {"queues", {{"now", 8}, {"most", 8}}},
+                   {"combined", true},
+                   {"merging", json::array()},
+                   {"received", 1000},
+                   {"missed", 0}};
+  const json::value other = json::parse("{" + std::string(members) + "}");
+  for (const auto& [key, value] : other.get_object()) out[key] = value;
+  return json::serialize(
+      json::object{{"uptime_seconds", 9},
+                   {"inputs", json::array{{{"workers", 2}, {"nics", json::array{out}}}}}});
 }
 
 struct Case {
@@ -112,6 +129,20 @@ TEST(Check, EachTripsOnWhatItIsFor) {
       {"inputs", "warn", evidence(R"({"inputs": [{"name": "eth1", "warnings": ["gro is on"]}]})")},
       {"inputs", "pass", evidence(R"({"inputs": [{"name": "eth1", "warnings": []}]})")},
       {"inputs", "not told", evidence("{}")},
+      {"monitor-nic", "fail", evidence(nic(R"("received": 90, "missed": 10)"))},
+      {"monitor-nic", "warn", evidence(nic(R"("received": 9999, "missed": 1)"))},
+      {"monitor-nic", "pass",
+       evidence(nic(R"("received": 9999, "missed": 1)"), "[]", "[]",
+                nic(R"("received": 9990, "missed": 1)").c_str())},
+      {"monitor-nic", "warn", evidence(nic(R"("ring": {"now": 256, "most": 4096})"))},
+      {"monitor-nic", "warn", evidence(nic(R"("queues": {"now": 1, "most": 8})"))},
+      {"monitor-nic", "pass", evidence(nic(R"("queues": {"now": 1, "most": 1})"))},
+      {"monitor-nic", "warn", evidence(nic(R"("merging": ["generic-receive-offload"])"))},
+      {"monitor-nic", "pass", evidence(nic(""))},
+      {"monitor-nic", "not told", evidence(nic(R"("ring": null)"))},
+      {"monitor-nic", "not told", evidence(nic(R"("ring": null, "queues": null)"))},
+      {"monitor-nic", "not told", evidence(R"({"uptime_seconds": 9, "inputs": []})")},
+      {"monitor-nic", "not told", evidence(R"({"inputs": [{"name": "eth1"}]})")},
       {"vlans", "pass", evidence("{}", "[]", R"([{"vlans": [10]}])")},
       {"vlans", "not told", evidence("{}")},
       {"devices", "fail", evidence("{}")},
@@ -167,6 +198,24 @@ TEST(Check, EachTripsOnWhatItIsFor) {
   EXPECT_EQ(passed, all) << "each has evidence that does not trip it";
   all.erase("vlans");  // It only tells.
   EXPECT_EQ(tripped, all) << "each has evidence that trips it";
+}
+
+TEST(Check, OfAMonitorNicItNamesTheCommand) {
+  const auto told = [](const char* members) { return find("monitor-nic", evidence(nic(members))); };
+  EXPECT_EQ(told(R"("ring": {"now": 256, "most": 4096})").evidence,
+            "eth1: its ring has 256 of at most 4096 descriptors");
+  EXPECT_EQ(told(R"("ring": {"now": 256, "most": 4096})").remedy, "`ethtool -G eth1 rx 4096`");
+  EXPECT_EQ(told(R"("queues": {"now": 1, "most": 8})").evidence, "eth1: 1 queue for 2 workers");
+  EXPECT_EQ(told(R"("queues": {"now": 1, "most": 8})").remedy, "`ethtool -L eth1 combined 2`");
+  EXPECT_EQ(told(R"("queues": {"now": 1, "most": 8}, "combined": false)").remedy,
+            "`ethtool -L eth1 rx 2`");
+  EXPECT_EQ(told(R"("merging": ["generic-receive-offload", "large-receive-offload"])").remedy,
+            "`ethtool -K eth1 generic-receive-offload off large-receive-offload off`, or "
+            "`offloads_off: true` of the input");
+  EXPECT_EQ(told(R"("ring": null, "driver": "veth")").evidence,
+            "eth1: 0 frames missed since it was made, ring not available: the driver veth has none "
+            "to tell of, "
+            "queues 8 of at most 8, no offload merges frames");
 }
 
 TEST(Check, IsWellWithoutAFailure) {
