@@ -81,7 +81,7 @@ std::vector<yaml::Key> ring_keys(InputConfig& input) {
   return {
       {"workers", yaml::number(input.workers, 1, 64)},
       {"block_size", yaml::number(input.ring.block_size, 4096, 1 << 28)},
-      {"block_count", yaml::number(input.ring.block_count, 1, 65536)},
+      {"block_count", yaml::number(input.ring.block_count, 0, 65536)},
       {"snaplen", yaml::number(input.ring.snaplen, 0, 65535)},
       {"fanout", yaml::one_of<Fanout>(input.ring.fanout, {{"hash", Fanout::hash},
                                                           {"load_balance", Fanout::load_balance},

@@ -14,6 +14,8 @@ namespace {
 
 /// Between attempts to open an input: a mirror port's first frames come at once.
 constexpr std::chrono::milliseconds kRetryMin{20}, kRetryMax{100};
+/// 1.5 MiB of flows, besides the index, that an idle daemon holds.
+constexpr std::uint32_t kReadyFlows = 8192;
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -55,6 +57,7 @@ Result<EngineOptions> engine_options(const Config& config) {
   else
     spdlog::warn("no vendors of MACs: {}", vendors.error().text());
   options.pipeline.flows.max_flows = config.max_flows;
+  options.pipeline.flows.ready = kReadyFlows;
   options.pipeline.flows.seed = random_seed();
   // So that a flow that comes with its guest does not meet one of its number here.
   options.pipeline.flows.first_number =

@@ -11,6 +11,7 @@ void bench_memory(Report& report);
 void bench_protocols(Report& report);
 void bench_handover(Report& report);
 void bench_hashes(Report& report);
+void bench_workers(Report& report);
 void bench_live(Report& report);
 void bench_snapshot(Report& report);
 void bench_idle(Report& report);
@@ -25,6 +26,8 @@ int part_send(const std::vector<std::string>& arguments);
 int part_changes(const std::vector<std::string>& arguments);
 int part_held(const std::vector<std::string>& arguments);
 int part_asked(const std::vector<std::string>& arguments);
+int part_workers(const std::vector<std::string>& arguments);
+int part_ring(const std::vector<std::string>& arguments);
 int part_live(const std::vector<std::string>& arguments);
 
 }  // namespace vmirror::bench

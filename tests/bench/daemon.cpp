@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/bench/benches.hpp"
+#include "tests/bench/veth.hpp"
 
 namespace vmirror::bench {
 namespace {
@@ -69,13 +70,7 @@ Daemon::~Daemon() {
 }
 
 double Daemon::cpu_seconds() const {
-  double nanoseconds = 0;
-  for (const auto& task : fs::directory_iterator("/proc/" + std::to_string(pid_) + "/task")) {
-    double ran = 0;
-    std::ifstream(task.path() / "schedstat") >> ran;
-    nanoseconds += ran;
-  }
-  return nanoseconds / 1e9;
+  return cpu_seconds_of(pid_);
 }
 
 /// The daemon with a mirror in place and no traffic.

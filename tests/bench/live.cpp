@@ -1,81 +1,46 @@
-// A live interface at top speed: a veth in a network namespace of its own, the sender on another
-// core than the receiver, the receiver either a bare TPACKET_V3 loop or the production ring and
-// pipeline.
-//
-//   core 1: tcpreplay or @send -> vmb1 ==veth== vmb0 -> ring -> core 0: bare loop or pipeline
-//
-// The kernel's part of receiving (copying to the ring) happens on the sender's core.
+// Capture at rates that hurt: live frames (sender.cpp) to a veth, and on another core the program
+// that receives them: a bare TPACKET_V3 loop, vmirrord without and with protocols, tcpdump and
+// dumpcap that write to /dev/null. All have rings of vmirrord's default size. Each program's own
+// statistics say what it received and dropped, the scheduler what CPU time it took.
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <thread>
 
 #include "agent/engine/capture/capture.hpp"
+#include "agent/engine/flow/flow_table.hpp"
 #include "tests/bench/benches.hpp"
-#include "tests/bench/mixed_capture.hpp"
-#include "tests/bench/passes.hpp"
+#include "tests/bench/many_flows.hpp"
+#include "tests/bench/veth.hpp"
 
 namespace vmirror::bench {
 namespace {
 
-constexpr std::uint64_t kPackets = 200'000;  ///< Of the capture that is sent.
-constexpr const char* kLoops = "10";         ///< How often.
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
 
-/// What was received, until the sender ended and nothing more came.
-struct Received {
-  std::uint64_t frames = 0, dropped = 0;
-  double cpu_seconds = 0, seconds = 0;
-};
+constexpr std::uint32_t kFewFlows = 4096;
+constexpr const char* kComparedFor = "3";
+constexpr int kRounds = 3;
 
-/// Starts the sender on core 1.
-pid_t start_sender(const std::string& sender, const std::string& path) {
-  const pid_t child = fork();
-  if (child != 0) return child;
-  pin_to_core(1);
-  dup2(STDERR_FILENO, STDOUT_FILENO);  // The part's own output is numbers.
-  if (sender == "tcpreplay") {
-    execlp("tcpreplay", "tcpreplay", "-q", "-K", "--topspeed", "-l", kLoops, "-i", "vmb1",
-           path.c_str(), nullptr);
-  } else {
-    execl(self_path().c_str(), "vmirror_bench", "@send", "vmb1", path.c_str(), kLoops, nullptr);
-  }
-  _exit(127);
-}
+// ---- The least that a receiver does
 
-/// `receive` waits up to 20 ms and returns how many frames it took.
-template <typename Receive>
-Received receive_until_over(pid_t sender, const Receive& receive) {
-  Received out;
-  bool over = false;
-  const double cpu = thread_cpu_seconds();
-  double first = 0, last = 0;
-  for (int idle = 0; !over || idle < 5;) {
-    const std::size_t count = receive();
-    out.frames += count;
-    idle = count == 0 ? idle + 1 : 0;
-    if (count > 0) {
-      last = now_seconds();
-      if (first == 0) first = last;
-    } else if (!over) {
-      over = waitpid(sender, nullptr, WNOHANG) == sender;
-    }
-  }
-  out.cpu_seconds = thread_cpu_seconds() - cpu;
-  out.seconds = last - first;
-  return out;
-}
-
-/// The least that a TPACKET_V3 receiver does: sums each frame's first 64 bytes.
+/// A TPACKET_V3 loop that sums each frame's first 64 bytes.
 class BareRing {
  public:
   bool open(const char* interface, const RingOptions& options) {
@@ -83,8 +48,9 @@ class BareRing {
     const int version = TPACKET_V3;
     tpacket_req3 request{};
     block_size_ = options.block_size;
+    blocks_ = default_block_count(block_size_, kVethSpeed);
     request.tp_block_size = static_cast<unsigned>(options.block_size);
-    request.tp_block_nr = blocks_ = options.block_count;
+    request.tp_block_nr = blocks_;
     request.tp_frame_size = 2048;
     request.tp_frame_nr = request.tp_block_size / 2048 * request.tp_block_nr;
     request.tp_retire_blk_tov = options.block_timeout_ms;
@@ -145,92 +111,208 @@ class BareRing {
   std::uint64_t sum_ = 0;
 };
 
-Result<Received> receive_bare(const std::string& sender, const std::string& path) {
-  BareRing ring;
-  if (!ring.open("vmb0", {})) return fail(Error::Kind::refused, "no ring", "vmb0");
-  Received out = receive_until_over(start_sender(sender, path), [&] { return ring.receive(); });
-  out.dropped = ring.dropped();
-  return out;
+volatile std::sig_atomic_t stopped = 0;
+
+// ---- Programs that receive
+
+struct Counts {
+  double received = 0, dropped = 0;  ///< What was dropped is not among the received.
+};
+
+/// A receiver that tells its counts when it ends.
+struct Program {
+  std::vector<std::string> command;
+  const char* ready;  ///< In its output, once it captures.
+  int signal;         ///< That ends it.
+  /// What precedes the numbers in its output, or what follows them.
+  const char* received;
+  const char* dropped;
+};
+
+std::map<std::string, Program> programs() {
+  const RingOptions ring;
+  const std::size_t bytes = ring.block_size * default_block_count(ring.block_size, kVethSpeed);
+  return {{"bare", {{self_path(), "@ring", kVeth}, "ready", SIGTERM, " received", " dropped"}},
+          {"tcpdump",
+           {{"tcpdump", "-n", "-i", kVeth, "-Z", "root", "-B", std::to_string(bytes >> 10), "-w",
+             "/dev/null"},
+            "listening on",
+            SIGINT,
+            " packets captured",
+            " packets dropped by kernel"}},
+          {"dumpcap",
+           {{"dumpcap", "-q", "-i", kVeth, "-B", std::to_string(bytes >> 20), "-w", "/dev/null"},
+            "File: ",
+            SIGINT,
+            "/",
+            " (pcap:"}}};
 }
 
-Result<Received> receive_engine(const std::string& sender, const std::string& path) {
-  auto options = pipeline_options("none");
-  if (!options) return tl::unexpected(options.error());
-  RingOptions ring;
-  ring.interface = "vmb0";
-  auto source = open_ring(ring);
-  if (!source) return tl::unexpected(source.error());
-  Pipeline pipeline(*options);
-  std::array<Frame, kBatch> batch;
-  Received out = receive_until_over(start_sender(sender, path), [&]() -> std::size_t {
-    const auto count = (*source)->next(batch, 20);
-    if (!count) return 0;
-    pipeline.process({batch.data(), *count});
-    return *count;
-  });
-  out.dropped = (*source)->dropped()[static_cast<std::size_t>(Drop::kernel)];
-  return out;
+std::string text_of(const std::string& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
 }
 
-std::optional<Received> run_live(Report& report, const char* receiver, const char* sender,
-                                 const std::string& path) {
-  const auto n = run_part({"@live", receiver, sender, path});
-  if (n && n->size() == 4) {
-    return Received{static_cast<std::uint64_t>((*n)[0]), static_cast<std::uint64_t>((*n)[1]),
-                    (*n)[2], (*n)[3]};
+/// The number that stands before `what`.
+std::optional<double> number_before(const std::string& text, const std::string& what) {
+  const std::size_t end = text.rfind(what);
+  if (end == text.npos) return std::nullopt;
+  const std::size_t begin = text.find_last_not_of("0123456789", end - 1) + 1;
+  if (begin == end) return std::nullopt;
+  return std::strtod(text.c_str() + begin, nullptr);
+}
+
+/// "Packets received/dropped on interface 'vmb0': 5242880/0 (pcap:0/...": the last slash before
+/// " (pcap:" stands between the two.
+std::optional<Counts> counts_of(const Program& program, const std::string& text) {
+  const std::string until = text.substr(0, text.find(" (pcap:"));
+  const auto received = number_before(until, program.received);
+  const auto dropped = number_before(text, program.dropped);
+  if (!received || !dropped) return std::nullopt;
+  return Counts{*received, *dropped};
+}
+
+struct Run {
+  Counts counts;
+  double sent = 0, cpu_seconds = 0;
+};
+
+/// Sends, and waits until all of it was received.
+std::optional<double> send(const std::vector<std::string>& how, const fs::path& folder) {
+  const std::string log = (folder / "sent").string();
+  const pid_t sender = start_sender(std::strtoul(how[0].c_str(), nullptr, 10),
+                                    static_cast<std::uint32_t>(std::atoi(how[1].c_str())),
+                                    std::strtod(how[2].c_str(), nullptr), log);
+  int status = 0;
+  waitpid(sender, &status, 0);
+  std::this_thread::sleep_for(milliseconds(500));
+  const std::string text = text_of(log);
+  if (status != 0) {
+    std::fprintf(stderr, "the sender failed: %s", text.c_str());
+    return std::nullopt;
   }
-  report.note(n ? "live: no numbers" : n.error().text());
+  return std::strtod(text.c_str(), nullptr);
+}
+
+std::optional<Run> run_program_of(const Program& program, const std::vector<std::string>& how,
+                                  const fs::path& folder) {
+  const std::string log = (folder / "log").string();
+  const pid_t child = start_on(0, program.command, log);
+  for (int tries = 0; tries < 100 && text_of(log).find(program.ready) == std::string::npos; ++tries)
+    std::this_thread::sleep_for(milliseconds(50));
+  std::this_thread::sleep_for(milliseconds(300));
+  const double before = cpu_seconds_of(child);
+  const auto sent = send(how, folder);
+  const double cpu = cpu_seconds_of(child) - before;
+  end_by(child, program.signal);
+  const auto counts = counts_of(program, text_of(log));
+  if (!counts) std::fprintf(stderr, "no counts: %s", text_of(log).c_str());
+  if (!sent || !counts) return std::nullopt;
+  return Run{*counts, *sent, cpu};
+}
+
+std::optional<Run> run_daemon(const std::string& protocols, const std::vector<std::string>& how,
+                              const fs::path& folder) {
+  const bool many = std::strtoul(how[1].c_str(), nullptr, 10) > FlowTableOptions{}.max_flows;
+  const LiveDaemon daemon((fs::path(self_path()).parent_path() / "vmirrord").string(), folder,
+                          "{protocols: " + protocols + (many ? ", max_flows: 1048576}" : "}"));
+  if (!daemon.is_up()) {
+    std::fprintf(stderr, "no vmirrord: %s", text_of(daemon.log()).c_str());
+    return std::nullopt;
+  }
+  const auto before = daemon.ask();
+  const double cpu = cpu_seconds_of(daemon.pid());
+  const auto sent = send(how, folder);
+  const double took = cpu_seconds_of(daemon.pid()) - cpu;
+  const auto after = daemon.ask();
+  if (!before || !sent || !after) return std::nullopt;
+  const double dropped = after->dropped - before->dropped;
+  return Run{{after->received - before->received - dropped, dropped}, *sent, took};
+}
+
+std::optional<Run> run_live(Report& report, const std::string& receiver, std::size_t bytes,
+                            std::uint32_t flows, const std::string& seconds) {
+  const auto n =
+      run_part({"@live", receiver, std::to_string(bytes), std::to_string(flows), seconds});
+  if (n && n->size() == 4) return Run{{(*n)[1], (*n)[2]}, (*n)[0], (*n)[3]};
+  report.note("live, " + receiver + ": " + (n ? "no numbers" : n.error().text()));
   return std::nullopt;
+}
+
+constexpr std::array<const char*, 5> kReceivers = {"bare", "none", "all", "tcpdump", "dumpcap"};
+
+/// Each receiver in turn; against tcpdump's the CPU time of a frame of the others.
+void compare(Report& report, std::size_t bytes, double of_tcpdump) {
+  std::map<std::string, std::vector<double>> cpu, rate, dropped;
+  for (int round = 0; round < kRounds; ++round) {
+    for (const char* receiver : kReceivers) {
+      const auto run = run_live(report, receiver, bytes, kFewFlows, kComparedFor);
+      if (!run || run->counts.received == 0) continue;
+      cpu[receiver].push_back(run->cpu_seconds / run->counts.received * 1e6);
+      dropped[receiver].push_back(run->counts.dropped / run->sent * 100);
+      rate[receiver].push_back(run->sent / std::strtod(kComparedFor, nullptr));
+    }
+  }
+  const std::string name = "live." + std::to_string(bytes) + ".";
+  const auto reference =
+      cpu.count("tcpdump") != 0 ? std::optional(median(cpu["tcpdump"])) : std::optional<double>();
+  for (const char* receiver : kReceivers) {
+    if (cpu.count(receiver) == 0) continue;
+    const bool engine = std::string(receiver) == "none";
+    report.add({name + receiver + "_cpu", median(cpu[receiver]), "us/frame", reference,
+                engine ? std::optional(ratio_at_most(of_tcpdump)) : std::nullopt});
+    report.add({name + receiver + "_dropped",
+                median(dropped[receiver]),
+                "% of the frames",
+                {},
+                engine ? std::optional(value_at_most(0)) : std::nullopt});
+  }
+  report.add({name + "sent", median(rate["none"]), "frames/s", {}, {}});
 }
 
 }  // namespace
 
-/// @live bare|engine SENDER FILE: prints frames, drops, CPU seconds, seconds.
+/// @ring INTERFACE: the bare loop, until SIGTERM; its counts.
+int part_ring(const std::vector<std::string>& arguments) {
+  if (arguments.size() != 1) return 64;
+  std::signal(SIGTERM, [](int) { stopped = 1; });
+  BareRing ring;
+  if (!ring.open(arguments[0].c_str(), {})) return 1;
+  std::printf("ready\n");
+  std::fflush(stdout);
+  double frames = 0;
+  while (stopped == 0) frames += static_cast<double>(ring.receive());
+  std::printf("%.0f received\n%.0f dropped\n", frames, static_cast<double>(ring.dropped()));
+  return 0;
+}
+
+/// @live RECEIVER BYTES FLOWS SECONDS (bare, tcpdump, dumpcap, or the protocols of a vmirrord):
+/// prints frames sent, received and dropped, and CPU seconds.
 int part_live(const std::vector<std::string>& arguments) {
-  if (arguments.size() != 3) return 64;
-  if (unshare(CLONE_NEWNET) != 0) {
-    std::fprintf(stderr, "no network namespace can be made: run it as root\n");
-    return 77;
-  }
-  const int made = std::system(
-      "sysctl -qw net.ipv6.conf.default.disable_ipv6=1 && "
-      "ip link add vmb0 mtu 9000 type veth peer name vmb1 mtu 9000 && "
-      "ip link set vmb0 up && ip link set vmb1 up");
-  if (made != 0) return 1;
-  pin_to_core(0);
-  const auto out = arguments[0] == "bare" ? receive_bare(arguments[1], arguments[2])
-                                          : receive_engine(arguments[1], arguments[2]);
-  if (!out) {
-    std::fprintf(stderr, "%s\n", out.error().text().c_str());
-    return 1;
-  }
-  std::printf("%.0f\n%.0f\n%.9f\n%.9f\n", static_cast<double>(out->frames),
-              static_cast<double>(out->dropped), out->cpu_seconds, out->seconds);
+  if (arguments.size() != 4) return 64;
+  if (const int status = enter_veth(); status != 0) return status;
+  const fs::path folder = scratch_folder();
+  const std::vector<std::string> how(arguments.begin() + 1, arguments.end());
+  const auto known = programs();
+  const auto at = known.find(arguments[0]);
+  const auto run = at != known.end() ? run_program_of(at->second, how, folder)
+                                     : run_daemon(arguments[0], how, folder);
+  if (!run) return 1;
+  fs::remove_all(folder);
+  std::printf("%.0f\n%.0f\n%.0f\n%.9f\n", run->sent, run->counts.received, run->counts.dropped,
+              run->cpu_seconds);
   return 0;
 }
 
 void bench_live(Report& report) {
   if (cores() < 2) return report.note("live needs two cores: left out");
-  const auto path = mixed_capture({.packets = kPackets});
-  if (!path) return report.note(path.error().text());
-  for (const std::string sender : {"tcpreplay", "sender"}) {
-    std::array<std::vector<double>, 2> cpu, dropped, rate;
-    for (int round = 0; round < 3; ++round) {
-      for (std::size_t i = 0; i < 2; ++i) {
-        const auto run = run_live(report, i == 0 ? "bare" : "engine", sender.c_str(), *path);
-        if (!run) return;
-        const auto frames = static_cast<double>(run->frames);
-        cpu[i].push_back(run->cpu_seconds / frames * 1e6);
-        rate[i].push_back(frames / run->seconds);
-        dropped[i].push_back(static_cast<double>(run->dropped));
-      }
-    }
-    const double bare_drops = median(dropped[0]), drops = median(dropped[1]);
-    report.add({"live." + sender + "_rate", median(rate[1]), "frames/s", median(rate[0]), {}});
+  compare(report, 64, 1);
+  compare(report, 1400, 0.35);
+  if (const auto run = run_live(report, "none", 64, ManyFlows::kFlows, "60")) {
+    report.add({"live.minute_dropped", run->counts.dropped, "frames", {}, value_at_most(0)});
+    report.add({"live.minute_received", run->counts.received, "frames", run->sent, {}});
     report.add(
-        {"live." + sender + "_dropped", drops, "frames", bare_drops, value_at_most(bare_drops)});
-    report.add({"live." + sender + "_cpu", median(cpu[1]), "us/frame", median(cpu[0]),
-                value_at_most(0.5)});
+        {"live.minute_cpu", run->cpu_seconds / run->counts.received * 1e6, "us/frame", {}, {}});
   }
 }
 

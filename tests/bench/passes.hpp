@@ -17,8 +17,8 @@ struct Pass {
   double rate() const { return static_cast<double>(packets) / cpu_seconds; }
 };
 
-/// Maps a pcap file of this machine's byte order, goes from record to record, and adds up each
-/// packet's first 64 bytes: the least that looking at every packet can cost.
+/// Reads a pcap file of this machine's byte order in pieces of 256 KiB, goes from record to record,
+/// and adds up each packet's first 64 bytes: the least that looking at every packet can cost.
 Pass bare_pass(const std::string& path);
 /// The production way of `vmirror analyze`: file source and pipeline.
 Result<Pass> engine_pass(const std::string& path, const PipelineOptions& options);

@@ -2,32 +2,26 @@
 //
 //   @held    a worker on frames made in memory; how long it is away from its source while it is
 //            asked for everything. CPU time of its thread, so that neighbours do not count.
-//   @asked   vmirrord behind a veth, a transmit ring at full speed on the other core, and
-//            /v1/status asked for ten times a second; frames that the kernel dropped meanwhile
+//   @asked   vmirrord behind a veth, live frames at full speed from the other core, and /v1/status
+//            asked for ten times a second; frames that the kernel dropped meanwhile
 //
 // VMIRROR_REFERENCE names the folder of another build's programs (vmirror_bench, vmirrord): each
 // measurement is then made with both, in turn.
-#include <sched.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
 #include <atomic>
-#include <boost/json.hpp>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <thread>
 
-#include "agent/api/http.hpp"
 #include "agent/engine/worker/engine.hpp"
 #include "tests/bench/benches.hpp"
 #include "tests/bench/many_flows.hpp"
 #include "tests/bench/passes.hpp"
+#include "tests/bench/veth.hpp"
 
 namespace vmirror::bench {
 namespace {
@@ -73,6 +67,7 @@ class MemorySource : public FrameSource {
 };
 
 constexpr int kSnapshots = 100;
+constexpr double kAskedFor = 10;  ///< How long frames come while the daemon is asked.
 
 /// The longest time away in each of kSnapshots spans in which `during` runs, shortest first.
 std::vector<double> longest_times(Watch& watch, const std::function<void()>& during) {
@@ -89,49 +84,21 @@ std::vector<double> longest_times(Watch& watch, const std::function<void()>& dur
 
 // ---- What is lost while the daemon is asked
 
-pid_t start(const std::vector<std::string>& arguments, int core, const std::string& log) {
-  const pid_t child = fork();
-  if (child != 0) return child;
-  pin_to_core(core);
-  if (std::freopen(log.c_str(), "a", stdout) == nullptr) _exit(126);
-  dup2(STDOUT_FILENO, STDERR_FILENO);
-  std::vector<char*> words;
-  for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
-  words.push_back(nullptr);
-  execv(words[0], words.data());
-  _exit(127);
-}
-
-struct Asked {
-  double active = 0, received = 0, dropped = 0;
-};
-
-std::optional<Asked> ask_status(const std::string& socket) {
-  const auto answer = http_call(socket, {"GET", "/v1/status", ""});
-  if (!answer || answer->status != 200) return std::nullopt;
-  const auto status = boost::json::parse(answer->body);
-  const auto& frames = status.at("frames");
-  const auto* dropped = frames.at("dropped").as_object().if_contains("kernel");
-  return Asked{status.at_pointer("/flows/active").to_number<double>(),
-               frames.at("received").to_number<double>(),
-               dropped != nullptr ? dropped->to_number<double>() : 0};
-}
-
-/// Sends each flow's frame `times` times, and asks for the status meanwhile; the frames that came
-/// and those that were dropped.
-std::optional<Asked> send_and_ask(const std::string& socket, const std::string& log, int times,
-                                  bool asks) {
-  const auto before = ask_status(socket);
-  const pid_t sender =
-      start({self_path(), "@send", "vmb1", "flows", std::to_string(times)}, 1, log);
+/// Sends for some seconds, and asks for the status meanwhile; the frames that came and those that
+/// were dropped.
+std::optional<LiveDaemon::Counts> send_and_ask(const LiveDaemon& daemon, double seconds,
+                                               bool asks) {
+  const auto before = daemon.ask();
+  const pid_t sender = start_sender(ManyFlows::kSize, ManyFlows::kFlows, seconds, daemon.log());
   for (auto at = std::chrono::steady_clock::now(); waitpid(sender, nullptr, WNOHANG) != sender;) {
-    if (asks) ask_status(socket);
+    if (asks) daemon.ask();
     std::this_thread::sleep_until(at += milliseconds(100));
   }
   std::this_thread::sleep_for(milliseconds(300));
-  const auto after = ask_status(socket);
+  const auto after = daemon.ask();
   if (!before || !after) return std::nullopt;
-  return Asked{after->active, after->received - before->received, after->dropped - before->dropped};
+  return LiveDaemon::Counts{after->flows, after->received - before->received,
+                            after->dropped - before->dropped};
 }
 
 /// The numbers of a part, run by another build's program.
@@ -189,46 +156,27 @@ int part_held(const std::vector<std::string>&) {
 /// @asked VMIRRORD: frames received and dropped while nobody asks, and while somebody does.
 int part_asked(const std::vector<std::string>& arguments) {
   if (arguments.size() != 1) return 64;
-  if (unshare(CLONE_NEWNET) != 0) {
-    std::fprintf(stderr, "no network namespace can be made: run it as root\n");
-    return 77;
-  }
-  const int made = std::system(
-      "sysctl -qw net.ipv6.conf.default.disable_ipv6=1 && "
-      "ip link add vmb0 type veth peer name vmb1 && ip link set vmb0 up && ip link set vmb1 up");
-  if (made != 0) return 1;
-  const fs::path folder = fs::temp_directory_path() / ("vmirror-bench-" + std::to_string(getpid()));
-  fs::create_directories(folder);
-  const std::string socket = (folder / "control.sock").string();
-  std::ofstream(folder / "vmirrord.yaml")
-      << "host: bench\nsocket: " << socket << "\nstate: " << (folder / "state").string()
-      << "\npolicies: " << folder.string()
-      << "\ninputs: [{interface: vmb0}]\n"
-         "analysis: {protocols: none, max_flows: 1048576}\n";
-  const std::string log = (folder / "log").string();
-  const pid_t daemon =
-      start({arguments[0], "--config", (folder / "vmirrord.yaml").string()}, 0, log);
-  int status = 1;
-  for (int tries = 0; tries < 100 && !ask_status(socket); ++tries)
-    std::this_thread::sleep_for(milliseconds(50));
-  std::optional<Asked> known;
-  for (int tries = 0; tries < 5 && (!known || known->active < ManyFlows::kFlows); ++tries)
-    known = send_and_ask(socket, log, 1, false);
-  if (known && known->active == ManyFlows::kFlows) {
-    const auto unasked = send_and_ask(socket, log, 5, false);
-    const auto asked = send_and_ask(socket, log, 5, true);
-    if (unasked && asked) {
-      std::printf("%.0f\n%.0f\n%.0f\n%.0f\n", unasked->received, unasked->dropped, asked->received,
-                  asked->dropped);
-      status = 0;
+  if (const int status = enter_veth(); status != 0) return status;
+  const fs::path folder = scratch_folder();
+  {
+    const LiveDaemon daemon(arguments[0], folder, "{protocols: none, max_flows: 1048576}");
+    if (!daemon.is_up()) {
+      std::fprintf(stderr, "no vmirrord; see %s\n", daemon.log().c_str());
+      return 1;
     }
-  } else {
-    std::fprintf(stderr, "the daemon has no million flows; see %s\n", log.c_str());
+    const auto known = send_and_ask(daemon, 1, false);
+    if (!known || known->flows != ManyFlows::kFlows) {
+      std::fprintf(stderr, "the daemon has no million flows; see %s\n", daemon.log().c_str());
+      return 1;
+    }
+    const auto unasked = send_and_ask(daemon, kAskedFor, false);
+    const auto asked = send_and_ask(daemon, kAskedFor, true);
+    if (!unasked || !asked) return 1;
+    std::printf("%.0f\n%.0f\n%.0f\n%.0f\n", unasked->received, unasked->dropped, asked->received,
+                asked->dropped);
   }
-  kill(daemon, SIGTERM);
-  waitpid(daemon, nullptr, 0);
-  if (status == 0) fs::remove_all(folder);
-  return status;
+  fs::remove_all(folder);
+  return 0;
 }
 
 void bench_snapshot(Report& report) {

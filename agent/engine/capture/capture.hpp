@@ -44,9 +44,10 @@ struct RingOptions {
   std::string interface = {};
   std::uint16_t input = 0;           ///< Goes to Frame::input.
   std::size_t block_size = 1 << 20;  ///< Bytes, a multiple of the page size.
-  unsigned block_count = 16;         ///< The ring's memory, all of it resident: size * count.
-  unsigned block_timeout_ms = 20;    ///< A block that is not full is handed over after this.
-  std::uint32_t snaplen = 0;         ///< Bytes kept of each frame; 0: all of it.
+  /// Blocks; the ring's memory, all of it resident, is size * count. 0: see default_block_count.
+  unsigned block_count = 0;
+  unsigned block_timeout_ms = 20;  ///< A block that is not full is handed over after this.
+  std::uint32_t snaplen = 0;       ///< Bytes kept of each frame; 0: all of it.
   std::optional<std::uint16_t> fanout_group =
       {};  ///< Rings of one group share the interface's frames.
   Fanout fanout = Fanout::hash;
@@ -54,6 +55,11 @@ struct RingOptions {
   bool receive_only = true;   ///< Leave out what this host sends through the interface.
   bool offloads_off = false;  ///< Switch off the offloads that merge frames; they stay off.
 };
+
+/// As many blocks as hold the frames of 50 ms at the interface's speed (Mbit/s; empty: 10,000), for
+/// frames of 700 bytes on average; at least 16 MiB, for drivers that state a speed that they are
+/// not bound to (tun: 10 Mbit/s), at most 256 MiB.
+unsigned default_block_count(std::size_t block_size, std::optional<std::uint32_t> speed);
 
 /// Opens a TPACKET_V3 ring. VLAN tags that the kernel took out of the bytes are in Frame::stripped.
 /// Frames lost for want of room are Drop::kernel. Offloads that merge frames before we see them are

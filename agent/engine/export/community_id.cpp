@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -84,6 +85,25 @@ CommunityId community_id(const IpAddress& source, const IpAddress& destination,
                                    hash.data(), static_cast<int>(hash.size()));
   out.size_ = 2 + static_cast<std::size_t>(size);
   return out;
+}
+
+const CommunityId& CommunityIds::of(const IpAddress& source, const IpAddress& destination,
+                                    std::uint16_t source_port, std::uint16_t destination_port,
+                                    std::uint8_t protocol) {
+  const auto [a, b] = source.halves();
+  const auto [c, d] = destination.halves();
+  const std::uint64_t ends =
+      (a ^ b) + std::rotl(c ^ d, 23) + source_port + (std::uint64_t{destination_port} << 16);
+  constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15;
+  Kept& kept = kept_[(ends * kGolden >> 32) % kKept];
+  if (kept.protocol != protocol || kept.source_port != source_port ||
+      kept.destination_port != destination_port || kept.source != source ||
+      kept.destination != destination)
+    kept = {
+        source,      destination,
+        source_port, destination_port,
+        protocol,    community_id(source, destination, source_port, destination_port, protocol)};
+  return kept.id;
 }
 
 }  // namespace vmirror

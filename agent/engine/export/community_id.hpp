@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "plugin/base/address.hpp"
 
@@ -37,5 +38,26 @@ class CommunityId {
 CommunityId community_id(const IpAddress& source, const IpAddress& destination,
                          std::uint16_t source_port, std::uint16_t destination_port,
                          std::uint8_t protocol);
+
+/// The IDs of the flows that were asked for last: a flow has many events, and the digest takes
+/// longer than any other part of an event. One thread.
+class CommunityIds {
+ public:
+  /// As community_id. Good until the next call.
+  const CommunityId& of(const IpAddress& source, const IpAddress& destination,
+                        std::uint16_t source_port, std::uint16_t destination_port,
+                        std::uint8_t protocol);
+
+  static constexpr std::size_t kKept = 1024;
+
+ private:
+  struct Kept {
+    IpAddress source, destination;
+    std::uint16_t source_port = 0, destination_port = 0;
+    std::uint8_t protocol = 0xff;  ///< Of no flow.
+    CommunityId id;
+  };
+  std::vector<Kept> kept_ = std::vector<Kept>(kKept);  ///< Each has one place.
+};
 
 }  // namespace vmirror

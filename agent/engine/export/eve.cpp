@@ -125,7 +125,9 @@ void begin_line(Json& json, const EventHead& head, std::string_view event_type) 
   }
   append_addresses(json, head);
   const CommunityId id =
-      community_id(head.src_ip, head.dest_ip, head.src_port, head.dest_port, head.protocol);
+      head.ids != nullptr
+          ? head.ids->of(head.src_ip, head.dest_ip, head.src_port, head.dest_port, head.protocol)
+          : community_id(head.src_ip, head.dest_ip, head.src_port, head.dest_port, head.protocol);
   if (!id.text().empty()) json.field("community_id", id.text());
   append_mirror(json, head);
 }
@@ -316,8 +318,9 @@ EventHead event_head(const Flow& flow) {
 }
 
 void append_flow_event(std::string& out, const Flow& flow, std::string_view in_iface,
-                       const Origin& origin, std::string_view vm) {
+                       const Origin& origin, std::string_view vm, CommunityIds* ids) {
   EventHead head = event_head(flow);
+  head.ids = ids;
   head.in_iface = in_iface;
   head.origin = origin;
   head.vm = vm;

@@ -31,6 +31,8 @@
 
 namespace vmirror {
 
+class CommunityIds;  // community_id.hpp
+
 /// What is common to the events of one frame or flow. Borrows its texts for the call.
 struct EventHead {
   Time time = 0;
@@ -48,6 +50,7 @@ struct EventHead {
   std::string_view vm;                ///< The guest that the mirror copies, from the mirror index.
   std::span<const Act> acts;          ///< Of the record's message.
   const SkippedTags* tags = nullptr;  ///< Of the frame; null: it has none but VLANs.
+  CommunityIds* ids = nullptr;        ///< Null: the event's is computed.
 };
 
 /// What a frame itself says: all but flow_id, in_iface, app_proto and vm.
@@ -65,9 +68,10 @@ void append_record_event(std::string& out, const EventHead& head, const Record& 
 /// evicted). A flow that goes on is told by "flow_interim", with the counters up to then, which the
 /// flow's later events include: reason "active", or "moved" where its guest was migrated; the
 /// destination's agent tells of it further, with the same flow_id. TCP flows have `tcp` with both
-/// sides' flags. `origin` and `vm` as in EventHead.
+/// sides' flags. `origin`, `vm` and `ids` as in EventHead.
 void append_flow_event(std::string& out, const Flow& flow, std::string_view in_iface,
-                       const Origin& origin = {}, std::string_view vm = {});
+                       const Origin& origin = {}, std::string_view vm = {},
+                       CommunityIds* ids = nullptr);
 
 /// One line of `event_type` "asset". `timestamp` is when it was last seen.
 void append_asset_event(std::string& out, const Asset& asset);

@@ -134,14 +134,22 @@ void FlowTable::Pages::operator()(void* at) const {
   munmap(at, size);
 }
 
+/// The first `ready` are touched at once; with none, all are huge pages, as they are touched.
 template <typename T>
-FlowTable::PagesOf<T> FlowTable::map(std::size_t count) {
+FlowTable::PagesOf<T> FlowTable::map(std::size_t count, std::size_t ready) {
   const std::size_t size = count * sizeof(T);
   void* at = mmap(nullptr, size, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) throw std::bad_alloc();
-  madvise(at, size, MADV_HUGEPAGE);  // A wish: fewer TLB misses where the kernel grants it.
-  return PagesOf<T>(static_cast<T*>(at), Pages{size});
+  PagesOf<T> pages(static_cast<T*>(at), Pages{size});
+  const std::size_t touched = std::min(ready, count) * sizeof(T);
+  // A wish: fewer TLB misses where the kernel grants it.
+  madvise(at, touched == 0 ? size : touched, MADV_HUGEPAGE);
+  if (touched > 0 && madvise(at, touched, MADV_POPULATE_WRITE) != 0) {  // Before Linux 5.14.
+    constexpr std::size_t kPage = 4096;
+    for (std::size_t i = 0; i < touched; i += kPage) static_cast<volatile char*>(at)[i] = 0;
+  }
+  return pages;
 }
 
 FlowTable::FlowTable(FlowTableOptions options) : options_(options) {
@@ -162,8 +170,8 @@ FlowTable::FlowTable(FlowTableOptions options) : options_(options) {
                options_.tcp_closed};
   const std::uint32_t slots = slots_for(options_.max_flows);
   mask_ = slots - 1;
-  slots_ = map<Slot>(slots);
-  entries_ = map<Entry>(options_.max_flows);
+  slots_ = map<Slot>(slots, options_.ready > 0 ? slots : 0);
+  entries_ = map<Entry>(options_.max_flows, options_.ready);
   fragments_ = std::make_unique<FirstFragment[]>(kFragments);
   reports_.reserve(256);
 }
@@ -364,6 +372,8 @@ std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Pac
   std::uint32_t place = free_;
   if (place == kNone) {
     place = fresh_++;
+    if (fresh_ % kChunk == 0) [[unlikely]]
+      take_fresh_chunk();
     if (fresh_ == kCompared) [[unlikely]]
       note_all();
   } else {
@@ -402,6 +412,12 @@ std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Pac
     entry.mac[from_server ? 0 : 1] = packet.destination_mac(frame.bytes);
   }
   return place;
+}
+
+/// All entries of a chunk were touched: the kernel's own thread may now make huge pages of it.
+[[gnu::noinline]] void FlowTable::take_fresh_chunk() {
+  if (options_.ready > 0)
+    madvise(&entries_[fresh_ - kChunk], kChunk * sizeof(Entry), MADV_HUGEPAGE);
 }
 
 // ---- The end of flows

@@ -4,7 +4,10 @@
 //   index   | hash[4] entry[4] | ...         open addressing, linear probing, at most 2/3 full
 //   slab    | entry[192] | entry[192] | ...  key and what each packet touches: the first 128 bytes
 //
-// One million flows take 208 MB. Pages are touched as they are used.
+// One million flows take 208 MB, in huge pages where the kernel grants them. For a huge page the
+// kernel may compact memory, for many milliseconds: a table for live traffic (ready > 0) has its
+// index and its first entries touched before the first packet comes, takes small pages for others,
+// and leaves it to the kernel's own thread to make huge ones of them.
 //
 // A batch goes through in three steps, so that memory is on its way while others are worked on:
 //
@@ -48,6 +51,8 @@ struct FlowTableOptions {
   Time icmp = 30 * kSecond;
   Time other = 120 * kSecond;            ///< Other IP protocols, and frames below IP.
   Time report_interval = 300 * kSecond;  ///< A flow that goes on is reported this often; 0: never.
+  /// Flows whose memory is touched at once, as is the index; 0: nothing is, for files.
+  std::uint32_t ready = 0;
   std::uint64_t seed = 0x2545f4914f6cdd1d;  ///< Of the hash: a daemon draws it at random.
   /// At most so many of the greatest flows can be told; see `top`.
   std::uint32_t top = 1000;
@@ -239,7 +244,8 @@ class FlowTable {
   template <typename T>
   using PagesOf = std::unique_ptr<T[], Pages>;
   template <typename T>
-  static PagesOf<T> map(std::size_t count);
+  static PagesOf<T> map(std::size_t count, std::size_t ready);
+  void take_fresh_chunk();
   struct Ports {
     std::uint16_t from = 0, to = 0;
   };
@@ -251,6 +257,7 @@ class FlowTable {
   static constexpr std::size_t kFragments = 1024;
   static constexpr Time kFragmentTime = 30 * kSecond;
   static constexpr std::uint32_t kEvictionSample = 8;
+  static constexpr std::uint32_t kChunk = 32768;      ///< Entries; a multiple of huge pages.
   static constexpr std::uint8_t kFreeVersion = 0xff;  ///< Of the key of an entry not in use.
   /// How much later than its start here a flow may have been seen elsewhere and still have moved:
   /// what is on its way when a guest changes hosts, and clocks that differ.

@@ -355,6 +355,7 @@ Inventory::Inventory(InventoryOptions options, std::shared_ptr<const Vendors> ve
   state_->options = options;
   state_->vendors = std::move(vendors);
   state_->index.resize(std::bit_ceil(options.max_assets * 2));
+  state_->by_ip.reserve(options.max_assets);  // To move all at once would hold the worker.
   state_->seen.reserve(options.max_assets);
   state_->said.reserve(options.max_assets);
 }

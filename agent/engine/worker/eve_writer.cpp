@@ -11,6 +11,7 @@ EveWriter::EveWriter(EveOptions options, std::string in_iface)
 
 void EveWriter::write_records(EventHead head, const Facts& facts) {
   head.in_iface = in_iface_;
+  head.ids = &ids_;
   std::span<const Act> acts = facts.acts();  // In the order of their records.
   for (std::uint32_t i = 0; i < facts.records().size(); ++i) {
     std::size_t own = 0;
@@ -23,11 +24,12 @@ void EveWriter::write_records(EventHead head, const Facts& facts) {
 
 void EveWriter::write_finding(EventHead head, const Finding& finding) {
   head.in_iface = in_iface_;
+  head.ids = &ids_;
   append_finding_event(buffer_, head, finding);
 }
 
 void EveWriter::write_flow(const Flow& flow, const Origin& origin, std::string_view vm) {
-  append_flow_event(buffer_, flow, in_iface_, origin, vm);
+  append_flow_event(buffer_, flow, in_iface_, origin, vm, &ids_);
 }
 
 void EveWriter::write_asset(const Asset& asset) {

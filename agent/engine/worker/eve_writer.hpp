@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/engine/export/community_id.hpp"
 #include "agent/engine/export/eve.hpp"
 #include "agent/engine/export/sink.hpp"
 
@@ -46,6 +47,7 @@ class EveWriter {
 
   EveOptions options_;
   std::string in_iface_;
+  CommunityIds ids_;
   std::string buffer_;
   Time since_ = 0;  ///< When the first line came into the buffer; 0: not known yet.
 };

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "agent/engine/capture/capture.hpp"
+#include "agent/engine/capture/link_speed.hpp"
 #include "agent/engine/capture/offloads.hpp"
 #include "agent/engine/capture/pair.hpp"
 #include "tests/support/encapsulate.hpp"
@@ -169,6 +170,29 @@ TEST_F(Ring, CountsWhatAFullRingLost) {
   send(udp_frame({}, counting(100)));
   EXPECT_EQ(drain(*source).size(), 1u) << "it goes on afterwards";
   EXPECT_EQ(source->dropped()[static_cast<std::size_t>(Drop::kernel)], lost);
+}
+
+TEST(RingSize, HoldsTheFramesOf50MsAtTheSpeedOfTheLink) {
+  constexpr std::size_t kMiB = 1 << 20;
+  const struct {
+    std::size_t block_size;
+    std::optional<std::uint32_t> speed;
+    unsigned blocks;
+  } rows[] = {
+      {kMiB, 10, 16},                                  // tun: 10 Mbit/s, and more in truth.
+      {kMiB, 1'000, 16},                               // 6.25 MB in 50 ms.
+      {kMiB, 10'000, 67},                              // 62.5 MB, and 7.8 MB of headers.
+      {kMiB, 25'000, 167},      {kMiB, 100'000, 256},  // 625 MB: the most.
+      {kMiB, std::nullopt, 67}, {4096, 1'000, 4096},  {std::size_t{1} << 28, 1'000, 1},
+  };
+  for (const auto& row : rows)
+    EXPECT_EQ(default_block_count(row.block_size, row.speed), row.blocks)
+        << row.block_size << ", " << row.speed.value_or(0);
+}
+
+TEST_F(Ring, TheSpeedIsTheDrivers) {
+  EXPECT_EQ(link_speed("rx"), 10'000U) << "of a veth";
+  EXPECT_EQ(link_speed("lo"), std::nullopt);
 }
 
 TEST_F(Ring, LeavesOutWhatTheHostSends) {

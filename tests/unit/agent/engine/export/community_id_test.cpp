@@ -53,6 +53,27 @@ TEST(CommunityId, OfAMessageWithoutAnswerDependsOnItsDirection) {
   EXPECT_NE(there.text(), back.text());
 }
 
+TEST(CommunityIds, AreThoseThatAreComputed) {
+  CommunityIds ids;
+  constexpr std::uint32_t kFlows = 3 * CommunityIds::kKept;  // So that flows take others' places.
+  for (int round = 0; round < 2; ++round) {
+    for (std::uint32_t n = 0; n < kFlows; ++n) {
+      const auto octet = static_cast<std::uint8_t>(n);
+      const std::uint8_t octets[4] = {10, 0, octet, 1};
+      const IpAddress a = IpAddress::v4(octets), b = n % 5 == 0 ? ip("fe80::1") : ip("10.0.0.2");
+      const auto port = static_cast<std::uint16_t>(n / 3);
+      const std::uint8_t protocol = n % 3 == 0 ? 6 : n % 3 == 1 ? 17 : 1;
+      for (int again = 0; again < 2; ++again) {
+        EXPECT_EQ(ids.of(a, b, port, 53, protocol).text(),
+                  community_id(a, b, port, 53, protocol).text());
+        EXPECT_EQ(ids.of(b, a, 53, port, protocol).text(),
+                  community_id(b, a, 53, port, protocol).text());
+      }
+    }
+  }
+  EXPECT_EQ(ids.of({}, {}, 0, 0, 0xff).text(), "");
+}
+
 TEST(CommunityId, NeedsTwoAddresses) {
   EXPECT_EQ(community_id({}, {}, 0, 0, 6).text(), "");
 }

@@ -3,8 +3,10 @@
 #include "agent/engine/flow/flow_table.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
@@ -414,6 +416,32 @@ void play(FlowTable& flows, std::uint32_t count,
   for (std::uint32_t n = 0; n < count; ++n) take(flows, numbered(n), 1);
   for (const auto& [n, times] : more)
     for (std::uint32_t i = 0; i < times; ++i) take(flows, numbered(n), 2);
+}
+
+std::size_t resident() {
+  std::size_t all = 0, pages = 0;
+  std::ifstream("/proc/self/statm") >> all >> pages;
+  return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+TEST(FlowTable, OneForLiveTrafficIsTouchedBeforeItsFirstPacket) {
+  constexpr std::uint32_t kFlows = 1 << 20, kReady = 1 << 16;
+  constexpr std::size_t kMiB = 1 << 20, kIndex = 16 * kMiB, kEntries = 12 * kMiB;
+  const std::size_t before = resident();
+  const FlowTable of_files({.max_flows = kFlows});
+  const std::size_t with_files = resident();
+  const FlowTable live({.max_flows = kFlows, .ready = kReady});
+  EXPECT_LT(with_files - before, 2 * kMiB);
+  EXPECT_GT(resident() - with_files, kIndex + kEntries - 2 * kMiB);
+}
+
+TEST(FlowTable, OneForLiveTrafficTakesAllItsFlows) {
+  constexpr std::uint32_t kFlows = 70'000;  // Two chunks, and some.
+  FlowTable flows({.max_flows = kFlows, .udp = 1000 * kSecond, .ready = 100});
+  for (std::uint32_t n = 0; n < kFlows; ++n) take(flows, numbered(n), 1);
+  for (std::uint32_t n = 0; n < kFlows; ++n) take(flows, numbered(n), 2);
+  EXPECT_EQ(flows.active(), kFlows);
+  EXPECT_EQ(flows.counters().started, kFlows);
 }
 
 TEST(FlowTable, TopOfManyIsWhatTheSweepPassed) {
