@@ -29,14 +29,17 @@ func (w *World) foreignSession(name string) {
 
 // Order to the world: what happens there without a client of the API.
 type Order struct {
-	// foreign_session, put_session, guest_address (Name is it), remove_session, plug, unplug, port_traffic, port_promiscuous, migrate, hold_tasks,
-	// fail_task, clear_rules, expire_sessions, restart, down
+	// rule (of DRS, named Name: disabled, or gone where On), adapter (of the VM, with the MAC Key, on the port group
+	// Name of its host), port_group (Name on Host: On is its promiscuous mode, Vlan its VLAN), lose_group (Name on
+	// Host, whoever uses it), foreign_session, put_session, guest_address (Name is it), remove_session, plug, unplug,
+	// port_traffic, port_promiscuous, migrate, hold_tasks, fail_task, clear_rules, expire_sessions, restart, down
 	Do   string `json:"do"`
 	Name string `json:"name"` // Of the session; *: of each
 	Key  string `json:"key"`  // Of the session, or the port
 	VM   string `json:"vm"`   // Its name
 	Host string `json:"host"` // Its name
-	On   bool   `json:"on"`   // port_promiscuous, hold_tasks, down
+	On   bool   `json:"on"`   // port_promiscuous, port_group, hold_tasks, down
+	Vlan int32  `json:"vlan"` // port_group
 	// put_session: in place of that of its name, where there is one.
 	Session types.VMwareVspanSession `json:"session"`
 	Packets int64                    `json:"packets"` // More of them
@@ -107,6 +110,25 @@ func (f *Front) replug(order Order) error {
 	return nil
 }
 
+// adapter on a port group of a standard switch.
+func (f *Front) adapter(order Order) error {
+	vm := f.vm(order.VM)
+	if vm == nil {
+		return fmt.Errorf("no VM %q", order.VM)
+	}
+	card := &types.VirtualVmxnet3{}
+	card.MacAddress, card.AddressType = order.Key, "assigned"
+	card.Connectable = &types.VirtualDeviceConnectInfo{Connected: true, StartConnected: true}
+	card.Backing = &types.VirtualEthernetCardNetworkBackingInfo{
+		VirtualDeviceDeviceBackingInfo: types.VirtualDeviceDeviceBackingInfo{DeviceName: order.Name},
+	}
+	spec := &types.VirtualDeviceConfigSpec{Operation: types.VirtualDeviceConfigSpecOperationAdd, Device: card}
+	if fault := vm.changeCard(0, spec); fault != nil {
+		return fmt.Errorf("%T", fault)
+	}
+	return nil
+}
+
 // obeyOrder is called with the world locked.
 func (f *Front) obeyOrder(order Order) error {
 	w := f.world
@@ -127,6 +149,33 @@ func (f *Front) obeyOrder(order Order) error {
 			}
 			s.put(left)
 		}
+	case "rule":
+		for _, obj := range simulator.Map.All("ClusterComputeResource") {
+			obj.(*Cluster).editByHand(order.Name, order.On)
+		}
+	case "lose_group":
+		for _, host := range sortedHosts() {
+			network := w.hostNetworks[host.Self]
+			if i := network.group(order.Name); host.Name == order.Host && i >= 0 {
+				network.NetworkInfo.Portgroup = append(network.NetworkInfo.Portgroup[:i], network.NetworkInfo.Portgroup[i+1:]...)
+				network.publish()
+			}
+		}
+	case "adapter":
+		return f.adapter(order)
+	case "port_group":
+		for _, host := range sortedHosts() {
+			network := w.hostNetworks[host.Self]
+			if i := network.group(order.Name); host.Name == order.Host && i >= 0 {
+				network.NetworkInfo.Portgroup[i].Spec.VlanId = order.Vlan
+				network.NetworkInfo.Portgroup[i].Spec.Policy.Security = &types.HostNetworkSecurityPolicy{
+					AllowPromiscuous: types.NewBool(order.On), ForgedTransmits: types.NewBool(false),
+				}
+				network.publish()
+				return nil
+			}
+		}
+		return fmt.Errorf("no port group %q on %q", order.Name, order.Host)
 	case "guest_address":
 		vm := f.vm(order.VM)
 		if vm == nil {
@@ -194,9 +243,10 @@ func (f *Front) obeyOrder(order Order) error {
 
 // State that a test compares with what a client made of it.
 type State struct {
-	Switches []SwitchState `json:"switches"`
-	Hosts    []HostState   `json:"hosts"`
-	VMs      []VMState     `json:"vms"`
+	Rules    []types.BaseClusterRuleInfo `json:"rules"` // Of all clusters.
+	Switches []SwitchState               `json:"switches"`
+	Hosts    []HostState                 `json:"hosts"`
+	VMs      []VMState                   `json:"vms"`
 }
 
 // SwitchState of a distributed switch.
@@ -220,6 +270,7 @@ type HostState struct {
 	Name   string                    `json:"name"`
 	Groups []types.HostPortGroupSpec `json:"port_groups"`
 	RPF    interface{}               `json:"reverse_path_check"`
+	Twice  []string                  `json:"twice"` // Port groups that get broadcasts from each uplink.
 }
 
 // VMState of a VM.
@@ -227,6 +278,7 @@ type VMState struct {
 	Name  string   `json:"name"`
 	Host  string   `json:"host"`
 	On    bool     `json:"on"`
+	Nets  []string `json:"nets"`  // Port groups of standard switches that its adapters are on; "" for others.
 	Ports []string `json:"ports"` // Keys of its adapters' ports; "" where an adapter has none.
 	Macs  []string `json:"macs"`  // Of its adapters.
 }
@@ -234,6 +286,11 @@ type VMState struct {
 func (f *Front) state() State {
 	var out State
 	hosts := make(map[types.ManagedObjectReference]string)
+	for _, obj := range simulator.Map.All("ClusterComputeResource") {
+		if cluster, ok := obj.(*Cluster); ok {
+			out.Rules = append(out.Rules, cluster.config().Rule...)
+		}
+	}
 	for _, s := range f.world.switches {
 		one := SwitchState{Name: s.Name, ConfigVersion: s.info().ConfigVersion, Sessions: s.info().VspanSession}
 		for _, p := range s.sortedPorts() {
@@ -248,11 +305,7 @@ func (f *Front) state() State {
 			for _, group := range network.NetworkInfo.Portgroup {
 				one.Groups = append(one.Groups, group.Spec)
 			}
-			for _, setting := range simulator.Map.Get(*host.ConfigManager.AdvancedOption).(*Options).Setting {
-				if setting.GetOptionValue().Key == reversePath {
-					one.RPF = setting.GetOptionValue().Value
-				}
-			}
+			one.RPF, one.Twice = network.option(), network.twice()
 		}
 		out.Hosts = append(out.Hosts, one)
 	}
@@ -262,6 +315,11 @@ func (f *Front) state() State {
 		for _, card := range vm.cards() {
 			one.Ports = append(one.Ports, portKeyOf(card.GetVirtualEthernetCard().Backing))
 			one.Macs = append(one.Macs, card.GetVirtualEthernetCard().MacAddress)
+			net := ""
+			if backing, ok := card.GetVirtualEthernetCard().Backing.(*types.VirtualEthernetCardNetworkBackingInfo); ok {
+				net = backing.DeviceName
+			}
+			one.Nets = append(one.Nets, net)
 		}
 		out.VMs = append(out.VMs, one)
 	}

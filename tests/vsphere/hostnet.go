@@ -14,6 +14,9 @@ type HostNetwork struct {
 	simulator.HostNetworkSystem
 	world *World
 	host  *simulator.HostSystem
+	// Port groups in promiscuous mode, and the value that the option against frames that come twice had when they were
+	// put into it: a later value has no effect on them.
+	promiscuous map[string]bool
 }
 
 func (n *HostNetwork) vswitch(name string) *types.HostVirtualSwitch {
@@ -74,11 +77,51 @@ func (n *HostNetwork) publish() {
 			}
 			above.Portgroup = append(above.Portgroup, group.Key)
 		}
+		n.note(group)
 	}
 	simulator.Map.Update(n, []types.PropertyChange{{Name: "networkInfo", Val: &info}})
 	simulator.Map.Update(n.host, []types.PropertyChange{
 		{Name: "config.network.portgroup", Val: info.Portgroup}, {Name: "config.network.vswitch", Val: info.Vswitch},
 	})
+}
+
+// note whether the group is in promiscuous mode, and what the option was when that began.
+func (n *HostNetwork) note(group *types.HostPortGroup) {
+	name := group.Spec.Name
+	if group.ComputedPolicy.Security == nil || !*group.ComputedPolicy.Security.AllowPromiscuous {
+		delete(n.promiscuous, name)
+		return
+	}
+	if _, known := n.promiscuous[name]; !known {
+		n.promiscuous[name] = n.option() == int64(1)
+	}
+}
+
+// option is the value of reversePath.
+func (n *HostNetwork) option() interface{} {
+	options, ok := simulator.Map.Get(*n.host.ConfigManager.AdvancedOption).(*Options)
+	if !ok {
+		return nil
+	}
+	for _, setting := range options.Setting {
+		if setting.GetOptionValue().Key == reversePath {
+			return setting.GetOptionValue().Value
+		}
+	}
+	return nil
+}
+
+// twice are the port groups in promiscuous mode that get broadcasts from each uplink.
+func (n *HostNetwork) twice() []string {
+	var out []string
+	for _, group := range n.NetworkInfo.Portgroup {
+		checked, promiscuous := n.promiscuous[group.Spec.Name]
+		vswitch := n.vswitch(group.Spec.VswitchName)
+		if promiscuous && !checked && vswitch != nil && len(vswitch.Pnic) > 1 {
+			out = append(out, group.Spec.Name)
+		}
+	}
+	return out
 }
 
 // network finds the Network of that name, or makes it, and puts it on the host or takes it off.

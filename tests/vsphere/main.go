@@ -147,6 +147,7 @@ func main() {
 	flag.StringVar(&shape.Switch, "switch", "", "another name for the distributed switch")
 	flag.DurationVar(&shape.TaskDelay, "task-delay", 20*time.Millisecond, "how long a task takes")
 	flag.BoolVar(&shape.EditMerges, "edit-merges", false, "an edit of a session leaves what it does not name")
+	flag.BoolVar(&shape.Teamed, "teamed", false, "two uplinks on each standard switch, which bring broadcasts twice")
 	flag.Var(&deny, "deny", "capability that the switch lacks: dvport, remoteSource, remoteDest, encapRemoteSource, "+
 		"mixedDest, erspanProtocol, mirrorNetstack; again for more")
 	flag.Var(&accounts, "account", "NAME:PASSWORD:ROLE, ROLE is admin, vmirror, read, or privileges with commas between; "+

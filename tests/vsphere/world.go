@@ -29,6 +29,7 @@ type Shape struct {
 	Switch                            string        // Another name for the distributed switch.
 	Names                             []string      // Of the VMs.
 	EditMerges                        bool          // An edit of a session leaves what it doesn't name.
+	Teamed                            bool          // The standard switches have two uplinks.
 	Deny                              []string      // Capabilities that the switch lacks: dvport, remoteSource, ...
 }
 
@@ -185,6 +186,9 @@ func (w *World) extend() {
 		}
 	}
 	repairEvents()
+	for _, obj := range simulator.Map.All("ClusterComputeResource") {
+		simulator.Map.Put(&Cluster{ClusterComputeResource: *obj.(*simulator.ClusterComputeResource), world: w})
+	}
 	hosts := sortedHosts()
 	for _, host := range hosts {
 		w.extendHost(host)
@@ -216,7 +220,7 @@ func repairEvents() {
 
 func (w *World) extendHost(host *simulator.HostSystem) {
 	old := simulator.Map.Get(*host.ConfigManager.NetworkSystem).(*simulator.HostNetworkSystem)
-	network := &HostNetwork{HostNetworkSystem: *old, world: w, host: host}
+	network := &HostNetwork{HostNetworkSystem: *old, world: w, host: host, promiscuous: make(map[string]bool)}
 	// The embedded one has names where the API has keys, and no specification.
 	network.NetworkInfo = &types.HostNetworkInfo{
 		Vswitch:   append([]types.HostVirtualSwitch{}, host.Config.Network.Vswitch...),
@@ -224,10 +228,11 @@ func (w *World) extendHost(host *simulator.HostSystem) {
 		Vnic:      host.Config.Network.Vnic,
 		Pnic:      host.Config.Network.Pnic,
 	}
+	if w.options.Teamed {
+		network.NetworkInfo.Vswitch[0].Pnic = []string{"key-vim.host.PhysicalNic-vmnic0", "key-vim.host.PhysicalNic-vmnic2"}
+	}
 	w.hostNetworks[host.Self] = network
 	simulator.Map.Put(network)
-	network.publish()
-
 	settings := simulator.Map.Get(*host.ConfigManager.AdvancedOption).(*simulator.OptionManager)
 	options := &Options{OptionManager: *settings}
 	options.Setting = nil
@@ -237,6 +242,7 @@ func (w *World) extendHost(host *simulator.HostSystem) {
 	}
 	options.Setting = append(options.Setting, &types.OptionValue{Key: reversePath, Value: int64(0)})
 	simulator.Map.Put(options)
+	network.publish()
 }
 
 // extendSwitch makes it the kind that vCenter has, with ports for the hosts' adapters.
