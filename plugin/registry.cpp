@@ -31,6 +31,14 @@ constexpr std::array kVsphereKeys = {
     DriverOption{"receiver"},
     DriverOption{"acts"},
     DriverOption{"uplink"},
+    DriverOption{"span"},
+    DriverOption{"span_vlans"},
+    DriverOption{"span_adopt"},
+    DriverOption{"span_repair"},
+    DriverOption{"adapter"},
+    DriverOption{"span_park"},
+    DriverOption{"span_duplicates"},
+    DriverOption{"drs_rules"},
     DriverOption{"timeout_ms", std::pair<std::int64_t, std::int64_t>(100, 60000)},
 };
 
@@ -52,7 +60,7 @@ constexpr std::array kHypervKeys = {
 
 constexpr std::array kDrivers = {
     DriverInfo{"ovs", "Open vSwitch, through its database: unix, tcp or ssl", kOvsKeys},
-    DriverInfo{"vsphere", "VMware's distributed switches, through vCenter's API (vim25)",
+    DriverInfo{"vsphere", "VMware's virtual switches, through the API of vCenter or ESXi (vim25)",
                kVsphereKeys},
     DriverInfo{"hyperv", "Hyper-V's virtual switches, through WMI over WS-Management", kHypervKeys},
 };

@@ -138,8 +138,9 @@ class Collector {
 /// Of one thread at a time.
 class InventoryWatch {
  public:
-  /// `client` must outlive it.
-  explicit InventoryWatch(VimClient& client) : client_(client) {}
+  /// `client` must outlive it. `clusters`: they are watched, too.
+  explicit InventoryWatch(VimClient& client, bool clusters = false)
+      : client_(client), clusters_(clusters) {}
   ~InventoryWatch() { end(); }
   InventoryWatch(const InventoryWatch&) = delete;
   InventoryWatch& operator=(const InventoryWatch&) = delete;
@@ -158,6 +159,7 @@ class InventoryWatch {
   Result<void> start(const Session& session, std::stop_token stop);
 
   VimClient& client_;
+  const bool clusters_;
   std::optional<Collector> collector_;
   Ref view_;  ///< What the collector's filter is over; empty: none.
   std::uint64_t session_ = 0;

@@ -1,5 +1,6 @@
 #include "plugin/vsphere/driver.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <random>
 #include <utility>
@@ -22,13 +23,52 @@ std::optional<IpAddress> receiver_of(const VsphereOptions& options) {
   return address ? std::optional(*address) : std::nullopt;
 }
 
+/// None: the text is neither `all` nor numbers of VLANs with commas between.
+std::optional<std::vector<int>> vlans_of(const std::string& text) {
+  if (text == "all") return std::vector{vsphere::kAllVlans};
+  std::vector<int> out;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    int vlan = -1;
+    const auto [last, error] = std::from_chars(text.data() + at, text.data() + end, vlan);
+    if (error != std::errc() || last != text.data() + end || vlan < 0 || vlan > 4094) return {};
+    out.push_back(vlan);
+    at = end + 1;
+  }
+  return out;
+}
+
+vsphere::SpanOptions span_of(const VsphereOptions& options) {
+  vsphere::SpanOptions out{.name = options.span};
+  if (const auto vlans = vlans_of(options.span_vlans)) out.vlans = *vlans;
+  out.adopt = options.span_adopt == "true";
+  out.repair = options.span_repair == "true";
+  if (const auto mac = Mac::parse(options.adapter)) out.adapter = *mac;
+  out.park = options.span_park;
+  out.set_option = options.span_duplicates == "set";
+  return out;
+}
+
+/// Of hosts with a SPAN port group on a switch whose uplinks may bring frames twice.
+std::function<bool(const vsphere::Host&)> asks_option(const VsphereOptions& options) {
+  return
+      [groups = vsphere::span_groups(span_of(options), options.owner)](const vsphere::Host& host) {
+        return std::ranges::any_of(host.port_groups, [&](const vsphere::PortGroup& group) {
+          const auto vswitch =
+              std::ranges::find(host.vswitches, group.vswitch, &vsphere::Vswitch::name);
+          return vswitch != host.vswitches.end() && vswitch->uplinks.size() > 1 &&
+                 std::ranges::find(groups, group.name, &vsphere::SpanGroup::name) != groups.end();
+        });
+      };
+}
+
 class VsphereDriver final : public Driver {
  public:
   VsphereDriver(const VsphereOptions& options, std::unique_ptr<vsphere::VimClient> client)
       : options_(options),
-        observer_({options.owner, receiver_of(options), options.acts == "true"}),
+        observer_({options.owner, receiver_of(options), options.acts == "true", span_of(options)}),
         client_(std::move(client)),
-        follower_(*client_, [this] { tell(); }),
+        follower_(*client_, options.drs_rules == "true", asks_option(options), [this] { tell(); }),
         submitter_(*client_, follower_, [this] { tell(); }) {}
 
   std::string_view name() const override { return "vsphere"; }
@@ -38,7 +78,7 @@ class VsphereDriver final : public Driver {
     auto submissions = submitter_.submissions();
     const auto reading = follower_.latest(options_.timeout);
     if (!reading) return tl::unexpected(reading.error());
-    auto read = observer_.update(reading->inventory, reading->asked);
+    auto read = observer_.update(reading->inventory, reading->asked, reading->options);
     if (observed_ && read == read_ && observed_->submissions == submissions) return observed_;
     read_ = std::move(read);
     if (submissions.empty()) return observed_ = read_;
@@ -48,16 +88,20 @@ class VsphereDriver final : public Driver {
   }
 
   std::unique_ptr<Realiser> realiser() const override {
-    return vsphere::make_realiser(
-        {options_.owner, receiver_of(options_), options_.uplink, own_macs()});
+    return vsphere::make_realiser({options_.owner, receiver_of(options_), options_.uplink,
+                                   own_macs(), span_of(options_), options_.drs_rules == "true"});
   }
 
   Result<Ticket> submit(std::span<const Step> steps) override {
     const auto reading = follower_.latest(milliseconds(0));
     if (!reading) return tl::unexpected(reading.error());
-    const auto world = observer_.update(reading->inventory, reading->asked);
-    auto changes = vsphere::compose(
-        steps, *world, [this](const std::string& name) { return observer_.ref_of(name); });
+    const auto world = observer_.update(reading->inventory, reading->asked, reading->options);
+    auto changes =
+        vsphere::compose(steps, *world,
+                         {[this](const std::string& name) { return observer_.ref_of(name); },
+                          [this](const std::string& name) { return observer_.standard_of(name); },
+                          options_.span_park,
+                          [this](const std::string& name) { return observer_.cluster_of(name); }});
     if (!changes) return tl::unexpected(changes.error());
     return submitter_.begin(std::move(*changes));
   }
@@ -99,7 +143,15 @@ VsphereOptions vsphere_options(const std::map<std::string, std::string>& section
                                  {"owner", &out.owner},
                                  {"receiver", &out.receiver},
                                  {"acts", &out.acts},
-                                 {"uplink", &out.uplink}})
+                                 {"uplink", &out.uplink},
+                                 {"span", &out.span},
+                                 {"span_vlans", &out.span_vlans},
+                                 {"span_adopt", &out.span_adopt},
+                                 {"span_repair", &out.span_repair},
+                                 {"adapter", &out.adapter},
+                                 {"span_park", &out.span_park},
+                                 {"span_duplicates", &out.span_duplicates},
+                                 {"drs_rules", &out.drs_rules}})
     if (const auto it = section.find(name); it != section.end()) *to = it->second;
   if (const auto it = section.find("timeout_ms"); it != section.end()) {
     long given = 0;
@@ -121,6 +173,29 @@ Result<void> check(const VsphereOptions& options) {
   if (options.acts != "true" && options.acts != "false")
     return bad("`" + options.acts + "` is neither true nor false", "acts",
                "write false where another agent of this owner makes the sessions");
+  if (!vlans_of(options.span_vlans))
+    return bad("`" + options.span_vlans + "` are no VLANs", "span_vlans",
+               "write `all`, or numbers from 0 to 4094 with commas between");
+  if (options.span_adopt == "true" && options.span_vlans != "all")
+    return bad("an adopted port group keeps its VLAN", "span_vlans", "leave this out");
+  for (const auto& [value, key] : {std::pair(&options.span_adopt, "span_adopt"),
+                                   {&options.span_repair, "span_repair"},
+                                   {&options.drs_rules, "drs_rules"}})
+    if (*value != "true" && *value != "false")
+      return bad("`" + *value + "` is neither true nor false", key, "write one of them");
+  if (options.span_duplicates != "set" && options.span_duplicates != "check")
+    return bad("`" + options.span_duplicates + "` is neither set nor check", "span_duplicates",
+               "write `set` to have the hosts' option set, and `check` to be told of it");
+  if (!options.adapter.empty() && !Mac::parse(options.adapter))
+    return bad("`" + options.adapter + "` is no MAC address", "adapter",
+               "write the MAC of the appliance's second adapter");
+  if (options.span.empty())
+    for (const auto& [value, key] :
+         {std::pair(&options.adapter, "adapter"), {&options.span_park, "span_park"}})
+      if (!value->empty()) return bad("there is no SPAN port group", key, "name one: `span`");
+  if (options.adapter.empty() && !options.span_park.empty())
+    return bad("no adapter of the appliance's is named that could go there", "span_park",
+               "add `adapter`");
   if (!options.receiver.empty()) {
     const auto address = IpAddress::parse(options.receiver);
     if (!address || address->is_group() || address->is_unspecified() || address->is_loopback())

@@ -1,5 +1,5 @@
-// The driver of vSphere: mirroring sessions of vCenter's distributed switches, through the vim25
-// API, from anywhere that reaches it.
+// The driver of vSphere: mirroring sessions of vCenter's distributed switches, and SPAN port groups
+// of standard switches, through the vim25 API of a vCenter or of an ESXi host.
 #pragma once
 
 #include <chrono>
@@ -25,6 +25,19 @@ struct VsphereOptions {
   /// "true", or "false": another agent of this owner makes the sessions, and this one only looks.
   std::string acts = "true";
   std::string uplink;  ///< The hosts' uplink that RSPAN leaves by; empty: the first by name.
+  /// The SPAN port group of standard switches; empty: these are left alone. One that the driver
+  /// makes has the owner's name behind this one.
+  std::string span;
+  std::string span_vlans = "all";    ///< Or "10,20": a port group for each.
+  std::string span_adopt = "false";  ///< "true": `span` is there already, and is used.
+  std::string span_repair = "true";  ///< "false": one that is there is not changed.
+  /// The MAC of the appliance's adapter, and the port group where it is while no session needs it:
+  /// with both the driver moves the adapter.
+  std::string adapter, span_park;
+  /// "set": Net.ReversePathFwdCheckPromisc of hosts with several uplinks on the switch.
+  std::string span_duplicates = "check";
+  /// "true": rules of DRS keep a sensor with its sources where copies reach it on one host only.
+  std::string drs_rules = "false";
   /// How long one observe() waits for the first reading.
   std::chrono::milliseconds timeout{10'000};
 };

@@ -4,6 +4,8 @@
 #include <map>
 #include <vector>
 
+#include "plugin/vsphere/span_change.hpp"
+
 namespace vmirror::vsphere {
 namespace {
 
@@ -15,6 +17,8 @@ using std::chrono::seconds;
 constexpr seconds kWait{30};
 /// The same while ports are asked for again and again.
 constexpr seconds kSuspectWait{5};
+/// Nothing tells that the option of a host was changed.
+constexpr std::chrono::minutes kOptionPeriod{10};
 constexpr milliseconds kFirstPause{100}, kMostPause{10'000};  ///< After errors; doubled.
 
 /// Counters are for who asks for them.
@@ -37,8 +41,12 @@ std::optional<Error> blindness(const InventoryWatch& watch, const std::string& u
 
 }  // namespace
 
-Follower::Follower(VimClient& client, std::function<void()> changed)
-    : client_(client), changed_(std::move(changed)), watch_(client) {
+Follower::Follower(VimClient& client, bool clusters, std::function<bool(const Host&)> asks,
+                   std::function<void()> changed)
+    : client_(client),
+      asks_(std::move(asks)),
+      changed_(std::move(changed)),
+      watch_(client, clusters) {
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
@@ -58,12 +66,43 @@ Result<Reading> Follower::latest(milliseconds patience) {
 
 void Follower::wait_past(const Ref& distributed_switch, const std::string& version,
                          milliseconds patience) {
+  wait_until(
+      [&](const Inventory& inventory) {
+        const DistributedSwitch* is = inventory.switches.get(distributed_switch);
+        return !is || is->config_version != version;
+      },
+      patience);
+}
+
+void Follower::wait_until(const std::function<bool(const Inventory&)>& shows,
+                          milliseconds patience) {
   std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, patience, [&] {
-    if (!tried_ || !latest_) return false;
-    const DistributedSwitch* is = latest_->inventory.switches.get(distributed_switch);
-    return !is || is->config_version != version;
-  });
+  wake_.wait_for(lock, patience, [&] { return tried_ && latest_ && shows(latest_->inventory); });
+}
+
+void Follower::option_is(const Ref& host, int value) {
+  const std::lock_guard lock(mutex_);
+  options_.set(host, value);
+  if (latest_) latest_->options = options_;
+}
+
+/// True: some are others. A host that does not tell is asked again when the time has come.
+bool Follower::ask_options(const Inventory& inventory, const std::stop_token& stop) {
+  const auto now = std::chrono::steady_clock::now();
+  bool changed = false;
+  for (const auto& [ref, host] : inventory.hosts) {
+    if (!asks_(host)) continue;
+    const auto known = hosts_asked_.find(ref);
+    if (known != hosts_asked_.end() && known->second.first == host &&
+        now - known->second.second < kOptionPeriod)
+      continue;
+    hosts_asked_[ref] = {host, now};
+    const auto value = query_option(client_, host.option_manager, stop);
+    if (!value) continue;
+    const std::lock_guard lock(mutex_);
+    changed = options_.set(ref, *value) || changed;
+  }
+  return changed;
 }
 
 void Follower::suspect(const Ref& distributed_switch, const std::string& port_key,
@@ -131,6 +170,7 @@ void Follower::run(const std::stop_token& stop) {
         asked_ = std::move(*asked);
         changed = true;
       }
+      changed = ask_options(watch_.inventory(), stop) || changed;
       if (const auto alive = client_.keep_alive(stop); !alive) error = alive.error();
     } else {
       error = polled.error();
@@ -143,6 +183,7 @@ void Follower::run(const std::stop_token& stop) {
     }
     {
       const std::lock_guard lock(mutex_);
+      reading.options = options_;
       changed = changed || latest_.has_value() == error.has_value();
       if (error)
         latest_ = tl::unexpected(*error);

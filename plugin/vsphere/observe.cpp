@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "plugin/api/mirror_object.hpp"
+#include "plugin/vsphere/drs.hpp"
 #include "plugin/vsphere/session_object.hpp"
 
 namespace vmirror::vsphere {
@@ -24,7 +25,7 @@ bool same_places(const Inventory& a, const Inventory& b) {
   const auto same_switch = [](const DistributedSwitch& x, const DistributedSwitch& y) {
     return x.name == y.name && x.uuid == y.uuid;
   };
-  bool same = a.hosts == b.hosts && a.port_groups == b.port_groups;
+  bool same = a.hosts == b.hosts && a.port_groups == b.port_groups && a.clusters == b.clusters;
   if (same)
     diff(a.switches, b.switches,
          [&](const Ref&, const DistributedSwitch* x, const DistributedSwitch* y) {
@@ -80,8 +81,10 @@ std::map<Ref, std::string> unique_names(const Values& values) {
 }  // namespace
 
 std::shared_ptr<const Observed> Observer::update(const Inventory& inventory,
-                                                 const AskedPorts& asked) {
-  const bool again = last_ && same_places(inventory_, inventory);
+                                                 const AskedPorts& asked,
+                                                 const AskedOptions& options) {
+  const bool again = last_ && same_places(inventory_, inventory) && host_options_ == options;
+  host_options_ = options;
   const Inventory before = std::exchange(inventory_, inventory);
   const AskedPorts asked_before = std::exchange(asked_, asked);
   bool changed = true;
@@ -107,6 +110,7 @@ std::shared_ptr<const Observed> Observer::update(const Inventory& inventory,
       if (const Machine* machine = inventory.machines.get(ref)) show(ref, *machine);
     }
   }
+  for (const std::string& name : std::exchange(span_touched_, {})) show_span(name);
   if (changed) {
     next_.revision++;
     last_ = std::make_shared<const Observed>(next_);
@@ -119,6 +123,16 @@ const Ref* Observer::ref_of(const std::string& switch_name) const {
   return it == by_name_.end() ? nullptr : &it->second;
 }
 
+const StandardSwitch* Observer::standard_of(const std::string& switch_name) const {
+  const auto it = standard_.find(switch_name);
+  return it == standard_.end() ? nullptr : &it->second;
+}
+
+const Ref* Observer::cluster_of(const std::string& switch_name) const {
+  const auto it = clusters_.find(switch_name);
+  return it == clusters_.end() ? nullptr : &it->second;
+}
+
 void Observer::rebuild() {
   const std::uint64_t revision = next_.revision;
   next_ = {};
@@ -127,7 +141,11 @@ void Observer::rebuild() {
   groups_.clear();
   for (const auto& [ref, group] : inventory_.port_groups) groups_[group.key] = ref;
   name_switches();
+  standard_.clear();
+  show_clusters();
   for (const auto& [ref, dvs] : inventory_.switches) show(ref, dvs);
+  if (!options_.span.name.empty())
+    for (const auto& [ref, host] : inventory_.hosts) show_vswitches(ref, host);
   for (const auto& [ref, machine] : inventory_.machines) show(ref, machine);
 }
 
@@ -145,7 +163,7 @@ void Observer::show(const Ref& ref, const DistributedSwitch& dvs) {
   const std::string& name = names_.at(ref);
   Switch& sw = next_.switches[name];
   sw.name = name;
-  sw.kind = "VMware distributed switch";
+  sw.kind = kDistributedKind;
   sw.capabilities = capabilities_of(dvs, options_.receiver.has_value());
   if (!options_.acts) {
     sw.capabilities.targets.clear();
@@ -177,13 +195,106 @@ void Observer::show_sessions(Switch& sw, const DistributedSwitch& dvs) {
         {std::make_shared<const SessionValue>(std::move(named))}, mirror.owned};
     sw.mirrors.emplace(mirror.name, std::move(mirror));
   }
-  const ObjectKey first{sw.name, kMirrorKind, {}};
+  put_objects(sw.name, std::move(objects));
+}
+
+/// In place of all that the switch had.
+void Observer::put_objects(const std::string& switch_name,
+                           std::map<ObjectKey, ObservedObject> objects) {
   std::vector<ObjectKey> gone;
-  for (auto it = next_.objects.lower_bound(first);
-       it != next_.objects.end() && it->first.switch_name == sw.name; ++it)
+  for (auto it = next_.objects.lower_bound({switch_name, {}, {}});
+       it != next_.objects.end() && it->first.switch_name == switch_name; ++it)
     if (!objects.contains(it->first)) gone.push_back(it->first);
   for (const ObjectKey& key : gone) next_.objects.erase(key);
   for (auto& [key, object] : objects) next_.objects.set(key, std::move(object));
+}
+
+/// A cluster is shown as a switch without ports, for its rules.
+void Observer::show_clusters() {
+  cluster_names_ = unique_names(inventory_.clusters);
+  clusters_.clear();
+  for (auto& [ref, name] : cluster_names_) {
+    name = "cluster " + name;
+    clusters_[name] = ref;
+    const Cluster& cluster = inventory_.clusters.at(ref);
+    Switch& sw = next_.switches[name];
+    sw.name = name;
+    sw.kind = kClusterKind;
+    sw.capabilities.version = cluster.drs ? "DRS" : "DRS, which is off: its rules have no effect";
+    for (const AffinityRule& rule : cluster.rules)
+      next_.objects.set({name, kRuleKind, rule.name},
+                        {{std::make_shared<const RuleValue>(rule)},
+                         options_.acts && is_rule_of(options_.owner, rule.name)});
+  }
+}
+
+// ---- Standard switches --------------------------------------------------------------------------
+
+void Observer::show_vswitches(const Ref& ref, const Host& host) {
+  for (const Vswitch& vswitch : host.vswitches) {
+    Switch& sw = standard_switch(vswitch.name, host);
+    standard_[sw.name] = {ref, host.network_system, host.option_manager, vswitch.name};
+    for (const std::string& uplink : vswitch.uplinks) {
+      Port port;
+      port.name = port.id = uplink;
+      port.type = kUplinkType;
+      port.uplink = true;
+      port.labels[kHostLabel] = host.name;
+      sw.ports.set(uplink, std::move(port));
+    }
+    span_touched_.insert(sw.name);
+  }
+}
+
+/// What the switch has of the SPAN port groups, and which of it is ours.
+void Observer::show_span(const std::string& switch_name) {
+  const auto at = standard_.find(switch_name);
+  if (at == standard_.end()) return;
+  Switch& sw = next_.switches.at(switch_name);
+  const Host& host = inventory_.hosts.at(at->second.host);
+  std::map<ObjectKey, ObservedObject> objects;
+  const auto add = [&](const char* kind, const std::string& name, auto value, bool owned) {
+    ObservedObject& object = objects[{switch_name, kind, name}];
+    object.object.value = std::make_shared<const decltype(value)>(std::move(value));
+    object.owned = owned && options_.acts;
+    return &object.object;
+  };
+  sw.mirrors.clear();
+  for (const SpanGroup& wanted : span_groups(options_.span, options_.owner)) {
+    const auto group = std::ranges::find_if(host.port_groups, [&](const PortGroup& g) {
+      return g.name == wanted.name && g.vswitch == at->second.vswitch;
+    });
+    if (group == host.port_groups.end()) continue;
+    const ObjectKey key{switch_name, kGroupKind, group->name};
+    bool others = false;
+    const bool moves = !options_.span.park.empty();
+    for (const auto& [name, port] : sw.ports) {
+      const auto on = port.labels.find(kPortGroupLabel);
+      if (on == port.labels.end() || on->second != group->name) continue;
+      const bool is_ours = options_.span.adapter && port.mac == options_.span.adapter;
+      others = others || !is_ours || !moves;
+      if (!is_ours) continue;
+      const auto [machine, device] = device_of(port.id);
+      add(kAdapterKind, name, AdapterValue(group->name, machine, device), moves)->needs = {
+          key, {switch_name, kPromiscuousKind, group->name}};
+    }
+    // One that somebody else uses can't be removed, and stays.
+    add(kGroupKind, group->name, GroupValue(group->vlan),
+        !options_.span.adopt && (!others || group->vlan != wanted.vlan));
+    if (!group->promiscuous) continue;
+    add(kPromiscuousKind, group->name, PromiscuousValue(), group->own_promiscuous == true)
+        ->needs = {key};
+    Mirror& mirror = sw.mirrors[group->name];
+    mirror.name = mirror.id = group->name;
+    mirror.switch_name = switch_name;
+    mirror.all = true;
+    mirror.vlans = mirror_vlans(group->vlan);
+    mirror.owned = group->own_promiscuous == true && options_.acts;
+    if (const auto to = span_output(sw, group->name, options_.span.adapter)) mirror.output = *to;
+  }
+  if (const int* option = host_options_.get(at->second.host); option && *option == 1)
+    add(kOptionKind, kReversePathOption, OptionValue(), false);
+  put_objects(switch_name, std::move(objects));
 }
 
 // ---- Machines -----------------------------------------------------------------------------------
@@ -196,6 +307,10 @@ void Observer::forget(const Ref& machine) {
     if (sw == next_.switches.end()) continue;
     const Port* port = sw->second.ports.get(key.port);
     if (port && port->id.starts_with(machine.id + "/")) sw->second.ports.erase(key.port);
+    if (standard_.contains(key.switch_name)) {
+      span_touched_.insert(key.switch_name);
+      continue;
+    }
     // A standard switch, or NSX's, is there for its ports.
     if (sw->second.ports.empty() && !by_name_.contains(key.switch_name)) next_.switches.erase(sw);
   }
@@ -213,7 +328,11 @@ void Observer::show(const Ref& ref, const Machine& machine) {
     port.mac = nic.mac.is_zero() ? std::nullopt : std::optional(nic.mac);
     port.link_up = machine.powered_on && nic.connected;
     port.labels["vm-name"] = machine.name;
-    if (const Host* host = inventory_.hosts.get(machine.host)) port.labels[kHostLabel] = host->name;
+    if (const Host* host = inventory_.hosts.get(machine.host)) {
+      port.labels[kHostLabel] = host->name;
+      if (const auto cluster = cluster_names_.find(host->cluster); cluster != cluster_names_.end())
+        port.labels[kClusterLabel] = cluster->second;
+    }
     if (const auto told = machine.addresses.find(nic.key); told != machine.addresses.end())
       for (const std::string& address : told->second) {
         std::string& label = port.labels[kAddressLabel];
@@ -223,6 +342,7 @@ void Observer::show(const Ref& ref, const Machine& machine) {
     if (!at) continue;
     of_[ref].push_back(*at);
     next_.switches.at(at->switch_name).ports.set(at->port, std::move(port));
+    if (standard_.contains(at->switch_name)) span_touched_.insert(at->switch_name);
   }
 }
 
@@ -259,12 +379,15 @@ std::optional<PortKey> Observer::place(const Ref& ref, const Machine& machine, c
       port.labels[kPortGroupLabel] = nic.backing.network;
       const auto group =
           std::ranges::find(host->port_groups, nic.backing.network, &PortGroup::name);
-      if (group == host->port_groups.end()) return {};
+      if (group == host->port_groups.end())
+        return on(other_switch(
+            "port group " + nic.backing.network + "@" + host->name, "no switch",
+            "port group " + nic.backing.network + ", which host " + host->name +
+                " does not have (make it there, or connect the adapter to another one),",
+            host->name));
       if (group->vlan > 0 && group->vlan < 4095)
         port.vlan = static_cast<std::uint16_t>(group->vlan);
-      return on(other_switch(group->vswitch + "@" + host->name, "VMware standard switch",
-                             "VMware standard switch, which has no mirroring sessions,",
-                             host->name));
+      return on(standard_switch(group->vswitch, *host));
     }
     case Backing::Kind::opaque:
       port.type = kNsxType;
@@ -277,8 +400,22 @@ std::optional<PortKey> Observer::place(const Ref& ref, const Machine& machine, c
   return {};
 }
 
-Switch& Observer::other_switch(const std::string& name, const char* kind, const char* version,
-                               const std::string& host) {
+Switch& Observer::standard_switch(const std::string& vswitch, const Host& host) {
+  Switch& sw = other_switch(vswitch + "@" + host.name, kStandardKind,
+                            "VMware standard switch, which has no mirroring sessions,", host.name);
+  sw.capabilities.one_direction = false;
+  sw.capabilities.granularity = Granularity::whole_switch;
+  if (options_.span.name.empty()) return sw;
+  sw.capabilities.version = "VMware standard switch";
+  if (options_.acts)
+    sw.capabilities.targets = {TargetKind::local};
+  else
+    sw.capabilities.version += " whose port groups another agent makes (`acts: false` here)";
+  return sw;
+}
+
+Switch& Observer::other_switch(const std::string& name, const char* kind,
+                               const std::string& version, const std::string& host) {
   Switch& sw = next_.switches[name];
   if (sw.name.empty()) {
     sw.name = name;

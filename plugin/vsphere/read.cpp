@@ -15,7 +15,7 @@ using net::local_name;
 using net::text_of;
 using pugi::xml_node;
 
-Error invalid(std::string what) {
+Error malformed(std::string what) {
   return {Error::Kind::invalid, std::move(what), "answer of the server", {}};
 }
 Error past(const char* what, std::size_t bound) {
@@ -138,6 +138,11 @@ Result<bool> apply(Machine& machine, std::string_view name, xml_node value) {
 
 // ---- Hosts ------------------------------------------------------------------------------------
 
+/// Of the key "key-vim.host.PhysicalNic-vmnic0": "vmnic0".
+std::string uplink_name(std::string_view key) {
+  return std::string(key.substr(key.rfind('-') + 1));
+}
+
 Result<bool> apply(Host& host, std::string_view name, xml_node value) {
   if (name == "name") {
     host.name = value.child_value();
@@ -151,8 +156,49 @@ Result<bool> apply(Host& host, std::string_view name, xml_node value) {
           {string_of(spec, "name"), string_of(spec, "vswitchName"),
            number_of(spec, "vlanId").value_or(0),
            bool_of(child(child(group, "computedPolicy"), "security"), "allowPromiscuous")});
+      const xml_node own = child(child(child(spec, "policy"), "security"), "allowPromiscuous");
+      if (own) host.port_groups.back().own_promiscuous = is_true(own.child_value());
     });
     if (!fit) return tl::unexpected(past("port groups of a host", kMaxItems));
+  } else if (name == "config.network.vswitch") {
+    host.vswitches.clear();
+    const bool fit = for_children(value, "HostVirtualSwitch", [&](xml_node vswitch) {
+      Vswitch& out = host.vswitches.emplace_back();
+      out.name = text_of(vswitch, "name");
+      for_children(vswitch, "pnic",
+                   [&](xml_node pnic) { out.uplinks.push_back(uplink_name(pnic.child_value())); });
+    });
+    if (!fit) return tl::unexpected(past("switches of a host", kMaxItems));
+  } else if (name == "configManager.networkSystem") {
+    host.network_system = read_ref(value);
+  } else if (name == "configManager.advancedOption") {
+    host.option_manager = read_ref(value);
+  } else if (name == "parent") {
+    host.cluster = read_ref(value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// ---- Clusters ---------------------------------------------------------------------------------
+
+Result<bool> apply(Cluster& cluster, std::string_view name, xml_node value) {
+  if (name == "name") {
+    cluster.name = value.child_value();
+  } else if (name == "configurationEx") {
+    cluster.drs = bool_of(child(value, "drsConfig"), "enabled");
+    cluster.rules.clear();
+    const bool fit = for_children(value, "rule", [&](xml_node rule) {
+      if (xsi_type(rule) != "ClusterAffinityRuleSpec") return;
+      AffinityRule& out = cluster.rules.emplace_back();
+      out.key = number_of(rule, "key").value_or(0);
+      out.name = text_of(rule, "name");
+      out.enabled = bool_of(rule, "enabled");
+      for_children(rule, "vm",
+                   [&](xml_node machine) { out.machines.push_back(read_ref(machine)); });
+    });
+    if (!fit) return tl::unexpected(past("rules of a cluster", kMaxItems));
   } else {
     return false;
   }
@@ -251,7 +297,7 @@ Result<bool> fold_object(const Ref& ref, std::string_view type, xml_node update,
   const std::string_view kind = text_of(update, "kind");
   if (kind == "leave") return objects.erase(ref);
   if (kind != "enter" && kind != "modify")
-    return tl::unexpected(invalid("an update of an unknown kind"));
+    return tl::unexpected(malformed("an update of an unknown kind"));
   const T* before = objects.get(ref);
   if (!before && objects.size() >= kMaxObjects)
     return tl::unexpected(past("objects of a kind", kMaxObjects));
@@ -266,16 +312,18 @@ Result<bool> fold_object(const Ref& ref, std::string_view type, xml_node update,
     for (const auto& [of, paths] : kWatchedProperties)
       if (of == type && std::ranges::any_of(
                             paths, [&](const std::string& path) { return is_part_of(name, path); }))
-        return tl::unexpected(invalid("a part of a property, where the whole was asked for"));
+        return tl::unexpected(malformed("a part of a property, where the whole was asked for"));
   }
   return objects.set(ref, std::move(next));
 }
 
 Result<bool> fold_object(xml_node update, Inventory& inventory) {
   const Ref ref = read_ref(child(update, "obj"));
-  if (ref.empty()) return tl::unexpected(invalid("an update of no object"));
+  if (ref.empty()) return tl::unexpected(malformed("an update of no object"));
   if (ref.type == "VirtualMachine") return fold_object(ref, ref.type, update, inventory.machines);
   if (ref.type == "HostSystem") return fold_object(ref, ref.type, update, inventory.hosts);
+  if (ref.type == "ClusterComputeResource")
+    return fold_object(ref, ref.type, update, inventory.clusters);
   if (ref.type == "DistributedVirtualPortgroup")
     return fold_object(ref, ref.type, update, inventory.port_groups);
   if (ref.type.ends_with("DistributedVirtualSwitch"))  // VmwareDistributedVirtualSwitch is one.
@@ -326,7 +374,11 @@ const std::vector<std::pair<std::string, std::vector<std::string>>> kWatchedProp
     {"VirtualMachine",
      {"name", "config.instanceUuid", "config.template", "config.hardware.device", "guest.net",
       "runtime.host", "runtime.powerState"}},
-    {"HostSystem", {"name", "runtime.connectionState", "config.network.portgroup"}},
+    {"HostSystem",
+     {"name", "runtime.connectionState", "config.network.portgroup", "config.network.vswitch",
+      "configManager.networkSystem", "configManager.advancedOption", "parent"}},
+    // As a whole: only ClusterConfigInfoEx has rules. Watched where rules are asked for.
+    {"ClusterComputeResource", {"name", "configurationEx"}},
     // `config` as a whole: parts of it that only VmwareDistributedVirtualSwitch has are no path.
     {"DistributedVirtualSwitch", {"name", "uuid", "config", "capability"}},
     {"DistributedVirtualPortgroup", {"name", "key", "config"}},
@@ -354,7 +406,7 @@ Result<Folded> fold(xml_node update_set, Inventory& inventory) {
   Folded out;
   out.version = text_of(update_set, "version");
   out.truncated = bool_of(update_set, "truncated");
-  if (out.version.empty()) return tl::unexpected(invalid("an update without a version"));
+  if (out.version.empty()) return tl::unexpected(malformed("an update without a version"));
   for (const xml_node filter : update_set.children()) {
     if (local_name(filter) != "filterSet") continue;
     for (const xml_node object : filter.children()) {
@@ -423,7 +475,7 @@ VspanSession read_session(xml_node node) {
 
 Result<std::string> choose_version(xml_node document) {
   if (local_name(document) != "namespaces")
-    return tl::unexpected(invalid("no list of the API's versions"));
+    return tl::unexpected(malformed("no list of the API's versions"));
   const auto newest = *numbers_of(kNewestVersion);
   std::array<int, 4> best{};
   std::string out;

@@ -5,8 +5,10 @@
 
 #include "plugin/api/mirror_object.hpp"
 #include "plugin/api/pack.hpp"
+#include "plugin/vsphere/drs.hpp"
 #include "plugin/vsphere/observe.hpp"
 #include "plugin/vsphere/session_object.hpp"
+#include "plugin/vsphere/span_realise.hpp"
 
 namespace vmirror::vsphere {
 namespace {
@@ -243,10 +245,93 @@ class SessionRealiser final : public Realiser {
   Objects objects_;
 };
 
+/// Each session by the realiser of its kind of switch.
+class BothRealiser final : public Realiser {
+ public:
+  explicit BothRealiser(const RealiserOptions& options)
+      : distributed_(std::make_unique<SessionRealiser>(options)),
+        standard_(make_span_realiser(options.owner, options.span)),
+        rules_{options.owner, options.drs_rules, options.span.adapter,
+               options.receiver.has_value()} {}
+
+  void update(const SessionMap& sessions, std::shared_ptr<const Observed> world) override {
+    std::set<std::string> standard;
+    for (const auto& [name, sw] : world->switches)
+      if (sw.kind == kStandardKind) standard.insert(name);
+    if (standard != standard_names_) {
+      standard_names_ = std::move(standard);
+      sessions_ = of_distributed_ = of_standard_ = {};
+    }
+    diff(sessions_, sessions,
+         [&](const std::string& name, const vmirror::Session* was, const vmirror::Session* is) {
+           if (was) of(*was).erase(name);
+           if (is) of(*is).set(name, *is);
+         });
+    sessions_ = sessions;
+    distributed_->update(of_distributed_, world);
+    standard_->update(of_standard_, world);
+    join(seen_distributed_, *distributed_);
+    join(seen_standard_, *standard_);
+    Objects rules = affinity_rules(sessions_, *world, rules_);
+    join(std::exchange(seen_rules_, rules), rules);
+    mirrors_ = distributed_->mirrors();
+    mirrors_.insert(mirrors_.end(), standard_->mirrors().begin(), standard_->mirrors().end());
+  }
+  const Objects& objects() const override { return objects_; }
+  const std::vector<Mirror>& mirrors() const override { return mirrors_; }
+  const PersistentMap<std::string, Verdict>& verdicts() const override { return verdicts_; }
+
+ private:
+  /// What one of the two said the last time.
+  struct Seen {
+    Objects objects;
+    PersistentMap<std::string, Verdict> verdicts;
+  };
+
+  SessionMap& of(const vmirror::Session& s) {
+    return standard_names_.contains(s.switch_name) ? of_standard_ : of_distributed_;
+  }
+
+  /// Folds what differs from before. A session that changed sides is in both: what comes counts.
+  void join(Seen& seen, const Realiser& now) {
+    join(seen.objects, now.objects());
+    diff(seen.verdicts, now.verdicts(),
+         [&](const std::string& name, const Verdict*, const Verdict* is) {
+           if (is)
+             verdicts_.set(name, *is);
+           else if (!seen_elsewhere(now, name))
+             verdicts_.erase(name);
+         });
+    seen = {now.objects(), now.verdicts()};
+  }
+  void join(const Objects& before, const Objects& now) {
+    diff(before, now, [&](const ObjectKey& key, const Object*, const Object* is) {
+      if (is)
+        objects_.set(key, *is);
+      else
+        objects_.erase(key);
+    });
+  }
+  bool seen_elsewhere(const Realiser& but, const std::string& name) const {
+    const Realiser& other = &but == standard_.get() ? *distributed_ : *standard_;
+    return other.verdicts().contains(name);
+  }
+
+  const std::unique_ptr<Realiser> distributed_, standard_;
+  const RuleOptions rules_;
+  std::set<std::string> standard_names_;
+  SessionMap sessions_, of_distributed_, of_standard_;
+  Seen seen_distributed_, seen_standard_;
+  Objects seen_rules_;
+  Objects objects_;
+  std::vector<Mirror> mirrors_;
+  PersistentMap<std::string, Verdict> verdicts_;
+};
+
 }  // namespace
 
 std::unique_ptr<Realiser> make_realiser(RealiserOptions options) {
-  return std::make_unique<SessionRealiser>(std::move(options));
+  return std::make_unique<BothRealiser>(options);
 }
 
 }  // namespace vmirror::vsphere

@@ -5,6 +5,8 @@
 //                  without a receiver dvPortMirror to the monitor NIC's port
 //   ERSPAN, GRE    encapsulatedRemoteMirrorSource to the address
 //   RSPAN          remoteMirrorSource to an uplink, with the VLAN
+//
+// Sessions of standard switches are span_realise.hpp's.
 #pragma once
 
 #include <memory>
@@ -13,6 +15,7 @@
 #include <string>
 
 #include "plugin/api/realiser.hpp"
+#include "plugin/vsphere/span.hpp"
 
 namespace vmirror::vsphere {
 
@@ -24,6 +27,8 @@ struct RealiserOptions {
   /// Of this machine's own NICs: copies to the receiver that are of one of them would be copied
   /// again.
   std::set<Mac> own_macs = {};
+  SpanOptions span = {};
+  bool drs_rules = false;  ///< A sensor is kept with its sources where its copies need that.
 };
 
 std::unique_ptr<Realiser> make_realiser(RealiserOptions options);

@@ -1,5 +1,6 @@
 #include "plugin/vsphere/submitter.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace vmirror::vsphere {
@@ -24,7 +25,7 @@ Submitter::~Submitter() {
   thread_.join();
 }
 
-Ticket Submitter::begin(std::vector<SwitchChange> changes) {
+Ticket Submitter::begin(Changes changes) {
   const std::lock_guard lock(mutex_);
   std::erase_if(submissions_, [](const auto& each) { return each.second.state != State::running; });
   Submission& is = submissions_[++tickets_];
@@ -49,12 +50,14 @@ void Submitter::run(const std::stop_token& stop) {
     waiting_.pop_front();
     lock.unlock();
     Submission is{State::settled, {}};
-    for (const SwitchChange& change : changes) {
-      Submission one = carry_out(change, stop);
+    const auto add = [&](Submission one) {
       // What failed is told before what met another world: a look does not help it.
       if (one.state == State::failed || (one.state == State::conflict && is.state != State::failed))
         is = std::move(one);
-    }
+    };
+    for (const SwitchChange& change : changes.distributed) add(carry_out(change, stop));
+    for (const SpanChange& change : changes.standard) add(carry_out(change, stop));
+    for (const ClusterChange& change : changes.clusters) add(carry_out(change, stop));
     lock.lock();
     submissions_[ticket] = std::move(is);
     lock.unlock();
@@ -75,6 +78,30 @@ Submission Submitter::failed(const SwitchChange& change, const std::string& faul
                         error.what.substr(from, error.what.find_first_of(",)", from) - from), stop);
     }
   return {State::failed, std::move(error)};
+}
+
+Submission Submitter::carry_out(const SpanChange& change, const std::stop_token& stop) {
+  for (const SpanStep& step : change.steps) {
+    const auto done = vsphere::carry_out(client_, change.at, step, stop);
+    if (!done && done.error().kind == Error::Kind::missing) return {State::conflict, {}};
+    if (!done) return {State::failed, done.error()};
+    if (step.kind == SpanStep::Kind::set_option) follower_.option_is(change.at.host, 1);
+  }
+  follower_.wait_until(
+      [&](const Inventory& inventory) {
+        return std::ranges::all_of(
+            change.steps, [&](const SpanStep& step) { return shows(inventory, change.at, step); });
+      },
+      kShowPatience);
+  return {State::settled, {}};
+}
+
+Submission Submitter::carry_out(const ClusterChange& change, const std::stop_token& stop) {
+  const auto done = vsphere::carry_out(client_, change, stop);
+  if (!done) return {State::failed, done.error()};
+  follower_.wait_until([&](const Inventory& inventory) { return shows(inventory, change); },
+                       kShowPatience);
+  return {State::settled, {}};
 }
 
 Submission Submitter::carry_out(const SwitchChange& change, const std::stop_token& stop) {

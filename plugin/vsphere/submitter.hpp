@@ -1,5 +1,5 @@
 // Carries submissions out, one after the other, on a thread of its own: the task of each switch is
-// begun and waited for.
+// begun and waited for; what needs no task is done call by call.
 #pragma once
 
 #include <condition_variable>
@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "plugin/api/model.hpp"
+#include "plugin/vsphere/drs.hpp"
 #include "plugin/vsphere/follower.hpp"
+#include "plugin/vsphere/span_change.hpp"
 #include "plugin/vsphere/task.hpp"
 
 namespace vmirror::vsphere {
@@ -22,6 +24,13 @@ struct SwitchChange {
   Ref distributed_switch;
   std::string version;
   std::vector<VspanChange> changes;
+};
+
+struct Changes {
+  std::vector<SwitchChange> distributed;
+  std::vector<SpanChange> standard;
+  std::vector<ClusterChange> clusters = {};
+  bool empty() const { return distributed.empty() && standard.empty() && clusters.empty(); }
 };
 
 /// Functions may be called from any thread.
@@ -34,13 +43,15 @@ class Submitter {
   Submitter& operator=(const Submitter&) = delete;
 
   /// Forgets what has ended.
-  Ticket begin(std::vector<SwitchChange> changes);
+  Ticket begin(Changes changes);
   /// Those that run, and those that ended since the latest begin().
   std::map<Ticket, Submission> submissions();
 
  private:
   void run(const std::stop_token& stop);
   Submission carry_out(const SwitchChange& change, const std::stop_token& stop);
+  Submission carry_out(const SpanChange& change, const std::stop_token& stop);
+  Submission carry_out(const ClusterChange& change, const std::stop_token& stop);
   Submission failed(const SwitchChange& change, const std::string& fault, Error error,
                     const std::stop_token& stop);
 
@@ -50,7 +61,7 @@ class Submitter {
   std::mutex mutex_;  ///< Guards what follows.
   std::condition_variable_any wake_;
   std::map<Ticket, Submission> submissions_;
-  std::deque<std::pair<Ticket, std::vector<SwitchChange>>> waiting_;
+  std::deque<std::pair<Ticket, Changes>> waiting_;
   Ticket tickets_ = 0;
   std::jthread thread_;
 };

@@ -67,13 +67,26 @@ struct PortGroup {
   std::string name, vswitch;
   int vlan = 0;              ///< 1 to 4094; 0: none; 4095: all.
   bool promiscuous = false;  ///< computedPolicy.security.allowPromiscuous: what is in force.
+  /// spec.policy.security.allowPromiscuous; none: the switch's counts.
+  std::optional<bool> own_promiscuous = {};
   bool operator==(const PortGroup&) const = default;
+};
+
+/// HostVirtualSwitch
+struct Vswitch {
+  std::string name;
+  std::vector<std::string> uplinks;  ///< pnic: the adapters' names, "vmnic0".
+  bool operator==(const Vswitch&) const = default;
 };
 
 struct Host {
   std::string name;
-  bool connected = false;              ///< runtime.connectionState
-  std::vector<PortGroup> port_groups;  ///< config.network.portgroup
+  bool connected = false;               ///< runtime.connectionState
+  std::vector<PortGroup> port_groups;   ///< config.network.portgroup
+  std::vector<Vswitch> vswitches = {};  ///< config.network.vswitch
+  Ref network_system = {};              ///< configManager.networkSystem: changes the port groups.
+  Ref option_manager = {};              ///< configManager.advancedOption
+  Ref cluster = {};                     ///< parent
   bool operator==(const Host&) const = default;
 };
 
@@ -146,12 +159,30 @@ struct DistributedPortGroup {
   bool operator==(const DistributedPortGroup&) const = default;
 };
 
+/// A rule of DRS that keeps machines on one host (ClusterAffinityRuleSpec).
+struct AffinityRule {
+  int key = 0;  ///< vCenter makes it.
+  std::string name;
+  bool enabled = false;
+  std::vector<Ref> machines;
+  bool operator==(const AffinityRule&) const = default;
+};
+
+/// ClusterComputeResource
+struct Cluster {
+  std::string name;
+  bool drs = false;                 ///< configurationEx.drsConfig.enabled
+  std::vector<AffinityRule> rules;  ///< configurationEx.rule, those of this kind.
+  bool operator==(const Cluster&) const = default;
+};
+
 /// All of a server, by reference. Copies share what is the same.
 struct Inventory {
   PersistentMap<Ref, Machine> machines;
   PersistentMap<Ref, Host> hosts;
   PersistentMap<Ref, DistributedSwitch> switches;
   PersistentMap<Ref, DistributedPortGroup> port_groups;
+  PersistentMap<Ref, Cluster> clusters;
   bool operator==(const Inventory&) const = default;
 };
 

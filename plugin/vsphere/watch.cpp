@@ -99,26 +99,29 @@ void InventoryWatch::end() {
 Result<void> InventoryWatch::start(const Session& session, std::stop_token stop) {
   end();
   session_ = session.number;
-  const auto view =
-      client_.must({.self = session.view_manager,
-                    .name = "CreateContainerView",
-                    .arguments =
-                        [&](xml_node call) {
-                          put_ref(call, "container", session.root_folder);
-                          for (const auto& [type, paths] : kWatchedProperties)
-                            if (session.is_vcenter || !type.starts_with("Distributed"))
-                              call.append_child("type").text() = type.c_str();
-                          call.append_child("recursive").text() = true;
-                        },
-                    .session = session.number},
-                   stop);
+  const auto is_watched = [&](const std::string& type) {
+    if (type.starts_with("Cluster")) return session.is_vcenter && clusters_;
+    return session.is_vcenter || !type.starts_with("Distributed");
+  };
+  const auto view = client_.must({.self = session.view_manager,
+                                  .name = "CreateContainerView",
+                                  .arguments =
+                                      [&](xml_node call) {
+                                        put_ref(call, "container", session.root_folder);
+                                        for (const auto& [type, paths] : kWatchedProperties)
+                                          if (is_watched(type))
+                                            call.append_child("type").text() = type.c_str();
+                                        call.append_child("recursive").text() = true;
+                                      },
+                                  .session = session.number},
+                                 stop);
   if (!view) return tl::unexpected(view.error());
   view_ = read_ref(child(view->result, "returnval"));
   auto made = Collector::make(
       client_, session,
       [&](xml_node spec) {
         for (const auto& [type, paths] : kWatchedProperties) {
-          if (!session.is_vcenter && type.starts_with("Distributed")) continue;
+          if (!is_watched(type)) continue;
           xml_node set = spec.append_child("propSet");
           set.append_child("type").text() = type.c_str();
           for (const std::string& path : paths) set.append_child("pathSet").text() = path.c_str();

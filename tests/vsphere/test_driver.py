@@ -146,6 +146,31 @@ class Refused(Served):
                 self.assertLessEqual(len(self.server.calls("Login")), 1, "the account is not locked")
 
 
+class Lost(Served):
+    OPTIONS = ("--vms", "4", "--standard", "1", "--bare", "0")
+
+    def test_a_port_group_that_its_host_does_not_have(self):
+        vm = self.vm(0)
+        self.server.order("lose_group", host=vm["host"], name="VM Network")
+        agent = self.agent()
+        agent.write("p", policy(f"vm: {vm['name']}", ERSPAN))
+        until("told", lambda: f"port group VM Network, which host {vm['host']} does not have (make it there" in json.dumps(
+            agent.sessions()))
+
+    def test_a_vcenter_that_restarts(self):
+        agent, vm = self.agent(receiver=RECEIVER), self.vm(1)
+        agent.write("p", policy(f"vm: {vm['name']}", ERSPAN))
+        until("active", lambda: [one["state"] for one in agent.sessions().values()] == ["active"])
+        held = self.held()
+        logins = len(self.server.calls("Login"))
+        self.server.order("restart", down_ms=1500)
+        until("a new session", lambda: len(self.server.calls("Login")) > logins)
+        self.assertEqual(self.held(), held, "what is on the switch stays")
+        other = self.vm(2)
+        agent.write("q", policy(f"vm: {other['name']}", ERSPAN))
+        until("both", lambda: set(other["ports"]) <= set(next(iter(self.held().values()))["SourcePortReceived"]["PortKey"]))
+
+
 class Ignored(Served):
     """A server that takes a session and ignores it, as the simulator does as Debian has it: reading back must tell."""
 

@@ -473,10 +473,10 @@ TEST(VsphereSession, AnEditThatTakesAFieldAwayIsMadeAnew) {
   mirror.in_ports.insert("11");
   Step step{Step::Verb::change, mirror_key("DVS0", "vmirror-x"), value(""), seen, "3"};
   const auto text = [&] {
-    const auto changes = compose({&step, 1}, {}, [](const std::string&) { return &kSwitch; });
-    if (!changes || changes->size() != 1) return std::string("none");
-    std::string out = changes->at(0).version;
-    for (const VspanChange& each : changes->at(0).changes)
+    const auto changes = compose({&step, 1}, {}, {[](const std::string&) { return &kSwitch; }});
+    if (!changes || changes->distributed.size() != 1) return std::string("none");
+    std::string out = changes->distributed.at(0).version;
+    for (const VspanChange& each : changes->distributed.at(0).changes)
       out += " " + std::to_string(static_cast<int>(each.operation)) + ":" + each.session.key;
     return out;
   };
