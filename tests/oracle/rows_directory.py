@@ -89,7 +89,7 @@ ROWS = (
     Row("http", ("http.request.method", "http.response.code"), "http", (
         Field("http.request.method", "http_method", text), Field("http.request.uri", "url", text),
         Field("http.response.code", "status"), Field("http.server", "server", stripped),
-        Field("http.user_agent", "http_user_agent", stripped))),
+        Field("http.user_agent", "http_user_agent", stripped)), within=("http", "ssdp")),
     Row("ftp", ("ftp.request.command", "ftp.response.code"), "ftp", (
         Field("ftp.request.command", "command", lower), Field("ftp.response.code", "completion_code"))),
     Row("sip", ("sip.Method", "sip.Status-Code"), "sip", (

@@ -71,6 +71,7 @@ class Sharkd:
 
     def __init__(self, decode_as=()):
         # A person's own settings must not change what is compared.
+        self._unread = b""
         self._settings = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
         folder = pathlib.Path(self._settings.name)
         (folder / "preferences").write_text(PREFERENCES)
@@ -92,11 +93,15 @@ class Sharkd:
         self._process.stdin.flush()
 
     def _read(self, method):
-        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
-            raise RuntimeError(f"sharkd does not answer `{method}`")
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"sharkd ended in `{method}`")
+        pipe = self._process.stdout.fileno()
+        while b"\n" not in self._unread:
+            if not select.select([pipe], [], [], PATIENCE)[0]:
+                raise RuntimeError(f"sharkd does not answer `{method}`")
+            more = os.read(pipe, 1 << 20)
+            if not more:
+                raise RuntimeError(f"sharkd ended in `{method}`")
+            self._unread += more
+        line, _, self._unread = self._unread.partition(b"\n")
         return json.loads(line)
 
     def ask(self, method, **parameters):
