@@ -167,8 +167,8 @@ class Lost(Served):
         until("a new session", lambda: len(self.server.calls("Login")) > logins)
         self.assertEqual(self.held(), held, "what is on the switch stays")
         other = self.vm(2)
-        agent.write("q", policy(f"vm: {other['name']}", ERSPAN))
-        until("both", lambda: set(other["ports"]) <= set(next(iter(self.held().values()))["SourcePortReceived"]["PortKey"]))
+        agent.write("p", policy(f"vm: {other['name']}", ERSPAN))
+        until("the other", lambda: [one["SourcePortReceived"]["PortKey"] for one in self.held().values()] == [other["ports"]])
 
 
 class Ignored(Served):
