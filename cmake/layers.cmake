@@ -39,6 +39,8 @@ vmirror_layer(plugin USES plugin_ovs plugin_vsphere plugin_hyperv)
 vmirror_layer(agent/engine/wire USES plugin_base)
 # What the daemon gives up; the only place that sees libseccomp, libcap-ng and Landlock.
 vmirror_layer(agent/confine USES plugin_base PRIVATE PkgConfig::libseccomp PkgConfig::libcap_ng)
+# Certificates: a CA of one's own, in a folder.
+vmirror_layer(agent/pki USES plugin_base PRIVATE OpenSSL::Crypto)
 vmirror_layer(agent/model USES agent_engine_wire plugin_api)
 vmirror_layer(agent/engine/capture USES agent_model PRIVATE ZLIB::ZLIB)
 vmirror_layer(agent/engine/decap USES agent_model)
@@ -99,7 +101,7 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/agent/app/vmirrord_main.cpp)
   target_compile_definitions(vmirrord PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
 endif()
 # The command line. `vmirror` is agent/cli/vmirror_main.cpp, `vmirrord` agent/app/vmirrord_main.cpp.
-vmirror_layer(agent/cli USES agent_app agent_api agent_control_hook plugin CLI11::CLI11 PRIVATE PkgConfig::libpcap)
+vmirror_layer(agent/cli USES agent_app agent_api agent_pki agent_control_hook plugin CLI11::CLI11 PRIVATE PkgConfig::libpcap)
 target_compile_definitions(agent_cli PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/cli/vmirror_main.cpp)
   add_executable(vmirror agent/cli/vmirror_main.cpp)

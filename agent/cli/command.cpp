@@ -15,7 +15,7 @@ const std::vector<AddCommand>& commands() {
       add_status,   add_sessions, add_locations, add_migrations, add_assets,  add_flows,
       add_findings, add_explain,  add_policies,  add_plan,       add_apply,   add_drain,
       add_check,    add_capture,  add_dissect,   add_analyze,    add_drivers, add_hook,
-      add_get,      add_delete,   add_diff,      add_wait,       add_cluster};
+      add_get,      add_delete,   add_diff,      add_wait,       add_cluster, add_pki};
   return all;
 }
 
@@ -67,7 +67,7 @@ int run_command_line(std::vector<std::string> arguments, CommandContext& context
       "not watched: missing, refused, failed, unreadable, or not on the switch yet (sessions, "
       "status, policies, plan, apply, check, get, wait), policies differ (diff), the hook is not "
       "installed or cannot work (hook status), the store has no leader (cluster status), a "
-      "finding is active (findings); 64 "
+      "finding is active (findings), a certificate expires soon (pki list); 64 "
       "wrong command line; 70 a fault of vmirror.\n\n"
       "Example: vmirror sessions --json");
   int exit = kOk;

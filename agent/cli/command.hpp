@@ -19,7 +19,8 @@ enum Exit : int {
   kFailed = 1,  ///< The command could not do what was asked; standard error says why.
   /// Something that is asked for is not watched: missing, refused, failed, unreadable, or not on
   /// the switch yet. `hook status`: it is not installed, or it can't work; `diff`: they differ;
-  /// `cluster status`: the server is in no cluster with a leader; `findings`: one is active.
+  /// `cluster status`: the server is in no cluster with a leader; `findings`: one is active;
+  /// `pki list`: a certificate expires soon.
   kNotWatched = 2,
   kUsage = 64,  ///< The command line is wrong.
 };
@@ -80,6 +81,7 @@ void add_delete(CLI::App& app, CommandContext& context, int& exit);
 void add_diff(CLI::App& app, CommandContext& context, int& exit);
 void add_wait(CLI::App& app, CommandContext& context, int& exit);
 void add_cluster(CLI::App& app, CommandContext& context, int& exit);
+void add_pki(CLI::App& app, CommandContext& context, int& exit);
 void add_hook(CLI::App& app, CommandContext& context, int& exit);
 
 }  // namespace vmirror

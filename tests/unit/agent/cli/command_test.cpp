@@ -88,7 +88,7 @@ TEST(CommandLine, HelpTellsEveryCommandThatHasAnExitCodeOfItsOwn) {
   EXPECT_EQ(o.exit, kOk);
   for (const char* command :
        {"(sessions, status, policies, plan, apply, check, get, wait)", "(diff)", "(hook status)",
-        "(cluster status)", "70 a fault of vmirror"})
+        "(cluster status)", "(pki list)", "70 a fault of vmirror"})
     EXPECT_NE(o.out.find(command), std::string::npos) << o.out;
 }
 
