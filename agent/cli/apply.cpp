@@ -38,7 +38,7 @@ bool is_settled(const json::object& policy) {
 Result<json::object> apply_source(const CommandContext& context, const PolicySource& source,
                                   double wait) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(wait);
-  auto answer = ask_daemon(context, "/v1/policies", "PUT", source.yaml);
+  auto answer = change_by_daemon(context, "/v1/policies", "PUT", source.yaml);
   while (answer && !is_settled(*answer) && std::chrono::steady_clock::now() < until) {
     std::this_thread::sleep_for(kPollInterval);
     answer = ask_daemon(context, "/v1/policies/" + in_path(source.name));
@@ -78,7 +78,7 @@ int apply_path(const CommandContext& context, const ApplyArguments& arguments) {
 }
 
 int remove_policy(const CommandContext& context, const std::string& name) {
-  const auto answer = ask_daemon(context, "/v1/policies/" + in_path(name), "DELETE");
+  const auto answer = change_by_daemon(context, "/v1/policies/" + in_path(name), "DELETE");
   if (!answer) return report(context, answer.error());
   if (context.json)
     print_json(context, *answer);

@@ -137,18 +137,19 @@ class NicWriter final : public FrameObserver {
       if (direction == Direction::none) continue;
       writer_.frame(i, frame, direction, request_.snaplen);
       ++summary_.frames;
+      ++frames_of_[device_];
       return;
     }
   }
 
   bool done() const { return request_.count != 0 && summary_.frames >= request_.count; }
   Result<void> flush() { return writer_.flush(); }
-  /// The last words: what each device lost.
+  /// The last words: what each device brought and lost.
   Result<CaptureSummary> end(const std::map<std::string, std::uint64_t>& lost) {
-    std::set<std::string> told;  // A device's losses are those of its first NIC.
+    std::set<std::string> told;  // A device's figures are told at its first NIC.
     for (std::uint32_t i = 0; i < nics_.size(); ++i) {
       if (!told.insert(nics_[i].device).second) continue;
-      writer_.statistics(i, wall_clock(), summary_.frames, lost.at(nics_[i].device));
+      writer_.statistics(i, wall_clock(), frames_of_[nics_[i].device], lost.at(nics_[i].device));
       summary_.lost += lost.at(nics_[i].device);
     }
     if (const auto written = flush(); !written) return tl::unexpected(written.error());
@@ -161,6 +162,7 @@ class NicWriter final : public FrameObserver {
   std::function<bool(const Frame&)> filter_;
   PcapngWriter writer_;
   std::string device_;
+  std::map<std::string, std::uint64_t> frames_of_;  ///< By device.
   CaptureSummary summary_;
 };
 

@@ -1,6 +1,7 @@
 #include "agent/cli/command.hpp"
 
 #include <algorithm>
+#include <thread>
 
 #include "agent/api/routes.hpp"
 #include "agent/control/policy/yaml.hpp"
@@ -94,20 +95,49 @@ int report(const CommandContext& context, const Error& error) {
   return say(context, error);
 }
 
-Result<json::object> ask_daemon(const CommandContext& context, const std::string& target,
-                                const std::string& method, const std::string& body) {
-  const auto response = http_call(context.socket, {method, target, body});
-  if (!response) return tl::unexpected(response.error());
+namespace {
+
+constexpr std::chrono::milliseconds kBetweenChanges{100};
+
+Result<json::object> read_answer(const CommandContext& context, const HttpResponse& response) {
   json::error_code error;
-  const json::value value = json::parse(response->body, error);
+  const json::value value = json::parse(response.body, error);
   if (error || !value.is_object())
     return fail(Error::Kind::internal, "the daemon's answer is not a JSON object", context.socket,
                 "run vmirrord and vmirror of one version");
-  if (response->status >= 300) {
+  if (response.status >= 300) {
     const auto* said = value.get_object().if_contains("error");
     return tl::unexpected(said != nullptr ? error_from_json(*said) : Error{});
   }
   return value.get_object();
+}
+
+}  // namespace
+
+Result<json::object> ask_daemon(const CommandContext& context, const std::string& target,
+                                const std::string& method, const std::string& body) {
+  const auto response = http_call(context.socket, {method, target, body});
+  if (!response) return tl::unexpected(response.error());
+  return read_answer(context, *response);
+}
+
+Result<json::object> change_by_daemon(const CommandContext& context, const std::string& target,
+                                      const std::string& method, const std::string& body) {
+  const auto until = std::chrono::steady_clock::now() + context.change_patience;
+  for (bool unanswered = false;; unanswered = true) {
+    const auto response = http_call(context.socket, {method, target, body});
+    if (!response) return tl::unexpected(response.error());
+    auto answer = read_answer(context, *response);
+    if (answer) return answer;
+    if (unanswered && method == "DELETE" && answer.error().kind == Error::Kind::missing)
+      return json::object{};
+    if (answer.error().kind != Error::Kind::unreachable ||
+        std::chrono::steady_clock::now() >= until)
+      return answer;
+    if (!unanswered)
+      context.err << "vmirror: " << for_terminal(answer.error().text()) << "; asking again\n";
+    std::this_thread::sleep_for(kBetweenChanges);
+  }
 }
 
 void print_json(const CommandContext& context, const json::object& object) {

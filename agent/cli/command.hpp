@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
+#include <chrono>
 #include <functional>
 #include <iostream>
 #include <ostream>
@@ -35,6 +36,7 @@ struct CommandContext {
   std::ostream& out;
   std::ostream& err;
   std::istream& in = std::cin;
+  std::chrono::milliseconds change_patience = std::chrono::seconds(30);  ///< change_by_daemon
 };
 
 /// One command: `add` declares it to the parser and sets its callback, which stores the exit code.
@@ -55,6 +57,13 @@ int say(const CommandContext& context, const Error& error);
 Result<boost::json::object> ask_daemon(const CommandContext& context, const std::string& target,
                                        const std::string& method = "GET",
                                        const std::string& body = {});
+/// Asks it for a change that does the same when it is asked for again (PUT, DELETE). While the
+/// daemon answers that the store can't be reached, asks again, for `change_patience`: the servers
+/// take some seconds to elect a leader after one is lost. A DELETE that finds nothing after an
+/// attempt without an answer is done.
+Result<boost::json::object> change_by_daemon(const CommandContext& context,
+                                             const std::string& target, const std::string& method,
+                                             const std::string& body = {});
 /// Prints one JSON object on a line of its own.
 void print_json(const CommandContext& context, const boost::json::object& object);
 

@@ -95,10 +95,10 @@ int delete_one(const CommandContext& context, const DeleteArguments& arguments) 
     context.err << "vmirror delete: name a policy, or --host HOST\n";
     return kUsage;
   }
-  const auto answer = ask_daemon(context,
-                                 policy ? "/v1/policies/" + in_path(arguments.name)
-                                        : "/v1/store/hosts/" + in_path(arguments.host),
-                                 "DELETE");
+  const auto answer = change_by_daemon(context,
+                                       policy ? "/v1/policies/" + in_path(arguments.name)
+                                              : "/v1/store/hosts/" + in_path(arguments.host),
+                                       "DELETE");
   if (!answer) return report(context, answer.error());
   if (context.json)
     print_json(context, *answer);

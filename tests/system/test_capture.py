@@ -1,9 +1,11 @@
 """`vmirror capture` and vmirror-extcap beside the daemon: real frames of one guest, off a real mirror, as tcpdump and
 tshark read them."""
 
+import collections
 import json
 import os
 import signal
+import struct
 import subprocess
 
 import system
@@ -61,6 +63,45 @@ class Capture(system.SystemTest):
             self.assertEqual(int(direction, 16), 2 if source == self.mac["plc"] else 1, rows)
             self.assertEqual(interface, f"br0/{w.guest_port('plc')}")
             self.assertIn(f"NIC {self.mac['plc']}, session ", description)
+
+    def statistics(self):
+        """Frames that the file's statistics blocks tell, by interface. tshark prints none of them."""
+        with open(self.file, "rb") as file:
+            data = file.read()
+        out = {}
+        while data:
+            kind, length = struct.unpack("<II", data[:8])
+            options = data[20:length - 4] if kind == 5 else b""
+            while len(options) >= 4:
+                code, size = struct.unpack("<HH", options[:4])
+                if code == 4:
+                    out[struct.unpack("<I", data[8:12])[0]] = struct.unpack("<Q", options[4:12])[0]
+                options = options[4 + (size + 3) // 4 * 4:]
+            data = data[length:]
+        return out
+
+    def test_each_device_tells_its_own_frames(self):
+        mac, uuid = "52:54:00:00:00:77", w.GUESTS["plc"][2]
+        self.world.vsctl("add-br", "br1", "--", "set", "bridge", "br1", f"datapath_type={w.DATAPATH}")
+        self.addCleanup(self.world.vsctl, "del-br", "br1")
+        self.world.add_machine("plc-dmz", "br1", "vnet-dmz", "10.0.1.11", mac)
+        self.addCleanup(w.run, "ip", "netns", "delete", "plc-dmz")
+        self.world.vsctl("set", "Interface", "vnet-dmz", f'external-ids:attached-mac="{mac}"',
+                         "external-ids:iface-id=plc-dmz", f'external-ids:vm-id="{uuid}"', "external-ids:vm-name=plc",
+                         "external-ids:iface-status=active")
+        self.eventually("its session", lambda: "vnet-dmz@local" in self.host.sessions())
+        name = self.capture("plc")
+
+        def captured():
+            return collections.Counter(int(row[0]) for row in self.fields("frame.interface_id"))
+
+        def both():
+            self.world.talk(1)
+            self.world.traffic("plc-dmz", "frames", "ff:ff:ff:ff:ff:ff", "3")
+            return len(captured()) == 2
+        self.eventually("frames of both NICs", both)
+        self.assertEqual(self.world.kill(name, signal.SIGTERM), 0)
+        self.assertEqual(self.statistics(), captured())
 
     def test_count_filter_and_snaplen(self):
         name = self.capture("plc", "--count", "3", "--snaplen", "60", "--filter", "icmp", "--json")

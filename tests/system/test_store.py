@@ -37,6 +37,11 @@ class StoreTest(system.SystemTest):
         self.eventually(f"mirrors of {ports}", lambda: all(
             host.mirrored_ports() == ports for host in hosts or self.hosts))
 
+    def leader(self):
+        """The host whose server leads."""
+        return self.eventually("a leader", lambda: next(
+            (h for h in self.hosts if h.server_status()["role"] == "leader"), None))
+
     def policies(self, host):
         """The store's, by name, as one host's agent tells them."""
         return {row["name"]: row for row in host.daemon.ask("get", "policies")["policies"]}
@@ -67,7 +72,7 @@ class Store(StoreTest):
                          (2, ["-select: [{port: 'vnet-plc'}]", "+select: [{port: 'vnet-x'}]"]))
 
     def test_2_the_leader_dies(self):
-        [leader] = [h for h in self.hosts if h.server_status()["role"] == "leader"]
+        leader = self.leader()
         before = [h.rows("Mirror", "_uuid") for h in self.hosts]
         leader.kill_server()
         self.eventually("a policy to be taken", lambda: self.hosts[1].daemon.apply(
@@ -77,7 +82,8 @@ class Store(StoreTest):
         self.assertTrue(leader.cluster_command("start")["well"])
 
     def test_3_who_is_cut_off_goes_on_and_says_since_when(self):
-        a, _, c = self.hosts
+        c = self.leader()  # The others have to elect one, and their agents to find it.
+        a = next(h for h in self.hosts if h is not c)
         c.cut_off(True)
         self.eventually("the loss to be noticed", lambda: c.store()["state"] == "unreachable", 60)
         since = c.store()["since"]

@@ -24,11 +24,13 @@ using namespace test;
 struct Outcome {
   int exit = 0;
   std::string out, err;
+  std::size_t calls = 0;  ///< That the daemon got.
 };
 
-Outcome run(std::vector<std::string> arguments) {
+Outcome run(std::vector<std::string> arguments,
+            std::chrono::milliseconds change_patience = std::chrono::seconds(30)) {
   std::ostringstream out, err;
-  CommandContext context{.out = out, .err = err};
+  CommandContext context{.out = out, .err = err, .change_patience = change_patience};
   const int exit = run_command_line(std::move(arguments), context);
   return {exit, out.str(), err.str()};
 }
@@ -153,20 +155,59 @@ TEST(CommandLine, WithoutADaemonSaysWhereItLooked) {
   EXPECT_NE(o.err.find("is vmirrord running?"), std::string::npos);
 }
 
-/// `vmirror status` against a daemon that answers this.
-std::string status_text(const std::string& answer) {
+/// A command against a daemon that gives these answers, the last again and again.
+Outcome run_against(std::vector<HttpResponse> answers, std::vector<std::string> arguments,
+                    std::chrono::milliseconds change_patience = std::chrono::seconds(30)) {
   const TempDir folder;
   const std::string socket = folder / "control.sock";
   boost::asio::io_context io;
+  std::size_t calls = 0;
   auto server = HttpServer::on_unix_socket(io, io.get_executor(), socket, [&](const HttpRequest&) {
-    return HttpResponse{200, "application/json", answer};
+    return answers[std::min(calls++, answers.size() - 1)];
   });
-  if (!server) return server.error().text();
+  if (!server) return {kFailed, "", server.error().text()};
   std::thread serves([&] { io.run(); });
-  const Outcome o = run({"status", "--socket", socket});
+  arguments.insert(arguments.end(), {"--socket", socket});
+  Outcome o = run(std::move(arguments), change_patience);
   io.stop();
   serves.join();
+  o.calls = calls;
+  return o;
+}
+
+/// `vmirror status` against a daemon that answers this.
+std::string status_text(const std::string& answer) {
+  const Outcome o = run_against({{200, "application/json", answer}}, {"status"});
   return o.err + o.out;
+}
+
+TEST(CommandLine, AChangeIsAskedForAgainWhileTheStoreHasNoLeader) {
+  const auto error = [](int status, const char* kind) {
+    return HttpResponse{status, "application/json",
+                        std::string(R"({"error": {"kind": ")") + kind + R"(", "what": "w"}})"};
+  };
+  const HttpResponse no_leader = error(503, "unreachable"), missing = error(404, "missing"),
+                     bad = error(400, "invalid"),
+                     done{200, "application/json", R"({"policy": "plc"})"};
+  const struct {
+    const char* name;
+    std::vector<HttpResponse> answers;
+    std::chrono::milliseconds patience;
+    int exit;
+    std::size_t calls;
+  } cases[] = {
+      {"done", {done}, std::chrono::seconds(30), kOk, 1},
+      {"done after an election", {no_leader, no_leader, done}, std::chrono::seconds(30), kOk, 3},
+      {"the lost attempt had done it", {no_leader, missing}, std::chrono::seconds(30), kOk, 2},
+      {"nothing to delete", {missing}, std::chrono::seconds(30), kFailed, 1},
+      {"another error", {no_leader, bad}, std::chrono::seconds(30), kFailed, 2},
+      {"no leader for too long", {no_leader}, std::chrono::seconds(0), kFailed, 1},
+  };
+  for (const auto& c : cases) {
+    const Outcome o = run_against(c.answers, {"delete", "plc"}, c.patience);
+    EXPECT_EQ(o.exit, c.exit) << c.name << ": " << o.err;
+    EXPECT_EQ(o.calls, c.calls) << c.name;
+  }
 }
 
 TEST(CommandLine, StatusTellsWhatIsWrongBesideTheSwitch) {
