@@ -16,6 +16,7 @@
 namespace vmirror {
 
 namespace json = boost::json;
+using Answer = ApiBackend::Answer;
 
 namespace {
 /// For what a person applied to show its effect.
@@ -144,13 +145,25 @@ Result<Made> Daemon::State::asked(const Make& make) {
 }
 
 ApiBackend Daemon::State::backend() {
-  using Answer = ApiBackend::Answer;
-  const auto needs_switch = [this]() -> Result<void> {
-    if (control) return {};
-    return fail(Error::Kind::unsupported, "this daemon drives no switch", config.host,
-                "add `switch` to its configuration");
-  };
   ApiBackend b;
+  add_listings(b);
+  add_plans(b);
+  add_changes(b);
+  add_store_answers(b);
+  b.hook = [this](const HookCall& call) {
+    return on_main([&] { return on_hook(call); })
+        .value_or(HookAnswer{HookAnswer::Kind::unknown, "the agent ends"});
+  };
+  return b;
+}
+
+Result<void> Daemon::State::needs_switch() const {
+  if (control) return {};
+  return fail(Error::Kind::unsupported, "this daemon drives no switch", config.host,
+              "add `switch` to its configuration");
+}
+
+void Daemon::State::add_listings(ApiBackend& b) {
   b.status = [this]() -> Answer { return view<json::object>(status_json); };
   b.sessions = [this]() -> Answer { return asked<json::object>(sessions_json); };
   b.policies = [this]() -> Answer { return asked<json::object>(policies_json); };
@@ -176,7 +189,10 @@ ApiBackend Daemon::State::backend() {
     if (!rows) return tl::unexpected(rows.error());
     return view<json::object>([&](const DaemonView& v) { return explain_json(v, *rows, name); });
   };
-  b.plan = [=, this]() -> Answer {
+}
+
+void Daemon::State::add_plans(ApiBackend& b) {
+  b.plan = [this]() -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
     auto known = control->snapshot();
     if (!known->observed && !known->observe_error) known = control->settle(kSettle);
@@ -187,7 +203,7 @@ ApiBackend Daemon::State::backend() {
     if (*bad && !known->policies_known) return tl::unexpected(**bad);
     return asked<json::object>(plan_json);
   };
-  b.preview = [=, this](const std::vector<Policy>& given) -> Answer {
+  b.preview = [this](const std::vector<Policy>& given) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
     const auto now_in_force = on_main([this] { return in_force.value_or(std::vector<Policy>{}); });
     if (!now_in_force) return tl::unexpected(now_in_force.error());
@@ -199,38 +215,35 @@ ApiBackend Daemon::State::backend() {
                          config.libvirt.has_value(), wall_clock()},
                         given);
   };
-  b.put_policy = [=, this](const std::string& yaml, std::optional<std::uint32_t> user) -> Answer {
+}
+
+void Daemon::State::add_changes(ApiBackend& b) {
+  b.put_policy = [this](const std::string& yaml, std::optional<std::uint32_t> user) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
     const auto name = keep_policy(yaml, user);
     if (!name) return tl::unexpected(name.error());
     control->settle(kSettle);
     return asked<json::object>([&](const AskedView& v) { return policy_json(v, *name); });
   };
-  b.drop_policy = [=, this](const std::string& name) -> Answer {
+  b.drop_policy = [this](const std::string& name) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
     if (const auto done = drop_policy(name); !done) return tl::unexpected(done.error());
     control->settle(kSettle);
     return json::object{{"policy", name}};
   };
-  add_store_answers(b);
-  b.drain = [=, this](bool on) -> Answer {
+  b.drain = [this](bool on) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
     const auto done = on_main([=, this] { return drain(on), on; });
     if (!done) return tl::unexpected(done.error());
     control->settle(kSettle);
     return asked<json::object>(plan_json);
   };
-  b.prune = [=, this]() -> Answer {
+  b.prune = [this]() -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
     // The daemon does so all the time: look once more, and tell what is left to do.
     control->settle(kSettle);
     return asked<json::object>(plan_json);
   };
-  b.hook = [this](const HookCall& call) {
-    return on_main([&] { return on_hook(call); })
-        .value_or(HookAnswer{HookAnswer::Kind::unknown, "the agent ends"});
-  };
-  return b;
 }
 
 /// A change that was written is acted on at once, not at the store's next hint.
@@ -270,7 +283,6 @@ Result<void> Daemon::State::drop_policy(const std::string& name) {
 }
 
 void Daemon::State::add_store_answers(ApiBackend& b) {
-  using Answer = ApiBackend::Answer;
   const auto told = [this](json::object (*make)(const StoreContents&)) {
     return [this, make]() -> Answer {
       if (!store) return tl::unexpected(no_store(config.host));

@@ -105,7 +105,11 @@ struct Daemon::State {
   // -- on the answering threads (answers.cpp) --
   ApiBackend backend();
   HttpResponse metrics_answer();
+  void add_listings(ApiBackend& backend);
+  void add_plans(ApiBackend& backend);
+  void add_changes(ApiBackend& backend);
   void add_store_answers(ApiBackend& backend);
+  Result<void> needs_switch() const;
   Result<std::string> keep_policy(const std::string& yaml, std::optional<std::uint32_t> user);
   Result<void> drop_policy(const std::string& name);
   template <typename Made, typename Make>
