@@ -75,8 +75,9 @@ def pass_over_floods(one, count):
            (end, 0, 0, 0xffff), (end, 0, 0, 0))
 
 
-def packet_socket(device=None, netns=None):
-    """An AF_PACKET socket on a device, or on all. In another network namespace, where it then stays."""
+def packet_socket(device=None, netns=None, listens=True):
+    """An AF_PACKET socket on a device, or on all. In another network namespace, where it then stays. One that only
+    sends must not listen: what it would hold unread is the kernel's memory, 512 MiB for each socket."""
     made = []
 
     def make():
@@ -85,8 +86,9 @@ def packet_socket(device=None, netns=None):
                 libc = ctypes.CDLL(None, use_errno=True)
                 if libc.setns(there.fileno(), CLONE_NEWNET) != 0:
                     raise OSError(ctypes.get_errno(), f"setns {netns}")
-        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        one.setsockopt(socket.SOL_SOCKET, 33, 256 << 20)  # SO_RCVBUFFORCE
+        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL) if listens else 0)
+        if listens:
+            one.setsockopt(socket.SOL_SOCKET, 33, 256 << 20)  # SO_RCVBUFFORCE
         if device:
             one.bind((device, 0))
         made.append(one)
@@ -107,7 +109,7 @@ class Talkers:
         self.count = count
         self.talks = [False] * count
         self._numbers = [0] * count
-        self._sockets = [packet_socket(f"g{guest}") for guest in range(count)]
+        self._sockets = [packet_socket(f"g{guest}", listens=False) for guest in range(count)]
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()

@@ -206,7 +206,7 @@ class Truth(unittest.TestCase):
             self.world.vsctl("clear", "Bridge", "br0", "mirrors")
         else:
             for name in list(self.world.mirrors())[:1]:
-                self.world.vsctl("set", "Mirror", name, "snaplen=70")
+                self.world.vsctl("--if-exists", "set", "Mirror", name, "snaplen=70")  # vmirrord may be faster.
 
     def mend(self, before):
         if before.broken == "the switch's daemon is killed":
