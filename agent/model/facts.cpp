@@ -73,7 +73,7 @@ const char* to_text(Act::Kind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-Facts::Facts() : fields_(new Field[kMaxFields]), arena_(new char[kKeepBytes]) {
+Facts::Facts() : fields_(kMaxFields), arena_(kKeepBytes) {
   records_.reserve(kMaxRecords);
   facts_.reserve(kMaxFacts);
   acts_.reserve(kMaxActs);
@@ -125,7 +125,7 @@ void Facts::act(Act::Kind kind, const Subject& on, const Subject& by, const char
 std::string_view Facts::keep(std::string_view text) {
   const std::size_t size = std::min(text.size(), kKeepBytes - arena_used_);
   if (size < text.size()) overflow(Part::bytes);
-  char* at = arena_.get() + arena_used_;
+  char* at = arena_.data() + arena_used_;
   std::memcpy(at, text.data(), size);
   arena_used_ += size;
   return {at, size};

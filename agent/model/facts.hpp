@@ -13,7 +13,6 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -240,7 +239,7 @@ class Facts {
   // -- for sinks --
   std::span<const Record> records() const { return records_; }
   std::span<const Field> fields(const Record& record) const {
-    return {fields_.get() + record.first, record.count};
+    return {fields_.data() + record.first, record.count};
   }
   std::span<const Fact> facts() const { return facts_; }
   std::span<const Act> acts() const { return acts_; }
@@ -291,12 +290,12 @@ class Facts {
   void open(Field::Shape shape, const char* name);
   void push(const Fact& fact);
 
-  std::unique_ptr<Field[]> fields_;  ///< kMaxFields
-  std::size_t used_ = 0;             ///< Of `fields_`.
+  std::vector<Field> fields_;  ///< kMaxFields
+  std::size_t used_ = 0;       ///< Of `fields_`.
   std::vector<Record> records_;
   std::vector<Fact> facts_;
   std::vector<Act> acts_;
-  std::unique_ptr<char[]> arena_;
+  std::vector<char> arena_;  ///< kKeepBytes
   std::size_t arena_used_ = 0;
   std::size_t open_ = 0;     ///< Objects and arrays of the current record that are open.
   std::size_t refused_ = 0;  ///< The same, of those that found no room.

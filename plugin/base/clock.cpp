@@ -1,9 +1,16 @@
 #include "plugin/base/clock.hpp"
 
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 
 namespace vmirror {
+
+Time wall_clock() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
 
 std::string format_time(Time time) {
   Time seconds = time / kSecond;

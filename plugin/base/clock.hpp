@@ -1,7 +1,6 @@
 // Time as vmirror passes it: an argument of everything that is not the shell.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -13,11 +12,7 @@ constexpr Time kSecond = 1'000'000'000;
 constexpr Time kMillisecond = 1'000'000;
 
 /// The wall clock. Only shells (threads, mains) call it.
-inline Time wall_clock() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
+Time wall_clock();
 
 // A clock can be set back: a machine boots two hours ahead, then NTP corrects it. One rule for all
 // that keeps times and compares them with `now`: a stamp more than kClockSlack ahead of `now` is
