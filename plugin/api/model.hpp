@@ -259,6 +259,9 @@ struct Switch {
   /// where the driver has another means not to overwrite what it has not seen.
   std::string revision;
   Datapath datapath = Datapath::kernel;
+  /// A controller's rules say where its frames go, and may change them on their way; false: the
+  /// switch forwards by the addresses that it learns, as far as its API shows.
+  bool controlled = false;
   PersistentMap<std::string, Port> ports;  ///< By name.
   std::map<std::string, Mirror> mirrors;   ///< By name.
 };

@@ -368,6 +368,10 @@ void Observer::place_ports(Ids& changed) {
     sw.name = name;
     const bool netdev = (*row)[bridge::kDatapathType].text() == "netdev";
     sw.datapath = netdev ? Datapath::userspace : Datapath::kernel;
+    // OVN writes no controller: its agent, on the host, sets rules by itself in a bridge that
+    // forwards nothing without (fail_mode).
+    sw.controlled =
+        !(*row)[bridge::kController].ids.empty() || (*row)[bridge::kFailMode].text() == "secure";
     sw.kind = "Open vSwitch";
     sw.capabilities = capabilities_;
     note_unlearned(name, vlans((*row)[bridge::kFloodVlans]),

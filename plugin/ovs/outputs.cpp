@@ -57,6 +57,7 @@ Outputs::Outputs(const Demand& demand, const Landmarks& landmarks, const Observe
   for (const auto& [name, sw] : observed.switches) {
     capabilities_[name] = sw.capabilities;
     if (sw.datapath == Datapath::userspace) userspace_.insert(name);
+    if (sw.controlled) controlled_.insert(name);
   }
   for (const auto& [key, share] : demand) {
     const auto& [switch_name, target] = key;
@@ -225,6 +226,7 @@ std::string Outputs::basis() const {
            manner + "\n";
   for (const auto& [name, target] : both_ends_)
     out += name + " both ends " + to_text(target) + "\n";
+  for (const std::string& name : controlled_) out += "controlled " + name + "\n";
   for (const auto& [name, bond] : balancing_bonds_) out += name + " balances over " + bond + "\n";
   return out;
 }
@@ -291,10 +293,12 @@ std::vector<std::string> Outputs::warnings(const Session& s, const Port& source)
   const auto bond = balancing_bonds_.find(s.switch_name);
   const auto version = version_in(capabilities_.at(s.switch_name).version);
   if (!version) return out;
-  if (both_ends_.contains({s.switch_name, s.target}) && copies_changed_frames_again(*version))
-    out.push_back("Open vSwitch " + version->text() +
-                  " copies a frame that it routes or NATs between two mirrored ports before and "
-                  "after: for one copy mirror one direction");
+  if (controlled_.contains(s.switch_name) && both_ends_.contains({s.switch_name, s.target}) &&
+      copies_changed_frames_again(*version))
+    out.push_back("a controller's rules forward on " + s.switch_name + ", and Open vSwitch " +
+                  version->text() +
+                  " copies a frame that such a rule changes (dec_ttl, NAT) between two mirrored "
+                  "ports before and after: for one copy mirror one direction");
   if (const auto fixed = bond == balancing_bonds_.end() ? std::nullopt : bonds_fixed_in(*version))
     out.push_back("Open vSwitch " + version->text() + " copies frames twice that leave by bond " +
                   bond->second + " (balance-tcp): upgrade to " + fixed->text());

@@ -105,6 +105,7 @@ class Outputs {
   std::map<std::pair<std::string, Target>, std::string>
       plain_;                                           ///< By switch and target: see above.
   std::set<std::pair<std::string, Target>> both_ends_;  ///< Share::both_ends
+  std::set<std::string> controlled_;                    ///< Switches with rules of a controller.
   std::map<std::string, std::string> balancing_bonds_;  ///< By switch: one of them.
 };
 

@@ -14,7 +14,16 @@ namespace root {
 enum : std::size_t { kBridges, kOvsVersion, kDbVersion, kIfaceTypes, kNextCfg, kCurCfg };
 }
 namespace bridge {
-enum : std::size_t { kName, kPorts, kMirrors, kFloodVlans, kExternalIds, kDatapathType };
+enum : std::size_t {
+  kName,
+  kPorts,
+  kMirrors,
+  kFloodVlans,
+  kExternalIds,
+  kDatapathType,
+  kController,
+  kFailMode
+};
 }
 namespace port {
 enum : std::size_t { kName, kInterfaces, kTag, kTrunks, kVlanMode, kExternalIds, kBondMode };

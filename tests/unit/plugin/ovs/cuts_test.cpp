@@ -144,8 +144,9 @@ TEST(OvsVersion, KnowsWhereCopiesComeTwice) {
 
 TEST(OvsVersion, SessionsAreWarned) {
   const std::string changed =
-      "Open vSwitch 3.5.0 copies a frame that it routes or NATs between two mirrored ports before "
-      "and after: for one copy mirror one direction";
+      "a controller's rules forward on br0, and Open vSwitch 3.5.0 copies a frame that such a rule "
+      "changes (dec_ttl, NAT) between two mirrored ports before and after: for one copy mirror one "
+      "direction";
   const std::string bond =
       "Open vSwitch 3.5.0 copies frames twice that leave by bond bond0 (balance-tcp): upgrade to "
       "3.5.4";
@@ -155,11 +156,13 @@ TEST(OvsVersion, SessionsAreWarned) {
     Direction first, second;  // Of vnet0 and vnet1; none: not mirrored.
     const char* bond;
     std::vector<std::string> warnings;  // Of vnet0's session.
+    bool controlled = true;
   };
   using enum Direction;
   const Row table[] = {
       {"one NIC", "3.5.0", both, none, "", {}},
       {"both ends", "3.5.0", both, both, "", {changed}},
+      {"both ends, no rules of a controller", "3.5.0", both, both, "", {}, false},
       {"what the one sends the other receives", "3.5.0", out, in, "", {changed}},
       {"one direction", "3.5.0", in, in, "", {}},
       {"an older switch", "3.1.0", both, both, "", {}},
@@ -171,6 +174,7 @@ TEST(OvsVersion, SessionsAreWarned) {
     Observed world;
     Switch& sw = world.switches["br0"];
     sw.name = "br0";
+    sw.controlled = row.controlled;
     sw.capabilities = newer();
     sw.capabilities.version = std::string("Open vSwitch ") + row.version;
     Desired desired;

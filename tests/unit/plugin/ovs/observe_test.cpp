@@ -231,6 +231,18 @@ TEST(OvsObserve, TellsHowATunnelLeaves) {
   EXPECT_EQ(ports.at("lost").carrier, std::nullopt);
 }
 
+TEST(OvsObserve, TellsWhereAControllersRulesForward) {
+  Database db;
+  db.add(kBridge, {{bridge::kName, "plain"}, {bridge::kFailMode, "standalone"}});
+  db.add(kBridge, {{bridge::kName, "ovn"}, {bridge::kFailMode, "secure"}});
+  db.add(kBridge, {{bridge::kName, "openflow"}, {bridge::kController, std::set<Uuid>{Uuid{{1}}}}});
+  std::map<std::string, bool> controlled;
+  for (const auto& [name, sw] : to_observed(db.snapshot(), "vmirror").switches)
+    controlled[name] = sw.controlled;
+  EXPECT_EQ(controlled,
+            (std::map<std::string, bool>{{"plain", false}, {"ovn", true}, {"openflow", true}}));
+}
+
 TEST(OvsObserve, TwoMirrorsOfOneNameAreTwo) {
   Database db;
   const Map mark = {{kOwnerKey, "vmirror"}};
