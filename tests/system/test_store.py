@@ -85,6 +85,7 @@ class Store(StoreTest):
         c = self.leader()  # The others have to elect one, and their agents to find it.
         a = next(h for h in self.hosts if h is not c)
         c.cut_off(True)
+        self.addCleanup(c.cut_off, False)
         self.eventually("the loss to be noticed", lambda: c.store()["state"] == "unreachable", 60)
         since = c.store()["since"]
         a.daemon.apply(POLICY.format(name="more", port="vnet-*"))
@@ -97,7 +98,7 @@ class Store(StoreTest):
         self.assertEqual(c.mirrored_ports(), ["vnet-hmi", "vnet-plc"])
         self.assertEqual((c.store()["state"], c.store()["since"]), ("unreachable", since))
         c.cut_off(False)
-        self.assertEqual(c.daemon.run("wait", "more", "--for", "realised", check=False).returncode, 0)
+        self.assertEqual(c.daemon.run("wait", "more", "--for", "realised", "--timeout", "50").returncode, 0)
         self.assertEqual(c.store()["state"], "connected")
 
     def test_4_a_bad_policy_and_one_in_both_places_are_told(self):
