@@ -215,7 +215,8 @@ void Daemon::State::write_stats() {
       inputs.push_back({input.name, input.frames});
     std::string line;
     const Time now = wall_clock();
-    append_stats_event(line, now, static_cast<std::uint64_t>((now - started) / kSecond), inputs);
+    append_stats_event(line, config.host, now,
+                       static_cast<std::uint64_t>((now - started) / kSecond), inputs);
     eve->submit(line);
   });
   stats.expires_after(config.eve_stats_interval);

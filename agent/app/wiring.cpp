@@ -47,6 +47,7 @@ Result<void> Daemon::State::open_engine() {
   auto options = engine_options(config);
   if (!options) return tl::unexpected(options.error());
   options->pipeline.eve.sinks = eve.get();
+  options->pipeline.eve.host = config.host;
   engine = std::make_unique<Engine>(std::move(*options));
   return {};
 }

@@ -77,6 +77,7 @@ Facts::Facts() : fields_(kMaxFields), arena_(kKeepBytes) {
   records_.reserve(kMaxRecords);
   facts_.reserve(kMaxFacts);
   acts_.reserve(kMaxActs);
+  clocks_.reserve(kMaxClocks);
 }
 
 void Facts::record(const char* protocol) {
@@ -117,6 +118,11 @@ void Facts::push(const Fact& fact) {
   facts_.push_back(fact);
 }
 
+void Facts::push(const ClockReading& clock) {
+  if (clocks_.size() == kMaxClocks) return overflow(Part::clocks);
+  clocks_.push_back(clock);
+}
+
 void Facts::act(Act::Kind kind, const Subject& on, const Subject& by, const char* source) {
   if (acts_.size() == kMaxActs || records_.empty()) return overflow(Part::acts);
   acts_.push_back({kind, on, by, source, static_cast<std::uint32_t>(records_.size() - 1)});
@@ -139,11 +145,13 @@ void Facts::clear() {
   note(Part::records, records_.size());
   note(Part::facts, facts_.size());
   note(Part::acts, acts_.size());
+  note(Part::clocks, clocks_.size());
   note(Part::bytes, arena_used_);
   used_ = 0;
   records_.clear();
   facts_.clear();
   acts_.clear();
+  clocks_.clear();
   arena_used_ = 0;
   open_ = refused_ = 0;
   in_record_ = false;

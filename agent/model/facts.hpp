@@ -5,6 +5,7 @@
 //   a fact    one typed statement on an asset, with the field that it was read from
 //             (52:54:00:12:34:56 has host_name "plc-7", source dhcp.host_name)
 //   an act    what somebody does to somebody (10.0.0.1 writes to 10.0.0.2, source modbus.function)
+//   a clock   the time that somebody's clock shows (10.0.0.2, source ntp.transmit_time)
 // Facts is the buffer of one worker: dissectors append, the engine hands it to the sinks after each
 // frame and clears it. Nothing in it is good after `clear()`. Bounded; what does not fit is
 // counted.
@@ -180,6 +181,14 @@ struct Act {
 /// "weak_authentication"
 const char* to_text(Act::Kind kind);
 
+/// What a message says of somebody's clock. Against the frame's time it tells how far it is off.
+struct ClockReading {
+  Subject of;          ///< Whose clock.
+  Time shows;          ///< The time that it showed when the message was made; 0: not said.
+  Subject refused_by;  ///< Who refuses it as too far off; empty: nobody.
+  const char* source;  ///< "ntp.transmit_time": protocol and field. A literal.
+};
+
 struct Field {
   enum class Shape : std::uint8_t { leaf, open_object, open_array, close };
   Shape shape = Shape::leaf;
@@ -202,12 +211,13 @@ struct Record {
 class Facts {
  public:
   /// What a frame has a bounded number of.
-  enum class Part : std::uint8_t { fields, records, facts, acts, bytes, count_ };
+  enum class Part : std::uint8_t { fields, records, facts, acts, clocks, bytes, count_ };
 
   static constexpr std::size_t kMaxFields = 4096;   ///< of all records of a frame
   static constexpr std::size_t kMaxRecords = 256;   ///< of a frame
   static constexpr std::size_t kMaxFacts = 512;     ///< of a frame
   static constexpr std::size_t kMaxActs = 256;      ///< of a frame
+  static constexpr std::size_t kMaxClocks = 16;     ///< of a frame
   static constexpr std::size_t kKeepBytes = 65536;  ///< of text made by dissectors, per frame
 
   Facts();
@@ -233,6 +243,14 @@ class Facts {
   }
   /// What the message of the current record does. `source` must be a literal.
   void act(Act::Kind kind, const Subject& on, const Subject& by, const char* source);
+  /// `of` shows `shows` (since 1970; what is not after that is none) in a message made just now.
+  void clock(const Subject& of, Time shows, const char* source) {
+    if (shows > 0) push(ClockReading{of, shows, {}, source});
+  }
+  /// `by` refuses `of` since its clock is too far off. `source` must be a literal.
+  void clock_refused(const Subject& of, const Subject& by, const char* source) {
+    push(ClockReading{of, 0, by, source});
+  }
   /// Copies text into the frame's arena and returns the copy; shortened when the arena is full.
   std::string_view keep(std::string_view text);
 
@@ -243,7 +261,10 @@ class Facts {
   }
   std::span<const Fact> facts() const { return facts_; }
   std::span<const Act> acts() const { return acts_; }
-  bool empty() const { return records_.empty() && facts_.empty() && acts_.empty(); }
+  std::span<const ClockReading> clocks() const { return clocks_; }
+  bool empty() const {
+    return records_.empty() && facts_.empty() && acts_.empty() && clocks_.empty();
+  }
   /// Times that one of a part found no room since the start. What is there stays well nested.
   std::uint64_t overflowed(Part part) const { return overflowed_[place(part)]; }
   /// The most that one frame had, of those that were cleared.
@@ -289,12 +310,14 @@ class Facts {
   }
   void open(Field::Shape shape, const char* name);
   void push(const Fact& fact);
+  void push(const ClockReading& clock);
 
   std::vector<Field> fields_;  ///< kMaxFields
   std::size_t used_ = 0;       ///< Of `fields_`.
   std::vector<Record> records_;
   std::vector<Fact> facts_;
   std::vector<Act> acts_;
+  std::vector<ClockReading> clocks_;
   std::vector<char> arena_;  ///< kKeepBytes
   std::size_t arena_used_ = 0;
   std::size_t open_ = 0;     ///< Objects and arrays of the current record that are open.

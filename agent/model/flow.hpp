@@ -28,6 +28,38 @@ enum class FlowEnd : std::uint8_t {
 constexpr std::size_t kFlowEnds = static_cast<std::size_t>(FlowEnd::moved) + 1;
 const char* to_text(FlowEnd end);
 
+/// What a flow keeps of the Origin of its first frame, small: each entry of the flow table has one.
+struct FlowOrigin {
+  std::uint32_t session = 0;
+  Scope overlay = 0;
+  std::uint16_t group = 0;
+  Encapsulation encapsulation = Encapsulation::none;
+  std::uint8_t hardware_id : 6 = 0;
+  bool has_session : 1 = false;
+
+  FlowOrigin() = default;
+  explicit FlowOrigin(const Origin& o)
+      : session(o.session),
+        overlay(o.overlay),
+        group(o.group),
+        encapsulation(o.encapsulation),
+        hardware_id(o.hardware_id & 0x3f),
+        has_session(o.has_session) {}
+  bool operator==(const FlowOrigin&) const = default;
+  /// All that is known of it.
+  Origin origin() const {
+    Origin out;
+    out.session = session;
+    out.overlay = overlay;
+    out.group = group;
+    out.encapsulation = encapsulation;
+    out.hardware_id = hardware_id;
+    out.has_session = has_session;
+    return out;
+  }
+};
+static_assert(sizeof(FlowOrigin) == 12);
+
 /// Side 0 is the client: who sent the SYN, or the first frame seen. Side 1 is the server.
 struct Flow {
   std::uint64_t id = 0;  ///< Unique within a daemon's life; a migrated guest's flow keeps it.
@@ -46,7 +78,7 @@ struct Flow {
   TcpState tcp = TcpState::none;
   FlowEnd end = FlowEnd::none;
   const char* application = nullptr;  ///< The dissector's name, when one took it.
-  std::uint32_t session = 0;          ///< Origin::session of the first frame.
+  FlowOrigin origin;                  ///< Of the first frame.
   std::uint16_t input = 0;
   bool operator==(const Flow&) const = default;
 };

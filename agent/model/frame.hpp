@@ -54,6 +54,8 @@ struct Origin {
   /// ERSPAN III timestamp in its own granularity; a subheader's seconds or upper half above bit 32.
   std::uint64_t hardware_time = 0;
   std::uint8_t granularity = 0;  ///< ERSPAN III Gra; see granularity_text.
+  std::uint8_t hardware_id = 0;  ///< ERSPAN III Hw ID: the engine within the switch, 6 bits.
+  std::uint16_t group = 0;       ///< ERSPAN III SGT: the security group of the frame; 0: none.
   IpAddress sender;              ///< Outer source address.
 };
 

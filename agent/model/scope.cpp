@@ -58,6 +58,12 @@ Scope overlay_scope(Encapsulation encapsulation, std::uint32_t number) {
   }
 }
 
+std::optional<std::uint32_t> vni_of(Scope scope) {
+  const Scope kind = scope >> 24;
+  if (kind != kVxlan && kind != kGeneve) return std::nullopt;
+  return scope & 0xffffff;
+}
+
 Scope scope_of(const Identity& identity, const Frame& frame, const Packet& packet,
                const Origin& origin) {
   const Scope outer =

@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -50,6 +51,9 @@ Scope scope_of(const Identity& identity, const Frame& frame, const Packet& packe
                const Origin& origin);
 /// The scope that an overlay's number names; 0: this encapsulation has none.
 Scope overlay_scope(Encapsulation encapsulation, std::uint32_t number);
+
+/// The VNI of a scope of VXLAN or GENEVE; none: it is another.
+std::optional<std::uint32_t> vni_of(Scope scope);
 
 /// What a guest's own tunnel carries between these MACs, in whatever order, is in a network of its
 /// own: anybody can write another's addresses into a tunnel. `inner`: its scope by scope_of. Pure.

@@ -30,6 +30,7 @@ constexpr Check kChecks[] = {
     {"drops", checks::check_drops},
     {"inputs", checks::check_inputs},
     {"monitor-nic", checks::check_monitor_nics},
+    {"clock-skew", checks::check_clock_skew},
     {"vlans", checks::check_vlans},
     {"devices", checks::check_devices},
     {"protocols", checks::check_protocols},

@@ -1,6 +1,3 @@
-#include <cmath>
-#include <cstdlib>
-
 #include "agent/report/check_parts.hpp"
 #include "plugin/base/text.hpp"
 
@@ -71,27 +68,6 @@ Told check_sessions(const CheckEvidence& e) {
 }
 
 // ---- Around it
-
-Told check_clocks(const CheckEvidence& e) {
-  if (!is_live(e)) return only_live();
-  constexpr double kFiveMinutes = 300e9, kSecondNs = 1e9;  // Kerberos refuses more than 5 minutes.
-  std::vector<std::string> far;
-  std::size_t known = 0;
-  bool fails = false;
-  for (const json::value& host : list(e.after, "peers.hosts")) {
-    const auto* offset = at(host.as_object(), "clock_offset_ns");
-    if (offset == nullptr || !offset->is_number()) continue;
-    ++known;
-    const double ns = std::abs(offset->to_number<double>());
-    fails = fails || ns > kFiveMinutes;
-    if (ns > kSecondNs)
-      far.push_back(text(host.as_object(), "host") + " " +
-                    std::to_string(static_cast<long>(ns / 1e6)) + " ms");
-  }
-  if (known == 0) return {CheckVerdict::not_told, "no linked agent tells its clock", ""};
-  if (far.empty()) return {CheckVerdict::pass, count(known, "agent") + " within a second", ""};
-  return {fails ? CheckVerdict::fail : CheckVerdict::warn, some(far), "NTP on both hosts"};
-}
 
 Told check_drift(const CheckEvidence& e) {
   if (!is_live(e)) return only_live();

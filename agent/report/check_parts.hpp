@@ -40,7 +40,6 @@ Told check_watched(const CheckEvidence& e);
 Told check_proven(const CheckEvidence& e);
 Told check_coverage(const CheckEvidence& e);
 Told check_sessions(const CheckEvidence& e);
-Told check_clocks(const CheckEvidence& e);
 Told check_drift(const CheckEvidence& e);
 Told check_foreign_mirrors(const CheckEvidence& e);
 
@@ -60,6 +59,11 @@ Told check_devices(const CheckEvidence& e);
 Told check_protocols(const CheckEvidence& e);
 Told check_expected(const CheckEvidence& e);
 Told check_limits(const CheckEvidence& e);
+
+// ---- Clocks: check_clocks.cpp
+
+Told check_clocks(const CheckEvidence& e);
+Told check_clock_skew(const CheckEvidence& e);
 
 // ---- The interfaces that frames are captured on: check_nic.cpp
 

@@ -418,6 +418,7 @@ json::object status_json(const DaemonView& v) {
           {"inputs", inputs_json(v)},
           {"coverage", coverage_json(v)},
           {"duplicates", v.engine.duplicates},
+          {"clocks", all(v.engine.clocks)},
           {"flows", to_json(v.engine)["flows"]},
           {"assets", v.engine.assets_known},
           {"protocols", protocols_json(v.engine.protocols)},

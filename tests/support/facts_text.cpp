@@ -111,6 +111,11 @@ std::string facts_text(const Facts& facts) {
   for (const Act& act : facts.acts())
     out += "act " + end_text(act.by) + " " + to_text(act.kind) + " " + end_text(act.on) + " (" +
            act.source + ")\n";
+  for (const ClockReading& clock : facts.clocks())
+    out += "clock " + end_text(clock.of) + " " +
+           (clock.refused_by.ip.empty() ? format_time(clock.shows)
+                                        : "refused by " + end_text(clock.refused_by)) +
+           " (" + clock.source + ")\n";
   return out;
 }
 

@@ -2,6 +2,7 @@
 //
 //   dns {type: "query", id: 7, answers: [{rrname: "a.b", ttl: 60}]}
 //   fact 52:54:00:00:00:01 10.0.0.1 host_name = "plc-7" (dhcp.hostname)
+//   clock 10.0.0.2 2026-01-02T03:04:05.678901Z (ntp.transmit_time)
 #pragma once
 
 #include <string>

@@ -327,7 +327,7 @@ void Following::State::act(const RecordFinished& action) {
   spdlog::info("{}", text_of(action.record));
   if (eve == nullptr) return;
   std::string line;
-  append_migration_event(line, action.record, to_json(action.record));
+  append_migration_event(line, options.host, action.record, to_json(action.record));
   eve->submit(line);
 }
 

@@ -76,6 +76,8 @@ Found take_erspan(const Frame& frame, const Packet& p, const GreHeader& gre, Lay
     o.bad_frame = h->bad_frame;
     o.hardware_time = h->timestamp;
     o.granularity = h->granularity;
+    o.hardware_id = h->hardware;
+    o.group = h->group;
   }
   return Found::layer;
 }

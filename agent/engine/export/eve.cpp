@@ -84,17 +84,22 @@ void append_mirror(Json& json, const EventHead& head) {
   // Of a frame alone: an asset's or a migration's time is none of a capture.
   const unsigned nanoseconds = head.flow_id != 0 ? nanoseconds_of(head.time) : 0;
   if (origin.encapsulation == Encapsulation::none && origin.direction == Direction::none &&
-      head.vm.empty() && head.tags == nullptr && head.acts.empty() && head.scope == 0 &&
-      nanoseconds == 0)
+      head.vm.empty() && head.nic.empty() && head.tags == nullptr && head.acts.empty() &&
+      head.scope == 0 && nanoseconds == 0)
     return;
   json.open_object("vmirror");
   if (origin.has_session) json.field("session", origin.session);
   if (origin.encapsulation != Encapsulation::none)
     json.field("encapsulation", to_text(origin.encapsulation));
   if (!origin.sender.empty()) json.field("sender", origin.sender);
+  if (const auto vni = vni_of(origin.overlay)) json.field("vni", *vni);
+  if (origin.group != 0) json.field("sgt", origin.group);
+  if (origin.encapsulation == Encapsulation::erspan3)
+    json.field("hardware_id", unsigned{origin.hardware_id});
   if (head.scope != 0) json.field("scope", std::string_view(scope_text(head.scope)));
   if (is_own_tunnel(head.scope)) json.field("own_tunnel", true);
   if (!head.vm.empty()) json.field("vm", head.vm);
+  if (!head.nic.empty()) json.field("nic", head.nic);
   if (origin.direction != Direction::none) json.field("direction", to_text(origin.direction));
   if (origin.truncated) json.field("truncated", true);
   if (origin.hardware_time != 0) {
@@ -116,6 +121,7 @@ void begin_line(Json& json, const EventHead& head, std::string_view event_type) 
   json.open_object();
   json.time("timestamp", head.time);
   if (head.flow_id != 0) json.field("flow_id", head.flow_id);
+  if (!head.host.empty()) json.field("host", head.host);
   if (!head.in_iface.empty()) json.field("in_iface", head.in_iface);
   json.field("event_type", event_type);
   if (head.vlan_count > 0) {
@@ -313,17 +319,12 @@ EventHead event_head(const Flow& flow) {
   head.src_port = flow.port[0];
   head.dest_port = flow.port[1];
   head.protocol = flow.protocol;
+  head.origin = flow.origin.origin();
   if (flow.application != nullptr) head.app_proto = flow.application;
   return head;
 }
 
-void append_flow_event(std::string& out, const Flow& flow, std::string_view in_iface,
-                       const Origin& origin, std::string_view vm, CommunityIds* ids) {
-  EventHead head = event_head(flow);
-  head.ids = ids;
-  head.in_iface = in_iface;
-  head.origin = origin;
-  head.vm = vm;
+void append_flow_event(std::string& out, const EventHead& head, const Flow& flow) {
   Json json(out);
   begin_line(json, head, goes_on(flow) ? "flow_interim" : "flow");
   if (flow.ip[0].empty()) json.field("ether_type", flow.ethertype);
@@ -342,16 +343,20 @@ void append_flow_event(std::string& out, const Flow& flow, std::string_view in_i
   end_line(out, json);
 }
 
-void append_asset_event(std::string& out, const Asset& asset) {
+void append_asset_event(std::string& out, const EventHead& of, const Asset& asset) {
   EventHead head;
   head.time = asset.last;
+  head.host = of.host;
+  head.in_iface = of.in_iface;
+  head.vm = of.vm;
+  head.nic = of.nic;
   Json json(out);
   begin_line(json, head, "asset");
   json.open_object("asset");
   json.field("mac", asset.mac);
   if (asset.scope != 0) json.field("scope", std::string_view(scope_text(asset.scope)));
   if (!asset.vendor.empty()) json.field("vendor", asset.vendor);
-  if (!asset.vm.empty()) json.field("vm", asset.vm);
+  if (!head.vm.empty()) json.field("vm", head.vm);
   json.open_array("ips");
   for (const IpAddress& ip : asset.ips) json.value(ip);
   json.close();
@@ -420,13 +425,14 @@ void append_finding_event(std::string& out, const EventHead& head, const Finding
   end_line(out, json);
 }
 
-void append_stats_event(std::string& out, Time now, std::uint64_t uptime_seconds,
-                        std::span<const InputStats> inputs,
+void append_stats_event(std::string& out, std::string_view host, Time now,
+                        std::uint64_t uptime_seconds, std::span<const InputStats> inputs,
                         std::span<const NamedCounter> counters) {
   FrameCounters sum;
   for (const InputStats& input : inputs) sum += input.frames;
   EventHead head;
   head.time = now;
+  head.host = host;
   Json json(out);
   begin_line(json, head, "stats");
   json.open_object("stats");
@@ -452,12 +458,13 @@ void append_stats_event(std::string& out, Time now, std::uint64_t uptime_seconds
   end_line(out, json);
 }
 
-void append_migration_event(std::string& out, const MigrationRecord& record,
+void append_migration_event(std::string& out, std::string_view host, const MigrationRecord& record,
                             const boost::json::object& told) {
   EventHead head;
   for (const MigrationHalf* half : {&record.source, &record.destination})
     for (const HalfTime& step : kHalfTimes)
       head.time = std::max(head.time, (half->*step.time).value_or(0));
+  head.host = host;
   head.vm = record.vm_name.empty() ? record.vm_uuid : record.vm_name;
   Json json(out);
   begin_line(json, head, "migration");

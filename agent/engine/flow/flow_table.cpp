@@ -315,7 +315,7 @@ std::uint32_t FlowTable::find(const FlowKey& key, std::uint32_t hash) const {
 // ---- Step three: the count
 
 FlowTable::Entry& FlowTable::update(Probe& probe, const Frame& frame, const Packet& packet,
-                                    std::uint32_t session) {
+                                    const Origin& origin) {
   std::uint32_t place = probe.entry;
   if (place == kNone || !(entries_[place].key == probe.key)) place = find(probe.key, probe.hash);
   if (place != kNone) {
@@ -328,7 +328,7 @@ FlowTable::Entry& FlowTable::update(Probe& probe, const Frame& frame, const Pack
     }
   }
   if (place == kNone) {
-    place = begin(probe, frame, packet, session);
+    place = begin(probe, frame, packet, origin);
     probe.started = true;
   }
   Entry& entry = entries_[place];
@@ -367,7 +367,7 @@ void FlowTable::count_other(const Probe& probe, std::uint64_t bytes) {
 }
 
 std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Packet& packet,
-                               std::uint32_t session) {
+                               const Origin& origin) {
   if (active_ == options_.max_flows) evict(frame.time);
   std::uint32_t place = free_;
   if (place == kNone) {
@@ -398,7 +398,7 @@ std::uint32_t FlowTable::begin(const Probe& probe, const Frame& frame, const Pac
   entry.next_report = frame.time + options_.report_interval;
   if (generation_ == 0) ++generation_;  // Says of an entry that its id was given.
   entry.generation = generation_++;
-  entry.session = session;
+  entry.origin = FlowOrigin(origin);
   entry.vlan = packet.vlan();
   entry.input = frame.input;
   if (tcp) {
@@ -562,7 +562,7 @@ Flow FlowTable::flow_of(std::uint32_t place, FlowEnd reason) const {
   flow.tcp_flags = entry.flags;
   flow.tcp = entry.tcp;
   flow.end = reason;
-  flow.session = entry.session;
+  flow.origin = entry.origin;
   flow.input = entry.input;
   return flow;
 }

@@ -136,12 +136,13 @@ class FlowTable {
 
     // Written when the flow begins and when it is reported.
     Time first;
-    std::uint32_t session;
+    FlowOrigin origin;
     std::uint16_t vlan;  ///< Of the first frame, where the key has none.
     bool has_others;     ///< `others_` knows of more senders than `mac`.
     std::array<std::uint64_t, 2> reported_packets, reported_bytes;
     std::uint64_t given_id;  ///< Its id where `generation` is 0: it began on another host.
   };
+  static_assert(sizeof(Entry) == 192);
 
   /// One packet's way through the three steps.
   struct Probe {
@@ -166,7 +167,7 @@ class FlowTable {
   void set_scope(Probe& probe, Scope scope) const;
   void locate(Probe& probe) const;
   /// The entry is good until the next call that is not const.
-  Entry& update(Probe& probe, const Frame& frame, const Packet& packet, std::uint32_t session = 0);
+  Entry& update(Probe& probe, const Frame& frame, const Packet& packet, const Origin& origin = {});
 
   /// Behind `update`, where Probe::other_sender holds.
   void count_other(const Probe& probe, std::uint64_t bytes);
@@ -272,7 +273,7 @@ class FlowTable {
   std::uint32_t hash_of(const FlowKey& key) const;
   std::uint32_t find(const FlowKey& key, std::uint32_t hash) const;
   std::uint32_t begin(const Probe& probe, const Frame& frame, const Packet& packet,
-                      std::uint32_t session);
+                      const Origin& origin);
   void begin_turn();
   void note(std::uint32_t place, std::uint64_t bytes);
   void note_all();

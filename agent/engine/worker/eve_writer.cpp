@@ -5,13 +5,19 @@
 namespace vmirror {
 
 EveWriter::EveWriter(EveOptions options, std::string in_iface)
-    : options_(options), in_iface_(std::move(in_iface)) {
+    : options_(std::move(options)), in_iface_(std::move(in_iface)) {
   if (options_.sinks != nullptr) buffer_.reserve(2 * kMany);
 }
 
-void EveWriter::write_records(EventHead head, const Facts& facts) {
+EventHead& EveWriter::from_here(EventHead& head) {
+  head.host = options_.host;
   head.in_iface = in_iface_;
   head.ids = &ids_;
+  return head;
+}
+
+void EveWriter::write_records(EventHead head, const Facts& facts) {
+  from_here(head);
   std::span<const Act> acts = facts.acts();  // In the order of their records.
   for (std::uint32_t i = 0; i < facts.records().size(); ++i) {
     std::size_t own = 0;
@@ -23,17 +29,15 @@ void EveWriter::write_records(EventHead head, const Facts& facts) {
 }
 
 void EveWriter::write_finding(EventHead head, const Finding& finding) {
-  head.in_iface = in_iface_;
-  head.ids = &ids_;
-  append_finding_event(buffer_, head, finding);
+  append_finding_event(buffer_, from_here(head), finding);
 }
 
-void EveWriter::write_flow(const Flow& flow, const Origin& origin, std::string_view vm) {
-  append_flow_event(buffer_, flow, in_iface_, origin, vm, &ids_);
+void EveWriter::write_flow(EventHead head, const Flow& flow) {
+  append_flow_event(buffer_, from_here(head), flow);
 }
 
-void EveWriter::write_asset(const Asset& asset) {
-  append_asset_event(buffer_, asset);
+void EveWriter::write_asset(EventHead head, const Asset& asset) {
+  append_asset_event(buffer_, from_here(head), asset);
 }
 
 void EveWriter::submit_due(Time now) {

@@ -13,6 +13,9 @@ namespace vmirror {
 /// What is to be written as EVE, and where. The sinks are shared by all workers.
 struct EveOptions {
   LineSinks* sinks = nullptr;  ///< Null: nothing is written. Must outlive the pipeline.
+  /// EVE's `host`: the agent's own name. Empty, as of a file's analysis, which must not depend on
+  /// the machine: left out.
+  std::string host = {};
   bool records = true, flows = true, assets = true, findings = true;
 };
 
@@ -27,12 +30,14 @@ class EveWriter {
   bool flows() const { return options_.sinks != nullptr && options_.flows; }
   bool assets() const { return options_.sinks != nullptr && options_.assets; }
 
-  /// All records of `facts`. in_iface is filled in.
+  // `host` and `in_iface` of the heads are filled in.
+  /// All records of `facts`.
   void write_records(EventHead head, const Facts& facts);
-  /// in_iface is filled in.
   void write_finding(EventHead head, const Finding& finding);
-  void write_flow(const Flow& flow, const Origin& origin, std::string_view vm);
-  void write_asset(const Asset& asset);
+  /// `head`: event_head(flow), with the guest.
+  void write_flow(EventHead head, const Flow& flow);
+  /// `head`: the guest.
+  void write_asset(EventHead head, const Asset& asset);
   /// Hands over what was collected, when it is much, or when it waits since before `now` - 0.1 s in
   /// the frames' time.
   void settle(Time now) {
@@ -42,6 +47,8 @@ class EveWriter {
   void flush();
 
  private:
+  EventHead& from_here(EventHead& head);
+
   static constexpr std::size_t kMany = 64 << 10;
   void submit_due(Time now);
 

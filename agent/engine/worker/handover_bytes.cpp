@@ -151,7 +151,7 @@ void write(Writer& out, const HandedFlow& handed) {
   for (const std::uint8_t flags : flow.tcp_flags) out.u8(flags);
   out.u64(flow.id);
   for (const Mac& mac : flow.mac) out.bytes(mac.octets.data(), 6);
-  out.u32(flow.session);
+  out.u32(flow.origin.session);
   for (std::size_t side = 0; side < 2; ++side) {
     out.u64(flow.packets[side]);
     out.u64(flow.bytes[side]);
@@ -271,7 +271,7 @@ bool read(Cursor& in, SavedFlow& saved) {
   for (std::uint8_t& flags : flow.tcp_flags) flags = in.u8();
   flow.id = in.u64();
   for (Mac& mac : flow.mac) mac = mac_of(in);
-  flow.session = in.u32();
+  flow.origin.session = in.u32();
   bool sound = true;
   for (std::size_t side = 0; side < 2; ++side) {
     flow.packets[side] = in.u64();

@@ -120,7 +120,7 @@ json::object to_json(const Flow& flow) {
   out["last"] = format_time(flow.last);
   if (flow.protocol == ip_protocol::kTcp) out["tcp"] = to_text(flow.tcp);
   if (flow.application != nullptr) out["application"] = flow.application;
-  if (flow.session != 0) out["session"] = flow.session;
+  if (flow.origin.session != 0) out["session"] = flow.origin.session;
   return out;
 }
 
@@ -191,6 +191,19 @@ json::object to_json(const NicFrames& nic) {
           {"flooded", nic.flooded}};
 }
 
+json::object to_json(const ClockRow& row) {
+  json::object out{{"ip", row.ip.text()}};
+  if (row.scope != 0) out["scope"] = scope_text(row.scope);
+  out["source"] = row.source;
+  out["first"] = format_time(row.first);
+  out["last"] = format_time(row.last);
+  out["readings"] = row.readings;
+  out["offset_ns"] = row.offset ? json::value(*row.offset) : json::value();
+  out["refused"] = row.refused;
+  out["refused_by"] = row.refused_by.empty() ? json::value() : json::value(row.refused_by.text());
+  return out;
+}
+
 json::object to_json(const Limit& limit) {
   return {{"name", limit.name},
           {"unit", limit.unit},
@@ -243,6 +256,7 @@ json::object to_json(const EngineCounters& s) {
   out["errors"] = counts(s.errors);
   out["not_understood"] = counts(s.not_understood);
   out["streams"] = counts(s.streams);
+  out["clocks"] = all(s.clocks);
   out["duplicates"] = s.duplicates;
   out["findings"] = counts(s.findings_begun);
   out["adopted"] = counts(s.adopted);

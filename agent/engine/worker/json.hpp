@@ -33,6 +33,9 @@ boost::json::object to_json(const NicFrames& nic);
 /// {"kind", "title", "severity", "technique", "on", "by": text; "on_mac", "on_ip", "by_mac",
 /// "by_ip", "source", "vlan", "scope", "first", "last", "count"}; what is not known is left out.
 boost::json::object to_json(const Finding& finding);
+/// {"ip", "scope", "source", "first", "last", "readings", "offset_ns", "refused", "refused_by"}:
+/// "offset_ns" is null where nobody said what the clock shows.
+boost::json::object to_json(const ClockRow& row);
 boost::json::object to_json(const Limit& limit);
 boost::json::array texts(const std::vector<std::string>& from);
 

@@ -140,7 +140,7 @@ void Pipeline::State::run_group() {
 }
 
 inline void Pipeline::State::analyse(Item& item) {
-  FlowTable::Entry& entry = flows.update(item.probe, *item.frame, item.packet, item.origin.session);
+  FlowTable::Entry& entry = flows.update(item.probe, *item.frame, item.packet, item.origin);
   if (item.probe.started)
     begin_flow(item, entry);
   else if (item.probe.other_sender || entry.packets[item.probe.side] == 1)
@@ -335,7 +335,10 @@ void Pipeline::State::tell(const Item& item, const FlowTable::Entry& entry) {
     head.flow_id = flows.id(item.probe.entry);
     if (const char* name = application(entry.key.protocol, entry.dissector, entry.stream))
       head.app_proto = name;
-    head.vm = vm_of(entry.key.scope, head.src_mac, head.dest_mac, item.packet.vlan());
+    const GuestOf guest = item.in_own_tunnel()
+                              ? guest_of(item.outermost[0], item.outermost[1], item.outermost_vlan)
+                              : guest_of(head.src_mac, head.dest_mac, item.packet.vlan());
+    guest.into(head);
     if (item.packet.skipped_tags > 0) {
       tags = skipped_tags(item.frame->bytes, item.frame->link);
       head.tags = &tags;
@@ -352,6 +355,7 @@ void Pipeline::State::fold(const EventHead& head, std::uint16_t vlan) {
     if (record.protocol != kAnomaly) count_record(record.protocol);
   if (eve.records()) eve.write_records(head, facts);
   for (const Fact& fact : facts.facts()) inventory.learn(fact, head.time, head.scope);
+  for (const ClockReading& clock : facts.clocks()) clocks.fold(clock, head.time, head.scope);
   if (findings) {
     findings->fold(facts, {head.time, head.scope, vlan});
     if (!findings->told().empty()) tell_findings(head);
@@ -369,28 +373,48 @@ void Pipeline::State::count_record(const char* protocol) {
   records.emplace_back(protocol, 1);
 }
 
-/// Of two guests with one MAC that of the VLAN; the first where that tells nothing.
-std::string_view Pipeline::State::vm_of(const Mac& mac, std::uint16_t vlan) const {
-  const auto at = vms.find(mac);
-  if (at == vms.end()) return {};
+/// Of two guests with one MAC that of the VLAN; the first where that tells nothing. Null: no guest
+/// of ours has it.
+const WatchedNic* Pipeline::State::nic_of(const Mac& mac, std::uint16_t vlan) const {
+  const auto at = guests.find(mac);
+  if (at == guests.end()) return nullptr;
   for (const auto& [port, nic] : at->second)
-    if (nic.vlan == vlan) return nic.vm;
-  return at->second.begin()->second.vm;
+    if (nic.vlan == vlan) return &nic;
+  return &at->second.begin()->second;
 }
 
-std::string_view Pipeline::State::vm_of(const Mac& a, const Mac& b, std::uint16_t vlan) const {
-  if (vms.empty()) return {};
-  const std::string_view first = vm_of(a, vlan);
-  return first.empty() ? vm_of(b, vlan) : first;
+Pipeline::State::GuestOf Pipeline::State::guest_of(const Mac& source, const Mac& destination,
+                                                   std::uint16_t vlan) const {
+  if (guests.empty()) return {};
+  if (const WatchedNic* nic = nic_of(source, vlan)) return {nic->vm, nic->at.port, Direction::out};
+  const WatchedNic* nic = nic_of(destination, vlan);
+  return nic == nullptr ? GuestOf{} : GuestOf{nic->vm, nic->at.port, Direction::in};
 }
 
 /// What a guest's own tunnel carries is that guest's, whatever it says.
-std::string_view Pipeline::State::vm_of(Scope scope, const Mac& a, const Mac& b,
-                                        std::uint16_t vlan) const {
-  if (!is_own_tunnel(scope)) return vm_of(a, b, vlan);
+Pipeline::State::GuestOf Pipeline::State::guest_of(Scope scope, const Mac& source,
+                                                   const Mac& destination,
+                                                   std::uint16_t vlan) const {
+  if (!is_own_tunnel(scope)) return guest_of(source, destination, vlan);
   const OwnTunnel* tunnel = own_tunnels.find(scope, 0);
-  return tunnel == nullptr ? std::string_view()
-                           : vm_of(tunnel->macs[0], tunnel->macs[1], tunnel->vlan);
+  if (tunnel == nullptr) return {};
+  GuestOf out = guest_of(tunnel->macs[0], tunnel->macs[1], tunnel->vlan);
+  out.direction = Direction::none;  // The tunnel's first frame is not this one.
+  return out;
+}
+
+Pipeline::State::GuestOf Pipeline::State::guest_of(const Asset& asset) const {
+  GuestOf out = guest_of(asset.scope, asset.mac, {},
+                         asset.vlans.empty() ? std::uint16_t{0} : asset.vlans.front());
+  out.direction = Direction::none;
+  return out;
+}
+
+/// What the mirror says of the direction stands.
+void Pipeline::State::GuestOf::into(EventHead& head) const {
+  head.vm = vm;
+  head.nic = nic;
+  if (head.origin.direction == Direction::none) head.origin.direction = direction;
 }
 
 // ---- The end of flows, and what is done now and then
@@ -411,9 +435,9 @@ void Pipeline::State::fold_flow_reports() {
 }
 
 void Pipeline::State::write(const Flow& flow) {
-  Origin origin;
-  origin.session = flow.session;
-  eve.write_flow(flow, origin, vm_of(flow.scope, flow.mac[0], flow.mac[1], flow.vlan));
+  EventHead head = event_head(flow);
+  guest_of(flow.scope, flow.mac[0], flow.mac[1], flow.vlan).into(head);
+  eve.write_flow(head, flow);
 }
 
 /// By whose name a flow goes: the innermost. A UDP flow has no stream, and keeps it there.
@@ -448,7 +472,7 @@ void Pipeline::State::end_reading(const FlowReport& report, const char* name) {
   if (reading->facts.empty()) return;
   EventHead head = event_head(flow);
   if (name != nullptr) head.app_proto = name;
-  head.vm = vm_of(flow.scope, flow.mac[0], flow.mac[1], flow.vlan);
+  guest_of(flow.scope, flow.mac[0], flow.mac[1], flow.vlan).into(head);
   fold(head, flow.vlan);
 }
 
@@ -470,7 +494,11 @@ void Pipeline::State::housekeep(Time now, std::size_t frames) {
   if (inventory.changed()) {
     const std::span<const Asset* const> changed = inventory.take_changed();
     if (eve.assets())
-      for (const Asset* asset : changed) eve.write_asset(*asset);
+      for (const Asset* asset : changed) {
+        EventHead head;
+        guest_of(*asset).into(head);
+        eve.write_asset(head, *asset);
+      }
   }
   if (findings) look_for_findings(now);
   if (!adoptions.empty()) expire_adoptions(now);
@@ -537,16 +565,16 @@ void Pipeline::watch(std::shared_ptr<const MirrorIndex> index) {
   diff(s.watched.nics, next.nics,
        [&](const PortKey& at, const WatchedNic* was, const WatchedNic* is) {
          if (was != nullptr) {
-           const auto of_mac = s.vms.find(was->mac);
-           if (of_mac != s.vms.end() && of_mac->second.erase(at) != 0 && of_mac->second.empty())
-             s.vms.erase(of_mac);
+           const auto of_mac = s.guests.find(was->mac);
+           if (of_mac != s.guests.end() && of_mac->second.erase(at) != 0 && of_mac->second.empty())
+             s.guests.erase(of_mac);
          }
          s.twins.erase(at);
          const bool is_here =
              is != nullptr && (is->input.empty() || is->input == s.options.input_name);
          if (is_here && !is->rival.empty() && is->port() < is->rival)
            s.twins[at] = {is->mac, is->vlan.value_or(0), 0};
-         if (is != nullptr && !is->vm.empty()) s.vms[is->mac].insert_or_assign(at, *is);
+         if (is != nullptr) s.guests[is->mac].insert_or_assign(at, *is);
        });
   s.watched = next;
   s.filter.watch(next);

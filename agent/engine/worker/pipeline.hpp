@@ -99,7 +99,8 @@ class Pipeline {
   Time last_frame() const;  ///< Time of the latest frame; 0: none yet.
 
   // -- slices of what is known; `time` is what the caller's clock says; see snapshot.hpp --
-  /// At a cost that depends on the number of mirroring sessions alone (at most 1,024).
+  /// At a cost that depends on the numbers of mirroring sessions (at most 1,024) and of clocks
+  /// (256) alone.
   EngineCounters known(Time time) const;
   /// The places of the greatest flows now, for `add_flows`.
   std::vector<std::uint32_t> top_flows() const;

@@ -19,7 +19,7 @@ void Pipeline::State::look_for_findings(Time now) {
     head.src_mac = mac;
     head.vlan_count = at.vlan != 0 ? 1 : 0;
     head.vlans[0] = at.vlan;
-    head.vm = vm_of(at.scope, mac, {}, at.vlan);
+    guest_of(at.scope, mac, {}, at.vlan).into(head);
     tell_findings(head);
   };
   for (const NewSender& sender : inventory.take_senders()) {

@@ -60,6 +60,8 @@ std::vector<Limit> Pipeline::State::limits(std::size_t sessions) {
     out.push_back({"own_tunnels", "tunnels of guests", kMostOwnTunnels, own_tunnels.use().used,
                    own_tunnels.use().gave_way});
   if (!reading) return out;
+  out.push_back(
+      {"clocks", "clocks that are heard", Clocks::kRows, clocks.use().used, clocks.use().gave_way});
   const Reassembler& reassembler = reading->streams.reassembler();
   const Requests& requests = reading->dissection.requests();
   out.push_back({"streams", "TCP flows", reading->streams.capacity(), reading->streams.used(),
@@ -97,6 +99,7 @@ std::vector<Limit> Pipeline::State::limits(std::size_t sessions) {
   add_facts("records", "records of a frame", Facts::kMaxRecords, Facts::Part::records);
   add_facts("facts", "facts of a frame", Facts::kMaxFacts, Facts::Part::facts);
   add_facts("acts", "acts of a frame", Facts::kMaxActs, Facts::Part::acts);
+  add_facts("clock_readings", "clock readings of a frame", Facts::kMaxClocks, Facts::Part::clocks);
   add_facts("text_bytes", "bytes of a frame's made text", Facts::kKeepBytes, Facts::Part::bytes);
   return out;
 }
@@ -183,6 +186,7 @@ EngineCounters Pipeline::known(Time time) const {
   out.not_understood = s.not_understood();
   out.streams = s.stream_counts();
   out.duplicates = s.coverage.duplicates();
+  out.clocks = s.clocks.rows();
   out.adopted = s.adopted_counts();
   if (s.findings) {
     for (const FindingRule& rule : finding_rules())
@@ -217,9 +221,7 @@ std::size_t Pipeline::add_assets(std::size_t from, std::size_t work, std::vector
   const State& s = *state_;
   const std::size_t before = to.size();
   const std::size_t next = s.inventory.page(from, work, to);
-  for (Asset& asset : std::span(to).subspan(before))
-    asset.vm = s.vm_of(asset.scope, asset.mac, {},
-                       asset.vlans.empty() ? std::uint16_t{0} : asset.vlans.front());
+  for (Asset& asset : std::span(to).subspan(before)) asset.vm = s.guest_of(asset).vm;
   return next;
 }
 

@@ -18,6 +18,7 @@
 
 #include "agent/engine/decap/envelope.hpp"
 #include "agent/engine/decap/fragments.hpp"
+#include "agent/engine/health/clocks.hpp"
 #include "agent/engine/wire/lent.hpp"
 #include "agent/engine/worker/adoption.hpp"
 #include "agent/engine/worker/nic_filter.hpp"
@@ -66,6 +67,7 @@ struct Pipeline::State {
         decap(with_hash(options.decap, options)),
         flows(flow_options(options)),
         inventory(with_hash(inventory_options(options), options), options.vendors),
+        clocks(KeyedHash(options.flows.seed)),
         coverage(options.input_name),
         filter(options.input_name),
         eve(options.eve, options.input_name),
@@ -102,6 +104,7 @@ struct Pipeline::State {
   Envelopes& envelopes = decap.envelopes();
   FlowTable flows;
   Inventory inventory;
+  Clocks clocks;
   CoverageCounter coverage;
   NicFilter filter;
   EveWriter eve;
@@ -116,8 +119,8 @@ struct Pipeline::State {
   std::optional<Findings> findings;
   bool own_baseline = false;
   MirrorIndex watched;
-  /// Of `watched`, by port: the names of guests, whatever the input.
-  std::unordered_map<Mac, std::map<PortKey, WatchedNic>> vms;
+  /// Of `watched`, by port: the guests' NICs, whatever the input.
+  std::unordered_map<Mac, std::map<PortKey, WatchedNic>> guests;
 
   /// Of `watched`, NICs that have the MAC of another; since when, 0: not looked at yet.
   struct Twin {
@@ -176,9 +179,17 @@ struct Pipeline::State {
   void count_record(const char* protocol);
   void housekeep(Time now, std::size_t frames);
   void write(const Flow& flow);
-  std::string_view vm_of(const Mac& mac, std::uint16_t vlan) const;
-  std::string_view vm_of(const Mac& a, const Mac& b, std::uint16_t vlan) const;
-  std::string_view vm_of(Scope scope, const Mac& a, const Mac& b, std::uint16_t vlan) const;
+  /// Whose frame it is: the guest that sent it or, where no mirrored NIC did, that receives it.
+  struct GuestOf {
+    std::string_view vm, nic;
+    Direction direction = Direction::none;
+    void into(EventHead& head) const;
+  };
+  const WatchedNic* nic_of(const Mac& mac, std::uint16_t vlan) const;
+  GuestOf guest_of(const Mac& source, const Mac& destination, std::uint16_t vlan) const;
+  GuestOf guest_of(Scope scope, const Mac& source, const Mac& destination,
+                   std::uint16_t vlan) const;
+  GuestOf guest_of(const Asset& asset) const;
 
   bool go_on(std::uint32_t place, Time now);
   bool go_on(std::uint32_t place, const HandedFlow& given, Time now);

@@ -247,6 +247,7 @@ EngineCounters merge(std::span<const std::shared_ptr<const EngineCounters>> part
     add(out.errors, part->errors);
     add(out.not_understood, part->not_understood);
     add(out.streams, part->streams);
+    merge_into(out.clocks, part->clocks);
     out.duplicates += part->duplicates;
     add(out.adopted, part->adopted);
     add(out.findings_begun, part->findings_begun);

@@ -20,6 +20,7 @@
 #include "agent/engine/decap/decap.hpp"
 #include "agent/engine/export/reinject.hpp"
 #include "agent/engine/findings/baseline.hpp"
+#include "agent/engine/health/clocks.hpp"
 #include "agent/engine/health/coverage.hpp"
 #include "agent/model/asset.hpp"
 #include "agent/model/copies.hpp"
@@ -100,6 +101,7 @@ struct EngineCounters {
   /// Frames that nobody here can read, by the number that says so: "ethertype 0x88c7".
   std::vector<NamedCount> not_understood;
   std::vector<NamedCount> streams;  ///< Reassembly: segments, gaps, gap_bytes, ...
+  std::vector<ClockRow> clocks;     ///< What messages say of clocks.
   std::uint64_t duplicates = 0;     ///< Frames that came twice; looked for while NICs are watched.
   std::vector<NamedCount> findings_begun;  ///< That began, by kind; empty: none are looked for.
   Time learns_until = 0;            ///< When the learning time of findings ends; 0: not known.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agent/engine/dissect/times.hpp"
 #include "tests/unit/agent/engine/dissect/told.hpp"
 
 namespace vmirror {
@@ -26,7 +27,8 @@ TEST(Krb5, Tells) {
        "krb5 {msg_type: \"KRB_ERROR\", realm: \"PLANT.EXAMPLE\", sname: "
        "\"krbtgt/PLANT.EXAMPLE\", error_code: \"KDC_ERR_PREAUTH_REQUIRED\"}\n"
        "fact 10.0.0.2 service = \"kerberos\" (krb5.msg_type, implied)\n"
-       "fact 10.0.0.2 domain = \"PLANT.EXAMPLE\" (krb5.realm)\n"},
+       "fact 10.0.0.2 domain = \"PLANT.EXAMPLE\" (krb5.realm)\n"
+       "clock 10.0.0.2 2026-01-02T03:04:05.000007Z (krb5.stime)\n"},
       {"as reply", false,
        "krb5 {msg_type: \"KRB_AS_REP\", cname: \"HMI-3$\", realm: \"PLANT.EXAMPLE\", "
        "crealm: \"PLANT.EXAMPLE\", sname: \"krbtgt/PLANT.EXAMPLE\", encryption: "
@@ -70,6 +72,31 @@ TEST(Krb5, AnErrorRefusesUnlessItIsAStepOfALogon) {
               c.refuses)
         << int{c.code} << "\n"
         << all;
+    EXPECT_EQ(all.find("clock 10.0.0.1 refused by 10.0.0.2 (krb5.error_code)") != std::string::npos,
+              c.code == 37)
+        << int{c.code} << "\n"
+        << all;
+  }
+}
+
+TEST(Krb5, ATimeThatIsNoneIsNotTold) {
+  const struct {
+    const char *text, *time;
+  } cases[] = {{"20260102030405Z", "2026-01-02T03:04:05.000000Z"},
+               {"20240229235960Z", "2024-03-01T00:00:00.000000Z"},
+               {"20230229030405Z", ""},
+               {"20261302030405Z", ""},
+               {"20260002030405Z", ""},
+               {"19691231235959Z", ""},
+               {"20260102240405Z", ""},
+               {"20260102036005Z", ""},
+               {"2026010203040-Z", ""},
+               {"-0260102030405Z", ""},
+               {"20260102030405", ""},
+               {"", ""}};
+  for (const auto& c : cases) {
+    const auto time = generalized_time(c.text);
+    EXPECT_EQ(time ? format_time(*time) : "", c.time) << c.text;
   }
 }
 

@@ -11,8 +11,8 @@
 //                                      [5] ticket, [6] encrypted }
 //     ticket                [APPLICATION 1] SEQUENCE { [0] 5, [1] realm, [2] sname, [3] encrypted }
 //     encrypted             SEQUENCE { [0] etype, [1] version of the key, [2] cipher }
-//   30 ERROR                SEQUENCE { [0] 5, [1] 30, ... [6] code, [7] crealm, [8] cname,
-//                                      [9] realm, [10] sname, ... }
+//   30 ERROR                SEQUENCE { [0] 5, [1] 30, ... [4] stime, [5] susec, [6] code,
+//                                      [7] crealm, [8] cname, [9] realm, [10] sname, ... }
 //   14 AP-REQ               SEQUENCE { [0] 5, [1] 14, [2] options, [3] ticket, [4] encrypted }
 //   15 AP-REP               SEQUENCE { [0] 5, [1] 15, [2] encrypted }
 //   name                    SEQUENCE { [0] type, [1] SEQUENCE OF GeneralString }
@@ -21,6 +21,7 @@
 #include "agent/engine/dissect/ber.hpp"
 #include "agent/engine/dissect/it/spnego.hpp"
 #include "agent/engine/dissect/text.hpp"
+#include "agent/engine/dissect/times.hpp"
 
 namespace vmirror {
 namespace {
@@ -83,6 +84,8 @@ struct Parts {
   std::string_view cname, realm, crealm, sname;
   Bytes etypes, preauthentication, ticket, encrypted;
   std::int64_t error = 0;
+  std::optional<Time> server_time;  ///< Of an error, when it was made, in seconds,
+  std::int64_t server_micros = 0;   ///< and so many microseconds.
 };
 
 bool is_weak(std::int64_t etype) {
@@ -167,6 +170,8 @@ bool read_token(BerReader message, bool request, Parts& out, Facts& facts) {
 
 bool read_error(BerReader message, Parts& out, Facts& facts) {
   return each_part(message, [&](std::uint32_t number, Bytes value) {
+    if (number == 4) out.server_time = generalized_time(string_of(value));
+    if (number == 5) out.server_micros = ber_integer(BerReader(value).expect(kInteger)).value_or(0);
     if (number == 6) out.error = ber_integer(BerReader(value).expect(kInteger)).value_or(0);
     if (number == 7) out.crealm = string_of(value);
     if (number == 8) out.cname = name_text(value, facts);
@@ -229,6 +234,17 @@ void tell_error(std::int64_t code, const Context& context, Facts& facts) {
   if (code == kProveFirst || code == kTooBig || code == kWrongRealm) return;
   facts.act(Act::Kind::refused_authentication, context.sender(), context.receiver(),
             "krb5.error_code");
+}
+
+/// An error has the time of who made it; code 37 says that the other's clock is too far from it.
+void tell_clocks(const Parts& parts, const Context& context, Facts& facts) {
+  constexpr std::int64_t kSkew = 37, kMicrosOfASecond = 1'000'000;
+  const bool exact = parts.server_micros >= 0 && parts.server_micros < kMicrosOfASecond;
+  if (parts.server_time)
+    facts.clock(context.sender(), *parts.server_time + (exact ? parts.server_micros * 1000 : 0),
+                "krb5.stime");
+  if (parts.error == kSkew)
+    facts.clock_refused(context.receiver(), context.sender(), "krb5.error_code");
 }
 
 void learn(const Parts& parts, bool request, const Context& context, Facts& facts) {
@@ -300,10 +316,12 @@ Outcome dissect(Bytes message, const Context& context, Facts& facts) {
     BerReader list(parts.etypes);
     tell_numbers("etypes", list.enter(kSequence), kEtypes, facts);
   } else {
-    if (kind == kError)
+    if (kind == kError) {
       tell_error(parts.error, context, facts);
-    else
+      tell_clocks(parts, context, facts);
+    } else {
       tell_encryption(parts, context, facts);
+    }
     if (const auto asked = context.answer(0)) facts.add("latency_us", context.latency_us(*asked));
   }
   learn(parts, request, context, facts);
@@ -326,8 +344,10 @@ Outcome dissect_token(Bytes message, const Context& context, Facts& facts) {
                                     : read_token(inside, kind == kApReq, parts, facts);
   tell_names(parts, facts);
   if (!right) return Malformed::bad_value;
-  if (kind == kError)
+  if (kind == kError) {
     tell_named(facts, "error_code", kErrors, static_cast<std::uint32_t>(parts.error));
+    tell_clocks(parts, context, facts);
+  }
   if (kind != kApReq) return Malformed::none;
   const std::int64_t etype = etype_of(parts.ticket);
   tell_named(facts, "ticket_encryption", kEtypes, static_cast<std::uint32_t>(etype));

@@ -13,6 +13,7 @@ namespace vmirror {
 /// Acts on the KDC: weak_authentication, where a reply is by DES or RC4; refused_authentication by
 /// an error. Errors 25 (more pre-authentication), 52 (answer too large for UDP) and 68 (another
 /// realm) are steps of a logon.
+/// Clocks: of who made an error (krb5.stime); refused is that of who got error 37.
 extern const Dissector kKrb5;
 /// The same over TCP, where a length stands in front of each message (section 7.2.2).
 extern const Dissector kKrb5Tcp;

@@ -7,6 +7,7 @@
 #include "agent/engine/dissect/it/ntp.hpp"
 
 #include "agent/engine/dissect/text.hpp"
+#include "agent/engine/dissect/times.hpp"
 
 namespace vmirror {
 namespace {
@@ -15,6 +16,14 @@ enum Mode : std::uint8_t { kClient = 3, kServer = 4, kControl = 6 };
 constexpr Named kModes[] = {
     {1, "symmetric_active"}, {2, "symmetric_passive"}, {kClient, "client"}, {kServer, "server"},
     {5, "broadcast"},        {kControl, "control"},    {7, "private"}};
+
+/// Of who gives its time to others and is itself set by a clock. A client may write anything there
+/// (RFC 9109 and draft-ietf-ntp-data-minimization ask it to).
+bool tells_clock(const NtpMessage& ntp) {
+  constexpr std::uint8_t kNotSet = 3, kDeepest = 15;
+  return ntp.mode != kClient && ntp.mode < kControl && ntp.leap != kNotSet && ntp.stratum >= 1 &&
+         ntp.stratum <= kDeepest;
+}
 
 Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
   const auto ntp = parse_ntp(bytes);
@@ -28,6 +37,8 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
     facts.add("reference_id", text_of(bytes.subspan(12, 4)));
   else if (ntp->reference_id != 0)
     facts.add("reference_id", IpAddress::v4(bytes.data() + 12));
+  if (tells_clock(*ntp))
+    facts.clock(context.sender(), ntp_time(ntp->transmit_time), "ntp.transmit_time");
   if (ntp->mode == kClient) context.ask(ntp->transmit_time);
   if (ntp->mode != kServer) return Malformed::none;
   if (const auto request = context.answer(ntp->origin_time))
@@ -52,6 +63,7 @@ Parsed<NtpMessage> parse_ntp(Bytes bytes) {
   Cursor cursor(bytes);
   NtpMessage out;
   const std::uint8_t first = cursor.u8();
+  out.leap = first >> 6;
   out.version = first >> 3 & 7;
   out.mode = first & 7;
   out.stratum = cursor.u8();

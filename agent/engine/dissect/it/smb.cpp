@@ -13,6 +13,7 @@
 #include "agent/engine/dissect/guid.hpp"
 #include "agent/engine/dissect/it/spnego.hpp"
 #include "agent/engine/dissect/text.hpp"
+#include "agent/engine/dissect/times.hpp"
 
 namespace vmirror {
 namespace {
@@ -177,7 +178,11 @@ void tell_response(const SmbMessage& smb, Cursor body, const Context& context,
       facts.add("dialect_revision", body.le16());
       body.le16();
       facts.add("server_guid", guid_text(body.take(16), facts));
-      body.skip(32);
+      body.skip(16);
+      const std::uint64_t system_time = body.le64();
+      body.skip(8);
+      if (body.ok())
+        facts.clock(context.sender(), filetime(system_time).value_or(0), "smb.system_time");
       const std::uint16_t offset = body.le16(), size = body.le16();
       hand_down_gss(at_offset(smb, offset, size), context, facts);
       break;

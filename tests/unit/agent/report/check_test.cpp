@@ -29,6 +29,18 @@ CheckFinding find(const std::string& id, const CheckEvidence& from) {
   return {};
 }
 
+const char* const kRefused =
+    R"({"clocks": [{"ip": "10.0.0.7", "source": "krb5.error_code", "readings": 0, "offset_ns": null,
+                    "refused": 3, "refused_by": "10.0.0.2"}]})";
+
+/// One NTP server so far off.
+std::string clocks(double offset_ns) {
+  return R"({"clocks": [{"ip": "10.0.0.2", "source": "ntp.transmit_time", "readings": 4,
+                         "offset_ns": )" +
+         std::to_string(static_cast<std::int64_t>(offset_ns)) +
+         R"(, "refused": 0, "refused_by": null}]})";
+}
+
 /// A daemon whose one input, with 2 workers, reads a NIC without a fault, but for `members`.
 std::string nic(const char* members) {
   json::object out{{"interface", "eth1"},
@@ -143,6 +155,13 @@ TEST(Check, EachTripsOnWhatItIsFor) {
       {"monitor-nic", "not told", evidence(nic(R"("ring": null, "queues": null)"))},
       {"monitor-nic", "not told", evidence(R"({"uptime_seconds": 9, "inputs": []})")},
       {"monitor-nic", "not told", evidence(R"({"inputs": [{"name": "eth1"}]})")},
+      {"clock-skew", "fail", evidence(clocks(301e9))},
+      {"clock-skew", "fail", evidence(clocks(-301e9))},
+      {"clock-skew", "warn", evidence(clocks(299e9))},
+      {"clock-skew", "pass", evidence(clocks(-0.9e9))},
+      {"clock-skew", "not told", evidence(R"({"clocks": []})")},
+      {"clock-skew", "fail", evidence(kRefused)},
+      {"clock-skew", "not told", evidence(kRefused, "[]", "[]", kRefused)},
       {"vlans", "pass", evidence("{}", "[]", R"([{"vlans": [10]}])")},
       {"vlans", "not told", evidence("{}")},
       {"devices", "fail", evidence("{}")},
@@ -198,6 +217,30 @@ TEST(Check, EachTripsOnWhatItIsFor) {
   EXPECT_EQ(passed, all) << "each has evidence that does not trip it";
   all.erase("vlans");  // It only tells.
   EXPECT_EQ(tripped, all) << "each has evidence that trips it";
+}
+
+TEST(Check, AClockIsNamedWithItsHostAndTheRemedyFitsWhoIsOff) {
+  const char* const assets =
+      R"([{"ips": ["10.0.0.2"], "vm": "dc-1"},
+          {"ips": ["10.0.0.7"], "properties": [{"attribute": "host_name", "value": "hmi"}]}])";
+  const auto clock = [](const char* ip, const char* offset) {
+    return json::value{
+        {"ip", ip}, {"source", "ntp.transmit_time"}, {"offset_ns", json::parse(offset)}};
+  };
+  const auto told = [&](json::array clocks) {
+    return find("clock-skew", evidence(json::serialize(json::object{{"clocks", std::move(clocks)}}),
+                                       "[]", assets));
+  };
+  EXPECT_EQ(told({clock("10.0.0.2", "412000000000")}).evidence,
+            "10.0.0.2 (dc-1) is 412.0 s ahead by ntp.transmit_time");
+  EXPECT_EQ(find("clock-skew", evidence(kRefused, "[]", assets)).evidence,
+            "10.0.0.7 (hmi) is refused by 10.0.0.2 (dc-1), as too far off for Kerberos, 3 times");
+  const auto remedy = [&](const char* a, const char* b) {
+    return told({clock("10.0.0.2", a), clock("10.0.0.7", b)}).remedy.substr(0, 11);
+  };
+  EXPECT_EQ(remedy("-7000000000", "-7100000000"), "all are off");
+  EXPECT_EQ(remedy("-7000000000", "7000000000"), "set these c");
+  EXPECT_EQ(remedy("-7000000000", "1000"), "set these c");
 }
 
 TEST(Check, OfAMonitorNicItNamesTheCommand) {

@@ -49,7 +49,7 @@ TEST(Allocation, NoneForAnEventInSteadyState) {
     for (int i = 0; i < 100; ++i) {
       append_record_event(out, event_head(frame, packet, {}), facts.records()[0],
                           facts.fields(facts.records()[0]));
-      append_flow_event(out, flow, "mon0");
+      append_flow_event(out, event_head(flow), flow);
     }
   };
   write();

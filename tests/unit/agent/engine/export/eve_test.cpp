@@ -182,8 +182,12 @@ Flow tcp_flow() {
 
 TEST(EveFlow, OfTcp) {
   std::string out;
-  append_flow_event(out, tcp_flow(), "mon0");
-  EXPECT_EQ(out, R"({"timestamp":"2026-01-02T03:04:05.678901+0000","flow_id":12,"in_iface":"mon0",)"
+  EventHead head = event_head(tcp_flow());
+  head.host = "kvm7";
+  head.in_iface = "mon0";
+  append_flow_event(out, head, tcp_flow());
+  EXPECT_EQ(out, R"({"timestamp":"2026-01-02T03:04:05.678901+0000","flow_id":12,"host":"kvm7",)"
+                 R"("in_iface":"mon0",)"
                  R"("event_type":"flow","vlan":[7],"src_ip":"10.0.0.1","src_port":40000,)"
                  R"("dest_ip":"10.0.0.2","dest_port":502,"proto":"TCP","app_proto":"modbus",)"
                  R"("ether":{"src_mac":"52:54:00:00:00:01","dest_mac":"52:54:00:00:00:02"},)"
@@ -225,12 +229,47 @@ TEST(EveFlow, StateAndReason) {
     flow.packets[1] = c.answers;
     flow.end = c.end;
     std::string out;
-    append_flow_event(out, flow, "");
+    append_flow_event(out, event_head(flow), flow);
     EXPECT_NE(out.find(c.expected), out.npos) << c.name << ": " << out;
     const bool goes_on = c.end == none || c.end == moved;
     EXPECT_NE(out.find(goes_on ? R"("event_type":"flow_interim")" : R"("event_type":"flow")"),
               out.npos)
         << c.name << ": " << out;
+  }
+}
+
+TEST(EveFlow, TellsHowItsFirstFrameCame) {
+  Origin erspan;
+  erspan.encapsulation = Encapsulation::erspan3;
+  erspan.has_session = true;
+  erspan.session = 5;
+  erspan.group = 77;
+  erspan.hardware_id = 0x3f;
+  Origin vxlan;
+  vxlan.encapsulation = Encapsulation::vxlan;
+  vxlan.has_session = true;
+  vxlan.session = 5001;
+  vxlan.overlay = overlay_scope(Encapsulation::vxlan, 5001);
+  const struct {
+    Origin origin;
+    const char* told;
+  } cases[] = {
+      {erspan, R"("vmirror":{"session":5,"encapsulation":"erspan3","sgt":77,"hardware_id":63,)"
+               R"("vm":"plc","nic":"vnet3","direction":"in"})"},
+      {vxlan, R"("vmirror":{"session":5001,"encapsulation":"vxlan","vni":5001,"vm":"plc",)"
+              R"("nic":"vnet3","direction":"in"})"},
+      {{}, R"("vmirror":{"vm":"plc","nic":"vnet3","direction":"in"})"}};
+  for (const auto& c : cases) {
+    Flow flow = tcp_flow();
+    flow.last -= flow.last % 1000;
+    flow.origin = FlowOrigin(c.origin);
+    EventHead head = event_head(flow);
+    head.vm = "plc";
+    head.nic = "vnet3";
+    head.origin.direction = Direction::in;
+    std::string out;
+    append_flow_event(out, head, flow);
+    EXPECT_NE(out.find(c.told), out.npos) << c.told << "\n" << out;
   }
 }
 
@@ -240,7 +279,7 @@ TEST(EveFlow, BelowIpHasItsEtherType) {
   flow.protocol = ip_protocol::kNone;
   flow.ethertype = ethertype::kArp;
   std::string out;
-  append_flow_event(out, flow, "");
+  append_flow_event(out, event_head(flow), flow);
   EXPECT_NE(out.find(R"("ether_type":2054,"flow":)"), out.npos) << out;
   EXPECT_EQ(out.find("src_ip"), out.npos) << out;
 }
@@ -255,10 +294,14 @@ TEST(EveAsset, IsOneLine) {
   asset.first = asset.last = kNow;
   asset.packets = 3;
   asset.bytes = 300;
-  asset.vm = "plc";
+  EventHead head;
+  head.host = "kvm7";
+  head.vm = "plc";
+  head.nic = "vnet3";
   std::string out;
-  append_asset_event(out, asset);
-  EXPECT_EQ(out, R"({"timestamp":"2026-01-02T03:04:05.678901+0000","event_type":"asset",)"
+  append_asset_event(out, head, asset);
+  EXPECT_EQ(out, R"({"timestamp":"2026-01-02T03:04:05.678901+0000","host":"kvm7",)"
+                 R"("event_type":"asset","vmirror":{"vm":"plc","nic":"vnet3"},)"
                  R"("asset":{"mac":"00:80:f4:00:00:01","vendor":"TELEMECANIQUE ELECTRIQUE",)"
                  R"("vm":"plc","ips":["10.0.0.1","fe80::1"],"vlans":[1,7],"router":false,)"
                  R"("first_seen":"2026-01-02T03:04:05.678901+0000",)"
@@ -280,15 +323,16 @@ TEST(EveStats, SumsTheInputsAndListsThem) {
   inputs[1].frames.drop(Drop::unknown_session);
   const NamedCounter counters[] = {{"eve.lost_queue_full", 3}};
   std::string out;
-  append_stats_event(out, kNow, 61, inputs, counters);
-  EXPECT_EQ(out, R"({"timestamp":"2026-01-02T03:04:05.678901+0000","event_type":"stats",)"
-                 R"("stats":{"uptime":61,"capture":{"kernel_packets":11,"kernel_drops":2},)"
-                 R"("decoder":{"pkts":8,"bytes":1060},"inputs":[)"
-                 R"({"name":"mon0","received":10,"received_bytes":1000,"analysed":8,"held":0,)"
-                 R"("dropped":{"kernel":2}},)"
-                 R"({"name":"erspan","received":1,"received_bytes":60,"analysed":0,"held":0,)"
-                 R"("dropped":{"unknown_session":1}}],"counters":{"eve.lost_queue_full":3}}})"
-                 "\n");
+  append_stats_event(out, "kvm7", kNow, 61, inputs, counters);
+  EXPECT_EQ(out,
+            R"({"timestamp":"2026-01-02T03:04:05.678901+0000","host":"kvm7","event_type":"stats",)"
+            R"("stats":{"uptime":61,"capture":{"kernel_packets":11,"kernel_drops":2},)"
+            R"("decoder":{"pkts":8,"bytes":1060},"inputs":[)"
+            R"({"name":"mon0","received":10,"received_bytes":1000,"analysed":8,"held":0,)"
+            R"("dropped":{"kernel":2}},)"
+            R"({"name":"erspan","received":1,"received_bytes":60,"analysed":0,"held":0,)"
+            R"("dropped":{"unknown_session":1}}],"counters":{"eve.lost_queue_full":3}}})"
+            "\n");
 }
 
 MigrationRecord migration() {
@@ -313,13 +357,14 @@ TEST(EveMigration, IsTheRecordAsItIsShown) {
                                  {"notes", boost::json::array{"a \"note\"", "cut\xc3"}},
                                  {"source", {{"mirrored", true}, {"notes", boost::json::array{}}}}};
   std::string out;
-  append_migration_event(out, migration(), told);
-  EXPECT_EQ(out, R"({"timestamp":"2026-01-02T03:04:05.678901+0000","event_type":"migration",)"
-                 R"("vmirror":{"vm":"plc-7"},"migration":{"id":"6ba7b810@1","from":"h1",)"
-                 R"("gap_frames":18446744073709551615,"gap_ms":0,"downtime_ms":41.2,)"
-                 R"("clock_offset_ns":-5,"suspended":null,"handover":{"state":"taken","flows":12},)"
-                 R"("notes":["a \"note\"","cut\\xc3"],"source":{"mirrored":true,"notes":[]}}})"
-                 "\n");
+  append_migration_event(out, "h2", migration(), told);
+  EXPECT_EQ(
+      out, R"({"timestamp":"2026-01-02T03:04:05.678901+0000","host":"h2","event_type":"migration",)"
+           R"("vmirror":{"vm":"plc-7"},"migration":{"id":"6ba7b810@1","from":"h1",)"
+           R"("gap_frames":18446744073709551615,"gap_ms":0,"downtime_ms":41.2,)"
+           R"("clock_offset_ns":-5,"suspended":null,"handover":{"state":"taken","flows":12},)"
+           R"("notes":["a \"note\"","cut\\xc3"],"source":{"mirrored":true,"notes":[]}}})"
+           "\n");
   EXPECT_TRUE(is_line(out));
 }
 
@@ -327,7 +372,7 @@ TEST(EveMigration, AGuestWithoutANameIsItsUuid) {
   MigrationRecord record = migration();
   record.vm_name.clear();
   std::string out;
-  append_migration_event(out, record, {});
+  append_migration_event(out, "", record, {});
   EXPECT_NE(out.find(R"("vmirror":{"vm":"6ba7b810-9dad-11d1-80b4-00c04fd430c8"})"), out.npos)
       << out;
 }

@@ -36,7 +36,7 @@ HandedFlow flow_of(std::uint16_t port, Time last) {
   flow.last = last;
   flow.tcp_flags = {0x12, 0x1b};
   flow.tcp = TcpState::established;
-  flow.session = 5;
+  flow.origin.session = 5;
   out.flow.reported_packets = {1, 2};
   out.flow.reported_bytes = {100, 200};
   return out;

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <map>
+#include <set>
 
 #include "tests/support/encapsulate.hpp"
 #include "tests/support/payloads.hpp"
@@ -211,6 +213,49 @@ TEST(Pipeline, CountsWatchedNicsAndNamesTheirGuests) {
   EXPECT_GT(snapshot.nics[0].out, 5u);
   EXPECT_EQ(snapshot.assets[0].vm, "dc");
   EXPECT_EQ(snapshot.duplicates, 1u) << "the segment that was sent twice, byte for byte";
+}
+
+TEST(Pipeline, EveryEventSaysWhoWroteItAndWhoseItIs) {
+  EveFile eve;
+  PipelineOptions options;
+  options.dissectors = all_dissectors();
+  options.findings.emplace().learning = 0;
+  options.eve.sinks = eve.sinks();
+  options.eve.host = "kvm7";
+  {
+    Pipeline pipeline(std::move(options));
+    auto index = std::make_shared<MirrorIndex>();
+    const PortKey at{"br0", "vnet3"};
+    index->nics.set(at, {.at = at, .mac = mac("52:54:00:00:00:01"), .vm = "dc"});
+    pipeline.watch(index);
+    const std::vector<Buffer> buffers = scene();
+    std::vector<Frame> frames;
+    for (const Buffer& bytes : buffers) frames.push_back(frame_of(bytes, kSecond));
+    pipeline.process(frames);
+    pipeline.flush();
+  }
+  std::map<std::string, std::set<std::string>> told;  // By type of event what `vmirror` says.
+  for (const std::string& line : eve.whole_lines()) {
+    const boost::json::object event = boost::json::parse(line).as_object();
+    EXPECT_EQ(event.at("host"), "kvm7") << line;
+    const auto* mirror = event.if_contains("vmirror");
+    std::string whose = "nobody's";
+    if (mirror != nullptr && mirror->get_object().contains("vm")) {
+      const boost::json::object& m = mirror->get_object();
+      EXPECT_EQ(m.at("vm"), "dc") << line;
+      EXPECT_EQ(m.at("nic"), "vnet3") << line;
+      const auto* direction = m.if_contains("direction");
+      whose = direction == nullptr ? "dc's" : direction->as_string().c_str();
+    }
+    told[event.at("event_type").as_string().c_str()].insert(whose);
+  }
+  const std::set<std::string> both{"in", "out"};
+  EXPECT_EQ(told["modbus"], both);
+  EXPECT_EQ(told["dns"], both);
+  EXPECT_TRUE(told["flow"].contains("out"));
+  EXPECT_TRUE(told["asset"].contains("dc's"));
+  EXPECT_TRUE(told["asset"].contains("nobody's"));
+  EXPECT_TRUE(told["alert"].contains("out")) << "a new device, which is the guest";
 }
 
 TEST(Pipeline, NamesItsLimitsAndTheirUse) {

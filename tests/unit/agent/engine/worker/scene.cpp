@@ -89,14 +89,19 @@ EveFile::~EveFile() {
   std::filesystem::remove(path_);
 }
 
-std::vector<std::string> EveFile::lines() {
+std::vector<std::string> EveFile::whole_lines() {
   sinks_.reset();  // Writes what waits.
   std::ifstream file(path_);
   std::vector<std::string> out;
-  for (std::string line; std::getline(file, line);) {
+  for (std::string line; std::getline(file, line);) out.push_back(line);
+  return out;
+}
+
+std::vector<std::string> EveFile::lines() {
+  std::vector<std::string> out = whole_lines();
+  for (std::string& line : out) {
     const std::size_t from = line.find(",\"vmirror\":{");
     if (from != std::string::npos) line.erase(from, line.find('}', from) + 1 - from);
-    out.push_back(line);
   }
   return out;
 }

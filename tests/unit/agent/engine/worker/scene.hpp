@@ -28,6 +28,8 @@ class EveFile {
   LineSinks* sinks() { return sinks_.get(); }
   /// Closes the sink. Without "vmirror":{...}
   std::vector<std::string> lines();
+  /// Closes the sink. As they were written.
+  std::vector<std::string> whole_lines();
 
  private:
   std::filesystem::path path_;
