@@ -20,7 +20,7 @@ TEST(Ntp, AnAnswerIsMatchedWithItsQuestion) {
             "ntp {version: 4, mode: \"server\", stratum: 2, reference_id: 192.0.2.1, "
             "latency_us: 400}\n"
             "fact 10.0.0.2 service = \"ntp\" (ntp.mode, implied)\n"
-            "clock 10.0.0.2 2022-02-24T06:22:43.500015Z (ntp.transmit_time)\n");
+            "clock 10.0.0.2 2022-02-24T06:22:43.500000Z (ntp.transmit_time)\n");
 }
 
 TEST(Ntp, OnlyAClockThatIsSetAndGivenToOthersIsTold) {

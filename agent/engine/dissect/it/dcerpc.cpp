@@ -183,6 +183,7 @@ Malformed tell_call(const DcerpcPdu& pdu, const Context& context, const Bound* b
   } else if (const auto request = context.answer(key | pdu.call_id)) {
     uuid = request->a;
     opnum = static_cast<std::uint16_t>(request->b);
+    facts.add("opnum", opnum);
     if (!pdu.last) context.ask(key | pdu.call_id, uuid, opnum);
   }
   if (const char* name = name_of(kInterfaces, uuid)) facts.add("interface", name);
