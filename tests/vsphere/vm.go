@@ -90,24 +90,39 @@ func (vm *VM) RelocateVMTask(ctx *simulator.Context, req *types.RelocateVM_Task)
 }
 
 // PowerOffVMTask takes the ports of ephemeral port groups away.
-func (vm *VM) PowerOffVMTask(ctx *simulator.Context, req *types.PowerOffVM_Task) soap.HasFault {
-	body := vm.VirtualMachine.PowerOffVMTask(ctx, req)
-	vm.replug(true, func(s *Switch, connection *types.DistributedVirtualSwitchPortConnection, _ string, _ int32) {
-		delete(s.ports, connection.PortKey)
-		connection.PortKey = ""
-	})
-	return body
+func (vm *VM) PowerOffVMTask(*simulator.Context, *types.PowerOffVM_Task) soap.HasFault {
+	task := vm.power(types.VirtualMachinePowerStatePoweredOff, "powerOff",
+		func(s *Switch, connection *types.DistributedVirtualSwitchPortConnection, _ string, _ int32) {
+			delete(s.ports, connection.PortKey)
+			connection.PortKey = ""
+		})
+	return &methods.PowerOffVM_TaskBody{Res: &types.PowerOffVM_TaskResponse{Returnval: task}}
 }
 
 // PowerOnVMTask gives adapters on ephemeral port groups ports anew: with other keys.
-func (vm *VM) PowerOnVMTask(ctx *simulator.Context, req *types.PowerOnVM_Task) soap.HasFault {
-	body := vm.VirtualMachine.PowerOnVMTask(ctx, req)
-	vm.replug(true, func(s *Switch, connection *types.DistributedVirtualSwitchPortConnection, mac string, key int32) {
-		if connection.PortKey == "" {
-			connection.PortKey = s.addPort(connection.PortgroupKey, vmVnic, strconv.Itoa(int(key)), mac, vm.Self).key
+func (vm *VM) PowerOnVMTask(*simulator.Context, *types.PowerOnVM_Task) soap.HasFault {
+	task := vm.power(types.VirtualMachinePowerStatePoweredOn, "powerOn",
+		func(s *Switch, connection *types.DistributedVirtualSwitchPortConnection, mac string, key int32) {
+			if connection.PortKey == "" {
+				connection.PortKey = s.addPort(connection.PortgroupKey, vmVnic, strconv.Itoa(int(key)), mac, vm.Self).key
+			}
+		})
+	return &methods.PowerOnVM_TaskBody{Res: &types.PowerOnVM_TaskResponse{Returnval: task}}
+}
+
+// power changes the state, and lets `change` set the connections on ephemeral port groups. The embedded machine's tasks
+// post events, which look for the cluster's own type where Cluster is.
+func (vm *VM) power(state types.VirtualMachinePowerState, name string,
+	change func(s *Switch, connection *types.DistributedVirtualSwitchPortConnection, mac string, key int32)) types.ManagedObjectReference {
+	return vm.world.task(vm, name, func() types.BaseMethodFault {
+		if is := vm.Runtime.PowerState; is == state {
+			return &types.InvalidPowerState{RequestedState: state, ExistingState: is}
 		}
+		simulator.Map.Update(vm, []types.PropertyChange{
+			{Name: "runtime.powerState", Val: state}, {Name: "summary.runtime.powerState", Val: state}})
+		vm.replug(true, change)
+		return nil
 	})
-	return body
 }
 
 // replug lets `change` set the connection of each adapter on the distributed switch, or on its ephemeral port groups.
