@@ -1,6 +1,7 @@
 """What the numbers in copies tell a collector of loss: two sessions of one switch, a switch that starts
 again."""
 # versions: all
+# datapaths: all
 
 import os
 
