@@ -31,7 +31,7 @@ std::int64_t days_left(const pki::Certificate& c, Time now) {
 json::object entry_json(const pki::Entry& entry, Time now) {
   const pki::Certificate& c = entry.certificate;
   return {{"file", entry.file},
-          {"holder", entry.holder},
+          {"holder", entry.holder ? pki::to_text(*entry.holder) : "ca"},
           {"name", entry.name},
           {"common_name", c.subject.common_name},
           {"dns", json::array(c.subject.dns.begin(), c.subject.dns.end())},
@@ -110,14 +110,10 @@ int renew(const CommandContext& context, const PkiArguments& a) {
                               a.folder, "see `vmirror pki list`"});
   for (const pki::Entry& entry : *entries) {
     const bool named = std::ranges::find(a.names, entry.name) != a.names.end();
-    if (entry.holder == "ca" ||
-        !(named || a.all || (a.names.empty() && is_due(entry, a.within, now))))
+    if (!entry.holder || !(named || a.all || (a.names.empty() && is_due(entry, a.within, now))))
       continue;
-    pki::Order order{.name = entry.name};
-    for (const pki::Holder holder :
-         {pki::Holder::host, pki::Holder::server, pki::Holder::operator_, pki::Holder::viewer})
-      if (entry.holder == pki::to_text(holder)) order.holder = holder;
-    const auto file = folder.issue(order, now, a.days * kDay);
+    const auto file =
+        folder.issue({.holder = *entry.holder, .name = entry.name}, now, a.days * kDay);
     if (!file) return report(context, file.error());
     files.emplace_back(*file);
   }

@@ -56,6 +56,11 @@ Result<std::vector<Certificate>> read_file(const std::string& path) {
   return out;
 }
 
+tl::unexpected<Error> of_no_authority(Error error) {
+  if (error.kind == Error::Kind::missing) error.remedy = "there is no CA here: `vmirror pki init`";
+  return tl::unexpected(std::move(error));
+}
+
 }  // namespace
 
 const char* to_text(Holder holder) {
@@ -98,13 +103,9 @@ Result<void> Folder::write(const std::string& name, const std::string& text, uns
 
 Result<KeyPair> Folder::authority() const {
   auto certificate = read_trusted(file("ca.pem"), kMostPemBytes);
+  if (!certificate) return of_no_authority(std::move(certificate.error()));
   auto key = read_trusted(file("ca.key"), kMostPemBytes);
-  for (auto* one : {&certificate, &key})
-    if (!*one) {
-      if (one->error().kind == Error::Kind::missing)
-        one->error().remedy = "there is no CA here: `vmirror pki init`";
-      return tl::unexpected(one->error());
-    }
+  if (!key) return of_no_authority(std::move(key.error()));
   return KeyPair{std::move(*key), std::move(*certificate)};
 }
 
@@ -156,14 +157,10 @@ Result<std::string> Folder::issue(const Order& order, Time now, Time validity) c
 
 Result<std::vector<Entry>> Folder::entries() const {
   auto authorities = read_file(file("ca.pem"));
-  if (!authorities) {
-    if (authorities.error().kind == Error::Kind::missing)
-      authorities.error().remedy = "there is no CA here: `vmirror pki init`";
-    return tl::unexpected(authorities.error());
-  }
+  if (!authorities) return of_no_authority(std::move(authorities.error()));
   std::vector<Entry> out;
   for (const Certificate& ca : *authorities)
-    out.push_back({"ca.pem", "ca", ca.subject.common_name, ca, true});
+    out.push_back({"ca.pem", std::nullopt, ca.subject.common_name, ca, true});
   std::vector<std::string> files;
   std::error_code code;
   for (const auto& entry : fs::directory_iterator(path_, code))
@@ -177,7 +174,7 @@ Result<std::vector<Entry>> Folder::entries() const {
     Certificate& one = certificates->front();
     const bool trusted = std::ranges::any_of(
         *authorities, [&](const Certificate& ca) { return is_signed_by(one, ca); });
-    out.push_back({name, to_text(holder), whose, std::move(one), trusted});
+    out.push_back({name, holder, whose, std::move(one), trusted});
   }
   return out;
 }
@@ -187,7 +184,7 @@ Result<void> Folder::retire_authorities() const {
   if (!all) return tl::unexpected(all.error());
   const Certificate& newest = all->front().certificate;
   for (const Entry& entry : *all)
-    if (entry.holder != "ca" && !is_signed_by(entry.certificate, newest))
+    if (entry.holder && !is_signed_by(entry.certificate, newest))
       return fail(Error::Kind::refused, "is of the CA `" + entry.certificate.issuer + "`",
                   file(entry.file), "`vmirror pki renew` it, or remove it, and retire again");
   return write("ca.pem", newest.pem, kPublic);

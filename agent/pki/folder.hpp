@@ -13,6 +13,7 @@
 // person's or a server's, because a host's name has no colon.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,8 +37,8 @@ struct Order {
 
 /// A certificate of the folder.
 struct Entry {
-  std::string file;    ///< Without the folder.
-  std::string holder;  ///< to_text(Holder), or "ca".
+  std::string file;              ///< Without the folder.
+  std::optional<Holder> holder;  ///< None: the CA's own.
   std::string name;
   Certificate certificate;
   bool trusted = false;  ///< A CA of ca.pem has signed it.

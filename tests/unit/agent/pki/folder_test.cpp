@@ -87,7 +87,8 @@ TEST_F(FolderTest, WhatIsIssued) {
   ASSERT_TRUE(all) << all.error().text();
   std::string told;
   for (const Entry& e : *all)
-    told += e.holder + " " + (e.holder == "ca" ? "-" : e.name) + (e.trusted ? ";" : " strange;");
+    told += std::string(e.holder ? to_text(*e.holder) : "ca") + " " + (e.holder ? e.name : "-") +
+            (e.trusted ? ";" : " strange;");
   EXPECT_EQ(told, "ca -;host kvm7;operator alice;server kvm7;viewer bob;");
   EXPECT_TRUE(all->front().certificate.is_authority);
 }
@@ -162,7 +163,7 @@ TEST_F(FolderTest, ACaIsReplacedInThreeSteps) {
   // One that came back from a copy is of a CA that is trusted no more.
   ASSERT_TRUE(folder_.rotate_authority(kNow + 2 * kDay, 3650 * kDay));
   ASSERT_TRUE(replace_file(folder_.file("ca.pem"), read_certificates(text("ca.pem"))->front().pem));
-  for (const Entry& e : all()) EXPECT_EQ(e.trusted, e.holder == "ca") << e.file;
+  for (const Entry& e : all()) EXPECT_EQ(e.trusted, !e.holder) << e.file;
 }
 
 }  // namespace
