@@ -3,33 +3,23 @@
 
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <string>
 
+#include "agent/engine/capture/control_socket.hpp"
+
 namespace vmirror {
 
-/// A socket for ethtool's requests, closed at the end.
 class Ethtool {
  public:
-  Ethtool() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {}
-  ~Ethtool() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Ethtool(const Ethtool&) = delete;
-  Ethtool& operator=(const Ethtool&) = delete;
-
   /// False: the driver does not know the request, or there is no such interface.
   template <typename Request>
   bool ask(const std::string& interface, Request& request) const {
     ifreq ifr{};
     std::strncpy(ifr.ifr_name, interface.c_str(), IFNAMSIZ - 1);
     ifr.ifr_data = reinterpret_cast<char*>(&request);
-    return ::ioctl(fd_, SIOCETHTOOL, &ifr) == 0;
+    return socket_.call(SIOCETHTOOL, ifr) == 0;
   }
   /// ETHTOOL_GDRVINFO's name; empty: not told.
   std::string driver(const std::string& interface) const {
@@ -40,7 +30,7 @@ class Ethtool {
   }
 
  private:
-  int fd_;
+  ControlSocket socket_;
 };
 
 }  // namespace vmirror

@@ -3,34 +3,17 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netpacket/packet.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <memory>
 
+#include "agent/engine/capture/control_socket.hpp"
+
 namespace vmirror {
 namespace {
-
-/// A socket for interface ioctls, closed at the end.
-class ControlSocket {
- public:
-  ControlSocket() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {}
-  ~ControlSocket() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  ControlSocket(const ControlSocket&) = delete;
-  ControlSocket& operator=(const ControlSocket&) = delete;
-  int call(unsigned long request, ifreq& data) const {
-    return ::ioctl(fd_, request, &data) == 0 ? 0 : errno;
-  }
-
- private:
-  int fd_;
-};
 
 tl::unexpected<Error> failed(const std::string& interface, const char* what, int error) {
   const bool gone = error == ENODEV || error == ENXIO;
