@@ -16,11 +16,6 @@ AffinityRule in_order(AffinityRule rule) {
   return rule;
 }
 
-std::string text_at(const Port& port, const char* key) {
-  const auto it = port.labels.find(key);
-  return it == port.labels.end() ? std::string() : it->second;
-}
-
 /// Its copies reach the monitor NIC on one host only.
 bool is_bound_to_a_host(const vmirror::Session& s, const Observed& world,
                         const RuleOptions& options) {
@@ -98,10 +93,11 @@ Objects affinity_rules(const SessionMap& sessions, const Observed& world,
     const Port* sensor = mac ? sensors.at(*mac) : nullptr;
     const Port* source = switch_of(world, s.switch_name).ports.get(s.port);
     if (!sensor || !source || source->uplink) continue;
-    const std::string cluster = text_at(*source, kClusterLabel);
-    if (cluster.empty() || text_at(*sensor, kClusterLabel) != cluster) continue;
+    const std::string cluster = label_of(*source, kClusterLabel);
+    if (cluster.empty() || label_of(*sensor, kClusterLabel) != cluster) continue;
     AffinityRule rule;
-    rule.name = rule_name(options.owner, text_at(*sensor, "vm-name"), text_at(*source, "vm-name"));
+    rule.name =
+        rule_name(options.owner, label_of(*sensor, "vm-name"), label_of(*source, "vm-name"));
     rule.enabled = true;
     rule.machines = {device_of(sensor->id).first, device_of(source->id).first};
     if (rule.machines[0] == rule.machines[1]) continue;
@@ -123,14 +119,12 @@ Result<void> carry_out(VimClient& client, const ClusterChange& change, std::stop
                                       }},
                                  stop);
   if (!begun) return tl::unexpected(begun.error());
-  auto task = wait_for_task(client, task_of(*begun), kRulePatience, stop);
+  auto task =
+      end_of_task(client, task_of(*begun),
+                  "the change of the rules of cluster " + change.cluster.id, kRulePatience, stop);
   if (!task) return tl::unexpected(task.error());
   if (task->state == TaskInfo::State::success) return {};
-  if (task->state == TaskInfo::State::error) return tl::unexpected(std::move(task->error));
-  return fail(Error::Kind::unreachable,
-              "the change of the rules of cluster " + change.cluster.id + " has not ended within " +
-                  std::to_string(kRulePatience.count()) + " s",
-              client.url(), "see vCenter's list of tasks");
+  return tl::unexpected(std::move(task->error));
 }
 
 bool shows(const Inventory& inventory, const ClusterChange& change) {

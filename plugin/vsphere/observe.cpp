@@ -80,6 +80,11 @@ std::map<Ref, std::string> unique_names(const Values& values) {
 
 }  // namespace
 
+std::string label_of(const Port& port, const char* key) {
+  const auto it = port.labels.find(key);
+  return it == port.labels.end() ? std::string() : it->second;
+}
+
 std::shared_ptr<const Observed> Observer::update(const Inventory& inventory,
                                                  const AskedPorts& asked,
                                                  const AskedOptions& options) {
@@ -269,8 +274,7 @@ void Observer::show_span(const std::string& switch_name) {
     bool others = false;
     const bool moves = !options_.span.park.empty();
     for (const auto& [name, port] : sw.ports) {
-      const auto on = port.labels.find(kPortGroupLabel);
-      if (on == port.labels.end() || on->second != group->name) continue;
+      if (label_of(port, kPortGroupLabel) != group->name) continue;
       const bool is_ours = options_.span.adapter && port.mac == options_.span.adapter;
       others = others || !is_ours || !moves;
       if (!is_ours) continue;

@@ -43,6 +43,9 @@ constexpr const char* kStandardKind = "VMware standard switch";
 /// Port::type of a name that the hosts' own adapters have on a switch.
 constexpr const char* kUplinkType = "uplink";
 
+/// The value of a port's label; empty: it has none.
+std::string label_of(const Port& port, const char* key);
+
 struct ObserverOptions {
   std::string owner;
   /// Where the engine takes ERSPAN in; none: it has a monitor NIC alone.

@@ -22,11 +22,6 @@ tl::unexpected<Error> refuse(Error::Kind kind, const vmirror::Session& s, std::s
   return fail(kind, std::move(what), s.switch_name + ", dvPort " + s.port, std::move(remedy));
 }
 
-std::string label(const Port& port, const char* key) {
-  const auto it = port.labels.find(key);
-  return it == port.labels.end() ? std::string() : it->second;
-}
-
 /// A monitor NIC's port, and the host that it is on.
 struct Monitor {
   std::string port, host;
@@ -49,7 +44,7 @@ class Rules {
       for (const PortKey& at : found->second)
         if (const Port* port = switch_of(world, at.switch_name).ports.get(at.port))
           monitors_[{at.switch_name, local->monitor_nic->text()}] = {port->name,
-                                                                     label(*port, kHostLabel)};
+                                                                     label_of(*port, kHostLabel)};
     }
     for (const auto& [name, sw] : world.switches)
       for (const auto& [mirror_name, mirror] : sw.mirrors)
@@ -106,12 +101,12 @@ class Rules {
                     "select machines");
     if (port.type == kNsxType)
       return refuse(unsupported, s,
-                    "the port group " + label(port, kPortGroupLabel) + " is managed by NSX",
+                    "the port group " + label_of(port, kPortGroupLabel) + " is managed by NSX",
                     "mirror it by NSX's own means");
-    if (includes(s.direction, Direction::out) && !label(port, kPromiscuousLabel).empty())
+    if (includes(s.direction, Direction::out) && !label_of(port, kPromiscuousLabel).empty())
       return refuse(refused, s,
                     "promiscuous mode is accepted on the port, in port group " +
-                        label(port, kPortGroupLabel) + ": what it sends can't be mirrored",
+                        label_of(port, kPortGroupLabel) + ": what it sends can't be mirrored",
                     "set its policy `promiscuous mode` to Reject, or mirror `in` alone");
     return {};
   }
@@ -119,10 +114,10 @@ class Rules {
   /// A port whose frames are copied to an address that is its own gets each copy as a frame, which
   /// is copied again, until the uplink is full.
   static Result<void> check_loop(const vmirror::Session& s, const Port& port, const IpAddress& to) {
-    const std::string addresses = " " + label(port, kAddressLabel) + " ";
+    const std::string addresses = " " + label_of(port, kAddressLabel) + " ";
     if (addresses.find(" " + to.text() + " ") == addresses.npos) return {};
     return refuse(refused, s,
-                  "the machine " + label(port, "vm-name") + " has the address " + to.text() +
+                  "the machine " + label_of(port, "vm-name") + " has the address " + to.text() +
                       ", where the copies go: they would be copied again",
                   "leave it out of the policy");
   }
@@ -189,7 +184,7 @@ class Rules {
                     "give the appliance an adapter on this switch, or set `receiver`");
     const Monitor& monitor = at->second;
     OutputChoice out{.key = "local", .to = PortOutput{monitor.port}};
-    if (const std::string host = label(port, kHostLabel); monitor.host != host)
+    if (const std::string host = label_of(port, kHostLabel); monitor.host != host)
       out.warnings.push_back("a session between dvPorts copies only while both are on one host: " +
                              s.port + " is on " + host + ", the monitor NIC's " + monitor.port +
                              " is on " + monitor.host + "; set `receiver`");

@@ -30,8 +30,7 @@ std::optional<MonitorOutput> span_output(const Switch& sw, const std::string& gr
                                          const std::optional<Mac>& adapter) {
   std::optional<MonitorOutput> out;
   for (const auto& [name, port] : sw.ports) {
-    const auto on = port.labels.find(kPortGroupLabel);
-    if (on == port.labels.end() || on->second != group) continue;
+    if (label_of(port, kPortGroupLabel) != group) continue;
     if (adapter && port.mac == adapter) return MonitorOutput{name};
     out = MonitorOutput{out ? std::string() : name};
   }

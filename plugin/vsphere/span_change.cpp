@@ -149,17 +149,12 @@ Result<void> move_adapter(VimClient& client, const SpanStep& step, const std::st
            }},
       stop);
   if (!begun) return tl::unexpected(begun.error());
-  auto task = wait_for_task(client, task_of(*begun), kMovePatience, stop);
+  auto task = end_of_task(client, task_of(*begun), "the adapter's move to port group " + step.group,
+                          kMovePatience, stop);
   if (!task) return tl::unexpected(task.error());
   if (task->state == TaskInfo::State::success) return {};
-  if (task->state == TaskInfo::State::error) {
-    task->error.what = "the adapter can't go to port group " + step.group + ": " + task->error.what;
-    return tl::unexpected(std::move(task->error));
-  }
-  return fail(Error::Kind::unreachable,
-              "the adapter's move to port group " + step.group + " has not ended within " +
-                  std::to_string(kMovePatience.count()) + " s",
-              client.url(), "see vCenter's list of tasks");
+  task->error.what = "the adapter can't go to port group " + step.group + ": " + task->error.what;
+  return tl::unexpected(std::move(task->error));
 }
 
 /// The option takes effect for a port group when promiscuous mode is accepted again. A change that

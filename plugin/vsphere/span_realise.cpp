@@ -18,11 +18,6 @@ tl::unexpected<Error> no_span(Error::Kind kind, const vmirror::Session& s, std::
   return fail(kind, std::move(what), s.switch_name + ", adapter " + s.port, std::move(remedy));
 }
 
-std::string label_of(const Port& port, const char* key) {
-  const auto it = port.labels.find(key);
-  return it == port.labels.end() ? std::string() : it->second;
-}
-
 /// One standard switch, with what is on it.
 class OnVswitch {
  public:

@@ -109,23 +109,14 @@ Submission Submitter::carry_out(const SwitchChange& change, const std::stop_toke
       reconfigure(client_, change.distributed_switch, change.version, change.changes, stop);
   if (!begun) return {State::failed, begun.error()};
   if (!begun->fault.empty()) return failed(change, begun->fault, std::move(begun->error), stop);
-  auto task = wait_for_task(client_, task_of(*begun), kTaskPatience, stop);
+  auto task = end_of_task(client_, task_of(*begun),
+                          "the task of distributed switch " + change.distributed_switch.id,
+                          kTaskPatience, stop);
   if (!task) return {State::failed, task.error()};
-  switch (task->state) {
-    case TaskInfo::State::error:
-      return failed(change, task->fault, std::move(task->error), stop);
-    case TaskInfo::State::success:
-      follower_.wait_past(change.distributed_switch, change.version, kShowPatience);
-      return {State::settled, {}};
-    case TaskInfo::State::queued:
-    case TaskInfo::State::running:
-      break;
-  }
-  return {State::failed,
-          {Error::Kind::unreachable,
-           "the task of distributed switch " + change.distributed_switch.id +
-               " has not ended within " + std::to_string(kTaskPatience.count()) + " s",
-           client_.url(), "see vCenter's list of tasks"}};
+  if (task->state == TaskInfo::State::error)
+    return failed(change, task->fault, std::move(task->error), stop);
+  follower_.wait_past(change.distributed_switch, change.version, kShowPatience);
+  return {State::settled, {}};
 }
 
 }  // namespace vmirror::vsphere

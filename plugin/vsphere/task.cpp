@@ -108,4 +108,14 @@ Result<TaskInfo> wait_for_task(VimClient& client, const Ref& task, std::chrono::
   return out;
 }
 
+Result<TaskInfo> end_of_task(VimClient& client, const Ref& task, const std::string& name,
+                             std::chrono::seconds wait, std::stop_token stop) {
+  auto info = wait_for_task(client, task, wait, std::move(stop));
+  if (info && !has_ended(*info))
+    return fail(Error::Kind::unreachable,
+                name + " has not ended within " + std::to_string(wait.count()) + " s", client.url(),
+                "see vCenter's list of tasks");
+  return info;
+}
+
 }  // namespace vmirror::vsphere

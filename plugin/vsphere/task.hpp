@@ -50,4 +50,9 @@ TaskInfo read_task_info(pugi::xml_node info, const std::string& where);
 Result<TaskInfo> wait_for_task(VimClient& client, const Ref& task, std::chrono::seconds wait,
                                std::stop_token stop = {});
 
+/// The same, for who can do nothing with a task that goes on: it is in `success` or in `error`.
+/// Error::Kind::unreachable: it has not ended within `wait`; the error calls it `name`.
+Result<TaskInfo> end_of_task(VimClient& client, const Ref& task, const std::string& name,
+                             std::chrono::seconds wait, std::stop_token stop = {});
+
 }  // namespace vmirror::vsphere
