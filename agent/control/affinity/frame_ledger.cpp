@@ -24,14 +24,13 @@ bool FrameLedger::follow(const GuestCounters& reading) {
     if (!first_port_) first_port_ = reading.port;
     last_port_ = reading.port;
   }
-  if (!reading.copied) {
-    // A NIC that is watched from now on begins at 0, as its port is now.
-    if (reading.port && !last_copied_) {
-      const Difference start{-less(reading.port->out_frames, 0), -less(reading.port->in_frames, 0)};
-      if (!high_) high_ = low_ = start;
-    }
-    return false;
-  }
+  // The engine's counts begin at 0: a NIC that is watched from now on, with its port as it is now;
+  // on the destination, a port that was made for the guest.
+  const bool from_0 = on_destination_ || !reading.copied;
+  if (from_0 && reading.port && !last_copied_ && !high_)
+    high_ = low_ =
+        Difference{-less(reading.port->out_frames, 0), -less(reading.port->in_frames, 0)};
+  if (!reading.copied) return false;
   if (last_copied_ &&
       (reading.copied->out < last_copied_->out || reading.copied->in < last_copied_->in))
     reset_ = true;
@@ -82,9 +81,9 @@ std::optional<FrameLedger::Result> FrameLedger::result() const {
   return result;
 }
 
-std::uint64_t FrameLedger::duplicates(bool on_destination) const {
+std::uint64_t FrameLedger::duplicates() const {
   if (reset_) return 0;
-  if (on_destination)
+  if (on_destination_)
     return at_least_0(less(before_copied_.out, base_copied_.out)) +
            at_least_0(less(before_copied_.in - before_copied_.in_group,
                            base_copied_.in - base_copied_.in_group));

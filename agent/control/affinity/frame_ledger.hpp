@@ -19,6 +19,10 @@
 // lost. On the destination, where the guest runs during the readings, this may hide as many lost
 // frames as move between two readings; `uncertain` has their number. A single reading of the end
 // proves no loss.
+//
+// On the destination both counters begin at 0, with the port. Frames to the guest are copied there
+// before the guest runs (a network that floods), and wait in the tap until the guest takes them. So
+// the difference of the first reading, which may come late, is no difference to begin with.
 #pragma once
 
 #include <cstdint>
@@ -52,6 +56,8 @@ struct GuestCounters {
 
 class FrameLedger {
  public:
+  explicit FrameLedger(bool on_destination) : on_destination_(on_destination) {}
+
   /// A reading before any frame could be lost: on the source while the guest runs, on the
   /// destination until the guest runs.
   void before(const GuestCounters& reading);
@@ -70,9 +76,10 @@ class FrameLedger {
   std::optional<Result> result() const;
   /// A counter went back.
   bool reset() const { return reset_; }
-  /// Frames that were copied here and that the guest's ports did not count: `on_destination` before
-  /// the guest ran, else after the guest was suspended. Without groups that the guest receives.
-  std::uint64_t duplicates(bool on_destination) const;
+  /// Frames that were copied here and that the guest's ports did not count: on the destination
+  /// before the guest ran, else after the guest was suspended. Without groups that the guest
+  /// receives.
+  std::uint64_t duplicates() const;
 
  private:
   struct Difference {
@@ -80,6 +87,7 @@ class FrameLedger {
   };
   bool follow(const GuestCounters& reading);
 
+  bool on_destination_;
   std::optional<PortCounters> first_port_, last_port_;
   std::optional<CopiedFrames> last_copied_;
   CopiedFrames base_copied_;                ///< The engine's counts at the first reading.

@@ -339,7 +339,7 @@ void MigrationTracker::complete(Open& open, Time now, bool stays) {
                 "its counters on " + host + " were not read in time: its frames can't be counted");
   half.port_frames = frames->port_frames;
   half.copied_frames = frames->copied_frames;
-  half.duplicates = open.ledger.duplicates(!open.source);
+  half.duplicates = open.ledger.duplicates();
   if (frames->uncertain > 0)
     note(open, "up to " + std::to_string(frames->uncertain) + " more frames on " + host +
                    " may not have been copied: the counters moved while they were read");

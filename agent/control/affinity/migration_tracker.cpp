@@ -44,9 +44,8 @@ MigrationTracker::Open* MigrationTracker::begin(const std::string& guest, bool s
     }
     open_.erase(it);
   }
-  Open& open = open_.emplace_back();
+  Open& open = open_.emplace_back(source);
   open.guest = guest;
-  open.source = source;
   open.record.id = guest + "@" + format_time(now);
   if (!guest.starts_with(kNicPrefix)) open.record.vm_uuid = guest;
   open.half().host = options_.host;
@@ -108,9 +107,8 @@ TrackerActions MigrationTracker::restore(std::vector<MigrationRecord> records, T
       finished_.push_back(std::move(record));
       continue;
     }
-    Open& open = open_.emplace_back();
+    Open& open = open_.emplace_back(source);
     open.record = std::move(record);
-    open.source = source;
     open.guest = open.record.vm_uuid;
     if (open.guest.empty()) open.guest = open.record.id.substr(0, open.record.id.rfind('@'));
     open.began = open.next_read = now;

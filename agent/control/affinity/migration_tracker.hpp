@@ -173,8 +173,10 @@ class MigrationTracker {
  private:
   static constexpr Time kNever = std::numeric_limits<Time>::max();
   struct Open {
+    explicit Open(bool here_is_source) : source(here_is_source), ledger(!here_is_source) {}
+
     std::string guest;
-    bool source = false;
+    bool source;
     bool tentative = false;  ///< Only a new port shows it: hidden until a peer confirms it.
     MigrationRecord record;
     std::vector<std::string> interface_ids;

@@ -25,6 +25,7 @@ TEST(FrameLedger, WhatWasLost) {
     const char* what;
     std::vector<Reading> before, after;
     std::optional<Result> result;
+    bool on_destination = false;
   } table[] = {
       {"nothing lost", {{100, 50, 10, 5}}, {{200, 70, 110, 25}}, Result{120, 120, 0}},
       {"lost from the guest",
@@ -67,6 +68,16 @@ TEST(FrameLedger, WhatWasLost) {
        {{0, 100, 0, 130}, {0, 150, 0, 150}},
        {{0, 200, 0, 200}},
        Result{100, 100, 0}},
+      {"on the destination, copies wait in the tap since before the first reading",
+       {{0, 0, 0, 38}, {0, 0, 0, 858}},
+       {{250, 904, 250, 906}, {270, 915, 270, 915}},
+       Result{1185, 1185, 0},
+       true},
+      {"on the destination, copies wait in the tap, and some are lost",
+       {{0, 1, 0, 38}, {0, 1, 0, 858}},
+       {{250, 904, 250, 864}, {250, 904, 250, 864}},
+       Result{1153, 1114, 0},
+       true},
       {"no reading of before", {}, {{1, 1, 1, 1}}, {}},
       {"no reading of the end", {{1, 1, 1, 1}}, {}, {}},
       {"no port", {{-1, 0, 5, 5}}, {{-1, 0, 9, 9}}, {}},
@@ -75,7 +86,7 @@ TEST(FrameLedger, WhatWasLost) {
   };
   for (const auto& row : table) {
     SCOPED_TRACE(row.what);
-    FrameLedger ledger;
+    FrameLedger ledger(row.on_destination);
     for (const Reading& r : row.before) ledger.before(counters(r));
     for (const Reading& r : row.after) ledger.after(counters(r));
     const auto result = ledger.result();
@@ -88,20 +99,23 @@ TEST(FrameLedger, WhatWasLost) {
 }
 
 TEST(FrameLedger, DuplicatesOfTheDestinationAreWhatCameBeforeTheGuest) {
-  FrameLedger ledger;
-  ledger.before(counters({0, 0, -1, 0}));
-  ledger.before(counters({0, 0, 2, 9, 6}));  // Two of its broadcasts; three for it, six groups.
-  ledger.after(counters({10, 5, 12, 14, 6}));
-  EXPECT_EQ(ledger.duplicates(true), 5U);
-  EXPECT_EQ(ledger.result()->copied_frames, 15U);
+  for (const bool late : {false, true}) {
+    SCOPED_TRACE(late ? "the first reading comes late" : "the first reading comes in time");
+    FrameLedger ledger(true);
+    if (!late) ledger.before(counters({0, 0, -1, 0}));
+    ledger.before(counters({0, 0, 2, 9, 6}));  // Two of its broadcasts; three for it, six groups.
+    ledger.after(counters({10, 5, 12, 14, 6}));
+    EXPECT_EQ(ledger.duplicates(), 5U);
+    EXPECT_EQ(ledger.result()->copied_frames, 15U);
+  }
 }
 
 TEST(FrameLedger, DuplicatesOfTheSourceAreWhatNobodyTookAnyMore) {
-  FrameLedger ledger;
+  FrameLedger ledger(false);
   ledger.before(counters({100, 50, 100, 50}));
   ledger.after(counters({120, 60, 120, 60}));
   ledger.after(counters({120, 60, 120, 67}));
-  EXPECT_EQ(ledger.duplicates(false), 7U);
+  EXPECT_EQ(ledger.duplicates(), 7U);
 }
 
 }  // namespace
