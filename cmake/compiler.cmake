@@ -35,8 +35,8 @@ if(VMIRROR_SANITIZE)
   endif()
 endif()
 
-# A clean build reads the headers of Boost and of the standard library once for eight sources. A
-# library whose sources share names in anonymous namespaces, as the dissectors do, is left out.
+# A clean build reads the headers of Boost and of the standard library once for eight sources, whose
+# names in anonymous namespaces must therefore differ.
 if(VMIRROR_UNITY)
   set(CMAKE_UNITY_BUILD ON)
   set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)

@@ -24,6 +24,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace dcerpc {
 namespace {
 
 constexpr std::size_t kHead = 16, kTrailer = 8, kUuid = 16;
@@ -408,42 +409,43 @@ constexpr Place kAtEpm[] = {dcerpc_interface(kEpmUuid)};
 constexpr Place kHandsDown[] = {dcerpc_interface(kEpmUuid), kGssToken, kNtlmToken};
 
 }  // namespace
+}  // namespace dcerpc
 
 /// LSA and SAMR, and NETLOGON and SPOOLSS, share a first field: their last bytes tell.
 const char* dcerpc_interface_name(Bytes uuid, bool little_endian) {
-  if (uuid.size() != kUuid) return nullptr;
-  Reader reader(uuid, little_endian);
+  if (uuid.size() != dcerpc::kUuid) return nullptr;
+  dcerpc::Reader reader(uuid, little_endian);
   const std::uint32_t first = reader.u32();
   const std::uint8_t last = uuid[15];
   if (first == 0x12345778) return last == 0xab ? "lsarpc" : "samr";
   if (first == 0x12345678) return last == 0xfb ? "netlogon" : "spoolss";
-  return name_of(kInterfaces, first);
+  return name_of(dcerpc::kInterfaces, first);
 }
 
 Parsed<DcerpcPdu> parse_dcerpc(Bytes bytes) {
   if (!bytes.empty() && bytes[0] != 5) return bad(Malformed::bad_value);
-  if (bytes.size() < kHead) return bad(Malformed::truncated);
-  if (!is_head(bytes)) return bad(Malformed::bad_value);
+  if (bytes.size() < dcerpc::kHead) return bad(Malformed::truncated);
+  if (!dcerpc::is_head(bytes)) return bad(Malformed::bad_value);
   DcerpcPdu out;
   out.type = bytes[2];
   out.first = (bytes[3] & 1) != 0;
   out.last = (bytes[3] & 2) != 0;
   out.object = (bytes[3] & 0x80) != 0;
   out.little_endian = (bytes[4] & 0x10) != 0;
-  Reader reader(bytes.subspan(8), out.little_endian);
+  dcerpc::Reader reader(bytes.subspan(8), out.little_endian);
   out.size = reader.u16();
   out.authentication_size = reader.u16();
   out.call_id = reader.u32();
-  if (out.size < kHead) return bad(Malformed::bad_length);
+  if (out.size < dcerpc::kHead) return bad(Malformed::bad_length);
   if (bytes.size() < out.size) return bad(Malformed::truncated);
-  out.body = bytes.subspan(kHead, out.size - kHead);
+  out.body = bytes.subspan(dcerpc::kHead, out.size - dcerpc::kHead);
   if (out.authentication_size == 0) return out;
-  const std::size_t trailer = kTrailer + out.authentication_size;
+  const std::size_t trailer = dcerpc::kTrailer + out.authentication_size;
   if (trailer > out.body.size()) return bad(Malformed::bad_length);
   const Bytes at = out.body.last(trailer);
   out.authentication_type = at[0];
   out.authentication_level = at[1];
-  out.authentication = at.subspan(kTrailer);
+  out.authentication = at.subspan(dcerpc::kTrailer);
   out.body = out.body.first(out.body.size() - trailer);
   out.body = out.body.first(out.body.size() - std::min<std::size_t>(out.body.size(), at[2]));
   return out;
@@ -451,18 +453,20 @@ Parsed<DcerpcPdu> parse_dcerpc(Bytes bytes) {
 
 const Dissector kDcerpc{.name = "dcerpc",
                         .carrier = Carrier::stream,
-                        .at = kAt,
-                        .hands_down = kHandsDown,
-                        .probe = probe,
-                        .frame = frame,
-                        .dissect = dissect};
+                        .at = dcerpc::kAt,
+                        .hands_down = dcerpc::kHandsDown,
+                        .probe = dcerpc::probe,
+                        .frame = dcerpc::frame,
+                        .dissect = dcerpc::dissect};
 const Dissector kDcerpcPipe{.name = "dcerpc",
                             .carrier = Carrier::inside,
-                            .at = kAtPipe,
-                            .hands_down = kHandsDown,
-                            .probe = probe_pipe,
-                            .dissect = dissect_pipe};
-const Dissector kEpm{
-    .name = "epm", .carrier = Carrier::inside, .at = kAtEpm, .dissect = dissect_epm};
+                            .at = dcerpc::kAtPipe,
+                            .hands_down = dcerpc::kHandsDown,
+                            .probe = dcerpc::probe_pipe,
+                            .dissect = dcerpc::dissect_pipe};
+const Dissector kEpm{.name = "epm",
+                     .carrier = Carrier::inside,
+                     .at = dcerpc::kAtEpm,
+                     .dissect = dcerpc::dissect_epm};
 
 }  // namespace vmirror

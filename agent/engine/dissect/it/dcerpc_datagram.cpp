@@ -10,6 +10,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace dcerpc_datagram {
 namespace {
 
 constexpr std::size_t kHead = 80, kUuid = 16;
@@ -68,21 +69,23 @@ constexpr Place kAt[] = {34964, 135};
 constexpr Place kHandsDown[] = {dcerpc_interface(0xdea00001)};
 
 }  // namespace
+}  // namespace dcerpc_datagram
 
 Parsed<DcerpcDatagram> parse_dcerpc_datagram(Bytes bytes) {
   constexpr std::uint8_t kMostFloat = 3, kMostFlags2 = 3;
-  if (!bytes.empty() && bytes[0] != kVersion) return bad(Malformed::bad_value);
-  if (bytes.size() < kHead) return bad(Malformed::truncated);
-  const bool legal = name_of(kTypes, bytes[1]) != nullptr && bytes[3] <= kMostFlags2 &&
-                     (bytes[4] & 0xee) == 0 && bytes[5] <= kMostFloat && bytes[6] == 0;
+  if (!bytes.empty() && bytes[0] != dcerpc_datagram::kVersion) return bad(Malformed::bad_value);
+  if (bytes.size() < dcerpc_datagram::kHead) return bad(Malformed::truncated);
+  const bool legal = name_of(dcerpc_datagram::kTypes, bytes[1]) != nullptr &&
+                     bytes[3] <= kMostFlags2 && (bytes[4] & 0xee) == 0 && bytes[5] <= kMostFloat &&
+                     bytes[6] == 0;
   if (!legal) return bad(Malformed::bad_value);
   DcerpcDatagram out;
   out.type = bytes[1];
-  out.little_endian = (bytes[4] & kLittleEndian) != 0;
-  out.fragment = (bytes[2] & kFragment) != 0;
-  out.last = (bytes[2] & kLastFragment) != 0;
-  out.object = bytes.subspan(8, kUuid);
-  out.interface = bytes.subspan(24, kUuid);
+  out.little_endian = (bytes[4] & dcerpc_datagram::kLittleEndian) != 0;
+  out.fragment = (bytes[2] & dcerpc_datagram::kFragment) != 0;
+  out.last = (bytes[2] & dcerpc_datagram::kLastFragment) != 0;
+  out.object = bytes.subspan(8, dcerpc_datagram::kUuid);
+  out.interface = bytes.subspan(24, dcerpc_datagram::kUuid);
   Cursor cursor(bytes.subspan(64));
   const auto u16 = [&] { return out.little_endian ? cursor.le16() : cursor.u16(); };
   out.sequence = out.little_endian ? cursor.le32() : cursor.u32();
@@ -97,9 +100,9 @@ Parsed<DcerpcDatagram> parse_dcerpc_datagram(Bytes bytes) {
 
 const Dissector kDcerpcUdp{.name = "dcerpc",
                            .carrier = Carrier::datagram,
-                           .at = kAt,
-                           .hands_down = kHandsDown,
-                           .probe = probe,
-                           .dissect = dissect};
+                           .at = dcerpc_datagram::kAt,
+                           .hands_down = dcerpc_datagram::kHandsDown,
+                           .probe = dcerpc_datagram::probe,
+                           .dissect = dcerpc_datagram::dissect};
 
 }  // namespace vmirror

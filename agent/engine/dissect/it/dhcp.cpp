@@ -18,6 +18,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace dhcp {
 namespace {
 
 constexpr std::uint32_t kCookie = 0x63825363;
@@ -278,6 +279,7 @@ Probe probe(Bytes bytes, const Context& context) {
 constexpr Place kAt[] = {67, 68};
 
 }  // namespace
+}  // namespace dhcp
 
 Parsed<DhcpMessage> parse_dhcp(Bytes bytes) {
   Cursor cursor(bytes);
@@ -304,15 +306,15 @@ Parsed<DhcpMessage> parse_dhcp(Bytes bytes) {
   if (hardware_size > client.size()) return bad(Malformed::bad_length);
   out.reply = op == 2;
   if (hardware == 1 && hardware_size == 6) out.client_mac = Mac::from(client.data());
-  if (cursor.left() < 4 || cursor.u32() != kCookie) return out;
+  if (cursor.left() < 4 || cursor.u32() != dhcp::kCookie) return out;
   out.dhcp = true;
   std::uint8_t overload = 0, ignored = 0;
   std::bitset<256> seen;
   out.areas[0] = cursor.rest();
-  read_options(out.areas[0], out, seen, overload);
-  if ((overload & 1) != 0) read_options(out.areas[1] = file, out, seen, ignored);
-  if ((overload & 2) != 0) read_options(out.areas[2] = server_name, out, seen, ignored);
-  for (const std::uint8_t list : {kRouters, kDnsServers}) settle_list(list, out);
+  dhcp::read_options(out.areas[0], out, seen, overload);
+  if ((overload & 1) != 0) dhcp::read_options(out.areas[1] = file, out, seen, ignored);
+  if ((overload & 2) != 0) dhcp::read_options(out.areas[2] = server_name, out, seen, ignored);
+  for (const std::uint8_t list : {dhcp::kRouters, dhcp::kDnsServers}) dhcp::settle_list(list, out);
   return out;
 }
 
@@ -320,7 +322,7 @@ std::size_t join_option(const DhcpMessage& message, std::uint8_t code,
                         std::span<std::uint8_t> out) {
   std::size_t size = 0;
   for (const Bytes area : message.areas)
-    each_option(
+    dhcp::each_option(
         area,
         [&](std::uint8_t at, Bytes data) {
           if (at != code) return;
@@ -332,7 +334,10 @@ std::size_t join_option(const DhcpMessage& message, std::uint8_t code,
   return size;
 }
 
-const Dissector kDhcp{
-    .name = "dhcp", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kDhcp{.name = "dhcp",
+                      .carrier = Carrier::datagram,
+                      .at = dhcp::kAt,
+                      .probe = dhcp::probe,
+                      .dissect = dhcp::dissect};
 
 }  // namespace vmirror

@@ -17,6 +17,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace dhcp6 {
 namespace {
 
 constexpr int kMaxListed = 32, kMostRelays = 8;
@@ -229,27 +230,32 @@ Probe probe(Bytes bytes, const Context& context) {
 constexpr Place kAt[] = {546, 547};
 
 }  // namespace
+}  // namespace dhcp6
 
 Parsed<Dhcp6Message> parse_dhcp6(Bytes bytes) {
   Cursor cursor(bytes);
   Dhcp6Message out;
   out.type = cursor.u8();
   if (bytes.empty()) return bad(Malformed::truncated);
-  if (name_of(kTypes, out.type) == nullptr) return bad(Malformed::bad_value);
-  if (is_relayed(out.type)) {
+  if (name_of(dhcp6::kTypes, out.type) == nullptr) return bad(Malformed::bad_value);
+  if (dhcp6::is_relayed(out.type)) {
     out.hops = cursor.u8();
-    out.link = cursor.take(kAddress);
-    out.peer = cursor.take(kAddress);
+    out.link = cursor.take(dhcp6::kAddress);
+    out.peer = cursor.take(dhcp6::kAddress);
   } else {
     out.transaction_id = cursor.u24();
   }
   if (!cursor.ok()) return bad(Malformed::truncated);
   out.options = cursor.rest();
-  if (!each_option(out.options, [](std::uint16_t, Bytes) {})) return bad(Malformed::truncated);
+  if (!dhcp6::each_option(out.options, [](std::uint16_t, Bytes) {}))
+    return bad(Malformed::truncated);
   return out;
 }
 
-const Dissector kDhcp6{
-    .name = "dhcp6", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kDhcp6{.name = "dhcp6",
+                       .carrier = Carrier::datagram,
+                       .at = dhcp6::kAt,
+                       .probe = dhcp6::probe,
+                       .dissect = dhcp6::dissect};
 
 }  // namespace vmirror

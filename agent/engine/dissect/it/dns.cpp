@@ -8,6 +8,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace dns {
 namespace {
 
 constexpr int kUpdate = 5;  ///< The opcode of RFC 2136.
@@ -209,14 +210,18 @@ Outcome dissect_tcp(Bytes message, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {53};
 
 }  // namespace
+}  // namespace dns
 
-const Dissector kDns{
-    .name = "dns", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kDns{.name = "dns",
+                     .carrier = Carrier::datagram,
+                     .at = dns::kAt,
+                     .probe = dns::probe,
+                     .dissect = dns::dissect};
 const Dissector kDnsTcp{.name = "dns",
                         .carrier = Carrier::stream,
-                        .at = kAt,
-                        .probe = probe_tcp,
-                        .frame = frame,
-                        .dissect = dissect_tcp};
+                        .at = dns::kAt,
+                        .probe = dns::probe_tcp,
+                        .frame = dns::frame,
+                        .dissect = dns::dissect_tcp};
 
 }  // namespace vmirror

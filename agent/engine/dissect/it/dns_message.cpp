@@ -17,6 +17,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace dns_message {
 namespace {
 
 constexpr Named kTypes[] = {
@@ -75,9 +76,10 @@ Parsed<Value> tell_authority(const DnsReader& reader, const DnsResource& resourc
 }
 
 }  // namespace
+}  // namespace dns_message
 
 const char* dns_type_name(std::uint16_t type) {
-  return name_of(kTypes, type);
+  return name_of(dns_message::kTypes, type);
 }
 
 /// Pointers::pass: `out` is the name up to its first pointer.
@@ -206,16 +208,16 @@ Parsed<Value> tell_dns_data(const DnsReader& reader, const DnsResource& resource
     case dns_type::kCname:
     case dns_type::kPtr:
     case dns_type::kDname:
-      return tell_name(reader, resource.at, "rdata", facts);
+      return dns_message::tell_name(reader, resource.at, "rdata", facts);
     case dns_type::kMx:
       if (resource.data.size() < 3) return bad(Malformed::bad_length);
-      return tell_name(reader, resource.at + 2, "rdata", facts);
+      return dns_message::tell_name(reader, resource.at + 2, "rdata", facts);
     case dns_type::kTxt:
-      return tell_text(resource.data, facts);
+      return dns_message::tell_text(resource.data, facts);
     case dns_type::kSrv:
-      return tell_service(reader, resource, facts);
+      return dns_message::tell_service(reader, resource, facts);
     case dns_type::kSoa:
-      return tell_authority(reader, resource, facts);
+      return dns_message::tell_authority(reader, resource, facts);
     default:
       return Value{};
   }

@@ -9,6 +9,7 @@
 #include "agent/engine/dissect/it/tls.hpp"
 
 namespace vmirror {
+namespace ftp {
 namespace {
 
 constexpr std::size_t kLongestLine = 2048, kLongestReply = 16384;
@@ -190,14 +191,15 @@ constexpr Place kAt[] = {21};
 constexpr Place kAtData[] = {20};
 
 }  // namespace
+}  // namespace ftp
 
 Parsed<FtpMessage> parse_ftp(Bytes bytes) {
   std::string_view rest = as_text(bytes);
   if (rest.empty()) return bad(Malformed::truncated);
   FtpMessage out;
-  out.is_reply = is_digit(rest[0]);
-  if (!out.is_reply && !is_letter(rest[0])) return bad(Malformed::bad_value);
-  if (out.is_reply && reply_size(rest) == 0) return bad(Malformed::truncated);
+  out.is_reply = ftp::is_digit(rest[0]);
+  if (!out.is_reply && !ftp::is_letter(rest[0])) return bad(Malformed::bad_value);
+  if (out.is_reply && ftp::reply_size(rest) == 0) return bad(Malformed::truncated);
   const auto line = next_line(rest);
   if (!line) return bad(Malformed::truncated);
   if (out.is_reply) {
@@ -214,15 +216,15 @@ Parsed<FtpMessage> parse_ftp(Bytes bytes) {
 
 const Dissector kFtp{.name = "ftp",
                      .carrier = Carrier::stream,
-                     .at = kAt,
-                     .probe = probe,
-                     .frame = frame,
-                     .dissect = dissect};
+                     .at = ftp::kAt,
+                     .probe = ftp::probe,
+                     .frame = ftp::frame,
+                     .dissect = ftp::dissect};
 const Dissector kFtpData{.name = "ftp_data",
                          .carrier = Carrier::stream,
-                         .at = kAtData,
-                         .probe = probe_data,
-                         .frame = frame_data,
-                         .dissect = dissect_data};
+                         .at = ftp::kAtData,
+                         .probe = ftp::probe_data,
+                         .frame = ftp::frame_data,
+                         .dissect = ftp::dissect_data};
 
 }  // namespace vmirror

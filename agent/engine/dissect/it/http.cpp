@@ -13,6 +13,7 @@
 #include "agent/engine/dissect/it/tls.hpp"
 
 namespace vmirror {
+namespace http {
 namespace {
 
 constexpr std::size_t kLongestMethod = 20, kLongestLine = 8192;
@@ -308,15 +309,16 @@ constexpr Place kAt[] = {80, 8080, 8000, 8008, 3128, 5985};
 constexpr Place kHandsDown[] = {kGssToken, kNtlmToken};
 
 }  // namespace
+}  // namespace http
 
 Parsed<HttpMessage> parse_http(Bytes head) {
   HttpMessage out;
-  const Start start = start_of(head);
-  if (start == Start::no) return bad(Malformed::bad_value);
+  const http::Start start = http::start_of(head);
+  if (start == http::Start::no) return bad(Malformed::bad_value);
   std::string_view rest = as_text(head);
   const auto first = next_line(rest);
   if (!first) return bad(Malformed::truncated);
-  out.is_response = start == Start::response;
+  out.is_response = start == http::Start::response;
   std::string_view words = *first;
   if (out.is_response) {
     out.version = next_word(words);
@@ -334,16 +336,16 @@ Parsed<HttpMessage> parse_http(Bytes head) {
     const auto line = next_line(rest);
     if (!line) return bad(Malformed::truncated);
     if (line->empty()) return out;
-    if (!read_header(header_of(*line), out)) return bad(Malformed::bad_value);
+    if (!http::read_header(header_of(*line), out)) return bad(Malformed::bad_value);
   }
 }
 
 const Dissector kHttp{.name = "http",
                       .carrier = Carrier::stream,
-                      .at = kAt,
-                      .hands_down = kHandsDown,
-                      .probe = probe,
-                      .frame = frame,
-                      .dissect = dissect};
+                      .at = http::kAt,
+                      .hands_down = http::kHandsDown,
+                      .probe = http::probe,
+                      .frame = http::frame,
+                      .dissect = http::dissect};
 
 }  // namespace vmirror

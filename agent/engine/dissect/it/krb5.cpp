@@ -24,6 +24,7 @@
 #include "agent/engine/dissect/times.hpp"
 
 namespace vmirror {
+namespace krb5 {
 namespace {
 
 constexpr std::size_t kSize = 4;
@@ -398,19 +399,23 @@ constexpr Place kAt[] = {88};
 constexpr Place kAtToken[] = {kKerberosToken};
 
 }  // namespace
+}  // namespace krb5
 
-const Dissector kKrb5{
-    .name = "krb5", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kKrb5{.name = "krb5",
+                      .carrier = Carrier::datagram,
+                      .at = krb5::kAt,
+                      .probe = krb5::probe,
+                      .dissect = krb5::dissect};
 const Dissector kKrb5Tcp{.name = "krb5",
                          .carrier = Carrier::stream,
-                         .at = kAt,
-                         .probe = probe_tcp,
-                         .frame = frame,
-                         .dissect = dissect_tcp};
+                         .at = krb5::kAt,
+                         .probe = krb5::probe_tcp,
+                         .frame = krb5::frame,
+                         .dissect = krb5::dissect_tcp};
 const Dissector kKrb5Token{.name = "krb5",
                            .carrier = Carrier::inside,
-                           .at = kAtToken,
-                           .dissect = dissect_token,
+                           .at = krb5::kAtToken,
+                           .dissect = krb5::dissect_token,
                            .names_flow = false};
 
 }  // namespace vmirror

@@ -15,6 +15,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace ldap {
 namespace {
 
 constexpr std::uint32_t kMessage = 0x30, kMostBytes = 64 << 20;
@@ -493,11 +494,12 @@ constexpr Place kAtDatagram[] = {389};
 constexpr Place kHandsDown[] = {kGssToken, kNtlmToken};
 
 }  // namespace
+}  // namespace ldap
 
 Parsed<LdapMessage> parse_ldap(Bytes bytes, Bytes& rest) {
   BerReader reader(bytes);
   const BerElement message = reader.next();
-  if (!bytes.empty() && bytes[0] != kMessage) return bad(Malformed::bad_value);
+  if (!bytes.empty() && bytes[0] != ldap::kMessage) return bad(Malformed::bad_value);
   if (!reader.ok()) return bad(Malformed::truncated);
   rest = reader.rest();
   BerReader parts(message.value);
@@ -508,21 +510,21 @@ Parsed<LdapMessage> parse_ldap(Bytes bytes, Bytes& rest) {
   out.id = static_cast<std::uint32_t>(*id);
   out.operation = operation.tag;
   out.body = operation.value;
-  if (name_of(kOperations, out.operation) == nullptr) return bad(Malformed::bad_value);
+  if (name_of(ldap::kOperations, out.operation) == nullptr) return bad(Malformed::bad_value);
   return out;
 }
 
 const Dissector kLdap{.name = "ldap",
                       .carrier = Carrier::stream,
-                      .at = kAt,
-                      .hands_down = kHandsDown,
-                      .probe = probe_stream,
-                      .frame = frame,
-                      .dissect = dissect_stream};
+                      .at = ldap::kAt,
+                      .hands_down = ldap::kHandsDown,
+                      .probe = ldap::probe_stream,
+                      .frame = ldap::frame,
+                      .dissect = ldap::dissect_stream};
 const Dissector kCldap{.name = "cldap",
                        .carrier = Carrier::datagram,
-                       .at = kAtDatagram,
-                       .probe = probe_datagram,
-                       .dissect = dissect_datagram};
+                       .at = ldap::kAtDatagram,
+                       .probe = ldap::probe_datagram,
+                       .dissect = ldap::dissect_datagram};
 
 }  // namespace vmirror

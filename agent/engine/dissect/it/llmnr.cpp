@@ -8,6 +8,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace llmnr {
 namespace {
 
 void learn(const DnsResource& resource, const Value& data, Facts& facts) {
@@ -51,8 +52,12 @@ Probe probe(Bytes message, const Context& context) {
 constexpr Place kAt[] = {5355};
 
 }  // namespace
+}  // namespace llmnr
 
-const Dissector kLlmnr{
-    .name = "llmnr", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kLlmnr{.name = "llmnr",
+                       .carrier = Carrier::datagram,
+                       .at = llmnr::kAt,
+                       .probe = llmnr::probe,
+                       .dissect = llmnr::dissect};
 
 }  // namespace vmirror

@@ -10,6 +10,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace mdns {
 namespace {
 
 constexpr std::string_view kLocal = ".local";
@@ -116,8 +117,12 @@ Probe probe(Bytes message, const Context& context) {
 constexpr Place kAt[] = {5353};
 
 }  // namespace
+}  // namespace mdns
 
-const Dissector kMdns{
-    .name = "mdns", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kMdns{.name = "mdns",
+                      .carrier = Carrier::datagram,
+                      .at = mdns::kAt,
+                      .probe = mdns::probe,
+                      .dissect = mdns::dissect};
 
 }  // namespace vmirror

@@ -12,6 +12,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace nbns {
 namespace {
 
 constexpr std::uint16_t kNb = 0x20, kNbstat = 0x21, kGroup = 0x8000;
@@ -142,6 +143,7 @@ Probe probe(Bytes message, const Context& context) {
 constexpr Place kAt[] = {137};
 
 }  // namespace
+}  // namespace nbns
 
 std::optional<NetbiosName> netbios_name(std::string_view first) {
   constexpr std::size_t kLetters = 32;
@@ -159,7 +161,10 @@ std::optional<NetbiosName> netbios_name(std::string_view first) {
   return out;
 }
 
-const Dissector kNbns{
-    .name = "nbns", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kNbns{.name = "nbns",
+                      .carrier = Carrier::datagram,
+                      .at = nbns::kAt,
+                      .probe = nbns::probe,
+                      .dissect = nbns::dissect};
 
 }  // namespace vmirror

@@ -16,6 +16,7 @@
 #include "agent/engine/dissect/it/spnego.hpp"
 
 namespace vmirror {
+namespace ntlm {
 namespace {
 
 constexpr std::string_view kSignature("NTLMSSP\0", 8);
@@ -134,16 +135,18 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {kNtlmToken};
 
 }  // namespace
+}  // namespace ntlm
 
 Parsed<NtlmMessage> parse_ntlm(Bytes bytes) {
   Cursor cursor(bytes);
-  const Bytes signature = cursor.take(kSignature.size());
+  const Bytes signature = cursor.take(ntlm::kSignature.size());
   const std::uint32_t type = cursor.le32();
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (as_text(signature) != kSignature || type < 1 || type > 3) return bad(Malformed::bad_value);
+  if (as_text(signature) != ntlm::kSignature || type < 1 || type > 3)
+    return bad(Malformed::bad_value);
   NtlmMessage out;
   out.type = static_cast<NtlmMessage::Type>(type);
-  const auto field = [&](Bytes& to) { return read_field(cursor, bytes, to); };
+  const auto field = [&](Bytes& to) { return ntlm::read_field(cursor, bytes, to); };
   bool all = true;
   Bytes unused;
   if (out.type == NtlmMessage::Type::negotiate) {
@@ -151,8 +154,8 @@ Parsed<NtlmMessage> parse_ntlm(Bytes bytes) {
     if (!cursor.ok()) return bad(Malformed::truncated);
     if (cursor.empty()) return out;  // Old clients end here.
     all = field(out.domain) && field(out.workstation);
-    if ((out.flags & kDomainSent) == 0) out.domain = {};
-    if ((out.flags & kWorkstationSent) == 0) out.workstation = {};
+    if ((out.flags & ntlm::kDomainSent) == 0) out.domain = {};
+    if ((out.flags & ntlm::kWorkstationSent) == 0) out.workstation = {};
   } else if (out.type == NtlmMessage::Type::challenge) {
     all = field(out.target);
     out.flags = cursor.le32();
@@ -170,11 +173,14 @@ Parsed<NtlmMessage> parse_ntlm(Bytes bytes) {
     }
   }
   if (!all || !cursor.ok()) return bad(Malformed::truncated);
-  read_version(cursor, out);
+  ntlm::read_version(cursor, out);
   return out;
 }
 
-const Dissector kNtlm{
-    .name = "ntlm", .carrier = Carrier::inside, .at = kAt, .dissect = dissect, .names_flow = false};
+const Dissector kNtlm{.name = "ntlm",
+                      .carrier = Carrier::inside,
+                      .at = ntlm::kAt,
+                      .dissect = ntlm::dissect,
+                      .names_flow = false};
 
 }  // namespace vmirror

@@ -10,6 +10,7 @@
 #include "agent/engine/dissect/times.hpp"
 
 namespace vmirror {
+namespace ntp {
 namespace {
 
 enum Mode : std::uint8_t { kClient = 3, kServer = 4, kControl = 6 };
@@ -58,6 +59,7 @@ Probe probe(Bytes bytes, const Context& context) {
 constexpr Place kAt[] = {123};
 
 }  // namespace
+}  // namespace ntp
 
 Parsed<NtpMessage> parse_ntp(Bytes bytes) {
   Cursor cursor(bytes);
@@ -69,7 +71,7 @@ Parsed<NtpMessage> parse_ntp(Bytes bytes) {
   out.stratum = cursor.u8();
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (out.version == 0 || out.version > 4 || out.mode == 0) return bad(Malformed::bad_value);
-  if (out.mode >= kControl) return out;  // RFC 9327: another format from here on.
+  if (out.mode >= ntp::kControl) return out;  // RFC 9327: another format from here on.
   cursor.skip(10);
   out.reference_id = cursor.u32();
   cursor.skip(8);
@@ -80,7 +82,10 @@ Parsed<NtpMessage> parse_ntp(Bytes bytes) {
   return out;
 }
 
-const Dissector kNtp{
-    .name = "ntp", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kNtp{.name = "ntp",
+                     .carrier = Carrier::datagram,
+                     .at = ntp::kAt,
+                     .probe = ntp::probe,
+                     .dissect = ntp::dissect};
 
 }  // namespace vmirror

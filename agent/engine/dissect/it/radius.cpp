@@ -11,6 +11,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace radius {
 namespace {
 
 constexpr std::size_t kHead = 20;
@@ -130,6 +131,7 @@ Probe probe(Bytes bytes, const Context& context) {
 constexpr Place kAt[] = {1812, 1813, 1645, 1646, 3799, 1700};
 
 }  // namespace
+}  // namespace radius
 
 Parsed<RadiusMessage> parse_radius(Bytes bytes) {
   Cursor cursor(bytes);
@@ -137,17 +139,22 @@ Parsed<RadiusMessage> parse_radius(Bytes bytes) {
   out.code = cursor.u8();
   out.id = cursor.u8();
   const std::uint16_t size = cursor.u16();
-  if (!bytes.empty() && name_of(kCodes, out.code) == nullptr) return bad(Malformed::bad_value);
+  if (!bytes.empty() && name_of(radius::kCodes, out.code) == nullptr)
+    return bad(Malformed::bad_value);
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (size < kHead) return bad(Malformed::bad_length);
+  if (size < radius::kHead) return bad(Malformed::bad_length);
   if (bytes.size() < size) return bad(Malformed::truncated);
-  out.attributes = bytes.subspan(kHead, size - kHead);  // What is behind is padding (section 3).
-  if (!each_attribute(out.attributes, [](std::uint8_t, Bytes) {}))
+  // What is behind is padding (section 3).
+  out.attributes = bytes.subspan(radius::kHead, size - radius::kHead);
+  if (!radius::each_attribute(out.attributes, [](std::uint8_t, Bytes) {}))
     return bad(Malformed::bad_length);
   return out;
 }
 
-const Dissector kRadius{
-    .name = "radius", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kRadius{.name = "radius",
+                        .carrier = Carrier::datagram,
+                        .at = radius::kAt,
+                        .probe = radius::probe,
+                        .dissect = radius::dissect};
 
 }  // namespace vmirror

@@ -11,6 +11,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace rdp {
 namespace {
 
 using Kind = RdpNegotiation::Kind;
@@ -85,6 +86,7 @@ Probe probe(Bytes stream, const Context& context) {
 constexpr Place kAt[] = {3389};
 
 }  // namespace
+}  // namespace rdp
 
 Parsed<RdpNegotiation> parse_rdp(Bytes bytes) {
   const auto cotp = parse_cotp(bytes);
@@ -94,9 +96,9 @@ Parsed<RdpNegotiation> parse_rdp(Bytes bytes) {
   if (!out.is_confirm && cotp->type != CotpMessage::Type::connect_request)
     return bad(Malformed::bad_value);
   Bytes part = cotp->parameters;
-  if (as_text(part).starts_with(kCookie)) {
+  if (as_text(part).starts_with(rdp::kCookie)) {
     const std::string_view line = as_text(part).substr(0, as_text(part).find("\r\n"));
-    out.cookie = line.substr(kCookie.size(), kMaxText);
+    out.cookie = line.substr(rdp::kCookie.size(), kMaxText);
     part = part.subspan(std::min(part.size(), line.size() + 2));
   }
   if (part.empty()) return out;
@@ -106,16 +108,16 @@ Parsed<RdpNegotiation> parse_rdp(Bytes bytes) {
   const std::uint16_t size = cursor.le16();
   out.protocols = cursor.le32();
   const bool fits = out.is_confirm ? kind == 2 || kind == 3 : kind == 1;
-  if (!fits || !cursor.ok() || size != kNegotiation) return bad(Malformed::bad_value);
-  out.kind = static_cast<Kind>(kind);
+  if (!fits || !cursor.ok() || size != rdp::kNegotiation) return bad(Malformed::bad_value);
+  out.kind = static_cast<rdp::Kind>(kind);
   return out;
 }
 
 const Dissector kRdp{.name = "rdp",
                      .carrier = Carrier::stream,
-                     .at = kAt,
-                     .probe = probe,
-                     .frame = frame,
-                     .dissect = dissect};
+                     .at = rdp::kAt,
+                     .probe = rdp::probe,
+                     .frame = rdp::frame,
+                     .dissect = rdp::dissect};
 
 }  // namespace vmirror

@@ -8,6 +8,7 @@
 #include "agent/engine/dissect/header_lines.hpp"
 
 namespace vmirror {
+namespace sip {
 namespace {
 
 constexpr std::string_view kVersion = "SIP/2.0";
@@ -123,16 +124,17 @@ Probe probe_stream(Bytes stream, const Context&) {
 constexpr Place kAt[] = {5060};
 
 }  // namespace
+}  // namespace sip
 
 Parsed<SipMessage> parse_sip(Bytes bytes) {
   SipMessage out;
-  const Start start = start_of(bytes);
-  if (start == Start::no) return bad(Malformed::bad_value);
+  const sip::Start start = sip::start_of(bytes);
+  if (start == sip::Start::no) return bad(Malformed::bad_value);
   std::string_view rest = as_text(bytes);
   const auto first = next_line(rest);
-  if (!first || start == Start::maybe) return bad(Malformed::truncated);
+  if (!first || start == sip::Start::maybe) return bad(Malformed::truncated);
   std::string_view words = *first;
-  out.is_response = start == Start::response;
+  out.is_response = start == sip::Start::response;
   if (out.is_response) {
     out.version = next_word(words);
     const auto code = number_of(next_word(words));
@@ -141,24 +143,27 @@ Parsed<SipMessage> parse_sip(Bytes bytes) {
     out.reason = words;
   } else {
     out.method = next_word(words);
-    out.version = kVersion;
-    out.uri = trimmed(words.substr(0, words.size() - kVersion.size()));
+    out.version = sip::kVersion;
+    out.uri = trimmed(words.substr(0, words.size() - sip::kVersion.size()));
   }
   for (;;) {
     const auto line = next_line(rest);
     if (!line) return bad(Malformed::truncated);
     if (line->empty()) return out;
-    read_header(header_of(*line), out);
+    sip::read_header(header_of(*line), out);
   }
 }
 
-const Dissector kSip{
-    .name = "sip", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kSip{.name = "sip",
+                     .carrier = Carrier::datagram,
+                     .at = sip::kAt,
+                     .probe = sip::probe,
+                     .dissect = sip::dissect};
 const Dissector kSipTcp{.name = "sip",
                         .carrier = Carrier::stream,
-                        .at = kAt,
-                        .probe = probe_stream,
-                        .frame = frame,
-                        .dissect = dissect_stream};
+                        .at = sip::kAt,
+                        .probe = sip::probe_stream,
+                        .frame = sip::frame,
+                        .dissect = sip::dissect_stream};
 
 }  // namespace vmirror

@@ -16,6 +16,7 @@
 #include "agent/engine/dissect/times.hpp"
 
 namespace vmirror {
+namespace smb {
 namespace {
 
 constexpr std::size_t kSession = 4, kHead = 64;
@@ -322,11 +323,12 @@ constexpr Place kAt[] = {445, 139};
 constexpr Place kHandsDown[] = {kSmbPipe, kGssToken, kNtlmToken};
 
 }  // namespace
+}  // namespace smb
 
 Parsed<SmbMessage> parse_smb(Bytes bytes) {
   Cursor cursor(bytes);
   const std::uint32_t magic = cursor.u32();
-  if (bytes.size() >= 4 && magic != kMagic) return bad(Malformed::bad_value);
+  if (bytes.size() >= 4 && magic != smb::kMagic) return bad(Malformed::bad_value);
   SmbMessage out;
   const std::uint16_t size = cursor.le16();
   cursor.skip(2);
@@ -341,18 +343,18 @@ Parsed<SmbMessage> parse_smb(Bytes bytes) {
   out.session_id = cursor.le64();
   cursor.skip(16);
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (size != kHead) return bad(Malformed::bad_value);
+  if (size != smb::kHead) return bad(Malformed::bad_value);
   if ((out.flags & 2) == 0) out.tree_id = tree;
-  out.bytes = out.next >= kHead && out.next <= bytes.size() ? bytes.first(out.next) : bytes;
+  out.bytes = out.next >= smb::kHead && out.next <= bytes.size() ? bytes.first(out.next) : bytes;
   return out;
 }
 
 const Dissector kSmb{.name = "smb",
                      .carrier = Carrier::stream,
-                     .at = kAt,
-                     .hands_down = kHandsDown,
-                     .probe = probe,
-                     .frame = frame,
-                     .dissect = dissect};
+                     .at = smb::kAt,
+                     .hands_down = smb::kHandsDown,
+                     .probe = smb::probe,
+                     .frame = smb::frame,
+                     .dissect = smb::dissect};
 
 }  // namespace vmirror

@@ -19,6 +19,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace snmp {
 namespace {
 
 constexpr int kMaxListed = 64;
@@ -221,35 +222,41 @@ Malformed read_version3(BerReader& message, SnmpMessage& out) {
 }
 
 }  // namespace
+}  // namespace snmp
 
 Parsed<SnmpMessage> parse_snmp(Bytes bytes) {
   const BerSize whole = ber_size(bytes);
-  if (!whole.sound || (!bytes.empty() && bytes[0] != kSequence)) return bad(Malformed::bad_value);
+  if (!whole.sound || (!bytes.empty() && bytes[0] != snmp::kSequence))
+    return bad(Malformed::bad_value);
   if (!whole.size || *whole.size > bytes.size()) return bad(Malformed::truncated);
   if (*whole.size < bytes.size()) return bad(Malformed::bad_length);
   BerReader outer(bytes);
-  BerReader message = outer.enter(kSequence);
-  const auto version = ber_unsigned(message.expect(kInteger));
+  BerReader message = outer.enter(snmp::kSequence);
+  const auto version = ber_unsigned(message.expect(snmp::kInteger));
   if (!outer.ok() || !message.ok() || !version) return bad(Malformed::bad_value);
   SnmpMessage out;
   if (*version == 3) {
     out.version = 3;
-    const Malformed malformed = read_version3(message, out);
+    const Malformed malformed = snmp::read_version3(message, out);
     if (malformed != Malformed::none) return bad(malformed);
     if (out.encrypted) return out;
   } else if (*version <= 1) {
     out.version = static_cast<std::uint8_t>(*version + 1);
-    out.community = text_of(message.expect(kOctets));
+    out.community = text_of(message.expect(snmp::kOctets));
     const BerElement pdu = message.next();
     if (!message.ok()) return bad(Malformed::bad_value);
     out.pdu_type = static_cast<std::uint8_t>(pdu.tag);
     out.pdu = pdu.value;
   }
-  if (out.version == 0 || name_of(kPdus, out.pdu_type) == nullptr) return bad(Malformed::bad_value);
+  if (out.version == 0 || name_of(snmp::kPdus, out.pdu_type) == nullptr)
+    return bad(Malformed::bad_value);
   return out;
 }
 
-const Dissector kSnmp{
-    .name = "snmp", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kSnmp{.name = "snmp",
+                      .carrier = Carrier::datagram,
+                      .at = snmp::kAt,
+                      .probe = snmp::probe,
+                      .dissect = snmp::dissect};
 
 }  // namespace vmirror

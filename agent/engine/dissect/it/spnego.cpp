@@ -15,6 +15,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace spnego {
 namespace {
 
 constexpr int kMaxListed = 16;
@@ -136,23 +137,25 @@ constexpr Place kAt[] = {kGssToken};
 constexpr Place kHandsDown[] = {kNtlmToken, kKerberosToken};
 
 }  // namespace
+}  // namespace spnego
 
 void hand_down_gss(Bytes token, const Context& context, Facts& facts) {
   if (token.empty()) return;
-  if (as_text(token).starts_with(kNtlm)) {
+  if (as_text(token).starts_with(spnego::kNtlm)) {
     context.hand_down(kNtlmToken, token, facts);
     return;
   }
-  constexpr std::uint32_t kFirst[] = {kFrame, kInit, kAnswer, kApReq, kApRep};
+  constexpr std::uint32_t kFirst[] = {spnego::kFrame, spnego::kInit, spnego::kAnswer,
+                                      spnego::kApReq, spnego::kApRep};
   if (std::find(std::begin(kFirst), std::end(kFirst), token[0]) != std::end(kFirst))
     context.hand_down(kGssToken, token, facts);
 }
 
 const Dissector kSpnego{.name = "spnego",
                         .carrier = Carrier::inside,
-                        .at = kAt,
-                        .hands_down = kHandsDown,
-                        .dissect = dissect,
+                        .at = spnego::kAt,
+                        .hands_down = spnego::kHandsDown,
+                        .dissect = spnego::dissect,
                         .names_flow = false};
 
 }  // namespace vmirror

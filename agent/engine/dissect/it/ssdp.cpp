@@ -8,6 +8,7 @@
 #include "agent/engine/dissect/header_lines.hpp"
 
 namespace vmirror {
+namespace ssdp {
 namespace {
 
 void read_header(const HeaderLine& header, SsdpMessage& out) {
@@ -54,6 +55,7 @@ Probe probe(Bytes bytes, const Context& context) {
 constexpr Place kAt[] = {1900};
 
 }  // namespace
+}  // namespace ssdp
 
 Parsed<SsdpMessage> parse_ssdp(Bytes bytes) {
   SsdpMessage out;
@@ -72,11 +74,14 @@ Parsed<SsdpMessage> parse_ssdp(Bytes bytes) {
     const auto line = next_line(rest);
     if (!line) return bad(Malformed::truncated);
     if (line->empty()) return out;
-    read_header(header_of(*line), out);
+    ssdp::read_header(header_of(*line), out);
   }
 }
 
-const Dissector kSsdp{
-    .name = "ssdp", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kSsdp{.name = "ssdp",
+                      .carrier = Carrier::datagram,
+                      .at = ssdp::kAt,
+                      .probe = ssdp::probe,
+                      .dissect = ssdp::dissect};
 
 }  // namespace vmirror

@@ -7,6 +7,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace ssh {
 namespace {
 
 constexpr std::string_view kFront = "SSH-";
@@ -69,12 +70,13 @@ Probe probe(Bytes stream, const Context&) {
 constexpr Place kAt[] = {22};
 
 }  // namespace
+}  // namespace ssh
 
 const Dissector kSsh{.name = "ssh",
                      .carrier = Carrier::stream,
-                     .at = kAt,
-                     .probe = probe,
-                     .frame = frame,
-                     .dissect = dissect};
+                     .at = ssh::kAt,
+                     .probe = ssh::probe,
+                     .frame = ssh::frame,
+                     .dissect = ssh::dissect};
 
 }  // namespace vmirror

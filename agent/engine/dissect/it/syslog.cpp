@@ -9,6 +9,7 @@
 #include "agent/engine/dissect/header_lines.hpp"
 
 namespace vmirror {
+namespace syslog {
 namespace {
 
 constexpr std::uint64_t kMostPriority = 191;
@@ -114,6 +115,7 @@ Probe probe(Bytes bytes, const Context& context) {
 constexpr Place kAt[] = {514};
 
 }  // namespace
+}  // namespace syslog
 
 Parsed<SyslogMessage> parse_syslog(Bytes bytes) {
   constexpr std::size_t kPriority = 5;  // "<191>"
@@ -124,21 +126,24 @@ Parsed<SyslogMessage> parse_syslog(Bytes bytes) {
   if (end == text.npos)
     return bad(text.size() < kPriority ? Malformed::truncated : Malformed::bad_value);
   const auto priority = number_of(text.substr(1, end - 1));
-  if (!priority || *priority > kMostPriority) return bad(Malformed::bad_value);
+  if (!priority || *priority > syslog::kMostPriority) return bad(Malformed::bad_value);
   SyslogMessage out;
   out.priority = static_cast<std::uint8_t>(*priority);
   std::string_view rest = text.substr(end + 1);
   while (rest.ends_with('\0') || rest.ends_with('\n')) rest.remove_suffix(1);
   if (rest.starts_with("1 ")) {
     out.version = 1;
-    read_5424(rest.substr(2), out);
+    syslog::read_5424(rest.substr(2), out);
   } else {
-    read_3164(rest, out);
+    syslog::read_3164(rest, out);
   }
   return out;
 }
 
-const Dissector kSyslog{
-    .name = "syslog", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kSyslog{.name = "syslog",
+                        .carrier = Carrier::datagram,
+                        .at = syslog::kAt,
+                        .probe = syslog::probe,
+                        .dissect = syslog::dissect};
 
 }  // namespace vmirror

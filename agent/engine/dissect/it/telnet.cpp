@@ -5,6 +5,7 @@
 #include "agent/engine/dissect/it/telnet.hpp"
 
 namespace vmirror {
+namespace telnet {
 namespace {
 
 constexpr std::uint8_t kCommand = 0xff, kSub = 0xfa, kWill = 0xfb, kDont = 0xfe, kMostOption = 49;
@@ -46,12 +47,13 @@ Probe probe(Bytes stream, const Context& context) {
 constexpr Place kAt[] = {23};
 
 }  // namespace
+}  // namespace telnet
 
 const Dissector kTelnet{.name = "telnet",
                         .carrier = Carrier::stream,
-                        .at = kAt,
-                        .probe = probe,
-                        .frame = frame,
-                        .dissect = dissect};
+                        .at = telnet::kAt,
+                        .probe = telnet::probe,
+                        .frame = telnet::frame,
+                        .dissect = telnet::dissect};
 
 }  // namespace vmirror

@@ -9,6 +9,7 @@
 #include "agent/engine/dissect/header_lines.hpp"
 
 namespace vmirror {
+namespace tftp {
 namespace {
 
 using Type = TftpMessage::Type;
@@ -81,6 +82,7 @@ Probe probe(Bytes bytes, const Context& context) {
 constexpr Place kAt[] = {69};
 
 }  // namespace
+}  // namespace tftp
 
 Parsed<TftpMessage> parse_tftp(Bytes bytes) {
   Cursor cursor(bytes);
@@ -88,11 +90,11 @@ Parsed<TftpMessage> parse_tftp(Bytes bytes) {
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (type < 1 || type > 6) return bad(Malformed::bad_value);
   TftpMessage out;
-  out.type = static_cast<Type>(type);
-  if (has_request(out)) {
+  out.type = static_cast<tftp::Type>(type);
+  if (tftp::has_request(out)) {
     Bytes rest = cursor.rest();
-    const auto file = take_text(rest);
-    const auto mode = file ? take_text(rest) : std::nullopt;
+    const auto file = tftp::take_text(rest);
+    const auto mode = file ? tftp::take_text(rest) : std::nullopt;
     if (!mode) return bad(Malformed::truncated);
     out.file = *file;
     out.mode = *mode;
@@ -101,22 +103,25 @@ Parsed<TftpMessage> parse_tftp(Bytes bytes) {
                        is_same_name(*mode, "mail");
     return known ? Parsed<TftpMessage>(out) : bad(Malformed::bad_value);
   }
-  if (out.type == Type::options) {
+  if (out.type == tftp::Type::options) {
     out.options = cursor.rest();
     return out;
   }
   out.block = cursor.u16();
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (out.type == Type::error) {
+  if (out.type == tftp::Type::error) {
     Bytes rest = cursor.rest();
-    const auto message = take_text(rest);
+    const auto message = tftp::take_text(rest);
     if (!message) return bad(Malformed::truncated);
     out.message = *message;
   }
   return out;
 }
 
-const Dissector kTftp{
-    .name = "tftp", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kTftp{.name = "tftp",
+                      .carrier = Carrier::datagram,
+                      .at = tftp::kAt,
+                      .probe = tftp::probe,
+                      .dissect = tftp::dissect};
 
 }  // namespace vmirror

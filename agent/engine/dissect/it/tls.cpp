@@ -15,6 +15,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace tls {
 namespace {
 
 enum Content : std::uint8_t { kChangeCipher = 20, kAlert = 21, kHandshake = 22, kData = 23 };
@@ -76,7 +77,8 @@ std::string_view host_of(Bytes data) {
   return host ? text_of(name) : std::string_view();
 }
 
-void tell_text(Facts& facts, const char* name, std::string_view text) {
+/// As it is, since an ALPN name is bytes; an empty one is not told.
+void add_text(Facts& facts, const char* name, std::string_view text) {
   if (!text.empty()) facts.add(name, text);
 }
 
@@ -108,8 +110,8 @@ Malformed tell_client(Bytes body, Facts& facts) {
   facts.record("tls");
   facts.add("type", "client_hello");
   tell_named(facts, "version", kVersions, hello->version);
-  tell_text(facts, "sni", hello->server_name);
-  tell_text(facts, "alpn", hello->protocol);
+  add_text(facts, "sni", hello->server_name);
+  add_text(facts, "alpn", hello->protocol);
   facts.add("cipher_suites", hello->cipher_suites);
   return Malformed::none;
 }
@@ -123,7 +125,7 @@ Malformed tell_server(Bytes body, const Context& context, Session* session, Fact
   facts.add("type", retry ? "hello_retry_request" : "server_hello");
   tell_named(facts, "version", kVersions, hello->version);
   facts.add("cipher_suite", hello->cipher_suite);
-  tell_text(facts, "alpn", hello->protocol);
+  add_text(facts, "alpn", hello->protocol);
   if (session) session->tls13 = hello->version >= kTls13 && !retry;
   if (session) session->retried = retry;
   facts.learn(context.sender(), Attribute::service, "tls", "tls.server_hello", Confidence::implied);
@@ -143,8 +145,8 @@ Malformed tell_certificate(Bytes body, const Context& context, Facts& facts) {
   facts.record("tls");
   facts.add("type", "certificate");
   facts.add("from", context.to_server ? "client" : "server");
-  tell_text(facts, "subject", names->subject);
-  tell_text(facts, "issuerdn", names->issuer);
+  add_text(facts, "subject", names->subject);
+  add_text(facts, "issuerdn", names->issuer);
   if (names->dns_name_count > 0) {
     facts.open_array("subjectaltname");
     for (std::size_t i = 0; i < names->dns_name_count; ++i) facts.add("", names->dns_names[i]);
@@ -310,22 +312,24 @@ Cursor after_session(Cursor cursor, std::uint16_t& version) {
 }
 
 }  // namespace
+}  // namespace tls
 
 Parsed<TlsClientHello> parse_client_hello(Bytes body) {
   TlsClientHello out;
-  Cursor cursor = after_session(Cursor(body), out.version);
+  Cursor cursor = tls::after_session(Cursor(body), out.version);
   const std::uint16_t suites = cursor.u16();
   cursor.skip(suites);
   cursor.skip(cursor.u8());
   if (!cursor.ok()) return bad(Malformed::truncated);
   out.cipher_suites = suites / 2;
-  each_extension(cursor, [&](std::uint16_t type, Bytes data) {
-    if (type == 0) out.server_name = host_of(data);
-    if (type == 16) out.protocol = first_protocol(data);
+  tls::each_extension(cursor, [&](std::uint16_t type, Bytes data) {
+    if (type == 0) out.server_name = tls::host_of(data);
+    if (type == 16) out.protocol = tls::first_protocol(data);
     if (type != 43) return;
     Cursor versions(data);
     for (versions.u8(); !versions.empty();)
-      if (const std::uint16_t v = versions.u16(); !is_grease(v) && v > out.version) out.version = v;
+      if (const std::uint16_t v = versions.u16(); !tls::is_grease(v) && v > out.version)
+        out.version = v;
   });
   if (!cursor.ok()) return bad(Malformed::bad_length);
   return out;
@@ -333,12 +337,12 @@ Parsed<TlsClientHello> parse_client_hello(Bytes body) {
 
 Parsed<TlsServerHello> parse_server_hello(Bytes body) {
   TlsServerHello out;
-  Cursor cursor = after_session(Cursor(body), out.version);
+  Cursor cursor = tls::after_session(Cursor(body), out.version);
   out.cipher_suite = cursor.u16();
   cursor.u8();
   if (!cursor.ok()) return bad(Malformed::truncated);
-  each_extension(cursor, [&](std::uint16_t type, Bytes data) {
-    if (type == 16) out.protocol = first_protocol(data);
+  tls::each_extension(cursor, [&](std::uint16_t type, Bytes data) {
+    if (type == 16) out.protocol = tls::first_protocol(data);
     if (type == 43 && data.size() == 2) out.version = load_be16(data.data());
   });
   if (!cursor.ok()) return bad(Malformed::bad_length);
@@ -351,9 +355,9 @@ Parsed<X509Names> parse_certificate(Bytes der) {
   BerElement element = certificate.next();
   if (element.tag == 0xa0) element = certificate.next();  // The version; then the serial number.
   certificate.expect(0x30);                               // The signature's algorithm.
-  out.issuer = name_of_certificate(certificate.expect(0x30));
+  out.issuer = tls::name_of_certificate(certificate.expect(0x30));
   certificate.expect(0x30);  // Validity.
-  out.subject = name_of_certificate(certificate.expect(0x30));
+  out.subject = tls::name_of_certificate(certificate.expect(0x30));
   certificate.expect(0x30);  // The key.
   if (!certificate.ok()) return bad(Malformed::bad_length);
   while (!certificate.empty() && certificate.ok()) {
@@ -365,7 +369,7 @@ Parsed<X509Names> parse_certificate(Bytes der) {
       BerElement value = extension.next();
       if (value.tag == 0x01) value = extension.next();  // Critical.
       if (oid.size() == 3 && oid[0] == 0x55 && oid[1] == 0x1d && oid[2] == 17)
-        read_alternatives(value.value, out);
+        tls::read_alternatives(value.value, out);
     }
   }
   return out;
@@ -373,9 +377,9 @@ Parsed<X509Names> parse_certificate(Bytes der) {
 
 const Dissector kTls{.name = "tls",
                      .carrier = Carrier::stream,
-                     .at = kAt,
-                     .probe = probe,
-                     .frame = frame,
-                     .dissect = dissect};
+                     .at = tls::kAt,
+                     .probe = tls::probe,
+                     .frame = tls::frame,
+                     .dissect = tls::dissect};
 
 }  // namespace vmirror

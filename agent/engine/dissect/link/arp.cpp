@@ -11,6 +11,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace arp {
 namespace {
 
 constexpr std::uint16_t kEthernet = 1, kIpv4 = 0x0800;
@@ -45,6 +46,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {0x0806, 0x8035};  // ARP, RARP
 
 }  // namespace
+}  // namespace arp
 
 Parsed<ArpMessage> parse_arp(Bytes bytes) {
   Cursor cursor(bytes);
@@ -57,7 +59,7 @@ Parsed<ArpMessage> parse_arp(Bytes bytes) {
   const Bytes sender_mac = cursor.take(hardware_size), sender_ip = cursor.take(protocol_size);
   const Bytes target_mac = cursor.take(hardware_size), target_ip = cursor.take(protocol_size);
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (out.hardware != kEthernet || out.protocol != kIpv4) return out;
+  if (out.hardware != arp::kEthernet || out.protocol != arp::kIpv4) return out;
   if (hardware_size != 6 || protocol_size != 4) return bad(Malformed::bad_length);
   out.sender_mac = Mac::from(sender_mac.data());
   out.sender_ip = IpAddress::v4(sender_ip.data());
@@ -66,6 +68,7 @@ Parsed<ArpMessage> parse_arp(Bytes bytes) {
   return out;
 }
 
-const Dissector kArp{.name = "arp", .carrier = Carrier::link, .at = kAt, .dissect = dissect};
+const Dissector kArp{
+    .name = "arp", .carrier = Carrier::link, .at = arp::kAt, .dissect = arp::dissect};
 
 }  // namespace vmirror

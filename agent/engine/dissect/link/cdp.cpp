@@ -14,6 +14,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace cdp {
 namespace {
 
 enum Type : std::uint16_t {
@@ -134,6 +135,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {snap(0x00000c, 0x2000)};
 
 }  // namespace
+}  // namespace cdp
 
 Parsed<CdpMessage> parse_cdp(Bytes bytes) {
   constexpr std::size_t kHead = 4;
@@ -150,12 +152,13 @@ Parsed<CdpMessage> parse_cdp(Bytes bytes) {
     if (size < kHead) return bad(Malformed::bad_length);
     const Bytes value = cursor.take(size - kHead);
     if (!cursor.ok()) return bad(Malformed::truncated);
-    const Malformed malformed = read_element(type, value, out);
+    const Malformed malformed = cdp::read_element(type, value, out);
     if (malformed != Malformed::none) return bad(malformed);
   }
   return out;
 }
 
-const Dissector kCdp{.name = "cdp", .carrier = Carrier::link, .at = kAt, .dissect = dissect};
+const Dissector kCdp{
+    .name = "cdp", .carrier = Carrier::link, .at = cdp::kAt, .dissect = cdp::dissect};
 
 }  // namespace vmirror

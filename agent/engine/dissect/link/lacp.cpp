@@ -13,6 +13,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace lacp {
 namespace {
 
 constexpr std::uint8_t kLacpSubtype = 1, kActor = 1, kPartner = 2, kEndSize = 20;
@@ -60,21 +61,23 @@ Outcome dissect(Bytes bytes, const Context&, Facts& facts) {
 constexpr Place kAt[] = {0x8809};
 
 }  // namespace
+}  // namespace lacp
 
 Parsed<LacpMessage> parse_lacp(Bytes bytes) {
   Cursor cursor(bytes);
   LacpMessage out;
   out.subtype = cursor.u8();
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (out.subtype != kLacpSubtype) return out;
+  if (out.subtype != lacp::kLacpSubtype) return out;
   out.version = cursor.u8();
-  const bool actor = read_end(cursor, kActor, out.actor);
-  const bool partner = read_end(cursor, kPartner, out.partner);
+  const bool actor = lacp::read_end(cursor, lacp::kActor, out.actor);
+  const bool partner = lacp::read_end(cursor, lacp::kPartner, out.partner);
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (!actor || !partner) return bad(Malformed::bad_value);
   return out;
 }
 
-const Dissector kLacp{.name = "lacp", .carrier = Carrier::link, .at = kAt, .dissect = dissect};
+const Dissector kLacp{
+    .name = "lacp", .carrier = Carrier::link, .at = lacp::kAt, .dissect = lacp::dissect};
 
 }  // namespace vmirror

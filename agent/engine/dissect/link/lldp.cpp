@@ -14,6 +14,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace lldp {
 namespace {
 
 enum Type : std::uint8_t {
@@ -167,6 +168,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {0x88cc};
 
 }  // namespace
+}  // namespace lldp
 
 Parsed<LldpMessage> parse_lldp(Bytes bytes) {
   Cursor cursor(bytes);
@@ -177,16 +179,17 @@ Parsed<LldpMessage> parse_lldp(Bytes bytes) {
     const auto type = static_cast<std::uint8_t>(head >> 9);
     const Bytes value = cursor.take(head & 0x1ff);
     if (!cursor.ok()) return bad(Malformed::truncated);
-    if (index <= kTtl && type != index) return bad(Malformed::bad_value);
-    if (type == kEnd) return out;
-    const Malformed malformed = read_element(type, value, out);
+    if (index <= lldp::kTtl && type != index) return bad(Malformed::bad_value);
+    if (type == lldp::kEnd) return out;
+    const Malformed malformed = lldp::read_element(type, value, out);
     if (malformed != Malformed::none) return bad(malformed);
   }
   // Without an end: fine when the frame ended there.
-  if (index <= kTtl) return bad(Malformed::truncated);
+  if (index <= lldp::kTtl) return bad(Malformed::truncated);
   return out;
 }
 
-const Dissector kLldp{.name = "lldp", .carrier = Carrier::link, .at = kAt, .dissect = dissect};
+const Dissector kLldp{
+    .name = "lldp", .carrier = Carrier::link, .at = lldp::kAt, .dissect = lldp::dissect};
 
 }  // namespace vmirror

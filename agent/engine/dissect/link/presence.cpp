@@ -10,6 +10,7 @@
 #include "agent/engine/dissect/ber.hpp"
 
 namespace vmirror {
+namespace link_presence {
 namespace {
 
 Outcome learn(const Context& context, const char* name, const char* source, Facts& facts) {
@@ -49,12 +50,15 @@ constexpr Place kAtSampledValues[] = {0x88ba};
 constexpr Place kAtEthercat[] = {0x88a4};
 
 }  // namespace
+}  // namespace link_presence
 
 const Dissector kSampledValues{.name = "sampled_values",
                                .carrier = Carrier::link,
-                               .at = kAtSampledValues,
-                               .dissect = dissect_sampled_values};
-const Dissector kEthercat{
-    .name = "ethercat", .carrier = Carrier::link, .at = kAtEthercat, .dissect = dissect_ethercat};
+                               .at = link_presence::kAtSampledValues,
+                               .dissect = link_presence::dissect_sampled_values};
+const Dissector kEthercat{.name = "ethercat",
+                          .carrier = Carrier::link,
+                          .at = link_presence::kAtEthercat,
+                          .dissect = link_presence::dissect_ethercat};
 
 }  // namespace vmirror

@@ -18,6 +18,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace stp {
 namespace {
 
 enum Type : std::uint8_t { kConfig = 0, kRapid = 2, kTopologyChange = 0x80 };
@@ -63,6 +64,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {llc(0x42), snap(0x00000c, 0x010b)};
 
 }  // namespace
+}  // namespace stp
 
 Parsed<StpMessage> parse_stp(Bytes bytes) {
   Cursor cursor(bytes);
@@ -71,17 +73,18 @@ Parsed<StpMessage> parse_stp(Bytes bytes) {
   out.version = cursor.u8();
   out.type = cursor.u8();
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (protocol != 0 || name_of(kTypes, out.type) == nullptr) return bad(Malformed::bad_value);
-  if (out.type == kTopologyChange) return out;
+  if (protocol != 0 || name_of(stp::kTypes, out.type) == nullptr) return bad(Malformed::bad_value);
+  if (out.type == stp::kTopologyChange) return out;
   out.flags = cursor.u8();
-  out.root = read_bridge(cursor);
+  out.root = stp::read_bridge(cursor);
   out.root_path_cost = cursor.u32();
-  out.bridge = read_bridge(cursor);
+  out.bridge = stp::read_bridge(cursor);
   out.port = cursor.u16();
   cursor.skip(8);
-  if (out.type == kRapid) cursor.skip(1);
+  if (out.type == stp::kRapid) cursor.skip(1);
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (out.version != kMstp || cursor.empty()) return out;  // MSTP that speaks RSTP is as short.
+  if (out.version != stp::kMstp || cursor.empty())
+    return out;  // MSTP that speaks RSTP is as short.
   const std::size_t size = cursor.u16();
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (size == 0) return out;
@@ -95,6 +98,7 @@ Parsed<StpMessage> parse_stp(Bytes bytes) {
   return out;
 }
 
-const Dissector kStp{.name = "stp", .carrier = Carrier::link, .at = kAt, .dissect = dissect};
+const Dissector kStp{
+    .name = "stp", .carrier = Carrier::link, .at = stp::kAt, .dissect = stp::dissect};
 
 }  // namespace vmirror

@@ -14,6 +14,7 @@
 #include "agent/engine/wire/packet.hpp"
 
 namespace vmirror {
+namespace icmp {
 namespace {
 
 enum Type : std::uint8_t {
@@ -79,6 +80,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {ip_protocol::kIcmp};
 
 }  // namespace
+}  // namespace icmp
 
 Parsed<IcmpMessage> parse_icmp(Bytes bytes, bool cut) {
   Cursor cursor(bytes);
@@ -116,6 +118,7 @@ void tell_echo(std::uint32_t rest, std::size_t size, bool request, const Context
   if (const auto asked = context.answer(rest)) facts.add("latency_us", context.latency_us(*asked));
 }
 
-const Dissector kIcmp{.name = "icmp", .carrier = Carrier::network, .at = kAt, .dissect = dissect};
+const Dissector kIcmp{
+    .name = "icmp", .carrier = Carrier::network, .at = icmp::kAt, .dissect = icmp::dissect};
 
 }  // namespace vmirror

@@ -21,6 +21,7 @@
 #include "agent/engine/wire/packet.hpp"
 
 namespace vmirror {
+namespace icmp6 {
 namespace {
 
 enum Type : std::uint8_t {
@@ -204,6 +205,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {ip_protocol::kIcmpv6};
 
 }  // namespace
+}  // namespace icmp6
 
 Parsed<Icmp6Message> parse_icmp6(Bytes bytes, const IpAddress& source, const IpAddress& destination,
                                  bool cut) {
@@ -259,6 +261,7 @@ Parsed<NdOptions> parse_nd_options(Bytes bytes) {
   return out;
 }
 
-const Dissector kIcmp6{.name = "icmp6", .carrier = Carrier::network, .at = kAt, .dissect = dissect};
+const Dissector kIcmp6{
+    .name = "icmp6", .carrier = Carrier::network, .at = icmp6::kAt, .dissect = icmp6::dissect};
 
 }  // namespace vmirror

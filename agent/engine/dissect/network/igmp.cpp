@@ -14,6 +14,7 @@
 #include "agent/engine/wire/packet.hpp"
 
 namespace vmirror {
+namespace igmp {
 namespace {
 
 constexpr std::uint8_t kReport3 = 0x22;
@@ -58,6 +59,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {ip_protocol::kIgmp};
 
 }  // namespace
+}  // namespace igmp
 
 Parsed<IgmpMessage> parse_igmp(Bytes bytes, bool cut) {
   Cursor cursor(bytes);
@@ -67,7 +69,7 @@ Parsed<IgmpMessage> parse_igmp(Bytes bytes, bool cut) {
   const Bytes group = cursor.take(4);
   if (!cursor.ok()) return bad(Malformed::truncated);
   out.wrong_sum = !cut && internet_sum(bytes) != 0xffff;
-  if (out.type == kReport3) {
+  if (out.type == igmp::kReport3) {
     out.records = load_be16(group.data() + 2);
     out.record_bytes = cursor.rest();
   } else {
@@ -76,6 +78,7 @@ Parsed<IgmpMessage> parse_igmp(Bytes bytes, bool cut) {
   return out;
 }
 
-const Dissector kIgmp{.name = "igmp", .carrier = Carrier::network, .at = kAt, .dissect = dissect};
+const Dissector kIgmp{
+    .name = "igmp", .carrier = Carrier::network, .at = igmp::kAt, .dissect = igmp::dissect};
 
 }  // namespace vmirror

@@ -12,6 +12,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace vrrp {
 namespace {
 
 constexpr std::uint8_t kAdvertisement = 1, kPassword = 1;
@@ -44,6 +45,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {112};
 
 }  // namespace
+}  // namespace vrrp
 
 Parsed<VrrpMessage> parse_vrrp(Bytes bytes, std::uint8_t ip_version) {
   Cursor cursor(bytes);
@@ -61,7 +63,7 @@ Parsed<VrrpMessage> parse_vrrp(Bytes bytes, std::uint8_t ip_version) {
   }
   cursor.skip(2);
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if ((first & 15) != kAdvertisement || (out.version != 2 && out.version != 3))
+  if ((first & 15) != vrrp::kAdvertisement || (out.version != 2 && out.version != 3))
     return bad(Malformed::bad_value);
   out.address_size = ip_version == 6 ? 16 : 4;
   out.addresses = cursor.take(count * out.address_size);
@@ -69,6 +71,7 @@ Parsed<VrrpMessage> parse_vrrp(Bytes bytes, std::uint8_t ip_version) {
   return out;
 }
 
-const Dissector kVrrp{.name = "vrrp", .carrier = Carrier::network, .at = kAt, .dissect = dissect};
+const Dissector kVrrp{
+    .name = "vrrp", .carrier = Carrier::network, .at = vrrp::kAt, .dissect = vrrp::dissect};
 
 }  // namespace vmirror

@@ -17,6 +17,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace ads {
 namespace {
 
 constexpr std::size_t kAdsTcpHeader = 6, kAmsHeader = 32;
@@ -183,6 +184,7 @@ Probe probe(Bytes stream, const Context& context) {
 constexpr Place kAt[] = {48898};
 
 }  // namespace
+}  // namespace ads
 
 Parsed<AdsMessage> parse_ads(Bytes bytes) {
   Cursor cursor(bytes);
@@ -190,7 +192,7 @@ Parsed<AdsMessage> parse_ads(Bytes bytes) {
   out.router_command = cursor.le16();
   const std::uint32_t length = cursor.le32();
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (out.router_command != 0 && name_of(kRouterCommands, out.router_command) == nullptr)
+  if (out.router_command != 0 && name_of(ads::kRouterCommands, out.router_command) == nullptr)
     return bad(Malformed::bad_value);
   if (length > cursor.left()) return bad(Malformed::truncated);
   if (length < cursor.left()) return bad(Malformed::bad_length);
@@ -211,9 +213,9 @@ Parsed<AdsMessage> parse_ads(Bytes bytes) {
 
 const Dissector kAds{.name = "ads",
                      .carrier = Carrier::stream,
-                     .at = kAt,
-                     .probe = probe,
-                     .frame = frame,
-                     .dissect = dissect};
+                     .at = ads::kAt,
+                     .probe = ads::probe,
+                     .frame = ads::frame,
+                     .dissect = ads::dissect};
 
 }  // namespace vmirror

@@ -18,6 +18,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace bacnet {
 namespace {
 
 using Pdu = BacnetMessage::Pdu;
@@ -395,6 +396,7 @@ Malformed read_network(Cursor& cursor, BacnetMessage& out) {
 constexpr Place kAt[] = {47808};
 
 }  // namespace
+}  // namespace bacnet
 
 Parsed<BacnetMessage> parse_bacnet(Bytes bytes) {
   Cursor cursor(bytes);
@@ -402,29 +404,32 @@ Parsed<BacnetMessage> parse_bacnet(Bytes bytes) {
   BacnetMessage out;
   out.function = cursor.u8();
   const std::uint16_t length = cursor.u16();
-  if (!bytes.empty() && type != kBvlcType) return bad(Malformed::bad_value);
+  if (!bytes.empty() && type != bacnet::kBvlcType) return bad(Malformed::bad_value);
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (name_of(kFunctions, out.function) == nullptr) return bad(Malformed::bad_value);
+  if (name_of(bacnet::kFunctions, out.function) == nullptr) return bad(Malformed::bad_value);
   if (length > bytes.size()) return bad(Malformed::truncated);
-  if (length < kBvlc) return bad(Malformed::bad_length);
+  if (length < bacnet::kBvlc) return bad(Malformed::bad_length);
   out.trailing = bytes.size() - length;
-  cursor = Cursor(bytes.subspan(kBvlc, length - kBvlc));
-  if (out.function == kForwarded) out.bvlc = cursor.take(6);
-  out.has_network =
-      out.function == kForwarded || (out.function >= kDistribute && out.function < 12);
+  cursor = Cursor(bytes.subspan(bacnet::kBvlc, length - bacnet::kBvlc));
+  if (out.function == bacnet::kForwarded) out.bvlc = cursor.take(6);
+  out.has_network = out.function == bacnet::kForwarded ||
+                    (out.function >= bacnet::kDistribute && out.function < 12);
   if (!out.has_network) {
     out.bvlc = cursor.rest();
-    const bool two = out.function == kResult || out.function == kRegister;
+    const bool two = out.function == bacnet::kResult || out.function == bacnet::kRegister;
     if (two && out.bvlc.size() != 2) return bad(Malformed::bad_length);
     return out;
   }
   if (!cursor.ok()) return bad(Malformed::bad_length);
-  if (const Malformed malformed = read_network(cursor, out); malformed != Malformed::none)
+  if (const Malformed malformed = bacnet::read_network(cursor, out); malformed != Malformed::none)
     return bad(malformed);
   return out;
 }
 
-const Dissector kBacnet{
-    .name = "bacnet", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kBacnet{.name = "bacnet",
+                        .carrier = Carrier::datagram,
+                        .at = bacnet::kAt,
+                        .probe = bacnet::probe,
+                        .dissect = bacnet::dissect};
 
 }  // namespace vmirror

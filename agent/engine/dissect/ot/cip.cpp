@@ -19,6 +19,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace cip {
 namespace {
 
 constexpr int kMaxInner = 64;
@@ -331,6 +332,7 @@ void read_port(std::uint8_t segment, Cursor& cursor, CipPath& out) {
 }
 
 }  // namespace
+}  // namespace cip
 
 Parsed<CipPath> parse_cip_path(Bytes path) {
   CipPath out;
@@ -339,10 +341,10 @@ Parsed<CipPath> parse_cip_path(Bytes path) {
     const std::uint8_t segment = cursor.u8();
     switch (segment >> 5) {
       case 0:
-        read_port(segment, cursor, out);
+        cip::read_port(segment, cursor, out);
         break;
       case 1:
-        if (!read_logical(segment, cursor, out)) return bad(Malformed::bad_value);
+        if (!cip::read_logical(segment, cursor, out)) return bad(Malformed::bad_value);
         break;
       case 2:  // Network segments: one byte, or as many words as the next says.
         cursor.skip((segment & 0x10) != 0 ? std::size_t{cursor.u8()} * 2 : 1);
@@ -389,6 +391,7 @@ Parsed<CipMessage> parse_cip(Bytes bytes) {
   return out;
 }
 
-const Dissector kCip{.name = "cip", .carrier = Carrier::inside, .at = kAt, .dissect = dissect};
+const Dissector kCip{
+    .name = "cip", .carrier = Carrier::inside, .at = cip::kAt, .dissect = cip::dissect};
 
 }  // namespace vmirror

@@ -14,6 +14,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace cotp {
 namespace {
 
 using Type = CotpMessage::Type;
@@ -103,6 +104,7 @@ constexpr Place kAt[] = {102};
 constexpr Place kHandsDown[] = {kCotpData};
 
 }  // namespace
+}  // namespace cotp
 
 Parsed<CotpMessage> parse_cotp(Bytes bytes) {
   Cursor cursor(bytes);
@@ -110,24 +112,25 @@ Parsed<CotpMessage> parse_cotp(Bytes bytes) {
   const std::uint16_t size = cursor.u16();
   Cursor header = cursor.sub(cursor.u8());
   if (bytes.size() >= 2 && version != 0x0300) return bad(Malformed::bad_value);
-  if (bytes.size() > kTpkt && bytes[kTpkt] + kTpkt + 1 > size) return bad(Malformed::bad_length);
+  if (bytes.size() > cotp::kTpkt && bytes[cotp::kTpkt] + cotp::kTpkt + 1 > size)
+    return bad(Malformed::bad_length);
   if (!cursor.ok() || bytes.size() < size) return bad(Malformed::truncated);
   CotpMessage out;
-  out.type = static_cast<Type>(header.u8() >> 4);
-  if (name_of(kTypes, static_cast<std::uint32_t>(out.type)) == nullptr)
+  out.type = static_cast<cotp::Type>(header.u8() >> 4);
+  if (name_of(cotp::kTypes, static_cast<std::uint32_t>(out.type)) == nullptr)
     return bad(Malformed::bad_value);
-  if (out.type == Type::data) {
+  if (out.type == cotp::Type::data) {
     out.end = (header.u8() & 0x80) != 0;
   } else {
     out.destination_reference = header.u16();
-    if (out.type == Type::expedited_data) {
+    if (out.type == cotp::Type::expedited_data) {
       header.u8();
-    } else if (out.type != Type::error && out.type != Type::reject) {
+    } else if (out.type != cotp::Type::error && out.type != cotp::Type::reject) {
       out.source_reference = header.u16();
     }
-    if (out.type != Type::disconnect_confirm && out.type != Type::expedited_data)
+    if (out.type != cotp::Type::disconnect_confirm && out.type != cotp::Type::expedited_data)
       out.reason = header.u8();
-    if (has_parameters(out.type)) read_parameters(header.rest(), out);
+    if (cotp::has_parameters(out.type)) cotp::read_parameters(header.rest(), out);
   }
   if (!header.ok()) return bad(Malformed::bad_length);
   out.data = cursor.rest();
@@ -136,10 +139,10 @@ Parsed<CotpMessage> parse_cotp(Bytes bytes) {
 
 const Dissector kCotp{.name = "cotp",
                       .carrier = Carrier::stream,
-                      .at = kAt,
-                      .hands_down = kHandsDown,
-                      .probe = probe,
-                      .frame = frame,
-                      .dissect = dissect};
+                      .at = cotp::kAt,
+                      .hands_down = cotp::kHandsDown,
+                      .probe = cotp::probe,
+                      .frame = cotp::frame,
+                      .dissect = cotp::dissect};
 
 }  // namespace vmirror

@@ -20,6 +20,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace dnp3 {
 namespace {
 
 constexpr std::size_t kLinkHeader = 10, kBlock = 16, kCheck = 2;
@@ -443,6 +444,7 @@ Probe probe(Bytes bytes, const Context& context) {
 constexpr Place kAt[] = {20000};
 
 }  // namespace
+}  // namespace dnp3
 
 Parsed<Dnp3Frame> parse_dnp3(Bytes bytes) {
   Cursor cursor(bytes);
@@ -451,46 +453,46 @@ Parsed<Dnp3Frame> parse_dnp3(Bytes bytes) {
   Dnp3Frame out;
   out.destination = cursor.le16();
   out.source = cursor.le16();
-  const Bytes check = cursor.take(kCheck);
+  const Bytes check = cursor.take(dnp3::kCheck);
   if (bytes.size() >= 2 && start != 0x0564) return bad(Malformed::bad_value);
-  if (bytes.size() >= 3 && length < kLeastLength) return bad(Malformed::bad_length);
+  if (bytes.size() >= 3 && length < dnp3::kLeastLength) return bad(Malformed::bad_length);
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (!is_checked(bytes.first(8), check)) return bad(Malformed::bad_value);
+  if (!dnp3::is_checked(bytes.first(8), check)) return bad(Malformed::bad_value);
   out.from_master = (control & 0x80) != 0;
   out.primary = (control & 0x40) != 0;
   out.function = control & 15;
-  out.data_size = length - kLeastLength;
-  out.blocks = cursor.take(whole_size(length) - kLinkHeader);
+  out.data_size = length - dnp3::kLeastLength;
+  out.blocks = cursor.take(dnp3::whole_size(length) - dnp3::kLinkHeader);
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (!cursor.empty()) return bad(Malformed::bad_length);
   for (Cursor blocks(out.blocks); !blocks.empty();) {
-    const Bytes block = blocks.take(std::min(kBlock, blocks.left() - kCheck));
-    if (!is_checked(block, blocks.take(kCheck))) return bad(Malformed::bad_value);
+    const Bytes block = blocks.take(std::min(dnp3::kBlock, blocks.left() - dnp3::kCheck));
+    if (!dnp3::is_checked(block, blocks.take(dnp3::kCheck))) return bad(Malformed::bad_value);
   }
   return out;
 }
 
 Bytes read_dnp3_data(const Dnp3Frame& frame, std::span<std::uint8_t, kMostDnp3Data> out) {
   std::size_t size = 0;
-  for (Cursor blocks(frame.blocks); blocks.left() > kCheck;) {
-    const Bytes block = blocks.take(std::min(kBlock, blocks.left() - kCheck));
+  for (Cursor blocks(frame.blocks); blocks.left() > dnp3::kCheck;) {
+    const Bytes block = blocks.take(std::min(dnp3::kBlock, blocks.left() - dnp3::kCheck));
     std::memcpy(out.data() + size, block.data(), block.size());
     size += block.size();
-    blocks.skip(kCheck);
+    blocks.skip(dnp3::kCheck);
   }
   return Bytes(out.data(), size);
 }
 
 const Dissector kDnp3{.name = "dnp3",
                       .carrier = Carrier::stream,
-                      .at = kAt,
-                      .probe = probe,
-                      .frame = frame,
-                      .dissect = dissect};
+                      .at = dnp3::kAt,
+                      .probe = dnp3::probe,
+                      .frame = dnp3::frame,
+                      .dissect = dnp3::dissect};
 const Dissector kDnp3Udp{.name = "dnp3",
                          .carrier = Carrier::datagram,
-                         .at = kAt,
-                         .probe = probe,
-                         .dissect = dissect_datagram};
+                         .at = dnp3::kAt,
+                         .probe = dnp3::probe,
+                         .dissect = dnp3::dissect_datagram};
 
 }  // namespace vmirror

@@ -19,6 +19,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace enip {
 namespace {
 
 constexpr std::size_t kEnipHeader = 24;
@@ -262,6 +263,7 @@ constexpr Place kIoAt[] = {kCipIoPort};
 constexpr Place kHandsDown[] = {kEnipCip};
 
 }  // namespace
+}  // namespace enip
 
 Parsed<EnipMessage> parse_enip(Bytes bytes) {
   Cursor cursor(bytes);
@@ -273,7 +275,8 @@ Parsed<EnipMessage> parse_enip(Bytes bytes) {
   out.context = cursor.le64();
   const std::uint32_t options = cursor.le32();
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (name_of(kCommands, out.command) == nullptr || options != 0) return bad(Malformed::bad_value);
+  if (name_of(enip::kCommands, out.command) == nullptr || options != 0)
+    return bad(Malformed::bad_value);
   out.data = cursor.take(length);
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (!cursor.empty()) return bad(Malformed::bad_length);
@@ -321,21 +324,21 @@ void learn_identity(const CipIdentity& identity, const Subject& subject, const c
 
 const Dissector kEnip{.name = "enip",
                       .carrier = Carrier::stream,
-                      .at = kAt,
-                      .hands_down = kHandsDown,
-                      .probe = probe_stream,
-                      .frame = frame,
-                      .dissect = dissect};
+                      .at = enip::kAt,
+                      .hands_down = enip::kHandsDown,
+                      .probe = enip::probe_stream,
+                      .frame = enip::frame,
+                      .dissect = enip::dissect};
 const Dissector kEnipUdp{.name = "enip",
                          .carrier = Carrier::datagram,
-                         .at = kAt,
-                         .hands_down = kHandsDown,
-                         .probe = probe_datagram,
-                         .dissect = dissect};
+                         .at = enip::kAt,
+                         .hands_down = enip::kHandsDown,
+                         .probe = enip::probe_datagram,
+                         .dissect = enip::dissect};
 const Dissector kCipIo{.name = "cip_io",
                        .carrier = Carrier::datagram,
-                       .at = kIoAt,
-                       .probe = probe_io,
-                       .dissect = dissect_io};
+                       .at = enip::kIoAt,
+                       .probe = enip::probe_io,
+                       .dissect = enip::dissect_io};
 
 }  // namespace vmirror

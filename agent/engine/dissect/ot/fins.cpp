@@ -14,6 +14,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace fins {
 namespace {
 
 constexpr std::string_view kMagic = "FINS";
@@ -251,6 +252,7 @@ Probe probe_datagram(Bytes bytes, const Context& context) {
 constexpr Place kAt[] = {9600};
 
 }  // namespace
+}  // namespace fins
 
 Parsed<FinsFrame> parse_fins(Bytes bytes) {
   Cursor cursor(bytes);
@@ -272,14 +274,14 @@ Parsed<FinsFrame> parse_fins(Bytes bytes) {
 
 const Dissector kFins{.name = "fins",
                       .carrier = Carrier::stream,
-                      .at = kAt,
-                      .probe = probe_stream,
-                      .frame = frame,
-                      .dissect = dissect_stream};
+                      .at = fins::kAt,
+                      .probe = fins::probe_stream,
+                      .frame = fins::frame,
+                      .dissect = fins::dissect_stream};
 const Dissector kFinsUdp{.name = "fins",
                          .carrier = Carrier::datagram,
-                         .at = kAt,
-                         .probe = probe_datagram,
-                         .dissect = dissect_datagram};
+                         .at = fins::kAt,
+                         .probe = fins::probe_datagram,
+                         .dissect = fins::dissect_datagram};
 
 }  // namespace vmirror

@@ -13,6 +13,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace genisys {
 namespace {
 
 constexpr std::uint8_t kEnd = 0xf6, kEscape = 0xf0;
@@ -77,15 +78,17 @@ Probe probe(Bytes stream, const Context& context) {
 constexpr Place kAt[] = {10001};
 
 }  // namespace
+}  // namespace genisys
 
 Parsed<GenisysMessage> parse_genisys(Bytes bytes) {
   if (bytes.empty()) return bad(Malformed::truncated);
-  if (name_of(kKinds, bytes[0]) == nullptr) return bad(Malformed::bad_value);
+  if (name_of(genisys::kKinds, bytes[0]) == nullptr) return bad(Malformed::bad_value);
   std::array<std::uint8_t, kMostGenisys> plain;
   std::size_t size = 0;
   std::size_t at = 0;
-  for (; at < bytes.size() && bytes[at] != kEnd && size < plain.size(); ++at) {
-    const bool escaped = bytes[at] == kEscape && at + 1 < bytes.size() && bytes[at + 1] < 0x10;
+  for (; at < bytes.size() && bytes[at] != genisys::kEnd && size < plain.size(); ++at) {
+    const bool escaped =
+        bytes[at] == genisys::kEscape && at + 1 < bytes.size() && bytes[at + 1] < 0x10;
     plain[size++] = escaped ? static_cast<std::uint8_t>(0xf0 | bytes[++at]) : bytes[at];
   }
   if (at >= bytes.size()) return bad(Malformed::truncated);
@@ -106,9 +109,9 @@ Parsed<GenisysMessage> parse_genisys(Bytes bytes) {
 
 const Dissector kGenisys{.name = "genisys",
                          .carrier = Carrier::stream,
-                         .at = kAt,
-                         .probe = probe,
-                         .frame = frame,
-                         .dissect = dissect};
+                         .at = genisys::kAt,
+                         .probe = genisys::probe,
+                         .frame = genisys::frame,
+                         .dissect = genisys::dissect};
 
 }  // namespace vmirror

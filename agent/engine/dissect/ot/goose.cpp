@@ -12,6 +12,7 @@
 #include "agent/engine/dissect/times.hpp"
 
 namespace vmirror {
+namespace goose {
 namespace {
 
 constexpr std::uint32_t kPdu = 0x61;
@@ -118,6 +119,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {0x88b8};
 
 }  // namespace
+}  // namespace goose
 
 Parsed<GooseMessage> parse_goose(Bytes bytes) {
   Cursor cursor(bytes);
@@ -127,19 +129,20 @@ Parsed<GooseMessage> parse_goose(Bytes bytes) {
   out.simulated = (cursor.u16() & 0x8000) != 0;
   cursor.u16();
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (length < kHeader) return bad(Malformed::bad_length);
-  BerReader reader(cursor.take(std::min<std::size_t>(length - kHeader, cursor.left())));
+  if (length < goose::kHeader) return bad(Malformed::bad_length);
+  BerReader reader(cursor.take(std::min<std::size_t>(length - goose::kHeader, cursor.left())));
   const BerElement pdu = reader.next();
   if (!reader.ok()) return bad(Malformed::truncated);
-  if (pdu.tag != kPdu) return bad(Malformed::bad_value);
+  if (pdu.tag != goose::kPdu) return bad(Malformed::bad_value);
   for (BerReader fields(pdu.value); !fields.empty();) {
     const BerElement field = fields.next();
     if (!fields.ok()) return bad(Malformed::bad_length);
-    if (!read_field(field, out)) return bad(Malformed::bad_value);
+    if (!goose::read_field(field, out)) return bad(Malformed::bad_value);
   }
   return out;
 }
 
-const Dissector kGoose{.name = "goose", .carrier = Carrier::link, .at = kAt, .dissect = dissect};
+const Dissector kGoose{
+    .name = "goose", .carrier = Carrier::link, .at = goose::kAt, .dissect = goose::dissect};
 
 }  // namespace vmirror

@@ -16,6 +16,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace hart_ip {
 namespace {
 
 constexpr std::size_t kHartIpHeader = 8;
@@ -192,6 +193,7 @@ Probe probe(Bytes bytes, const Context& context) {
 constexpr Place kAt[] = {5094};
 
 }  // namespace
+}  // namespace hart_ip
 
 Parsed<HartIpMessage> parse_hart_ip(Bytes bytes) {
   Cursor cursor(bytes);
@@ -203,11 +205,11 @@ Parsed<HartIpMessage> parse_hart_ip(Bytes bytes) {
   out.transaction_id = cursor.u16();
   const std::uint16_t size = cursor.u16();
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (out.version == 0 || out.version > 2 || name_of(kHartTypes, out.type) == nullptr ||
-      name_of(kHartIds, out.id) == nullptr)
+  if (out.version == 0 || out.version > 2 || name_of(hart_ip::kHartTypes, out.type) == nullptr ||
+      name_of(hart_ip::kHartIds, out.id) == nullptr)
     return bad(Malformed::bad_value);
-  if (size < kHartIpHeader) return bad(Malformed::bad_length);
-  out.body = cursor.take(size - kHartIpHeader);
+  if (size < hart_ip::kHartIpHeader) return bad(Malformed::bad_length);
+  out.body = cursor.take(size - hart_ip::kHartIpHeader);
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (!cursor.empty()) return bad(Malformed::bad_length);
   return out;
@@ -218,7 +220,8 @@ Parsed<HartFrame> parse_hart(Bytes bytes) {
   const std::uint8_t delimiter = cursor.u8();
   HartFrame out;
   out.kind = delimiter & 7;
-  if (!bytes.empty() && name_of(kHartFrames, out.kind) == nullptr) return bad(Malformed::bad_value);
+  if (!bytes.empty() && name_of(hart_ip::kHartFrames, out.kind) == nullptr)
+    return bad(Malformed::bad_value);
   out.address = cursor.take((delimiter & 0x80) != 0 ? 5 : 1);
   cursor.skip(delimiter >> 5 & 3);
   out.command = cursor.u8();
@@ -238,11 +241,14 @@ Parsed<HartFrame> parse_hart(Bytes bytes) {
 
 const Dissector kHartIp{.name = "hart_ip",
                         .carrier = Carrier::stream,
-                        .at = kAt,
-                        .probe = probe,
-                        .frame = frame,
-                        .dissect = dissect};
-const Dissector kHartIpUdp{
-    .name = "hart_ip", .carrier = Carrier::datagram, .at = kAt, .probe = probe, .dissect = dissect};
+                        .at = hart_ip::kAt,
+                        .probe = hart_ip::probe,
+                        .frame = hart_ip::frame,
+                        .dissect = hart_ip::dissect};
+const Dissector kHartIpUdp{.name = "hart_ip",
+                           .carrier = Carrier::datagram,
+                           .at = hart_ip::kAt,
+                           .probe = hart_ip::probe,
+                           .dissect = hart_ip::dissect};
 
 }  // namespace vmirror

@@ -15,6 +15,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace iec104 {
 namespace {
 
 using Format = Iec104Message::Format;
@@ -148,6 +149,7 @@ Probe probe(Bytes stream, const Context& context) {
 constexpr Place kAt[] = {2404};
 
 }  // namespace
+}  // namespace iec104
 
 Parsed<Iec104Message> parse_iec104(Bytes bytes) {
   Cursor cursor(bytes);
@@ -155,25 +157,27 @@ Parsed<Iec104Message> parse_iec104(Bytes bytes) {
   const std::uint8_t start = cursor.u8();
   const std::size_t size = cursor.u8();
   const std::uint16_t first = cursor.le16(), second = cursor.le16();
-  if (!bytes.empty() && start != kStart) return bad(Malformed::bad_value);
+  if (!bytes.empty() && start != iec104::kStart) return bad(Malformed::bad_value);
   if (!cursor.ok() || bytes.size() < size + 2) return bad(Malformed::truncated);
   if (bytes.size() != size + 2) return bad(Malformed::bad_length);
   out.receive_number = second >> 1;
   if ((first & 3) == 3) {
-    out.format = Format::unnumbered;
+    out.format = iec104::Format::unnumbered;
     out.function = static_cast<std::uint8_t>(first & 0xfc);
-    if (first > 0xff || second != 0 || size != kLeast || !name_of(kFunctions, out.function))
+    if (first > 0xff || second != 0 || size != iec104::kLeast ||
+        !name_of(iec104::kFunctions, out.function))
       return bad(Malformed::bad_value);
     return out;
   }
   if ((second & 1) != 0) return bad(Malformed::bad_value);
   if ((first & 3) == 1) {
-    out.format = Format::supervisory;
-    return first != 1 || size != kLeast ? Parsed<Iec104Message>(bad(Malformed::bad_value)) : out;
+    out.format = iec104::Format::supervisory;
+    return first != 1 || size != iec104::kLeast ? Parsed<Iec104Message>(bad(Malformed::bad_value))
+                                                : out;
   }
-  out.format = Format::information;
+  out.format = iec104::Format::information;
   out.send_number = first >> 1;
-  if (size < kLeast + kAsdu) return bad(Malformed::bad_length);
+  if (size < iec104::kLeast + iec104::kAsdu) return bad(Malformed::bad_length);
   out.type_id = cursor.u8();
   const std::uint8_t many = cursor.u8(), cause = cursor.u8();
   out.sequence = (many & 0x80) != 0;
@@ -189,9 +193,9 @@ Parsed<Iec104Message> parse_iec104(Bytes bytes) {
 
 const Dissector kIec104{.name = "iec104",
                         .carrier = Carrier::stream,
-                        .at = kAt,
-                        .probe = probe,
-                        .frame = frame,
-                        .dissect = dissect};
+                        .at = iec104::kAt,
+                        .probe = iec104::probe,
+                        .frame = iec104::frame,
+                        .dissect = iec104::dissect};
 
 }  // namespace vmirror

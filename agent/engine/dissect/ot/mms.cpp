@@ -19,6 +19,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace mms {
 namespace {
 
 constexpr int kMaxMmsNames = 16;
@@ -312,6 +313,7 @@ Probe probe(Bytes bytes, const Context&) {
 constexpr Place kAt[] = {kCotpData};
 
 }  // namespace
+}  // namespace mms
 
 Parsed<std::optional<MmsMessage>> parse_mms(Bytes bytes) {
   Cursor cursor(bytes);
@@ -327,13 +329,13 @@ Parsed<std::optional<MmsMessage>> parse_mms(Bytes bytes) {
     BerReader reader(cursor.rest());
     const BerElement user = reader.next();
     if (!reader.ok()) return bad(Malformed::truncated);
-    if (user.tag != kUserData) return bad(Malformed::bad_value);
-    const Bytes pdu = content_of(user.value);
+    if (user.tag != mms::kUserData) return bad(Malformed::bad_value);
+    const Bytes pdu = mms::content_of(user.value);
     if (pdu.empty()) return std::nullopt;
     if ((pdu[0] & 0xc0) == 0x40) return std::nullopt;  // ACSE: a release.
-    return parse_pdu(pdu);
+    return mms::parse_pdu(pdu);
   }
-  if (name_of(kTypes, type) != nullptr) return parse_pdu(bytes);  // Without a session.
+  if (name_of(mms::kTypes, type) != nullptr) return mms::parse_pdu(bytes);  // Without a session.
   if (type != 0x0d && type != 0x0e) {
     constexpr Named kOthers[] = {{0x09, "finish"},
                                  {0x0a, "disconnect"},
@@ -345,15 +347,18 @@ Parsed<std::optional<MmsMessage>> parse_mms(Bytes bytes) {
   }
   std::size_t size = cursor.u8();
   if (size == 0xff) size = cursor.u16();
-  const Bytes presentation = user_data(cursor.sub(size));
+  const Bytes presentation = mms::user_data(cursor.sub(size));
   if (!cursor.ok()) return bad(Malformed::truncated);
-  const Bytes mode = first_of(first_of(presentation, kSet), 0xa2);
-  const Bytes pdu = association(content_of(first_of(mode, kUserData)));
+  const Bytes mode = mms::first_of(mms::first_of(presentation, mms::kSet), 0xa2);
+  const Bytes pdu = mms::association(mms::content_of(mms::first_of(mode, mms::kUserData)));
   if (pdu.empty()) return std::nullopt;
-  return parse_pdu(pdu);
+  return mms::parse_pdu(pdu);
 }
 
-const Dissector kMms{
-    .name = "mms", .carrier = Carrier::inside, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kMms{.name = "mms",
+                     .carrier = Carrier::inside,
+                     .at = mms::kAt,
+                     .probe = mms::probe,
+                     .dissect = mms::dissect};
 
 }  // namespace vmirror

@@ -12,6 +12,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace modbus {
 namespace {
 
 constexpr std::size_t kMbap = 6;      ///< Bytes that the length does not count.
@@ -380,6 +381,7 @@ Probe probe(Bytes stream, const Context& context) {
 constexpr Place kAt[] = {502};
 
 }  // namespace
+}  // namespace modbus
 
 Parsed<ModbusMessage> parse_modbus(Bytes bytes) {
   Cursor cursor(bytes);
@@ -391,10 +393,10 @@ Parsed<ModbusMessage> parse_modbus(Bytes bytes) {
   const std::uint8_t function = cursor.u8();
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (protocol != 0) return bad(Malformed::bad_value);
-  if (!length_fits(length, function)) return bad(Malformed::bad_length);
+  if (!modbus::length_fits(length, function)) return bad(Malformed::bad_length);
   out.function = function & 0x7f;
   out.exception = (function & 0x80) != 0;
-  out.data = cursor.take(length - kMinLength);
+  out.data = cursor.take(length - modbus::kMinLength);
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (!cursor.empty()) return bad(Malformed::bad_length);
   return out;
@@ -402,9 +404,9 @@ Parsed<ModbusMessage> parse_modbus(Bytes bytes) {
 
 const Dissector kModbus{.name = "modbus",
                         .carrier = Carrier::stream,
-                        .at = kAt,
-                        .probe = probe,
-                        .frame = frame,
-                        .dissect = dissect};
+                        .at = modbus::kAt,
+                        .probe = modbus::probe,
+                        .frame = modbus::frame,
+                        .dissect = modbus::dissect};
 
 }  // namespace vmirror

@@ -14,6 +14,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace mqtt {
 namespace {
 
 constexpr int kMaxTopics = 16;
@@ -226,6 +227,7 @@ Probe probe(Bytes stream, const Context& context) {
 constexpr Place kAt[] = {1883};
 
 }  // namespace
+}  // namespace mqtt
 
 Parsed<MqttPacket> parse_mqtt(Bytes bytes) {
   Cursor cursor(bytes);
@@ -234,8 +236,8 @@ Parsed<MqttPacket> parse_mqtt(Bytes bytes) {
   out.type = first >> 4;
   out.flags = first & 15;
   if (bytes.empty()) return bad(Malformed::truncated);
-  if (out.type == 0 || !flags_fit(out.type, out.flags)) return bad(Malformed::bad_value);
-  const auto length = read_varint(cursor);
+  if (out.type == 0 || !mqtt::flags_fit(out.type, out.flags)) return bad(Malformed::bad_value);
+  const auto length = mqtt::read_varint(cursor);
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (!length) return bad(Malformed::bad_length);
   out.body = cursor.take(*length);
@@ -246,9 +248,9 @@ Parsed<MqttPacket> parse_mqtt(Bytes bytes) {
 
 const Dissector kMqtt{.name = "mqtt",
                       .carrier = Carrier::stream,
-                      .at = kAt,
-                      .probe = probe,
-                      .frame = frame,
-                      .dissect = dissect};
+                      .at = mqtt::kAt,
+                      .probe = mqtt::probe,
+                      .frame = mqtt::frame,
+                      .dissect = mqtt::dissect};
 
 }  // namespace vmirror

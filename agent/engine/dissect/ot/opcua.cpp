@@ -19,6 +19,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace opcua {
 namespace {
 
 using Type = OpcuaMessage::Type;
@@ -171,11 +172,12 @@ Probe probe(Bytes stream, const Context& context) {
 constexpr Place kAt[] = {4840};
 
 }  // namespace
+}  // namespace opcua
 
 Parsed<OpcuaMessage> parse_opcua(Bytes bytes) {
-  if (bytes.size() < kOpcuaHeader) return bad(Malformed::truncated);
-  const auto type = type_of(bytes);
-  if (!type || !is_chunk(bytes[3])) return bad(Malformed::bad_value);
+  if (bytes.size() < opcua::kOpcuaHeader) return bad(Malformed::truncated);
+  const auto type = opcua::type_of(bytes);
+  if (!type || !opcua::is_chunk(bytes[3])) return bad(Malformed::bad_value);
   OpcuaReader reader(bytes.subspan(4));
   const std::uint32_t size = reader.u32();
   if (size > bytes.size()) return bad(Malformed::truncated);
@@ -183,12 +185,12 @@ Parsed<OpcuaMessage> parse_opcua(Bytes bytes) {
   OpcuaMessage out;
   out.type = *type;
   out.chunk = bytes[3];
-  if (*type >= Type::open) {
+  if (*type >= opcua::Type::open) {
     out.channel = reader.u32();
-    if (*type == Type::open) {
+    if (*type == opcua::Type::open) {
       const std::string_view uri = reader.text();
-      out.security_policy = policy_name(uri);
-      out.secured = out.security_policy != kNoPolicy;
+      out.security_policy = opcua::policy_name(uri);
+      out.secured = out.security_policy != opcua::kNoPolicy;
       reader.bytes();
       reader.bytes();
     } else {
@@ -206,9 +208,9 @@ Parsed<OpcuaMessage> parse_opcua(Bytes bytes) {
 
 const Dissector kOpcua{.name = "opcua",
                        .carrier = Carrier::stream,
-                       .at = kAt,
-                       .probe = probe,
-                       .frame = frame,
-                       .dissect = dissect};
+                       .at = opcua::kAt,
+                       .probe = opcua::probe,
+                       .frame = opcua::frame,
+                       .dissect = opcua::dissect};
 
 }  // namespace vmirror

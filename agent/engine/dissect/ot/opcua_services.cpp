@@ -11,6 +11,7 @@
 #include "agent/engine/dissect/ot/opcua_services.hpp"
 
 namespace vmirror {
+namespace opcua_services {
 namespace {
 
 constexpr std::uint32_t kMaxListedHere = 16;
@@ -388,12 +389,13 @@ void tell_response(std::uint32_t number, std::uint32_t request_id, OpcuaReader& 
 }
 
 }  // namespace
+}  // namespace opcua_services
 
 const char* opcua_service(std::uint32_t number) {
-  if (const char* name = name_of(kRequests, number)) return name;
+  if (const char* name = name_of(opcua_services::kRequests, number)) return name;
   if (number >= 3)
-    if (const char* name = name_of(kRequests, number - 3)) return name;
-  return name_of(kLaterServices, number);
+    if (const char* name = name_of(opcua_services::kRequests, number - 3)) return name;
+  return name_of(opcua_services::kLaterServices, number);
 }
 
 Malformed tell_opcua_service(Bytes body, std::uint32_t request_id, bool cut, const Context& context,
@@ -407,12 +409,12 @@ Malformed tell_opcua_service(Bytes body, std::uint32_t request_id, bool cut, con
   else if (type.number)
     facts.add("service", keep_number(facts, "", *type.number));
   if (!name) return Malformed::none;
-  const bool request = is_request(*type.number);
+  const bool request = opcua_services::is_request(*type.number);
   facts.add("direction", request ? "request" : "response");
   if (request)
-    tell_request(*type.number, request_id, reader, context, facts);
+    opcua_services::tell_request(*type.number, request_id, reader, context, facts);
   else
-    tell_response(*type.number, request_id, reader, context, facts);
+    opcua_services::tell_response(*type.number, request_id, reader, context, facts);
   if (reader.ok()) return Malformed::none;
   return cut ? Malformed::truncated : Malformed::bad_length;
 }

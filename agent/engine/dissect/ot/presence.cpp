@@ -20,6 +20,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace ot_presence {
 namespace {
 
 /// The service of who answers, and nothing more of this flow.
@@ -203,50 +204,51 @@ constexpr Place kCodesysAt[] = {11740};
 constexpr Place kCodesysUdpAt[] = {1740, 1741, 1742, 1743};
 
 }  // namespace
+}  // namespace ot_presence
 
 const Dissector kGeSrtp{.name = "ge_srtp",
                         .carrier = Carrier::stream,
-                        .at = kSrtpAt,
-                        .probe = probe_srtp,
-                        .frame = frame_srtp,
-                        .dissect = dissect_srtp};
+                        .at = ot_presence::kSrtpAt,
+                        .probe = ot_presence::probe_srtp,
+                        .frame = ot_presence::frame_srtp,
+                        .dissect = ot_presence::dissect_srtp};
 const Dissector kRocPlus{.name = "roc_plus",
                          .carrier = Carrier::stream,
-                         .at = kRocAt,
-                         .probe = probe_roc,
-                         .frame = frame_roc,
-                         .dissect = dissect_roc};
+                         .at = ot_presence::kRocAt,
+                         .probe = ot_presence::probe_roc,
+                         .frame = ot_presence::frame_roc,
+                         .dissect = ot_presence::dissect_roc};
 const Dissector kRocPlusUdp{.name = "roc_plus",
                             .carrier = Carrier::datagram,
-                            .at = kRocAt,
-                            .probe = probe_roc,
-                            .dissect = dissect_roc};
+                            .at = ot_presence::kRocAt,
+                            .probe = ot_presence::probe_roc,
+                            .dissect = ot_presence::dissect_roc};
 const Dissector kSlmp{.name = "slmp",
                       .carrier = Carrier::stream,
-                      .at = kSlmpAt,
-                      .probe = probe_slmp,
-                      .frame = frame_slmp,
-                      .dissect = dissect_slmp};
+                      .at = ot_presence::kSlmpAt,
+                      .probe = ot_presence::probe_slmp,
+                      .frame = ot_presence::frame_slmp,
+                      .dissect = ot_presence::dissect_slmp};
 const Dissector kSlmpUdp{.name = "slmp",
                          .carrier = Carrier::datagram,
-                         .at = kSlmpAt,
-                         .probe = probe_slmp,
-                         .dissect = dissect_slmp};
+                         .at = ot_presence::kSlmpAt,
+                         .probe = ot_presence::probe_slmp,
+                         .dissect = ot_presence::dissect_slmp};
 const Dissector kBsap{.name = "bsap",
                       .carrier = Carrier::datagram,
-                      .at = kBsapAt,
-                      .probe = probe_bsap,
-                      .dissect = dissect_bsap};
+                      .at = ot_presence::kBsapAt,
+                      .probe = ot_presence::probe_bsap,
+                      .dissect = ot_presence::dissect_bsap};
 const Dissector kCodesys{.name = "codesys",
                          .carrier = Carrier::stream,
-                         .at = kCodesysAt,
-                         .probe = probe_codesys,
-                         .frame = frame_codesys,
-                         .dissect = dissect_codesys};
+                         .at = ot_presence::kCodesysAt,
+                         .probe = ot_presence::probe_codesys,
+                         .frame = ot_presence::frame_codesys,
+                         .dissect = ot_presence::dissect_codesys};
 const Dissector kCodesysUdp{.name = "codesys",
                             .carrier = Carrier::datagram,
-                            .at = kCodesysUdpAt,
-                            .probe = probe_codesys_datagram,
-                            .dissect = dissect_codesys_datagram};
+                            .at = ot_presence::kCodesysUdpAt,
+                            .probe = ot_presence::probe_codesys_datagram,
+                            .dissect = ot_presence::dissect_codesys_datagram};
 
 }  // namespace vmirror

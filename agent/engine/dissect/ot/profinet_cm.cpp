@@ -15,6 +15,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace profinet_cm {
 namespace {
 
 enum Operation : std::uint16_t { kConnect, kRelease, kRead, kWrite, kControl, kReadImplicit };
@@ -155,6 +156,7 @@ Outcome dissect(Bytes stub, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {dcerpc_interface(0xdea00001)};
 
 }  // namespace
+}  // namespace profinet_cm
 
 Parsed<ProfinetCall> parse_profinet_cm(Bytes stub, bool response, bool little_endian) {
   Cursor cursor(stub);
@@ -167,11 +169,13 @@ Parsed<ProfinetCall> parse_profinet_cm(Bytes stub, bool response, bool little_en
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (cursor.left() < size) return bad(Malformed::truncated);
   out.blocks = cursor.take(size);
-  read_blocks(out);
+  profinet_cm::read_blocks(out);
   return out;
 }
 
-const Dissector kProfinetCm{
-    .name = "profinet_cm", .carrier = Carrier::inside, .at = kAt, .dissect = dissect};
+const Dissector kProfinetCm{.name = "profinet_cm",
+                            .carrier = Carrier::inside,
+                            .at = profinet_cm::kAt,
+                            .dissect = profinet_cm::dissect};
 
 }  // namespace vmirror

@@ -18,6 +18,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace profinet_dcp {
 namespace {
 
 enum Service : std::uint8_t { kGet = 3, kSet = 4, kIdentify = 5, kHello = 6 };
@@ -163,6 +164,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {0x8892};
 
 }  // namespace
+}  // namespace profinet_dcp
 
 Parsed<DcpMessage> parse_profinet_dcp(Bytes bytes) {
   Cursor cursor(bytes);
@@ -176,13 +178,15 @@ Parsed<DcpMessage> parse_profinet_dcp(Bytes bytes) {
   cursor.skip(2);
   const Bytes blocks = cursor.take(cursor.u16());
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (name_of(kServices, out.service) == nullptr) return bad(Malformed::bad_value);
-  const Malformed malformed = read_blocks(blocks, out);
+  if (name_of(profinet_dcp::kServices, out.service) == nullptr) return bad(Malformed::bad_value);
+  const Malformed malformed = profinet_dcp::read_blocks(blocks, out);
   if (malformed != Malformed::none) return bad(malformed);
   return out;
 }
 
-const Dissector kProfinetDcp{
-    .name = "profinet_dcp", .carrier = Carrier::link, .at = kAt, .dissect = dissect};
+const Dissector kProfinetDcp{.name = "profinet_dcp",
+                             .carrier = Carrier::link,
+                             .at = profinet_dcp::kAt,
+                             .dissect = profinet_dcp::dissect};
 
 }  // namespace vmirror

@@ -25,6 +25,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace s7comm {
 namespace {
 
 constexpr std::uint8_t kProtocol = 0x32;
@@ -307,6 +308,7 @@ Probe probe(Bytes bytes, const Context&) {
 constexpr Place kAt[] = {kCotpData};
 
 }  // namespace
+}  // namespace s7comm
 
 Parsed<S7Message> parse_s7comm(Bytes bytes) {
   Cursor cursor(bytes);
@@ -316,9 +318,9 @@ Parsed<S7Message> parse_s7comm(Bytes bytes) {
   cursor.u16();
   out.reference = cursor.u16();
   const std::uint16_t parameter = cursor.u16(), data = cursor.u16();
-  if (!bytes.empty() && protocol != kProtocol) return bad(Malformed::bad_value);
+  if (!bytes.empty() && protocol != s7comm::kProtocol) return bad(Malformed::bad_value);
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (name_of(kKinds, out.kind) == nullptr) return bad(Malformed::bad_value);
+  if (name_of(s7comm::kKinds, out.kind) == nullptr) return bad(Malformed::bad_value);
   if (out.kind == S7Message::kAck || out.kind == S7Message::kAckData) {
     out.error_class = cursor.u8();
     out.error_code = cursor.u8();
@@ -330,7 +332,10 @@ Parsed<S7Message> parse_s7comm(Bytes bytes) {
   return out;
 }
 
-const Dissector kS7comm{
-    .name = "s7comm", .carrier = Carrier::inside, .at = kAt, .probe = probe, .dissect = dissect};
+const Dissector kS7comm{.name = "s7comm",
+                        .carrier = Carrier::inside,
+                        .at = s7comm::kAt,
+                        .probe = s7comm::probe,
+                        .dissect = s7comm::dissect};
 
 }  // namespace vmirror

@@ -11,6 +11,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace s7comm_plus {
 namespace {
 
 constexpr std::uint8_t kProtocol = 0x72, kEvent = 0xfe, kDigest = 32;
@@ -71,6 +72,7 @@ Probe probe(Bytes bytes, const Context&) {
 constexpr Place kAt[] = {kCotpData};
 
 }  // namespace
+}  // namespace s7comm_plus
 
 Parsed<S7PlusMessage> parse_s7comm_plus(Bytes bytes) {
   Cursor cursor(bytes);
@@ -78,11 +80,12 @@ Parsed<S7PlusMessage> parse_s7comm_plus(Bytes bytes) {
   S7PlusMessage out;
   out.version = cursor.u8();
   Cursor data = cursor.sub(cursor.u16());
-  if (!bytes.empty() && protocol != kProtocol) return bad(Malformed::bad_value);
+  if (!bytes.empty() && protocol != s7comm_plus::kProtocol) return bad(Malformed::bad_value);
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (!is_version(out.version)) return bad(Malformed::bad_value);
-  if (out.version == 3 && !data.empty() && data.rest()[0] == kDigest) data.skip(1 + kDigest);
-  if (data.left() < 9 || name_of(kOpcodes, data.rest()[0]) == nullptr) return out;
+  if (!s7comm_plus::is_version(out.version)) return bad(Malformed::bad_value);
+  if (out.version == 3 && !data.empty() && data.rest()[0] == s7comm_plus::kDigest)
+    data.skip(1 + s7comm_plus::kDigest);
+  if (data.left() < 9 || name_of(s7comm_plus::kOpcodes, data.rest()[0]) == nullptr) return out;
   out.opcode = data.u8();
   data.u16();
   out.function = data.u16();
@@ -93,8 +96,8 @@ Parsed<S7PlusMessage> parse_s7comm_plus(Bytes bytes) {
 
 const Dissector kS7commPlus{.name = "s7comm_plus",
                             .carrier = Carrier::inside,
-                            .at = kAt,
-                            .probe = probe,
-                            .dissect = dissect};
+                            .at = s7comm_plus::kAt,
+                            .probe = s7comm_plus::probe,
+                            .dissect = s7comm_plus::dissect};
 
 }  // namespace vmirror

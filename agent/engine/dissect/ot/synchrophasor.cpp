@@ -17,6 +17,7 @@
 #include "agent/engine/dissect/text.hpp"
 
 namespace vmirror {
+namespace synchrophasor {
 namespace {
 
 using Frame = SynchrophasorFrame;
@@ -121,24 +122,25 @@ constexpr Place kAt[] = {4712};
 constexpr Place kUdpAt[] = {4713, 4712};
 
 }  // namespace
+}  // namespace synchrophasor
 
 Parsed<SynchrophasorFrame> parse_synchrophasor(Bytes bytes) {
   Cursor cursor(bytes);
   const std::uint8_t sync = cursor.u8(), kind = cursor.u8();
   const std::uint16_t size = cursor.u16();
-  Frame out;
+  synchrophasor::Frame out;
   out.type = kind >> 4 & 7;
   out.version = kind & 15;
   out.id_code = cursor.u16();
   out.soc = cursor.u32();
   out.time_quality = cursor.u8();
   out.fraction = cursor.u24();
-  if (!bytes.empty() && sync != kSync) return bad(Malformed::bad_value);
+  if (!bytes.empty() && sync != synchrophasor::kSync) return bad(Malformed::bad_value);
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if ((kind & 0x80) != 0 || name_of(kFrameTypes, out.type) == nullptr)
+  if ((kind & 0x80) != 0 || name_of(synchrophasor::kFrameTypes, out.type) == nullptr)
     return bad(Malformed::bad_value);
-  if (size < kLeastFrame) return bad(Malformed::bad_length);
-  out.data = cursor.take(size - kLeastFrame);
+  if (size < synchrophasor::kLeastFrame) return bad(Malformed::bad_length);
+  out.data = cursor.take(size - synchrophasor::kLeastFrame);
   const std::uint16_t check = cursor.u16();
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (!cursor.empty()) return bad(Malformed::bad_length);
@@ -148,14 +150,14 @@ Parsed<SynchrophasorFrame> parse_synchrophasor(Bytes bytes) {
 
 const Dissector kSynchrophasor{.name = "synchrophasor",
                                .carrier = Carrier::stream,
-                               .at = kAt,
-                               .probe = probe,
-                               .frame = frame_of,
-                               .dissect = dissect};
+                               .at = synchrophasor::kAt,
+                               .probe = synchrophasor::probe,
+                               .frame = synchrophasor::frame_of,
+                               .dissect = synchrophasor::dissect};
 const Dissector kSynchrophasorUdp{.name = "synchrophasor",
                                   .carrier = Carrier::datagram,
-                                  .at = kUdpAt,
-                                  .probe = probe,
-                                  .dissect = dissect};
+                                  .at = synchrophasor::kUdpAt,
+                                  .probe = synchrophasor::probe,
+                                  .dissect = synchrophasor::dissect};
 
 }  // namespace vmirror
