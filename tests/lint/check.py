@@ -190,20 +190,19 @@ def long_powershell_functions(lines):
 
 def check_walkthrough(page, text, read):
     """The first block under a heading that names a file is that file's text, or a part of it."""
-    path = opened = None
+    path, opened, block = None, None, []
     for number, line in enumerate(text.split("\n"), 1):
-        if line.startswith("#"):
-            match = re.search(r"`([^`]+)`", line)
-            path, opened = match[1] if match and read(match[1]) is not None else None, None
-        elif path and line.startswith("```"):
-            if opened is None:
-                opened, block = number, []
-                continue
-            if "\n".join(block) + "\n" not in read(path):
+        if line.startswith("```") and opened is None:
+            opened, block = number, []
+        elif line.startswith("```"):
+            if path and "\n".join(block) + "\n" not in read(path):
                 yield page, opened, f"the block is not what {path} has (copy it from there)"
-            path = None
+            path = opened = None
         elif opened:
             block.append(line)
+        elif line.startswith("#"):
+            match = re.search(r"`([^`]+)`", line)
+            path = match[1] if match and read(match[1]) is not None else None
 
 
 def tracked_files(root):

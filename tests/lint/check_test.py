@@ -143,6 +143,13 @@ class Walkthrough(unittest.TestCase):
         self.assertEqual(self.found("int b;"), [])
         self.assertEqual(self.found("int c;"), [7])
 
+    def test_a_directive_of_the_preprocessor_is_no_heading(self):
+        self.assertEqual(self.found("#pragma once\nint c;"), [7])
+
+    def test_each_heading_has_its_block(self):
+        page = "## `a.cpp`\n```\nint a;\n```\n## `a.cpp`\n```\nint c;\n```\n"
+        self.assertEqual([line for _, line, _ in check.check_walkthrough("page.md", page, {"a.cpp": "int a;\n"}.get)], [6])
+
 
 class Tree(unittest.TestCase):
     def test_findings_have_their_place_and_captures_are_left_alone(self):
