@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <shared_mutex>
 
+#include "plugin/base/trusted_file.hpp"
 #include "plugin/ovsdb/replica.hpp"
 
 namespace vmirror::ovsdb {
@@ -60,15 +62,42 @@ class Client::TlsLease {
     if (const auto good = check_files(files, options.remote); !good)
       return tl::unexpected(good.error());
     if (other) return other;
-    vm_idl_set_tls(files[0].c_str(), files[1].c_str(), files[2].c_str());
     auto lease = std::make_shared<const TlsLease>(std::move(files));
+    lease->use();
     in_use = lease;
     return lease;
   }
   using Files = std::array<std::string, 3>;  ///< Private key, certificate, CA certificates.
   explicit TlsLease(Files files) : files_(std::move(files)) {}
 
+  /// While it is held, no other files come into the library's context: for who opens connections.
+  static std::shared_lock<std::shared_mutex> hold() { return std::shared_lock(context_mutex()); }
+
+  /// Takes the files again where they have changed, so that a certificate can be renewed without an
+  /// outage. Files that can't be used, and a key beside another key's certificate, are waited for.
+  void refresh(Clock::time_point now) const {
+    const std::lock_guard lock(refreshing_);
+    if (now - looked_ < kBetweenLooksAtFiles) return;
+    looked_ = now;
+    if (states() != states_ && check_files(files_, {})) use();
+  }
+
  private:
+  using States = std::array<FileState, 3>;
+  static constexpr std::chrono::seconds kBetweenLooksAtFiles{1};
+
+  static std::shared_mutex& context_mutex() {
+    static std::shared_mutex mutex;  // As the library's context is the process's.
+    return mutex;
+  }
+  States states() const {
+    return {FileState::of(files_[0]), FileState::of(files_[1]), FileState::of(files_[2])};
+  }
+  void use() const {
+    const std::lock_guard lock(context_mutex());
+    states_ = states();
+    vm_idl_set_tls(files_[0].c_str(), files_[1].c_str(), files_[2].c_str());
+  }
   static std::string text(const Files& files) {
     return files[0] + ", " + files[1] + ", " + files[2];
   }
@@ -97,6 +126,9 @@ class Client::TlsLease {
   }
 
   const Files files_;
+  mutable std::mutex refreshing_;  ///< Guards what follows.
+  mutable States states_;          ///< When they were taken last.
+  mutable Clock::time_point looked_;
 };
 
 struct Client::Request {
@@ -225,7 +257,11 @@ void Client::run(const ClientOptions& options, const Schema& schema) {
   const Milliseconds patience = remote_.starts_with("unix:") ? kLocalPatience : kRemotePatience;
   last_connect_ = Clock::now();
   for (;;) {
-    const Replica::Changes changes = replica.run();
+    if (tls_) tls_->refresh(Clock::now());
+    const Replica::Changes changes = [&] {
+      const auto held = tls_ ? TlsLease::hold() : std::shared_lock<std::shared_mutex>();
+      return replica.run();
+    }();
     const bool came_or_went = publish(replica, changes.any, changes.counted);
     serve(replica);
     retry(replica, patience);

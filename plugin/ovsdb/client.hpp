@@ -7,7 +7,8 @@
 //
 // Remote, `leader_only` and conditions are each client's own. The TLS files are not: libopenvswitch
 // keeps one SSL context for the process, by which every connection is verified. While a client with
-// TLS lives, one with other files is refused (decision 29).
+// TLS lives, one with other files is refused (decision 29). Files that change are read again for
+// the next connection.
 #pragma once
 
 #include <chrono>

@@ -73,7 +73,10 @@ enum vm_tls vm_idl_check_tls(const char* private_key, const char* certificate,
 }
 
 void vm_idl_set_tls(const char* private_key, const char* certificate, const char* ca_certificate) {
-  stream_ssl_set_key_and_cert(private_key, certificate);
+  /* Not stream_ssl_set_key_and_cert(): where only one of two files has changed, it notes the change
+   * and reads neither. */
+  stream_ssl_set_certificate_file(certificate);
+  stream_ssl_set_private_key_file(private_key);
   stream_ssl_set_ca_cert_file(ca_certificate, false);
 }
 
