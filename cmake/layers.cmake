@@ -92,7 +92,7 @@ vmirror_layer(agent/control/follow USES agent_control_evidence agent_control_aff
 # What is told of all of it: status, metrics.
 vmirror_layer(agent/report USES agent_confine agent_api agent_control_admission agent_control_follow agent_control_store)
 # The daemon: configuration (config.hpp), wiring, and vmirrord_main.cpp.
-vmirror_layer(agent/app USES agent_report agent_control_loop plugin spdlog::spdlog PRIVATE PkgConfig::libsystemd)
+vmirror_layer(agent/app USES agent_report agent_control_loop agent_pki plugin spdlog::spdlog PRIVATE PkgConfig::libsystemd)
 target_compile_definitions(agent_app PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/app/vmirrord_main.cpp)
   add_executable(vmirrord agent/app/vmirrord_main.cpp)

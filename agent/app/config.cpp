@@ -341,7 +341,7 @@ Result<void> read_peers(const Node& node, Config& config) {
   return done;
 }
 
-Result<void> read_store(const Node& node, Config& config) {
+Result<StoreOptions> read_store(const Node& node) {
   StoreOptions store;
   const auto done = yaml::map({
       {"servers", words(store.servers), true},
@@ -350,8 +350,8 @@ Result<void> read_store(const Node& node, Config& config) {
       {"certificate", yaml::text(store.certificate)},
       {"ca_certificate", yaml::text(store.ca_certificate)},
   })(node);
-  if (done) config.store = std::move(store);
-  return done;
+  if (!done) return tl::unexpected(done.error());
+  return store;
 }
 
 /// `switch` is what the rest stands on: without it nobody asks a hypervisor. A collector may be
@@ -456,7 +456,10 @@ Result<Config> parse_config(std::string_view text, const std::string& file) {
           {"state", yaml::text(config.state)},
           {"libvirt", [&](const Node& at) { return read_libvirt(at, config); }},
           {"peers", [&](const Node& at) { return read_peers(at, config); }},
-          {"store", [&](const Node& at) { return read_store(at, config); }},
+          {"store",
+           [&](const Node& at) {
+             return read_store(at).map([&](StoreOptions store) { config.store = std::move(store); });
+           }},
           {"switch", [&](const Node& at) { return read_switch(at, config); }},
           {"local", [&](const Node& at) { return read_local(at, config); }},
           {"inputs", yaml::list([&](const Node& at) { return read_input(at, config); })},
@@ -481,6 +484,18 @@ Result<Config> load_config(const std::string& path) {
   const auto text = read_trusted(path, yaml::Bounds{}.bytes);
   if (!text) return tl::unexpected(text.error());
   return parse_config(*text, path);
+}
+
+Result<StoreOptions> load_store_options(const std::string& path) {
+  const auto text = read_trusted(path, yaml::Bounds{}.bytes);
+  if (!text) return tl::unexpected(text.error());
+  StoreOptions out;
+  const auto done = yaml::read(*text, path, [&](const Node& at) {
+    return read_store(at).map([&](StoreOptions store) { out = std::move(store); });
+  });
+  if (!done) return tl::unexpected(done.error());
+  if (const auto good = under(path + ": ", check(out)); !good) return tl::unexpected(good.error());
+  return out;
 }
 
 }  // namespace vmirror

@@ -110,4 +110,8 @@ Result<Config> parse_config(std::string_view text, const std::string& file);
 /// Reads the file. Error::Kind::missing or invalid.
 Result<Config> load_config(const std::string& path);
 
+/// A file with the keys of `store` alone, for who asks the store without a daemon. Error::Kind as
+/// load_config.
+Result<StoreOptions> load_store_options(const std::string& path);
+
 }  // namespace vmirror

@@ -174,6 +174,7 @@ void add_apply(CLI::App& app, CommandContext& context, int& exit) {
                               "that no policy asks for. "
                               "Exit code 2: stored, and something that they ask for is not watched",
                               "vmirror apply --dry-run dc.yaml && vmirror apply dc.yaml");
+  add_store_option(*command, context);
   auto arguments = std::make_shared<ApplyArguments>();
   // One thing at a time, so that --json is one object and an exit code is about one thing.
   auto* file = command->add_option("FILE", arguments->file,

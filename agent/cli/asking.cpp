@@ -18,6 +18,15 @@ CLI::App* declare(CLI::App& app, CommandContext& context, const char* name, cons
   return command;
 }
 
+void add_store_option(CLI::App& command, CommandContext& context) {
+  command
+      .add_option("--store", context.store,
+                  "Ask the store itself in place of a daemon; FILE has the keys of vmirrord's "
+                  "`store`, with an operator's certificate")
+      ->type_name("FILE")
+      ->envname("VMIRROR_STORE");
+}
+
 const json::array& rows(const json::object& object, const char* key) {
   static const json::array none;
   const auto* value = find(object, key);

@@ -13,6 +13,9 @@ namespace vmirror {
 CLI::App* declare(CLI::App& app, CommandContext& context, const char* name, const char* description,
                   const char* example);
 
+/// Adds `--store FILE`: ask_daemon asks the store in place of a daemon then.
+void add_store_option(CLI::App& command, CommandContext& context);
+
 /// Asks for `target`; prints the answer as JSON, or leaves that to `print`, which returns the exit
 /// code.
 template <typename Print>

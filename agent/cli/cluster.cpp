@@ -1,35 +1,31 @@
 // `vmirror cluster`: makes, starts and asks this host's server of the store, by Open vSwitch's own
 // programs (ovsdb-tool(1), ovsdb-server(1), ovs-appctl(8), ovsdb-client(1)).
-#define BOOST_PROCESS_USE_STD_FS  // In place of Boost's library of the same.
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/process.hpp>
+#include <boost/asio/ip/host_name.hpp>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <thread>
 
 #include "agent/cli/asking.hpp"
-#include "agent/cli/store_server.hpp"
+#include "agent/cli/store_roles.hpp"
+#include "agent/cli/store_tools.hpp"
 #include "agent/control/store/schema.hpp"
-#include "plugin/base/trusted_file.hpp"
+#include "agent/pki/folder.hpp"
+#include "plugin/base/address.hpp"
 #include "plugin/base/whole_file.hpp"
 
 namespace vmirror {
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
-namespace process = boost::process;
 
 namespace {
 
 constexpr std::chrono::milliseconds kBetweenLooksAtServer{100};
-constexpr std::size_t kMostSettingsBytes = 64 << 10;
 
 struct ClusterArguments {
   ServerSettings settings;
@@ -37,66 +33,10 @@ struct ClusterArguments {
   std::string file;             ///< backup, restore
   double timeout = 30;          ///< Seconds.
   bool foreground = false;      ///< start
+  std::string pki, name;  ///< init, join: the folder of certificates, and whose is this server's.
+  std::string operator_name;         ///< grant, revoke
+  std::vector<std::string> allowed;  ///< firewall: addresses besides the members'.
 };
-
-/// Runs a program of Open vSwitch to its end; what it printed. `input`, `output`: files in place of
-/// its standard input and output; empty: none.
-Result<std::string> run_tool(const std::string& program, const std::vector<std::string>& words,
-                             const std::string& input = "/dev/null",
-                             const std::string& output = {}) {
-  const auto path = process::search_path(program);
-  if (path.empty())
-    return fail(Error::Kind::missing, "there is no program " + program, "PATH",
-                "install openvswitch-common, and openvswitch-switch for ovsdb-server");
-  process::ipstream out, err;
-  std::error_code code;
-  process::child child =
-      output.empty()
-          ? process::child(path, process::args(words),
-                           process::std_in<input, (process::std_out & process::std_err)> out, code)
-          : process::child(path, process::args(words),
-                           process::std_in<input, process::std_out> output, process::std_err > out,
-                           code);
-  if (code) return fail(Error::Kind::refused, program + ": " + code.message(), path.string());
-  const std::string said{std::istreambuf_iterator<char>(out), {}};
-  child.wait(code);
-  if (child.exit_code() == 0) return said;
-  return fail(Error::Kind::refused,
-              program + ": " + said.substr(0, said.find_last_not_of('\n') + 1),
-              words.empty() ? "" : words.front(), "");
-}
-
-Result<std::string> ask_server(const ServerSettings& s, std::vector<std::string> words) {
-  words.insert(words.begin(), {"-T", "5", "-t", s.file("server.ctl")});
-  auto said = run_tool("ovs-appctl", words);
-  if (!said) {
-    said.error().where = s.folder;
-    said.error().remedy = "is it running? `vmirror cluster start`";
-  }
-  return said;
-}
-
-Result<ServerSettings> read_settings(const std::string& folder) {
-  const std::string path = folder + "/server.json";
-  auto text = read_trusted(path, kMostSettingsBytes);
-  if (!text) {
-    if (text.error().kind == Error::Kind::missing)
-      text.error().remedy =
-          "there is no server of the store here: `vmirror cluster init` or `join`";
-    return tl::unexpected(text.error());
-  }
-  return parse_settings(*text, folder);
-}
-
-Result<ServerStatus> server_status(const ServerSettings& s) {
-  if (s.is_alone())
-    return ask_server(s, {"ovsdb-server/list-dbs"}).map([](const std::string&) {
-      ServerStatus out;
-      out.alone = true;
-      return out;
-    });
-  return ask_server(s, {"cluster/status", "vmirror"}).map(parse_cluster_status);
-}
 
 /// Waits until `is` holds of the server's status; the status when it did, or its time was over.
 template <typename Is>
@@ -130,12 +70,6 @@ int tell_status(const CommandContext& context, const ServerSettings& s, const Se
   return is.is_well() ? kOk : kNotWatched;
 }
 
-Result<void> start_server(const ServerSettings& s) {
-  const auto said = run_tool("ovsdb-server", server_words(s, false));
-  if (!said) return tl::unexpected(said.error());
-  return {};
-}
-
 int start_and_tell(const CommandContext& context, const ClusterArguments& a) {
   if (const auto started = start_server(a.settings); !started)
     return report(context, started.error());
@@ -143,20 +77,6 @@ int start_and_tell(const CommandContext& context, const ClusterArguments& a) {
       await(a.settings, a.timeout, [](const ServerStatus& now) { return now.is_well(); });
   if (!is) return report(context, is.error());
   return tell_status(context, a.settings, *is);
-}
-
-Result<void> give_to_user(const ServerSettings& s) {
-  if (s.user.empty()) return {};
-  const passwd* user = ::getpwnam(s.user.c_str());
-  if (user == nullptr)
-    return fail(Error::Kind::missing, "there is no user `" + s.user + "`", "--user",
-                "make it, or leave the option out");
-  for (const std::string& path : {s.folder, s.file("store.db"), s.file("server.json")})
-    if (::chown(path.c_str(), user->pw_uid, user->pw_gid) != 0 && errno != ENOENT)
-      return fail(Error::Kind::refused,
-                  std::string("can't be given to the user: ") + std::strerror(errno), path,
-                  "run as root");
-  return {};
 }
 
 /// Makes the folder, the settings and, by ovsdb-tool, the database; nothing is left of a failure.
@@ -171,15 +91,134 @@ Result<void> make_server(const ServerSettings& s, const std::vector<std::string>
     return fail(Error::Kind::refused, std::string("can't be made: ") + std::strerror(errno),
                 s.folder, "run as root, or name another --folder");
   auto made = run_tool("ovsdb-tool", tool_words);
-  auto given = made ? give_to_user(s) : Result<void>(tl::unexpected(made.error()));
+  auto given = made.and_then([&](const std::string&) { return make_remotes(s); }).and_then([&] {
+    return give_to_user(s);
+  });
   if (given) return {};
-  for (const char* name : {"store.db", "server.json"}) fs::remove(s.file(name), code);
+  for (const char* name : {"store.db", "server.json", "remotes.db"}) fs::remove(s.file(name), code);
   return given;
 }
 
-int init(const CommandContext& context, const ClusterArguments& a) {
+/// With the files of --pki, and with roles where there are certificates.
+Result<ServerSettings> settings_to_make(const ClusterArguments& a) {
+  ServerSettings s = a.settings;
+  if (!a.pki.empty()) {
+    const std::string name = a.name.empty() ? boost::asio::ip::host_name() : a.name;
+    s.certificate = a.pki + "/" + pki::file_name(pki::Holder::server, name);
+    s.private_key = s.certificate;
+    s.ca_certificate = a.pki + "/ca.pem";
+    for (const std::string& file : {s.certificate, s.ca_certificate})
+      if (::access(file.c_str(), R_OK) != 0)
+        return fail(Error::Kind::missing, std::strerror(errno), file,
+                    "`vmirror pki server " + name + "` where the CA is, and bring it here");
+  }
+  if (const auto good = check(s); !good) return tl::unexpected(good.error());
+  s.roles = !s.is_alone() && !s.insecure;
+  return s;
+}
+
+// ---- Roles
+
+int tell_operators(const CommandContext& context, const StoreState& state) {
+  if (context.json) {
+    print_json(context,
+               {{"operators", json::array(state.operators.begin(), state.operators.end())}});
+    return kOk;
+  }
+  for (const std::string& name : state.operators) context.out << name << "\n";
+  if (state.operators.empty()) context.out << "no operator is named to the store\n";
+  return kOk;
+}
+
+/// Names an operator to the store, or (`take`) no more; without a name shows them.
+int change_operators(const CommandContext& context, const ClusterArguments& a, bool take) {
+  const auto settings = read_settings(a.settings.folder);
+  if (!settings) return report(context, settings.error());
+  auto state = store_state(*settings);
+  if (!state) return report(context, state.error());
+  if (a.operator_name.empty()) return tell_operators(context, *state);
+  if (state->is_old())
+    return report(context, {Error::Kind::unsupported, "the store's schema knows no operators",
+                            settings->folder, "`vmirror cluster upgrade`"});
+  if (a.operator_name.find(':') != std::string::npos)
+    return report(context, {Error::Kind::invalid, "`" + a.operator_name + "` has a colon", "NAME",
+                            "write the name of `vmirror pki operator NAME`"});
+  if (take && state->operators.erase(a.operator_name) == 0)
+    return report(context, {Error::Kind::missing, "there is no operator `" + a.operator_name + "`",
+                            "the store", "see `vmirror cluster operators`"});
+  if (!take) state->operators.insert(a.operator_name);
+  if (const auto done = put_roles(*settings, *state); !done) return report(context, done.error());
+  return tell_operators(context, *state);
+}
+
+int grant(const CommandContext& context, const ClusterArguments& a) {
+  return change_operators(context, a, false);
+}
+
+int revoke(const CommandContext& context, const ClusterArguments& a) {
+  return change_operators(context, a, true);
+}
+
+int upgrade(const CommandContext& context, const ClusterArguments& a) {
+  auto settings = read_settings(a.settings.folder);
+  if (!settings) return report(context, settings.error());
+  ServerSettings& s = *settings;
+  auto state = store_state(s);
+  if (!state) return report(context, state.error());
+  const std::string before = state->schema_version;
+  if (const auto done = convert_store(s, *state); !done) return report(context, done.error());
+  if (state = store_state(s); !state) return report(context, state.error());
+  if (const auto done = put_roles(s, *state); !done) return report(context, done.error());
+  if (!s.roles && !s.is_alone() && !s.insecure) {
+    s.roles = true;
+    auto done = make_remotes(s).and_then([&] { return give_to_user(s); });
+    if (done && !replace_file(s.file("server.json"), encode_settings(s)))
+      done = fail(Error::Kind::refused, std::strerror(errno), s.file("server.json"), "run as root");
+    if (done) done = give_to_user(s);
+    if (done) done = restart_server(s);
+    if (!done) return report(context, done.error());
+  }
+  if (context.json)
+    print_json(context, {{"was", before}, {"schema", state->schema_version}, {"roles", s.roles}});
+  else
+    context.out << "schema " << before << " -> " << state->schema_version
+                << (s.roles ? "; clients with TLS have roles" : "; no roles: it has no TLS")
+                << "\n";
+  return kOk;
+}
+
+int print_firewall(const CommandContext& context, const ClusterArguments& a) {
+  const auto settings = read_settings(a.settings.folder);
+  if (!settings) return report(context, settings.error());
+  const auto is = server_status(*settings);
+  if (!is) return report(context, is.error());
+  std::set<std::string> addresses;
+  for (const Member& member : is->members)
+    if (const std::string address = address_of_member(member.address); !address.empty())
+      addresses.insert(address);
+  for (const std::string& address : a.allowed) {
+    if (!IpAddress::parse(address))
+      return report(context, {Error::Kind::invalid, "`" + address + "` is no IP address", "--allow",
+                              "write a member's address"});
+    addresses.insert(address);
+  }
+  if (addresses.empty())
+    return report(context, {Error::Kind::unsupported, "this server has no port for members",
+                            settings->folder, "a server alone needs no rules"});
+  const std::string rules = firewall_rules(settings->cluster_port, addresses);
+  if (context.json)
+    print_json(context, {{"rules", rules}});
+  else
+    context.out << rules;
+  return kOk;
+}
+
+int init(const CommandContext& context, const ClusterArguments& given) {
+  ClusterArguments a = given;
+  auto settings = settings_to_make(given);
+  if (!settings) return report(context, settings.error());
+  a.settings = std::move(*settings);
   const ServerSettings& s = a.settings;
-  if (const auto good = check(s); !good) return report(context, good.error());
   std::error_code code;
   fs::create_directories(s.folder, code);
   const std::string schema = s.file("vmirror.ovsschema");
@@ -189,12 +228,19 @@ int init(const CommandContext& context, const ClusterArguments& a) {
       s.is_alone() ? make_server(s, {"create", s.file("store.db"), schema})
                    : make_server(s, {"create-cluster", s.file("store.db"), schema, s.member()});
   if (!made) return report(context, made.error());
-  return start_and_tell(context, a);
+  if (const auto started = start_server(s); !started) return report(context, started.error());
+  const auto is = await(s, a.timeout, [](const ServerStatus& now) { return now.is_well(); });
+  if (!is) return report(context, is.error());
+  if (const auto done = put_roles(s, {}); !done) return report(context, done.error());
+  return tell_status(context, s, *is);
 }
 
-int join(const CommandContext& context, const ClusterArguments& a) {
+int join(const CommandContext& context, const ClusterArguments& given) {
+  ClusterArguments a = given;
+  auto settings = settings_to_make(given);
+  if (!settings) return report(context, settings.error());
+  a.settings = std::move(*settings);
   const ServerSettings& s = a.settings;
-  if (const auto good = check(s); !good) return report(context, good.error());
   std::vector<std::string> words{"join-cluster", s.file("store.db"), "vmirror", s.member()};
   words.insert(words.end(), a.to.begin(), a.to.end());
   if (const auto made = make_server(s, words); !made) return report(context, made.error());
@@ -207,15 +253,14 @@ int start(const CommandContext& context, const ClusterArguments& given) {
   if (!settings) return report(context, settings.error());
   a.settings = std::move(*settings);
   if (!a.foreground) return start_and_tell(context, a);
-  const auto path = process::search_path("ovsdb-server");
   std::vector<std::string> words = server_words(a.settings, true);
   std::vector<char*> argv{const_cast<char*>("ovsdb-server")};
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  ::execv(path.c_str(), argv.data());
+  ::execvp(argv.front(), argv.data());
   return report(context,
-                {Error::Kind::missing, std::string("ovsdb-server: ") + std::strerror(errno),
-                 path.string(), "install openvswitch-switch"});
+                {Error::Kind::missing, std::string("ovsdb-server: ") + std::strerror(errno), "PATH",
+                 "install openvswitch-switch"});
 }
 
 int show_status(const CommandContext& context, const ClusterArguments& a) {
@@ -322,7 +367,13 @@ CLI::Option* add_member_options(CLI::App& command, ClusterArguments& a) {
       ->capture_default_str();
   command.add_option("--cluster-port", a.settings.cluster_port, "For members")
       ->capture_default_str();
-  command.add_option("--private-key", a.settings.private_key, "PEM; needs --address");
+  auto* key = command.add_option("--private-key", a.settings.private_key, "PEM; needs --address");
+  command
+      .add_option("--pki", a.pki,
+                  "In place of the three files: a folder with server-NAME.pem and ca.pem of "
+                  "`vmirror pki`")
+      ->excludes(key);
+  command.add_option("--name", a.name, "With --pki: NAME; this host's name by default");
   command.add_option("--certificate", a.settings.certificate, "PEM, of this host");
   command.add_option("--ca-certificate", a.settings.ca_certificate,
                      "PEM, of the CA of members and agents");
@@ -371,6 +422,26 @@ void add_cluster(CLI::App& app, CommandContext& context, int& exit) {
   const auto [end, end_arguments] = add("leave", "Take the server out of its cluster, and end it",
                                         "vmirror cluster leave", leave);
   add_timeout(*end, *end_arguments);
+  const auto [named, named_arguments] = add(
+      "grant", "Let an operator set policies, by the certificate of `vmirror pki operator NAME`",
+      "vmirror cluster grant alice", grant);
+  named->add_option("NAME", named_arguments->operator_name, "The operator")->required();
+  const auto [taken, taken_arguments] =
+      add("revoke", "Let an operator set policies no more", "vmirror cluster revoke alice", revoke);
+  taken->add_option("NAME", taken_arguments->operator_name, "The operator")->required();
+  add("operators", "Show who may set policies by a certificate", "vmirror cluster operators",
+      grant);
+  add("upgrade",
+      "Bring the store's schema and roles, and this server, to this version of vmirror; once on "
+      "each server",
+      "vmirror cluster upgrade", upgrade);
+  const auto [wall, wall_arguments] =
+      add("firewall",
+          "Print rules by which only members reach the members' port, which takes every "
+          "certificate of the CA for a member's; on each server",
+          "vmirror cluster firewall --allow 192.0.2.9 | nft -f -", print_firewall);
+  wall->add_option("--allow", wall_arguments->allowed,
+                   "An address besides the members', as of one that is to join; may be repeated");
   const auto [save, save_arguments] =
       add("backup", "Write all rows to a file", "vmirror cluster backup store.backup", backup);
   save->add_option("FILE", save_arguments->file, "The file")->required();

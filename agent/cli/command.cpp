@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "agent/api/routes.hpp"
+#include "agent/app/store_direct.hpp"
 #include "agent/control/policy/yaml.hpp"
 #include "plugin/base/plain_text.hpp"
 
@@ -116,6 +117,7 @@ Result<json::object> read_answer(const CommandContext& context, const HttpRespon
 
 Result<json::object> ask_daemon(const CommandContext& context, const std::string& target,
                                 const std::string& method, const std::string& body) {
+  if (!context.store.empty()) return ask_store(context.store, target, method, body);
   const auto response = http_call(context.socket, {method, target, body});
   if (!response) return tl::unexpected(response.error());
   return read_answer(context, *response);
@@ -125,9 +127,14 @@ Result<json::object> change_by_daemon(const CommandContext& context, const std::
                                       const std::string& method, const std::string& body) {
   const auto until = std::chrono::steady_clock::now() + context.change_patience;
   for (bool unanswered = false;; unanswered = true) {
-    const auto response = http_call(context.socket, {method, target, body});
-    if (!response) return tl::unexpected(response.error());
-    auto answer = read_answer(context, *response);
+    auto answer = Result<json::object>{};
+    if (context.store.empty()) {
+      const auto response = http_call(context.socket, {method, target, body});
+      if (!response) return tl::unexpected(response.error());  // No daemon: nobody will elect one.
+      answer = read_answer(context, *response);
+    } else {
+      answer = ask_store(context.store, target, method, body);
+    }
     if (answer) return answer;
     if (unanswered && method == "DELETE" && answer.error().kind == Error::Kind::missing)
       return json::object{};

@@ -29,6 +29,7 @@ enum Exit : int {
 /// What the command line says to all commands, and where output goes.
 struct CommandContext {
   std::string socket = "/run/vmirror/control.sock";
+  std::string store = {};  ///< A file that says how the store is reached; empty: by the daemon.
   bool json = false;
   bool colour = false;    ///< Standard output is a terminal and NO_COLOR is not set.
   bool progress = false;  ///< Standard error is a terminal.

@@ -152,7 +152,7 @@ void add_days(CLI::App& command, PkiArguments& a) {
 
 void add_pki(CLI::App& app, CommandContext& context, int& exit) {
   CLI::App* group = app.add_subcommand(
-      "pki", "Make a CA and the certificates of agents and servers, in a folder");
+      "pki", "Make a CA and the certificates of hosts, servers and operators, in a folder");
   group->require_subcommand(1);
   group->footer("Example: vmirror pki init && vmirror pki issue kvm7 --address 192.0.2.7");
   const auto add = [&](const char* name, const char* text, const char* example, PkiAction action) {
@@ -188,6 +188,17 @@ void add_pki(CLI::App& app, CommandContext& context, int& exit) {
               "vmirror pki issue kvm7 --address 192.0.2.7", pki::Holder::host);
   add_machine("server", "Make the certificate of a server of the store",
               "vmirror pki server kvm7 --address 192.0.2.7", pki::Holder::server);
+  const auto [person, person_arguments] =
+      add_issue("operator",
+                "Make the certificate of a person. An operator may set policies once "
+                "`vmirror cluster grant NAME` has named them to the store; a viewer reads",
+                "vmirror pki operator alice --role operator", pki::Holder::operator_);
+  person
+      ->add_option("--role", person_arguments->order.holder,
+                   "operator or viewer. Who may do all is root on a server's host, without a "
+                   "certificate")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, pki::Holder>{
+          {"operator", pki::Holder::operator_}, {"viewer", pki::Holder::viewer}}));
   const auto [listing, listing_arguments] =
       add("list",
           "Show the certificates. Exit code 2: one has expired, does soon, or is of a CA that is "

@@ -276,6 +276,7 @@ void add_get(CLI::App& app, CommandContext& context, int& exit) {
       "Show the store's policies with their conditions on all hosts, the hosts, or the sessions of "
       "all hosts. Exit code 2: something that is asked for is not on its switch",
       "vmirror get policies --watch 2");
+  add_store_option(*command, context);
   auto what = std::make_shared<std::string>("policies");
   command->add_option("WHAT", *what, "policies, hosts or sessions")
       ->check(CLI::IsMember({"policies", "hosts", "sessions"}))
@@ -293,6 +294,7 @@ void add_delete(CLI::App& app, CommandContext& context, int& exit) {
               "Delete a policy, from the store for all hosts; or, with --host, what "
               "a host that is gone told the store",
               "vmirror delete plc");
+  add_store_option(*command, context);
   auto arguments = std::make_shared<DeleteArguments>();
   auto* name = command->add_option("NAME", arguments->name, "The policy");
   command->add_option("--host", arguments->host, "Forget this host and its sessions")
@@ -305,6 +307,7 @@ void add_diff(CLI::App& app, CommandContext& context, int& exit) {
       declare(app, context, "diff",
               "Compare policies with those of the store. Exit code 2: one is new or differs",
               "vmirror diff policies/");
+  add_store_option(*command, context);
   auto file = std::make_shared<std::string>();
   command->add_option("FILE", *file, "Policies, a folder of them, or `-` for standard input")
       ->required();
@@ -317,6 +320,7 @@ void add_wait(CLI::App& app, CommandContext& context, int& exit) {
       "Wait until a policy of the store holds on all hosts. Exit code 2: it does not within the "
       "time, and the output says where",
       "vmirror wait plc --for proven --timeout 120");
+  add_store_option(*command, context);
   auto arguments = std::make_shared<WaitArguments>();
   command->add_option("NAME", arguments->name, "The policy")->required();
   command

@@ -3,6 +3,7 @@
 #include <regex>
 #include <sstream>
 
+#include "agent/control/store/roles.hpp"
 #include "plugin/base/address.hpp"
 
 namespace vmirror {
@@ -65,6 +66,7 @@ std::string encode_settings(const ServerSettings& s) {
                                       {"certificate", s.certificate},
                                       {"ca_certificate", s.ca_certificate},
                                       {"insecure", s.insecure},
+                                      {"roles", s.roles},
                                       {"user", s.user}}) +
          "\n";
 }
@@ -98,15 +100,22 @@ Result<ServerSettings> parse_settings(std::string_view text, const std::string& 
   const auto* insecure = object->if_contains("insecure");
   if (insecure == nullptr || !insecure->is_bool()) return wrong();
   out.insecure = insecure->get_bool();
+  // A server that was made before there were roles says nothing of them.
+  if (const auto* roles = object->if_contains("roles"); roles != nullptr && roles->is_bool())
+    out.roles = roles->get_bool();
   return out;
 }
 
 std::vector<std::string> server_words(const ServerSettings& s, bool foreground) {
   std::vector<std::string> out{s.file("store.db"), "--remote=p" + s.local_remote(),
                                "--unixctl=" + s.file("server.ctl"), "--no-chdir"};
-  if (!s.is_alone())
+  if (s.roles) {
+    out.insert(out.begin() + 1, s.file("remotes.db"));
+    out.emplace_back("--remote=db:vmirror_server,Server,connections");
+  } else if (!s.is_alone()) {
     out.push_back(std::string("--remote=") + (s.insecure ? "ptcp:" : "pssl:") +
                   std::to_string(s.clients_port) + ":" + in_brackets(s.address));
+  }
   if (!s.insecure && !s.is_alone())
     for (const auto& [option, file] : {std::pair("--private-key=", &s.private_key),
                                        {"--certificate=", &s.certificate},
@@ -121,6 +130,62 @@ std::vector<std::string> server_words(const ServerSettings& s, bool foreground) 
   out.push_back("--log-file=" + s.file("server.log"));
   out.insert(out.end(), {"-vconsole:off", "--detach", "--monitor"});
   return out;
+}
+
+// ---- Where it listens, and for whom
+
+std::string remotes_schema() {
+  // Its own tables of roles are empty: who has a role may write nothing here.
+  return R"({"name": "vmirror_server", "version": "1.0.0", "tables": {
+  "Server": {"columns": {"connections": {"type": {
+    "key": {"type": "uuid", "refTable": "Connection"}, "min": 0, "max": "unlimited"}}},
+    "isRoot": true, "maxRows": 1},
+  "Connection": {"columns": {"target": {"type": "string"}, "role": {"type": "string"}},
+    "indexes": [["target"]]},
+  "RBAC_Role": {"columns": {"name": {"type": "string"}, "permissions": {"type": {
+    "key": "string", "value": {"type": "uuid", "refTable": "RBAC_Permission", "refType": "weak"},
+    "min": 0, "max": "unlimited"}}}, "isRoot": true},
+  "RBAC_Permission": {"columns": {"table": {"type": "string"},
+    "authorization": {"type": {"key": "string", "min": 0, "max": "unlimited"}},
+    "insert_delete": {"type": "boolean"},
+    "update": {"type": {"key": "string", "min": 0, "max": "unlimited"}}}, "isRoot": true}}}
+)";
+}
+
+std::string remotes_transaction(const ServerSettings& s) {
+  const std::string target =
+      "pssl:" + std::to_string(s.clients_port) + ":" + in_brackets(s.address);
+  return json::serialize(json::array{
+      "vmirror_server",
+      json::object{{"op", "insert"},
+                   {"table", "Connection"},
+                   {"uuid-name", "tls"},
+                   {"row", json::object{{"target", target}, {"role", store::kRole}}}},
+      json::object{{"op", "insert"},
+                   {"table", "Server"},
+                   {"row", json::object{{"connections", json::array{"named-uuid", "tls"}}}}}});
+}
+
+std::string address_of_member(const std::string& remote) {
+  const std::size_t begin = remote.find(':'), end = remote.rfind(':');
+  if (begin == remote.npos || begin == end) return {};
+  std::string out = remote.substr(begin + 1, end - begin - 1);
+  if (out.starts_with('[') && out.ends_with(']')) out = out.substr(1, out.size() - 2);
+  return IpAddress::parse(out) ? out : std::string();
+}
+
+std::string firewall_rules(int port, const std::set<std::string>& addresses) {
+  std::string v4, v6;
+  for (const std::string& address : addresses) {
+    std::string& list = address.find(':') == address.npos ? v4 : v6;
+    list += (list.empty() ? "" : ", ") + address;
+  }
+  const std::string to = "    tcp dport " + std::to_string(port);
+  return "table inet vmirror_store {}\ndelete table inet vmirror_store\n"
+         "table inet vmirror_store {\n  chain members {\n"
+         "    type filter hook input priority -10; policy accept;\n" +
+         (v4.empty() ? "" : to + " ip saddr { " + v4 + " } accept\n") +
+         (v6.empty() ? "" : to + " ip6 saddr { " + v6 + " } accept\n") + to + " drop\n  }\n}\n";
 }
 
 bool ServerStatus::is_well() const {

@@ -3,10 +3,13 @@
 //
 //   FOLDER/store.db     the database              FOLDER/server.json     how it is started
 //   FOLDER/store.sock   for clients of this host  FOLDER/server.ctl, .pid, .log
+//   FOLDER/remotes.db   where it listens with TLS, and by which role: a database of this server
+//                       alone, because ovsdb-server takes the role of a remote from a database only
 #pragma once
 
 #include <boost/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,7 +24,8 @@ struct ServerSettings {
   int cluster_port = 6652;                        ///< For the other members.
   std::string private_key, certificate, ca_certificate;  ///< PEM; of both ports.
   bool insecure = false;                                 ///< Without them, over plain TCP.
-  std::string user;  ///< Whom ovsdb-server runs as; empty: as who starts it.
+  bool roles = false;  ///< Clients with TLS have roles (roles.hpp): there is a remotes.db.
+  std::string user;    ///< Whom ovsdb-server runs as; empty: as who starts it.
 
   bool is_alone() const { return address.empty(); }
   std::string file(const char* name) const { return folder + "/" + name; }
@@ -40,6 +44,16 @@ Result<ServerSettings> parse_settings(std::string_view text, const std::string& 
 
 /// The words after `ovsdb-server`. In the background it restarts itself when it crashes.
 std::vector<std::string> server_words(const ServerSettings& settings, bool foreground);
+
+/// Of remotes.db: its schema, and the parameters of ovsdb-tool's `transact` that fill it. Pure.
+std::string remotes_schema();
+std::string remotes_transaction(const ServerSettings& settings);
+
+/// Rules for `nft -f` by which these IP addresses alone reach the members' port, because it takes
+/// every certificate of the CA for a member's: ovsdb-server can't tell them apart. Pure.
+std::string firewall_rules(int cluster_port, const std::set<std::string>& addresses);
+/// Of "ssl:192.0.2.7:6652" or "tcp:[2001:db8::7]:6652"; empty: it is none. Pure.
+std::string address_of_member(const std::string& remote);
 
 /// A member of a cluster, as ovs-appctl's cluster/status tells it.
 struct Member {

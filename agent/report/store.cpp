@@ -93,7 +93,9 @@ json::object to_json(const StoreStatus& s) {
           {"error", null_if_empty(s.error)},
           {"generation", s.known ? json::value(s.generation) : json::value()},
           {"policies", s.known ? json::value(s.policies) : json::value()},
-          {"reports", s.reports}};
+          {"reports", s.reports},
+          {"rival", s.rival == 0 ? json::value() : json::value(clock_text(s.rival))},
+          {"lacks", json::array(s.lacks.begin(), s.lacks.end())}};
 }
 
 }  // namespace vmirror

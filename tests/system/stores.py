@@ -15,7 +15,6 @@ import signal
 import sys
 
 import cluster
-import test_appliance as certificates
 import world as w
 from daemon import Daemon
 
@@ -53,12 +52,11 @@ class Host(cluster.Host):
 
     def make_server(self):
         first = next(iter(self.cluster.hosts.values()))
-        tls = self.cluster.tls
-        secure = [f"--{key.replace('_', '-')}={file}" for key, file in tls["server"].items()] if tls else ["--insecure"]
-        here = ("--address", self.address, *secure)
+        pki = self.cluster.pki
+        here = ("--address", self.address, *(("--pki", pki, "--name", self.name) if pki else ("--insecure",)))
         if self is first:
             return self.cluster_command("init", *here)
-        return self.cluster_command("join", *here, "--to", f"tcp:{first.address}:6652")
+        return self.cluster_command("join", *here, "--to", f"{'ssl' if pki else 'tcp'}:{first.address}:6652")
 
     def server_status(self):
         return self.cluster_command("status")
@@ -73,12 +71,9 @@ class Host(cluster.Host):
 
     def start_agent(self):
         if self.daemon is None:
-            tls = self.cluster.tls
-            servers = [f"{'ssl' if tls else 'tcp'}:{host.address}:6651" for host in self.cluster.hosts.values()]
-            more = tls["agent"] if tls else {"insecure": True}
             self.daemon = Daemon(self, self.name, {
                 "on_stop": "keep", "switch": {"driver": "ovs", "remote": w.OVSDB},
-                "local": {"offloads_off": True}, "store": {"servers": servers, **more}})
+                "local": {"offloads_off": True}, "store": self.cluster.store_as(f"host-{self.name}")})
         self.daemon.start()
 
     def store(self):
@@ -92,17 +87,25 @@ class Host(cluster.Host):
 
 
 class Joined(w.World):
-    """The hosts and the bridge that joins them. `tls`: the options of a server and the files of an agent; None: by
-    plain TCP."""
+    """The hosts and the bridge that joins them. `pki`: a folder with the certificates of their servers and agents, by
+    `vmirror pki`; None: by plain TCP."""
 
     management = "mgmt"
 
-    def __init__(self, directory, hosts, tls=None):
+    def __init__(self, directory, hosts, pki=None):
         super().__init__(directory)
-        self.tls = tls
+        self.pki = pki
         w.run("ip", "link", "add", self.management, "type", "bridge")
         w.run("ip", "link", "set", self.management, "up")
         self.hosts = {name: Host(self, name, number) for number, name in enumerate(hosts, 1)}
+
+    def store_as(self, holder):
+        """How the store is reached, with the certificate of a holder: "host-hosta", "operator-alice"."""
+        servers = [f"{'ssl' if self.pki else 'tcp'}:{host.address}:6651" for host in self.hosts.values()]
+        if not self.pki:
+            return {"servers": servers, "insecure": True}
+        return {"servers": servers, "ca_certificate": os.path.join(self.pki, "ca.pem"),
+                **dict.fromkeys(("private_key", "certificate"), os.path.join(self.pki, f"{holder}.pem"))}
 
     def stop_all(self):
         for host in self.hosts.values():
@@ -112,13 +115,3 @@ class Joined(w.World):
         super().stop_all()
         for link in (*(f"{self.management}-{name}" for name in self.hosts), self.management):
             w.run("ip", "link", "delete", link, check=False)
-
-
-def tls_files(directory):
-    """Of a server and of an agent, of one authority; and a key pair that this authority does not know."""
-    os.makedirs(directory, exist_ok=True)
-    of = {name: dict(zip(("private_key", "certificate", "ca_certificate"), files))
-          for name, files in certificates.make_certificates(os.path.join(directory, "tls")).items()}
-    other = certificates.make_certificates(os.path.join(directory, "other"))["agent"]
-    stranger = {**of["agent"], "private_key": other[0], "certificate": other[1]}
-    return {"server": of["switch"], "agent": of["agent"], "stranger": stranger}

@@ -1,4 +1,5 @@
-"""`vmirror pki`: a CA and its certificates, as openssl sees them."""
+"""The store with certificates and roles, on real servers: what operators, agents, viewers and strangers may do; attacks
+with a stolen certificate; certificates that are renewed and a CA that is replaced while all runs."""
 
 import json
 import os
@@ -8,12 +9,319 @@ import subprocess
 import unittest
 
 import system
+import test_store
 import world as w
+from daemon import Daemon
+from stores import HOSTS, POLICY
 
+FOLDER = "pki"  #: Of the CA, below the class's folder.
 VMIRROR = os.path.join(w.BIN, "vmirror")
 
 
+def by_openssl(folder, name, common_name, days):
+    """A certificate of the folder's CA that `vmirror pki` does not make: one that has expired."""
+    key, request, certificate = (os.path.join(folder, f"{name}.{end}") for end in ("key", "csr", "crt"))
+    w.run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={common_name}")
+    w.run("openssl", "x509", "-req", "-in", request, "-CA", os.path.join(folder, "ca.pem"), "-CAkey",
+          os.path.join(folder, "ca.key"), "-CAcreateserial", "-days", days, "-out", certificate)
+    with open(os.path.join(folder, f"{name}.pem"), "w", encoding="ascii") as out:
+        for part in (key, certificate):
+            with open(part, encoding="ascii") as text:
+                out.write(text.read())
+
+
+class Secured(test_store.StoreTest):
+    """Three hosts whose servers and agents have certificates."""
+
+    @classmethod
+    def pki_command(cls, *words, folder=None):
+        return w.run(VMIRROR, "pki", *words, "--folder", folder or cls.folder)
+
+    @classmethod
+    def make_certificates(cls, directory):
+        cls.folder = os.path.join(directory, FOLDER)
+        os.makedirs(directory, exist_ok=True)
+        cls.pki_command("init")
+        for name in (*cls.names, "spare"):
+            cls.pki_command("issue", name)
+        for name in cls.names:
+            cls.pki_command("server", name)
+        for name in ("alice", "bob"):
+            cls.pki_command("operator", name)
+        cls.pki_command("operator", "victor", "--role", "viewer")
+        return cls.folder
+
+    def as_holder(self, holder, *words, host=None, text=None, check=True):
+        """`vmirror` of a person with a certificate, who asks the store itself; what became of it."""
+        host = host or self.hosts[0]
+        store = os.path.join(host.directory, f"{holder}.yaml")
+        with open(store, "w", encoding="utf-8") as out:
+            json.dump(self.world.store_as(holder), out)
+        done = subprocess.run([str(c) for c in (*host.prefix, VMIRROR, *words, "--store", store)], input=text,
+                              capture_output=True, text=True, timeout=60, check=False)
+        if check and done.returncode not in (0, 2):
+            raise w.Failed(f"{words} as {holder}: {done.stderr}")
+        return done
+
+    def transact(self, holder, *operations, server=None, host=None, folder=None):
+        """By ovsdb-client, with a certificate: the answers, or the error of the connection."""
+        host, folder = host or self.hosts[1], folder or self.folder
+        own, server = os.path.join(folder, f"{holder}.pem"), server or self.hosts[0]
+        done = subprocess.run([str(c) for c in (
+            *host.prefix, "ovsdb-client", "--timeout=10", "--no-leader-only", "-p", own, "-c", own, "-C",
+            os.path.join(self.folder, "ca.pem"), "transact", f"ssl:{server.address}:6651",
+            json.dumps(["vmirror", *operations]))], capture_output=True, text=True, timeout=30, check=False)
+        return json.loads(done.stdout) if done.returncode == 0 else done.stderr
+
+    def rows_of(self, *tables, host=None):
+        """As the server itself has them, by its Unix socket."""
+        host = host or self.hosts[0]
+        return {table: host.run("ovsdb-client", "--timeout=10", "--no-leader-only", "--no-headings", "dump",
+                                f"unix:{host.store_folder}/store.sock", "vmirror", table) for table in tables}
+
+
+class Roles(Secured):
+    def test_1_an_operator_sets_policies_and_is_their_author(self):
+        a, b, c = self.hosts
+        early = self.as_holder("operator-alice", "apply", "-", text=POLICY.format(name="plcs", port="vnet-plc"), check=False)
+        self.assertEqual(early.returncode, 1, early)
+        self.assertIn("vmirror cluster grant", early.stderr)
+        self.assertEqual(a.cluster_command("grant", "alice"), {"operators": ["alice"]})
+        self.as_holder("operator-alice", "apply", "-", text=POLICY.format(name="plcs", port="vnet-plc"))
+        self.mirrored_everywhere(["vnet-plc"])
+        self.assertEqual(self.policies(b)["plcs"]["set_by"], "operator:alice")
+        self.assertEqual(self.as_holder("operator-alice", "wait", "plcs", "--for", "realised").returncode, 0)
+        # Another operator replaces it, and is its author from then on; a third person is none.
+        c.cluster_command("grant", "bob")
+        self.as_holder("operator-bob", "apply", "-", text=POLICY.format(name="plcs", port="vnet-*"), host=c)
+        self.mirrored_everywhere(["vnet-hmi", "vnet-plc"])
+        self.assertEqual(self.policies(b)["plcs"]["set_by"], "operator:bob")
+        self.assertEqual(a.cluster_command("revoke", "bob"), {"operators": ["alice"]})
+        refused = self.as_holder("operator-bob", "delete", "plcs", check=False)
+        self.assertEqual(refused.returncode, 1, refused)
+        self.as_holder("operator-alice", "delete", "plcs")
+        self.mirrored_everywhere([])
+        # As root on a server's host, without a certificate.
+        store = os.path.join(a.directory, "root.yaml")
+        with open(store, "w", encoding="utf-8") as out:
+            json.dump({"servers": [f"unix:{a.store_folder}/store.sock"]}, out)
+        subprocess.run([str(x) for x in (*a.prefix, VMIRROR, "apply", "-", "--store", store)], text=True, check=True,
+                       capture_output=True, input=POLICY.format(name="plcs", port="vnet-plc"))
+        self.mirrored_everywhere(["vnet-plc"])
+        self.assertEqual(self.policies(b)["plcs"]["set_by"], "root@hosta")
+
+    def test_2_an_agent_and_a_viewer_read_and_set_nothing(self):
+        a, b, _ = self.hosts
+        before = self.rows_of("Policy", "Cluster")
+        by_agent = b.daemon.run("apply", "-", input=POLICY.format(name="mine", port="vnet-*"), check=False)
+        self.assertEqual(by_agent.returncode, 1, by_agent)
+        self.assertIn("this certificate may not change the store", by_agent.stderr)
+        self.assertEqual(b.daemon.run("delete", "plcs", check=False).returncode, 1)
+        self.assertEqual(b.daemon.run("delete", "--host", "hosta", check=False).returncode, 1)
+        for words in (("get", "policies"), ("get", "hosts"), ("get", "sessions")):
+            self.assertIn("hosta" if words[1] != "policies" else "plcs",
+                          self.as_holder("viewer-victor", *words, "--json").stdout)
+        by_viewer = self.as_holder("viewer-victor", "apply", "-", text=POLICY.format(name="mine", port="x"), check=False)
+        self.assertEqual(by_viewer.returncode, 1, by_viewer)
+        self.assertEqual(self.rows_of("Policy", "Cluster"), before)
+        self.mirrored_everywhere(["vnet-plc"])
+
+    def test_3_a_stolen_certificate_writes_its_hosts_rows_alone(self):
+        a = self.hosts[0]
+        insert = lambda table, **row: {"op": "insert", "table": table, "uuid-name": "new", "row": row}
+        everywhere = {"where": []}
+        refer = {"op": "mutate", "table": "Cluster", "where": [], "mutations": [["policies", "insert", ["named-uuid", "new"]]]}
+        attacks = {
+            "a policy": [insert("Policy", name="evil", yaml="x", set_by="hostb"), refer],
+            "a policy in an operator's name": [insert("Policy", name="evil", yaml="x", set_by="operator:alice"), refer],
+            "another text": [{"op": "update", "table": "Policy", "where": [], "row": {"yaml": "x"}}],
+            "another author": [{"op": "update", "table": "Policy", "where": [], "row": {"set_by": "hostb"}}],
+            "no policies": [{"op": "delete", "table": "Policy", **everywhere}],
+            "no references": [{"op": "update", "table": "Cluster", "where": [], "row": {"policies": ["set", []]}}],
+            "the generation": [{"op": "update", "table": "Cluster", "where": [], "row": {"generation": 0}}],
+            "itself an operator": [{"op": "update", "table": "Cluster", "where": [],
+                                    "row": {"operators": ["map", [["hostb", "hostb"]]]}}],
+            "no cluster": [{"op": "delete", "table": "Cluster", **everywhere}],
+            "another host": [insert("Host", name="hostz", generation=9)],
+            "another host's row": [{"op": "update", "table": "Host", "where": [["name", "==", "hosta"]], "row": {"generation": 999}}],
+            "its row as another's": [{"op": "update", "table": "Host", "where": [["name", "==", "hostb"]], "row": {"name": "hostz"}}],
+            "no hosts": [{"op": "delete", "table": "Host", **everywhere}],
+            "another host's session": [insert("Session", host="hosta", name="evil", state="active")],
+            "another host's state": [{"op": "update", "table": "Session", "where": [["host", "==", "hosta"]], "row": {"state": "x"}}],
+            "no sessions of another": [{"op": "delete", "table": "Session", "where": [["host", "==", "hosta"]]}],
+            "a session to another": [{"op": "update", "table": "Session", "where": [["host", "==", "hostb"]], "row": {"host": "hosta"}}],
+            "no permissions": [{"op": "delete", "table": "RBAC_Permission", **everywhere}],
+            "a role": [insert("RBAC_Role", name="root")],
+            "more rights": [{"op": "update", "table": "RBAC_Permission", "where": [], "row": {"authorization": ["set", [""]]}}],
+        }
+        self.eventually("sessions of all hosts", lambda: len(a.daemon.ask("get", "sessions")["sessions"]) == 3)
+        for server in self.hosts:
+            for name, operations in attacks.items():
+                with self.subTest(attack=name, server=server.name):
+                    before = self.rows_of("Policy", "Cluster", "RBAC_Role", "RBAC_Permission")
+                    answers = self.transact("host-hostb", *operations, server=server)
+                    self.assertIn("permission error", [x.get("error") for x in answers if x], answers)
+                    self.assertEqual(self.rows_of(*before), before)
+        # A policy to which nobody refers is gone at once; another name is no way to another's text.
+        lonely = self.transact("host-hostb", insert("Policy", name="evil", yaml="x", set_by="hostb"))
+        self.assertEqual(len(lonely), 1, lonely)
+        self.assertNotIn("evil", self.rows_of("Policy")["Policy"])
+        taken = self.transact("host-hostb", insert("Policy", name="plcs", yaml="x", set_by="hostb"))
+        self.assertNotIn('"x"', self.rows_of("Policy")["Policy"], taken)
+        # Roles and the schema are the server's own, and so is where it listens.
+        own = os.path.join(self.folder, "host-hostb.pem")
+        schema = os.path.join(a.store_folder, "vmirror.ovsschema")
+        for database, words in (("vmirror", ("convert", f"ssl:{a.address}:6651", schema)),
+                                ("vmirror_server", ("transact", f"ssl:{a.address}:6651", json.dumps(
+                                    ["vmirror_server", {"op": "delete", "table": "Server", "where": []}])))):
+            done = subprocess.run([str(x) for x in (*self.hosts[1].prefix, "ovsdb-client", "--timeout=10", "--no-leader-only",
+                                                    "-p", own, "-c", own, "-C", os.path.join(self.folder, "ca.pem"), *words)],
+                                  capture_output=True, text=True, timeout=30, check=False)
+            self.assertIn("permission error", done.stdout + done.stderr, database)
+        # It is not that nothing could be written: its own rows can.
+        mine = self.transact("host-hostb", {"op": "update", "table": "Host", "where": [["name", "==", "hostb"]],
+                                            "row": {"fault": "mine"}})
+        self.assertEqual(mine, [{"count": 1}])
+
+    def test_4_strangers_and_expired_certificates_get_no_connection(self):
+        strange = os.path.join(self.world.directory, "strange")
+        self.pki_command("init", folder=strange)
+        self.pki_command("issue", "hostb", folder=strange)
+        by_openssl(self.folder, "expired", "hostb", "-1")
+        select = {"op": "select", "table": "Policy", "where": []}
+        self.assertEqual(len(self.transact("host-hostb", select)), 1)
+        for holder, folder in (("host-hostb", strange), ("expired", self.folder)):
+            with self.subTest(holder=holder, folder=folder):
+                self.assertRegex(self.transact(holder, select, folder=folder), r"(?i)protocol error|alert|ssl|failed|closed")
+        for protocol in ("-tls1", "-tls1_1"):
+            done = subprocess.run([str(x) for x in (
+                *self.hosts[1].prefix, "openssl", "s_client", protocol, "-cipher", "ALL:@SECLEVEL=0", "-connect",
+                f"{self.hosts[0].address}:6651", "-cert", os.path.join(self.folder, "host-hostb.pem"), "-key",
+                os.path.join(self.folder, "host-hostb.pem"))], input="", capture_output=True, text=True, timeout=30, check=False)
+            self.assertIn("Cipher is (NONE)", done.stdout, protocol)
+        stranger = Daemon(self.hosts[1], "stranger", {
+            "switch": {"driver": "ovs", "remote": w.OVSDB, "owner": "stranger"},
+            "store": {**self.world.store_as("host-hostb"),
+                      **dict.fromkeys(("private_key", "certificate"), os.path.join(strange, "host-hostb.pem"))}}).start()
+        self.eventually("its certificate to be refused",
+                        lambda: stranger.ask("status")["store"]["state"] == "unreachable" and
+                        stranger.ask("status")["store"]["error"])
+        self.assertIsNone(stranger.ask("status")["store"]["generation"])
+        stranger.stop()
+
+    def test_5_through_a_relay_nobody_writes(self):
+        a, b, _ = self.hosts
+        own = os.path.join(self.folder, "viewer-victor.pem")
+        servers = ",".join(f"ssl:{host.address}:6651" for host in self.hosts)
+        b.spawn("relay", "ovsdb-server", f"relay:vmirror:{servers}", f"--remote=punix:{b.directory}/relay.sock",
+                "--remote=pssl:6653:" + b.address, f"--private-key={own}", f"--certificate={own}",
+                f"--ca-cert={self.folder}/ca.pem", f"--unixctl={b.directory}/relay.ctl", "--no-chdir")
+        relay = f"unix:{b.directory}/relay.sock"
+        self.eventually("the relay to have the policies", lambda: "plcs" in b.run(
+            "ovsdb-client", "--timeout=5", "--no-leader-only", "dump", relay, "vmirror", "Policy"))
+        before = self.rows_of("Policy", "Cluster", "Host")
+        for operations in ([{"op": "update", "table": "Cluster", "where": [], "row": {"policies": ["set", []]}}],
+                           [{"op": "delete", "table": "Host", "where": [["name", "==", "hostb"]]}]):
+            answer = b.run("ovsdb-client", "--timeout=10", "--no-leader-only", "transact", relay, json.dumps(["vmirror", *operations]))
+            self.assertIn("permission error", answer)
+            key = os.path.join(self.folder, "operator-alice.pem")
+            answer = b.run("ovsdb-client", "--timeout=10", "--no-leader-only", "-p", key, "-c", key, "-C", f"{self.folder}/ca.pem",
+                           "transact", f"ssl:{b.address}:6653", json.dumps(["vmirror", *operations]))
+            self.assertIn("permission error", answer)
+        self.assertEqual(self.rows_of(*before), before)
+        b.kill("relay")
+
+    def test_6_two_agents_of_one_host_are_told(self):
+        a, b, _ = self.hosts
+        self.assertIsNone(a.store()["rival"])
+        second = Daemon(b, "second", {"host": "hosta", "switch": {"driver": "ovs", "remote": w.OVSDB, "owner": "second"},
+                                      "store": self.world.store_as("host-hosta")}).start()
+        self.eventually("both to find each other", lambda: a.store()["rival"] and second.ask("status")["store"]["rival"], 60)
+        told = {h["name"]: h["fault"] for h in b.daemon.ask("get", "hosts")["hosts"]}
+        self.assertIn("another agent reports as this host", told["hosta"])
+        self.assertEqual(b.daemon.run("get", "hosts").returncode, 2)
+        second.stop()
+
+    def test_7_only_members_reach_the_members_port(self):
+        """ovsdb-server takes every certificate of the CA for a member's at that port, so a rule of the host has to."""
+        if not shutil.which("nft"):
+            self.skipTest("no nft (install nftables: ./run deps test)")
+        a = self.hosts[0]
+        w.run("ip", "netns", "add", "thief")
+        self.addCleanup(w.run, "ip", "netns", "delete", "thief")
+        w.run("ip", "link", "add", "mgmt-thief", "type", "veth", "peer", "name", "eth0", "netns", "thief")
+        w.run("ip", "link", "set", "mgmt-thief", "master", self.world.management, "up")
+        w.run("ip", "-n", "thief", "address", "add", "10.9.0.66/24", "dev", "eth0")
+        w.run("ip", "-n", "thief", "link", "set", "eth0", "up")
+        own = os.path.join(self.folder, "host-hostb.pem")
+
+        def reaches(port):
+            done = subprocess.run(["ip", "netns", "exec", "thief", "timeout", "5", "openssl", "s_client", "-connect",
+                                   f"{a.address}:{port}", "-cert", own, "-key", own, "-CAfile", f"{self.folder}/ca.pem"],
+                                  input="", capture_output=True, text=True, timeout=30, check=False)
+            return "Verification: OK" in done.stdout
+
+        self.eventually("the port to be reached", lambda: reaches(6652))
+        for host in self.hosts:
+            rules = os.path.join(host.directory, "rules.nft")
+            with open(rules, "w", encoding="ascii") as out:
+                out.write(host.cluster_command("firewall")["rules"])
+            for _ in range(2):  # Again they take the place of themselves.
+                host.run("nft", "-f", rules)
+        self.assertFalse(reaches(6652))
+        self.assertTrue(reaches(6651))
+        leader = next(h for h in self.hosts if h.server_status()["role"] == "leader")
+        leader.kill_server()
+        self.eventually("another leader", lambda: any(
+            h.server_status()["role"] == "leader" for h in self.hosts if h is not leader), 60)
+        self.assertTrue(leader.cluster_command("start")["well"])
+
+
+class Rotation(Secured):
+    """Certificates and the CA are replaced while servers and agents run."""
+
+    def serials(self):
+        return {c["file"]: c["serial"] for c in json.loads(self.pki_command("list", "--json"))["certificates"]}
+
+    def restart_servers(self):
+        """One after the other, so that every connection is made anew."""
+        for host in self.hosts:
+            host.kill_server()
+            self.assertTrue(host.cluster_command("start")["well"])
+
+    def all_are_connected(self, name):
+        self.eventually("the operator's policy to be taken", lambda: self.as_holder(
+            "operator-alice", "apply", "-", text=POLICY.format(name=name, port="vnet-plc")).returncode == 0, 60)
+        self.eventually("all agents to take it in", lambda: self.policies(self.hosts[0])[name]["observed"] == 3, 60)
+
+    def test_a_new_certificate_and_a_new_ca_without_an_outage(self):
+        self.hosts[0].cluster_command("grant", "alice")
+        self.all_are_connected("before")
+        mirrors = [h.rows("Mirror", "_uuid") for h in self.hosts]
+        pids = [h.processes[h.name].pid for h in self.hosts]
+        before = self.serials()
+        self.pki_command("renew", "--all")
+        self.assertFalse(set(before.values()) & {s for f, s in self.serials().items() if f != "ca.pem"})
+        self.all_are_connected("renewed")
+        # A new CA: trusted beside the old one first, then all certificates, then alone.
+        self.pki_command("rotate")
+        self.restart_servers()
+        self.all_are_connected("both")
+        self.pki_command("renew", "--all")
+        self.pki_command("retire")
+        old = self.serials()
+        self.assertEqual(sum(1 for f in old if f == "ca.pem"), 1)
+        self.restart_servers()
+        self.all_are_connected("new")
+        self.assertEqual([h.rows("Mirror", "_uuid") for h in self.hosts], mirrors)
+        self.assertEqual([h.processes[h.name].pid for h in self.hosts], pids, "no agent was started anew")
+        for host in self.hosts:
+            self.assertEqual(host.store()["state"], "connected")
+
+
 class Commands(unittest.TestCase):
+    """`vmirror pki` by itself."""
+
     def setUp(self):
         if reason := os.environ.get("VMIRROR_SKIP", ""):
             self.skipTest(reason)
@@ -32,6 +340,7 @@ class Commands(unittest.TestCase):
         self.assertEqual(self.pki("server", "kvm7", "--address", "2001:db8::7").returncode, 0)
         self.assertEqual(self.pki("issue", "operator:eve").returncode, 1)
         self.assertEqual(self.pki("issue", "kvm8", "--address", "kvm8").returncode, 1)
+        self.assertEqual(self.pki("operator", "eve", "--role", "root").returncode, 64)
         authority = os.path.join(self.folder, "ca.pem")
         for name, words in (("host-kvm7", ["DNS:kvm7, IP Address:192.0.2.7"]), ("server-kvm7", ["IP Address:2001:DB8:0:0:0:0:0:7"])):
             file = os.path.join(self.folder, name + ".pem")

@@ -31,7 +31,8 @@ HostRow host_row(const Row& row) {
           row[c::kCapabilities].set<std::string>(),
           whole_number(row, c::kGeneration),
           row[c::kRefused].map(),
-          row[c::kFault].text()};
+          row[c::kFault].text(),
+          row[c::kInstance].text()};
 }
 
 SessionRow session_row(const Row& row) {

@@ -41,7 +41,8 @@ struct HostRow {
   std::set<std::string> capabilities;  ///< "target erspan", "filter", ...
   std::int64_t generation = 0;         ///< Whose policies its sessions follow.
   std::map<std::string, std::string> refused;  ///< Policy that it can't take -> why.
-  std::string fault;  ///< Why its sessions do not follow the policies; empty: they do.
+  std::string fault;          ///< Why its sessions do not follow the policies; empty: they do.
+  std::string instance = {};  ///< Of the agent, random: one that starts anew has another.
   bool operator==(const HostRow&) const = default;
 };
 

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <random>
 #include <thread>
 
+#include "agent/control/store/change.hpp"
 #include "agent/control/store/kept.hpp"
 #include "agent/control/store/schema.hpp"
 #include "plugin/base/text.hpp"
@@ -18,10 +20,6 @@ namespace {
 using ovsdb::Client;
 using SteadyClock = std::chrono::steady_clock;
 
-/// Of a person who waits for a change: less than the command line waits for the daemon.
-constexpr std::chrono::milliseconds kChangePatience{6000};
-/// Between attempts of a change that lost a race.
-constexpr std::chrono::milliseconds kBetweenAttempts{20};
 /// For all rows of a cluster to come.
 constexpr std::chrono::milliseconds kReadPatience{6000};
 /// The connection for questions about all hosts ends when nobody asked for so long.
@@ -46,47 +44,18 @@ ovsdb::ClientOptions client_options(const StoreOptions& options, bool all_hosts)
   return out;
 }
 
-/// Raises the generation, if it is still the one that was read. `to`: the new one.
-void raise_generation(const ovsdb::Snapshot& now, std::int64_t to, ovsdb::Transaction& out) {
-  const ovsdb::Datum value{ovsdb::Atom(to)};
-  const auto& rows = now[store::kCluster].rows;
-  for (const auto& [id, row] : rows) {
-    out.push_back(ovsdb::Verify{store::kCluster, id, store::cluster::kGeneration,
-                                (*row)[store::cluster::kGeneration]});
-    out.push_back(ovsdb::Write{store::kCluster, id, {{store::cluster::kGeneration, value}}});
-    return;
-  }
-  out.push_back(ovsdb::Insert{
-      store::kCluster, ovsdb::Uuid{{0, 0, 0, 1}}, {{store::cluster::kGeneration, value}}});
+std::string random_name() {
+  std::random_device random;
+  std::string out;
+  for (int i = 0; i < 4; ++i) out += spdlog::fmt_lib::format("{:08x}", random());
+  return out;
 }
 
-/// Two inserted a row of one name, or the first row of the cluster, at the same time.
-bool lost_by_index(const Error& error) {
-  return error.kind == Error::Kind::refused &&
-         error.what.find("constraint violation") != std::string::npos;
-}
-
-/// Commits what `compose` makes of the contents; composes it anew while others are faster. An empty
-/// transaction: there is nothing to do.
-template <typename Compose>
-Result<void> change(Client& client, const Compose& compose) {
-  const auto until = SteadyClock::now() + kChangePatience;
-  for (;;) {
-    const auto left = std::chrono::duration_cast<Client::Milliseconds>(until - SteadyClock::now());
-    if (left.count() <= 0)
-      return fail(Error::Kind::unreachable,
-                  "not done: others changed the store at the same time, again and again",
-                  "the store", "try again");
-    const auto now = client.read(left);
-    if (!now) return tl::unexpected(now.error());
-    const Result<ovsdb::Transaction> transaction = compose(**now);
-    if (!transaction) return tl::unexpected(transaction.error());
-    if (transaction->empty()) return {};
-    const auto done = client.commit(*transaction, left);
-    if (!done && !lost_by_index(done.error())) return tl::unexpected(done.error());
-    if (done && done->done) return {};
-    std::this_thread::sleep_for(kBetweenAttempts);
-  }
+/// What roles refuse is said in terms of certificates.
+std::string report_refusal(const Error& error, const std::string& host) {
+  if (error.what.find("permission error") == error.what.npos) return error.what;
+  return "the store takes the rows of host `" + host +
+         "` from a certificate of this name only (`vmirror pki issue " + host + "`): " + error.what;
 }
 
 }  // namespace
@@ -123,6 +92,8 @@ struct StoreLink::State {
   Time started = 0;
   bool said_unreachable = false;
   std::optional<Error> keep_error;
+  const std::string instance = random_name();
+  RivalWatch rivals;
   std::uint64_t seen = 0;  ///< Revision of the contents that were taken in.
   std::shared_ptr<Client::Request> writing;
   Time writing_since = 0;
@@ -202,14 +173,36 @@ struct StoreLink::State {
     if (!ended)
       status.error =
           client->abandon(*writing, Client::Milliseconds(kReportPatience / kMillisecond)).what;
-    else if (!*ended && status.error != ended->error().what) {
-      status.error = ended->error().what;
-      spdlog::error("the store does not take what became of the policies here: {}",
-                    ended->error().text());
+    else if (!*ended) {
+      const std::string why = report_refusal(ended->error(), options.host);
+      if (status.error != why)
+        spdlog::error("the store does not take what became of the policies here: {}", why);
+      status.error = why;
     } else if (*ended && **ended) {
       ++status.reports;
     }
     writing.reset();
+  }
+
+  void look_for_rivals(const ovsdb::Snapshot& contents, Time now) {
+    const ovsdb::Row* row = contents[store::kHost].named(options.host);
+    rivals.saw(instance, row == nullptr ? "" : (*row)[store::host::kInstance].text(), now);
+    const Time last = rivals.last(now);
+    if (last != 0 && status.rival == 0)
+      spdlog::error(
+          "another agent reports to the store as host `{}`: give one of them another `host`"
+          ", or find out who has this host's certificate",
+          options.host);
+    status.rival = last;
+  }
+
+  void look_at_schema(const ovsdb::Snapshot& contents) {
+    auto lacks = store::lacking(contents);
+    if (lacks == status.lacks) return;
+    if (!lacks.empty())
+      spdlog::warn("the store is of an older schema, without {}: `vmirror cluster upgrade`",
+                   joined(lacks));
+    status.lacks = std::move(lacks);
   }
 
   std::shared_ptr<Client> all_rows(Time now, Error& error) {
@@ -266,7 +259,9 @@ bool StoreLink::look(Time now) {
     return false;
   }
   s.found(now);
+  s.look_for_rivals(**contents, now);
   if ((*contents)->revision == s.seen) return false;
+  s.look_at_schema(**contents);
   s.seen = (*contents)->revision;
   return s.take(stored_policies(**contents));
 }
@@ -287,11 +282,16 @@ bool StoreLink::takes_report(Time now) const {
   return state_->status.connected && !state_->writing && state_->pace.may_write(now);
 }
 
-void StoreLink::report(const HostReport& report, Time now) {
+void StoreLink::report(HostReport report, Time now) {
   State& s = *state_;
   if (!takes_report(now)) return;
   const auto contents = s.client->read(Client::Milliseconds(0));
   if (!contents) return;
+  report.host.instance = s.instance;
+  if (s.status.rival != 0 && report.host.fault.empty())
+    report.host.fault =
+        "another agent reports as this host, too: two machines have one `host`, or "
+        "another machine has its certificate";
   auto transaction = changes(report, **contents);
   if (transaction.empty()) return;
   s.status.sessions = report.sessions.size();
@@ -306,62 +306,18 @@ StoreStatus StoreLink::status() const {
 }
 
 Result<std::int64_t> StoreLink::put(const std::string& yaml, const std::string& by, Time now) {
-  const auto policy = parse_policy(yaml, "the policy");
-  if (!policy) return tl::unexpected(policy.error());
-  namespace c = store::policy;
-  std::int64_t generation = 0;
-  const auto done = change(*state_->client, [&](const ovsdb::Snapshot& is) {
-    const ovsdb::Row* row = is[store::kPolicy].named(policy->name);
-    ovsdb::Transaction out;
-    if (row != nullptr && (*row)[c::kYaml].text() == yaml) {
-      generation = (*row)[c::kGeneration].get<std::int64_t>().value_or(0);
-      return Result<ovsdb::Transaction>(out);
-    }
-    generation = stored_policies(is).generation + 1;
-    raise_generation(is, generation, out);
-    ovsdb::ColumnValues columns{{c::kYaml, ovsdb::Datum(ovsdb::Atom(yaml))},
-                                {c::kGeneration, ovsdb::Datum(ovsdb::Atom(generation))},
-                                {c::kSetBy, ovsdb::Datum(ovsdb::Atom(by))},
-                                {c::kSetAt, ovsdb::Datum(ovsdb::Atom(clock_text(now)))}};
-    if (row != nullptr) {
-      out.push_back(ovsdb::Write{store::kPolicy, row->id, std::move(columns)});
-    } else {
-      columns.emplace_back(c::kName, ovsdb::Datum(ovsdb::Atom(policy->name)));
-      out.push_back(ovsdb::Insert{store::kPolicy, ovsdb::Uuid{{0, 0, 0, 2}}, std::move(columns)});
-    }
-    return Result<ovsdb::Transaction>(out);
-  });
-  if (!done) return tl::unexpected(done.error());
-  return generation;
+  return put_policy(*state_->client, yaml, by, now);
 }
 
 Result<void> StoreLink::drop(const std::string& name) {
-  return change(*state_->client, [&](const ovsdb::Snapshot& is) -> Result<ovsdb::Transaction> {
-    const ovsdb::Row* row = is[store::kPolicy].named(name);
-    if (row == nullptr)
-      return fail(Error::Kind::missing, "there is no policy `" + name + "`", "the store",
-                  "see `vmirror get policies`");
-    ovsdb::Transaction out{ovsdb::Delete{store::kPolicy, row->id}};
-    raise_generation(is, stored_policies(is).generation + 1, out);
-    return out;
-  });
+  return drop_policy(*state_->client, name);
 }
 
 Result<void> StoreLink::forget_host(const std::string& name, Time now) {
   Error error;
   const auto client = state_->all_rows(now, error);
   if (!client) return tl::unexpected(error);
-  return change(*client, [&](const ovsdb::Snapshot& is) -> Result<ovsdb::Transaction> {
-    const ovsdb::Row* host = is[store::kHost].named(name);
-    if (host == nullptr)
-      return fail(Error::Kind::missing, "there is no host `" + name + "`", "the store",
-                  "see `vmirror get hosts`");
-    ovsdb::Transaction out{ovsdb::Delete{store::kHost, host->id}};
-    for (const auto& [id, row] : is[store::kSession].rows)
-      if ((*row)[store::session::kHost].text() == name)
-        out.push_back(ovsdb::Delete{store::kSession, id});
-    return out;
-  });
+  return vmirror::forget_host(*client, name);
 }
 
 Result<StoreContents> StoreLink::contents(Time now) {

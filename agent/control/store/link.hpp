@@ -36,6 +36,8 @@ struct StoreStatus {
   bool known = false;  ///< Policies were read, now or before a restart.
   std::int64_t generation = 0;  ///< Of the policies here.
   std::size_t policies = 0;
+  Time rival = 0;  ///< When another agent was seen last that reports as this host; 0: none lately.
+  std::vector<std::string> lacks;       ///< Columns of ours that the server's schema has not.
   std::uint64_t reports = 0;            ///< Transactions with what became of sessions here.
   std::size_t sessions = 0;             ///< That the latest report told.
   std::uint64_t sessions_left_out = 0;  ///< Times that one was past kMostReportedSessions.
@@ -63,7 +65,7 @@ class StoreLink {
   bool takes_report(Time now) const;
   /// Hands over what became of the policies here; it is written if it is news, and at the pace of
   /// ReportPace.
-  void report(const HostReport& report, Time now);
+  void report(HostReport report, Time now);
   StoreStatus status() const;
 
   // ---- Any thread; they wait

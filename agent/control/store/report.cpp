@@ -115,7 +115,8 @@ ColumnValues columns_of(const HostRow& h) {
           {c::kCapabilities, text_set(h.capabilities)},
           {c::kGeneration, Datum(h.generation)},
           {c::kRefused, Datum(h.refused)},
-          {c::kFault, h.fault.empty() ? Datum() : Datum(h.fault)}};
+          {c::kFault, h.fault.empty() ? Datum() : Datum(h.fault)},
+          {c::kInstance, Datum(h.instance)}};
 }
 
 ColumnValues columns_of(const SessionRow& s) {

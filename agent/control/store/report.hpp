@@ -45,6 +45,26 @@ HostReport report_of(const ReportView& view);
 /// gone are deleted. Columns that the server's schema lacks are left out.
 ovsdb::Transaction changes(const HostReport& report, const ovsdb::Snapshot& own);
 
+/// Tells whether another agent writes the row of this host: the row had this agent's instance, and
+/// has another's. An agent that started anew found the one's before it, which is none.
+class RivalWatch {
+ public:
+  static constexpr Time kMemory = 120 * kSecond;
+  /// `instance`: as the row has it; empty: there is no row, or its schema has no instances.
+  void saw(const std::string& own, const std::string& instance, Time now) {
+    if (instance == own)
+      ours_ = true;
+    else if (ours_ && !instance.empty())
+      last_ = now;
+  }
+  /// When one was seen last; 0: not within kMemory.
+  Time last(Time now) const { return now - last_ < kMemory && !is_ahead(last_, now) ? last_ : 0; }
+
+ private:
+  bool ours_ = false;
+  Time last_ = 0;
+};
+
 /// How often a host writes: once a second for kBurst times, and on the whole once in kEach.
 class ReportPace {
  public:

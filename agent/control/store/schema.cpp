@@ -1,5 +1,7 @@
 #include "agent/control/store/schema.hpp"
 
+#include <boost/json.hpp>
+
 namespace vmirror::store {
 
 ovsdb::Schema schema() {
@@ -8,9 +10,11 @@ ovsdb::Schema schema() {
   const auto text = [](const char* name) { return Column::one(name, Type::string); };
   return {
       "vmirror",
-      {{"Cluster", true, {Column::one("generation", Type::integer)}},
-       {"Policy",
+      {{"Cluster",
         true,
+        {Column::one("generation", Type::integer), Column::set("policies", Type::uuid)}},
+       {"Policy",
+        true,  // Of schema 1; with another, the client deletes none.
         {text("name"), text("yaml"), Column::one("generation", Type::integer), text("set_by"),
          text("set_at")},
         true},
@@ -18,13 +22,29 @@ ovsdb::Schema schema() {
         true,
         {text("name"), text("kind"), text("switch_version"), text("version"),
          Column::set("capabilities", Type::string), Column::one("generation", Type::integer),
-         Column::map("refused"), Column::optional("fault", Type::string)},
+         Column::map("refused"), Column::optional("fault", Type::string), text("instance")},
         true},
        {"Session",
         true,
         {text("name"), text("host"), Column::set("policies", Type::string), text("vm"), text("mac"),
          text("switch"), text("port"), text("target"), text("state"), text("proof"),
          Column::one("in_place", Type::boolean), text("reason"), text("since")}}}};
+}
+
+std::string schema_between() {
+  boost::json::value out = boost::json::parse(schema_text());
+  out.at("tables").at("Policy").as_object()["isRoot"] = true;
+  return boost::json::serialize(out);
+}
+
+std::vector<std::string> lacking(const ovsdb::Snapshot& snapshot) {
+  std::vector<std::string> out;
+  const ovsdb::Schema all = schema();
+  for (std::size_t t = 0; t < all.tables.size(); ++t)
+    for (std::size_t c = 0; c < all.tables[t].columns.size(); ++c)
+      if (!snapshot[t].has_column[c])
+        out.push_back(all.tables[t].name + "." + all.tables[t].columns[c].name);
+  return out;
 }
 
 }  // namespace vmirror::store

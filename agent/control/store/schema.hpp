@@ -3,13 +3,19 @@
 // empty, and is not written; columns and tables that a newer server has besides are left alone
 // (decision 39).
 //
-//   Cluster   one row: the generation, which each change of a policy raises by one
-//   Policy    written by operators, through any agent
+//   Cluster   one row: the generation, which each change of a policy raises by one, the policies,
+//             and who may change them
+//   Policy    never changed: a change replaces the row. It is there while the Cluster refers to it,
+//             so that the right to change the Cluster is the right to set policies (decision 46)
 //   Host      one of each agent, written by that agent alone
 //   Session   of each NIC and target of a host, written by that host's agent alone
+//
+// RBAC_Role and RBAC_Permission are ovsdb-server's own (roles.hpp); no client reads them.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "plugin/ovsdb/value.hpp"
 
@@ -18,7 +24,7 @@ namespace vmirror::store {
 enum TableIndex : std::size_t { kCluster, kPolicy, kHost, kSession };
 
 namespace cluster {
-enum : std::size_t { kGeneration };
+enum : std::size_t { kGeneration, kPolicies };
 }
 namespace policy {
 enum : std::size_t { kName, kYaml, kGeneration, kSetBy, kSetAt };
@@ -32,7 +38,8 @@ enum : std::size_t {
   kCapabilities,
   kGeneration,
   kRefused,
-  kFault
+  kFault,
+  kInstance
 };
 }
 namespace session {
@@ -57,5 +64,11 @@ ovsdb::Schema schema();
 
 /// vmirror.ovsschema as it was when the program was built.
 std::string_view schema_text();
+/// The same, in which a Policy stays without a reference: between schema 1, whose policies have
+/// none, and this one.
+std::string schema_between();
+
+/// "Cluster.policies": what a server's schema lacks of schema(); an agent does without it.
+std::vector<std::string> lacking(const ovsdb::Snapshot& snapshot);
 
 }  // namespace vmirror::store

@@ -113,6 +113,40 @@ TEST(ServerSettings, TheWordsOfTheServer) {
   EXPECT_NE(std::ranges::find(plain, "--detach"), plain.end());
 }
 
+TEST(ServerSettings, WithRolesItListensByADatabaseOfItsOwn) {
+  ServerSettings s = member_over_tls();
+  s.roles = true;
+  const Texts words = server_words(s, true);
+  EXPECT_EQ((Texts{words.begin(), words.begin() + 2}), (Texts{"/f/store.db", "/f/remotes.db"}));
+  EXPECT_NE(std::ranges::find(words, "--remote=db:vmirror_server,Server,connections"), words.end());
+  // A second remote without a role would let every certificate write all.
+  for (const std::string& word : words) EXPECT_EQ(word.find("pssl:"), word.npos) << word;
+  EXPECT_NE(remotes_transaction(s).find(R"({"target":"pssl:6651:192.0.2.7","role":"vmirror"})"),
+            std::string::npos)
+      << remotes_transaction(s);
+  EXPECT_TRUE(parse_settings(encode_settings(s), "/f")->roles);
+  EXPECT_FALSE(parse_settings(encode_settings(member_over_tls()), "/f")->roles);
+}
+
+TEST(Firewall, OnlyMembersReachTheMembersPort) {
+  EXPECT_EQ(firewall_rules(6652, {"192.0.2.7", "192.0.2.8", "2001:db8::7"}),
+            "table inet vmirror_store {}\ndelete table inet vmirror_store\n"
+            "table inet vmirror_store {\n  chain members {\n"
+            "    type filter hook input priority -10; policy accept;\n"
+            "    tcp dport 6652 ip saddr { 192.0.2.7, 192.0.2.8 } accept\n"
+            "    tcp dport 6652 ip6 saddr { 2001:db8::7 } accept\n"
+            "    tcp dport 6652 drop\n  }\n}\n");
+  struct Case {
+    const char *remote, *address;
+  };
+  const Case cases[] = {{"ssl:192.0.2.7:6652", "192.0.2.7"},
+                        {"tcp:[2001:db8::7]:6652", "2001:db8::7"},
+                        {"ssl:kvm7:6652", ""},
+                        {"ssl:", ""},
+                        {"", ""}};
+  for (const Case& c : cases) EXPECT_EQ(address_of_member(c.remote), c.address) << c.remote;
+}
+
 TEST(ServerSettings, WhatContradictsItself) {
   EXPECT_TRUE(check(ServerSettings{}));
   EXPECT_TRUE(check(member_over_tls()));

@@ -230,5 +230,25 @@ TEST(StoreOptions, WhatCanBeToldWithoutAConnection) {
   }
 }
 
+TEST(RivalWatch, WhoIsNone) {
+  constexpr Time kMinute = 60 * kSecond, kNow = 1000 * kMinute;
+  RivalWatch watch;
+  watch.saw("me", "", kNow);
+  EXPECT_EQ(watch.last(kNow), 0) << "no row yet";
+  watch.saw("me", "before", kNow);
+  EXPECT_EQ(watch.last(kNow), 0) << "of the agent before this one";
+  watch.saw("me", "me", kNow + kMinute);
+  EXPECT_EQ(watch.last(kNow + kMinute), 0);
+  watch.saw("me", "", kNow + kMinute);
+  EXPECT_EQ(watch.last(kNow + kMinute), 0) << "somebody forgot the host";
+  watch.saw("me", "other", kNow + 2 * kMinute);
+  EXPECT_EQ(watch.last(kNow + 2 * kMinute), kNow + 2 * kMinute);
+  watch.saw("me", "me", kNow + 3 * kMinute);
+  EXPECT_NE(watch.last(kNow + 3 * kMinute), 0) << "the row flips";
+  EXPECT_EQ(watch.last(kNow + 4 * kMinute), 0) << "it has gone";
+  watch.saw("me", "other", kNow + 5 * kMinute);
+  EXPECT_EQ(watch.last(kNow), 0) << "the clock was set back";
+}
+
 }  // namespace
 }  // namespace vmirror
