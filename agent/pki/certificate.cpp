@@ -211,6 +211,14 @@ Result<KeyPair> make_authority(const std::string& name, Time now, Time validity)
   return KeyPair{pem_of(key.get()), pem_of(one)};
 }
 
+bool is_pair(const KeyPair& pair) {
+  const Key key(PEM_read_bio_PrivateKey(reading(pair.key).get(), nullptr, no_passphrase, nullptr));
+  const Cert one = read_one(reading(pair.certificate).get());
+  const bool out = key && one && X509_check_private_key(one.get(), key.get()) == 1;
+  ERR_clear_error();
+  return out;
+}
+
 Result<KeyPair> issue(const KeyPair& authority, const Subject& subject, Time now, Time validity) {
   if (const auto good = check_subject(subject); !good) return tl::unexpected(good.error());
   const Key signer(

@@ -39,6 +39,9 @@ struct Certificate {
 /// A CA that signs its own certificate. It may sign no further CA.
 Result<KeyPair> make_authority(const std::string& common_name, Time now, Time validity);
 
+/// Is the key that of the (first) certificate?
+bool is_pair(const KeyPair& pair);
+
 /// A new key, and a certificate of the CA for it, for both sides of TLS. It begins an hour before
 /// `now`, for clocks that are behind, and ends with the CA's at the latest. Error::Kind::invalid:
 /// the CA's PEM can't be used, an address is none, or the CA has expired.

@@ -101,12 +101,17 @@ Result<void> Folder::write(const std::string& name, const std::string& text, uns
   return out;
 }
 
+/// The key tells which CA of ca.pem issues: ca.pem may trust a newer one whose key was never
+/// written.
 Result<KeyPair> Folder::authority() const {
-  auto certificate = read_trusted(file("ca.pem"), kMostPemBytes);
-  if (!certificate) return of_no_authority(std::move(certificate.error()));
+  const auto certificates = read_file(file("ca.pem"));
+  if (!certificates) return of_no_authority(certificates.error());
   auto key = read_trusted(file("ca.key"), kMostPemBytes);
   if (!key) return of_no_authority(std::move(key.error()));
-  return KeyPair{std::move(*key), std::move(*certificate)};
+  for (const Certificate& one : *certificates)
+    if (is_pair({*key, one.pem})) return KeyPair{std::move(*key), one.pem};
+  return fail(Error::Kind::invalid, "is the key of no CA in ca.pem", file("ca.key"),
+              "put back ca.key and ca.pem of one `vmirror pki init`");
 }
 
 Result<void> Folder::make_authority(Time now, Time validity) const {
@@ -129,8 +134,13 @@ Result<void> Folder::rotate_authority(Time now, Time validity) const {
   // A name of its own: OpenSSL looks for the CA of a certificate by its name first.
   auto made = pki::make_authority("vmirror CA " + clock_text(now), now, validity);
   if (!made) return tl::unexpected(made.error());
-  if (auto done = write("ca.key", made->key, kSecret); !done) return done;
-  return write("ca.pem", made->certificate + before, kPublic);
+  if (auto done = write("ca.pem", made->certificate + before, kPublic); !done) return done;
+  auto done = write("ca.key", made->key, kSecret);  // From here on it issues.
+  if (!done && before.empty())
+    ::unlink(file("ca.pem").c_str());
+  else if (!done)
+    (void)write("ca.pem", before, kPublic);  // Else a CA is trusted that issues nothing.
+  return done;
 }
 
 Result<std::string> Folder::issue(const Order& order, Time now, Time validity) const {
@@ -182,7 +192,11 @@ Result<std::vector<Entry>> Folder::entries() const {
 Result<void> Folder::retire_authorities() const {
   const auto all = entries();
   if (!all) return tl::unexpected(all.error());
-  const Certificate& newest = all->front().certificate;
+  const auto ca = authority();
+  if (!ca) return tl::unexpected(ca.error());
+  const auto certificates = read_certificates(ca->certificate);
+  if (!certificates) return tl::unexpected(certificates.error());
+  const Certificate& newest = certificates->front();
   for (const Entry& entry : *all)
     if (entry.holder && !is_signed_by(entry.certificate, newest))
       return fail(Error::Kind::refused, "is of the CA `" + entry.certificate.issuer + "`",

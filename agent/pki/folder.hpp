@@ -55,10 +55,11 @@ class Folder {
   /// Writes the holder's file, in place of an earlier one; names that an earlier one had and the
   /// order does not give are kept. Returns the path. Error::Kind::invalid: a name that can't be.
   Result<std::string> issue(const Order& order, Time now, Time validity) const;
-  /// A new CA. ca.pem has it and the ones before it, so that certificates of both are trusted.
+  /// A new CA. ca.pem has it and the ones before it, so that certificates of both are trusted. When
+  /// it fails, the CA before it goes on issuing.
   Result<void> rotate_authority(Time now, Time validity) const;
-  /// Leaves the newest CA alone in ca.pem. Error::Kind::refused: a certificate of the folder is not
-  /// of that CA; it would be trusted no more.
+  /// Leaves the CA of ca.key alone in ca.pem. Error::Kind::refused: a certificate of the folder is
+  /// not of that CA; it would be trusted no more.
   Result<void> retire_authorities() const;
   /// CAs first, then by file. Error::Kind::missing: there is no ca.pem; invalid: a file that is no
   /// certificate.

@@ -142,6 +142,12 @@ ColumnValues known(const ovsdb::Table& table, ColumnValues columns) {
   return columns;
 }
 
+/// Those that the row has otherwise: whose a row is may not be written again (roles.hpp).
+ColumnValues differing(ColumnValues columns, const ovsdb::Row& row) {
+  std::erase_if(columns, [&](const auto& column) { return column.second == row[column.first]; });
+  return columns;
+}
+
 }  // namespace
 
 HostReport report_of(const ReportView& view) {
@@ -177,7 +183,7 @@ ovsdb::Transaction changes(const HostReport& report, const ovsdb::Snapshot& own)
     if (row == nullptr)
       out.push_back(ovsdb::Insert{table, ovsdb::Uuid{{0, 0, 0, ++inserted}}, std::move(columns)});
     else if (is_news(columns, *row, reason, since))
-      out.push_back(ovsdb::Write{table, row->id, std::move(columns)});
+      out.push_back(ovsdb::Write{table, row->id, differing(std::move(columns), *row)});
   };
   bring(store::kHost, own[store::kHost].named(report.host.name), columns_of(report.host),
         store::host::kFault, {});

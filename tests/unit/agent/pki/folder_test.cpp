@@ -127,7 +127,7 @@ TEST_F(FolderTest, WhatIsRefused) {
   EXPECT_NE(issue({Holder::host, "kvm8", {}, {}}, kNow + 101 * kDay).error().what.find("expired"),
             std::string::npos);
   ASSERT_TRUE(replace_file(folder_.file("ca.key"), "no key"));
-  EXPECT_NE(issue({Holder::host, "kvm8", {}, {}}).error().what.find("no pair"), std::string::npos);
+  EXPECT_EQ(issue({Holder::host, "kvm8", {}, {}}).error().where, folder_.file("ca.key"));
   ASSERT_TRUE(replace_file(folder_.file("host-kvm8.pem"), "none"));
   EXPECT_EQ(folder_.entries().error().where, folder_.file("host-kvm8.pem"));
 }
@@ -164,6 +164,45 @@ TEST_F(FolderTest, ACaIsReplacedInThreeSteps) {
   ASSERT_TRUE(folder_.rotate_authority(kNow + 2 * kDay, 3650 * kDay));
   ASSERT_TRUE(replace_file(folder_.file("ca.pem"), read_certificates(text("ca.pem"))->front().pem));
   for (const Entry& e : all()) EXPECT_EQ(e.trusted, !e.holder) << e.file;
+}
+
+/// While `blocked` is a folder, the file that is to take its place can't be made.
+TEST_F(FolderTest, ACaThatCanNotBeReplacedGoesOnIssuing) {
+  const auto block = [&](const char* name) {
+    const std::string path = folder_.file(std::string(".") + name);
+    std::filesystem::create_directories(path + "/full");
+    return path;
+  };
+  for (const char* name : {"ca.pem", "ca.key"}) {
+    SCOPED_TRACE(name);
+    std::filesystem::remove_all(folder_.file(""));
+    std::string blocked = block(name);
+    ASSERT_FALSE(folder_.make_authority(kNow, 3650 * kDay));
+    EXPECT_EQ(mode("ca.pem"), 0u) << "of a CA without a key";
+    EXPECT_EQ(mode("ca.key"), 0u);
+    std::filesystem::remove_all(blocked);
+    ASSERT_TRUE(folder_.make_authority(kNow, 3650 * kDay));
+
+    blocked = block(name);
+    const std::string before = text("ca.pem");
+    ASSERT_FALSE(folder_.rotate_authority(kNow + kDay, 3650 * kDay));
+    std::filesystem::remove_all(blocked);
+    EXPECT_EQ(text("ca.pem"), before);
+    ASSERT_TRUE(issue({Holder::host, "kvm7", {}, {}}));
+    EXPECT_TRUE(all().back().trusted);
+  }
+}
+
+/// As after a crash between the two files.
+TEST_F(FolderTest, TheKeyTellsWhichCaIssues) {
+  ASSERT_TRUE(folder_.make_authority(kNow, 3650 * kDay));
+  const std::string key = text("ca.key"), first = text("ca.pem");
+  ASSERT_TRUE(folder_.rotate_authority(kNow + kDay, 3650 * kDay));
+  ASSERT_TRUE(replace_file(folder_.file("ca.key"), key));
+  ASSERT_TRUE(issue({Holder::host, "kvm7", {}, {}}));
+  EXPECT_TRUE(is_signed_by(all().back().certificate, read_certificates(first)->front()));
+  ASSERT_TRUE(folder_.retire_authorities());
+  EXPECT_EQ(text("ca.pem"), first);
 }
 
 }  // namespace

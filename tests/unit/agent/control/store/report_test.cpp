@@ -40,17 +40,20 @@ HostReport report(const ControlSnapshot& control, std::int64_t generation = 3) {
                     .generation = generation});
 }
 
-/// "insert Host", "write Session", ...
+/// "insert Host", "write Session state", ...
 std::vector<std::string> told(const ovsdb::Transaction& transaction) {
-  const char* const tables[] = {"Cluster", "Policy", "Host", "Session"};
+  const auto tables = store::schema().tables;
   std::vector<std::string> out;
   for (const ovsdb::Operation& operation : transaction) {
     if (const auto* o = std::get_if<ovsdb::Insert>(&operation))
-      out.push_back(std::string("insert ") + tables[o->table]);
-    if (const auto* o = std::get_if<ovsdb::Write>(&operation))
-      out.push_back(std::string("write ") + tables[o->table]);
+      out.push_back("insert " + tables[o->table].name);
+    if (const auto* o = std::get_if<ovsdb::Write>(&operation)) {
+      out.push_back("write " + tables[o->table].name);
+      for (const auto& [column, value] : o->columns)
+        out.back() += " " + tables[o->table].columns[column].name;
+    }
     if (const auto* o = std::get_if<ovsdb::Delete>(&operation))
-      out.push_back(std::string("delete ") + tables[o->table]);
+      out.push_back("delete " + tables[o->table].name);
   }
   return out;
 }
@@ -77,9 +80,9 @@ TEST(Report, NewsAreWrittenAndNumbersAreNone) {
   const Case cases[] = {
       {"nothing", {pending}, 3, {}},
       {"counters and times", {later}, 3, {}},
-      {"another reason", {otherwise}, 3, {"write Session"}},
-      {"another state", {active}, 3, {"write Session"}},
-      {"another generation", {pending}, 4, {"write Host"}},
+      {"another reason", {otherwise}, 3, {"write Session reason"}},
+      {"another state", {active}, 3, {"write Session state"}},
+      {"another generation", {pending}, 4, {"write Host generation"}},
       {"gone", {}, 3, {"delete Session"}},
       {"one more", {pending, session("t", SessionState::ready, "")}, 3, {"insert Session"}},
   };

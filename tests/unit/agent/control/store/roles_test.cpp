@@ -18,7 +18,8 @@ namespace json = boost::json;
 /// table -> row of RBAC_Permission
 std::map<std::string, json::object> permissions(const std::string& transaction) {
   std::map<std::string, json::object> out;
-  for (const json::value& one : json::parse(transaction).as_array())
+  const json::value all = json::parse(transaction);
+  for (const json::value& one : all.as_array())
     if (one.is_object() && one.at("op") == "insert" && one.at("table") == "RBAC_Permission")
       out.emplace(one.at("row").at("table").as_string(), one.at("row").as_object());
   return out;
