@@ -30,6 +30,14 @@ def by_openssl(folder, name, common_name, days):
                 out.write(text.read())
 
 
+def transact(own, authority, address, *operations, prefix=()):
+    """By ovsdb-client with a holder's file: the answers, or the error of the connection."""
+    done = subprocess.run([str(c) for c in (
+        *prefix, "ovsdb-client", "--timeout=10", "--no-leader-only", "-p", own, "-c", own, "-C", authority, "transact",
+        f"ssl:{address}:6651", json.dumps(["vmirror", *operations]))], capture_output=True, text=True, timeout=30, check=False)
+    return json.loads(done.stdout) if done.returncode == 0 else done.stderr
+
+
 class Secured(test_store.StoreTest):
     """Three hosts whose servers and agents have certificates."""
 
@@ -42,9 +50,8 @@ class Secured(test_store.StoreTest):
         cls.folder = os.path.join(directory, FOLDER)
         os.makedirs(directory, exist_ok=True)
         cls.pki_command("init")
-        for name in (*cls.names, "spare"):
-            cls.pki_command("issue", name)
         for name in cls.names:
+            cls.pki_command("issue", name)
             cls.pki_command("server", name)
         for name in ("alice", "bob"):
             cls.pki_command("operator", name)
@@ -63,15 +70,11 @@ class Secured(test_store.StoreTest):
             raise w.Failed(f"{words} as {holder}: {done.stderr}")
         return done
 
-    def transact(self, holder, *operations, server=None, host=None, folder=None):
-        """By ovsdb-client, with a certificate: the answers, or the error of the connection."""
-        host, folder = host or self.hosts[1], folder or self.folder
-        own, server = os.path.join(folder, f"{holder}.pem"), server or self.hosts[0]
-        done = subprocess.run([str(c) for c in (
-            *host.prefix, "ovsdb-client", "--timeout=10", "--no-leader-only", "-p", own, "-c", own, "-C",
-            os.path.join(self.folder, "ca.pem"), "transact", f"ssl:{server.address}:6651",
-            json.dumps(["vmirror", *operations]))], capture_output=True, text=True, timeout=30, check=False)
-        return json.loads(done.stdout) if done.returncode == 0 else done.stderr
+    def transact(self, holder, *operations, server=None, folder=None):
+        """As a holder, from another host than the server's."""
+        server = server or self.hosts[0]
+        return transact(os.path.join(folder or self.folder, f"{holder}.pem"), os.path.join(self.folder, "ca.pem"),
+                        server.address, *operations, prefix=self.hosts[1].prefix)
 
     def rows_of(self, *tables, host=None):
         """As the server itself has them, by its Unix socket."""
@@ -80,7 +83,6 @@ class Secured(test_store.StoreTest):
                                 f"unix:{host.store_folder}/store.sock", "vmirror", table) for table in tables}
 
 
-class Roles(Secured):
     def test_1_an_operator_sets_policies_and_is_their_author(self):
         a, b, c = self.hosts
         early = self.as_holder("operator-alice", "apply", "-", text=POLICY.format(name="plcs", port="vnet-plc"), check=False)
@@ -155,13 +157,13 @@ class Roles(Secured):
             "more rights": [{"op": "update", "table": "RBAC_Permission", "where": [], "row": {"authorization": ["set", [""]]}}],
         }
         self.eventually("sessions of all hosts", lambda: len(a.daemon.ask("get", "sessions")["sessions"]) == 3)
+        before = self.rows_of("Policy", "Cluster", "RBAC_Role", "RBAC_Permission")
         for server in self.hosts:
             for name, operations in attacks.items():
                 with self.subTest(attack=name, server=server.name):
-                    before = self.rows_of("Policy", "Cluster", "RBAC_Role", "RBAC_Permission")
                     answers = self.transact("host-hostb", *operations, server=server)
                     self.assertIn("permission error", [x.get("error") for x in answers if x], answers)
-                    self.assertEqual(self.rows_of(*before), before)
+        self.assertEqual(self.rows_of(*before), before)
         # A policy to which nobody refers is gone at once; another name is no way to another's text.
         lonely = self.transact("host-hostb", insert("Policy", name="evil", yaml="x", set_by="hostb"))
         self.assertEqual(len(lonely), 1, lonely)
@@ -276,10 +278,6 @@ class Roles(Secured):
             h.server_status()["role"] == "leader" for h in self.hosts if h is not leader), 60)
         self.assertTrue(leader.cluster_command("start")["well"])
 
-
-class Rotation(Secured):
-    """Certificates and the CA are replaced while servers and agents run."""
-
     def serials(self):
         return {c["file"]: c["serial"] for c in json.loads(self.pki_command("list", "--json"))["certificates"]}
 
@@ -294,7 +292,7 @@ class Rotation(Secured):
             "operator-alice", "apply", "-", text=POLICY.format(name=name, port="vnet-plc")).returncode == 0, 60)
         self.eventually("all agents to take it in", lambda: self.policies(self.hosts[0])[name]["observed"] == 3, 60)
 
-    def test_a_new_certificate_and_a_new_ca_without_an_outage(self):
+    def test_8_a_new_certificate_and_a_new_ca_without_an_outage(self):
         self.hosts[0].cluster_command("grant", "alice")
         self.all_are_connected("before")
         mirrors = [h.rows("Mirror", "_uuid") for h in self.hosts]
@@ -317,6 +315,75 @@ class Rotation(Secured):
         self.assertEqual([h.processes[h.name].pid for h in self.hosts], pids, "no agent was started anew")
         for host in self.hosts:
             self.assertEqual(host.store()["state"], "connected")
+
+
+class Upgrade(unittest.TestCase):
+    """A store of schema 1: nothing refers to its policies, and its server has no roles."""
+
+    def setUp(self):
+        if reason := os.environ.get("VMIRROR_SKIP", ""):
+            self.skipTest(reason)
+        self.folder = os.path.join(system.DIRECTORY, "upgrade")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.pki, self.store = (os.path.join(self.folder, name) for name in ("pki", "store"))
+        for words in (("init",), ("server", "one"), ("issue", "one")):
+            w.run(VMIRROR, "pki", *words, "--folder", self.pki)
+
+    def cluster(self, *words):
+        return json.loads(w.run(VMIRROR, "cluster", *words, "--folder", self.store, "--json"))
+
+    def end_server(self):
+        w.run("ovs-appctl", "-t", f"{self.store}/server.ctl", "exit")
+        w.wait_for("the server to end", lambda: not os.path.exists(f"{self.store}/server.pid"))
+
+    def make_old(self):
+        """In place of the server that `cluster init` made, one as it was made before there were roles."""
+        with open(os.path.join(w.HERE, "..", "..", "agent", "control", "store", "vmirror.ovsschema"), encoding="utf-8") as text:
+            schema = json.load(text)
+        tables = schema["tables"]
+        schema["version"] = "1.0.0"
+        tables["Policy"]["isRoot"] = True
+        for table, columns in (("Cluster", ("policies", "operators")), ("Host", ("instance",))):
+            for column in columns:
+                del tables[table]["columns"][column]
+        for table in ("RBAC_Role", "RBAC_Permission"):
+            del tables[table]
+        old, settings = (os.path.join(self.store, name) for name in ("old.ovsschema", "server.json"))
+        with open(old, "w", encoding="utf-8") as out:
+            json.dump(schema, out)
+        for name in ("store.db", "remotes.db"):
+            os.remove(os.path.join(self.store, name))
+        w.run("ovsdb-tool", "create-cluster", f"{self.store}/store.db", old, "ssl:127.0.0.1:6652")
+        with open(settings, encoding="utf-8") as text:
+            values = json.load(text)
+        del values["roles"]
+        with open(settings, "w", encoding="utf-8") as out:
+            json.dump(values, out)
+
+    def policies(self):
+        return w.run("ovsdb-client", "--no-headings", "dump", f"unix:{self.store}/store.sock", "vmirror", "Policy", "name").split()
+
+    def test_policies_stay_and_roles_come(self):
+        self.cluster("init", "--address", "127.0.0.1", "--pki", self.pki, "--name", "one")
+        self.end_server()
+        self.make_old()
+        self.cluster("start")
+        self.addCleanup(self.end_server)
+        own, authority = os.path.join(self.pki, "host-one.pem"), os.path.join(self.pki, "ca.pem")
+        for name in ("plcs", "hmis"):  # Schema 1: every certificate may.
+            transact(own, authority, "127.0.0.1", {"op": "insert", "table": "Policy", "row": {"name": name, "yaml": "x"}})
+        self.assertEqual(self.policies(), ["hmis", "plcs"])
+        early = subprocess.run([VMIRROR, "cluster", "grant", "alice", "--folder", self.store], capture_output=True, text=True, check=False)
+        self.assertEqual(early.returncode, 1, early)
+        self.assertIn("vmirror cluster upgrade", early.stderr)
+        self.assertEqual(self.cluster("upgrade"), {"was": "1.0.0", "schema": "2.0.0", "roles": True})
+        self.assertEqual(self.cluster("grant", "alice"), {"operators": ["alice"]})
+        self.assertEqual(self.cluster("upgrade"), {"was": "2.0.0", "schema": "2.0.0", "roles": True})
+        self.assertEqual(self.cluster("operators"), {"operators": ["alice"]})
+        self.assertEqual(self.policies(), ["hmis", "plcs"])
+        [refused] = [answer for answer in transact(own, authority, "127.0.0.1", {
+            "op": "update", "table": "Cluster", "where": [], "row": {"policies": ["set", []]}}) if answer]
+        self.assertEqual(refused["error"], "permission error")
 
 
 class Commands(unittest.TestCase):
