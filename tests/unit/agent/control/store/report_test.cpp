@@ -81,7 +81,7 @@ TEST(Report, NewsAreWrittenAndNumbersAreNone) {
       {"nothing", {pending}, 3, {}},
       {"counters and times", {later}, 3, {}},
       {"another reason", {otherwise}, 3, {"write Session reason"}},
-      {"another state", {active}, 3, {"write Session state"}},
+      {"another state", {active}, 3, {"write Session state proof"}},
       {"another generation", {pending}, 4, {"write Host generation"}},
       {"gone", {}, 3, {"delete Session"}},
       {"one more", {pending, session("t", SessionState::ready, "")}, 3, {"insert Session"}},
@@ -100,7 +100,7 @@ TEST(Report, ASwitchThatWasNotReadYetIsNoWordOfItsSessions) {
       changes(report(control_of({session("s", SessionState::active, "")})), rows.snapshot()));
   ControlSnapshot started = control_of({});
   started.observed = nullptr;
-  EXPECT_EQ(told(changes(report(started), rows.snapshot())), Texts{"write Host"});
+  EXPECT_EQ(told(changes(report(started), rows.snapshot())), Texts{"write Host fault"});
 }
 
 TEST(Report, OtherHostsRowsAreLeftAlone) {
