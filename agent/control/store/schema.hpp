@@ -6,7 +6,7 @@
 //   Cluster   one row: the generation, which each change of a policy raises by one, the policies,
 //             and who may change them
 //   Policy    never changed: a change replaces the row. It is there while the Cluster refers to it,
-//             so that the right to change the Cluster is the right to set policies (decision 46)
+//             so that the right to change the Cluster is the right to set policies (decision 47)
 //   Host      one of each agent, written by that agent alone
 //   Session   of each NIC and target of a host, written by that host's agent alone
 //
