@@ -166,6 +166,11 @@ int upgrade(const CommandContext& context, const ClusterArguments& a) {
   auto state = store_state(s);
   if (!state) return report(context, state.error());
   const std::string before = state->schema_version;
+  if (store::is_later(before, store::schema_version()))
+    return report(context, {Error::Kind::unsupported,
+                            "the store's schema " + before + " is later than this vmirror's, " +
+                                store::schema_version() + "; what it has besides would be lost",
+                            s.folder, "upgrade vmirror on this host"});
   if (const auto done = convert_store(s, *state); !done) return report(context, done.error());
   if (state = store_state(s); !state) return report(context, state.error());
   if (const auto done = put_roles(s, *state); !done) return report(context, done.error());

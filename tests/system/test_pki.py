@@ -385,6 +385,17 @@ class Upgrade(unittest.TestCase):
         [refused] = [answer for answer in transact(own, authority, "127.0.0.1", {
             "op": "update", "table": "Cluster", "where": [], "row": {"policies": ["set", []]}}) if answer]
         self.assertEqual(refused["error"], "permission error")
+        # A later version of vmirror was here: what its schema has besides would be lost.
+        with open(f"{self.store}/vmirror.ovsschema", encoding="utf-8") as text:
+            schema = json.load(text)
+        schema["version"] = "3.0.0"
+        later = os.path.join(self.store, "later.ovsschema")
+        with open(later, "w", encoding="utf-8") as out:
+            json.dump(schema, out)
+        w.run("ovsdb-client", "convert", f"unix:{self.store}/store.sock", later)
+        back = subprocess.run([VMIRROR, "cluster", "upgrade", "--folder", self.store], capture_output=True, text=True, check=False)
+        self.assertEqual(back.returncode, 1, back)
+        self.assertIn("3.0.0 is later than", back.stderr)
 
 
 class Commands(unittest.TestCase):

@@ -1,6 +1,8 @@
 #include "agent/control/store/schema.hpp"
 
+#include <array>
 #include <boost/json.hpp>
+#include <cstdio>
 
 namespace vmirror::store {
 
@@ -35,6 +37,19 @@ std::string schema_between() {
   boost::json::value out = boost::json::parse(schema_text());
   out.at("tables").at("Policy").as_object()["isRoot"] = true;
   return boost::json::serialize(out);
+}
+
+std::string schema_version() {
+  return std::string(boost::json::parse(schema_text()).at("version").as_string());
+}
+
+bool is_later(const std::string& a, const std::string& b) {
+  const auto numbers = [](const std::string& version) {
+    std::array<int, 3> out{};
+    std::sscanf(version.c_str(), "%d.%d.%d", &out[0], &out[1], &out[2]);
+    return out;
+  };
+  return numbers(a) > numbers(b);
 }
 
 std::vector<std::string> lacking(const ovsdb::Snapshot& snapshot) {

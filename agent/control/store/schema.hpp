@@ -64,9 +64,13 @@ ovsdb::Schema schema();
 
 /// vmirror.ovsschema as it was when the program was built.
 std::string_view schema_text();
-/// The same, in which a Policy stays without a reference: between schema 1, whose policies have
-/// none, and this one.
+/// schema_text(), in which a Policy stays without a reference: between schema 1, whose policies
+/// have none, and this one.
 std::string schema_between();
+/// Of schema_text(): "2.0.0".
+std::string schema_version();
+/// Is schema version `a` later than `b`? A number that is not there is 0.
+bool is_later(const std::string& a, const std::string& b);
 
 /// "Cluster.policies": what a server's schema lacks of schema(); an agent does without it.
 std::vector<std::string> lacking(const ovsdb::Snapshot& snapshot);

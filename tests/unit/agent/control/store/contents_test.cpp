@@ -73,6 +73,19 @@ TEST(StoreSchema, TheFileHasWhatTheProgramUsesAndWhatRolesNeed) {
   EXPECT_EQ(unused, std::set<std::string>{"Cluster.operators"});
 }
 
+TEST(StoreSchema, WhichVersionIsLater) {
+  struct Case {
+    const char *a, *b;
+    bool later;
+  };
+  const Case cases[] = {
+      {"2.0.0", "1.9.9", true},  {"2.1.0", "2.0.9", true},  {"2.0.10", "2.0.9", true},
+      {"2.0.0", "2.0.0", false}, {"1.9.9", "2.0.0", false}, {"", "0.0.1", false},
+      {"10.0.0", "9.0.0", true}, {"2", "2.0.0", false},
+  };
+  for (const Case& c : cases) EXPECT_EQ(store::is_later(c.a, c.b), c.later) << c.a << " " << c.b;
+}
+
 TEST(StoreContents, RowsBecomeValuesByName) {
   test::StoreRows rows;
   rows.add(store::kCluster, {{store::cluster::kGeneration, ovsdb::Atom(std::int64_t{7})}});
