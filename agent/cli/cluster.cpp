@@ -146,8 +146,9 @@ int change_operators(const CommandContext& context, const ClusterArguments& a, b
   if (take && state->operators.erase(a.operator_name) == 0)
     return report(context, {Error::Kind::missing, "there is no operator `" + a.operator_name + "`",
                             "the store", "see `vmirror cluster operators`"});
+  if (const auto done = change_operator(*settings, a.operator_name, take); !done)
+    return report(context, done.error());
   if (!take) state->operators.insert(a.operator_name);
-  if (const auto done = put_roles(*settings, *state); !done) return report(context, done.error());
   return tell_operators(context, *state);
 }
 

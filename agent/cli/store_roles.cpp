@@ -36,6 +36,12 @@ Result<void> put_roles(const ServerSettings& s, const StoreState& state) {
   return {};
 }
 
+Result<void> change_operator(const ServerSettings& s, const std::string& name, bool take) {
+  const auto done = transact(s, store::operator_transaction(name, take));
+  if (!done) return tl::unexpected(done.error());
+  return {};
+}
+
 /// The schema of this version in three steps, so that the policies of schema 1, to which nothing
 /// refers, do not go: a schema that keeps them, the references, the schema.
 Result<void> convert_store(const ServerSettings& s, const StoreState& state) {

@@ -19,6 +19,8 @@ struct StoreState {
 Result<StoreState> store_state(const ServerSettings& settings);
 /// Puts the roles in place, with the operators of `state`.
 Result<void> put_roles(const ServerSettings& settings, const StoreState& state);
+/// Names an operator to the store, or (`take`) no more.
+Result<void> change_operator(const ServerSettings& settings, const std::string& name, bool take);
 /// Brings the store to the schema of this version; all rows stay.
 Result<void> convert_store(const ServerSettings& settings, const StoreState& state);
 

@@ -111,6 +111,14 @@ class Secured(test_store.StoreTest):
                        capture_output=True, input=POLICY.format(name="plcs", port="vnet-plc"))
         self.mirrored_everywhere(["vnet-plc"])
         self.assertEqual(self.policies(b)["plcs"]["set_by"], "root@hosta")
+        # Many who name operators at once, and take them back, do not undo each other.
+        names = [f"op{n}" for n in range(6)]
+        for word, operators in (("grant", ["alice", *names]), ("revoke", ["alice"])):
+            asked = [subprocess.Popen([str(x) for x in (*self.hosts[n % 3].prefix, VMIRROR, "cluster", word, name, "--folder",
+                                                        self.hosts[n % 3].store_folder)], stdout=subprocess.DEVNULL)
+                     for n, name in enumerate(names)]
+            self.assertEqual([one.wait(30) for one in asked], [0] * len(names))
+            self.eventually(f"all to be done: {word}", lambda is_=operators: a.cluster_command("operators") == {"operators": is_}, 5)
 
     def test_2_an_agent_and_a_viewer_read_and_set_nothing(self):
         a, b, _ = self.hosts

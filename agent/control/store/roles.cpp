@@ -77,4 +77,21 @@ std::string roles_transaction(const std::set<std::string>& operators, bool has_c
   return json::serialize(out);
 }
 
+std::string operator_transaction(const std::string& name, bool take) {
+  const auto mutate = [](const char* table, json::array where, const char* column, const char* how,
+                         json::array value) {
+    return json::object{{"op", "mutate"},
+                        {"table", table},
+                        {"where", std::move(where)},
+                        {"mutations", json::array{json::array{column, how, std::move(value)}}}};
+  };
+  const char* const how = take ? "delete" : "insert";
+  json::array named = take ? set_of({name})
+                           : json::array{"map", json::array{json::array{name, "operator:" + name}}};
+  return json::serialize(
+      json::array{"vmirror", mutate("Cluster", {}, "operators", how, std::move(named)),
+                  mutate("RBAC_Permission", json::array{json::array{"table", "==", "Cluster"}},
+                         "authorization", how, set_of({"operators:" + name}))});
+}
+
 }  // namespace vmirror::store

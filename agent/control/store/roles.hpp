@@ -25,4 +25,8 @@ constexpr const char* kRole = "vmirror";
 /// `operators`: names as in `vmirror pki operator NAME`. `has_cluster`: the Cluster's row is there.
 std::string roles_transaction(const std::set<std::string>& operators, bool has_cluster);
 
+/// The same of a transaction that names one operator to the store, or (`take`) no more. Others of
+/// these at the same time are not undone.
+std::string operator_transaction(const std::string& name, bool take);
+
 }  // namespace vmirror::store

@@ -67,5 +67,24 @@ TEST(Roles, TheClustersRowIsMadeWhereThereIsNone) {
     EXPECT_NE(text.find(R"("operators":["map",[["alice","operator:alice"]]])"), std::string::npos);
 }
 
+TEST(Roles, AnOperatorIsNamedOrNoMoreInBothPlaces) {
+  struct Case {
+    bool take;
+    const char *named, *authorized;
+  };
+  const Case cases[] = {
+      {false, R"(["operators","insert",["map",[["eve","operator:eve"]]]])",
+       R"(["authorization","insert",["set",["operators:eve"]]])"},
+      {true, R"(["operators","delete",["set",["eve"]]])",
+       R"(["authorization","delete",["set",["operators:eve"]]])"},
+  };
+  for (const Case& c : cases) {
+    const json::value is = json::parse(operator_transaction("eve", c.take));
+    EXPECT_EQ(json::serialize(is.at(1).at("mutations").at(0)), c.named);
+    EXPECT_EQ(json::serialize(is.at(2).at("mutations").at(0)), c.authorized);
+    EXPECT_EQ(json::serialize(is.at(2).at("where")), R"([["table","==","Cluster"]])");
+  }
+}
+
 }  // namespace
 }  // namespace vmirror::store
