@@ -27,6 +27,7 @@ constexpr int kMaxInner = 64;
 constexpr int kMaxNested = 3;
 constexpr Time kIoLasts = Time{3600} * kSecond;
 constexpr std::uint8_t kBackplane = 1;
+constexpr std::uint32_t kLastOfIdentity = 7;  ///< Attributes of it that are told; 8 on: optional.
 
 /// What goes with a message down to those inside it.
 struct CipPlace {
@@ -152,31 +153,33 @@ void tell_forward_open(const CipMessage& cip, const Context& context, Facts& fac
   facts.add("connection_serial", cursor.le16());
 }
 
-/// One attribute of the identity object.
-void learn_attribute(std::uint32_t attribute, Cursor value, const Subject& subject, Facts& facts) {
+/// One attribute of the identity object; not ok(): truncated.
+CipIdentity read_attribute(std::uint32_t attribute, Cursor& value) {
   CipIdentity identity;
   if (attribute == 1) identity.vendor_id = value.le16();
   if (attribute == 2) identity.device_type = value.le16();
+  if (attribute == 3) identity.product_code = value.le16();
   if (attribute == 4) {
     identity.major = value.u8();
     identity.minor = value.u8();
   }
+  if (attribute == 5) identity.status = value.le16();
   if (attribute == 6) identity.serial = value.le32();
   if (attribute == 7) identity.product_name = text_of(value.take(value.u8()));
-  if (value.ok()) learn_identity(identity, subject, "cip.identity", facts);
+  return identity;
 }
 
+/// The answer of the identity object, whole or one attribute.
 void tell_object(const CipPath& path, const CipMessage& cip, const Subject& subject, Facts& facts) {
   if (path.class_id != kCipIdentity || cip.status != 0) return;
-  if (cip.service == kCipGetSingle && path.attribute)
-    return learn_attribute(*path.attribute, Cursor(cip.data), subject, facts);
-  if (cip.service != kCipGetAll) return;
+  const bool one = cip.service == kCipGetSingle && path.attribute && *path.attribute >= 1 &&
+                   *path.attribute <= kLastOfIdentity;
+  if (!one && cip.service != kCipGetAll) return;
   Cursor cursor(cip.data);
-  const CipIdentity identity = read_identity(cursor);
+  const CipIdentity identity =
+      one ? read_attribute(*path.attribute, cursor) : read_identity(cursor);
   if (!cursor.ok()) return;
-  facts.open_object("identity");
-  tell_identity(identity, facts);
-  facts.close();
+  tell_identity(identity, facts, one ? path.attribute : std::nullopt);
   learn_identity(identity, subject, "cip.identity", facts);
 }
 

@@ -65,9 +65,7 @@ void tell_identity_item(Cursor item, const Context& context, Facts& facts) {
   const CipIdentity identity = read_identity(item);
   const std::uint8_t state = item.u8();
   if (!item.ok()) return;
-  facts.open_object("identity");
   tell_identity(identity, facts);
-  facts.close();
   facts.add("state", state);
   learn_identity(identity, context.sender(), "enip.identity", facts);
 }
@@ -296,14 +294,19 @@ CipIdentity read_identity(Cursor& cursor) {
   return out;
 }
 
-void tell_identity(const CipIdentity& identity, Facts& facts) {
-  facts.add("vendor_id", identity.vendor_id);
-  tell_named(facts, "device_type", kCipDeviceTypes, identity.device_type);
-  facts.add("product_code", identity.product_code);
-  facts.add("revision", ShortText().add(identity.major).add(".").add(identity.minor).kept(facts));
-  facts.add("status", identity.status);
-  facts.add("serial", ShortText().add_hex(identity.serial, 8).kept(facts));
-  facts.add("product_name", identity.product_name);
+void tell_identity(const CipIdentity& identity, Facts& facts,
+                   std::optional<std::uint32_t> attribute) {
+  const auto is_told = [&](std::uint32_t number) { return attribute.value_or(number) == number; };
+  facts.open_object("identity");
+  if (is_told(1)) facts.add("vendor_id", identity.vendor_id);
+  if (is_told(2)) tell_named(facts, "device_type", kCipDeviceTypes, identity.device_type);
+  if (is_told(3)) facts.add("product_code", identity.product_code);
+  if (is_told(4))
+    facts.add("revision", ShortText().add(identity.major).add(".").add(identity.minor).kept(facts));
+  if (is_told(5)) facts.add("status", identity.status);
+  if (is_told(6)) facts.add("serial", ShortText().add_hex(identity.serial, 8).kept(facts));
+  if (is_told(7)) facts.add("product_name", identity.product_name);
+  facts.close();
 }
 
 void learn_identity(const CipIdentity& identity, const Subject& subject, const char* source,

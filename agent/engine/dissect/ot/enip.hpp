@@ -27,8 +27,10 @@ struct CipIdentity {
 };
 /// Vendor ID to product name; leaves the cursor behind them. Not ok(): truncated.
 CipIdentity read_identity(Cursor& cursor);
-/// Fields vendor_id, device_type, product_code, revision, status, serial, product_name.
-void tell_identity(const CipIdentity& identity, Facts& facts);
+/// Object `identity` with vendor_id, device_type, product_code, revision, status, serial,
+/// product_name: the attributes 1 to 7 of the identity object, or this one alone.
+void tell_identity(const CipIdentity& identity, Facts& facts,
+                   std::optional<std::uint32_t> attribute = {});
 /// Facts of `subject`: vendor, model, role, firmware, serial_number, read from `source`.
 void learn_identity(const CipIdentity& identity, const Subject& subject, const char* source,
                     Facts& facts);
