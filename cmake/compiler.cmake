@@ -31,7 +31,7 @@ if(VMIRROR_SANITIZE)
   add_compile_options(-fsanitize=${VMIRROR_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${VMIRROR_SANITIZE})
   find_program(LLD ld.lld)
-  if(LLD)  # A third of the time for some hundred programs.
+  if(LLD)  # It links in a third of GNU ld's time, and there are some hundred programs.
     add_link_options(-fuse-ld=lld)
   endif()
   if(VMIRROR_SANITIZE MATCHES thread AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)

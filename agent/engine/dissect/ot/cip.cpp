@@ -27,7 +27,8 @@ constexpr int kMaxInner = 64;
 constexpr int kMaxNested = 3;
 constexpr Time kIoLasts = Time{3600} * kSecond;
 constexpr std::uint8_t kBackplane = 1;
-constexpr std::uint32_t kLastOfIdentity = 7;  ///< Attributes of it that are told; 8 on: optional.
+/// The identity object's last attribute that is told; those from 8 on are optional.
+constexpr std::uint32_t kLastOfIdentity = 7;
 
 /// What goes with a message down to those inside it.
 struct CipPlace {
