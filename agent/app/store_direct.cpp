@@ -75,12 +75,7 @@ Result<json::object> ask_store(const std::string& file, const std::string& targe
                                const std::string& method, const std::string& body) {
   const auto options = load_store_options(file);
   if (!options) return tl::unexpected(options.error());
-  std::string servers;
-  for (const std::string& server : options->servers)
-    servers += (servers.empty() ? "" : ",") + server;
-  auto client = ovsdb::Client::start(
-      {servers, options->private_key, options->certificate, options->ca_certificate},
-      store::schema());
+  auto client = ovsdb::Client::start(client_options(*options), store::schema());
   if (!client) return tl::unexpected(client.error());
   ovsdb::Client& store = **client;
   if (method == "GET" && target == "/v1/store/policies")

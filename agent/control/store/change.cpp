@@ -5,6 +5,7 @@
 
 #include "agent/control/policy/policy_file.hpp"
 #include "agent/control/store/contents.hpp"
+#include "agent/control/store/roles.hpp"
 #include "agent/control/store/schema.hpp"
 #include "plugin/base/text.hpp"
 
@@ -66,7 +67,7 @@ bool lost_by_index(const Error& error) {
 
 /// What a certificate may not do is said in terms of certificates.
 Error refusal(Error error) {
-  if (error.what.find("permission error") == error.what.npos) return error;
+  if (!store::refused_by_roles(error)) return error;
   error.what = "this certificate may not change the store (" + error.what + ")";
   error.where = "the store";
   error.remedy =

@@ -10,6 +10,7 @@
 
 #include "agent/control/store/change.hpp"
 #include "agent/control/store/kept.hpp"
+#include "agent/control/store/roles.hpp"
 #include "agent/control/store/schema.hpp"
 #include "plugin/base/text.hpp"
 
@@ -35,12 +36,11 @@ std::string joined(const std::vector<std::string>& servers) {
   return out;
 }
 
-ovsdb::ClientOptions client_options(const StoreOptions& options, bool all_hosts) {
-  ovsdb::ClientOptions out{joined(options.servers), options.private_key, options.certificate,
-                           options.ca_certificate};
-  if (!all_hosts)
-    out.only = {{store::kHost, store::host::kName, ovsdb::Datum(options.host)},
-                {store::kSession, store::session::kHost, ovsdb::Datum(options.host)}};
+/// Of a client that replicates all policies, and the rows of this host alone.
+ovsdb::ClientOptions own_client_options(const StoreOptions& options) {
+  ovsdb::ClientOptions out = client_options(options);
+  out.only = {{store::kHost, store::host::kName, ovsdb::Datum(options.host)},
+              {store::kSession, store::session::kHost, ovsdb::Datum(options.host)}};
   return out;
 }
 
@@ -53,19 +53,24 @@ std::string random_name() {
 
 /// What roles refuse is said in terms of certificates.
 std::string report_refusal(const Error& error, const std::string& host) {
-  if (error.what.find("permission error") == error.what.npos) return error.what;
+  if (!store::refused_by_roles(error)) return error.what;
   return "the store takes the rows of host `" + host +
          "` from a certificate of this name only (`vmirror pki issue " + host + "`): " + error.what;
 }
 
 }  // namespace
 
+ovsdb::ClientOptions client_options(const StoreOptions& options) {
+  return {joined(options.servers), options.private_key, options.certificate,
+          options.ca_certificate};
+}
+
 Result<void> check(const StoreOptions& options) {
   if (options.servers.empty())
     return fail(Error::Kind::invalid, "no server is named", "store.servers",
                 "write `servers: [\"ssl:192.0.2.7:6651\", ...]`, all servers of the store");
   for (const std::string& server : options.servers) {
-    ovsdb::ClientOptions one = client_options(options, true);
+    ovsdb::ClientOptions one = client_options(options);
     one.remote = server;
     if (auto good = ovsdb::check(one); !good) {
       good.error().where = "store.servers";
@@ -209,7 +214,7 @@ struct StoreLink::State {
     const std::lock_guard lock(reader_mutex);
     reader_used = now;
     if (!reader) {
-      auto started_now = Client::start(client_options(options, true), store::schema());
+      auto started_now = Client::start(client_options(options), store::schema());
       if (started_now)
         reader = std::move(*started_now);
       else
@@ -242,7 +247,7 @@ Result<std::unique_ptr<StoreLink>> StoreLink::start(const StoreOptions& options,
     state->use_kept();
     if (state->kept.lost_at != 0) state->status.since = state->kept.lost_at;
   }
-  auto client = Client::start(client_options(options, false), store::schema());
+  auto client = Client::start(own_client_options(options), store::schema());
   if (!client) return tl::unexpected(client.error());
   state->client = std::move(*client);
   state->client->on_change(std::move(hint));

@@ -27,6 +27,8 @@ struct StoreOptions {
 
 /// What can be told without a connection. Error::Kind::invalid; `where` is the key. Pure.
 Result<void> check(const StoreOptions& options);
+/// Of a client that replicates the rows of all hosts. Pure.
+ovsdb::ClientOptions client_options(const StoreOptions& options);
 
 struct StoreStatus {
   bool connected = false;

@@ -94,4 +94,8 @@ std::string operator_transaction(const std::string& name, bool take) {
                          "authorization", how, set_of({"operators:" + name}))});
 }
 
+bool refused_by_roles(const Error& error) {
+  return error.what.find("permission error") != error.what.npos;
+}
+
 }  // namespace vmirror::store

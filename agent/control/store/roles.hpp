@@ -16,6 +16,8 @@
 #include <set>
 #include <string>
 
+#include "plugin/base/result.hpp"
+
 namespace vmirror::store {
 
 /// Of all remotes with TLS.
@@ -28,5 +30,8 @@ std::string roles_transaction(const std::set<std::string>& operators, bool has_c
 /// The same of a transaction that names one operator to the store, or (`take`) no more. Others of
 /// these at the same time are not undone.
 std::string operator_transaction(const std::string& name, bool take);
+
+/// The server's roles do not let the client make this transaction.
+bool refused_by_roles(const Error& error);
 
 }  // namespace vmirror::store
