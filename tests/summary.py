@@ -1,11 +1,12 @@
 """Sums test reports into the one line that a test run ends with.
 
-    python3 tests/summary.py [--passed NAME] [--failed NAME] LABEL=REPORT.xml...
+    python3 tests/summary.py [--passed NAME] [--failed NAME] [--again LABEL=REPORT.xml] LABEL=REPORT.xml...
 
 A report is what `ctest --output-junit` wrote, with the whole output of every test. Test cases are
 counted, not programs: GoogleTest's and unittest's by what they print; any other program is one. Prints
-every failure and every skip with its reason. Exits with 1 when a test failed, a report is missing, or
-nothing passed.
+every failure and every skip with its reason. `--again` is the report of a second run of the programs that
+failed: its result counts, and a case that failed first and passed then is printed and counted by itself.
+Exits with 1 when a test failed, a report is missing, or nothing passed.
 """
 
 import re
@@ -79,29 +80,43 @@ def read_report(path):
 
 
 def main(arguments):
-    passed, failed, skipped = 0, [], []
+    passed, failed, skipped, second = 0, [], [], []
+    again = {}  # By label: the counts of each program that ran twice.
     words = iter(arguments)
     for word in words:
         if word == "--passed":
             next(words)
             passed += 1
-        elif word == "--failed":
+            continue
+        if word == "--failed":
             failed.append(next(words))
-        else:
-            label, path = word.split("=", 1)
-            try:
-                for name, counts in read_report(path):
-                    where = f"{label}: {name}"
-                    passed += counts.passed
-                    failed += [f"{where} {case}".rstrip() for case in counts.failed]
-                    skipped += [f"{where} {case}: {reason}" for case, reason in counts.skipped]
-            except (OSError, ElementTree.ParseError) as error:
-                failed.append(f"{label}: no report, it did not build or run ({error})")
+            continue
+        is_again = word == "--again"
+        label, path = (next(words) if is_again else word).split("=", 1)
+        try:
+            programs = dict(read_report(path))
+        except (OSError, ElementTree.ParseError) as error:
+            failed.append(f"{label}: no report, it did not build or run ({error})")
+            continue
+        if is_again:
+            again[label] = programs
+            continue
+        for name, counts in programs.items():
+            where = f"{label}: {name}"
+            if now := again.get(label, {}).get(name):
+                second += [f"{where} {case}".rstrip() for case in counts.failed if case not in now.failed]
+                counts = now
+            passed += counts.passed
+            failed += [f"{where} {case}".rstrip() for case in counts.failed]
+            skipped += [f"{where} {case}: {reason}" for case, reason in counts.skipped]
     for text in skipped:
         print("skipped", text)
+    for text in second:
+        print("PASSED ONLY IN A SECOND RUN", text)
     for text in failed:
         print("FAILED", text)
-    print(f"{passed} passed, {len(failed)} failed, {len(skipped)} skipped")
+    print(f"{passed} passed, {len(failed)} failed, {len(skipped)} skipped" +
+          (f"; {len(second)} of them passed only in a second run" if second else ""))
     return 1 if failed or passed == 0 else 0
 
 

@@ -1,5 +1,7 @@
 """The sum of test reports, by example."""
 
+import contextlib
+import io
 import os
 import sys
 import tempfile
@@ -69,6 +71,25 @@ class Summary(unittest.TestCase):
             self.assertEqual(summary.main(["--failed", "lint", f"release={report}"]), 1)
             self.assertEqual(summary.main([f"release={report}", f"asan={folder}/none.xml"]), 1)
             self.assertEqual(summary.main([]), 1)
+
+    def test_a_second_run(self):
+        def report(folder, name, status, output):
+            path = os.path.join(folder, name)
+            with open(path, "w", encoding="utf-8") as out:
+                out.write(f'<testsuite><testcase name="system/a" status="{status}"><system-out>{output}</system-out>'
+                          '</testcase></testsuite>')
+            return f"release={path}"
+        fails, passes = "FAIL: test_c (A.test_c)\nRan 2 tests in 1s\n", "Ran 2 tests in 1s\n"
+        with tempfile.TemporaryDirectory() as folder:
+            first = report(folder, "report.xml", "fail", fails)
+            for name, again, code, line in (
+                    ("passes", report(folder, "passes.xml", "run", passes), 0,
+                     "2 passed, 0 failed, 0 skipped; 1 of them passed only in a second run"),
+                    ("fails again", report(folder, "fails.xml", "fail", fails), 1, "1 passed, 1 failed, 0 skipped"),
+                    ("has no report", f"release={folder}/none.xml", 1, "1 passed, 2 failed, 0 skipped")):
+                with self.subTest(name), contextlib.redirect_stdout(io.StringIO()) as out:
+                    self.assertEqual(summary.main(["--again", again, first]), code)
+                    self.assertEqual(out.getvalue().splitlines()[-1], line)
 
 
 if __name__ == "__main__":
