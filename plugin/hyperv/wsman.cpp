@@ -95,6 +95,19 @@ bool sleep(milliseconds pause, const std::stop_token& stop) {
   return !stop.stop_requested();
 }
 
+const char* remedy_of_401(net::Auth auth) {
+  switch (auth) {
+    case net::Auth::negotiate:
+      return "check the Kerberos ticket (klist), and the host's name in the URL";
+    case net::Auth::ntlm:
+      return "check user (HOST\\USER, DOMAIN\\USER) and password, whether the domain allows NTLM, "
+             "and for a local account LocalAccountTokenFilterPolicy";
+    default:
+      return "check user and password, and whether the host takes Basic: winrm get "
+             "winrm/config/service/auth (or write `auth: ntlm`)";
+  }
+}
+
 }  // namespace
 
 struct WsmanClient::Operation {
@@ -171,16 +184,15 @@ Result<net::SoapAnswer> WsmanClient::call(const Operation& operation, const std:
   if (answer && !answer->fault()) return answer;
   Error error = answer ? error_of_fault(*answer->fault(), url()) : answer.error();
   if (error.what.find("HTTP status 401") != error.what.npos) {
-    error.remedy = options_.http.auth == net::Auth::basic
-                       ? "check user and password, and whether the host takes Basic: winrm get "
-                         "winrm/config/service/auth"
-                       : "check the Kerberos ticket (klist), and the host's name in the URL";
+    error.remedy = remedy_of_401(options_.http.auth);
     const std::lock_guard lock(mutex_);
     refused_ = error;
   } else if (error.what.find("HTTP status 413") != error.what.npos) {
     error.kind = Error::Kind::exhausted;
     error.what = "the request is larger than the host takes";
     error.remedy = "raise its limit: winrm set winrm/config @{MaxEnvelopeSizekb=\"1024\"}";
+  } else if (error.what.find("does not offer Negotiate") != error.what.npos) {
+    error.remedy = "winrm set winrm/config/service/auth @{Negotiate=\"true\"}";
   } else if (error.kind == Error::Kind::unreachable && error.remedy.empty() && !answer) {
     error.remedy = "is WinRM on, with a listener for HTTPS, and the firewall open (port 5986)?";
   }

@@ -30,10 +30,10 @@ class Hosts(unittest.TestCase):
         self.server = wsman.Wsman("--job-ms", "20", *self.OPTIONS)
         self.addCleanup(self.server.__exit__)
 
-    def agent(self, user="vmirror", password="Secret-1", **options):
+    def agent(self, user="vmirror", password="Secret-1", on_stop="remove", **options):
         urls = " ".join(url.rsplit("/", 1)[0] for url in self.server.urls.values())
         agent = Agent({"driver": "hyperv", "url": urls, "monitor": "SENSOR-*/Monitor", "poll_ms": 100,
-                       "thumbprint": " ".join([self.server.thumbprint] * len(self.server.urls)), **options}, user, password)
+                       "thumbprint": " ".join([self.server.thumbprint] * len(self.server.urls)), **options}, user, password, on_stop)
         self.addCleanup(agent.__exit__)
         return agent.__enter__()
 
@@ -167,6 +167,46 @@ class Cluster(Hosts):
         until("both", lambda: (self.mode("vm1"), self.mode("vm2")) == (2, 2))
 
 
+class Sixteen(Hosts):
+    OPTIONS = ("--hosts", "16", "--vms", "16")
+    DELAY_S, MEANT_S = 0.1, 30
+
+    def modes(self):
+        """Of the sources and of the destinations, from one reading."""
+        held = {(vm["name"], one["name"]): one["port"]["features"].get(SECURITY, {}).get("MonitorMode", 0)
+                for vm in self.server.state()["vms"] for one in vm["adapters"]}
+        return ([held[f"vm{n}", "Network Adapter"] for n in range(1, 17)],
+                [held[f"SENSOR-HV{n}", "Monitor"] for n in range(1, 17)])
+
+    def busy(self):
+        """How many calls, and how much longer they took together than from the first to the last of them."""
+        calls = [one for one in self.server.calls() if one.get("operation")]
+        return len(calls), sum(one["ms"] for one in calls) / 1000 / (calls[-1]["time"] - calls[0]["time"])
+
+    def test_a_recipe_is_applied_and_undone_on_all_nodes_side_by_side(self):
+        before = self.server.state()
+        agent = self.agent(poll_ms=2000)
+        until("read", lambda: len(agent.locations()) >= 16)
+        self.server.rule("*", "slow", seconds=self.DELAY_S, times=0)
+        for what, change, done in (
+                ("applied", lambda: agent.write("p", policy("vm: 'vm*'")),
+                 lambda: self.modes() == ([2] * 16, [1] * 16)),
+                ("undone", lambda: agent.remove("p"), lambda: "[vmirror]" not in json.dumps(self.server.state()))):
+            self.server.control("/log", method="DELETE")
+            began = time.monotonic()
+            change()
+            until(what, done, self.MEANT_S)
+            took = time.monotonic() - began
+            calls, side_by_side = self.busy()
+            print(f"16 nodes, {self.DELAY_S * 1000:.0f} ms a call: {what} in {took:.1f} s, {calls} calls, "
+                  f"{side_by_side:.1f} at a time")
+            self.assertGreater(side_by_side, 4, "nodes are worked on side by side")
+        state = self.server.state()
+        for one in state["vms"] + [switch for host in state["hosts"] for switch in host["switches"]]:
+            one["notes"] = [line for line in one["notes"] if line]
+        self.assertEqual(state, before)
+
+
 class Many(Hosts):
     OPTIONS = ("--vms", "300")
 
@@ -229,7 +269,7 @@ class Wrong(unittest.TestCase):
                 if given.get("ca_file"):
                     switch["ca_file"] = server.certificate
                     del switch["thumbprint"]
-                with Agent(switch, **account) as agent:
+                with Agent(switch, **account, on_stop="keep") as agent:
                     status = until(words, lambda: (lambda s: all(one in s for one in words) and s)(json.dumps(agent.ask("status"))))
                     self.assertIn(switch["url"], status)
                     time.sleep(1)
