@@ -155,6 +155,26 @@ class Cluster(Hosts):
         self.assertEqual(self.mode("vm1"), 2, "the mode moves with the VM")
         self.assertEqual(self.switch(host=1)["extensions"][CAPTURE], 2)
 
+    def test_an_event_tells_a_move_between_two_questions(self):
+        agent = self.agent(poll_ms=60000)
+        agent.write("p", policy("vm: vm1"))
+        until("a source", lambda: self.mode("vm1") == 2 and self.mode("SENSOR-HV1", "Monitor") == 1)
+        until("subscribed", lambda: "cluster's events" in json.dumps(agent.ask("status")))
+        for to in ("HV2", "HV1"):
+            with self.subTest(to):
+                began = time.monotonic()
+                self.server.order("move", vm="vm1", to=to)
+                until("moved", lambda to=to: agent.locations().get("vm1", {}).get("host") == to)
+                print(f"by an event the move was in the location table after {time.monotonic() - began:.2f} s")
+                until("the other sensor takes them", lambda to=to: self.mode("SENSOR-" + to, "Monitor") == 1)
+        with self.subTest("a subscription that was lost is made anew"):
+            for host in ("HV1", "HV2"):
+                self.server.order("restart", host=host)
+            before = len(self.server.calls("Subscribe"))
+            until("subscribed anew", lambda: len(self.server.calls("Subscribe")) >= before + 2)
+            self.server.order("move", vm="vm1", to="HV2")
+            until("moved", lambda: agent.locations().get("vm1", {}).get("host") == "HV2")
+
     def test_a_node_that_dies_keeps_no_other_from_being_served(self):
         agent = self.agent()
         until("read", lambda: len(agent.locations()) == 6)
@@ -165,6 +185,20 @@ class Cluster(Hosts):
         self.server.control("/rules", method="DELETE")
         agent.write("p", policy("vm: 'vm[12]'"))
         until("both", lambda: (self.mode("vm1"), self.mode("vm2")) == (2, 2))
+
+
+class Polled(Hosts):
+    """A cluster that grants no subscription."""
+
+    OPTIONS = ("--hosts", "2", "--vms", "2", "--no-subscriptions")
+
+    def test_a_move_is_known_by_questions(self):
+        agent = self.agent()
+        until("read", lambda: "vm1" in agent.locations())
+        self.server.order("move", vm="vm1", to="HV2")
+        until("moved", lambda: agent.locations().get("vm1", {}).get("host") == "HV2")
+        self.assertNotIn("cluster's events", json.dumps(agent.ask("status")))
+        self.assertEqual(len(self.server.calls("Subscribe")), 2, "one attempt a node")
 
 
 class Sixteen(Hosts):
