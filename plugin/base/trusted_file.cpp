@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -47,9 +48,14 @@ Result<std::string> read_trusted(const std::string& path, std::size_t most) {
   if (!S_ISREG(s.st_mode))
     return fail(Error::Kind::refused, "is no regular file", path, "put a file in its place");
   if (const auto good = check_trusted(s, path); !good) return tl::unexpected(good.error());
-  std::string text(most + 1, '\0');
+  // A bound may be many times the file's size, and a file may grow meanwhile.
+  std::string text(std::min(most, static_cast<std::size_t>(s.st_size)) + 1, '\0');
   std::size_t size = 0;
-  while (size < text.size()) {
+  for (;;) {
+    if (size == text.size()) {
+      if (size > most) break;
+      text.resize(std::min(most + 1, 2 * size));
+    }
     const ssize_t got = ::read(fd.get(), text.data() + size, text.size() - size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return missing(errno);
