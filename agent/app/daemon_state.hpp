@@ -56,6 +56,9 @@ struct Daemon::State {
   /// The latest set that control was given, and the generation of the store that it has.
   std::uint64_t policies_number = 0;
   std::int64_t policies_generation = 0;
+  /// What the store was told last: sessions, and the generation that they follow.
+  PersistentMap<std::string, SessionStatus> told_sessions;
+  std::int64_t told_generation = -1;
   std::optional<std::vector<Policy>> asked_for;  ///< None: no good set was read yet.
   bool asked_whole = true;                       ///< False: a file's policy is not in `asked_for`.
   bool drained = false;                          ///< By `vmirror drain`.
@@ -129,6 +132,7 @@ struct Daemon::State {
   void look_at_store();
   Result<void> see_store_change();
   void report_to_store(const ControlSnapshot& known);
+  void report_news(const ControlSnapshot& known);
   void drain(bool on);
   void write_for_hook();
   HookAnswer on_hook(const HookCall& call);

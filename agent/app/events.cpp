@@ -54,6 +54,16 @@ void Daemon::State::report_to_store(const ControlSnapshot& known) {
                            .generation = policies_generation,
                            .drained = drained}),
                 wall_clock());
+  told_sessions = known.sessions;
+  told_generation = policies_generation;
+}
+
+/// After a round, so that who waits for a change does not wait for the tick as well. What is not
+/// settled is left to the tick: the next round may bring it.
+void Daemon::State::report_news(const ControlSnapshot& known) {
+  if (!known.in_sync()) return;
+  if (known.sessions == told_sessions && policies_generation == told_generation) return;
+  report_to_store(known);
 }
 
 /// A daemon that is drained goes by no policy, whatever the folder has.
@@ -94,12 +104,14 @@ void Daemon::State::on_guest_event(const GuestEvent& event) {
 /// News of the control side: the log, the engine's mirror index, coverage, evidence.
 void Daemon::State::on_round() {
   round_waits = false;
+  const bool acts = control->acts_on(policies_number);  // Asked before, as in on_tick().
   const auto known = control->snapshot();
   for (auto at = known->history.lower_bound(logged); at != known->history.end(); ++at)
     spdlog::log(at->second.warning ? spdlog::level::warn : spdlog::level::info, "{}: {}",
                 at->second.subject, at->second.text);
   logged = known->events;
   watch_nics(*known);
+  if (store && acts) report_news(*known);
   silent->look(*known, wall_clock());
   following->on_round(known->observed && !known->observe_error,
                       known->observed ? known->observed->outage : std::nullopt, known->time);

@@ -36,9 +36,12 @@ std::string joined(const std::vector<std::string>& servers) {
   return out;
 }
 
-/// Of a client that replicates all policies, and the rows of this host alone.
+/// Of a client that replicates all policies, and the rows of this host alone. It asks the leader:
+/// servers that pass writes on to it stand in each other's way (each commits to the tail of the log
+/// that it knows, and tries again when another was faster; decision 48).
 ovsdb::ClientOptions own_client_options(const StoreOptions& options) {
   ovsdb::ClientOptions out = client_options(options);
+  out.leader_only = true;
   out.only = {{store::kHost, store::host::kName, ovsdb::Datum(options.host)},
               {store::kSession, store::session::kHost, ovsdb::Datum(options.host)}};
   return out;
