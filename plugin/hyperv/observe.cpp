@@ -116,8 +116,7 @@ void Observer::show(Observed& out, std::size_t node, const VirtualSwitch& sw) {
   to.host = at.state->name;
   to.kind = "Hyper-V virtual switch";
   Capabilities& can = to.capabilities;
-  can.version = "Hyper-V, Windows " + build_of(at.product) +
-                (at.events ? ", moves told by the cluster's events" : "");
+  can.version = "Hyper-V, Windows " + build_of(at.product);
   can.mirrors = 1;
   can.one_direction = false;
   if (sw.team)
