@@ -27,8 +27,8 @@ endfunction()
 
 vmirror_layer(plugin/base USES tl::expected)
 vmirror_layer(plugin/api USES plugin_base)
-# HTTP and SOAP over TLS; the only place that sees libcurl.
-vmirror_layer(plugin/net USES plugin_base pugixml::pugixml PRIVATE CURL::libcurl OpenSSL::SSL Threads::Threads)
+# HTTP and SOAP over TLS; the only place that sees libcurl and GSS-API.
+vmirror_layer(plugin/net USES plugin_base pugixml::pugixml PRIVATE CURL::libcurl OpenSSL::SSL PkgConfig::gssapi Threads::Threads)
 vmirror_layer(plugin/ovsdb USES plugin_base PRIVATE openvswitch::openvswitch)
 vmirror_layer(plugin/vsphere USES plugin_net plugin_api PRIVATE Threads::Threads)
 vmirror_layer(plugin/hyperv USES plugin_net plugin_api PRIVATE Boost::json Threads::Threads)

@@ -49,6 +49,7 @@ constexpr std::array kHypervKeys = {
     DriverOption{"ca_file"},
     DriverOption{"thumbprint"},
     DriverOption{"auth"},
+    DriverOption{"keytab"},
     DriverOption{"owner"},
     DriverOption{"monitor"},
     DriverOption{"monitor_session", std::pair<std::int64_t, std::int64_t>(0, 255)},

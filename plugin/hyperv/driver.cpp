@@ -160,6 +160,14 @@ class HypervDriver final : public Driver {
   std::vector<std::unique_ptr<hyperv::Node>> nodes_;  ///< Their threads hint: they go first.
 };
 
+std::optional<net::Auth> auth_of(std::string_view name) {
+  for (const auto& [each, auth] : {std::pair("basic", net::Auth::basic),
+                                   {"ntlm", net::Auth::ntlm},
+                                   {"negotiate", net::Auth::negotiate}})
+    if (name == each) return auth;
+  return std::nullopt;
+}
+
 tl::unexpected<Error> wrong(std::string what, const char* key, std::string remedy) {
   return fail(Error::Kind::invalid, std::move(what), key, std::move(remedy));
 }
@@ -174,6 +182,7 @@ HypervOptions hyperv_options(const std::map<std::string, std::string>& section) 
                                  {"ca_file", &out.ca_file},
                                  {"thumbprint", &out.thumbprint},
                                  {"auth", &out.auth},
+                                 {"keytab", &out.keytab},
                                  {"owner", &out.owner},
                                  {"monitor", &out.monitor},
                                  {"vlans", &out.vlans}})
@@ -203,17 +212,20 @@ Result<void> check(const HypervOptions& options) {
   if (!thumbprints.empty() && thumbprints.size() != urls.size())
     return wrong(count(thumbprints.size(), "thumbprint") + " for " + count(urls.size(), "host"),
                  "thumbprint", "write one for each URL, in their order, or give `ca_file`");
-  if (options.auth != "basic" && options.auth != "negotiate")
-    return wrong("`" + options.auth + "` is neither basic nor negotiate", "auth",
-                 "write negotiate for an account of a domain");
+  if (!auth_of(options.auth))
+    return wrong("`" + options.auth + "` is none of basic, ntlm and negotiate", "auth",
+                 "write negotiate (Kerberos) for an account of a domain, ntlm for a local one");
   const bool none = options.credentials_file.empty() && options.credentials_systemd.empty();
   const bool both = !options.credentials_file.empty() && !options.credentials_systemd.empty();
-  if (options.auth == "basic" && (none || both))
+  if (options.auth != "negotiate" && (none || both))
     return wrong("exactly one of credentials_file and credentials_systemd must be given",
                  "credentials_file", "name a file with the lines username= and password=");
   if (options.auth == "negotiate" && !none)
-    return wrong("credentials are given, and Kerberos uses the ticket of this process", "auth",
-                 "leave them out, and set KRB5_CLIENT_KTNAME to a keytab");
+    return wrong("credentials are given, and Kerberos takes no password", "auth",
+                 "leave them out, and name a `keytab`; or write `auth: ntlm`");
+  if (options.auth != "negotiate" && !options.keytab.empty())
+    return wrong("a keytab is given, which " + options.auth + " does not use", "keytab",
+                 "write `auth: negotiate`");
   if (options.owner.empty() || options.owner.find('/') != std::string::npos)
     return wrong("`" + options.owner + "` is no name of an owner", "owner",
                  "give it a name without a slash");
@@ -231,7 +243,8 @@ Result<std::unique_ptr<Driver>> make_hyperv_driver(const HypervOptions& options)
     with.http.url = urls[i];
     with.http.ca_file = options.ca_file;
     if (!thumbprints.empty()) with.http.thumbprint = thumbprints[i];
-    with.http.auth = options.auth == "basic" ? net::Auth::basic : net::Auth::negotiate;
+    with.http.auth = *auth_of(options.auth);
+    with.http.keytab = options.keytab;
     // The node begins again by itself, and says meanwhile that the host can't be read.
     with.http.retry = {.attempts = 2, .first = milliseconds(200), .most = milliseconds(2'000)};
     with.http.random = [engine = std::make_shared<std::pair<std::mutex, std::minstd_rand>>()] {

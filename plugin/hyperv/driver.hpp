@@ -18,8 +18,10 @@ struct HypervOptions {
   std::string credentials_systemd;
   std::string ca_file;
   std::string thumbprint;  ///< See net::HttpOptions; several in the order of the URLs.
-  /// "basic": a local account of the host. "negotiate": this process's Kerberos ticket.
+  /// "basic": a local account of the host. "ntlm": the same, or one of a domain. Both by the
+  /// credentials. "negotiate": Kerberos, by the ticket that `keytab` brings, or this process's.
   std::string auth = "basic";
+  std::string keytab;  ///< See net::HttpOptions.
   /// What our marks in the notes of VMs and switches begin with. Two daemons on one host need two.
   std::string owner = "vmirror";
   /// The monitor adapter on each switch, "VM/adapter", a glob; empty: by `local.monitor_nic`.

@@ -10,6 +10,12 @@ using std::chrono::milliseconds;
 using State = Submission::State;
 
 constexpr milliseconds kFirstPause{100}, kMostPause{5'000};  ///< After errors; doubled.
+/// Of a cluster group, thus of a VM: it goes to another node, starts or ends.
+constexpr const char* kGroupEvents = "SELECT * FROM MSCluster_EventGroupStateChange";
+/// A subscription can't be renewed; it is followed by another before it ends.
+constexpr std::chrono::seconds kExpires{600}, kFollowed{540};
+/// Until the next attempt to subscribe: after a failure, and where the host has no such events.
+constexpr std::chrono::seconds kListenSoon{5}, kListenLater{600};
 /// How long a submission waits for the reading that shows what came of it.
 constexpr std::chrono::seconds kReadPatience{60};
 
@@ -20,11 +26,14 @@ Node::Node(std::unique_ptr<WsmanClient> client, NodeOptions options, std::functi
   latest_.reading.url = client_->url();
   reader_ = std::jthread([this](const std::stop_token& stop) { read_on(stop); });
   worker_ = std::jthread([this](const std::stop_token& stop) { work_on(stop); });
+  listener_ = std::jthread([this](const std::stop_token& stop) { listen_on(stop); });
 }
 
 Node::~Node() {
+  listener_.request_stop();
   worker_.request_stop();
   reader_.request_stop();
+  listener_.join();
   worker_.join();
   reader_.join();
 }
@@ -150,6 +159,53 @@ void Node::wait_for_reading(const std::stop_token& stop) {
   const std::uint64_t mine = ++wanted_;
   wake_.notify_all();
   wake_.wait_for(lock, stop, kReadPatience, [&] { return read_ >= mine || latest_.failing_since; });
+}
+
+// ---- Events -------------------------------------------------------------------------------------
+
+void Node::set_events(bool are) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (latest_.reading.events == are) return;
+    latest_.reading.events = are;
+  }
+  changed_();
+}
+
+void Node::listen_on(const std::stop_token& stop) {
+  const auto rest = [&](std::chrono::seconds pause) {
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, stop, pause, [] { return false; });
+  };
+  while (!stop.stop_requested()) {
+    {  // Nobody logs on before the reader has: an account is not locked by two that do.
+      std::unique_lock lock(mutex_);
+      if (!wake_.wait(lock, stop, [this] { return tried_ && !latest_.failing_since; })) return;
+    }
+    auto context = client_->subscribe(kCluster, kGroupEvents, kExpires, stop);
+    std::chrono::seconds pause = kListenSoon;
+    if (context) {
+      set_events(true);
+      look_again();  // What happened before is not told.
+      const auto followed = Clock::now() + kFollowed;
+      while (context && Clock::now() < followed) {
+        const auto asked = Clock::now();
+        auto page = client_->await(kCluster, *context, stop);
+        // A host that does not wait for events is not asked without a pause.
+        if (page && page->items.empty() && Clock::now() - asked < kListenSoon) rest(kListenSoon);
+        if (page && !page->items.empty()) look_again();
+        if (page)
+          *context = std::move(page->context);
+        else
+          context = tl::unexpected(page.error());
+      }
+      if (context) continue;
+    } else if (context.error().kind != Error::Kind::unreachable) {
+      pause = kListenLater;
+    }
+    set_events(false);
+    rest(pause);
+  }
 }
 
 // ---- Changing -----------------------------------------------------------------------------------

@@ -1,9 +1,11 @@
-// One Hyper-V host: read on a thread of its own, changed on another.
+// One Hyper-V host: read on a thread of its own, changed on another, listened to on a third.
 //
 //   reading   all queries once, then one query a period, in turn; the connections of adapters every
 //             other time, because they tell that a VM came or went. Whatever differs from before
 //             has all read anew.
 //   changing  one submission after the other; what came of it is read before it is told.
+//   events    of the cluster's groups, where the host grants a subscription: each has all read
+//             anew. Elsewhere, and of what is no group, the next question tells.
 #pragma once
 
 #include <chrono>
@@ -70,6 +72,8 @@ class Node {
   Result<void> read_all(const std::stop_token& stop);
   Result<std::vector<Instance>> read(Table table, const std::stop_token& stop);
   void work_on(const std::stop_token& stop);
+  void listen_on(const std::stop_token& stop);
+  void set_events(bool are);
   Submission carry_out(const std::vector<NodeStep>& steps, const std::stop_token& stop);
   void wait_for_reading(const std::stop_token& stop);
 
@@ -85,7 +89,7 @@ class Node {
   bool tried_ = false;
   std::uint64_t wanted_ = 1, began_ = 0, read_ = 0;  ///< Whole readings: asked for, begun, done.
   std::deque<Work> waiting_;
-  std::jthread reader_, worker_;
+  std::jthread reader_, worker_, listener_;
 };
 
 }  // namespace vmirror::hyperv

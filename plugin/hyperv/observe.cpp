@@ -116,7 +116,8 @@ void Observer::show(Observed& out, std::size_t node, const VirtualSwitch& sw) {
   to.host = at.state->name;
   to.kind = "Hyper-V virtual switch";
   Capabilities& can = to.capabilities;
-  can.version = "Hyper-V, Windows " + build_of(at.product);
+  can.version = "Hyper-V, Windows " + build_of(at.product) +
+                (at.events ? ", moves told by the cluster's events" : "");
   can.mirrors = 1;
   can.one_direction = false;
   if (sw.team)

@@ -28,6 +28,7 @@ struct NodeReading {
   std::string product;                     ///< "OS: 10.0.20348 SP: 0.0 Stack: 3.0"
   std::shared_ptr<const HostState> state;  ///< Null: it can't be read, and `error` says why.
   Error error = {};
+  bool events = false;  ///< Moves are told by events of the cluster, too.
   bool operator==(const NodeReading&) const = default;
 };
 

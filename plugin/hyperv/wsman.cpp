@@ -20,6 +20,8 @@ constexpr const char* kAnonymous =
     "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous";
 constexpr const char* kWsman = "http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd";
 constexpr const char* kEnumeration = "http://schemas.xmlsoap.org/ws/2004/09/enumeration";
+constexpr const char* kEventing = "http://schemas.xmlsoap.org/ws/2004/08/eventing";
+constexpr const char* kPullMode = "http://schemas.dmtf.org/wbem/wsman/1/wsman/Pull";
 constexpr const char* kTransferGet = "http://schemas.xmlsoap.org/ws/2004/09/transfer/Get";
 constexpr const char* kIdentity = "http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd";
 constexpr const char* kWql = "http://schemas.microsoft.com/wbem/wsman/1/WQL";
@@ -95,6 +97,19 @@ bool sleep(milliseconds pause, const std::stop_token& stop) {
   return !stop.stop_requested();
 }
 
+const char* remedy_of_401(net::Auth auth) {
+  switch (auth) {
+    case net::Auth::negotiate:
+      return "check the Kerberos ticket (klist), and the host's name in the URL";
+    case net::Auth::ntlm:
+      return "check user (HOST\\USER, DOMAIN\\USER) and password, whether the domain allows NTLM, "
+             "and for a local account LocalAccountTokenFilterPolicy";
+    default:
+      return "check user and password, and whether the host takes Basic: winrm get "
+             "winrm/config/service/auth (or write `auth: ntlm`)";
+  }
+}
+
 }  // namespace
 
 struct WsmanClient::Operation {
@@ -167,20 +182,22 @@ Result<net::SoapAnswer> WsmanClient::send(const Operation& operation, const std:
 
 /// The same, where a fault is an error.
 Result<net::SoapAnswer> WsmanClient::call(const Operation& operation, const std::stop_token& stop) {
-  auto answer = send(operation, stop);
+  return judge(send(operation, stop));
+}
+
+Result<net::SoapAnswer> WsmanClient::judge(Result<net::SoapAnswer> answer) {
   if (answer && !answer->fault()) return answer;
   Error error = answer ? error_of_fault(*answer->fault(), url()) : answer.error();
   if (error.what.find("HTTP status 401") != error.what.npos) {
-    error.remedy = options_.http.auth == net::Auth::basic
-                       ? "check user and password, and whether the host takes Basic: winrm get "
-                         "winrm/config/service/auth"
-                       : "check the Kerberos ticket (klist), and the host's name in the URL";
+    error.remedy = remedy_of_401(options_.http.auth);
     const std::lock_guard lock(mutex_);
     refused_ = error;
   } else if (error.what.find("HTTP status 413") != error.what.npos) {
     error.kind = Error::Kind::exhausted;
     error.what = "the request is larger than the host takes";
     error.remedy = "raise its limit: winrm set winrm/config @{MaxEnvelopeSizekb=\"1024\"}";
+  } else if (error.what.find("does not offer Negotiate") != error.what.npos) {
+    error.remedy = "winrm set winrm/config/service/auth @{Negotiate=\"true\"}";
   } else if (error.kind == Error::Kind::unreachable && error.remedy.empty() && !answer) {
     error.remedy = "is WinRM on, with a listener for HTTPS, and the firewall open (port 5986)?";
   }
@@ -287,6 +304,46 @@ Result<Instance> WsmanClient::get(const std::string& space, const Reference& wha
   for (const xml_node element : answer->body().children())
     if (element.type() == pugi::node_element) return read_instance(element);
   return fail(Error::Kind::missing, "the host answers without an instance of " + what.cls, url());
+}
+
+// ---- Events -------------------------------------------------------------------------------------
+
+Result<std::string> WsmanClient::subscribe(const std::string& space, const std::string& wql,
+                                           std::chrono::seconds expires, std::stop_token stop) {
+  const auto answer = call({.action = std::string(kEventing) + "/Subscribe",
+                            .resource = class_uri(space, "*"),
+                            .fill =
+                                [&](xml_node body) {
+                                  xml_node subscribe = body.append_child("e:Subscribe");
+                                  subscribe.append_attribute("xmlns:e") = kEventing;
+                                  subscribe.append_child("e:Delivery").append_attribute("Mode") =
+                                      kPullMode;
+                                  put(subscribe, "e:Expires", duration(expires));
+                                  put_filter(subscribe, wql);
+                                },
+                            .repeatable = false},
+                           stop);
+  if (!answer) return tl::unexpected(answer.error());
+  std::string context(text_of(child(answer->body(), "SubscribeResponse"), "EnumerationContext"));
+  if (context.empty())
+    return fail(Error::Kind::unsupported, "the host answers Subscribe without a context", url());
+  return context;
+}
+
+Result<Page> WsmanClient::await(const std::string& space, const std::string& context,
+                                std::stop_token stop) {
+  auto answer = send({.action = std::string(kEnumeration) + "/Pull",
+                      .resource = class_uri(space, "*"),
+                      .fill = pull_body(context),
+                      .repeatable = false},
+                     stop);
+  if (answer && answer->fault() && answer->fault()->subcode == "TimedOut") return Page{{}, context};
+  answer = judge(std::move(answer));
+  if (!answer) return tl::unexpected(answer.error());
+  Page out = read_page(answer->body());
+  if (out.context.empty())
+    return fail(Error::Kind::unreachable, "the host has ended the subscription", url());
+  return out;
 }
 
 // ---- Methods ------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 //   query      a query in WQL; pages are pulled until the end
 //   get        one instance by its keys
 //   invoke     a method; carry_out also waits for the job that it begins
+//   subscribe  to events, which `await` pulls
 //
 // Limits of a default WinRM are kept: no answer is asked for above 500 KB (MaxEnvelopeSizekb), no
 // operation takes longer than 60 s (MaxTimeoutms), an enumeration that is not pulled to its end is
@@ -27,6 +28,7 @@
 namespace vmirror::hyperv {
 
 constexpr const char* kVirtualization = "root/virtualization/v2";
+constexpr const char* kCluster = "root/MSCluster";
 
 constexpr std::size_t kMaxInstances = 100'000;  ///< Of one query; more is Error::Kind::exhausted.
 constexpr std::chrono::seconds kOperationTimeout{60};
@@ -79,6 +81,15 @@ class WsmanClient {
   /// setting itself must be read back in any case.
   Result<void> carry_out(const Reference& of, const std::string& method,
                          const std::vector<Parameter>& parameters, std::stop_token stop = {});
+  /// Subscribes to events by Pull, for `expires`: the context of the first `await`. What happened
+  /// before is not told. Error::Kind::missing: no such namespace. Error::Kind::unsupported: the
+  /// host filters no such events, or delivers by other modes.
+  Result<std::string> subscribe(const std::string& space, const std::string& wql,
+                                std::chrono::seconds expires, std::stop_token stop = {});
+  /// The next events; none after kOperationTimeout without any. `context` is that of the next
+  /// await. Error::Kind::unreachable also: the subscription has ended.
+  Result<Page> await(const std::string& space, const std::string& context,
+                     std::stop_token stop = {});
   const std::string& url() const { return options_.http.url; }
 
  private:
@@ -87,6 +98,7 @@ class WsmanClient {
   Result<std::shared_ptr<net::HttpClient>> connection();
   Result<net::SoapAnswer> send(const Operation& operation, const std::stop_token& stop);
   Result<net::SoapAnswer> call(const Operation& operation, const std::stop_token& stop);
+  Result<net::SoapAnswer> judge(Result<net::SoapAnswer> answer);
   Result<Page> page(const Operation& operation, const std::stop_token& stop);
   void release(const std::string& space, const std::string& context);
 

@@ -1,6 +1,7 @@
 #include "plugin/net/certificate.hpp"
 
 #include <openssl/evp.h>
+#include <openssl/objects.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
@@ -29,11 +30,24 @@ std::string thumbprint_of(const X509* certificate) {
   return colons(digest, size);
 }
 
+std::string end_point_of(const X509* certificate) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  int signed_by = NID_undef;
+  if (!certificate) return {};
+  OBJ_find_sigid_algs(X509_get_signature_nid(certificate), &signed_by, nullptr);
+  const EVP_MD* by = EVP_get_digestbynid(signed_by);
+  if (!by || signed_by == NID_md5 || signed_by == NID_sha1) by = EVP_sha256();
+  if (!X509_digest(certificate, by, digest, &size)) return {};
+  return {reinterpret_cast<const char*>(digest), size};
+}
+
 /// 1: the handshake goes on.
 int verify(X509_STORE_CTX* handshake, void* argument) {
   auto& check = *static_cast<CertificateCheck*>(argument);
   check.rejected.clear();
   check.seen = thumbprint_of(X509_STORE_CTX_get0_cert(handshake));
+  check.end_point = end_point_of(X509_STORE_CTX_get0_cert(handshake));
   if (check.pinned.empty()) {
     if (X509_verify_cert(handshake) == 1) return 1;
     check.rejected = X509_verify_cert_error_string(X509_STORE_CTX_get_error(handshake));

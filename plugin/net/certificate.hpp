@@ -14,6 +14,9 @@ struct CertificateCheck {
   std::string pinned;    ///< A normal thumbprint, or empty: by the CAs of the SSL_CTX.
   std::string seen;      ///< The thumbprint of the certificate that the server has.
   std::string rejected;  ///< Why it is not the server's; empty: it is.
+  /// The bytes of tls-server-end-point (RFC 5929): its hash by what it is signed with, at least
+  /// SHA-256.
+  std::string end_point;
 
   /// Takes over the decision of `context`, for all connections made of it.
   void install(SSL_CTX* context);

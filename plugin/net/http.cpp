@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "plugin/net/lane.hpp"
+#include "plugin/net/logon.hpp"
 
 namespace vmirror::net {
 namespace {
@@ -131,6 +132,7 @@ Result<std::unique_ptr<HttpClient>> HttpClient::make(HttpOptions options) {
   if ((options.auth == Auth::basic || options.auth == Auth::ntlm) &&
       options.credentials.user.empty())
     return fail(Error::Kind::invalid, "no user to log in with", options.url, "give credentials");
+  if (const auto good = check_mechanism(options.auth); !good) return tl::unexpected(good.error());
   auto state = std::make_unique<State>();
   state->options = std::move(options);
   return std::unique_ptr<HttpClient>(new HttpClient(std::move(state)));

@@ -31,9 +31,10 @@ namespace vmirror::net {
 enum class Auth {
   none,
   basic,
-  ntlm,      ///< With a server that offers the scheme NTLM (WinRM does not). Not seen to work yet.
-  negotiate  ///< By Kerberos: the ticket is in this process's credential cache, or comes from its
-             ///< client keytab (kinit(1), KRB5_CLIENT_KTNAME); no password is used.
+  ntlm,      ///< By user and password, under the scheme Negotiate, as WinRM offers it (logon.hpp).
+  negotiate  ///< By Kerberos, with the ticket that `keytab` brings; without one with the ticket in
+             ///< this process's credential cache (kinit(1)), or of its client keytab
+             ///< (KRB5_CLIENT_KTNAME). No password is used.
 };
 
 struct HttpOptions {
@@ -44,7 +45,8 @@ struct HttpOptions {
   /// the URL's host by a CA of `ca_file` (PEM), or where this is empty, by a CA of this machine.
   std::string ca_file, thumbprint;
   Auth auth = Auth::none;
-  Credentials credentials;  ///< For basic and ntlm.
+  Credentials credentials;  ///< For basic and ntlm: "agent", "HOST\\agent", "DOMAIN\\agent".
+  std::string keytab;       ///< For negotiate: a file with the key of one principal, or empty.
   /// Whether https_proxy and no_proxy of the environment are used.
   bool proxy_from_environment = false;
   bool plain_http = false;  ///< Whether an http:// URL is taken: all can be read on the way.
@@ -86,7 +88,7 @@ class HttpClient {
  public:
   /// Connects to nothing yet. Error::Kind::invalid: an option of another form, a CA file that can't
   /// be read. Error::Kind::unsupported: this machine's libcurl stands on another TLS library than
-  /// OpenSSL.
+  /// OpenSSL, or the machine has no NTLM where that is asked for.
   static Result<std::unique_ptr<HttpClient>> make(HttpOptions options);
   /// No call may be running.
   ~HttpClient();
@@ -99,6 +101,7 @@ class HttpClient {
   /// credential.
   /// Error::Kind::unreachable: no connection, time was up, the answer ended early, or `stop`.
   /// Error::Kind::refused: the certificate is not the server's; the remedy tells its thumbprint.
+  /// Also: no ticket of Kerberos, or a server that does not offer Negotiate.
   /// Error::Kind::exhausted: the answer is too large, or all lanes are in use.
   Result<HttpResponse> send(const HttpRequest& request, std::stop_token stop = {});
 

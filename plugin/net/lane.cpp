@@ -4,9 +4,14 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
+
+#include "plugin/net/logon.hpp"
 
 namespace vmirror::net {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // libcurl's memory holds passwords, cookies and requests. These are malloc(3) and its relatives.
 void* copy_undumped(const void* from, std::size_t bytes, std::size_t room) {
@@ -38,7 +43,7 @@ class Fields {
   ~Fields() { curl_slist_free_all(list_); }
   Fields(const Fields&) = delete;
   Fields& operator=(const Fields&) = delete;
-  void add(const std::string& line) { list_ = curl_slist_append(list_, line.c_str()); }
+  void add(const char* line) { list_ = curl_slist_append(list_, line); }
   curl_slist* get() const { return list_; }
 
  private:
@@ -49,6 +54,27 @@ std::string field_of(CURL* easy, const char* name) {
   curl_header* header = nullptr;
   return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value
                                                                                  : std::string();
+}
+
+/// All of a name, with commas between.
+std::string fields_of(CURL* easy, const char* name) {
+  std::string out;
+  curl_header* header = nullptr;
+  for (std::size_t i = 0; curl_easy_header(easy, name, i, CURLH_HEADER, -1, &header) == CURLHE_OK;
+       i++)
+    out += (i == 0 ? "" : ", ") + std::string(header->value);
+  return out;
+}
+
+std::string host_of(const std::string& url) {
+  const std::unique_ptr<CURLU, void (*)(CURLU*)> parsed(curl_url(), curl_url_cleanup);
+  char* host = nullptr;
+  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK ||
+      curl_url_get(parsed.get(), CURLUPART_HOST, &host, 0) != CURLUE_OK)
+    return {};
+  std::string out = host;
+  curl_free(host);
+  return out;
 }
 
 long number_of(CURL* easy, CURLINFO info) {
@@ -111,6 +137,7 @@ struct Lane::Sink {
   HttpResponse response;
   std::size_t bytes = 0, most = 0;
   bool too_large = false;
+  std::string_view unsent{};  ///< Of the request's body.
 
   bool count(std::size_t more) {
     bytes += more;
@@ -129,7 +156,7 @@ Lane::~Lane() {
   curl_multi_cleanup(multi_);
 }
 
-void Lane::prepare(const HttpOptions& options, const HttpRequest& request,
+void Lane::prepare(const HttpOptions& options, const HttpRequest& request, const Exchange& exchange,
                    std::chrono::milliseconds left, Sink& sink) {
   const auto set = [this](CURLoption option, auto value) {
     curl_easy_setopt(easy_, option, value);
@@ -146,7 +173,7 @@ void Lane::prepare(const HttpOptions& options, const HttpRequest& request,
   set(CURLOPT_TCP_KEEPALIVE, 1L);
   // libcurl sends a request a second time when a connection that was idle turns out to be gone. A
   // new connection has no such past.
-  if (!request.repeatable) set(CURLOPT_FRESH_CONNECT, 1L);
+  if (exchange.fresh) set(CURLOPT_FRESH_CONNECT, 1L);
 
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(CURLOPT_SSL_CTX_DATA, &certificate_);
@@ -164,20 +191,34 @@ void Lane::prepare(const HttpOptions& options, const HttpRequest& request,
     set(CURLOPT_CAPATH, nullptr);
   }
 
-  if (options.auth == Auth::negotiate) {
-    set(CURLOPT_HTTPAUTH, CURLAUTH_NEGOTIATE);
-    set(CURLOPT_USERPWD, ":");
-  } else if (options.auth != Auth::none) {
-    set(CURLOPT_HTTPAUTH, options.auth == Auth::basic ? CURLAUTH_BASIC : CURLAUTH_NTLM);
+  if (options.auth == Auth::basic) {
+    set(CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
     set(CURLOPT_USERNAME, options.credentials.user.c_str());
     set(CURLOPT_PASSWORD, options.credentials.password.c_str());
   }
 
-  for (const auto& [name, value] : request.fields) sink.fields.add(name + ": " + value);
+  for (const auto& [name, value] : request.fields) sink.fields.add((name + ": " + value).c_str());
+  if (!exchange.token.empty())
+    sink.fields.add(Message("Authorization: Negotiate ").append(exchange.token).c_str());
   if (request.body) {
     sink.fields.add("Expect:");  // No round trip more for a large body.
-    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
-    set(CURLOPT_POSTFIELDS, request.body->data());
+    sink.unsent = exchange.body ? *request.body : std::string_view();
+    set(CURLOPT_POST, 1L);
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(sink.unsent.size()));
+    if (request.repeatable) {
+      set(CURLOPT_POSTFIELDS, sink.unsent.data() ? sink.unsent.data() : "");
+    } else {
+      // Read by a function that can't go back: where a logon's connection turns out to be closed,
+      // libcurl then can't send the body a second time on another.
+      set(CURLOPT_READDATA, &sink);
+      set(
+          CURLOPT_READFUNCTION, +[](char* to, std::size_t, std::size_t room, void* from) {
+            std::string_view& unsent = static_cast<Sink*>(from)->unsent;
+            const std::size_t size = unsent.copy(to, room);
+            unsent.remove_prefix(size);
+            return size;
+          });
+    }
   }
   set(CURLOPT_HTTPHEADER, sink.fields.get());
 
@@ -220,8 +261,9 @@ Attempt Lane::succeeded(Sink& sink) const {
   HttpResponse& response = sink.response;
   response.status = static_cast<int>(number_of(easy_, CURLINFO_RESPONSE_CODE));
   response.content_type = field_of(easy_, "Content-Type");
-  Attempt out{std::move(response), {}, number_of(easy_, CURLINFO_NUM_CONNECTS)};
+  Attempt out{std::move(response), {}, number_of(easy_, CURLINFO_NUM_CONNECTS), {}};
   const int status = out.result->status;
+  if (status == 401) out.challenges = fields_of(easy_, "WWW-Authenticate");
   if (status == 429 || (status >= 502 && status <= 504))
     out.failure =
         Failure{Failure::Reached::answered,
@@ -233,7 +275,7 @@ Attempt Lane::succeeded(Sink& sink) const {
 
 Attempt Lane::failed(CURLcode code, const Sink& sink, const HttpOptions& options,
                      std::string where) const {
-  Attempt out{HttpResponse{}, {}, number_of(easy_, CURLINFO_NUM_CONNECTS)};
+  Attempt out{HttpResponse{}, {}, number_of(easy_, CURLINFO_NUM_CONNECTS), {}};
   const auto is = [&](Error::Kind kind, std::string what, std::string remedy = {}) {
     out.result = fail(kind, std::move(what), std::move(where), std::move(remedy));
     return std::move(out);
@@ -264,6 +306,10 @@ Attempt Lane::failed(CURLcode code, const Sink& sink, const HttpOptions& options
     return is(Error::Kind::unreachable, "no connection in time: " + words);
   if (code == CURLE_OPERATION_TIMEDOUT)
     return is(Error::Kind::unreachable, "no whole answer in time: " + words);
+  if (code == CURLE_SEND_FAIL_REWIND) {  // libcurl would have begun anew.
+    out.failure->reached = Failure::Reached::unknown;
+    return is(Error::Kind::unreachable, "the answer ended early: the connection was closed");
+  }
   if (code == CURLE_PARTIAL_FILE)
     return is(Error::Kind::unreachable, "the answer ended early: " + words);
   if (code == CURLE_SSL_CONNECT_ERROR)
@@ -272,20 +318,95 @@ Attempt Lane::failed(CURLcode code, const Sink& sink, const HttpOptions& options
   return is(Error::Kind::unreachable, words);
 }
 
-Attempt Lane::attempt(const HttpOptions& options, const Cookies& cookies,
-                      const HttpRequest& request, std::chrono::milliseconds left,
-                      std::stop_token stop) {
+Attempt Lane::exchange(const HttpOptions& options, const Cookies& cookies,
+                       const HttpRequest& request, const Exchange& exchange,
+                       std::chrono::milliseconds left, std::stop_token stop) {
   Sink sink;
   certificate_.rejected.clear();
   certificate_.seen.clear();
   curl_easy_reset(easy_);
   cookies.use_in(easy_);
-  prepare(options, request, left, sink);
+  prepare(options, request, exchange, left, sink);
   const CURLcode code = run(std::move(stop));
   Attempt out =
       code == CURLE_OK ? succeeded(sink) : failed(code, sink, options, options.url + request.path);
   curl_easy_reset(easy_);  // Frees, thus wipes, what it has of the request.
   return out;
+}
+
+Attempt Lane::negotiate(const HttpOptions& options, const Cookies& cookies,
+                        const HttpRequest& request, std::chrono::milliseconds left,
+                        const std::stop_token& stop) {
+  constexpr int kMostRounds = 8;
+  const auto end = Clock::now() + left;
+  long connections = 0;
+  const auto send = [&](const Exchange& with) {
+    const auto rest = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+    Attempt out = exchange(options, cookies, request, with, rest, stop);
+    out.connections = connections += out.connections;
+    return out;
+  };
+  const auto is_401 = [](const Attempt& of) { return of.result && of.result->status == 401; };
+  const auto is = [&](Error error) {
+    return Attempt{tl::unexpected(std::move(error)), {}, connections, {}};
+  };
+
+  // A connection that logged on stays so (WinRM), or each request must (RFC 4559): the answer
+  // tells.
+  if (std::exchange(logged_on_, false) && request.repeatable) {
+    Attempt out = send({});
+    logged_on_ = !is_401(out);
+    if (logged_on_) return out;
+  }
+  auto logon = Logon::make(options, host_of(options.url));
+  if (!logon) return is(logon.error());
+  const bool ntlm = options.auth == Auth::ntlm;
+  bool fresh = !request.repeatable;
+  std::string challenge;
+  for (int round = ntlm ? 1 : 0;; round++) {
+    // Kerberos needs one token, which is bound to the connection's certificate: that is seen first.
+    Message token;
+    if (round > 0) {
+      auto next = logon->next(challenge, certificate_.end_point);
+      if (!next) return is(next.error());
+      token = std::move(*next);
+    }
+    const bool whole = round > 0 && (!ntlm || logon->complete());
+    const long before = connections;
+    Attempt out = send({token, whole, std::exchange(fresh, false)});
+    if (!is_401(out)) {
+      if (!whole && out.result && out.result->status < 400) return send({});  // It asks nobody.
+      logged_on_ = whole && out.result;
+      return out;
+    }
+    if (ntlm && round > 1 && connections != before) {
+      // libcurl took another connection, where the server knows nothing of the challenge.
+      Attempt cut = is({Error::Kind::unreachable,
+                        "the server closed the connection during a logon",
+                        options.url + request.path,
+                        {}});
+      cut.failure = Failure{Failure::Reached::unknown, {}};
+      return cut;
+    }
+    const Challenges challenges = parse_challenges(out.challenges);
+    if (!challenges.negotiate)
+      return is({Error::Kind::refused,
+                 "the server does not offer Negotiate, but " +
+                     (challenges.schemes.empty() ? "nothing" : challenges.schemes),
+                 options.url + request.path,
+                 {}});
+    const bool ended = round > 0 && (logon->complete() || challenges.negotiate->empty());
+    if (ended || round == kMostRounds) return out;
+    challenge = *challenges.negotiate;
+  }
+}
+
+Attempt Lane::attempt(const HttpOptions& options, const Cookies& cookies,
+                      const HttpRequest& request, std::chrono::milliseconds left,
+                      std::stop_token stop) {
+  if (options.auth == Auth::ntlm || options.auth == Auth::negotiate)
+    return negotiate(options, cookies, request, left, stop);
+  return exchange(options, cookies, request, {.fresh = !request.repeatable}, left, std::move(stop));
 }
 
 }  // namespace vmirror::net

@@ -37,7 +37,8 @@ struct Attempt {
   Result<HttpResponse> result;
   /// How it failed, where another attempt may do better.
   std::optional<Failure> failure;
-  long connections = 0;  ///< That it made.
+  long connections = 0;      ///< That it made.
+  std::string challenges{};  ///< Of a 401: its fields WWW-Authenticate, with commas between.
 };
 
 /// Of one thread at a time.
@@ -54,14 +55,26 @@ class Lane {
 
  private:
   struct Sink;
-  void prepare(const HttpOptions& options, const HttpRequest& request,
+  /// Of one exchange with the server; a logon by GSS-API takes several.
+  struct Exchange {
+    std::string_view token = {};  ///< For the field Authorization: Negotiate; empty: none.
+    bool body = true;             ///< Without it nothing can be done by it.
+    bool fresh = false;           ///< On a new connection.
+  };
+  void prepare(const HttpOptions& options, const HttpRequest& request, const Exchange& exchange,
                std::chrono::milliseconds left, Sink& sink);
+  Attempt exchange(const HttpOptions& options, const Cookies& cookies, const HttpRequest& request,
+                   const Exchange& exchange, std::chrono::milliseconds left, std::stop_token stop);
+  /// One that logs on by GSS-API, where its connection has not.
+  Attempt negotiate(const HttpOptions& options, const Cookies& cookies, const HttpRequest& request,
+                    std::chrono::milliseconds left, const std::stop_token& stop);
   CURLcode run(std::stop_token stop);
   Attempt succeeded(Sink& sink) const;
   Attempt failed(CURLcode code, const Sink& sink, const HttpOptions& options,
                  std::string where) const;
 
   CertificateCheck certificate_;
+  bool logged_on_ = false;  ///< By GSS-API, on the connection of the last attempt.
   CURLM* multi_;
   CURL* easy_;
   char error_[CURL_ERROR_SIZE] = {};

@@ -30,9 +30,9 @@ def until(what, condition, seconds=PATIENCE_S):
 
 class Agent:
     """A vmirrord, with `vmirror` that asks it; use with `with`. `switch`: that section of its configuration, without
-    credentials."""
+    credentials. Without a user it has none. `on_stop`: `keep` ends at once where the switch can't be reached."""
 
-    def __init__(self, switch, user, password):
+    def __init__(self, switch, user, password, on_stop="remove"):
         self.folder = tempfile.mkdtemp(prefix="vmirror-driver-")
         self.policies, self.socket = os.path.join(self.folder, "policies.d"), os.path.join(self.folder, "control.sock")
         os.makedirs(self.policies)
@@ -42,7 +42,7 @@ class Agent:
         self.config = os.path.join(self.folder, "vmirrord.yaml")
         with open(self.config, "w", encoding="utf-8") as out:
             json.dump({"host": "agent", "policies": self.policies, "socket": self.socket, "state": os.path.join(self.folder, "state"),
-                       "on_stop": "remove", "switch": {"credentials_file": credentials, **switch}}, out)
+                       "on_stop": on_stop, "switch": {**({"credentials_file": credentials} if user else {}), **switch}}, out)
         self.log = open(os.path.join(self.folder, "log"), "w+", encoding="utf-8")
         self.process = subprocess.Popen([os.path.join(BIN, "vmirrord"), "--config", self.config], stdout=self.log, stderr=self.log)
 

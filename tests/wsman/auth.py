@@ -1,7 +1,7 @@
 """Who is at the other end of a connection: Basic, and NTLM under the scheme Negotiate, as WinRM offers it.
 
 NTLM is that of gss-ntlmssp (Debian: gss-ntlmssp, python3-gssapi): three messages on one connection, which is that account's
-from then on. Kerberos is not served.
+from then on. Kerberos, where the server is given a keytab, is MIT's: one message.
 
 NTLM needs MD4 and RC4, which OpenSSL 3 has in its legacy provider alone. Without it gss-ntlmssp takes each password for wrong.
 """
@@ -25,6 +25,7 @@ SIGNATURE = b"NTLMSSP\0"
 END_POINT = b"tls-server-end-point:"
 # Of an AUTHENTICATE_MESSAGE: where the length and the offset of the NTLMv2 response are, what is before its pairs, their kind.
 RESPONSE_FIELDS, BEFORE_PAIRS, CHANNEL_BINDINGS = 20, 44, 10
+CHANNEL_BOUND = 0x800  # GSS_C_CHANNEL_BOUND_FLAG of MIT 1.19
 
 
 def missing():
@@ -73,10 +74,10 @@ def bound(message, certificate):
 class Connection:
     """One connection's authentication: feed it the header Authorization, it says who that is."""
 
-    def __init__(self, accounts, schemes, certificate_der, strict_binding):
+    def __init__(self, accounts, schemes, certificate_der, strict_binding, keytab):
         self.accounts = {one.name.lower(): one for one in accounts}
         self.schemes, self.strict = schemes, strict_binding
-        self.certificate = certificate_der
+        self.certificate, self.keytab = certificate_der, keytab
         self.account, self.scheme, self.context = None, "", None
 
     def challenges(self, token=b""):
@@ -102,6 +103,8 @@ class Connection:
             return self._basic(data), b""
         if scheme.lower() == "negotiate" and "Negotiate" in self.schemes and data.startswith(SIGNATURE):
             return self._ntlm(data)
+        if scheme.lower() == "negotiate" and "Negotiate" in self.schemes and self.keytab:
+            return self._kerberos(data), b""
         return None, b""
 
     def _find(self, name):
@@ -112,6 +115,20 @@ class Connection:
         found = self._find(name)
         self.scheme = "Basic"
         return found if found and found.password == password else None
+
+    def _kerberos(self, data):
+        """A ticket that is bound to another channel is refused in any case, one that is not bound by Strict alone."""
+        bindings = gssapi.raw.ChannelBindings(application_data=END_POINT + hashlib.sha256(self.certificate).digest())
+        try:
+            credentials = gssapi.Credentials(usage="accept", store={"keytab": self.keytab})
+            context = gssapi.SecurityContext(creds=credentials, usage="accept", channel_bindings=bindings)
+            context.step(data)
+        except gssapi.exceptions.GSSError:
+            return None
+        self.scheme = "Kerberos"
+        if not context.complete or self.strict and not context.actual_flags & CHANNEL_BOUND:
+            return None
+        return self._find(str(context.initiator_name).partition("@")[0])
 
     def _ntlm(self, data):
         if data[8:12] == b"\1\0\0\0":

@@ -5,7 +5,7 @@
 Prints one line of JSON, {"hosts": [{"name", "url"}], "control", "certificate", "thumbprint"}, and serves until its standard
 input ends. It listens on loopback alone. control.py says what the control endpoint takes.
 
-What it is not: a host. It has the classes of schema.py, no shells, no Kerberos, no encrypted messages over HTTP; of the methods
+What it is not: a host. It has the classes of schema.py, no shells, no encrypted messages over HTTP; of the methods
 only those of schema.py. Where nobody outside of Microsoft knows what WinRM does, an option chooses (--larger-envelope).
 """
 
@@ -68,7 +68,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         schemes = [] if self.hub.options.no_negotiate else ["Negotiate"]
         schemes += [] if self.hub.options.no_basic else ["Basic"]
-        self.auth = auth.Connection(ACCOUNTS, schemes, self.hub.certificate, self.hub.options.strict_binding)
+        self.auth = auth.Connection(ACCOUNTS, schemes, self.hub.certificate, self.hub.options.strict_binding,
+                                    self.hub.options.keytab)
         self.restarts = self.service.restarts
 
     def answer(self, status, body=b"", headers=()):
@@ -116,7 +117,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         before_logon = self.headers.get("WSMANIDENTIFY", "").lower() == "unauthenticated"
         account, token = self.auth.take(self.headers.get("Authorization"))
         if not account and not before_logon:
-            entry["auth"] = "challenge" if token else "refused"
+            entry["auth"] = "challenge" if token else "refused" if self.headers.get("Authorization") else "none"
             return 401, b"", [("WWW-Authenticate", one) for one in self.auth.challenges(token)]
         entry.update(account=account.name if account else "", auth=self.auth.scheme if account else "")
         if not (self.headers.get("Content-Type") or "").lower().startswith(SOAP_TYPE):
@@ -283,6 +284,7 @@ def read_options(words):
     add("--no-basic", action="store_true", help="Basic is off, as on a host that nobody changed")
     add("--no-negotiate", action="store_true", help="Negotiate is off")
     add("--strict-binding", action="store_true", help="CbtHardeningLevel Strict: NTLM must be bound to this TLS channel")
+    add("--keytab", metavar="FILE", help="keys of HTTP/localhost: Kerberos, too; the account is the principal's first part")
     add("--no-subscriptions", action="store_true", help="refuses subscriptions, so that a client must poll")
     add("--expired", action="store_true", help="a certificate that has expired")
     return parser.parse_args(words)

@@ -30,10 +30,10 @@ class Hosts(unittest.TestCase):
         self.server = wsman.Wsman("--job-ms", "20", *self.OPTIONS)
         self.addCleanup(self.server.__exit__)
 
-    def agent(self, user="vmirror", password="Secret-1", **options):
+    def agent(self, user="vmirror", password="Secret-1", on_stop="remove", **options):
         urls = " ".join(url.rsplit("/", 1)[0] for url in self.server.urls.values())
         agent = Agent({"driver": "hyperv", "url": urls, "monitor": "SENSOR-*/Monitor", "poll_ms": 100,
-                       "thumbprint": " ".join([self.server.thumbprint] * len(self.server.urls)), **options}, user, password)
+                       "thumbprint": " ".join([self.server.thumbprint] * len(self.server.urls)), **options}, user, password, on_stop)
         self.addCleanup(agent.__exit__)
         return agent.__enter__()
 
@@ -155,6 +155,26 @@ class Cluster(Hosts):
         self.assertEqual(self.mode("vm1"), 2, "the mode moves with the VM")
         self.assertEqual(self.switch(host=1)["extensions"][CAPTURE], 2)
 
+    def test_an_event_tells_a_move_between_two_questions(self):
+        agent = self.agent(poll_ms=60000)
+        agent.write("p", policy("vm: vm1"))
+        until("a source", lambda: self.mode("vm1") == 2 and self.mode("SENSOR-HV1", "Monitor") == 1)
+        until("subscribed", lambda: "cluster's events" in json.dumps(agent.ask("status")))
+        for to in ("HV2", "HV1"):
+            with self.subTest(to):
+                began = time.monotonic()
+                self.server.order("move", vm="vm1", to=to)
+                until("moved", lambda to=to: agent.locations().get("vm1", {}).get("host") == to)
+                print(f"by an event the move was in the location table after {time.monotonic() - began:.2f} s")
+                until("the other sensor takes them", lambda to=to: self.mode("SENSOR-" + to, "Monitor") == 1)
+        with self.subTest("a subscription that was lost is made anew"):
+            for host in ("HV1", "HV2"):
+                self.server.order("restart", host=host)
+            before = len(self.server.calls("Subscribe"))
+            until("subscribed anew", lambda: len(self.server.calls("Subscribe")) >= before + 2)
+            self.server.order("move", vm="vm1", to="HV2")
+            until("moved", lambda: agent.locations().get("vm1", {}).get("host") == "HV2")
+
     def test_a_node_that_dies_keeps_no_other_from_being_served(self):
         agent = self.agent()
         until("read", lambda: len(agent.locations()) == 6)
@@ -165,6 +185,60 @@ class Cluster(Hosts):
         self.server.control("/rules", method="DELETE")
         agent.write("p", policy("vm: 'vm[12]'"))
         until("both", lambda: (self.mode("vm1"), self.mode("vm2")) == (2, 2))
+
+
+class Polled(Hosts):
+    """A cluster that grants no subscription."""
+
+    OPTIONS = ("--hosts", "2", "--vms", "2", "--no-subscriptions")
+
+    def test_a_move_is_known_by_questions(self):
+        agent = self.agent()
+        until("read", lambda: "vm1" in agent.locations())
+        self.server.order("move", vm="vm1", to="HV2")
+        until("moved", lambda: agent.locations().get("vm1", {}).get("host") == "HV2")
+        self.assertNotIn("cluster's events", json.dumps(agent.ask("status")))
+        self.assertEqual(len(self.server.calls("Subscribe")), 2, "one attempt a node")
+
+
+class Sixteen(Hosts):
+    OPTIONS = ("--hosts", "16", "--vms", "16")
+    DELAY_S, MEANT_S = 0.1, 30
+
+    def modes(self):
+        """Of the sources and of the destinations, from one reading."""
+        held = {(vm["name"], one["name"]): one["port"]["features"].get(SECURITY, {}).get("MonitorMode", 0)
+                for vm in self.server.state()["vms"] for one in vm["adapters"]}
+        return ([held[f"vm{n}", "Network Adapter"] for n in range(1, 17)],
+                [held[f"SENSOR-HV{n}", "Monitor"] for n in range(1, 17)])
+
+    def busy(self):
+        """How many calls, and how much longer they took together than from the first to the last of them."""
+        calls = [one for one in self.server.calls() if one.get("operation")]
+        return len(calls), sum(one["ms"] for one in calls) / 1000 / (calls[-1]["time"] - calls[0]["time"])
+
+    def test_a_recipe_is_applied_and_undone_on_all_nodes_side_by_side(self):
+        before = self.server.state()
+        agent = self.agent(poll_ms=2000)
+        until("read", lambda: len(agent.locations()) >= 16)
+        self.server.rule("*", "slow", seconds=self.DELAY_S, times=0)
+        for what, change, done in (
+                ("applied", lambda: agent.write("p", policy("vm: 'vm*'")),
+                 lambda: self.modes() == ([2] * 16, [1] * 16)),
+                ("undone", lambda: agent.remove("p"), lambda: "[vmirror]" not in json.dumps(self.server.state()))):
+            self.server.control("/log", method="DELETE")
+            began = time.monotonic()
+            change()
+            until(what, done, self.MEANT_S)
+            took = time.monotonic() - began
+            calls, side_by_side = self.busy()
+            print(f"16 nodes, {self.DELAY_S * 1000:.0f} ms a call: {what} in {took:.1f} s, {calls} calls, "
+                  f"{side_by_side:.1f} at a time")
+            self.assertGreater(side_by_side, 4, "nodes are worked on side by side")
+        state = self.server.state()
+        for one in state["vms"] + [switch for host in state["hosts"] for switch in host["switches"]]:
+            one["notes"] = [line for line in one["notes"] if line]
+        self.assertEqual(state, before)
 
 
 class Many(Hosts):
@@ -229,7 +303,7 @@ class Wrong(unittest.TestCase):
                 if given.get("ca_file"):
                     switch["ca_file"] = server.certificate
                     del switch["thumbprint"]
-                with Agent(switch, **account) as agent:
+                with Agent(switch, **account, on_stop="keep") as agent:
                     status = until(words, lambda: (lambda s: all(one in s for one in words) and s)(json.dumps(agent.ask("status"))))
                     self.assertIn(switch["url"], status)
                     time.sleep(1)
