@@ -1,5 +1,7 @@
 #include "agent/engine/decap/datagrams.hpp"
 
+#include "agent/engine/wire/wlan.hpp"
+
 namespace vmirror {
 namespace {
 
@@ -8,16 +10,21 @@ using Parsed = tl::expected<DatagramHeader, DecapError>;
 const tl::unexpected<DecapError> kOther(DecapError::datagram_header);
 const tl::unexpected<DecapError> kUnsupported(DecapError::datagram_unsupported);
 
-DatagramHeader header(const Cursor& c, bool bare_ip) {
+DatagramHeader header(const Cursor& c, LinkType link) {
   DatagramHeader h;
   h.size = static_cast<std::uint16_t>(c.offset());
-  h.bare_ip = bare_ip;
+  h.link = link;
   return h;
+}
+
+Parsed wlan(const Cursor& c) {
+  if (!parse_wlan(c.rest())) return kUnsupported;
+  return header(c, LinkType::wlan);
 }
 
 Parsed tzsp(Cursor& c) {
   constexpr std::uint8_t kVersion = 1, kReceived = 0, kToSend = 1, kPadding = 0, kEnd = 1;
-  constexpr std::uint16_t kEthernet = 1;
+  constexpr std::uint16_t kEthernet = 1, kWlan = 18;
   if (c.u8() != kVersion) return kOther;
   const std::uint8_t type = c.u8();
   const std::uint16_t protocol = c.u16();
@@ -28,14 +35,15 @@ Parsed tzsp(Cursor& c) {
     if (tag == kEnd) break;
     if (tag != kPadding) c.skip(c.u8());
   }
+  if (protocol == kWlan) return wlan(c);
   if (protocol != kEthernet) return kUnsupported;
-  return header(c, false);
+  return header(c, LinkType::ethernet);
 }
 
 Parsed hp_erm(Cursor& c) {
   c.skip(8);
   const std::uint32_t word = c.u32();
-  DatagramHeader h = header(c, false);
+  DatagramHeader h = header(c, LinkType::ethernet);
   h.vlan = word >> 8 & 0xfff;
   return h;
 }
@@ -61,7 +69,7 @@ Parsed gtp(Cursor& c) {
     next = c.u8();
   }
   if (!c.empty() && c.rest()[0] >> 4 != 4 && c.rest()[0] >> 4 != 6) return kUnsupported;
-  DatagramHeader h = header(c, true);
+  DatagramHeader h = header(c, LinkType::ip);
   h.session = tunnel;
   h.has_session = true;
   return h;
@@ -69,7 +77,7 @@ Parsed gtp(Cursor& c) {
 
 Parsed capwap(Cursor& c) {
   constexpr std::uint8_t kPlain = 0, kDtls = 1;
-  constexpr std::uint32_t kNative = 0x100, kFragment = 0x80, kKeepAlive = 0x08;
+  constexpr std::uint32_t kNative = 0x100, kFragment = 0x80, kKeepAlive = 0x08, kWlan = 1;
   const std::uint8_t preamble = c.u8();
   if (preamble == kDtls) return kUnsupported;
   if (preamble != kPlain) return kOther;
@@ -78,8 +86,9 @@ Parsed capwap(Cursor& c) {
   if (size < 8) return kOther;
   c.skip(size - 4);
   if ((word & kKeepAlive) != 0) return kOther;
-  if ((word & (kNative | kFragment)) != 0) return kUnsupported;
-  return header(c, false);
+  if ((word & kFragment) != 0) return kUnsupported;
+  if ((word & kNative) == 0) return header(c, LinkType::ethernet);
+  return (word >> 9 & 0x1f) == kWlan ? wlan(c) : kUnsupported;
 }
 
 Parsed teredo(Cursor& c) {
@@ -92,7 +101,7 @@ Parsed teredo(Cursor& c) {
   }
   if (indicator() == kOrigin) c.skip(8);
   if (!c.ok() || c.left() < 40 || c.rest()[0] >> 4 != 6) return kOther;
-  return header(c, true);
+  return header(c, LinkType::ip);
 }
 
 Parsed parse(Encapsulation carried, Cursor& c) {

@@ -173,7 +173,7 @@ inline bool may_be_encapsulated(const Packet& p, const UdpCarriers& udp,
   constexpr std::uint64_t kInIp = std::uint64_t{1} << ip_protocol::kGre |
                                   std::uint64_t{1} << ip_protocol::kIpv4 |
                                   std::uint64_t{1} << ip_protocol::kIpv6;
-  if (p.protocol == ip_protocol::kUdp ? udp.may_have(p.destination_port)
+  if (p.protocol == ip_protocol::kUdp ? udp.may_have(p.source_port, p.destination_port)
                                       : p.protocol < 64 && (kInIp >> p.protocol & 1) != 0)
     return true;
   if (p.fragment || p.carrier != LinkCarrier::none) return true;

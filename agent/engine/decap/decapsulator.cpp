@@ -130,7 +130,7 @@ Found take_datagram(const Frame& frame, const Packet& p, Encapsulation carried, 
   const auto h =
       parse_datagram(carried, p.payload_of(frame.bytes), p.payload_size == p.payload_wire_size);
   if (!h) return fail(out, h.error());
-  set_inner(frame, p, h->size, h->bare_ip ? LinkType::ip : LinkType::ethernet, out);
+  set_inner(frame, p, h->size, h->link, out);
   set_session(out.origin, carried, h->session);
   out.origin.has_session = h->has_session;
   out.origin.vlan = h->vlan;
@@ -213,7 +213,7 @@ Found look(const Frame& frame, const Packet& p, const UdpCarriers& udp, Layer& o
   if (p.protocol == ip_protocol::kIpv4 || p.protocol == ip_protocol::kIpv6)
     return take_ip(frame, p, out);
   if (p.protocol != ip_protocol::kUdp) return Found::bare;
-  const Encapsulation carried = udp.of(p.destination_port);
+  const Encapsulation carried = udp.of(p.source_port, p.destination_port);
   return carried == Encapsulation::none ? Found::bare : take_udp(frame, p, carried, out);
 }
 
@@ -282,7 +282,8 @@ Decapsulator::State::Step Decapsulator::State::join(Decapsulated& out) {
   if (!gre && !in_ip && p.protocol != ip_protocol::kUdp && !extension) return Step::whole;
   const bool only_bare = options.accept_bare || out.origin.depth > 0;
   const bool begins_overlay =
-      p.fragment_offset == 0 && options.udp.of(p.destination_port) != Encapsulation::none;
+      p.fragment_offset == 0 &&
+      options.udp.of(p.source_port, p.destination_port) != Encapsulation::none;
   const auto joined =
       fragments.take(out.frame, p, !gre && !in_ip && only_bare && !begins_overlay, out.frames);
   using Status = Fragments::Outcome::Status;

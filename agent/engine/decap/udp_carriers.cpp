@@ -28,8 +28,12 @@ void UdpCarriers::clear(Encapsulation carried) {
 }
 
 void UdpCarriers::count_mask() {
-  mask_ = 0;
-  for (const auto& [port, carried] : ports_) mask_ |= std::uint64_t{1} << (port & 63);
+  mask_ = answers_mask_ = 0;
+  for (const auto& [port, carried] : ports_) {
+    const std::uint64_t bit = std::uint64_t{1} << (port & 63);
+    mask_ |= bit;
+    if (answers(carried)) answers_mask_ |= bit;
+  }
 }
 
 }  // namespace vmirror

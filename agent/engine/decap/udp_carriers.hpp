@@ -30,19 +30,35 @@ class UdpCarriers {
   /// No port carries this any more.
   void clear(Encapsulation carried);
 
-  bool may_have(std::uint16_t port) const { return (mask_ >> (port & 63) & 1) != 0; }
-  /// Encapsulation::none where the port carries none.
+  /// False where `of` is none for sure.
+  bool may_have(std::uint16_t source, std::uint16_t destination) const {
+    return ((mask_ >> (destination & 63) | answers_mask_ >> (source & 63)) & 1) != 0;
+  }
+  /// By the destination port. An access controller (CAPWAP) and a Teredo server answer from their
+  /// port to one that the other side chose: these are known by the source port, too.
+  /// Encapsulation::none where neither port carries any.
+  Encapsulation of(std::uint16_t source, std::uint16_t destination) const {
+    if (!may_have(source, destination)) return Encapsulation::none;
+    const Encapsulation carried = of(destination);
+    if (carried != Encapsulation::none) return carried;
+    constexpr std::uint16_t kFirstChosen = 1024;
+    const Encapsulation answered = of(source);
+    return answers(answered) && destination >= kFirstChosen ? answered : Encapsulation::none;
+  }
+
+ private:
+  static bool answers(Encapsulation carried) {
+    return carried == Encapsulation::capwap || carried == Encapsulation::teredo;
+  }
   Encapsulation of(std::uint16_t port) const {
-    if (!may_have(port)) return Encapsulation::none;
     for (const auto& [known, carried] : ports_)
       if (known == port) return carried;
     return Encapsulation::none;
   }
-
- private:
   void count_mask();
 
-  std::uint64_t mask_ = 0;  ///< Bit N: some port whose last six bits are N.
+  std::uint64_t mask_ = 0;          ///< Bit N: some port whose last six bits are N.
+  std::uint64_t answers_mask_ = 0;  ///< The same of ports that are answered from.
   std::vector<std::pair<std::uint16_t, Encapsulation>> ports_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/engine/wire/tags.hpp"
+#include "agent/engine/wire/wlan.hpp"
 
 namespace vmirror {
 namespace {
@@ -43,6 +44,8 @@ class Reader {
         return bare_ip(4);
       case LinkType::mpls:
         return labels(0);
+      case LinkType::wlan:
+        return wlan();
     }
   }
 
@@ -72,6 +75,13 @@ class Reader {
     if (type == ethertype::kIpv4 || type == ethertype::kIpv6) return network(type, next);
     const std::size_t at = skip(type, next);
     if (at != kNoType) tagged(at);
+  }
+
+  [[gnu::noinline]] void wlan() {
+    const auto header = parse_wlan({data_, size_});
+    if (!header) return fail(HeaderError::link_truncated);
+    p_.cooked_mac = header->sender;
+    llc(header->size, size_ - header->size);
   }
 
   void bare_ip(std::size_t at) {

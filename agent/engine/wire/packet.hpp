@@ -38,6 +38,7 @@ enum class LinkType : std::uint8_t {
   linux_sll2,  ///< LINKTYPE_LINUX_SLL2
   bsd_null,    ///< LINKTYPE_NULL, LINKTYPE_LOOP
   mpls,        ///< A label stack: what GRE carries as protocol 0x8847.
+  wlan,        ///< An IEEE 802.11 data frame (wlan.hpp), in an access point's tunnel.
 };
 
 /// A VLAN tag: TPID and TCI as IEEE 802.1Q has them. tpid 0: no tag.
@@ -102,7 +103,7 @@ struct Packet {
   LinkCarrier carrier = LinkCarrier::none;
   std::uint8_t tcp_flags = 0;
   bool has_macs = false;  ///< Ethernet: bytes 0..11 are destination and source MAC.
-  /// Where the sender's MAC stands in a cooked capture, which has no other; 0: none is known.
+  /// Where the sender's MAC stands in a cooked capture or an 802.11 frame; 0: none is known.
   std::uint8_t cooked_mac = 0;
   bool fragment = false;        ///< Any fragment of a datagram but a whole one.
   bool first_fragment = false;  ///< Offset 0 and more to come.

@@ -176,14 +176,20 @@ TEST(Decapsulator, DropsOrPassesWhatItCannotTakeOff) {
        "decap_truncated", "decap_truncated", DecapError::gre_truncated},
       {"some datagram to TZSP's port", over_udp(37008, text("hello")), "frame", "decap_malformed",
        DecapError::datagram_header},
-      {"TZSP with 802.11", over_udp(37008, hex("0100 0012 01 08020000")), "frame",
+      {"TZSP with half an 802.11 header", over_udp(37008, hex("0100 0012 01 08020000")), "frame",
+       "decap_unsupported", DecapError::datagram_unsupported},
+      {"TZSP with a beacon of 802.11",
+       over_udp(37008, concat({hex("0100 0012 01 8000 0000"), counting(40)})), "frame",
        "decap_unsupported", DecapError::datagram_unsupported},
       {"GTP's echo", over_udp(2152, hex("3201 0004 00000000 00010000")), "frame", "decap_malformed",
        DecapError::datagram_header},
       {"CAPWAP with DTLS", over_udp(5247, hex("01000000 16fefd00")), "frame", "decap_unsupported",
        DecapError::datagram_unsupported},
-      {"CAPWAP with 802.11", over_udp(5247, hex("00 100300 00000000 08020000")), "frame",
+      {"CAPWAP with an encrypted frame of 802.11",
+       over_udp(5247, concat({hex("00 100300 00000000 0841 0000"), counting(40)})), "frame",
        "decap_unsupported", DecapError::datagram_unsupported},
+      {"CAPWAP of 802.16", over_udp(5247, concat({hex("00 100500 00000000 0801"), counting(40)})),
+       "frame", "decap_unsupported", DecapError::datagram_unsupported},
       {"Teredo's port, and no IPv6", over_udp(3544, hex("4500 0000")), "frame", "decap_malformed",
        DecapError::datagram_header},
       {"GRE with a wrong sum", outer_frame({}, 47, concat({hex("8000 6558 1234 0000"), kGuest})),
@@ -385,6 +391,38 @@ TEST(Decapsulator, TellsTheSessionOfEachKindOfTunnel) {
   }
 }
 
+TEST(Decapsulator, KnowsAnswersByTheirSourcePort) {
+  const Buffer capwap = concat({hex("00 100200 00000000"), kGuest});
+  const struct {
+    const char* name;
+    std::uint16_t from, to;
+    Encapsulation encapsulation;
+  } cases[] = {
+      {"an access point to its controller", 40000, 5247, Encapsulation::capwap},
+      {"the controller's answer", 5247, 40000, Encapsulation::capwap},
+      {"a client that chose the port, and asks a DNS server", 5247, 53, Encapsulation::none},
+      {"a client that chose VXLAN's port", 4789, 40000, Encapsulation::none},
+  };
+  for (const auto& c : cases) {
+    const auto out =
+        Bench().take(udp_frame({.source_port = c.from, .destination_port = c.to}, capwap));
+    EXPECT_EQ(out.origin.encapsulation, c.encapsulation) << c.name;
+  }
+}
+
+TEST(Decapsulator, TakesA80211FrameOutOfATunnel) {
+  const Buffer wlan = concat({hex("0801 0000 0a0000000001 0a0000000002 0a0000000003 1000"),
+                              hex("aaaa03 000000 0800"), ip_part(udp_frame({}))});
+  for (const Buffer& outer : {over_udp(5247, concat({hex("00 100300 00000000"), wlan})),
+                              over_udp(37008, concat({hex("0100 0012 01"), wlan}))}) {
+    const Decapsulated out = Bench().take(outer);
+    EXPECT_EQ(ending(out), std::string("frame"));
+    EXPECT_EQ(bytes_of(out), wlan);
+    EXPECT_EQ(out.frame.link, LinkType::wlan);
+    EXPECT_EQ(out.packet.ip_version, 4);
+  }
+}
+
 TEST(MayBeEncapsulated, IsTrueForAllThatTakeLooksInto) {
   const auto may = [](const Buffer& frame, std::optional<std::uint16_t> rspan = {}) {
     return may_be_encapsulated(parse_packet(frame, LinkType::ethernet), UdpCarriers(), rspan);
@@ -395,6 +433,7 @@ TEST(MayBeEncapsulated, IsTrueForAllThatTakeLooksInto) {
   EXPECT_TRUE(may(over_udp(4789, {})));
   EXPECT_TRUE(may(over_udp(8472, {})));
   EXPECT_TRUE(may(over_udp(6081, {})));
+  EXPECT_TRUE(may(udp_frame({.source_port = 5247, .destination_port = 40000})));
   EXPECT_TRUE(may(outer_frame({}, ip_protocol::kIpv6, ip_part(kGuest))));
   EXPECT_TRUE(may(wrapping("pbb").wrap(kGuest, 1).front()));
   EXPECT_TRUE(may(kGuest, 12)) << "UDP, on the RSPAN VLAN";
