@@ -1,9 +1,10 @@
-"""./run demo --hyperv: the PowerShell module on two stand-in Hyper-V hosts: a document, sessions, a move, the undo.
+"""./run demo --hyperv: Hyper-V by the agent through WMI, then by the PowerShell module: sessions, a move, the undo.
 
     hyperv.py [--keep] [--json]
 
 PowerShell, the module, the TLS server that the document comes from, and the commands are real; Microsoft's modules
-Hyper-V, FailoverClusters and CimCmdlets are the stand-ins of tests/hyperv, for they run on Windows alone.
+Hyper-V, FailoverClusters and CimCmdlets are the stand-ins of tests/hyperv, for they run on Windows alone. The agent's half is
+hyperv_wmi.py.
 """
 
 import argparse
@@ -40,15 +41,35 @@ def show(options, folder):
         return json.load(file), done.stdout or ""
 
 
+def show_agent():
+    """Runs hyperv_wmi.py in Debian's Python, which has the libraries of Debian's packages. `skipped` says why it could not."""
+    done = subprocess.run(["/usr/bin/python3", os.path.join(HERE, "hyperv_wmi.py")], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"the agent's half ended with {done.returncode}")
+    return json.loads(done.stdout)
+
+
 def listed(value):
     """PowerShell writes a list of one as that one."""
     return value if isinstance(value, list) else [value]
 
 
+def agents_verdict(wmi):
+    if why := wmi.get("skipped"):
+        return [f"agent    not shown: {why}"]
+    def said(key):
+        return ", ".join(f"{name} {mode}" for name, mode in sorted(wmi[key].items()))
+    return [
+        f"agent    policy watch on two hosts by WMI, logged on by {' and '.join(wmi['logon'])}: {said('applied')}",
+        f"agent    vm1 moved to HV2, known after {wmi['moved_after_s']} s by an event: {said('moved')}",
+        "agent    a mode that somebody turned off was mended; the policy went, and both hosts are as they were",
+        "module   by PowerShell on two other hosts:"]
+
+
 def verdict(told):
     """What was asked for, seen and proven, in a few lines."""
     checks = [check for check in listed(told["checks"]) if check["Passed"]]
-    return [
+    return agents_verdict(told["wmi"]) + [
         "asked    a document of two sessions, dc1 and plc, to the sensors of their hosts; read over HTTPS",
         "seen     " + ", ".join(f"{s['Name']} on {s['ComputerName']} {s['State']}" for s in listed(told["applied"])),
         "moved    dc1 to hv2: " + ", ".join(f"{s['Name']} on {s['ComputerName']} {s['State']}"
@@ -64,10 +85,19 @@ def main():
     if reason := tools.unavailable():
         return fail(options, f"not available: {reason}")
     began = time.monotonic()
-    say("two stand-in Hyper-V hosts of the cluster hvc1: dc1 on hv1, plc on hv2, a sensor on each")
+    say("the agent: two hosts for tests, HV1 and HV2, by WS-Management")
+    try:
+        wmi = show_agent()
+    except (RuntimeError, OSError, ValueError) as error:
+        return fail(options, error)
+    agents_tables = wmi.pop("tables", "")
+    if not wmi.get("undone", True):
+        return fail(options, "the hosts are not as they were before the agent's policy")
+    say("the module: two stand-in Hyper-V hosts of the cluster hvc1: dc1 on hv1, plc on hv2, a sensor on each")
     try:
         with tempfile.TemporaryDirectory(prefix="vmirror-demo-") as folder:
             told, tables = show(options, folder)
+            told["wmi"] = wmi
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         return fail(options, error)
     took = time.monotonic() - began
@@ -75,7 +105,7 @@ def main():
         print(tables, file=sys.stderr)
         return fail(options, told["error"])
     if tell(options, verdict(told), {**told, "seconds": round(took, 1)}):
-        print(tables.rstrip())
+        print(agents_tables + "\n\n" + tables.strip())
         print(f"\nAll of it took {took:.1f} s.")
     return 0
 

@@ -25,7 +25,13 @@ class Demo(unittest.TestCase):
     def test_a_document_a_move_and_the_undo(self):
         status, told = run()
         self.assertEqual(status, 0, told)
-        self.assertEqual([line.split()[0] for line in told["verdict"]], ["asked", "seen", "moved", "proven", "undone"])
+        wmi = told["wmi"]
+        self.assertEqual([line.split()[0] for line in told["verdict"]],
+                         (["agent"] if "skipped" in wmi else ["agent"] * 3 + ["module"]) + ["asked", "seen", "moved", "proven", "undone"])
+        if "skipped" in wmi:
+            print("the agent's half is skipped: " + wmi["skipped"])
+        else:
+            self.assertEqual((wmi["undone"], wmi["logon"]), (True, ["NTLM"]))
         self.assertEqual([(s["Name"], s["ComputerName"]) for s in told["applied"] if s["State"] == "ready"],
                          [("dc1", "hv1"), ("plc", "hv2")])
         self.assertEqual([(s["Name"], s["ComputerName"]) for s in told["sessions"] if s["State"] == "ready"],
