@@ -289,7 +289,8 @@ void Daemon::State::add_store_answers(ApiBackend& b) {
       return store->contents(wall_clock()).map(make);
     };
   };
-  b.store_policies = told(store_policies_json);
+  b.store_policies = told(
+      [](const StoreContents& contents) { return store_policies_json(contents, wall_clock()); });
   b.store_hosts = told(store_hosts_json);
   b.store_sessions = told(store_sessions_json);
   b.forget_host = [this](const std::string& name) -> Answer {

@@ -29,6 +29,7 @@
 #include "agent/control/libvirt/connection.hpp"
 #include "agent/control/loop/control.hpp"
 #include "agent/control/policy/policy_store.hpp"
+#include "agent/control/policy/terms.hpp"
 #include "agent/control/store/link.hpp"
 #include "agent/engine/worker/engine.hpp"
 #include "agent/report/status.hpp"
@@ -63,6 +64,7 @@ struct Daemon::State {
   bool asked_whole = true;                       ///< False: a file's policy is not in `asked_for`.
   bool drained = false;                          ///< By `vmirror drain`.
   std::optional<std::vector<Policy>> in_force;   ///< `asked_for`, or nothing while drained.
+  Terms terms;                                   ///< The ends of those `in_force`.
   bool all_known = true;                         ///< False: a file's policy is not in `in_force`.
   std::optional<Error> hook_file_error;          ///< What the hook reads is not `in_force`.
   std::unique_ptr<Control> control;              ///< Null: this daemon drives no switch.

@@ -3,6 +3,7 @@
 #include "agent/app/config.hpp"
 #include "agent/control/loop/prune.hpp"
 #include "agent/control/policy/policy_file.hpp"
+#include "agent/control/policy/terms.hpp"
 #include "agent/control/store/kept.hpp"
 
 namespace vmirror {
@@ -34,8 +35,9 @@ Result<std::vector<Step>> take_away(const std::string& path, bool everything) {
   if (const auto error = asked->first_error()) return tl::unexpected(*error);
   const auto driver = make_driver(*config->driver);
   if (!driver) return tl::unexpected(driver.error());
-  return prune(**driver, {.host = config->host, .monitor_nic = config->monitor_nic},
-               asked->policies());
+  std::vector<Policy> policies = asked->policies();
+  Terms().set_ends(policies, wall_clock(), steady_clock());
+  return prune(**driver, {.host = config->host, .monitor_nic = config->monitor_nic}, policies);
 }
 
 }  // namespace

@@ -63,6 +63,10 @@ Result<json::object> set_policy(ovsdb::Client& client, const StoreOptions& optio
                       {"verdict", {{"well", true}}}};
 }
 
+json::object store_policies_now(const StoreContents& contents) {
+  return store_policies_json(contents, wall_clock());
+}
+
 Result<json::object> all_rows(ovsdb::Client& client, json::object (*make)(const StoreContents&)) {
   return client.read(kReadPatience).map([&](const auto& snapshot) {
     return make(store_contents(*snapshot));
@@ -78,8 +82,7 @@ Result<json::object> ask_store(const std::string& file, const std::string& targe
   auto client = ovsdb::Client::start(client_options(*options), store::schema());
   if (!client) return tl::unexpected(client.error());
   ovsdb::Client& store = **client;
-  if (method == "GET" && target == "/v1/store/policies")
-    return all_rows(store, store_policies_json);
+  if (method == "GET" && target == "/v1/store/policies") return all_rows(store, store_policies_now);
   if (method == "GET" && target == "/v1/store/hosts") return all_rows(store, store_hosts_json);
   if (method == "GET" && target == "/v1/store/sessions")
     return all_rows(store, store_sessions_json);

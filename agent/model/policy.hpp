@@ -40,6 +40,9 @@ struct Policy {
   std::vector<Target> targets;
   int priority = 0;             ///< Of two policies on a NIC and target the higher decides.
   std::optional<Time> expires;  ///< From then on it selects nothing.
+  /// So long after it was set it selects nothing: agent/control/policy/terms.hpp sets `expires`.
+  std::optional<Time> ttl = {};
+  Time set_at = 0;  ///< With `ttl`: when it was set, by this host's wall clock; 0: now.
   /// A guest that it selects must not start, or come here, where it can't be mirrored: the
   /// hypervisor's hook refuses it.
   bool require = false;

@@ -24,13 +24,14 @@ json::array text_array(const std::set<std::string>& texts) {
 
 }  // namespace
 
-json::object store_policies_json(const StoreContents& contents) {
+json::object store_policies_json(const StoreContents& contents, Time now) {
   json::array policies;
-  for (const PolicyStanding& s : standing(contents))
+  for (const PolicyStanding& s : standing(contents, now))
     policies.push_back({{"name", s.policy.name},
                         {"generation", s.policy.generation},
                         {"set_by", s.policy.set_by},
                         {"set_at", s.policy.set_at},
+                        {"ends", s.ends ? json::value(clock_text(*s.ends)) : json::value()},
                         {"yaml", s.policy.yaml},
                         {"hosts", s.hosts},
                         {"observed", s.observed},

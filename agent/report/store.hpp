@@ -7,10 +7,10 @@
 
 namespace vmirror {
 
-/// {"policies": [{"name", "generation", "set_by", "set_at", "yaml", "hosts", "observed",
+/// {"policies": [{"name", "generation", "set_by", "set_at", "ends", "yaml", "hosts", "observed",
 /// "sessions", "accepted", "realised", "proven"}], "generation"}. The last three are each
-/// {"status", "hosts", "reason"}.
-boost::json::object store_policies_json(const StoreContents& contents);
+/// {"status", "hosts", "reason"}; `ends` is null for a policy without a `ttl`.
+boost::json::object store_policies_json(const StoreContents& contents, Time now);
 /// {"hosts": [{"name", "kind", "switch_version", "version", "capabilities", "generation",
 /// "refused", "fault", "sessions"}]}
 boost::json::object store_hosts_json(const StoreContents& contents);

@@ -129,6 +129,22 @@ class Store(StoreTest):
         a.cluster_command("restore", copy)
         self.eventually("the policy of the copy", lambda: "hmis" in {p["name"] for p in b.daemon.ask("policies")["policies"]})
 
+    def test_5a_a_policy_with_a_ttl_ends_everywhere(self):
+        a, b, _ = self.hosts
+        text = "policy: incident\nselect: [{port: vnet-plc}]\ntargets: [{erspan: {address: 192.0.2.9}}]\nttl: 4s\n"
+
+        def hosts_with_it():
+            return {s["host"] for s in b.daemon.ask("sessions", "--all-hosts")["sessions"] if "incident" in s["policies"]}
+
+        for _ in range(2):  # Applied again after its end, it begins anew.
+            a.daemon.apply(text)
+            self.eventually("its sessions", lambda: hosts_with_it() == set(HOSTS))
+            self.eventually("its end", lambda: not hosts_with_it())
+            row = self.policies(b)["incident"]
+            self.assertIn("it ended at " + row["ends"], row["realised"]["reason"])
+            self.assertEqual({p["name"]: p["state"] for p in b.daemon.ask("policies")["policies"]}["incident"], "expired")
+        a.daemon.run("delete", "incident")
+
     def test_6_what_is_deleted_goes_everywhere(self):
         for name in ("plcs", "hmis", "more"):
             self.hosts[2].daemon.run("delete", name)

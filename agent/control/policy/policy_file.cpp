@@ -180,10 +180,11 @@ Result<std::vector<std::string>> list_policies(const std::string& path) {
   return out;
 }
 
-Result<Policy> read_file(const std::string& path) {
+Result<Policy> read_file(const std::string& path, const FileState& state) {
   auto policy = read_trusted(path, yaml::Bounds{}.bytes).and_then([&](const std::string& text) {
     return parse_policy(text, path);
   });
+  if (policy && policy->ttl) policy->set_at = state.written;
   std::error_code ignored;
   if (!policy && policy.error().kind == Error::Kind::invalid && fs::is_symlink(path, ignored)) {
     policy.error().what = "the link leads to a file that is no policy";
@@ -271,9 +272,21 @@ Result<Time> parse_time(std::string_view text) {
   return seconds * kSecond;
 }
 
+Result<Time> parse_duration(std::string_view text) {
+  static const std::regex form("(?:(\\d{1,3})d)?(?:(\\d{1,4})h)?(?:(\\d{1,6})m)?(?:(\\d{1,8})s)?");
+  constexpr Time kMost = 366 * 86400 * kSecond;
+  std::cmatch m;
+  Time out = 0;
+  if (text.size() < 32 && std::regex_match(text.data(), text.data() + text.size(), m, form))
+    for (const auto& [part, seconds] : {std::pair(1, 86400), {2, 3600}, {3, 60}, {4, 1}})
+      if (m[part].matched) out += std::stoll(m[part].str()) * seconds * kSecond;
+  if (out > 0 && out <= kMost) return out;
+  return fail(Error::Kind::invalid, "`" + std::string(text) + "` is no time of 1s to 366d");
+}
+
 Result<Policy> parse_policy(std::string_view text, const std::string& file) {
   Policy p;
-  Time expires = 0;
+  Time expires = 0, ttl = 0;
   const auto done = yaml::read(
       text, file,
       yaml::map({
@@ -292,6 +305,12 @@ Result<Policy> parse_policy(std::string_view text, const std::string& file) {
              const auto read =
                  yaml::parsed(expires, parse_time, "write it as 2026-12-31T00:00:00Z")(at);
              if (read) p.expires = expires;
+             return read;
+           }},
+          {"ttl",
+           [&](const Node& at) -> Result<void> {
+             const auto read = yaml::parsed(ttl, parse_duration, "write it as 4h, or 1h30m")(at);
+             if (read) p.ttl = ttl;
              return read;
            }},
           {"require", yaml::boolean(p.require)},
@@ -348,7 +367,8 @@ PolicyFolder read_policies(const std::string& path, const PolicyFolder& before) 
     }
     bytes += file.state.bytes;
     const bool same = last != nullptr && last->read && last->state == file.state;
-    file.read = same ? last->read : std::make_shared<const Result<Policy>>(read_file(file.path));
+    file.read = same ? last->read
+                     : std::make_shared<const Result<Policy>>(read_file(file.path, file.state));
     folder.files.push_back(std::move(file));
   }
   assign_names(folder);

@@ -65,5 +65,8 @@ Result<void> drop_policy(const PolicyFolder& folder, const std::string& name);
 
 /// RFC 3339: 2026-12-31T00:00:00Z, or with an offset. Error::Kind::invalid.
 Result<Time> parse_time(std::string_view text);
+/// "4h", "1h30m": days, hours, minutes and seconds in this order; a second to 366 days.
+/// Error::Kind::invalid.
+Result<Time> parse_duration(std::string_view text);
 
 }  // namespace vmirror

@@ -243,6 +243,10 @@ void PolicyResolver::update(const LocationMap& locations, Time now) {
     return again;
   });
   std::vector<const Policy*> in_force = this->in_force(now);
+  ended_.clear();
+  if (!anew_)
+    for (const Policy* policy : in_force_)
+      if (policy->expires && *policy->expires <= now) ended_.push_back(policy->name);
   if (anew_ || in_force != in_force_) {
     for (const auto& [key, at] : locations_) touched.insert(key);
     anew_ = false;

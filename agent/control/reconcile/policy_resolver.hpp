@@ -83,6 +83,8 @@ class PolicyResolver {
   const PersistentMap<std::string, Refusal>& refused() const { return refused_; }  ///< By name.
   const ResolvedPort& of(const PortKey& port) const;
   std::vector<PolicyStatus> policies() const;  ///< By name.
+  /// The policies that were in force before the latest update and have expired since.
+  const std::vector<std::string>& ended() const { return ended_; }
 
  private:
   struct Tally {
@@ -102,6 +104,7 @@ class PolicyResolver {
   Time now_ = 0;
 
   std::vector<const Policy*> in_force_;  ///< Of policies_, those that decide first.
+  std::vector<std::string> ended_;
   LocationMap locations_;
   std::unordered_map<std::string, std::set<PortKey>> of_name_;    ///< By port: on which switches.
   std::unordered_map<PortKey, ResolvedPort, PortKeyHash> ports_;  ///< Those that are wanted.

@@ -166,6 +166,8 @@ void Reconciler::plan(Time now) {
   due_.clear();
   locate();
   resolver_.update(locations_, now);
+  for (const std::string& name : resolver_.ended())
+    tell(now, name, "the policy has expired: its mirrors go");
   do {
     realiser_->update(resolver_.sessions(), world_);
   } while (resolver_.heed(realiser_->verdicts()));

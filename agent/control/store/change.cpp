@@ -34,10 +34,22 @@ bool refers_to_policies(const ovsdb::Snapshot& now) {
 
 constexpr ovsdb::Uuid kNewCluster{{0, 0, 0, 1}}, kNewPolicy{{0, 0, 0, 2}};
 
-/// Raises the generation, if it is still the one that was read, and takes a reference to a policy
+/// A policy that ended so long ago goes with the next change: no clock of a host is that wrong.
+constexpr Time kKeptAfterEnd = 86400 * kSecond;
+
+std::set<ovsdb::Uuid> long_ended(const ovsdb::Snapshot& is, Time now) {
+  std::set<ovsdb::Uuid> out;
+  for (const auto& [id, row] : is[store::kPolicy].rows) {
+    const auto end = end_of(stored_policy(*row));
+    if (end && now - *end > kKeptAfterEnd) out.insert(id);
+  }
+  return out;
+}
+
+/// Raises the generation, if it is still the one that was read, and takes references to policies
 /// out and another in.
-void change_cluster(const ovsdb::Snapshot& now, std::int64_t to, const ovsdb::Row* without,
-                    bool with_new, ovsdb::Transaction& out) {
+void change_cluster(const ovsdb::Snapshot& now, std::int64_t to,
+                    const std::set<ovsdb::Uuid>& without, bool with_new, ovsdb::Transaction& out) {
   namespace c = store::cluster;
   const ovsdb::Datum value{ovsdb::Atom(to)}, fresh{ovsdb::Atom(kNewPolicy)};
   const bool refers = refers_to_policies(now);
@@ -52,7 +64,7 @@ void change_cluster(const ovsdb::Snapshot& now, std::int64_t to, const ovsdb::Ro
   ovsdb::ColumnValues columns{{c::kGeneration, value}};
   if (refers) {
     std::set<ovsdb::Uuid> policies = (*row)[c::kPolicies].set<ovsdb::Uuid>();
-    if (without != nullptr) policies.erase(without->id);
+    for (const ovsdb::Uuid& id : without) policies.erase(id);
     if (with_new) policies.insert(kNewPolicy);
     columns.emplace_back(c::kPolicies, ovsdb::Datum(policies));
   }
@@ -110,7 +122,9 @@ Result<std::int64_t> put_policy(Client& client, const std::string& yaml, const s
   const auto done = change(client, [&](const ovsdb::Snapshot& is) {
     const ovsdb::Row* row = is[store::kPolicy].named(policy->name);
     ovsdb::Transaction out;
-    if (row != nullptr && (*row)[c::kYaml].text() == yaml) {
+    const auto end = row == nullptr ? std::nullopt : end_of(stored_policy(*row));
+    const bool ended = end && *end <= now;
+    if (row != nullptr && (*row)[c::kYaml].text() == yaml && !ended) {
       generation = (*row)[c::kGeneration].get<std::int64_t>().value_or(0);
       return Result<ovsdb::Transaction>(out);
     }
@@ -120,10 +134,12 @@ Result<std::int64_t> put_policy(Client& client, const std::string& yaml, const s
                                 {c::kSetBy, ovsdb::Datum(ovsdb::Atom(by))},
                                 {c::kSetAt, ovsdb::Datum(ovsdb::Atom(clock_text(now)))}};
     if (row != nullptr && !refers_to_policies(is)) {
-      change_cluster(is, generation, nullptr, false, out);
+      change_cluster(is, generation, {}, false, out);
       out.push_back(ovsdb::Write{store::kPolicy, row->id, std::move(columns)});
     } else {
-      change_cluster(is, generation, row, true, out);
+      std::set<ovsdb::Uuid> without = long_ended(is, now);
+      if (row != nullptr) without.insert(row->id);
+      change_cluster(is, generation, without, true, out);
       columns.emplace_back(c::kName, ovsdb::Datum(ovsdb::Atom(policy->name)));
       out.push_back(ovsdb::Insert{store::kPolicy, kNewPolicy, std::move(columns)});
     }
@@ -141,7 +157,7 @@ Result<void> drop_policy(Client& client, const std::string& name) {
                   "see `vmirror get policies`");
     ovsdb::Transaction out;
     if (!refers_to_policies(is)) out.push_back(ovsdb::Delete{store::kPolicy, row->id});
-    change_cluster(is, stored_policies(is).generation + 1, row, false, out);
+    change_cluster(is, stored_policies(is).generation + 1, {row->id}, false, out);
     return out;
   });
 }

@@ -16,12 +16,6 @@ std::int64_t whole_number(const Row& row, std::size_t column) {
   return row[column].get<std::int64_t>().value_or(0);
 }
 
-StoredPolicy stored_policy(const Row& row) {
-  namespace c = store::policy;
-  return {row[c::kName].text(), row[c::kYaml].text(), whole_number(row, c::kGeneration),
-          row[c::kSetBy].text(), row[c::kSetAt].text()};
-}
-
 HostRow host_row(const Row& row) {
   namespace c = store::host;
   return {row[c::kName].text(),
@@ -68,6 +62,8 @@ Result<Policy> read_stored(const StoredPolicy& stored) {
         bad_row({Error::Kind::invalid, "its text calls the policy `" + policy->name + "`", place,
                  "apply it anew: `vmirror apply FILE`"},
                 stored));
+  if (policy->ttl)
+    policy->set_at = stored.begun != 0 ? stored.begun : parse_time(stored.set_at).value_or(0);
   return policy;
 }
 
@@ -85,6 +81,12 @@ const PolicyFile* file_at(const std::vector<PolicyFile>& files, const std::strin
 
 }  // namespace
 
+StoredPolicy stored_policy(const Row& row) {
+  namespace c = store::policy;
+  return {row[c::kName].text(),  row[c::kYaml].text(),  whole_number(row, c::kGeneration),
+          row[c::kSetBy].text(), row[c::kSetAt].text(), 0};
+}
+
 StoredPolicies stored_policies(const ovsdb::Snapshot& snapshot) {
   StoredPolicies out;
   for (const auto& [id, row] : snapshot[store::kCluster].rows)
@@ -93,6 +95,26 @@ StoredPolicies stored_policies(const ovsdb::Snapshot& snapshot) {
     out.policies.push_back(stored_policy(*row));
   std::ranges::sort(out.policies, {}, &StoredPolicy::name);
   return out;
+}
+
+void begin_terms(StoredPolicies& stored, const StoredPolicies& before, bool followed, Time now) {
+  for (StoredPolicy& policy : stored.policies) {
+    const auto known = std::ranges::find(before.policies, policy.name, &StoredPolicy::name);
+    if (known != before.policies.end() && known->generation == policy.generation &&
+        known->begun != 0) {
+      policy.begun = known->begun;
+      continue;
+    }
+    const auto set_at = parse_time(policy.set_at);
+    policy.begun = followed || !set_at ? now : std::min(*set_at, now);
+  }
+}
+
+std::optional<Time> end_of(const StoredPolicy& policy) {
+  const auto read = parse_policy(policy.yaml, "");
+  const auto set_at = parse_time(policy.set_at);
+  if (!read || !read->ttl || !set_at) return {};
+  return *set_at + *read->ttl;
 }
 
 StoreContents store_contents(const ovsdb::Snapshot& snapshot) {
@@ -199,9 +221,10 @@ std::string told(const SessionRow& s) {
   return s.name + " is " + s.state + ": " + s.reason;
 }
 
-PolicyStanding standing_of(const StoreContents& contents, const StoredPolicy& policy) {
+PolicyStanding standing_of(const StoreContents& contents, const StoredPolicy& policy, Time now) {
   PolicyStanding out;
   out.policy = policy;
+  out.ends = end_of(policy);
   Tally accepted, realised, proven;
   for (const HostRow& host : contents.hosts) {
     ++out.hosts;
@@ -247,7 +270,9 @@ PolicyStanding standing_of(const StoreContents& contents, const StoredPolicy& po
   if (out.sessions == 0)
     for (StoreCondition* c : {&out.realised, &out.proven})
       if (c->status == StoreCondition::Status::yes)
-        *c = {StoreCondition::Status::unknown, c->hosts, "it selects no NIC of any host"};
+        *c = {StoreCondition::Status::unknown, c->hosts,
+              out.ends && *out.ends <= now ? "it ended at " + clock_text(*out.ends)
+                                           : "it selects no NIC of any host"};
   return out;
 }
 
@@ -265,10 +290,10 @@ const char* to_text(StoreCondition::Status status) {
   return "unknown";
 }
 
-std::vector<PolicyStanding> standing(const StoreContents& contents) {
+std::vector<PolicyStanding> standing(const StoreContents& contents, Time now) {
   std::vector<PolicyStanding> out;
   for (const StoredPolicy& policy : contents.policies.policies)
-    out.push_back(standing_of(contents, policy));
+    out.push_back(standing_of(contents, policy, now));
   return out;
 }
 

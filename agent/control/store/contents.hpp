@@ -23,6 +23,9 @@ struct StoredPolicy {
   std::int64_t generation = 0;  ///< Of the store, with the change that set it.
   std::string set_by;           ///< "USER@HOST" of the agent that took it in.
   std::string set_at;           ///< RFC 3339, by that host's clock.
+  /// By this host's clock, for the terms of policies (terms.hpp): `set_at`, or when the policy came
+  /// to an agent that followed the store. 0: not known; never in the store.
+  Time begun = 0;
   bool operator==(const StoredPolicy&) const = default;
 };
 
@@ -66,7 +69,11 @@ struct StoreContents {
   std::vector<SessionRow> sessions;  ///< By host and name.
 };
 
+StoredPolicy stored_policy(const ovsdb::Row& row);
 StoredPolicies stored_policies(const ovsdb::Snapshot& snapshot);
+/// Gives each policy its `begun`. A policy that `before` has keeps it. Another one came just now to
+/// an agent that `followed` the store; else `set_at` tells, if this clock has reached it.
+void begin_terms(StoredPolicies& stored, const StoredPolicies& before, bool followed, Time now);
 StoreContents store_contents(const ovsdb::Snapshot& snapshot);
 
 /// "the store: NAME", where errors and lists say where a policy is.
@@ -80,6 +87,9 @@ std::vector<PolicyFile> policy_files(const StoredPolicies& stored,
 /// The folder's files and, after them, the store's. A file whose policy the store has, too, is set
 /// aside with an error that names both places: what is stated for all hosts holds.
 PolicyFolder compose(PolicyFolder folder, const std::vector<PolicyFile>& stored);
+
+/// When a policy of the store ends by its `ttl`, by the clock of who set it; none: it has no `ttl`.
+std::optional<Time> end_of(const StoredPolicy& policy);
 
 /// How a policy stands in one respect.
 struct StoreCondition {
@@ -99,9 +109,10 @@ struct PolicyStanding {
   /// Accepted: each host could read it. Realised: each of its sessions is on its switch as asked,
   /// and there is one. Proven: evidence says of each session that its copies come.
   StoreCondition accepted, realised, proven;
+  std::optional<Time> ends;  ///< As end_of().
 };
 
-/// By name.
-std::vector<PolicyStanding> standing(const StoreContents& contents);
+/// By name. `now`: of a policy that has ended no host is asked for sessions.
+std::vector<PolicyStanding> standing(const StoreContents& contents, Time now);
 
 }  // namespace vmirror

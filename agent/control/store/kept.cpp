@@ -33,11 +33,13 @@ std::int64_t number(const json::object& object, const char* key) {
 std::string encode_kept(const KeptPolicies& kept) {
   json::array policies;
   for (const StoredPolicy& p : kept.policies.policies)
-    policies.push_back({{"name", p.name},
-                        {"yaml", p.yaml},
-                        {"generation", p.generation},
-                        {"set_by", p.set_by},
-                        {"set_at", p.set_at}});
+    policies.push_back(
+        {{"name", p.name},
+         {"yaml", p.yaml},
+         {"generation", p.generation},
+         {"set_by", p.set_by},
+         {"set_at", p.set_at},
+         {"begun", p.begun == 0 ? json::value() : json::value(clock_text(p.begun))}});
   return json::serialize(json::object{
       {"generation", kept.policies.generation},
       {"lost_at", kept.lost_at == 0 ? json::value() : json::value(clock_text(kept.lost_at))},
@@ -56,10 +58,12 @@ Result<KeptPolicies> parse_kept(std::string_view text, const std::string& file) 
   out.policies.generation = number(*object, "generation");
   if (const auto at = parse_time(member(*object, "lost_at"))) out.lost_at = *at;
   for (const json::value& one : list->get_array())
-    if (const auto* policy = one.if_object())
+    if (const auto* policy = one.if_object()) {
+      const auto begun = parse_time(member(*policy, "begun"));
       out.policies.policies.push_back({member(*policy, "name"), member(*policy, "yaml"),
                                        number(*policy, "generation"), member(*policy, "set_by"),
-                                       member(*policy, "set_at")});
+                                       member(*policy, "set_at"), begun.value_or(0)});
+    }
   return out;
 }
 

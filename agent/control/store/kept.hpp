@@ -1,7 +1,7 @@
 // The policies of the store as they were read last, in a file of this host.
 //
 //   {"generation": 7, "lost_at": "2026-11-30T10:00:00Z", "policies":
-//     [{"name": "plc", "yaml": "policy: plc\n...", "generation": 6, "set_by", "set_at"}]}
+//     [{"name": "plc", "yaml": "policy: plc\n...", "generation": 6, "set_by", "set_at", "begun"}]}
 #pragma once
 
 #include <optional>

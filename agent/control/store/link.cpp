@@ -149,12 +149,13 @@ struct StoreLink::State {
     if (std::exchange(kept.lost_at, 0) != 0) keep();
   }
 
-  bool take(const StoredPolicies& stored) {
+  bool take(StoredPolicies stored, bool followed, Time now) {
+    begin_terms(stored, kept.policies, followed && status.known, now);
     if (status.known && stored == kept.policies) return false;
     if (stored.generation < kept.policies.generation)
       spdlog::warn("the store went back from generation {} to {}: was it restored from a copy?",
                    kept.policies.generation, stored.generation);
-    kept.policies = stored;
+    kept.policies = std::move(stored);
     keep();
     use_kept();
     return true;
@@ -266,12 +267,13 @@ bool StoreLink::look(Time now) {
     s.lost(contents.error(), now);
     return false;
   }
+  const bool followed = s.status.connected;
   s.found(now);
   s.look_for_rivals(**contents, now);
   if ((*contents)->revision == s.seen) return false;
   s.look_at_schema(**contents);
   s.seen = (*contents)->revision;
-  return s.take(stored_policies(**contents));
+  return s.take(stored_policies(**contents), followed, now);
 }
 
 bool StoreLink::known() const {

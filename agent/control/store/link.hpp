@@ -72,9 +72,8 @@ class StoreLink {
 
   // ---- Any thread; they wait
 
-  /// Sets the policy of this text. The same text again changes nothing. `by`: who asks. Returns the
-  /// generation. Error::Kind::invalid: no policy; unreachable: it isn't known whether it happened,
-  /// or surely not; the error says which.
+  /// As put_policy() of change.hpp. Error::Kind::invalid: no policy; unreachable: it isn't known
+  /// whether it happened, or surely not; the error says which.
   Result<std::int64_t> put(const std::string& yaml, const std::string& by, Time now);
   /// Error::Kind::missing: the store has none of this name.
   Result<void> drop(const std::string& name);

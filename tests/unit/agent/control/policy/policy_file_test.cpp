@@ -94,6 +94,32 @@ TEST(PolicyFile, WhatIsNotSaidHasADefault) {
   EXPECT_EQ(policy->sensor, Policy::Sensor::stay);
 }
 
+TEST(PolicyFile, ADurationHasUnits) {
+  constexpr Time kHour = 3600 * kSecond;
+  const struct {
+    const char* text;
+    std::optional<Time> is;
+  } table[] = {
+      {"4h", 4 * kHour},
+      {"1h30m", kHour + kHour / 2},
+      {"90m", kHour + kHour / 2},
+      {"7d", 168 * kHour},
+      {"1s", kSecond},
+      {"", {}},
+      {"4", {}},
+      {"h", {}},
+      {"30m1h", {}},
+      {"-1h", {}},
+      {"1.5h", {}},
+      {"367d", {}},
+      {"99999999999999999999s", {}},
+  };
+  for (const auto& row : table) {
+    const auto read = parse_duration(row.text);
+    EXPECT_EQ(read ? std::optional(*read) : std::nullopt, row.is) << row.text;
+  }
+}
+
 TEST(PolicyFile, RefusalsNameLineAndRemedy) {
   const std::string head = "policy: a\nselect: [{port: p1}]\n";
   const std::string full = head + "targets: [local]\n";
@@ -103,13 +129,13 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
       {"", "f.yaml: the file is empty (write it, or remove it)"},
       {"just text",
        "f.yaml:1: the file is not a mapping (write `KEY: VALUE` with `policy`, `select`, "
-       "`direction`, `snaplen`, `vlans`, `filter`, `targets`, `priority`, `expires`, `require` or "
-       "`sensor`)"},
+       "`direction`, `snaplen`, `vlans`, `filter`, `targets`, `priority`, `expires`, `ttl`, "
+       "`require` or `sensor`)"},
       {full + "snapln: 5\n", "f.yaml:4: unknown key `snapln` (write `snaplen`)"},
       {full + "colour: red\n",
        "f.yaml:4: unknown key `colour` (write one of `policy`, `select`, `direction`, `snaplen`, "
-       "`vlans`, `filter`, `targets`, `priority`, `expires`, `require` or "
-       "`sensor`)"},
+       "`vlans`, `filter`, `targets`, `priority`, `expires`, `ttl`, "
+       "`require` or `sensor`)"},
       {full + "targets: [local]\n", "f.yaml:4: key `targets` is given twice (keep one of them)"},
       {head, "f.yaml:1: key `targets` is missing (add `targets: ...`)"},
       {"policy: a b\n",
@@ -174,6 +200,12 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
       {full + "expires: 2026-02-30T00:00:00Z\n",
        "f.yaml:4: `expires`: `2026-02-30T00:00:00Z` is not a time (write it as "
        "2026-12-31T00:00:00Z)"},
+      {full + "ttl: 0s\n",
+       "f.yaml:4: `ttl`: `0s` is no time of 1s to 366d (write it as 4h, or 1h30m)"},
+      {full + "ttl: 4\n",
+       "f.yaml:4: `ttl`: `4` is no time of 1s to 366d (write it as 4h, or 1h30m)"},
+      {full + "ttl: 400d\n",
+       "f.yaml:4: `ttl`: `400d` is no time of 1s to 366d (write it as 4h, or 1h30m)"},
       {head + "targets:\n  - disk\n",
        "f.yaml:4: unknown target `disk` (write `local`, `erspan: {address: IP}`, `gre: {address: "
        "IP}` or `rspan: {vlan: N}`)"},

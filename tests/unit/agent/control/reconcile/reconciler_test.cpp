@@ -248,6 +248,10 @@ TEST(Reconciler, APolicyExpiresByItself) {
   EXPECT_NE(shell.switch_text(), before);
   shell.run(2 * kSecond);
   EXPECT_EQ(shell.switch_text(), before);
+  int told = 0;
+  for (const auto& [number, event] : shell.reconciler.snapshot(shell.now).history)
+    told += event.subject == "s" && event.text.starts_with("the policy has expired") ? 1 : 0;
+  EXPECT_EQ(told, 1);
 }
 
 TEST(Reconciler, HandEditsAreDriftAndMended) {

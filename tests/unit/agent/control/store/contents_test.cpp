@@ -282,12 +282,49 @@ TEST(Standing, ByWhatTheHostsTell) {
   };
   for (const Case& c : cases) {
     StoreContents contents{stored({{"p", yaml("p"), 5, "", ""}}), c.hosts, c.sessions};
-    const auto rows = standing(contents);
+    const auto rows = standing(contents, 0);
     ASSERT_EQ(rows.size(), 1U);
     EXPECT_EQ(told(rows[0].accepted), c.accepted) << c.what;
     EXPECT_EQ(told(rows[0].realised), c.realised) << c.what;
     EXPECT_EQ(told(rows[0].proven), c.proven) << c.what;
     EXPECT_EQ(rows[0].hosts, c.hosts.size()) << c.what;
+  }
+}
+
+TEST(StoreContents, ATermBeginsWhereItIsKnownBest) {
+  constexpr Time kNow = 1'800'000'000 * kSecond;  // 2027-01-15T08:00:00Z
+  const struct {
+    const char* what;
+    std::string set_at;
+    std::int64_t generation_before;  ///< Of the same name; it had begun an hour ago.
+    bool followed;
+    Time begun;  ///< Before kNow.
+  } table[] = {
+      {"it came now, whatever the other clock says", "2027-01-15T03:00:00Z", 0, true, 0},
+      {"it came while nobody followed", "2027-01-15T07:59:00Z", 0, false, 60 * kSecond},
+      {"by a clock ahead", "2027-01-15T09:00:00Z", 0, false, 0},
+      {"without a time", "", 0, false, 0},
+      {"it was here", "2027-01-15T03:00:00Z", 5, true, 3600 * kSecond},
+      {"another was here", "2027-01-15T03:00:00Z", 4, true, 0},
+  };
+  for (const auto& row : table) {
+    StoredPolicies now = stored({{"p", yaml("p"), 5, "", row.set_at}});
+    StoredPolicies before;
+    if (row.generation_before != 0)
+      before.policies.push_back({"p", "", row.generation_before, "", "", kNow - 3600 * kSecond});
+    begin_terms(now, before, row.followed, kNow);
+    EXPECT_EQ(now.policies[0].begun, kNow - row.begun) << row.what;
+  }
+}
+
+TEST(StoreContents, APolicyThatEndedSaysSo) {
+  StoreContents contents{
+      stored({{"p", yaml("p") + "ttl: 1h\n", 5, "", "2027-01-15T07:00:00Z"}}), {host("a", 5)}, {}};
+  for (const Time after : {-kSecond, kSecond}) {
+    const auto rows = standing(contents, 1'800'000'000 * kSecond + after);
+    EXPECT_EQ(rows[0].ends, 1'800'000'000 * kSecond);
+    EXPECT_EQ(told(rows[0].realised), after < 0 ? "unknown 1 it selects no NIC of any host"
+                                                : "unknown 1 it ended at 2027-01-15T08:00:00Z");
   }
 }
 
