@@ -42,9 +42,9 @@ Result<void> own(const std::vector<std::string>& folders, const passwd& user) {
   return {};
 }
 
-std::vector<std::string> effective_capabilities() {
+Result<std::vector<std::string>> effective_capabilities() {
   std::vector<std::string> out;
-  capng_get_caps_process();
+  if (capng_get_caps_process() != 0) return cannot_confine("capabilities can't be read", errno);
   for (unsigned capability = 0; capability <= CAP_LAST_CAP; ++capability)
     if (capng_have_capability(CAPNG_EFFECTIVE, capability) == 1)
       if (const char* name = capng_capability_to_name(capability))
@@ -103,7 +103,9 @@ Result<Confinement> confine(const ConfineOptions& options) {
     return cannot_confine("new privileges can't be given up", errno);
   Confinement out;
   out.user = user_name();
-  out.capabilities = effective_capabilities();
+  auto capabilities = effective_capabilities();
+  if (!capabilities) return tl::unexpected(capabilities.error());
+  out.capabilities = std::move(*capabilities);
   out.no_new_privileges = ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
   out.files = limit_files(options);
   out.system_calls = limit_system_calls();
