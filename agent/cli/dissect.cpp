@@ -101,7 +101,6 @@ class Printer final : public FrameObserver {
 
   void analysed(const Frame& frame, const Packet& packet, const Origin& origin,
                 std::uint64_t flow_id, const Facts* facts) override {
-    ++number_;
     if (only_records_ && (facts == nullptr || facts->records().empty())) return;
     json::array records;
     if (facts != nullptr)
@@ -129,7 +128,7 @@ class Printer final : public FrameObserver {
 
   void print_json_line(const Frame& frame, const Packet& p, const Origin& origin,
                        std::uint64_t flow_id, json::array records) {
-    json::object line{{"frame", number_},
+    json::object line{{"frame", frame.number},
                       {"time", format_time(frame.time)},
                       {"bytes", frame.wire_size},
                       {"captured", frame.bytes.size()},
@@ -152,7 +151,7 @@ class Printer final : public FrameObserver {
   void print_text(const Frame& frame, const Packet& p, const Origin& origin,
                   const json::array& records) {
     std::ostream& out = context_.out;
-    out << number_ << "  " << format_time(frame.time) << "  " << endpoint(p, frame.bytes, true)
+    out << frame.number << "  " << format_time(frame.time) << "  " << endpoint(p, frame.bytes, true)
         << " > " << endpoint(p, frame.bytes, false) << "  " << frame.wire_size << " bytes";
     for (int i = 0; i < p.tag_count; ++i) out << "  vlan " << p.tags[i].id();
     if (p.skipped_tags > 0)
@@ -169,7 +168,6 @@ class Printer final : public FrameObserver {
 
   const CommandContext& context_;
   bool only_records_;
-  std::uint64_t number_ = 0;
 };
 
 }  // namespace

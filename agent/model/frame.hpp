@@ -70,7 +70,8 @@ struct Frame {
   Direction direction = Direction::none;  ///< By the port of a TAP that it came from.
   VlanTag stripped;  ///< A tag that is no longer in `bytes` (ring metadata, ERSPAN header).
   Time time = 0;
-  std::uint16_t input = 0;  ///< Index of the capture input in the configuration.
+  std::uint16_t input = 0;   ///< Index of the capture input in the configuration.
+  std::uint32_t number = 0;  ///< Of the record in its capture file, from 1; 0: not of a file.
 };
 
 /// The nanoseconds of a time beyond the microseconds that `format_time` and EVE's timestamp show.

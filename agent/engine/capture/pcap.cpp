@@ -72,7 +72,7 @@ Progress PcapReader::read(Bytes window, std::span<Frame> batch) {
 }
 
 template <bool kSwapped>
-Progress PcapReader::records(Bytes window, std::span<Frame> batch) const {
+Progress PcapReader::records(Bytes window, std::span<Frame> batch) {
   Progress progress;
   const std::uint8_t* p = window.data();
   const std::uint8_t* const end = p + window.size();
@@ -107,6 +107,7 @@ Progress PcapReader::records(Bytes window, std::span<Frame> batch) const {
     frame.time = static_cast<Time>(load<kSwapped>(p)) * kSecond +
                  static_cast<Time>(load<kSwapped>(p + 4)) * tick_;
     frame.input = input_;
+    frame.number = ++number_;
     if (fcs_size_ != 0) [[unlikely]]
       take_off_fcs(frame, fcs_size_);
     p += header + size;

@@ -25,11 +25,12 @@ class PcapReader : public RecordReader {
  private:
   const char* begin(Bytes header);
   template <bool kSwapped>
-  Progress records(Bytes window, std::span<Frame> batch) const;
+  Progress records(Bytes window, std::span<Frame> batch);
   template <bool kSwapped>
   Progress foreign(Bytes window) const;
 
   std::uint16_t input_;
+  std::uint32_t number_ = 0;  ///< Of the last record that was read.
   bool begun_ = false;
   bool swapped_ = false;  ///< Not in this machine's byte order.
   std::uint16_t linktype_ = 0;

@@ -216,6 +216,7 @@ Progress PcapngReader::read(Bytes window, std::span<Frame> batch) {
       Block block = packet(type, body);
       if (block.wrong != nullptr) return corrupt(block.wrong);
       block.frame.input = input_;
+      block.frame.number = number_ + 1;
       if (block.supported) {
         batch[progress.frames++] = block.frame;
       } else if (progress.unsupported > 0 && progress.linktype != block.linktype) {
@@ -225,6 +226,7 @@ Progress PcapngReader::read(Bytes window, std::span<Frame> batch) {
         progress.linktype = block.linktype;
         ++progress.unsupported;
       }
+      ++number_;
     } else if (const char* wrong = is_section ? section_body(body) : interface(body)) {
       return corrupt(wrong);
     }

@@ -65,6 +65,7 @@ class PcapngReader : public RecordReader {
   Block with_interface(std::uint32_t id, Bytes head, Bytes data);
 
   std::uint16_t input_;
+  std::uint32_t number_ = 0;  ///< Of the last packet that was read.
   bool begun_ = false;
   bool swapped_ = false;
   Time last_ = 0;

@@ -343,5 +343,22 @@ TEST(CommandLine, DissectShowsEachFrameAndWhatWasTakenOff) {
   EXPECT_EQ(frames[1].at("records").at(0).at("icmp").at("name").as_string(), "echo_reply");
 }
 
+TEST(CommandLine, DissectNumbersFramesAsTheFileDoes) {
+  const TempDir folder;
+  std::vector<Captured> captured = {{0, udp_frame({}, counting(10)), 0}};
+  const Buffer copy =
+      outer_frame({}, ip_protocol::kGre, gre({.protocol = 0x6558}, udp_frame({}, counting(99))));
+  for (const Buffer& part : fragments(copy, 40)) captured.push_back({1, part, 0});
+  captured.push_back({2, hex("0102"), 0});
+  captured.push_back({3, udp_frame({}, counting(10)), 0});
+  const std::string file = folder.write("parts.pcap", pcap(captured));
+  std::istringstream in(run({"dissect", "--json", file}).out);
+  std::vector<std::size_t> numbers;
+  for (std::string line; std::getline(in, line);)
+    numbers.push_back(json::parse(line).at("frame").to_number<std::size_t>());
+  const std::size_t last_part = captured.size() - 2;
+  EXPECT_EQ(numbers, (std::vector<std::size_t>{1, last_part, captured.size()}));
+}
+
 }  // namespace
 }  // namespace vmirror

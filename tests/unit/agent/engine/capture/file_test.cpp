@@ -19,6 +19,7 @@ struct Ending {
   std::vector<Buffer> frames;
   std::optional<Error> error;
   std::uint64_t truncated = 0, unsupported = 0;
+  std::uint32_t last_number = 0;
   std::vector<std::string> warnings;
 };
 Ending drain(FrameSource& source, std::size_t batch_size = 7) {
@@ -30,8 +31,10 @@ Ending drain(FrameSource& source, std::size_t batch_size = 7) {
       out.error = n.error();
       continue;
     }
-    for (std::size_t i = 0; i < *n; ++i)
+    for (std::size_t i = 0; i < *n; ++i) {
       out.frames.emplace_back(batch[i].bytes.begin(), batch[i].bytes.end());
+      out.last_number = batch[i].number;
+    }
   }
   out.truncated = source.dropped()[static_cast<std::size_t>(Drop::capture_truncated)];
   out.unsupported = source.dropped()[static_cast<std::size_t>(Drop::unsupported_link)];
@@ -73,6 +76,7 @@ TEST(CaptureFile, GivesTheSameFramesPlainCompressedAndThroughAPipe) {
   const Ending plain = drain(dir / "plain.pcap");
   EXPECT_FALSE(plain.error);
   EXPECT_EQ(plain.frames, frames_of(captured));
+  EXPECT_EQ(plain.last_number, captured.size());
   EXPECT_TRUE(plain.warnings.empty());
 
   const Ending packed = drain(dir.write("packed.pcap.gz", gzip(file)));
@@ -191,6 +195,7 @@ TEST(CaptureFile, CountsFramesOfOtherLinkTypesAndSkipsLongBlocks) {
     const Ending e = drain(dir.write("mixed.pcapng", form));
     EXPECT_EQ(e.unsupported, 1u);
     EXPECT_EQ(e.frames, std::vector<Buffer>(1, counting(64)));
+    EXPECT_EQ(e.last_number, 2u) << "the frame of another link type has a number, too";
   }
 }
 

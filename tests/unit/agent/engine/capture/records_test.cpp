@@ -54,6 +54,8 @@ TEST(Pcap, ReadsEveryForm) {
         EXPECT_EQ(r.frames[0].input, 3);
         EXPECT_EQ(bytes_of(r.frames[1]), kArp);
         EXPECT_EQ(r.frames[1].wire_size, 999u);
+        EXPECT_EQ(r.frames[0].number, 1u);
+        EXPECT_EQ(r.frames[1].number, 2u);
       }
 }
 
