@@ -30,7 +30,13 @@ class UdpCarriers {
   /// No port carries this any more.
   void clear(Encapsulation carried);
 
-  /// False where `of` is none for sure.
+  /// Encapsulation::none where the port carries none.
+  Encapsulation of(std::uint16_t port) const {
+    for (const auto& [known, carried] : ports_)
+      if (known == port) return carried;
+    return Encapsulation::none;
+  }
+  /// False where the next function answers none for sure.
   bool may_have(std::uint16_t source, std::uint16_t destination) const {
     return ((mask_ >> (destination & 63) | answers_mask_ >> (source & 63)) & 1) != 0;
   }
@@ -49,11 +55,6 @@ class UdpCarriers {
  private:
   static bool answers(Encapsulation carried) {
     return carried == Encapsulation::capwap || carried == Encapsulation::teredo;
-  }
-  Encapsulation of(std::uint16_t port) const {
-    for (const auto& [known, carried] : ports_)
-      if (known == port) return carried;
-    return Encapsulation::none;
   }
   void count_mask();
 
