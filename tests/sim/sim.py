@@ -265,6 +265,7 @@ def main():
     if os.environ.get("VMIRROR_SIM_INSIDE") != "1":
         os.execvpe("unshare", ["unshare", "--net", sys.executable, *sys.argv], {**os.environ, "VMIRROR_SIM_INSIDE": "1"})
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # By `finally`: no server is left behind.
     results = []
     for hosts in options.hosts:
         for kind in options.kinds.split(","):
