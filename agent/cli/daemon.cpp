@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/cli/listing.hpp"
+#include "agent/cli/netbox.hpp"
 #include "agent/cli/store.hpp"
 
 namespace vmirror {
@@ -347,13 +348,31 @@ void add_migrations(CLI::App& app, CommandContext& context, int& exit) {
   });
 }
 
+namespace {
+
+/// The assets of a table, with a key for their names.
+json::array with_names(const json::object& answer) {
+  json::array out = rows(answer, "assets");
+  for (json::value& asset : out) asset.as_object()["names"] = host_names(asset.as_object());
+  return out;
+}
+
+}  // namespace
+
 void add_assets(CLI::App& app, CommandContext& context, int& exit) {
   static constexpr Column kColumns[] = {
       {"mac", "MAC"},     {"vendor", "VENDOR"},   {"ips", "IPS"},
       {"names", "NAMES"}, {"vm", "VM"},           {"vlans", "VLANS"},
       {"role", "ROLE"},   {"packets", "PACKETS"}, {"last", "LAST SEEN"}};
-  add_listing(app, context, exit, "assets", "Show the assets: MACs, addresses, names",
-              "vmirror assets --filter 'vendor=Siemens*' -o json", kColumns);
+  static constexpr ListingForm kNetBox{"netbox", "CSV for NetBox, IP addresses, Import",
+                                       netbox_csv};
+  auto options = std::make_shared<ListingOptions>();
+  CLI::App* command =
+      declare_listing(app, context, *options, "assets", "Show the assets: MACs, addresses, names",
+                      "vmirror assets --filter 'vendor=Siemens*' -o json", &kNetBox);
+  command->callback([&context, &exit, options] {
+    exit = list(context, *options, {"/v1/assets", "assets", kColumns, with_names, {}, &kNetBox});
+  });
 }
 
 void add_flows(CLI::App& app, CommandContext& context, int& exit) {

@@ -57,7 +57,14 @@ bool is_less(const json::value* a, const json::value* b) {
 
 }  // namespace
 
-void add_view_options(CLI::App& command, CommandContext& context, ListingOptions& options) {
+void add_view_options(CLI::App& command, CommandContext& context, ListingOptions& options,
+                      const ListingForm* also) {
+  std::vector<std::string> outputs{"table", "wide", "json"};
+  std::string help = "table: lines are cut to the terminal; wide: nothing is cut; json: as --json";
+  if (also != nullptr) {
+    outputs.emplace_back(also->name);
+    help += std::string("; ") + also->name + ": " + also->help;
+  }
   command
       .add_option_function<std::string>(
           "-o,--output",
@@ -65,17 +72,18 @@ void add_view_options(CLI::App& command, CommandContext& context, ListingOptions
             options.output = output;
             context.json = context.json || output == "json";
           },
-          "table: lines are cut to the terminal; wide: nothing is cut; json: as --json")
-      ->check(CLI::IsMember({"table", "wide", "json"}));
+          help)
+      ->check(CLI::IsMember(outputs));
   command.add_option("--watch", options.watch, "Show it again every SECONDS, until a signal")
       ->check(CLI::PositiveNumber)
       ->type_name("SECONDS");
 }
 
 CLI::App* declare_listing(CLI::App& app, CommandContext& context, ListingOptions& options,
-                          const char* name, const char* description, const char* example) {
+                          const char* name, const char* description, const char* example,
+                          const ListingForm* also) {
   CLI::App* command = declare(app, context, name, description, example);
-  add_view_options(*command, context, options);
+  add_view_options(*command, context, options, also);
   command->add_option("--sort", options.sort,
                       "Sort by this key of the JSON; -KEY: the greatest first (--sort=-KEY)");
   command->add_option("--limit", options.limit, "Show at most so many rows");
@@ -130,13 +138,16 @@ int list(const CommandContext& context, const ListingOptions& options, const Lis
   return watched(context, options, [&]() -> int {
     auto answer = ask_daemon(context, listing.target);
     if (!answer) return report(context, answer.error());
-    const bool as_table = !context.json && listing.table_rows;
+    const bool as_other = listing.also != nullptr && options.output == listing.also->name;
+    const bool as_table = !context.json && !as_other && listing.table_rows;
     auto chosen =
         chosen_rows(as_table ? listing.table_rows(*answer) : rows(*answer, listing.key), options);
     if (!chosen) return report(context, chosen.error());
     (*answer)[listing.key] = *chosen;
     if (context.json) {
       print_json(context, *answer);
+    } else if (as_other) {
+      context.out << listing.also->text(*chosen);
     } else {
       print_table(
           context.out, *chosen, listing.columns,
