@@ -1,6 +1,9 @@
 #include "plugin/net/logon.hpp"
 
 #include <gtest/gtest.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 namespace vmirror::net {
 namespace {
@@ -29,6 +32,11 @@ TEST(Challenges, AreReadOfFields) {
 }
 
 TEST(Logon, OfNtlmRefusesAChallengeThatIsNone) {
+#ifdef __SANITIZE_ADDRESS__
+  // gss-ntlmssp 1.2.0 never lets go of the digest MD4 that it fetches for each logon, and by it of
+  // OpenSSL's legacy provider.
+  const __lsan::ScopedDisabler of_the_mechanism;
+#endif
   if (!check_mechanism(Auth::ntlm)) GTEST_SKIP() << check_mechanism(Auth::ntlm).error().text();
   HttpOptions options;
   options.url = "https://localhost";
