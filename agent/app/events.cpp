@@ -70,7 +70,7 @@ void Daemon::State::report_news(const ControlSnapshot& known) {
 void Daemon::State::put_in_force() {
   in_force = drained ? std::vector<Policy>{} : asked_for.value_or(std::vector<Policy>{});
   all_known = drained || asked_whole;
-  terms.set_ends(*in_force, wall_clock(), steady_clock());
+  terms.set_ends(*in_force, wall_clock(), boot_clock());
   write_for_hook();
   policies_number = control->set_policies(*in_force);
   policies_generation = store ? store->generation() : 0;
@@ -175,7 +175,7 @@ void Daemon::State::on_tick() {
   tell_alive();
   if (policies) policies->look();
   if (store) look_at_store();
-  if (in_force && terms.is_stale(wall_clock(), steady_clock())) put_in_force();
+  if (in_force && terms.is_stale(wall_clock(), boot_clock())) put_in_force();
   if (api)
     if (const auto news = api->take_news()) spdlog::warn("{}", *news);
   if (in_force) write_for_hook();

@@ -36,7 +36,7 @@ Result<std::vector<Step>> take_away(const std::string& path, bool everything) {
   const auto driver = make_driver(*config->driver);
   if (!driver) return tl::unexpected(driver.error());
   std::vector<Policy> policies = asked->policies();
-  Terms().set_ends(policies, wall_clock(), steady_clock());
+  Terms().set_ends(policies, wall_clock(), boot_clock());
   return prune(**driver, {.host = config->host, .monitor_nic = config->monitor_nic}, policies);
 }
 

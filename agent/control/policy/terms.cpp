@@ -16,7 +16,7 @@ bool differ(Time a, Time b) {
 
 }  // namespace
 
-Time steady_clock() {
+Time boot_clock() {
   std::timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
   return now.tv_sec * kSecond + now.tv_nsec;

@@ -14,15 +14,14 @@
 
 namespace vmirror {
 
-/// Nanoseconds since the machine booted, its sleep included: a clock that is never set. Only shells
-/// call it.
-Time steady_clock();
+/// Nanoseconds since the machine booted, its sleep included: the clock that is never set, `steady`
+/// below. Only shells (threads, mains) call it.
+Time boot_clock();
 
 /// One thread.
 class Terms {
  public:
-  /// Gives each policy with a `ttl` its `expires`: the earlier one, if it has one. `steady` is a
-  /// clock that is never set.
+  /// Gives each policy with a `ttl` its `expires`; of one that has an `expires`, the earlier.
   void set_ends(std::vector<Policy>& policies, Time wall, Time steady);
   /// The wall clock was set since, and a term runs: set_ends() would say other times.
   bool is_stale(Time wall, Time steady) const;
