@@ -31,6 +31,8 @@ import yaml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tests", "demo"))
+import capture  # pylint: disable=wrong-import-position
 IMAGES = os.environ.get("VMIRROR_APPLIANCE", os.path.join(ROOT, "build", "appliance"))
 OVMF = "/usr/share/OVMF"
 PATIENCE_S = 500  #: For a boot without KVM beside builds.
@@ -100,25 +102,11 @@ def run(*words):
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
 
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
-
 def dns_question(number):
     """A frame: a guest asks for NAME."""
     name = b"".join(bytes([len(label)]) + label.encode() for label in NAME.split(".")) + b"\0"
     dns = struct.pack("!6H", number & 0xffff, 0x0100, 1, 0, 0, 0) + name + struct.pack("!2H", 1, 1)
-    addresses = socket.inet_aton("192.0.2.10") + socket.inet_aton("192.0.2.53")
-    length = 8 + len(dns)
-    udp = struct.pack("!4H", 40000 + number % 1000, 53, length, 0)
-    udp = udp[:6] + struct.pack("!H", checksum(addresses + struct.pack("!2H", 17, length) + udp + dns))
-    ip = struct.pack("!2B3H2BH", 0x45, 0, 20 + length, number & 0xffff, 0, 64, 17, 0) + addresses
-    ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
-    return bytes.fromhex("525400000053" "525400000010" "0800") + ip + udp + dns
+    return capture.udp(("525400000010", "192.0.2.10"), ("525400000053", "192.0.2.53"), (40000 + number % 1000, 53), dns)
 
 
 class Guest:

@@ -39,13 +39,6 @@ def modes(server):
     return found
 
 
-def plain(state):
-    """Without the empty lines that marks leave in notes."""
-    for one in state["vms"] + [switch for host in state["hosts"] for switch in host["switches"]]:
-        one["notes"] = [line for line in one["notes"] if line]
-    return state
-
-
 def sensors(server):
     return sorted(name.split()[0] for name, mode in modes(server).items() if mode == "destination")
 
@@ -55,7 +48,7 @@ def table(agent, command):
 
 
 def show(server, agent):
-    before = plain(server.state())
+    before = wsman.without_empty_lines(server.state())
     say("policy watch: both VMs, to the sensor of their host")
     agent.write("watch", POLICY)
     until("two sources, two destinations", lambda: len(modes(server)) == 4)
@@ -78,7 +71,7 @@ def show(server, agent):
     until("no mark and no mode", lambda: not modes(server) and "[vmirror]" not in json.dumps(server.state()))
     server.order("move", vm="vm1", to="HV1")
     calls = [one for one in server.calls() if one.get("operation")]
-    return {"applied": applied, "moved": moved, "moved_after_s": after, "mended": True, "undone": plain(server.state()) == before,
+    return {"applied": applied, "moved": moved, "moved_after_s": after, "mended": True, "undone": wsman.without_empty_lines(server.state()) == before,
             "calls": len(calls), "logon": sorted({one["auth"] for one in calls}), "tables": tables}
 
 

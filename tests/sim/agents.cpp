@@ -133,34 +133,17 @@ class Agent {
 }  // namespace
 
 int run_agents(const PartOptions& options) {
-  asio::io_context io{1};
-  const auto work = asio::make_work_guard(io);
-  std::vector<std::unique_ptr<Agent>> agents;
-  for (std::size_t i = 0; i < options.count; ++i)
-    agents.push_back(std::make_unique<Agent>(io, options, options.first + i));
-  serve_commands(io, [&](const json::object& command) -> json::object {
-    const json::value& verb = command.at("do");
-    if (verb == "status") {
-      std::size_t connected = 0, reports = 0;
-      json::array errors;
-      for (const auto& agent : agents) {
-        const StoreStatus is = agent->status();
-        connected += is.connected ? 1 : 0;
-        reports += is.reports;
-        if (!is.error.empty() && errors.size() < 3) errors.push_back(json::string(is.error));
-      }
-      return {{"connected", connected}, {"reports", reports}, {"errors", std::move(errors)}};
+  serve_hosts<Agent>(options, [](const auto& agents) -> json::object {
+    std::size_t connected = 0, reports = 0;
+    json::array errors;
+    for (const auto& agent : agents) {
+      const StoreStatus is = agent->status();
+      connected += is.connected ? 1 : 0;
+      reports += is.reports;
+      if (!is.error.empty() && errors.size() < 3) errors.push_back(json::string(is.error));
     }
-    if (verb == "plug" || verb == "unplug") {
-      const auto host = command.at("host").to_number<std::size_t>();
-      agents.at(host - options.first)
-          ->plug(command.at("guest_of").to_number<std::size_t>(),
-                 command.at("nic").to_number<std::size_t>(), verb == "plug");
-      return {{"at", monotonic()}};
-    }
-    return {{"error", "unknown command"}};
+    return {{"connected", connected}, {"reports", reports}, {"errors", std::move(errors)}};
   });
-  io.run();
   return 0;
 }
 

@@ -320,32 +320,15 @@ class Client {
 }  // namespace
 
 int run_bare(const PartOptions& options) {
-  asio::io_context io{1};
-  const auto work = asio::make_work_guard(io);
-  std::vector<std::unique_ptr<Client>> clients;
-  for (std::size_t i = 0; i < options.count; ++i)
-    clients.push_back(std::make_unique<Client>(io, options, options.first + i));
-  serve_commands(io, [&](const json::object& command) -> json::object {
-    const json::value& verb = command.at("do");
-    if (verb == "status") {
+  try {
+    serve_hosts<Client>(options, [](const auto& clients) -> json::object {
       std::size_t idle = 0, transactions = 0;
       for (const auto& client : clients) {
         idle += client->is_idle() ? 1 : 0;
         transactions += client->transactions();
       }
       return {{"connected", idle}, {"reports", transactions}};
-    }
-    if (verb == "plug" || verb == "unplug") {
-      const auto host = command.at("host").to_number<std::size_t>();
-      clients.at(host - options.first)
-          ->plug(command.at("guest_of").to_number<std::size_t>(),
-                 command.at("nic").to_number<std::size_t>(), verb == "plug");
-      return {{"at", monotonic()}};
-    }
-    return {{"error", "unknown command"}};
-  });
-  try {
-    io.run();
+    });
   } catch (const std::exception& error) {
     std::cerr << "bare: " << error.what() << "\n";
     return 1;

@@ -35,6 +35,13 @@ def missing():
     return MISSING
 
 
+def without_empty_lines(state):
+    """The same state, without the empty lines that marks leave in notes."""
+    for one in state["vms"] + [switch for host in state["hosts"] for switch in host["switches"]]:
+        one["notes"] = [line for line in one["notes"] if line]
+    return state
+
+
 class Wsman:
     """A running one; use with `with`. `urls` is host name -> address; `certificate` is a file."""
 
