@@ -92,12 +92,12 @@ std::string netbox_csv(const json::array& assets) {
     const json::array names = host_names(asset);
     const auto dns = std::ranges::find_if(
         names, [](const json::value& name) { return is_dns_name(cell(&name)); });
+    const std::string rest = ",active," + (dns == names.end() ? "" : cell(&*dns)) + "," +
+                             csv_field(described(asset, names)) + "\n";
     for (const json::value& ip : ips->get_array()) {
       const std::string address = cell(&ip);
       if (is_link_local(address)) continue;
-      out += address + (address.find(':') == address.npos ? "/32" : "/128") + ",active," +
-             (dns == names.end() ? "" : cell(&*dns)) + "," + csv_field(described(asset, names)) +
-             "\n";
+      out += address + (address.find(':') == address.npos ? "/32" : "/128") + rest;
     }
   }
   return out;
