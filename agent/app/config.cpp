@@ -345,6 +345,7 @@ Result<StoreOptions> read_store(const Node& node) {
   StoreOptions store;
   const auto done = yaml::map({
       {"servers", words(store.servers), true},
+      {"relays", words(store.relays)},
       {"insecure", yaml::boolean(store.insecure)},
       {"private_key", yaml::text(store.private_key)},
       {"certificate", yaml::text(store.certificate)},

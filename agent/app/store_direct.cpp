@@ -29,7 +29,7 @@ Result<std::string> author(const StoreOptions& options) {
   if (!options.certificate.empty())
     return read_trusted(options.certificate, kMostPemBytes)
         .and_then([](const std::string& pem) { return pki::read_certificates(pem); })
-        .map([](const auto& certificates) { return certificates.front().subject.common_name; });
+        .map([](const auto& certificates) { return certificates.front().subject.name(); });
   const passwd* user = ::getpwuid(::getuid());
   return (user == nullptr ? std::to_string(::getuid()) : std::string(user->pw_name)) + "@" +
          boost::asio::ip::host_name();

@@ -33,8 +33,9 @@ struct ClusterArguments {
   std::string file;             ///< backup, restore
   double timeout = 30;          ///< Seconds.
   bool foreground = false;      ///< start
-  std::string pki, name;  ///< init, join: the folder of certificates, and whose is this server's.
-  std::string operator_name;         ///< grant, revoke
+  std::string pki, name;      ///< init, join, relay: the folder of certificates, and whose is this
+                              ///< server's.
+  std::string operator_name;  ///< grant, revoke
   std::vector<std::string> allowed;  ///< firewall: addresses besides the members'.
 };
 
@@ -55,6 +56,10 @@ int tell_status(const CommandContext& context, const ServerSettings& s, const Se
     out["folder"] = s.folder;
     out["servers"] = s.local_remote();
     print_json(context, out);
+  } else if (is.relay) {
+    context.out << "a relay of ";
+    for (const std::string& server : s.relay_of) context.out << server << " ";
+    context.out << (is.connected ? "" : "(not connected) ") << "at " << s.local_remote() << "\n";
   } else if (is.alone) {
     context.out << "alone, at " << s.local_remote() << "\n";
   } else {
@@ -79,18 +84,20 @@ int start_and_tell(const CommandContext& context, const ClusterArguments& a) {
   return tell_status(context, a.settings, *is);
 }
 
-/// Makes the folder, the settings and, by ovsdb-tool, the database; nothing is left of a failure.
+/// Makes the folder, the settings and, by ovsdb-tool, the database, which a relay has not (no
+/// words); nothing is left of a failure.
 Result<void> make_server(const ServerSettings& s, const std::vector<std::string>& tool_words) {
-  if (fs::exists(s.file("store.db")))
-    return fail(Error::Kind::refused, "there is a database already", s.file("store.db"),
-                "`vmirror cluster status`; or name another --folder");
+  for (const char* name : {"store.db", "server.json"})
+    if (fs::exists(s.file(name)))
+      return fail(Error::Kind::refused, "there is a server already", s.file(name),
+                  "`vmirror cluster status`; or name another --folder");
   std::error_code code;
   fs::create_directories(s.folder, code);
   if (code || ::chmod(s.folder.c_str(), 0750) != 0 ||
       !replace_file(s.file("server.json"), encode_settings(s)))
     return fail(Error::Kind::refused, std::string("can't be made: ") + std::strerror(errno),
                 s.folder, "run as root, or name another --folder");
-  auto made = run_tool("ovsdb-tool", tool_words);
+  auto made = tool_words.empty() ? Result<std::string>() : run_tool("ovsdb-tool", tool_words);
   auto given = made.and_then([&](const std::string&) { return make_remotes(s); }).and_then([&] {
     return give_to_user(s);
   });
@@ -104,17 +111,28 @@ Result<ServerSettings> settings_to_make(const ClusterArguments& a) {
   ServerSettings s = a.settings;
   if (!a.pki.empty()) {
     const std::string name = a.name.empty() ? boost::asio::ip::host_name() : a.name;
-    s.certificate = a.pki + "/" + pki::file_name(pki::Holder::server, name);
+    const pki::Holder holder = s.is_relay() ? pki::Holder::relay : pki::Holder::server;
+    s.certificate = a.pki + "/" + pki::file_name(holder, name);
     s.private_key = s.certificate;
     s.ca_certificate = a.pki + "/ca.pem";
     for (const std::string& file : {s.certificate, s.ca_certificate})
       if (::access(file.c_str(), R_OK) != 0)
         return fail(Error::Kind::missing, std::strerror(errno), file,
-                    "`vmirror pki server " + name + "` where the CA is, and bring it here");
+                    "`vmirror pki " + std::string(pki::to_text(holder)) + " " + name +
+                        "` where the CA is, and bring it here");
   }
   if (const auto good = check(s); !good) return tl::unexpected(good.error());
   s.roles = !s.is_alone() && !s.insecure;
   return s;
+}
+
+/// Of a server that has a database: a relay has none, and its clients may write nothing.
+Result<ServerSettings> server_with_database(const ClusterArguments& a) {
+  auto out = read_settings(a.settings.folder);
+  if (out && out->is_relay())
+    return fail(Error::Kind::unsupported, "this is a relay: by it the store is only read",
+                a.settings.folder, "run the command on a server of the store");
+  return out;
 }
 
 // ---- Roles
@@ -132,7 +150,7 @@ int tell_operators(const CommandContext& context, const StoreState& state) {
 
 /// Names an operator to the store, or (`take`) no more; without a name shows them.
 int change_operators(const CommandContext& context, const ClusterArguments& a, bool take) {
-  const auto settings = read_settings(a.settings.folder);
+  const auto settings = server_with_database(a);
   if (!settings) return report(context, settings.error());
   auto state = store_state(*settings);
   if (!state) return report(context, state.error());
@@ -161,7 +179,7 @@ int revoke(const CommandContext& context, const ClusterArguments& a) {
 }
 
 int upgrade(const CommandContext& context, const ClusterArguments& a) {
-  auto settings = read_settings(a.settings.folder);
+  auto settings = server_with_database(a);
   if (!settings) return report(context, settings.error());
   ServerSettings& s = *settings;
   auto state = store_state(s);
@@ -194,7 +212,7 @@ int upgrade(const CommandContext& context, const ClusterArguments& a) {
 }
 
 int print_firewall(const CommandContext& context, const ClusterArguments& a) {
-  const auto settings = read_settings(a.settings.folder);
+  const auto settings = server_with_database(a);
   if (!settings) return report(context, settings.error());
   const auto is = server_status(*settings);
   if (!is) return report(context, is.error());
@@ -253,6 +271,16 @@ int join(const CommandContext& context, const ClusterArguments& given) {
   return start_and_tell(context, a);
 }
 
+int relay(const CommandContext& context, const ClusterArguments& given) {
+  ClusterArguments a = given;
+  a.settings.relay_of = a.to;
+  auto settings = settings_to_make(a);
+  if (!settings) return report(context, settings.error());
+  a.settings = std::move(*settings);
+  if (const auto made = make_server(a.settings, {}); !made) return report(context, made.error());
+  return start_and_tell(context, a);
+}
+
 int start(const CommandContext& context, const ClusterArguments& given) {
   ClusterArguments a = given;
   auto settings = read_settings(a.settings.folder);
@@ -277,10 +305,22 @@ int show_status(const CommandContext& context, const ClusterArguments& a) {
   return tell_status(context, *settings, *is);
 }
 
+int end_relay(const CommandContext& context, const ServerSettings& s) {
+  if (const auto ended = ask_server(s, {"exit"}); !ended) return report(context, ended.error());
+  std::error_code code;
+  for (const char* name : {"server.json", "remotes.db"}) fs::remove(s.file(name), code);
+  if (context.json)
+    print_json(context, {{"left", true}, {"folder", s.folder}});
+  else
+    context.out << "the relay has ended; agents read elsewhere\n";
+  return kOk;
+}
+
 int leave(const CommandContext& context, const ClusterArguments& a) {
   const auto settings = read_settings(a.settings.folder);
   if (!settings) return report(context, settings.error());
   const ServerSettings& s = *settings;
+  if (s.is_relay()) return end_relay(context, s);
   if (s.is_alone())
     return report(context, {Error::Kind::unsupported, "this server is alone: there is no cluster",
                             s.folder, "stop it, and remove its folder"});
@@ -328,7 +368,7 @@ int backup(const CommandContext& context, const ClusterArguments& a) {
 }
 
 int restore(const CommandContext& context, const ClusterArguments& a) {
-  const auto settings = read_settings(a.settings.folder);
+  const auto settings = server_with_database(a);
   if (!settings) return report(context, settings.error());
   if (::access(a.file.c_str(), R_OK) != 0)
     return report(context, {Error::Kind::missing, std::strerror(errno), a.file,
@@ -365,18 +405,22 @@ void add_timeout(CLI::App& command, ClusterArguments& arguments) {
       ->capture_default_str();
 }
 
-CLI::Option* add_member_options(CLI::App& command, ClusterArguments& a) {
+void add_cluster_port(CLI::App& command, ClusterArguments& a) {
+  command.add_option("--cluster-port", a.settings.cluster_port, "For members")
+      ->capture_default_str();
+}
+
+CLI::Option* add_server_options(CLI::App& command, ClusterArguments& a) {
   auto* address =
       command.add_option("--address", a.settings.address,
                          "This host's IP address, for agents and the other members of the cluster");
   command.add_option("--clients-port", a.settings.clients_port, "For agents")
       ->capture_default_str();
-  command.add_option("--cluster-port", a.settings.cluster_port, "For members")
-      ->capture_default_str();
   auto* key = command.add_option("--private-key", a.settings.private_key, "PEM; needs --address");
   command
       .add_option("--pki", a.pki,
-                  "In place of the three files: a folder with server-NAME.pem and ca.pem of "
+                  "In place of the three files: a folder with server-NAME.pem (of a relay: "
+                  "relay-NAME.pem) and ca.pem of "
                   "`vmirror pki`")
       ->excludes(key);
   command.add_option("--name", a.name, "With --pki: NAME; this host's name by default");
@@ -408,14 +452,28 @@ void add_cluster(CLI::App& app, CommandContext& context, int& exit) {
   const auto [first, first_arguments] =
       add("init", "Make a store and start its first server; without --address alone, for this host",
           "vmirror cluster init", init);
-  add_member_options(*first, *first_arguments);
+  add_server_options(*first, *first_arguments);
+  add_cluster_port(*first, *first_arguments);
   const auto [next, next_arguments] =
       add("join", "Make and start a further server of a store",
           "vmirror cluster join --address 192.0.2.8 --to ssl:192.0.2.7:6652 --private-key k.pem "
           "--certificate c.pem --ca-certificate ca.pem",
           join);
-  add_member_options(*next, *next_arguments)->required();
+  add_server_options(*next, *next_arguments)->required();
+  add_cluster_port(*next, *next_arguments);
   next->add_option("--to", next_arguments->to, "Members: ssl:IP:PORT, the cluster's port")
+      ->required();
+  const auto [between, between_arguments] = add(
+      "relay",
+      "Make and start a relay: it has no database, serves what the servers have to many agents, "
+      "and lets nobody write",
+      "vmirror cluster relay --address 192.0.2.20 --pki /etc/vmirror/pki --to ssl:192.0.2.7:6651 "
+      "--to ssl:192.0.2.8:6651",
+      relay);
+  add_server_options(*between, *between_arguments)->required();
+  between
+      ->add_option("--to", between_arguments->to,
+                   "All servers of the store: ssl:IP:PORT, the port for agents")
       ->required();
   const auto [begin, begin_arguments] =
       add("start", "Start the server, as after a boot", "vmirror cluster start", start);
@@ -423,10 +481,13 @@ void add_cluster(CLI::App& app, CommandContext& context, int& exit) {
                   "Become ovsdb-server, for a service manager");
   add_timeout(*begin, *begin_arguments);
   add("status",
-      "Show the server and its cluster. Exit code 2: it is no member of a cluster with a leader",
+      "Show the server and its cluster. Exit code 2: it is no member of a cluster with a leader, "
+      "or "
+      "a relay without a server",
       "vmirror cluster status --json", show_status);
-  const auto [end, end_arguments] = add("leave", "Take the server out of its cluster, and end it",
-                                        "vmirror cluster leave", leave);
+  const auto [end, end_arguments] =
+      add("leave", "Take the server out of its cluster, and end it; or end the relay",
+          "vmirror cluster leave", leave);
   add_timeout(*end, *end_arguments);
   const auto [named, named_arguments] = add(
       "grant", "Let an operator set policies, by the certificate of `vmirror pki operator NAME`",

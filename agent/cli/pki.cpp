@@ -34,6 +34,8 @@ json::object entry_json(const pki::Entry& entry, Time now) {
           {"holder", entry.holder ? pki::to_text(*entry.holder) : "ca"},
           {"name", entry.name},
           {"common_name", c.subject.common_name},
+          {"unit", c.subject.unit},
+          {"subject", c.subject.name()},
           {"dns", json::array(c.subject.dns.begin(), c.subject.dns.end())},
           {"addresses", json::array(c.subject.addresses.begin(), c.subject.addresses.end())},
           {"issuer", c.issuer},
@@ -67,13 +69,14 @@ int make(const CommandContext& context, const PkiArguments& a) {
 int issue(const CommandContext& context, const PkiArguments& a) {
   const auto file = pki::Folder(a.folder).issue(a.order, wall_clock(), a.days * kDay);
   if (!file) return report(context, file.error());
-  const std::string common_name = pki::common_name_of(a.order.holder, a.order.name);
+  const pki::Subject subject = pki::subject_of(a.order.holder, a.order.name);
   return tell_made(context,
                    {{"file", *file},
                     {"holder", pki::to_text(a.order.holder)},
                     {"name", a.order.name},
-                    {"common_name", common_name}},
-                   *file + ": key and certificate of `" + common_name + "`");
+                    {"common_name", subject.common_name},
+                    {"unit", subject.unit}},
+                   *file + ": key and certificate of `" + subject.name() + "`");
 }
 
 int list_certificates(const CommandContext& context, const PkiArguments& a) {
@@ -89,7 +92,7 @@ int list_certificates(const CommandContext& context, const PkiArguments& a) {
   if (context.json) {
     print_json(context, {{"certificates", std::move(told)}, {"well", well}});
   } else {
-    constexpr Column kColumns[] = {{"file", "FILE"},           {"common_name", "NAME"},
+    constexpr Column kColumns[] = {{"file", "FILE"},           {"subject", "NAME"},
                                    {"issuer", "CA", true},     {"trusted", "TRUSTED"},
                                    {"not_after", "EXPIRES"},   {"days_left", "DAYS LEFT"},
                                    {"serial", "SERIAL", true}, {"addresses", "ADDRESSES", true}};
@@ -188,6 +191,8 @@ void add_pki(CLI::App& app, CommandContext& context, int& exit) {
               "vmirror pki issue kvm7 --address 192.0.2.7", pki::Holder::host);
   add_machine("server", "Make the certificate of a server of the store",
               "vmirror pki server kvm7 --address 192.0.2.7", pki::Holder::server);
+  add_machine("relay", "Make the certificate of a relay of the store, which may write nothing",
+              "vmirror pki relay kvm7 --address 192.0.2.7", pki::Holder::relay);
   const auto [person, person_arguments] =
       add_issue("operator",
                 "Make the certificate of a person. An operator may set policies once "

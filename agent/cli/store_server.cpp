@@ -21,6 +21,12 @@ std::string first_word(const std::string& text) {
   return text.substr(0, text.find(' '));
 }
 
+/// Where it listens for agents: "pssl:6651:192.0.2.7".
+std::string clients_remote(const ServerSettings& s) {
+  return (s.insecure ? "ptcp:" : "pssl:") + std::to_string(s.clients_port) + ":" +
+         in_brackets(s.address);
+}
+
 Member parse_member(const std::smatch& m) {
   Member out{m[1], m[2], m[3].str().find("(self)") != std::string::npos, {}};
   static const std::regex last("last msg (\\d+) ms ago");
@@ -52,22 +58,28 @@ Result<void> check(const ServerSettings& s) {
         "--address",
         "give --private-key, --certificate and --ca-certificate, or --insecure on a network "
         "where nobody else is");
-  if (s.clients_port == s.cluster_port)
+  for (const std::string& server : s.relay_of)
+    if (!server.starts_with(s.insecure ? "tcp:" : "ssl:") || address_of_member(server).empty())
+      return fail(Error::Kind::invalid, "`" + server + "` is no server's port for agents", "--to",
+                  s.insecure ? "write tcp:IP:PORT" : "write ssl:IP:PORT");
+  if (!s.is_relay() && s.clients_port == s.cluster_port)
     return fail(Error::Kind::invalid, "agents and members need two ports", "--cluster-port",
                 "write another one");
   return {};
 }
 
 std::string encode_settings(const ServerSettings& s) {
-  return json::serialize(json::object{{"address", s.address},
-                                      {"clients_port", s.clients_port},
-                                      {"cluster_port", s.cluster_port},
-                                      {"private_key", s.private_key},
-                                      {"certificate", s.certificate},
-                                      {"ca_certificate", s.ca_certificate},
-                                      {"insecure", s.insecure},
-                                      {"roles", s.roles},
-                                      {"user", s.user}}) +
+  return json::serialize(
+             json::object{{"address", s.address},
+                          {"clients_port", s.clients_port},
+                          {"cluster_port", s.cluster_port},
+                          {"private_key", s.private_key},
+                          {"certificate", s.certificate},
+                          {"ca_certificate", s.ca_certificate},
+                          {"insecure", s.insecure},
+                          {"roles", s.roles},
+                          {"relay_of", json::array(s.relay_of.begin(), s.relay_of.end())},
+                          {"user", s.user}}) +
          "\n";
 }
 
@@ -103,18 +115,31 @@ Result<ServerSettings> parse_settings(std::string_view text, const std::string& 
   // A server that was made before there were roles says nothing of them.
   if (const auto* roles = object->if_contains("roles"); roles != nullptr && roles->is_bool())
     out.roles = roles->get_bool();
+  if (const auto* servers = object->if_contains("relay_of")) {
+    if (!servers->is_array()) return wrong();
+    for (const json::value& server : servers->get_array()) {
+      if (!server.is_string()) return wrong();
+      out.relay_of.emplace_back(server.get_string());
+    }
+  }
   return out;
 }
 
 std::vector<std::string> server_words(const ServerSettings& s, bool foreground) {
-  std::vector<std::string> out{s.file("store.db"), "--remote=p" + s.local_remote(),
-                               "--unixctl=" + s.file("server.ctl"), "--no-chdir"};
-  if (s.roles) {
+  std::vector<std::string> out{s.file("store.db"), "--unixctl=" + s.file("server.ctl"),
+                               "--no-chdir"};
+  if (s.is_relay()) {
+    out.front() = "relay:vmirror:";
+    for (const std::string& server : s.relay_of)
+      out.front() += (server == s.relay_of.front() ? "" : ",") + server;
+  } else {
+    out.insert(out.begin() + 1, "--remote=p" + s.local_remote());
+  }
+  if (s.has_remotes()) {
     out.insert(out.begin() + 1, s.file("remotes.db"));
     out.emplace_back("--remote=db:vmirror_server,Server,connections");
   } else if (!s.is_alone()) {
-    out.push_back(std::string("--remote=") + (s.insecure ? "ptcp:" : "pssl:") +
-                  std::to_string(s.clients_port) + ":" + in_brackets(s.address));
+    out.push_back("--remote=" + clients_remote(s));
   }
   if (!s.insecure && !s.is_alone())
     for (const auto& [option, file] : {std::pair("--private-key=", &s.private_key),
@@ -140,8 +165,8 @@ std::string remotes_schema() {
   "Server": {"columns": {"connections": {"type": {
     "key": {"type": "uuid", "refTable": "Connection"}, "min": 0, "max": "unlimited"}}},
     "isRoot": true, "maxRows": 1},
-  "Connection": {"columns": {"target": {"type": "string"}, "role": {"type": "string"}},
-    "indexes": [["target"]]},
+  "Connection": {"columns": {"target": {"type": "string"}, "role": {"type": "string"},
+    "read_only": {"type": "boolean"}}, "indexes": [["target"]]},
   "RBAC_Role": {"columns": {"name": {"type": "string"}, "permissions": {"type": {
     "key": "string", "value": {"type": "uuid", "refTable": "RBAC_Permission", "refType": "weak"},
     "min": 0, "max": "unlimited"}}}, "isRoot": true},
@@ -153,17 +178,23 @@ std::string remotes_schema() {
 }
 
 std::string remotes_transaction(const ServerSettings& s) {
-  const std::string target =
-      "pssl:" + std::to_string(s.clients_port) + ":" + in_brackets(s.address);
-  return json::serialize(json::array{
-      "vmirror_server",
-      json::object{{"op", "insert"},
+  json::array out{"vmirror_server"}, connections;
+  const auto listen = [&](const char* name, const std::string& target) {
+    out.push_back({{"op", "insert"},
                    {"table", "Connection"},
-                   {"uuid-name", "tls"},
-                   {"row", json::object{{"target", target}, {"role", store::kRole}}}},
-      json::object{{"op", "insert"},
-                   {"table", "Server"},
-                   {"row", json::object{{"connections", json::array{"named-uuid", "tls"}}}}}});
+                   {"uuid-name", name},
+                   {"row",
+                    {{"target", target},
+                     {"role", s.roles ? store::kRole : ""},
+                     {"read_only", s.is_relay()}}}});
+    connections.push_back(json::array{"named-uuid", name});
+  };
+  listen("clients", clients_remote(s));
+  if (s.is_relay()) listen("local", "p" + s.local_remote());
+  out.push_back({{"op", "insert"},
+                 {"table", "Server"},
+                 {"row", {{"connections", json::array{"set", std::move(connections)}}}}});
+  return json::serialize(out);
 }
 
 std::string address_of_member(const std::string& remote) {
@@ -189,6 +220,7 @@ std::string firewall_rules(int port, const std::set<std::string>& addresses) {
 }
 
 bool ServerStatus::is_well() const {
+  if (relay) return connected;
   return alone || (status == "cluster member" && !leader.empty() && leader != "unknown");
 }
 
@@ -214,6 +246,23 @@ ServerStatus parse_cluster_status(const std::string& text) {
   return out;
 }
 
+ServerStatus parse_relay_status(const json::array& answer) {
+  ServerStatus out;
+  out.relay = true;
+  const auto* rows = answer.empty() || !answer[0].is_object()
+                         ? nullptr
+                         : answer[0].get_object().if_contains("rows");
+  if (rows == nullptr || !rows->is_array()) return out;
+  for (const json::value& row : rows->get_array()) {
+    const auto* connected = row.is_object() ? row.get_object().if_contains("connected") : nullptr;
+    // Before the first connection it has no schema, and still says that it is connected.
+    const auto* schema = row.is_object() ? row.get_object().if_contains("schema") : nullptr;
+    out.connected =
+        connected != nullptr && *connected == true && schema != nullptr && schema->is_string();
+  }
+  return out;
+}
+
 json::object to_json(const ServerStatus& s) {
   const auto or_null = [](const std::string& text) {
     return text.empty() ? json::value() : json::value(text);
@@ -226,6 +275,8 @@ json::object to_json(const ServerStatus& s) {
          {"self", m.self},
          {"last_message_ms", m.last_message_ms ? json::value(*m.last_message_ms) : json::value()}});
   return {{"alone", s.alone},
+          {"relay", s.relay},
+          {"connected", s.relay ? json::value(s.connected) : json::value()},
           {"cluster_id", or_null(s.cluster_id)},
           {"server_id", or_null(s.server_id)},
           {"address", or_null(s.address)},

@@ -1,10 +1,12 @@
 // A server of the store on this host: an ovsdb-server of Open vSwitch with the schema of vmirror,
-// alone or as a member of a cluster (RAFT, ovsdb(7)). `vmirror cluster` makes it and asks it.
+// alone or as a member of a cluster (RAFT, ovsdb(7)); or a relay, which has no database and serves
+// what servers have. `vmirror cluster` makes it and asks it.
 //
 //   FOLDER/store.db     the database              FOLDER/server.json     how it is started
 //   FOLDER/store.sock   for clients of this host  FOLDER/server.ctl, .pid, .log
 //   FOLDER/remotes.db   where it listens with TLS, and by which role: a database of this server
-//                       alone, because ovsdb-server takes the role of a remote from a database only
+//                       alone, because ovsdb-server takes the role of a remote from a database
+//                       only, and that a remote is for reading only, which all of a relay are
 #pragma once
 
 #include <boost/json.hpp>
@@ -26,7 +28,12 @@ struct ServerSettings {
   bool insecure = false;                                 ///< Without them, over plain TCP.
   bool roles = false;  ///< Clients with TLS have roles (roles.hpp): there is a remotes.db.
   std::string user;    ///< Whom ovsdb-server runs as; empty: as who starts it.
+  /// Not empty: it is a relay of these servers of the store, "ssl:192.0.2.7:6651".
+  std::vector<std::string> relay_of;
 
+  bool is_relay() const { return !relay_of.empty(); }
+  /// It listens by remotes.db.
+  bool has_remotes() const { return roles || is_relay(); }
   bool is_alone() const { return address.empty(); }
   std::string file(const char* name) const { return folder + "/" + name; }
   /// "unix:FOLDER/store.sock"
@@ -65,18 +72,22 @@ struct Member {
 
 struct ServerStatus {
   bool alone = false;
+  bool relay = false;
+  bool connected = false;  ///< A relay to a server of the store; told some 30 s late (ovsdb(7)).
   std::string cluster_id, server_id, address, status, role, leader;
   std::int64_t term = 0;
   std::vector<Member> members;
   bool operator==(const ServerStatus&) const = default;
-  /// It serves: alone, or as a member of a cluster that has a leader.
+  /// It serves: alone, as a member of a cluster that has a leader, or as a relay of a server.
   bool is_well() const;
 };
 
 /// Of a text of cluster/status; what it lacks is empty. Pure.
 ServerStatus parse_cluster_status(const std::string& text);
-/// {"alone", "cluster_id", "server_id", "address", "status", "role", "leader", "term", "members":
-/// [{"id", "address", "self", "last_message_ms"}], "well"}
+/// Of a relay, as it answers a question for its row of the database `_Server`. Pure.
+ServerStatus parse_relay_status(const boost::json::array& answer);
+/// {"alone", "relay", "connected" (null: no relay), "cluster_id", "server_id", "address", "status",
+/// "role", "leader", "term", "members": [{"id", "address", "self", "last_message_ms"}], "well"}
 boost::json::object to_json(const ServerStatus& status);
 
 }  // namespace vmirror

@@ -76,6 +76,10 @@ Result<ServerSettings> read_settings(const std::string& folder) {
 }
 
 Result<ServerStatus> server_status(const ServerSettings& s) {
+  if (s.is_relay())
+    return transact(s, R"(["_Server",{"op":"select","table":"Database","where":)"
+                       R"([["name","==","vmirror"]],"columns":["connected","schema"]}])")
+        .map(parse_relay_status);
   if (s.is_alone())
     return ask_server(s, {"ovsdb-server/list-dbs"}).map([](const std::string&) {
       ServerStatus out;
@@ -107,7 +111,7 @@ Result<void> give_to_user(const ServerSettings& s) {
 }
 
 Result<void> make_remotes(const ServerSettings& s) {
-  if (!s.roles) return {};
+  if (!s.has_remotes()) return {};
   std::error_code code;
   fs::remove(s.file("remotes.db"), code);
   const std::string schema = s.file("remotes.ovsschema");

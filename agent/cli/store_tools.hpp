@@ -28,7 +28,7 @@ Result<void> start_server(const ServerSettings& settings);
 Result<void> restart_server(const ServerSettings& settings);
 /// Gives the files to the user of the settings.
 Result<void> give_to_user(const ServerSettings& settings);
-/// Makes the database by which the server listens with TLS; nothing where it has no roles.
+/// Makes the database by which the server listens; nothing where it listens by its command line.
 Result<void> make_remotes(const ServerSettings& settings);
 
 }  // namespace vmirror

@@ -69,8 +69,9 @@ int no_passphrase(char*, int, int, void*) {
   return 0;
 }
 
-std::string common_name(const X509_NAME* name) {
-  const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+/// `nid`: NID_commonName, or another part of the name; empty: there is none.
+std::string name_part(const X509_NAME* name, int nid) {
+  const int at = X509_NAME_get_index_by_NID(name, nid, -1);
   if (at < 0) return {};
   unsigned char* text = nullptr;
   const int size =
@@ -122,8 +123,9 @@ bool add_extension(X509* to, X509* issuer, int which, const std::string& value) 
   return done;
 }
 
-bool set_name(X509_NAME* name, const std::string& text) {
-  return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+bool set_name(X509_NAME* name, const Subject& subject) {
+  const std::string& text = subject.name();
+  return X509_NAME_add_entry_by_txt(name, subject.common_name.empty() ? "OU" : "CN", MBSTRING_UTF8,
                                     reinterpret_cast<const unsigned char*>(text.data()),
                                     static_cast<int>(text.size()), -1, 0) == 1;
 }
@@ -142,11 +144,11 @@ bool set_times(X509* certificate, Time from, Time to) {
 }
 
 /// The version, the times, the name and the key: what a CA's certificate and others share.
-Cert begin_certificate(EVP_PKEY* key, const std::string& name, Time from, Time to) {
+Cert begin_certificate(EVP_PKEY* key, const Subject& subject, Time from, Time to) {
   Cert out(X509_new());
   const bool done = out && X509_set_version(out.get(), X509_VERSION_3) == 1 &&
                     set_serial(out.get()) && set_times(out.get(), from, to) &&
-                    set_name(X509_get_subject_name(out.get()), name) &&
+                    set_name(X509_get_subject_name(out.get()), subject) &&
                     X509_set_pubkey(out.get(), key) == 1;
   return done ? std::move(out) : nullptr;
 }
@@ -161,8 +163,8 @@ std::string alternative_names(const Subject& subject) {
 
 /// Names go into OpenSSL's text form of extensions, in which commas and colons mean something.
 Result<void> check_subject(const Subject& subject) {
-  if (subject.common_name.empty() || subject.common_name.size() > 64)
-    return fail(Error::Kind::invalid, "a certificate's name has 1 to 64 bytes", subject.common_name,
+  if (subject.name().empty() || subject.name().size() > 64)
+    return fail(Error::Kind::invalid, "a certificate's name has 1 to 64 bytes", subject.name(),
                 "give a shorter name");
   for (const std::string& name : subject.dns)
     if (name.empty() ||
@@ -183,9 +185,10 @@ Cert read_one(BIO* from) {
 
 Certificate certificate_of(X509* one) {
   Certificate out;
-  out.subject.common_name = common_name(X509_get_subject_name(one));
+  out.subject.common_name = name_part(X509_get_subject_name(one), NID_commonName);
+  out.subject.unit = name_part(X509_get_subject_name(one), NID_organizationalUnitName);
   read_alternative_names(one, out.subject);
-  out.issuer = common_name(X509_get_issuer_name(one));
+  out.issuer = name_part(X509_get_issuer_name(one), NID_commonName);
   out.serial = serial_of(one);
   out.not_before = time_of(X509_get0_notBefore(one));
   out.not_after = time_of(X509_get0_notAfter(one));
@@ -200,9 +203,9 @@ Result<KeyPair> make_authority(const std::string& name, Time now, Time validity)
   if (const auto good = check_subject({name}); !good) return tl::unexpected(good.error());
   const Key key(EVP_EC_gen("P-256"));
   if (!key) return failed("no key can be made");
-  const Cert made = begin_certificate(key.get(), name, now - kBackwards, now + validity);
+  const Cert made = begin_certificate(key.get(), {name}, now - kBackwards, now + validity);
   X509* const one = made.get();
-  const bool done = one != nullptr && set_name(X509_get_issuer_name(one), name) &&
+  const bool done = one != nullptr && set_name(X509_get_issuer_name(one), {name}) &&
                     add_extension(one, one, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
                     add_extension(one, one, NID_key_usage, "critical,keyCertSign,cRLSign") &&
                     add_extension(one, one, NID_subject_key_identifier, "hash") &&
@@ -234,8 +237,8 @@ Result<KeyPair> issue(const KeyPair& authority, const Subject& subject, Time now
                 "make a new one: `vmirror pki rotate`");
   const Key key(EVP_EC_gen("P-256"));
   if (!key) return failed("no key can be made");
-  const Cert made = begin_certificate(key.get(), subject.common_name, now - kBackwards,
-                                      std::min(now + validity, last));
+  const Cert made =
+      begin_certificate(key.get(), subject, now - kBackwards, std::min(now + validity, last));
   X509* const one = made.get();
   const std::string names = alternative_names(subject);
   const bool done =

@@ -19,11 +19,13 @@ struct KeyPair {
   std::string certificate;  ///< PEM.
 };
 
-/// What a certificate is to say of its holder.
+/// What a certificate is to say of its holder. One of both names, of at most 64 bytes (X.520).
 struct Subject {
-  std::string common_name;                  ///< At most 64 bytes (X.520's bound).
+  std::string common_name;
   std::vector<std::string> dns = {};        ///< Subject alternative names.
   std::vector<std::string> addresses = {};  ///< The same, IP.
+  std::string unit = {};                    ///< OU, of a holder who has no common name.
+  const std::string& name() const { return common_name.empty() ? unit : common_name; }
   bool operator==(const Subject&) const = default;
 };
 

@@ -21,7 +21,8 @@ namespace {
 
 constexpr std::size_t kMostPemBytes = 64 << 10;
 constexpr unsigned kSecret = 0600, kPublic = 0644;
-constexpr std::array kHolders{Holder::host, Holder::server, Holder::operator_, Holder::viewer};
+constexpr std::array kHolders{Holder::host, Holder::server, Holder::operator_, Holder::viewer,
+                              Holder::relay};
 
 Result<void> check_name(const std::string& name) {
   constexpr const char* kAllowed =
@@ -72,13 +73,19 @@ const char* to_text(Holder holder) {
     case Holder::operator_:
       return "operator";
     case Holder::viewer:
+      return "viewer";
+    case Holder::relay:
       break;
   }
-  return "viewer";
+  return "relay";
 }
 
-std::string common_name_of(Holder holder, const std::string& name) {
-  return holder == Holder::host ? name : std::string(to_text(holder)) + ":" + name;
+Subject subject_of(Holder holder, const std::string& name) {
+  if (holder == Holder::host) return {name};
+  Subject out;
+  const bool reads_only = holder == Holder::viewer || holder == Holder::relay;
+  (reads_only ? out.unit : out.common_name) = std::string(to_text(holder)) + ":" + name;
+  return out;
 }
 
 std::string file_name(Holder holder, const std::string& name) {
@@ -148,14 +155,17 @@ Result<std::string> Folder::issue(const Order& order, Time now, Time validity) c
   const auto ca = authority();
   if (!ca) return tl::unexpected(ca.error());
   const std::string name = file_name(order.holder, order.name);
-  Subject subject{common_name_of(order.holder, order.name), order.dns, order.addresses};
+  Subject subject = subject_of(order.holder, order.name);
+  subject.dns = order.dns;
+  subject.addresses = order.addresses;
   if (fs::exists(file(name)) && subject.dns.empty() && subject.addresses.empty()) {
     auto was = read_file(file(name));
     if (!was) return tl::unexpected(was.error());
-    subject = was->front().subject;
-    subject.common_name = common_name_of(order.holder, order.name);
+    subject.dns = was->front().subject.dns;
+    subject.addresses = was->front().subject.addresses;
   }
-  const bool has_machine = order.holder == Holder::host || order.holder == Holder::server;
+  const bool has_machine = order.holder == Holder::host || order.holder == Holder::server ||
+                           order.holder == Holder::relay;
   if (has_machine && std::ranges::find(subject.dns, order.name) == subject.dns.end())
     subject.dns.insert(subject.dns.begin(), order.name);
   const auto made = pki::issue(*ca, subject, now, validity);

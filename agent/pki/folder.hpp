@@ -7,10 +7,13 @@
 //   FOLDER/host-NAME.pem      of an agent            CN = NAME                    0600
 //   FOLDER/server-NAME.pem    of a store's server    CN = server:NAME
 //   FOLDER/operator-NAME.pem  of a person            CN = operator:NAME
-//   FOLDER/viewer-NAME.pem    of a person            CN = viewer:NAME
+//   FOLDER/viewer-NAME.pem    of a person            OU = viewer:NAME
+//   FOLDER/relay-NAME.pem     of a relay of a store  OU = relay:NAME
 //
-// The prefix of the common name tells the kinds apart: no host's certificate can have the name of a
-// person's or a server's, because a host's name has no colon.
+// The prefix of the name tells the kinds apart: no host's certificate can have the name of a
+// person's or a server's, because a host's name has no colon. Who only reads has no common name:
+// by the roles of the store (agent/control/store/roles.hpp) a certificate writes rows of its common
+// name, and one without writes none.
 #pragma once
 
 #include <optional>
@@ -21,11 +24,11 @@
 
 namespace vmirror::pki {
 
-enum class Holder { host, server, operator_, viewer };
-/// "host", "server", "operator", "viewer"
+enum class Holder { host, server, operator_, viewer, relay };
+/// "host", "server", "operator", "viewer", "relay"
 const char* to_text(Holder holder);
-/// As in the certificate: "kvm7", "operator:alice".
-std::string common_name_of(Holder holder, const std::string& name);
+/// As in the certificate, without a machine's names: CN "kvm7", "operator:alice", OU "relay:kvm7".
+Subject subject_of(Holder holder, const std::string& name);
 /// "host-kvm7.pem"
 std::string file_name(Holder holder, const std::string& name);
 

@@ -91,6 +91,7 @@ json::object to_json(const StoreStatus& s) {
   return {{"state", s.connected ? "connected" : "unreachable"},
           {"since", clock_text(s.since)},
           {"servers", s.servers},
+          {"relay", null_if_empty(s.relay)},
           {"error", null_if_empty(s.error)},
           {"generation", s.known ? json::value(s.generation) : json::value()},
           {"policies", s.known ? json::value(s.policies) : json::value()},

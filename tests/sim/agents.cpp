@@ -52,6 +52,7 @@ class Agent {
     control_ = std::make_unique<Control>(std::move(control), make_fake_driver(world_, "vmirror"));
     StoreOptions store;
     store.servers = options.servers;
+    store.relays = options.relays;
     store.insecure = true;
     store.host = name_;
     store.state = options.state + "/" + name_;

@@ -9,6 +9,7 @@ OVSDB cluster (RAFT), made by `vmirror cluster`.
     +------------------+     +------------------+     +-----------+
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ import world as w
 from daemon import Daemon
 
 HOSTS = ("hosta", "hostb", "hostc")
+RELAY_PORT = 6653
 POLICY = "policy: {name}\nselect: [{{port: '{port}'}}]\ntargets: [local]\n"
 
 
@@ -45,10 +47,14 @@ class Host(cluster.Host):
     def store_folder(self):
         return os.path.join(self.directory, "store")
 
-    def cluster_command(self, *words):
+    @property
+    def relay_folder(self):
+        return os.path.join(self.directory, "relay")
+
+    def cluster_command(self, *words, folder=None):
         """`vmirror cluster` on this host; its answer as JSON."""
-        return json.loads(self.run(os.path.join(w.BIN, "vmirror"), "cluster", *words, "--folder", self.store_folder,
-                                   "--json"))
+        return json.loads(self.run(os.path.join(w.BIN, "vmirror"), "cluster", *words, "--folder",
+                                   folder or self.store_folder, "--json"))
 
     def make_server(self):
         first = next(iter(self.cluster.hosts.values()))
@@ -58,11 +64,25 @@ class Host(cluster.Host):
             return self.cluster_command("init", *here)
         return self.cluster_command("join", *here, "--to", f"{'ssl' if pki else 'tcp'}:{first.address}:6652")
 
+    def make_relay(self):
+        """A relay of all servers beside this host's own; agents that start from then on read by it."""
+        pki = self.cluster.pki
+        here = ("--pki", pki, "--name", self.name) if pki else ("--insecure",)
+        to = [word for server in self.cluster.servers() for word in ("--to", server)]
+        told = self.cluster_command("relay", "--address", self.address, "--clients-port", RELAY_PORT, *here, *to,
+                                    folder=self.relay_folder)
+        self.cluster.relays.append(self.relay_remote)
+        return told
+
+    @property
+    def relay_remote(self):
+        return f"{'ssl' if self.cluster.pki else 'tcp'}:{self.address}:{RELAY_PORT}"
+
     def server_status(self):
         return self.cluster_command("status")
 
-    def kill_server(self):
-        with open(os.path.join(self.store_folder, "server.pid"), encoding="ascii") as text:
+    def kill_server(self, folder=None):
+        with open(os.path.join(folder or self.store_folder, "server.pid"), encoding="ascii") as text:
             pid = int(text.read())
         os.kill(pid, signal.SIGKILL)
         w.wait_for(f"the server {pid} to end", lambda: not os.path.exists(f"/proc/{pid}"))
@@ -95,22 +115,28 @@ class Joined(w.World):
     def __init__(self, directory, hosts, pki=None):
         super().__init__(directory)
         self.pki = pki
+        self.relays = []
         w.run("ip", "link", "add", self.management, "type", "bridge")
         w.run("ip", "link", "set", self.management, "up")
         self.hosts = {name: Host(self, name, number) for number, name in enumerate(hosts, 1)}
 
+    def servers(self):
+        return [f"{'ssl' if self.pki else 'tcp'}:{host.address}:6651" for host in self.hosts.values()]
+
     def store_as(self, holder):
         """How the store is reached, with the certificate of a holder: "host-hosta", "operator-alice"."""
-        servers = [f"{'ssl' if self.pki else 'tcp'}:{host.address}:6651" for host in self.hosts.values()]
+        reached = {"servers": self.servers(), "relays": self.relays}
         if not self.pki:
-            return {"servers": servers, "insecure": True}
-        return {"servers": servers, "ca_certificate": os.path.join(self.pki, "ca.pem"),
+            return {**reached, "insecure": True}
+        return {**reached, "ca_certificate": os.path.join(self.pki, "ca.pem"),
                 **dict.fromkeys(("private_key", "certificate"), os.path.join(self.pki, f"{holder}.pem"))}
 
     def stop_all(self):
         for host in self.hosts.values():
-            if os.path.exists(os.path.join(host.store_folder, "server.pid")):
-                host.kill_server()
+            for folder in (host.store_folder, host.relay_folder):
+                if os.path.exists(os.path.join(folder, "server.pid")):
+                    with contextlib.suppress(ProcessLookupError):  # Killed by a test.
+                        host.kill_server(folder)
             host.stop_all()
         super().stop_all()
         for link in (*(f"{self.management}-{name}" for name in self.hosts), self.management):

@@ -38,8 +38,8 @@ def transact(own, authority, address, *operations, prefix=()):
     return json.loads(done.stdout) if done.returncode == 0 else done.stderr
 
 
-class Secured(test_store.StoreTest):
-    """Three hosts whose servers and agents have certificates."""
+class Certified(test_store.StoreTest):
+    """Hosts whose servers, relays and agents have certificates, and people who have."""
 
     @classmethod
     def pki_command(cls, *words, folder=None):
@@ -53,6 +53,7 @@ class Secured(test_store.StoreTest):
         for name in cls.names:
             cls.pki_command("issue", name)
             cls.pki_command("server", name)
+            cls.pki_command("relay", name)
         for name in ("alice", "bob"):
             cls.pki_command("operator", name)
         cls.pki_command("operator", "victor", "--role", "viewer")
@@ -82,6 +83,9 @@ class Secured(test_store.StoreTest):
         return {table: host.run("ovsdb-client", "--timeout=10", "--no-leader-only", "--no-headings", "dump",
                                 f"unix:{host.store_folder}/store.sock", "vmirror", table) for table in tables}
 
+
+class Secured(Certified):
+    """What each holder may do, and attacks."""
 
     def test_1_an_operator_sets_policies_and_is_their_author(self):
         a, b, c = self.hosts
@@ -136,12 +140,13 @@ class Secured(test_store.StoreTest):
         self.assertEqual(self.rows_of("Policy", "Cluster"), before)
         self.mirrored_everywhere(["vnet-plc"])
 
-    def test_3_a_stolen_certificate_writes_its_hosts_rows_alone(self):
-        a = self.hosts[0]
+    @staticmethod
+    def attacks():
+        """What the certificate of hostb must not be able to do, by name."""
         insert = lambda table, **row: {"op": "insert", "table": table, "uuid-name": "new", "row": row}
         everywhere = {"where": []}
         refer = {"op": "mutate", "table": "Cluster", "where": [], "mutations": [["policies", "insert", ["named-uuid", "new"]]]}
-        attacks = {
+        return {
             "a policy": [insert("Policy", name="evil", yaml="x", set_by="hostb"), refer],
             "a policy in an operator's name": [insert("Policy", name="evil", yaml="x", set_by="operator:alice"), refer],
             "another text": [{"op": "update", "table": "Policy", "where": [], "row": {"yaml": "x"}}],
@@ -164,10 +169,20 @@ class Secured(test_store.StoreTest):
             "a role": [insert("RBAC_Role", name="root")],
             "more rights": [{"op": "update", "table": "RBAC_Permission", "where": [], "row": {"authorization": ["set", [""]]}}],
         }
+
+    #: What an agent may write of its own host, which nobody else may, and nobody by a relay.
+    OWN_ROWS = {
+        "its host": lambda name: [{"op": "insert", "table": "Host", "row": {"name": name, "generation": 9}}],
+        "its session": lambda name: [{"op": "insert", "table": "Session", "row": {"host": name, "name": "evil", "state": "active"}}],
+    }
+
+    def test_3_a_stolen_certificate_writes_its_hosts_rows_alone(self):
+        a = self.hosts[0]
+        insert = lambda table, **row: {"op": "insert", "table": table, "uuid-name": "new", "row": row}
         self.eventually("sessions of all hosts", lambda: len(a.daemon.ask("get", "sessions")["sessions"]) == 3)
         before = self.rows_of("Policy", "Cluster", "RBAC_Role", "RBAC_Permission")
         for server in self.hosts:
-            for name, operations in attacks.items():
+            for name, operations in self.attacks().items():
                 with self.subTest(attack=name, server=server.name):
                     answers = self.transact("host-hostb", *operations, server=server)
                     self.assertIn("permission error", [x.get("error") for x in answers if x], answers)
@@ -219,27 +234,58 @@ class Secured(test_store.StoreTest):
         self.assertIsNone(stranger.ask("status")["store"]["generation"])
         stranger.stop()
 
-    def test_5_through_a_relay_nobody_writes(self):
-        a, b, _ = self.hosts
-        own = os.path.join(self.folder, "viewer-victor.pem")
-        servers = ",".join(f"ssl:{host.address}:6651" for host in self.hosts)
-        b.spawn("relay", "ovsdb-server", f"relay:vmirror:{servers}", f"--remote=punix:{b.directory}/relay.sock",
-                "--remote=pssl:6653:" + b.address, f"--private-key={own}", f"--certificate={own}",
-                f"--ca-cert={self.folder}/ca.pem", f"--unixctl={b.directory}/relay.ctl", "--no-chdir")
-        relay = f"unix:{b.directory}/relay.sock"
-        self.eventually("the relay to have the policies", lambda: "plcs" in b.run(
-            "ovsdb-client", "--timeout=5", "--no-leader-only", "dump", relay, "vmirror", "Policy"))
-        before = self.rows_of("Policy", "Cluster", "Host")
-        for operations in ([{"op": "update", "table": "Cluster", "where": [], "row": {"policies": ["set", []]}}],
-                           [{"op": "delete", "table": "Host", "where": [["name", "==", "hostb"]]}]):
-            answer = b.run("ovsdb-client", "--timeout=10", "--no-leader-only", "transact", relay, json.dumps(["vmirror", *operations]))
-            self.assertIn("permission error", answer)
-            key = os.path.join(self.folder, "operator-alice.pem")
-            answer = b.run("ovsdb-client", "--timeout=10", "--no-leader-only", "-p", key, "-c", key, "-C", f"{self.folder}/ca.pem",
-                           "transact", f"ssl:{b.address}:6653", json.dumps(["vmirror", *operations]))
-            self.assertIn("permission error", answer)
+    def test_5_who_only_reads_writes_nothing_at_any_server(self):
+        """Each certificate may write rows of its common name: whose certificate is for reading has none."""
+        before = self.rows_of("Policy", "Cluster", "Host", "Session")
+        for holder, name in (("viewer-victor", "viewer:victor"), ("relay-hostb", "relay:hostb")):
+            for what, operations in {**self.attacks(), **{w: make(name) for w, make in self.OWN_ROWS.items()}}.items():
+                with self.subTest(holder=holder, attack=what):
+                    answers = self.transact(holder, *operations)
+                    self.assertIn("permission error", [x.get("error") for x in answers if x], answers)
         self.assertEqual(self.rows_of(*before), before)
-        b.kill("relay")
+
+    def test_5a_through_a_relay_nobody_writes(self):
+        a, b, _ = self.hosts
+        told = b.make_relay()
+        self.assertEqual((told["relay"], told["connected"], told["well"]), (True, True, True))
+        by_socket = f"unix:{b.relay_folder}/store.sock"
+        by_tls = b.relay_remote
+
+        def ask(remote, holder, *operations):
+            key = os.path.join(self.folder, f"{holder}.pem")
+            return json.loads(b.run("ovsdb-client", "--timeout=10", "--no-leader-only", "-p", key, "-c", key, "-C",
+                                    f"{self.folder}/ca.pem", "transact", remote, json.dumps(["vmirror", *operations])))
+
+        [policies] = ask(by_tls, "viewer-victor", {"op": "select", "table": "Policy", "where": [], "columns": ["name"]})
+        self.assertEqual(policies["rows"], [{"name": "plcs"}])
+        before = self.rows_of("Policy", "Cluster", "Host", "Session", "RBAC_Role", "RBAC_Permission")
+        allowed = {("host-hostb", "its host"), ("host-hostb", "its session"), ("operator-alice", "no references"),
+                   ("operator-alice", "the generation")}  # By the roles.
+        # The stolen certificate of an agent, an operator's, the relay's own; root on the relay's host.
+        for holder, name, remote in (("host-hostb", "hostb", by_tls), ("operator-alice", "operator:alice", by_tls),
+                                     ("relay-hostb", "relay:hostb", by_tls), ("relay-hostb", "relay:hostb", by_socket)):
+            for what, operations in {**self.attacks(), **{w: make(name) for w, make in self.OWN_ROWS.items()}}.items():
+                with self.subTest(holder=holder, remote=remote, attack=what):
+                    answers = ask(remote, holder, *operations)
+                    [error] = {x.get("error") for x in answers if x} - {None}
+                    # Roles say no first; where they allow it, the relay does.
+                    self.assertIn(error, ("permission error", "not allowed"), answers)
+                    if (holder, what) in allowed:
+                        self.assertEqual(error, "not allowed", answers)
+        # Nor is there a way by the relay's list of where it listens.
+        remotes = json.dumps(["vmirror_server", {"op": "update", "table": "Connection", "where": [], "row": {"read_only": False}}])
+        for remote in (by_socket, by_tls):
+            key = os.path.join(self.folder, "relay-hostb.pem")
+            self.assertIn("permission error", b.run("ovsdb-client", "--timeout=10", "-p", key, "-c", key, "-C",
+                                                    f"{self.folder}/ca.pem", "transact", remote, remotes))
+        self.assertEqual(self.rows_of(*before), before)
+        for words in (("grant", "eve"), ("restore", "/dev/null"), ("upgrade",), ("firewall",)):
+            done = subprocess.run([str(x) for x in (*b.prefix, VMIRROR, "cluster", *words, "--folder", b.relay_folder)],
+                                  capture_output=True, text=True, timeout=30, check=False)
+            self.assertEqual(done.returncode, 1, words)
+            self.assertIn("this is a relay", done.stderr, words)
+        self.assertTrue(b.cluster_command("leave", folder=b.relay_folder)["left"])
+        self.world.relays.clear()
 
     def test_6_two_agents_of_one_host_are_told(self):
         a, b, _ = self.hosts

@@ -21,6 +21,10 @@ class StoreTest(system.SystemTest):
         cls.world = Joined(directory, cls.names, cls.make_certificates(directory))
         cls.addClassCleanup(cls.world.stop_all)
         cls.hosts = list(cls.world.hosts.values())
+        cls.start_hosts()
+
+    @classmethod
+    def start_hosts(cls):
         for host in cls.hosts:
             host.make_server()
             host.start_machines()

@@ -10,6 +10,7 @@
 
 #include "agent/control/store/change.hpp"
 #include "agent/control/store/kept.hpp"
+#include "agent/control/store/relays.hpp"
 #include "agent/control/store/roles.hpp"
 #include "agent/control/store/schema.hpp"
 #include "plugin/base/text.hpp"
@@ -23,8 +24,9 @@ using SteadyClock = std::chrono::steady_clock;
 
 /// For all rows of a cluster to come.
 constexpr std::chrono::milliseconds kReadPatience{6000};
-/// The connection for questions about all hosts ends when nobody asked for so long.
-constexpr Time kIdleReader = 30 * kSecond;
+/// The connection for questions about all hosts, and with relays that to the leader, ends when
+/// nobody needed it for so long.
+constexpr Time kIdle = 30 * kSecond;
 /// A report without an answer is given up; the next look composes it anew.
 constexpr Time kReportPatience = 20 * kSecond;
 /// For the first connection, before the log says that there is none.
@@ -36,14 +38,24 @@ std::string joined(const std::vector<std::string>& servers) {
   return out;
 }
 
-/// Of a client that replicates all policies, and the rows of this host alone. It asks the leader:
-/// servers that pass writes on to it stand in each other's way (each commits to the tail of the log
-/// that it knows, and tries again when another was faster; decision 48).
-ovsdb::ClientOptions own_client_options(const StoreOptions& options) {
+/// Of a client that replicates all policies, and the rows of this host alone. Of the servers it
+/// asks the leader: servers that pass writes on to it stand in each other's way (each commits to
+/// the tail of the log that it knows, and tries again when another was faster; decision 48).
+ovsdb::ClientOptions own_client_options(const StoreOptions& options, const std::string& relay) {
   ovsdb::ClientOptions out = client_options(options);
-  out.leader_only = true;
+  if (relay.empty())
+    out.leader_only = true;
+  else
+    out.remote = relay;
   out.only = {{store::kHost, store::host::kName, ovsdb::Datum(options.host)},
               {store::kSession, store::session::kHost, ovsdb::Datum(options.host)}};
+  return out;
+}
+
+std::int64_t generation_of(const ovsdb::Snapshot& contents) {
+  std::int64_t out = 0;
+  for (const auto& [id, row] : contents[store::kCluster].rows)
+    out = (*row)[store::cluster::kGeneration].get<std::int64_t>().value_or(0);
   return out;
 }
 
@@ -72,44 +84,66 @@ Result<void> check(const StoreOptions& options) {
   if (options.servers.empty())
     return fail(Error::Kind::invalid, "no server is named", "store.servers",
                 "write `servers: [\"ssl:192.0.2.7:6651\", ...]`, all servers of the store");
-  for (const std::string& server : options.servers) {
+  for (const std::string& server : options.relays)
+    if (std::ranges::find(options.servers, server) != options.servers.end())
+      return fail(Error::Kind::invalid, "`" + server + "` is named as a server, too",
+                  "store.relays", "write the relays' ports only");
+  std::vector<std::string> all = options.servers;
+  all.insert(all.end(), options.relays.begin(), options.relays.end());
+  for (const std::string& server : all) {
+    const char* const where =
+        &server - all.data() < std::ssize(options.servers) ? "store.servers" : "store.relays";
     ovsdb::ClientOptions one = client_options(options);
     one.remote = server;
     if (auto good = ovsdb::check(one); !good) {
-      good.error().where = "store.servers";
+      good.error().where = where;
       return good;
     }
     if (server.starts_with("tcp:") && !options.insecure)
       return fail(Error::Kind::invalid,
                   "`" + server + "` is not encrypted: anybody on the way can read and change it",
-                  "store.servers",
+                  where,
                   "write ssl:IP:PORT, or `insecure: true` on a network where nobody else is");
   }
   return {};
 }
 
 struct StoreLink::State {
-  StoreOptions options;
-  std::unique_ptr<Client> client;
+  using Contents = std::shared_ptr<const ovsdb::Snapshot>;
+
+  State(const StoreOptions& o, Time now, std::function<void()> hint_of)
+      : options(o),
+        hint(std::move(hint_of)),
+        started(now),
+        relays(relay_order(o.relays, o.host), now) {}
+
+  const StoreOptions options;
+  const std::function<void()> hint;
   std::string kept_path;
 
   // Of the one thread.
   KeptPolicies kept;
   std::vector<PolicyFile> files;
   StoreStatus status;
-  Time started = 0;
+  const Time started;
   bool said_unreachable = false;
   std::optional<Error> keep_error;
   const std::string instance = random_name();
   RivalWatch rivals;
-  std::uint64_t seen = 0;  ///< Revision of the contents that were taken in.
+  RelayChoice relays;
+  std::unique_ptr<Client> relayed;  ///< Of the current relay; null: none is configured.
+  Time behind = 0;                  ///< The current relay is, since; 0: it is not.
+  Contents seen;                    ///< What was taken in last.
   std::shared_ptr<Client::Request> writing;
+  std::shared_ptr<Client> writing_by;
+  Time unwritten = 0;  ///< There is something to write, and no leader, since; 0: not so.
   Time writing_since = 0;
   ReportPace pace;
 
-  std::mutex reader_mutex;
+  std::mutex clients_mutex;        ///< Guards what follows.
   std::shared_ptr<Client> reader;  ///< For all hosts' rows; null: nobody asked lately.
-  Time reader_used = 0;
+  std::shared_ptr<Client> direct;  ///< Of the leader; null: not needed, where there are relays.
+  Time reader_used = 0, direct_used = 0;
 
   void keep() {
     auto done = save_kept(kept_path, kept);
@@ -129,10 +163,11 @@ struct StoreLink::State {
 
   void lost(const Error& error, Time now) {
     status.error = error.what;
+    status.relay.clear();
     if (status.connected) {
       status.connected = false;
-      status.since = now;
-      kept.lost_at = now;
+      status.since = now - relays.missing(now);
+      kept.lost_at = status.since;
       keep();
       tell_unreachable();
     } else if (!said_unreachable && now - started > kFirstConnection) {
@@ -142,7 +177,8 @@ struct StoreLink::State {
 
   void found(Time now) {
     if (status.connected) return;
-    spdlog::info("the store is reached: {}", status.servers);
+    spdlog::info("the store is reached: {}",
+                 status.relay.empty() ? status.servers : "by the relay " + status.relay);
     status.connected = true;
     status.since = now;
     status.error.clear();
@@ -177,11 +213,11 @@ struct StoreLink::State {
 
   void settle_report(Time now) {
     if (!writing) return;
-    const auto ended = client->ended(*writing);
+    const auto ended = writing_by->ended(*writing);
     if (!ended && now - writing_since < kReportPatience && !is_ahead(writing_since, now)) return;
     if (!ended)
       status.error =
-          client->abandon(*writing, Client::Milliseconds(kReportPatience / kMillisecond)).what;
+          writing_by->abandon(*writing, Client::Milliseconds(kReportPatience / kMillisecond)).what;
     else if (!*ended) {
       const std::string why = report_refusal(ended->error(), options.host);
       if (status.error != why)
@@ -191,6 +227,7 @@ struct StoreLink::State {
       ++status.reports;
     }
     writing.reset();
+    writing_by.reset();
   }
 
   void look_for_rivals(const ovsdb::Snapshot& contents, Time now) {
@@ -214,22 +251,121 @@ struct StoreLink::State {
     status.lacks = std::move(lacks);
   }
 
-  std::shared_ptr<Client> all_rows(Time now, Error& error) {
-    const std::lock_guard lock(reader_mutex);
+  /// Any thread.
+  Result<std::shared_ptr<Client>> all_rows(Time now) {
+    const std::lock_guard lock(clients_mutex);
     reader_used = now;
     if (!reader) {
-      auto started_now = Client::start(client_options(options), store::schema());
-      if (started_now)
-        reader = std::move(*started_now);
-      else
-        error = started_now.error();
+      auto made = Client::start(client_options(options), store::schema());
+      if (!made) return tl::unexpected(made.error());
+      reader = std::move(*made);
     }
     return reader;
   }
 
-  void close_idle_reader(Time now) {
-    const std::lock_guard lock(reader_mutex);
-    if (now - reader_used > kIdleReader || is_ahead(reader_used, now)) reader.reset();
+  /// Any thread.
+  Result<std::shared_ptr<Client>> leader(Time now) {
+    const std::lock_guard lock(clients_mutex);
+    direct_used = now;
+    if (!direct) {
+      auto made = Client::start(own_client_options(options, {}), store::schema());
+      if (!made) return tl::unexpected(made.error());
+      direct = std::move(*made);
+      direct->on_change(hint);
+    }
+    return direct;
+  }
+
+  Result<Contents> read_leader(Time now) {
+    return leader(now).and_then(
+        [](const auto& client) { return client->read(Client::Milliseconds(0)); });
+  }
+
+  void close_idle(Time now) {
+    const std::lock_guard lock(clients_mutex);
+    if (now - reader_used > kIdle || is_ahead(reader_used, now)) reader.reset();
+    if (relayed && (now - direct_used > kIdle || is_ahead(direct_used, now))) direct.reset();
+  }
+
+  Result<void> start_relayed() {
+    auto made = Client::start(own_client_options(options, relays.current()), store::schema());
+    if (!made) return tl::unexpected(made.error());
+    relayed = std::move(*made);
+    relayed->on_change(hint);
+    return {};
+  }
+
+  void read_by(const std::string& relay) {
+    if (relay == status.relay) return;
+    if (relay.empty())
+      spdlog::warn("no relay of the store serves: it is read from the servers");
+    else
+      spdlog::info("the store is read by the relay {}", relay);
+    status.relay = relay;
+  }
+
+  /// The leader's, where there is a connection anyway; else null.
+  Contents if_leader_is_connected() {
+    const std::lock_guard lock(clients_mutex);
+    if (!direct) return nullptr;
+    return direct->read(Client::Milliseconds(0)).value_or(nullptr);
+  }
+
+  /// The contents as they are read now; null: a relay is still waited for. A relay that stays
+  /// behind what is known here does not serve, until the leader says that the store went back.
+  Result<Contents> read(Time now) {
+    if (relays.is_empty()) return read_leader(now);
+    const std::string asked = relays.current();
+    auto by_relay = relayed->read(Client::Milliseconds(0));
+    const Contents of_leader = if_leader_is_connected();
+    const std::int64_t newest = std::max(status.known ? kept.policies.generation : 0,
+                                         of_leader ? generation_of(*of_leader) : 0);
+    if (!by_relay || generation_of(**by_relay) >= newest)
+      behind = 0;
+    else if (behind == 0 || is_ahead(behind, now))
+      behind = now;
+    if (behind != 0 && now - behind < RelayChoice::kPatience)
+      return of_leader && generation_of(*of_leader) == newest ? of_leader : Contents();
+    if (behind != 0)
+      by_relay = fail(Error::Kind::unreachable,
+                      "the relay is at generation " + std::to_string(generation_of(**by_relay)) +
+                          " still, of " + std::to_string(newest),
+                      asked);
+    if (relays.saw(by_relay.has_value(), now))
+      if (const auto next = start_relayed(); !next) return tl::unexpected(next.error());
+    if (by_relay) {
+      read_by(asked);
+      return by_relay;
+    }
+    if (!relays.wants_servers(now)) {
+      if (status.connected) return Contents();
+      return by_relay;
+    }
+    auto by_leader = read_leader(now);
+    if (by_leader) read_by({});
+    return by_leader;
+  }
+
+  /// What a report is compared with, and by whom its changes are written; null: nothing to write,
+  /// or nobody who takes it now. The relay tells that there is something to write, the leader what.
+  std::shared_ptr<Client> writer(const HostReport& report, Time now, ovsdb::Transaction& out) {
+    if (!status.relay.empty()) {
+      const auto there = relayed->read(Client::Milliseconds(0));
+      if (!there || changes(report, **there).empty()) return nullptr;
+    }
+    const auto client = leader(now);
+    const auto own = client ? (*client)->read(Client::Milliseconds(0))
+                            : Result<Contents>(tl::unexpected(client.error()));
+    if (!own) {
+      if (unwritten == 0 || is_ahead(unwritten, now)) unwritten = now;
+      if (now - unwritten > kFirstConnection)
+        status.error = "what became of the policies here can't be written: " + own.error().what;
+      return nullptr;
+    }
+    if (unwritten != 0 && now - unwritten > kFirstConnection) status.error.clear();
+    unwritten = 0;
+    out = changes(report, **own);
+    return out.empty() ? nullptr : *client;
   }
 };
 
@@ -238,10 +374,8 @@ StoreLink::~StoreLink() = default;
 
 Result<std::unique_ptr<StoreLink>> StoreLink::start(const StoreOptions& options, Time now,
                                                     std::function<void()> hint) {
-  auto state = std::make_unique<State>();
-  state->options = options;
+  auto state = std::make_unique<State>(options, now, std::move(hint));
   state->kept_path = vmirror::kept_path(options.state);
-  state->started = now;
   state->status.since = now;
   state->status.servers = joined(options.servers);
   if (auto kept = read_kept(state->kept_path); !kept) {
@@ -251,28 +385,30 @@ Result<std::unique_ptr<StoreLink>> StoreLink::start(const StoreOptions& options,
     state->use_kept();
     if (state->kept.lost_at != 0) state->status.since = state->kept.lost_at;
   }
-  auto client = Client::start(own_client_options(options), store::schema());
-  if (!client) return tl::unexpected(client.error());
-  state->client = std::move(*client);
-  state->client->on_change(std::move(hint));
+  if (!state->relays.is_empty()) {
+    if (const auto done = state->start_relayed(); !done) return tl::unexpected(done.error());
+  } else if (const auto client = state->leader(now); !client) {
+    return tl::unexpected(client.error());
+  }
   return std::unique_ptr<StoreLink>(new StoreLink(std::move(state)));
 }
 
 bool StoreLink::look(Time now) {
   State& s = *state_;
   s.settle_report(now);
-  s.close_idle_reader(now);
-  const auto contents = s.client->read(Client::Milliseconds(0));
+  s.close_idle(now);
+  const auto contents = s.read(now);
   if (!contents) {
     s.lost(contents.error(), now);
     return false;
   }
+  if (*contents == nullptr) return false;
   const bool followed = s.status.connected;
   s.found(now);
   s.look_for_rivals(**contents, now);
-  if ((*contents)->revision == s.seen) return false;
+  if (*contents == s.seen) return false;
   s.look_at_schema(**contents);
-  s.seen = (*contents)->revision;
+  s.seen = *contents;
   return s.take(stored_policies(**contents), followed, now);
 }
 
@@ -295,19 +431,19 @@ bool StoreLink::takes_report(Time now) const {
 void StoreLink::report(HostReport report, Time now) {
   State& s = *state_;
   if (!takes_report(now)) return;
-  const auto contents = s.client->read(Client::Milliseconds(0));
-  if (!contents) return;
   report.host.instance = s.instance;
   if (s.status.rival != 0 && report.host.fault.empty())
     report.host.fault =
         "another agent reports as this host, too: two machines have one `host`, or "
         "another machine has its certificate";
-  auto transaction = changes(report, **contents);
-  if (transaction.empty()) return;
+  ovsdb::Transaction transaction;
+  const auto client = s.writer(report, now, transaction);
+  if (client == nullptr) return;
   s.status.sessions = report.sessions.size();
   s.status.sessions_left_out += report.left_out;
   s.pace.wrote(now);
-  s.writing = s.client->begin(std::move(transaction));
+  s.writing = client->begin(std::move(transaction));
+  s.writing_by = client;
   s.writing_since = now;
 }
 
@@ -316,25 +452,27 @@ StoreStatus StoreLink::status() const {
 }
 
 Result<std::int64_t> StoreLink::put(const std::string& yaml, const std::string& by, Time now) {
-  return put_policy(*state_->client, yaml, by, now);
+  const auto client = state_->leader(now);
+  if (!client) return tl::unexpected(client.error());
+  return put_policy(**client, yaml, by, now);
 }
 
 Result<void> StoreLink::drop(const std::string& name) {
-  return drop_policy(*state_->client, name);
+  const auto client = state_->leader(wall_clock());
+  if (!client) return tl::unexpected(client.error());
+  return drop_policy(**client, name);
 }
 
 Result<void> StoreLink::forget_host(const std::string& name, Time now) {
-  Error error;
-  const auto client = state_->all_rows(now, error);
-  if (!client) return tl::unexpected(error);
-  return vmirror::forget_host(*client, name);
+  const auto client = state_->all_rows(now);
+  if (!client) return tl::unexpected(client.error());
+  return vmirror::forget_host(**client, name);
 }
 
 Result<StoreContents> StoreLink::contents(Time now) {
-  Error error;
-  const auto client = state_->all_rows(now, error);
-  if (!client) return tl::unexpected(error);
-  const auto rows = client->read(kReadPatience);
+  const auto client = state_->all_rows(now);
+  if (!client) return tl::unexpected(client.error());
+  const auto rows = (*client)->read(kReadPatience);
   if (!rows) return tl::unexpected(rows.error());
   return store_contents(**rows);
 }

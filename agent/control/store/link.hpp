@@ -4,6 +4,9 @@
 //
 //   ovsdb-server(s) --policies, own rows--> [ StoreLink ] --files()--> compose with policies.d
 //                  <--own rows, policies--                <--report(), put(), drop()--
+//
+// With relays (relays.hpp) policies and own rows are read by one of them, and the connection to the
+// servers' leader lives while something is to be written, or no relay serves (decision 50).
 #pragma once
 
 #include <functional>
@@ -18,8 +21,9 @@
 namespace vmirror {
 
 struct StoreOptions {
-  std::vector<std::string> servers;  ///< unix:PATH, tcp:IP:PORT, ssl:IP:PORT; of one store.
-  bool insecure = false;             ///< `tcp:` is allowed.
+  std::vector<std::string> servers;      ///< unix:PATH, tcp:IP:PORT, ssl:IP:PORT; of one store.
+  std::vector<std::string> relays = {};  ///< The same, of its relays; none: servers are read.
+  bool insecure = false;                 ///< `tcp:` is allowed.
   std::string private_key = {}, certificate = {}, ca_certificate = {};  ///< For `ssl:`.
   std::string host = {};   ///< Whose rows this agent writes.
   std::string state = {};  ///< Folder; the policies are kept in its file `store.json`.
@@ -34,6 +38,7 @@ struct StoreStatus {
   bool connected = false;
   Time since = 0;  ///< Of this connection, or of its loss; before the first one, the start.
   std::string servers;
+  std::string relay;   ///< By which the store is read; empty: from the servers.
   std::string error;   ///< Why there is no connection, or what it refused last; empty: nothing.
   bool known = false;  ///< Policies were read, now or before a restart.
   std::int64_t generation = 0;  ///< Of the policies here.

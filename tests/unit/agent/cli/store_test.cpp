@@ -121,11 +121,70 @@ TEST(ServerSettings, WithRolesItListensByADatabaseOfItsOwn) {
   EXPECT_NE(std::ranges::find(words, "--remote=db:vmirror_server,Server,connections"), words.end());
   // A second remote without a role would let every certificate write all.
   for (const std::string& word : words) EXPECT_EQ(word.find("pssl:"), word.npos) << word;
-  EXPECT_NE(remotes_transaction(s).find(R"({"target":"pssl:6651:192.0.2.7","role":"vmirror"})"),
+  EXPECT_NE(remotes_transaction(s).find(
+                R"({"target":"pssl:6651:192.0.2.7","role":"vmirror","read_only":false})"),
             std::string::npos)
       << remotes_transaction(s);
   EXPECT_TRUE(parse_settings(encode_settings(s), "/f")->roles);
   EXPECT_FALSE(parse_settings(encode_settings(member_over_tls()), "/f")->roles);
+}
+
+TEST(ServerSettings, ARelayHasNoDatabaseAndIsForReadingOnly) {
+  ServerSettings s = member_over_tls();
+  s.roles = true;
+  s.relay_of = {"ssl:192.0.2.8:6651", "ssl:[2001:db8::9]:6651"};
+  const auto again = parse_settings(encode_settings(s), "/f");
+  ASSERT_TRUE(again) << again.error().text();
+  EXPECT_EQ(again->relay_of, s.relay_of);
+  for (const bool insecure : {false, true}) {
+    if (insecure) {
+      s.insecure = true, s.roles = false;
+      s.private_key.clear(), s.certificate.clear(), s.ca_certificate.clear();
+      s.relay_of = {"tcp:192.0.2.8:6651"};
+    }
+    EXPECT_TRUE(check(s)) << insecure;
+    const Texts words = server_words(s, true);
+    EXPECT_EQ((Texts{words.begin(), words.begin() + 2}),
+              (Texts{insecure ? "relay:vmirror:tcp:192.0.2.8:6651"
+                              : "relay:vmirror:ssl:192.0.2.8:6651,ssl:[2001:db8::9]:6651",
+                     "/f/remotes.db"}));
+    EXPECT_NE(std::ranges::find(words, "--remote=db:vmirror_server,Server,connections"),
+              words.end());
+    // A remote of the command line would let its clients write.
+    EXPECT_EQ(std::ranges::count_if(words,
+                                    [](const auto& word) { return word.starts_with("--remote="); }),
+              1);
+    const std::string remotes = remotes_transaction(s);
+    EXPECT_EQ(remotes.find(R"("read_only":false)"), remotes.npos) << remotes;
+    for (const char* target :
+         {insecure ? "ptcp:6651:192.0.2.7" : "pssl:6651:192.0.2.7", "punix:/f/store.sock"})
+      EXPECT_NE(remotes.find(target), remotes.npos) << remotes;
+  }
+  for (const char* server : {"ssl:192.0.2.8:6651", "tcp:kvm8:6651", "192.0.2.8", ""}) {
+    s.relay_of = {"tcp:192.0.2.8:6651", server};
+    EXPECT_EQ(check(s).error().where, "--to") << server;
+  }
+}
+
+TEST(ServerStatus, OfARelay) {
+  struct Case {
+    const char* answer;
+    bool well;
+  };
+  const Case cases[] = {
+      {R"([{"rows":[{"connected":true,"schema":"{}"}]}])", true},
+      {R"([{"rows":[{"connected":false,"schema":"{}"}]}])", false},
+      {R"([{"rows":[{"connected":true,"schema":["set",[]]}]}])", false},
+      {R"([{"rows":[]}])", false},
+      {R"([{}])", false},
+      {R"([])", false},
+      {R"([1])", false},
+  };
+  for (const Case& c : cases) {
+    const ServerStatus is = parse_relay_status(boost::json::parse(c.answer).as_array());
+    EXPECT_TRUE(is.relay);
+    EXPECT_EQ(is.is_well(), c.well) << c.answer;
+  }
 }
 
 TEST(Firewall, OnlyMembersReachTheMembersPort) {

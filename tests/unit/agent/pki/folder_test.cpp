@@ -50,6 +50,7 @@ TEST_F(FolderTest, WhatIsIssued) {
     Order order;
     const char *file, *common_name;
     std::vector<std::string> dns, addresses;
+    const char* unit = "";
   };
   const Case cases[] = {
       {{Holder::host, "kvm7", {}, {"192.0.2.7", "2001:db8::7"}},
@@ -63,7 +64,9 @@ TEST_F(FolderTest, WhatIsIssued) {
        {"kvm7", "store.example"},
        {}},
       {{Holder::operator_, "alice", {}, {}}, "operator-alice.pem", "operator:alice", {}, {}},
-      {{Holder::viewer, "bob", {}, {}}, "viewer-bob.pem", "viewer:bob", {}, {}},
+      // By its common name a certificate may write; who only reads has none.
+      {{Holder::viewer, "bob", {}, {}}, "viewer-bob.pem", "", {}, {}, "viewer:bob"},
+      {{Holder::relay, "kvm9", {}, {}}, "relay-kvm9.pem", "", {"kvm9"}, {}, "relay:kvm9"},
   };
   for (const Case& c : cases) {
     const auto path = issue(c.order);
@@ -75,7 +78,7 @@ TEST_F(FolderTest, WhatIsIssued) {
     ASSERT_TRUE(read) << read.error().text();
     ASSERT_EQ(read->size(), 1u);
     const Certificate& one = read->front();
-    EXPECT_EQ(one.subject, (Subject{c.common_name, c.dns, c.addresses}));
+    EXPECT_EQ(one.subject, (Subject{c.common_name, c.dns, c.addresses, c.unit}));
     EXPECT_FALSE(one.is_authority);
     EXPECT_EQ(one.not_before, kNow - 3600 * kSecond);
     EXPECT_EQ(one.not_after, kNow + 365 * kDay);
@@ -89,7 +92,7 @@ TEST_F(FolderTest, WhatIsIssued) {
   for (const Entry& e : *all)
     told += std::string(e.holder ? to_text(*e.holder) : "ca") + " " + (e.holder ? e.name : "-") +
             (e.trusted ? ";" : " strange;");
-  EXPECT_EQ(told, "ca -;host kvm7;operator alice;server kvm7;viewer bob;");
+  EXPECT_EQ(told, "ca -;host kvm7;operator alice;relay kvm9;server kvm7;viewer bob;");
   EXPECT_TRUE(all->front().certificate.is_authority);
 }
 
