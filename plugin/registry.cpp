@@ -39,6 +39,8 @@ constexpr std::array kVsphereKeys = {
     DriverOption{"span_park"},
     DriverOption{"span_duplicates"},
     DriverOption{"drs_rules"},
+    DriverOption{"drs_hosts"},
+    DriverOption{"rspan_adapter"},
     DriverOption{"timeout_ms", std::pair<std::int64_t, std::int64_t>(100, 60000)},
 };
 
@@ -54,6 +56,7 @@ constexpr std::array kHypervKeys = {
     DriverOption{"monitor"},
     DriverOption{"monitor_session", std::pair<std::int64_t, std::int64_t>(0, 255)},
     DriverOption{"vlans"},
+    DriverOption{"affinity_rules"},
     DriverOption{"native_vlan", std::pair<std::int64_t, std::int64_t>(0, 4094)},
     DriverOption{"poll_ms", std::pair<std::int64_t, std::int64_t>(50, 60000)},
     DriverOption{"timeout_ms", std::pair<std::int64_t, std::int64_t>(100, 60000)},

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 
+#include "plugin/hyperv/affinity.hpp"
 #include "plugin/hyperv/observe.hpp"
 #include "plugin/hyperv/settings.hpp"
 
@@ -158,6 +160,33 @@ class Work {
     if (const auto done = client_.carry_out(extension, "RequestStateChange",
                                             {{"RequestedState", enable ? "2" : "3"}}, stop_);
         !done)
+      return tl::unexpected(done.error());
+    return wanted ? Result<bool>(true) : unmark();
+  }
+
+  // ---- Preferred owners of the VM's group
+
+  Result<bool> owners() {
+    const auto* wanted = value_as<OwnersValue>(step_.value.get());
+    const auto* seen = value_as<OwnersValue>(step_.seen.get());
+    const std::string& group = step_.key.name;
+    const auto is = read_owners(client_, group, stop_);
+    if (!is) return tl::unexpected(is.error());
+    if (std::set(is->begin(), is->end()) != (seen ? seen->nodes : std::set<std::string>{}))
+      return false;
+    const std::string now = join_names(*is);
+    std::vector<std::string> to;
+    if (wanted) {
+      to.assign(wanted->nodes.begin(), wanted->nodes.end());
+      if (const auto marked = mark(now, join_names(to), false); !marked)
+        return tl::unexpected(marked.error());
+    } else {
+      if (const auto read = read_notes(); !read) return tl::unexpected(read.error());
+      const Mark* ours = find_mark(notes_, place_.kind, place_.on);
+      if (!ours || others_need(*ours) || now != ours->now) return unmark();
+      to = split_names(ours->was);
+    }
+    if (const auto done = write_owners(client_, group, to, stop_); !done)
       return tl::unexpected(done.error());
     return wanted ? Result<bool>(true) : unmark();
   }
@@ -320,6 +349,17 @@ class Work {
   Notes notes_;
 };
 
+/// The VM of a cluster's group.
+std::optional<Place> place_of_group(const HostState& state, const std::string& group) {
+  if (!state.cluster) return {};
+  for (const auto& [id, machine] : state.machines) {
+    const auto at = state.cluster->groups.find(machine.name);
+    if (at != state.cluster->groups.end() && at->second == group)
+      return Place{true, id, kOwnersMark, "", {}};
+  }
+  return {};
+}
+
 /// The adapter of that port on the switch.
 std::optional<Place> place_of(const HostState& state, const std::string& switch_id,
                               const Step& step) {
@@ -338,6 +378,12 @@ std::optional<Place> place_of(const HostState& state, const std::string& switch_
 
 Result<bool> Changer::carry_out(const Step& step, const HostState& state,
                                 const std::string& switch_id, const std::stop_token& stop) const {
+  if (step.key.kind == kRuleKind) return change_rule(client, step, stop);
+  if (step.key.kind == kOwnersKind) {
+    auto place = place_of_group(state, step.key.name);
+    if (!place) return false;
+    return Work(*this, step, std::move(*place), stop).owners();
+  }
   const auto sw = state.switches.find(switch_id);
   if (sw == state.switches.end())
     return fail(Error::Kind::missing, "there is no such virtual switch", step.key.switch_name);

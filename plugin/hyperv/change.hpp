@@ -4,6 +4,8 @@
 //   create, change   notes + mark -> read the setting -> Add or Modify -> job
 //   remove           read the setting -> put it back, if it is still as we left it -> notes - mark
 //
+// Affinity rules of a cluster have no notes: see affinity.hpp.
+//
 // The setting and the notes are read anew before each change, so that nothing is overwritten that
 // was not seen: where the setting is another than the step was made from, nothing is done.
 #pragma once
@@ -21,7 +23,8 @@ struct Changer {
   WsmanClient& client;
   const std::string& owner;
 
-  /// `state`: as it was read last; `switch_id`: the GUID of the step's switch. False: the host is
+  /// `state`: as it was read last; `switch_id`: the GUID of the step's switch, empty for steps of a
+  /// cluster. False: the host is
   /// another than the step was made from, and nothing was done. Errors: the client's;
   /// Error::Kind::missing: the VM or switch is gone.
   Result<bool> carry_out(const Step& step, const HostState& state, const std::string& switch_id,

@@ -53,7 +53,11 @@ Instance read_instance(pugi::xml_node element) {
   for (const pugi::xml_node property : element.children()) {
     if (property.type() != pugi::node_element || is_nil(property)) continue;
     const pugi::xml_node inner = first_element(property);
-    // A time's text is in an element of its own; so is a reference, which is read elsewhere.
+    if (auto reference = read_reference(property)) {
+      out.references.insert_or_assign(std::string(local_name(property)), std::move(*reference));
+      continue;
+    }
+    // A time's text is in an element of its own.
     const char* text = inner ? inner.child_value() : property.child_value();
     out.values[std::string(local_name(property))].emplace_back(text);
   }

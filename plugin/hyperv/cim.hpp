@@ -25,10 +25,22 @@
 
 namespace vmirror::hyperv {
 
+/// Namespaces of a Hyper-V host.
+constexpr const char* kVirtualization = "root/virtualization/v2";
+constexpr const char* kCluster = "root/MSCluster";
+
+/// Names an instance: a class and its keys.
+struct Reference {
+  std::string cls;
+  std::map<std::string, std::string> keys;
+  auto operator<=>(const Reference&) const = default;
+};
+
 /// An instance of a class. A property that is NULL is not among the values.
 struct Instance {
   std::string cls;                                         ///< "Msvm_ComputerSystem"
   std::map<std::string, std::vector<std::string>> values;  ///< As texts; one, or those of an array.
+  std::map<std::string, Reference> references;             ///< Properties that name an instance.
 
   /// The first value; empty: NULL.
   const std::string& text(const std::string& name) const;
@@ -37,13 +49,6 @@ struct Instance {
   /// All values; empty: NULL.
   const std::vector<std::string>& all(const std::string& name) const;
   bool operator==(const Instance&) const = default;
-};
-
-/// Names an instance: a class and its keys.
-struct Reference {
-  std::string cls;
-  std::map<std::string, std::string> keys;
-  auto operator<=>(const Reference&) const = default;
 };
 
 /// Reads an element of WS-Management. Never fails: what is no property is left out.

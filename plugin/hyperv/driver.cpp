@@ -3,10 +3,10 @@
 #include <charconv>
 #include <mutex>
 #include <random>
-#include <sstream>
 #include <utility>
 
 #include "plugin/base/text.hpp"
+#include "plugin/base/words.hpp"
 #include "plugin/hyperv/node.hpp"
 #include "plugin/hyperv/observe.hpp"
 #include "plugin/hyperv/realise.hpp"
@@ -20,11 +20,6 @@ using std::chrono::milliseconds;
 /// longer to start its VMs elsewhere.
 constexpr std::chrono::seconds kStalePatience{10};
 
-std::vector<std::string> words_of(const std::string& text) {
-  std::istringstream in(text);
-  return {std::istream_iterator<std::string>(in), {}};
-}
-
 class HypervDriver final : public Driver {
  public:
   HypervDriver(const HypervOptions& options,
@@ -32,7 +27,9 @@ class HypervDriver final : public Driver {
       : options_(options), observer_(options.owner) {
     for (auto& client : clients)
       nodes_.push_back(std::make_unique<hyperv::Node>(
-          std::move(client), hyperv::NodeOptions{options.owner, options.poll}, [this] { tell(); }));
+          std::move(client),
+          hyperv::NodeOptions{options.owner, options.poll, options.affinity_rules == "true"},
+          [this] { tell(); }));
   }
 
   std::string_view name() const override { return "hyperv"; }
@@ -55,7 +52,10 @@ class HypervDriver final : public Driver {
                               static_cast<std::uint16_t>(options_.native_vlan),
                               hyperv::parse_vlans(options_.vlans)->reset(0)};
     return hyperv::make_realiser(
-        {options_.monitor, static_cast<std::uint8_t>(options_.monitor_session), trunk});
+        {options_.monitor,
+         static_cast<std::uint8_t>(options_.monitor_session),
+         trunk,
+         {options_.owner, options_.affinity_rules == "true", options_.monitor}});
   }
 
   Result<Ticket> submit(std::span<const Step> steps) override {
@@ -66,9 +66,10 @@ class HypervDriver final : public Driver {
       if (const ObservedObject* is = (*world)->objects.get(step.key); is && !is->owned)
         return fail(Error::Kind::refused, to_text(step.key) + " isn't ours", step.key.switch_name,
                     "undo it by hand, or leave the adapter out");
-      const auto* place = observer_.place_of(step.key.switch_name);
+      const auto place = observer_.place_of(step.key);
       if (!place)
-        return fail(Error::Kind::missing, "there is no such virtual switch", step.key.switch_name);
+        return fail(Error::Kind::missing, "no node that can be read has " + to_text(step.key),
+                    step.key.switch_name);
       of_nodes[place->node].push_back({step, place->switch_id});
     }
     Ticket ticket = 0;
@@ -185,6 +186,7 @@ HypervOptions hyperv_options(const std::map<std::string, std::string>& section) 
                                  {"keytab", &out.keytab},
                                  {"owner", &out.owner},
                                  {"monitor", &out.monitor},
+                                 {"affinity_rules", &out.affinity_rules},
                                  {"vlans", &out.vlans}})
     if (const auto it = section.find(name); it != section.end()) *to = it->second;
   const auto number = [&](const char* name, auto set) {
@@ -229,6 +231,9 @@ Result<void> check(const HypervOptions& options) {
   if (options.owner.empty() || options.owner.find('/') != std::string::npos)
     return wrong("`" + options.owner + "` is no name of an owner", "owner",
                  "give it a name without a slash");
+  if (options.affinity_rules != "true" && options.affinity_rules != "false")
+    return wrong("`" + options.affinity_rules + "` is neither true nor false", "affinity_rules",
+                 "write one of them");
   const auto vlans = hyperv::parse_vlans(options.vlans);
   if (!vlans) return wrong(vlans.error().what, "vlans", vlans.error().remedy);
   return {};

@@ -26,9 +26,11 @@ struct HypervOptions {
   std::string owner = "vmirror";
   /// The monitor adapter on each switch, "VM/adapter", a glob; empty: by `local.monitor_nic`.
   std::string monitor;
-  int monitor_session = 0;              ///< 0 to 255: MonitorSession of all settings of ours.
-  std::string vlans = "0-4094";         ///< Of the monitor adapter's trunk.
-  int native_vlan = 0;                  ///< The VLAN whose frames arrive there without a tag.
+  int monitor_session = 0;       ///< 0 to 255: MonitorSession of all settings of ours.
+  std::string vlans = "0-4094";  ///< Of the monitor adapter's trunk.
+  int native_vlan = 0;           ///< The VLAN whose frames arrive there without a tag.
+  /// "true": rules of the failover cluster keep a sensor with its sources; see affinity.hpp.
+  std::string affinity_rules = "false";
   std::chrono::milliseconds poll{500};  ///< Between two questions to a host.
   /// How long one observe() waits for the first reading.
   std::chrono::milliseconds timeout{10'000};

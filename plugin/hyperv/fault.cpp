@@ -10,7 +10,7 @@ using net::child;
 
 /// wsmerror.h, winerror.h, wbemcli.h
 constexpr std::uint64_t kInvalidNamespace = 0x8004100E, kWmiAccessDenied = 0x80041003,
-                        kQuota = 2150859174;
+                        kInvalidClass = 0x80041010, kQuota = 2150859174;
 
 struct Meaning {
   std::string_view subcode;
@@ -75,7 +75,7 @@ Error error_of_fault(const net::SoapFault& fault, std::string where) {
     out.kind = Kind::refused;
     out.remedy = kRights;
   }
-  if (inner.code == kInvalidNamespace) out.kind = Kind::missing;
+  if (inner.code == kInvalidNamespace || inner.code == kInvalidClass) out.kind = Kind::missing;
   if (inner.code == kQuota) {
     out.kind = Kind::exhausted;
     out.remedy = "other programs use the account, too: give the agent an account of its own";

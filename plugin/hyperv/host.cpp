@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <set>
 
 namespace vmirror::hyperv {
 namespace {
@@ -62,12 +61,15 @@ class Join {
     }
     for (const Instance& each : of(Table::systems)) add_system(each);
     name_ports();
+    for (const Instance& each : of(Table::clusters)) add_cluster(each);
     return std::move(out_);
   }
 
  private:
   const std::vector<Instance>& of(Table table) const {
-    return tables_[static_cast<std::size_t>(table)];
+    static const std::vector<Instance> none;
+    const auto& held = tables_[static_cast<std::size_t>(table)];
+    return held ? *held : none;
   }
 
   void add_switch(const Instance& each) {
@@ -162,6 +164,27 @@ class Join {
       out_.name = each.text("ElementName").empty() ? name : each.text("ElementName");
   }
 
+  void add_cluster(const Instance& each) {
+    FailoverCluster& to = out_.cluster.emplace();
+    to.name = each.text("Name");
+    const std::string prefix = "Virtual Machine ";  // Nobody translates it, nor renames it.
+    for (const Instance& resource : of(Table::cluster_vms))
+      if (resource.text("Name").starts_with(prefix))
+        to.groups[resource.text("Name").substr(prefix.size())] = resource.text("OwnerGroup");
+    const auto name_of = [](const Instance& link, const char* end) {
+      const auto at = link.references.find(end);
+      if (at == link.references.end()) return std::string();
+      const auto key = at->second.keys.find("Name");
+      return key == at->second.keys.end() ? std::string() : key->second;
+    };
+    for (const Instance& link : of(Table::preferred_nodes))
+      to.preferred_owners[name_of(link, "GroupComponent")].insert(name_of(link, "PartComponent"));
+    if (!tables_[static_cast<std::size_t>(Table::affinity_rules)]) return;
+    to.rules.emplace();
+    for (const Instance& rule : of(Table::affinity_rules))
+      (*to.rules)[rule.text("Name")] = read_rule(rule);
+  }
+
   /// Names of VMs and of adapters are not unique: all of a name on a switch have their GUID, too.
   void name_ports() {
     std::map<std::pair<std::string, std::string>, std::vector<Adapter*>> named;
@@ -182,21 +205,32 @@ class Join {
 
 }  // namespace
 
-const std::array<const char*, kTables>& queries() {
-  static constexpr std::array<const char*, kTables> kQueries = {
-      "SELECT * FROM Msvm_EthernetPortAllocationSettingData",
-      "SELECT * FROM Msvm_EthernetSwitchPortFeatureSettingData",
-      "SELECT * FROM Msvm_VirtualSystemSettingData WHERE VirtualSystemType = "
-      "'Microsoft:Hyper-V:System:Realized'",
-      "SELECT * FROM Msvm_SyntheticEthernetPortSettingData",
-      "SELECT * FROM Msvm_EmulatedEthernetPortSettingData",
-      "SELECT * FROM Msvm_VirtualEthernetSwitchSettingData",
-      "SELECT * FROM Msvm_EthernetSwitchExtension WHERE Name = "
-      "'EA24CD6C-D17A-4348-9190-09F0D5BE83DD'",
-      "SELECT * FROM Msvm_ExternalEthernetPort",
-      "SELECT * FROM Msvm_ComputerSystem",
-  };
+const std::array<Query, kTables>& queries() {
+  static constexpr std::array<Query, kTables> kQueries = {{
+      {kVirtualization, "SELECT * FROM Msvm_EthernetPortAllocationSettingData"},
+      {kVirtualization, "SELECT * FROM Msvm_EthernetSwitchPortFeatureSettingData"},
+      {kVirtualization,
+       "SELECT * FROM Msvm_VirtualSystemSettingData WHERE VirtualSystemType = "
+       "'Microsoft:Hyper-V:System:Realized'"},
+      {kVirtualization, "SELECT * FROM Msvm_SyntheticEthernetPortSettingData"},
+      {kVirtualization, "SELECT * FROM Msvm_EmulatedEthernetPortSettingData"},
+      {kVirtualization, "SELECT * FROM Msvm_VirtualEthernetSwitchSettingData"},
+      {kVirtualization,
+       "SELECT * FROM Msvm_EthernetSwitchExtension WHERE Name = "
+       "'EA24CD6C-D17A-4348-9190-09F0D5BE83DD'"},
+      {kVirtualization, "SELECT * FROM Msvm_ExternalEthernetPort"},
+      {kVirtualization, "SELECT * FROM Msvm_ComputerSystem"},
+      {kCluster, "SELECT * FROM MSCluster_Cluster"},
+      {kCluster, "SELECT * FROM MSCluster_Resource WHERE Type = 'Virtual Machine'"},
+      {kCluster, "SELECT * FROM MSCluster_ResourceGroupToPreferredNode"},
+      {kCluster, "SELECT * FROM MSCluster_AffinityRule"},
+  }};
   return kQueries;
+}
+
+ClusterRule read_rule(const Instance& rule) {
+  const auto& groups = rule.all("Groups");
+  return {rule.number("RuleType"), rule.number("Enabled") != 0, {groups.begin(), groups.end()}};
 }
 
 HostState read_host(const Tables& tables) {

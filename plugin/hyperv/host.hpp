@@ -7,16 +7,24 @@
 //   Msvm_VirtualEthernetSwitchSettingData "Microsoft:SWITCH"   VirtualSwitch
 //     Msvm_EthernetPortAllocationSettingData "Microsoft:SWITCH\PORT"  its own ports, with features
 //
+// and in root/MSCluster:
+//
+//   MSCluster_Cluster, MSCluster_Resource "Virtual Machine NAME" -> OwnerGroup
+//   MSCluster_ResourceGroupToPreferredNode, MSCluster_AffinityRule
+//
 // The InstanceIDs begin with those of what they belong to, so that one query of each class and a
 // join on this side replace a query for each VM.
 //
-// Source: Microsoft, "Hyper-V WMI provider (V2)".
+// Sources: Microsoft, "Hyper-V WMI provider (V2)", "Failover Cluster WMI provider"; the class
+// MSCluster_AffinityRule is in no reference: its properties and methods are as Microsoft's library
+// for Go (github.com/microsoft/wmi) has them.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -82,14 +90,35 @@ struct VirtualSwitch {
   bool operator==(const VirtualSwitch&) const = default;
 };
 
+/// A rule of a failover cluster on where its groups run (MSCluster_AffinityRule).
+struct ClusterRule {
+  std::uint64_t type = 0;        ///< RuleType; see kSameNode.
+  bool enabled = false;          ///< Enabled is not 0.
+  std::set<std::string> groups;  ///< Names of cluster groups.
+  bool operator==(const ClusterRule&) const = default;
+};
+constexpr std::uint64_t kSameNode = 2;
+
+/// The failover cluster of a host, as far as it says where VMs run.
+struct FailoverCluster {
+  std::string name;
+  std::map<std::string, std::string> groups;                      ///< Of VMs, by the VM's name.
+  std::map<std::string, std::set<std::string>> preferred_owners;  ///< Nodes, by the group's name.
+  /// By name. None: the cluster knows no such rules (before Windows Server 2022).
+  std::optional<std::map<std::string, ClusterRule>> rules;
+  bool operator==(const FailoverCluster&) const = default;
+};
+
 struct HostState {
   std::string name;  ///< The computer's.
   std::map<std::string, Machine> machines;
   std::map<std::string, VirtualSwitch> switches;
+  std::optional<FailoverCluster> cluster;  ///< None: the host is in none, or it was not read.
+  std::string cluster_error;  ///< Why it can't be read; empty: it can, or is not to be.
   bool operator==(const HostState&) const = default;
 };
 
-/// The queries that a host is read by, in the order of kQueries.
+/// The queries that a host is read by, in the order of queries().
 enum class Table : std::uint8_t {
   connections,
   features,
@@ -100,10 +129,19 @@ enum class Table : std::uint8_t {
   extensions,
   external_ports,
   systems,
+  clusters,  ///< From here on of the failover cluster: read only on request.
+  cluster_vms,
+  preferred_nodes,
+  affinity_rules,
 };
-constexpr std::size_t kTables = 9;
-const std::array<const char*, kTables>& queries();
-using Tables = std::array<std::vector<Instance>, kTables>;
+constexpr std::size_t kHostTables = 9, kTables = 13;
+struct Query {
+  const char *space, *wql;
+};
+const std::array<Query, kTables>& queries();
+/// None: the host has no such class, or was not asked.
+using Tables = std::array<std::optional<std::vector<Instance>>, kTables>;
+ClusterRule read_rule(const Instance& rule);
 
 /// Joins what the queries found. What has a form that nobody expects is left out. Pure.
 HostState read_host(const Tables& tables);

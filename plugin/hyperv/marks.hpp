@@ -11,6 +11,7 @@
 //   kind  mode      port mirroring of the adapter `on`   was, now: None, Destination, Source
 //         vlan      VLANs of the adapter `on`            was, now: the texts of vlans.hpp
 //         capture   the switch's extension NDIS Capture  was, now: Disabled, Enabled
+//         owners    preferred owners of the VM's group   was, now: nodes with commas between
 //         external  monitoring of the external port      was, now: absent, 0, 1, 2
 //   for   who needs it, each OWNER/NAME; those of this driver are "OWNER/wmi".
 //

@@ -67,12 +67,23 @@ void Node::submit(std::vector<NodeStep> steps, std::function<void(Submission)> e
 
 // ---- Reading ------------------------------------------------------------------------------------
 
-Result<std::vector<Instance>> Node::read(Table table, const std::stop_token& stop) {
-  auto out = client_->query(kVirtualization, queries()[static_cast<std::size_t>(table)], stop);
-  if (!out && out.error().kind == Error::Kind::missing)
-    out.error().remedy =
+/// A cluster that can't be read keeps no host from being served: it counts as none, and the reason
+/// is kept.
+Result<std::optional<std::vector<Instance>>> Node::read(Table table, const std::stop_token& stop) {
+  const auto [space, wql] = queries()[static_cast<std::size_t>(table)];
+  auto out = client_->query(space, wql, stop);
+  const bool of_cluster = static_cast<std::size_t>(table) >= kHostTables;
+  if (table == Table::clusters) cluster_error_.clear();
+  if (out) return std::optional(std::move(*out));
+  Error error = out.error();
+  if (of_cluster && error.kind != Error::Kind::unreachable) {
+    if (error.kind != Error::Kind::missing) cluster_error_ = error.text();
+    return std::nullopt;
+  }
+  if (error.kind == Error::Kind::missing)
+    error.remedy =
         "install the role on this host: Install-WindowsFeature Hyper-V (or leave the host out)";
-  return out;
+  return tl::unexpected(std::move(error));
 }
 
 Result<void> Node::read_all(const std::stop_token& stop) {
@@ -82,7 +93,7 @@ Result<void> Node::read_all(const std::stop_token& stop) {
     product_ = std::move(*product);
   }
   Tables now;
-  for (std::size_t table = 0; table < kTables; table++) {
+  for (std::size_t table = 0; table < tables(); table++) {
     auto found = read(static_cast<Table>(table), stop);
     if (!found) return tl::unexpected(found.error());
     now[table] = std::move(*found);
@@ -96,10 +107,10 @@ Result<bool> Node::read_next(bool all, const std::stop_token& stop) {
   if (!all) {
     const std::size_t turn = turn_++;
     const Table table =
-        turn % 2 == 0 ? Table::connections : static_cast<Table>(1 + turn / 2 % (kTables - 1));
+        turn % 2 == 0 ? Table::connections : static_cast<Table>(1 + turn / 2 % (tables() - 1));
     auto found = read(table, stop);
     if (!found) return tl::unexpected(found.error());
-    std::vector<Instance>& held = tables_[static_cast<std::size_t>(table)];
+    auto& held = tables_[static_cast<std::size_t>(table)];
     if (*found == held) return false;
     held = std::move(*found);
   }
@@ -121,7 +132,11 @@ void Node::read_on(const std::stop_token& stop) {
     const auto done = read_next(all, stop);
     if (stop.stop_requested()) return;
     std::shared_ptr<const HostState> state;
-    if (done && *done) state = std::make_shared<const HostState>(read_host(tables_));
+    if (done && *done) {
+      HostState now = read_host(tables_);
+      now.cluster_error = cluster_error_;
+      state = std::make_shared<const HostState>(std::move(now));
+    }
     bool told = false;
     {
       const std::lock_guard lock(mutex_);

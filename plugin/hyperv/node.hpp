@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "plugin/hyperv/change.hpp"
+#include "plugin/hyperv/host.hpp"
 #include "plugin/hyperv/observe.hpp"
 #include "plugin/hyperv/wsman.hpp"
 
@@ -34,6 +35,7 @@ struct NodeStep {
 struct NodeOptions {
   std::string owner;
   std::chrono::milliseconds poll{500};  ///< The period.
+  bool cluster = false;                 ///< Reads the failover cluster, too.
 };
 
 /// Functions may be called from any thread.
@@ -70,7 +72,8 @@ class Node {
   void read_on(const std::stop_token& stop);
   Result<bool> read_next(bool all, const std::stop_token& stop);
   Result<void> read_all(const std::stop_token& stop);
-  Result<std::vector<Instance>> read(Table table, const std::stop_token& stop);
+  Result<std::optional<std::vector<Instance>>> read(Table table, const std::stop_token& stop);
+  std::size_t tables() const { return options_.cluster ? kTables : kHostTables; }
   void work_on(const std::stop_token& stop);
   void listen_on(const std::stop_token& stop);
   void set_events(bool are);
@@ -80,10 +83,11 @@ class Node {
   const std::unique_ptr<WsmanClient> client_;
   const NodeOptions options_;
   const std::function<void()> changed_;
-  Tables tables_;         ///< The reading thread's, like the next two.
-  std::size_t turn_ = 0;  ///< Counts periods.
-  std::string product_;   ///< Empty: to be asked.
-  std::mutex mutex_;      ///< Guards what follows.
+  Tables tables_;              ///< The reading thread's, like the next three.
+  std::size_t turn_ = 0;       ///< Counts periods.
+  std::string product_;        ///< Empty: to be asked.
+  std::string cluster_error_;  ///< Why the cluster can't be read; empty: it can, or there is none.
+  std::mutex mutex_;           ///< Guards what follows.
   std::condition_variable_any wake_;
   Latest latest_;
   bool tried_ = false;

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <utility>
 
+#include "plugin/hyperv/affinity.hpp"
+
 namespace vmirror::hyperv {
 namespace {
 
@@ -36,28 +38,8 @@ Map descend(Map before, const Map& now) {
   return before;
 }
 
-Port port_of(const Machine& machine, const Adapter& adapter, const VirtualSwitch& sw,
-             const std::string& host) {
-  Port out;
-  out.name = adapter.port_name;
-  out.id = adapter.id + "/" + sw.id;
-  out.vm = lower(machine.id);
-  out.interface_id = lower(adapter.id);
-  out.mac = adapter.mac;
-  if (!adapter.mac) out.mac_unknown = "the VM was never started";
-  out.link_up = machine.running;
-  if (adapter.connection.sr_iov && sw.iov) out.type = kSrIovType;
-  const VlanSetting& vlans = adapter.connection.vlans;
-  if (vlans.mode == VlanSetting::Mode::access) out.vlan = vlans.vlan;
-  if (vlans.mode == VlanSetting::Mode::trunk) {
-    out.trunks.emplace();
-    if (VlanSet(vlans.trunk).set(0) != VlanSet().set())
-      for (std::uint16_t vlan = 0; vlan < kVlans; vlan++)
-        if (vlans.trunk[vlan]) out.trunks->insert(vlan);
-  }
-  out.labels["vm-name"] = machine.name;
-  out.labels[kHostLabel] = host;
-  return out;
+std::string cluster_name(const FailoverCluster& cluster) {
+  return "cluster " + cluster.name;
 }
 
 }  // namespace
@@ -66,15 +48,26 @@ std::string mark_owner(const std::string& owner) {
   return owner + "/wmi";
 }
 
-const Observer::Place* Observer::place_of(const std::string& switch_name) const {
-  const auto at = places_.find(switch_name);
-  return at == places_.end() ? nullptr : &at->second;
+std::optional<Observer::Place> Observer::place_of(const ObjectKey& key) const {
+  if (key.kind == kOwnersKind) {
+    const auto at = of_groups_.find(key);
+    return at == of_groups_.end() ? std::nullopt : std::optional(at->second);
+  }
+  const auto at = places_.find(key.switch_name);
+  return at == places_.end() ? std::nullopt : std::optional(at->second);
 }
 
 std::shared_ptr<const Observed> Observer::update(std::vector<NodeReading> nodes) {
   if (last_ && nodes == nodes_) return last_;
   nodes_ = std::move(nodes);
   places_.clear();
+  of_groups_.clear();
+  ambiguous_.clear();
+  std::map<std::string, std::string> ids;
+  for (const NodeReading& at : nodes_)
+    if (at.state)
+      for (const auto& [id, machine] : at.state->machines)
+        if (ids.try_emplace(machine.name, id).first->second != id) ambiguous_.insert(machine.name);
   auto out = std::make_shared<Observed>();
   out->revision = last_ ? last_->revision + 1 : 1;
   for (std::size_t node = 0; node < nodes_.size(); node++) {
@@ -88,6 +81,7 @@ std::shared_ptr<const Observed> Observer::update(std::vector<NodeReading> nodes)
       continue;
     }
     for (const auto& [id, sw] : at.state->switches) show(*out, node, sw);
+    if (at.state->cluster) show_cluster(*out, node);
   }
   if (last_) {
     out->objects = descend(last_->objects, out->objects);
@@ -107,6 +101,41 @@ std::string Observer::name_of(std::size_t node, const VirtualSwitch& sw) const {
   return same > 1 ? out + " (" + sw.id + ")" : out;
 }
 
+/// The cluster's group of the VM; empty: it has none. A cluster knows its VMs by their names.
+std::string Observer::group_of(const HostState& state, const Machine& machine) const {
+  if (!state.cluster || ambiguous_.contains(machine.name)) return {};
+  const auto at = state.cluster->groups.find(machine.name);
+  return at == state.cluster->groups.end() ? std::string() : at->second;
+}
+
+Port Observer::port_of(const Machine& machine, const Adapter& adapter, const VirtualSwitch& sw,
+                       const HostState& state) const {
+  Port out;
+  out.name = adapter.port_name;
+  out.id = adapter.id + "/" + sw.id;
+  out.vm = lower(machine.id);
+  out.interface_id = lower(adapter.id);
+  out.mac = adapter.mac;
+  if (!adapter.mac) out.mac_unknown = "the VM was never started";
+  out.link_up = machine.running;
+  if (adapter.connection.sr_iov && sw.iov) out.type = kSrIovType;
+  const VlanSetting& vlans = adapter.connection.vlans;
+  if (vlans.mode == VlanSetting::Mode::access) out.vlan = vlans.vlan;
+  if (vlans.mode == VlanSetting::Mode::trunk) {
+    out.trunks.emplace();
+    if (VlanSet(vlans.trunk).set(0) != VlanSet().set())
+      for (std::uint16_t vlan = 0; vlan < kVlans; vlan++)
+        if (vlans.trunk[vlan]) out.trunks->insert(vlan);
+  }
+  out.labels["vm-name"] = machine.name;
+  out.labels[kHostLabel] = state.name;
+  if (const std::string group = group_of(state, machine); !group.empty()) {
+    out.labels[kClusterLabel] = cluster_name(*state.cluster);
+    out.labels[kGroupLabel] = group;
+  }
+  return out;
+}
+
 void Observer::show(Observed& out, std::size_t node, const VirtualSwitch& sw) {
   const NodeReading& at = nodes_[node];
   const std::string name = name_of(node, sw);
@@ -117,7 +146,10 @@ void Observer::show(Observed& out, std::size_t node, const VirtualSwitch& sw) {
   to.kind = "Hyper-V virtual switch";
   Capabilities& can = to.capabilities;
   can.version = "Hyper-V, Windows " + build_of(at.product) +
-                (at.events ? ", moves told by the cluster's events" : "");
+                (at.events ? ", moves told by the cluster's events" : "") +
+                (at.state->cluster_error.empty()
+                     ? ""
+                     : ", cluster that can't be read: " + at.state->cluster_error);
   can.mirrors = 1;
   can.one_direction = false;
   if (sw.team)
@@ -132,12 +164,45 @@ void Observer::show(Observed& out, std::size_t node, const VirtualSwitch& sw) {
                     {{std::make_shared<const CaptureValue>(sw.capture)}, ours});
 }
 
+/// A cluster is shown as a switch without ports. Its nodes tell the same of it: the first counts.
+void Observer::show_cluster(Observed& out, std::size_t node) {
+  const HostState& state = *nodes_[node].state;
+  const FailoverCluster& cluster = *state.cluster;
+  const std::string name = cluster_name(cluster);
+  const auto [at, first] = out.switches.try_emplace(name);
+  if (first) {
+    at->second.name = name;
+    at->second.kind = cluster.rules ? kRulesCluster : kOwnersCluster;
+    at->second.capabilities.version = "Windows " + build_of(nodes_[node].product);
+    places_[name] = {node, {}};
+    for (const auto& [rule_name, rule] :
+         cluster.rules.value_or(std::map<std::string, ClusterRule>{}))
+      out.objects.set({name, kRuleKind, rule_name},
+                      {{std::make_shared<const RuleValue>(rule)}, is_rule_of(owner_, rule_name)});
+  }
+  for (const auto& [id, machine] : state.machines) {
+    const std::string group = group_of(state, machine);
+    if (group.empty()) continue;
+    const ObjectKey key{name, kOwnersKind, group};
+    of_groups_[key] = {node, {}};
+    const auto owners = cluster.preferred_owners.find(group);
+    const Mark* mark = find_mark(machine.notes, kOwnersMark, "");
+    const bool ours = mark && mark->is_for(mark_owner(owner_));
+    if (owners == cluster.preferred_owners.end() && !ours) continue;
+    out.objects.set(
+        key,
+        {{std::make_shared<const OwnersValue>(
+             owners == cluster.preferred_owners.end() ? std::set<std::string>{} : owners->second)},
+         ours});
+  }
+}
+
 void Observer::show_ports(Observed& out, const HostState& state, const VirtualSwitch& sw,
                           Switch& to) {
   for (const auto& [id, machine] : state.machines)
     for (const auto& [adapter_id, adapter] : machine.adapters) {
       if (adapter.switch_id != sw.id) continue;
-      to.ports.set(adapter.port_name, port_of(machine, adapter, sw, state.name));
+      to.ports.set(adapter.port_name, port_of(machine, adapter, sw, state));
       show_settings(out, to, adapter.port_name, adapter.connection, machine.notes, adapter.id);
     }
   if (!sw.external) return;

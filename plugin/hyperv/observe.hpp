@@ -5,10 +5,13 @@
 //                                                  external port
 //                                           mirrors: one for each MonitorSession in use
 //                                           objects: modes, VLANs, the NDIS capture extension
+//                                           of a cluster: affinity rules, preferred owners
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,23 +42,30 @@ class Observer {
 
   /// Nodes in the order of the configuration. The same pointer where nothing changed.
   std::shared_ptr<const Observed> update(std::vector<NodeReading> nodes);
-  /// Node and GUID of the switch of that name in the contract's world; null: none.
+  /// Which node changes an object of that key, and the GUID of its switch (empty: of a cluster).
+  /// None: the switch, the cluster, or the VM of the group is on no node that can be read.
   struct Place {
     std::size_t node = 0;
     std::string switch_id;
   };
-  const Place* place_of(const std::string& switch_name) const;
+  std::optional<Place> place_of(const ObjectKey& key) const;
 
  private:
   void show(Observed& out, std::size_t node, const VirtualSwitch& sw);
+  void show_cluster(Observed& out, std::size_t node);
   void show_ports(Observed& out, const HostState& state, const VirtualSwitch& sw, Switch& to);
   void show_settings(Observed& out, Switch& to, const std::string& port, const Connection& of,
                      const Notes& notes, const std::string& on);
   std::string name_of(std::size_t node, const VirtualSwitch& sw) const;
+  std::string group_of(const HostState& state, const Machine& machine) const;
+  Port port_of(const Machine& machine, const Adapter& adapter, const VirtualSwitch& sw,
+               const HostState& state) const;
 
   const std::string owner_;
   std::vector<NodeReading> nodes_;
-  std::map<std::string, Place> places_;
+  std::map<std::string, Place> places_;   ///< By the switch's name.
+  std::map<ObjectKey, Place> of_groups_;  ///< Preferred owners: the node that the VM is on.
+  std::set<std::string> ambiguous_;       ///< Names of VMs that several have.
   std::shared_ptr<const Observed> last_;
 };
 

@@ -183,6 +183,7 @@ class ModeRealiser final : public Realiser {
              touched.insert(was->switch_name);
              on_[was->switch_name].erase(name);
              verdicts_.erase(name);
+             warnings_.erase(name);
            }
            if (is) {
              touched.insert(is->switch_name);
@@ -192,6 +193,7 @@ class ModeRealiser final : public Realiser {
     sessions_ = sessions;
     world_ = std::move(world);
     for (const std::string& name : touched) serve(name);
+    if (options_.affinity.wanted) keep_together();
     mirrors_.clear();
     for (const auto& [name, mirror] : mirror_of_) mirrors_.push_back(mirror);
   }
@@ -223,7 +225,7 @@ class ModeRealiser final : public Realiser {
       } else {
         v.mirror = mirror_name(options_.session);
         v.output = *to;
-        v.warnings = on.warnings(*to);
+        warnings_[name] = v.warnings = on.warnings(*to);
         if (!s.filter.empty()) v.filtering = Filtering::by_receiver;
         monitors.insert(*to);
         select(s, *to);
@@ -235,6 +237,26 @@ class ModeRealiser final : public Realiser {
     if (!monitors.empty())
       want({switch_name, kExtensionKind, kCaptureName},
            {std::make_shared<const CaptureValue>(true)});
+  }
+
+  /// What the clusters are to do depends on all switches: the sensor may be on another host.
+  void keep_together() {
+    Affinity now = affinity_of(sessions_, *world_, options_.affinity);
+    diff(together_, now.objects, [&](const ObjectKey& key, const Object*, const Object* is) {
+      if (is)
+        objects_.set(key, *is);
+      else
+        objects_.erase(key);
+    });
+    together_ = std::move(now.objects);
+    for (const auto& [name, s] : sessions_) {
+      Verdict v = *verdicts_.get(name);
+      const auto own = warnings_.find(name);
+      v.warnings = own == warnings_.end() ? std::vector<std::string>{} : own->second;
+      if (const auto at = now.apart.find(name); at != now.apart.end())
+        v.warnings.push_back("a move may part the sensor from its source: " + at->second);
+      if (!(v == *verdicts_.get(name))) verdicts_.set(name, std::move(v));
+    }
   }
 
   void want(const ObjectKey& key, const Object& object) {
@@ -270,9 +292,11 @@ class ModeRealiser final : public Realiser {
   const RealiserOptions options_;
   SessionMap sessions_;
   std::shared_ptr<const Observed> world_ = std::make_shared<const Observed>();
-  std::map<std::string, std::set<std::string>> on_;   ///< Sessions, by switch.
-  std::map<std::string, std::set<ObjectKey>> wants_;  ///< Objects, by switch.
-  std::map<std::string, Mirror> mirror_of_;           ///< By switch.
+  std::map<std::string, std::set<std::string>> on_;           ///< Sessions, by switch.
+  std::map<std::string, std::set<ObjectKey>> wants_;          ///< Objects, by switch.
+  std::map<std::string, Mirror> mirror_of_;                   ///< By switch.
+  std::map<std::string, std::vector<std::string>> warnings_;  ///< Of the switches, by session.
+  Objects together_;                                          ///< Of the clusters.
   Objects objects_;
   std::vector<Mirror> mirrors_;
   PersistentMap<std::string, Verdict> verdicts_;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "plugin/api/realiser.hpp"
+#include "plugin/hyperv/affinity.hpp"
 #include "plugin/hyperv/vlans.hpp"
 
 namespace vmirror::hyperv {
@@ -18,6 +19,7 @@ struct RealiserOptions {
   std::string monitor = {};
   std::uint8_t session = 0;  ///< MonitorSession
   VlanSetting trunk = {};    ///< Of the monitor adapters.
+  AffinityOptions affinity = {};
 };
 
 std::unique_ptr<Realiser> make_realiser(RealiserOptions options);

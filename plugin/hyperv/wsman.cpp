@@ -348,10 +348,11 @@ Result<Page> WsmanClient::await(const std::string& space, const std::string& con
 
 // ---- Methods ------------------------------------------------------------------------------------
 
-Result<Invoked> WsmanClient::invoke(const Reference& of, const std::string& method,
+Result<Invoked> WsmanClient::invoke(const std::string& space, const Reference& of,
+                                    const std::string& method,
                                     const std::vector<Parameter>& parameters,
                                     std::stop_token stop) {
-  const std::string uri = class_uri(kVirtualization, of.cls);
+  const std::string uri = class_uri(space, of.cls);
   const auto answer = call({.action = uri + "/" + method,
                             .resource = uri,
                             .selectors = of.keys,
@@ -367,11 +368,11 @@ Result<Invoked> WsmanClient::invoke(const Reference& of, const std::string& meth
                            stop);
   if (!answer) return tl::unexpected(answer.error());
   const xml_node output = child(answer->body(), method + "_OUTPUT");
-  const xml_node value = child(output, "ReturnValue");
-  if (!value)
-    return fail(Error::Kind::refused, "the host answers " + method + " without a ReturnValue",
-                url());
-  return Invoked{value.text().as_ullong(), read_reference(child(output, "Job"))};
+  if (!output)
+    return fail(Error::Kind::refused, "the host answers " + method + " without its output", url());
+  Invoked out{{}, read_reference(child(output, "Job")), read_instance(output)};
+  if (const xml_node value = child(output, "ReturnValue")) out.value = value.text().as_ullong();
+  return out;
 }
 
 Result<void> WsmanClient::carry_out(const Reference& of, const std::string& method,
@@ -379,12 +380,15 @@ Result<void> WsmanClient::carry_out(const Reference& of, const std::string& meth
                                     std::stop_token stop) {
   enum JobState { completed = 7, terminated, killed, exception };
   constexpr std::uint64_t kStarted = 4096, kInvalidState = 32775;
-  const auto invoked = invoke(of, method, parameters, stop);
+  const auto invoked = invoke(kVirtualization, of, method, parameters, stop);
   if (!invoked) return tl::unexpected(invoked.error());
+  if (!invoked->value)
+    return fail(Error::Kind::refused, "the host answers " + method + " without a ReturnValue",
+                url());
   if (invoked->value != 0 && invoked->value != kStarted)
     return fail(
         Error::Kind::refused,
-        method + ": the host refuses it: " + return_value_text(invoked->value), url(),
+        method + ": the host refuses it: " + return_value_text(*invoked->value), url(),
         invoked->value == kInvalidState ? "the VM may be migrating: it is tried again" : "");
   if (invoked->value == 0 || !invoked->job) return {};
   const auto end = steady_clock::now() + kJobPatience;

@@ -27,9 +27,6 @@
 
 namespace vmirror::hyperv {
 
-constexpr const char* kVirtualization = "root/virtualization/v2";
-constexpr const char* kCluster = "root/MSCluster";
-
 constexpr std::size_t kMaxInstances = 100'000;  ///< Of one query; more is Error::Kind::exhausted.
 constexpr std::chrono::seconds kOperationTimeout{60};
 constexpr std::chrono::seconds kJobPatience{120};  ///< How long a job may run.
@@ -47,11 +44,13 @@ struct Page {
 
 /// What a method answered.
 struct Invoked {
-  std::uint64_t value = 0;       ///< ReturnValue: 0 done, 4096 a job was begun.
-  std::optional<Reference> job;  ///< Msvm_ConcreteJob
+  std::optional<std::uint64_t> value;  ///< ReturnValue: 0 done, 4096 a job was begun; none: void.
+  std::optional<Reference> job;        ///< Msvm_ConcreteJob
+  Instance output;  ///< All that the method gives back, by the parameters' names.
 };
 
-/// A parameter of a method, in the order of the method's definition.
+/// A parameter of a method, in the order of the method's definition. An array is the parameter
+/// several times; an empty array is left out.
 struct Parameter {
   std::string name;
   std::variant<std::string, Reference> value;  ///< A text (sent as CDATA), or a reference.
@@ -73,10 +72,10 @@ class WsmanClient {
                                       std::stop_token stop = {});
   /// Error::Kind::missing: there is no such instance.
   Result<Instance> get(const std::string& space, const Reference& what, std::stop_token stop = {});
-  /// Calls a method of an instance; of a service, one key is enough.
-  Result<Invoked> invoke(const Reference& of, const std::string& method,
+  /// Calls a method of an instance; of a service, one key is enough; a static one has no keys.
+  Result<Invoked> invoke(const std::string& space, const Reference& of, const std::string& method,
                          const std::vector<Parameter>& parameters, std::stop_token stop = {});
-  /// The same; waits for the job, if it begins one. Error::Kind::refused: another ReturnValue than
+  /// The same in kVirtualization; waits for the job. Error::Kind::refused: another ReturnValue than
   /// 0 and 4096, or a job that failed. A job that the host has forgotten counts as done: the
   /// setting itself must be read back in any case.
   Result<void> carry_out(const Reference& of, const std::string& method,

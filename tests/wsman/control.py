@@ -26,6 +26,11 @@ An order: {"do": ...}
     restart host                     WinRM restarts: contexts, subscriptions and connections are gone
     settle host                      all jobs end now and go      remove vm
     forget host                      ended jobs are forgotten
+    role vm                          the VM becomes a role of the cluster
+    rule name, type, enabled, groups another administrator makes or changes an affinity rule; without groups it goes
+    hide_rules on                    affinity rules that are made are not found till it is off
+    owners group, nodes              another administrator sets preferred owners
+    balance to                       the cluster moves the groups of all enabled rules of type 2 (same node) there
 """
 
 import methods
@@ -180,6 +185,30 @@ class Orders:
     def _settle(self, order):
         self.services[order["host"]].jobs.advance(float("inf"))
 
+    def _role(self, order):
+        self.world.cluster.roles.append(self._vm(order).name)
+
+    def _rule(self, order):
+        self.world.cluster.rules.pop(order["name"], None)
+        if "groups" in order:
+            self.world.cluster.rules[order["name"]] = {"type": order.get("type", 2), "enabled": order.get("enabled", 1),
+                                                       "groups": order["groups"], "hidden": False}
+
+    def _hide_rules(self, order):
+        self.world.cluster.hides = order["on"]
+        if not order["on"]:
+            for rule in self.world.cluster.rules.values():
+                rule["hidden"] = False
+
+    def _owners(self, order):
+        self.world.cluster.owners[order["group"]] = order["nodes"]
+
+    def _balance(self, order):
+        moved = {group for rule in self.world.cluster.rules.values() if (rule["type"], rule["enabled"]) == (2, 1)
+                 for group in rule["groups"] if self._vm({"vm": group}).host.name != order["to"]}
+        for group in sorted(moved):
+            self.world.move(group, order["to"])
+
     def _forget(self, order):
         jobs = self.services[order["host"]].jobs
         jobs.all = {one.id: one for one in jobs.all.values() if one.state == 2}
@@ -189,7 +218,9 @@ def told(world):
     """The World as JSON says it."""
     def port(one):
         return {"id": one.instance_id, "switch": one.switch, "features": methods.held(one)}
+    cluster = world.cluster
     return {
+        "cluster": cluster and {"name": cluster.name, "roles": cluster.roles, "rules": cluster.rules, "owners": cluster.owners},
         "hosts": [{"name": host.name, "switches": [
             {"name": one.name, "id": one.id, "kind": one.kind, "notes": one.notes, "extensions": one.extensions,
              "ports": {name: port(own) for name, own in one.ports.items()}} for one in host.switches]} for host in world.hosts],

@@ -52,11 +52,15 @@ class View:
             self.by_path[key(instance.path())] = instance
         return instance
 
-    def link(self, cls, left, right):
-        names = [one.name for one in schema.find(V2, cls).keys()]
-        instance = self.add(V2, cls, **dict(zip(names, (left.path(), right.path()))))
+    def link(self, cls, left, right, namespace=V2):
+        names = [one.name for one in schema.find(namespace, cls).keys()]
+        instance = self.add(namespace, cls, **dict(zip(names, (left.path(), right.path()))))
         for end in (left, right):
             self.links.setdefault(key(end.path()), []).append(instance)
+
+    def lacks(self, cls):
+        """Whether hosts of this version have no such class."""
+        return self.host.old and cls.name == "MSCluster_AffinityRule"
 
     def find(self, path):
         return self.by_path.get(key(path))
@@ -220,14 +224,21 @@ class View:
                      **state.defaults(cls, self.host.old))
 
     def _cluster(self):
-        if len(self.world.hosts) < 2:
+        cluster = self.world.cluster
+        if not cluster:
             return
-        for host in self.world.hosts:
-            self.add(schema.CLUSTER, "MSCluster_Node", Name=host.name, State=0)
+        self.add(schema.CLUSTER, "MSCluster_Cluster", Name=cluster.name, ClusterFunctionalLevel=8 if self.host.old else 11)
+        nodes = {name: self.add(schema.CLUSTER, "MSCluster_Node", Name=name, State=0) for name in cluster.nodes}
+        for name, rule in cluster.rules.items():
+            if not rule["hidden"] and not self.host.old:
+                self.add(schema.CLUSTER, "MSCluster_AffinityRule", Name=name, RuleType=rule["type"], Enabled=rule["enabled"],
+                         Groups=rule["groups"] or None)
         for vm in self.world.vms:
-            if vm.name.startswith("SENSOR-"):
-                continue  # Each host's own: not in the cluster.
-            self.add(schema.CLUSTER, "MSCluster_ResourceGroup", Name=vm.name, GroupType=111, OwnerNode=vm.host.name,
+            if vm.name not in cluster.roles:
+                continue
+            group = self.add(schema.CLUSTER, "MSCluster_ResourceGroup", Name=vm.name, GroupType=111, OwnerNode=vm.host.name,
                      State=0 if vm.state == state.RUNNING else 1)
             self.add(schema.CLUSTER, "MSCluster_Resource", Name=f"Virtual Machine {vm.name}", Type="Virtual Machine",
                      OwnerGroup=vm.name, OwnerNode=vm.host.name, State=2 if vm.state == state.RUNNING else 3)
+            for node in cluster.owners.get(vm.name, []):
+                self.link("MSCluster_ResourceGroupToPreferredNode", group, nodes[node], schema.CLUSTER)

@@ -20,7 +20,7 @@ def run(view, jobs, namespace, text):
         if isinstance(query, wql.Related):
             return _related(view, namespace, query), None
         cls = schema.find(namespace, query.cls)
-        if not cls:
+        if not cls or view.lacks(cls):
             raise Fault("not found", f"The class {query.cls} does not exist in the {namespace} namespace.", provider=True)
         if unknown := [one for one in query.columns or () if one not in cls.properties]:
             raise wql.WqlError(f"{cls.name} has no property {unknown[0]}")

@@ -1,10 +1,12 @@
 """The classes of a Hyper-V host that the server knows: names, types, keys, methods. Values are in host.py.
 
 A class is a line `Namespace|Class : Superclass`; below it one property a line, `[key] type[[]] Name`, or a method,
-`method Name(in type Name, out type Name ...)`. `ref Class Name` is a reference. A property of a superclass is one of the
+`method Name(in type Name, out type Name ...)`; `void` in its place: without a ReturnValue; `static`: of the class, not of an
+instance. `ref Class Name` is a reference. A property of a superclass is one of the
 class, too. Only properties that a reader of mirroring settings meets are here; a real host has more of them.
 
-Source: Microsoft's reference of the namespace root\\virtualization\\v2 (HyperV_v2) and of the Cluster WMI provider.
+Source: Microsoft's reference of the namespace root\\virtualization\\v2 (HyperV_v2) and of the Cluster WMI provider; of
+MSCluster_AffinityRule, which is not in it, Microsoft's library for Go (github.com/microsoft/wmi).
 """
 
 from typing import NamedTuple, Optional
@@ -196,11 +198,30 @@ root/cimv2|Win32_PerfRawData_NvspNicStats_HyperVVirtualNetworkAdapter
   uint64 DroppedPacketsIncomingPersec
   uint64 DroppedPacketsOutgoingPersec
   uint64 Timestamp_Sys100NS
+root/MSCluster|CIM_Component
+  key ref GroupComponent
+  key ref PartComponent
+root/MSCluster|MSCluster_ResourceGroupToPreferredNode : CIM_Component
+root/MSCluster|MSCluster_Cluster
+  key string Name
+  uint32 ClusterFunctionalLevel
 root/MSCluster|MSCluster_ResourceGroup
   key string Name
   uint32 GroupType
   string OwnerNode
   sint32 State
+  void GetPreferredOwners(out string[] NodeNames)
+  void SetPreferredOwners(in string[] NodeNames)
+root/MSCluster|MSCluster_AffinityRule
+  key string Name
+  uint32 RuleType
+  uint32 Enabled
+  string[] Groups
+  static CreateAffinityRule(in string Name, in uint32 RuleType, out ref CreatedAffinityRule)
+  method SetAffinityRule(in uint32 RuleType, in uint32 Enabled)
+  method AddGroupToAffinityRule(in string[] Groups)
+  method RemoveGroupFromAffinityRule(in string[] Groups)
+  method RemoveAffinityRule()
 root/MSCluster|MSCluster_Resource
   key string Name
   string Type
@@ -235,6 +256,12 @@ class Parameter(NamedTuple):
     out: bool
 
 
+class Method(NamedTuple):
+    parameters: list
+    static: bool
+    void: bool
+
+
 class Class(NamedTuple):
     """`properties` has those of the superclasses, too, by name in lower case."""
 
@@ -242,7 +269,7 @@ class Class(NamedTuple):
     name: str
     superclass: Optional[str]
     properties: dict
-    methods: dict  # name -> list of Parameter
+    methods: dict  # name -> Method
 
     def keys(self):
         return [one for one in self.properties.values() if one.key]
@@ -253,12 +280,13 @@ def _type(word):
 
 
 def _method(text):
-    name, _, rest = text.partition("(")
+    how, _, rest = text.strip().partition(" ")
+    name, _, rest = rest.partition("(")
     parameters = []
-    for one in rest.rstrip(")").split(", "):
+    for one in filter(None, rest.rstrip(")").split(", ")):
         direction, kind, parameter = one.split()
         parameters.append(Parameter(parameter, *_type(kind), direction == "out"))
-    return name, parameters
+    return name, Method(parameters, how == "static", how == "void")
 
 
 def _read(text):
@@ -272,9 +300,9 @@ def _read(text):
             current = Class(namespace, name, superclass or None, dict(above.properties) if above else {},
                             dict(above.methods) if above else {})
             classes[namespace, name.lower()] = current
-        elif line.startswith("  method "):
-            name, parameters = _method(line.removeprefix("  method "))
-            current.methods[name] = parameters
+        elif line.endswith(")"):
+            name, method = _method(line)
+            current.methods[name] = method
         else:
             words = line.split()
             kind, array = _type(words[-2])

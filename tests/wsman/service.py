@@ -12,6 +12,7 @@ from typing import NamedTuple, Optional
 from lxml import etree
 
 import cim
+import cluster
 import methods
 import query
 import schema
@@ -341,14 +342,18 @@ class Service:
         method = next((one for one in known.methods if one.lower() == name.lower()), None) if known else None
         if not method:
             raise Fault("action", f"The class {cls} has no method {name} in this server.")
-        instance = self._target(soap.path_of(namespace, cls, request.selectors))
+        instance = None
+        if not known.methods[method].static:
+            instance = self._target(soap.path_of(namespace, cls, request.selectors))
         inputs = self._inputs(request, known, method)
-        outputs, now = {}, self.clock()
+        outputs, now, value = {}, self.clock(), 0
         try:
             if rule and rule["how"] == "return":
                 raise methods.Refused(rule["code"], "as a rule says")
-            change = self.methods.call(self.view(), instance, method, inputs)
-            if change.work and (self.jobs.seconds or rule):
+            change = None if namespace == schema.CLUSTER else self.methods.call(self.view(), instance, method, inputs)
+            if not change:
+                outputs = cluster.call(self.world, instance, method, inputs)
+            elif change.work and (self.jobs.seconds or rule):
                 work, took = self._spoiled(change, rule)
                 job = self.jobs.start(change.name, work, now, took)
                 value, outputs["Job"] = methods.STARTED, job.path()
@@ -364,11 +369,12 @@ class Service:
         root, body = soap.answer(f"{request.action}Response", request.message_id)
         uri = cim.class_uri(namespace, known.name)
         top = etree.SubElement(body, "{%s}%s_OUTPUT" % (uri, method), nsmap={"p": uri, "xsi": cim.XSI})
-        outs = [one for one in known.methods[method] if one.out]
+        outs = [one for one in known.methods[method].parameters if one.out]
         for one in sorted(outs, key=lambda one: one.name):
             for item in (outputs.get(one.name) or [None]) if one.array else [outputs.get(one.name)]:
                 cim.add_value(top, "{%s}%s" % (uri, one.name), one.type, item)
-        etree.SubElement(top, "{%s}ReturnValue" % uri).text = str(value)
+        if not known.methods[method].void:
+            etree.SubElement(top, "{%s}ReturnValue" % uri).text = str(value)
         return root
 
     def _spoiled(self, change, rule):
@@ -406,7 +412,7 @@ class Service:
         body = request.body
         if body is None or body.tag.lower() != ("{%s}%s_INPUT" % (uri, method)).lower():
             raise Fault("body", f"The body is not {method}_INPUT of {uri}.")
-        known = {one.name.lower(): one for one in cls.methods[method] if not one.out}
+        known = {one.name.lower(): one for one in cls.methods[method].parameters if not one.out}
         found = {}
         for element in body:
             name = etree.QName(element).localname

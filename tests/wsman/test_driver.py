@@ -185,6 +185,169 @@ class Cluster(Hosts):
         until("both", lambda: (self.mode("vm1"), self.mode("vm2")) == (2, 2))
 
 
+class Affinity(Hosts):
+    """One sensor for two nodes, which the cluster is asked to keep with its sources."""
+
+    OPTIONS = ("--hosts", "2", "--vms", "4")
+    WITH = {"monitor": "SENSOR-HV1/Monitor", "affinity_rules": "true"}
+    NAME = "vmirror: SENSOR-HV1 with vm1"
+
+    def setUp(self):
+        super().setUp()
+        self.server.order("role", vm="SENSOR-HV1")
+
+    def rules(self):
+        return self.server.state()["cluster"]["rules"]
+
+    def groups(self, name=NAME):
+        return sorted(self.rules().get(name, {}).get("groups", []))
+
+    def test_a_rule_keeps_a_sensor_with_its_source(self):
+        self.server.order("rule", name="theirs", type=4, groups=["vm2", "vm3"])
+        before = self.server.state()
+        agent = self.agent(**self.WITH)
+        agent.write("p", policy("vm: vm1"))
+        until("a rule", lambda: self.groups() == ["SENSOR-HV1", "vm1"])
+        self.assertEqual({**self.rules()[self.NAME], "groups": None}, {"type": 2, "enabled": 1, "groups": None, "hidden": False})
+        with self.subTest("somebody else's is left alone"):
+            self.assertEqual(self.rules()["theirs"], before["cluster"]["rules"]["theirs"])
+        with self.subTest("drift is mended"):
+            self.server.order("rule", name=self.NAME, type=3, enabled=0, groups=["vm1", "vm4"])
+            until("mended", lambda: self.groups() == ["SENSOR-HV1", "vm1"] and self.rules()[self.NAME]["enabled"] == 1)
+            self.assertEqual(self.rules()[self.NAME]["type"], 2)
+        with self.subTest("it stays while the source is alone, and brings the sensor after it"):
+            self.server.order("move", vm="vm1", to="HV2")
+            until("alone", lambda: "no monitor adapter" in self.reason(agent, "vm1/"))
+            self.assertEqual(self.groups(), ["SENSOR-HV1", "vm1"])
+            self.server.order("balance", to="HV2")
+            until("served", lambda: "no monitor adapter" not in self.reason(agent, "vm1/")
+                  and (self.mode("vm1"), self.mode("SENSOR-HV1", "Monitor")) == (2, 1))
+            self.server.order("move", vm="vm1", to="HV1")
+            self.server.order("move", vm="SENSOR-HV1", to="HV1")
+        with self.subTest("taken away with the policy"):
+            agent.remove("p")
+            until("as before", lambda: wsman.without_empty_lines(self.server.state()) == before)
+
+    def test_a_plan_tells_the_rule_and_makes_none(self):
+        agent = self.agent(**self.WITH)
+        self.server.rule("Invoke", "fault", kind="access denied", times=0)
+        agent.write("p", policy("vm: vm1"))
+        plan = until("a plan", lambda: agent.run("plan").returncode == 2 and agent.run("plan"))
+        self.assertIn(f"create affinity rule cluster hvc1/{self.NAME}: same node for SENSOR-HV1,vm1", plan.stdout)
+        self.assertEqual(self.rules(), {})
+
+    def test_only_on_request(self):
+        agent = self.agent(monitor=self.WITH["monitor"])
+        agent.write("p", policy("vm: vm1"))
+        until("a source", lambda: self.mode("vm1") == 2)
+        time.sleep(1)
+        self.assertEqual(self.rules(), {})
+        self.assertFalse([one for one in self.server.calls() if "MSCluster_AffinityRule" in str(one.get("query"))])
+
+    def test_a_rule_that_is_not_found_at_once(self):
+        agent = self.agent(**self.WITH)
+        self.server.order("hide_rules", on=True)
+        agent.write("p", policy("vm: vm1"))
+        until("made", lambda: self.server.calls("Invoke:CreateAffinityRule"))
+        time.sleep(1.5)
+        self.assertFalse(self.server.calls("Invoke:AddGroupToAffinityRule"))
+        self.server.order("hide_rules", on=False)
+        until("a rule", lambda: self.groups() == ["SENSOR-HV1", "vm1"])
+        self.assertEqual(len(self.server.calls("Invoke:CreateAffinityRule")), 1)
+
+    def test_a_creation_that_is_cut_in_the_middle_is_finished(self):
+        agent = self.agent(**self.WITH)
+        for call, how in (("Invoke:AddGroupToAffinityRule", "cut_before"), ("Invoke:CreateAffinityRule", "cut_after")):
+            with self.subTest(call):
+                self.server.rule(call, how)
+                agent.write("p", policy("vm: vm1"))
+                until("a rule", lambda: self.groups() == ["SENSOR-HV1", "vm1"])
+                agent.remove("p")
+                until("none", lambda: self.rules() == {})
+
+    def test_what_the_cluster_refuses_says_so(self):
+        agent = self.agent(**self.WITH)
+        self.server.rule("Invoke:CreateAffinityRule", "return", code=5, times=0)
+        agent.write("p", policy("vm: vm1"))
+        until("told", lambda: "the cluster refuses it: error 5" in json.dumps(agent.ask("status")))
+        until("mirrored all the same", lambda: (self.mode("vm1"), self.mode("SENSOR-HV1", "Monitor")) == (2, 1))
+
+    def test_a_cluster_that_can_t_be_read_keeps_no_host_from_being_served(self):
+        agent = self.agent(user="narrow", password="Secret-3", **self.WITH)
+        agent.write("p", policy("vm: vm1"))
+        until("a source", lambda: self.mode("vm1") == 2)
+        until("told", lambda: "cluster that can't be read" in json.dumps(agent.ask("status")))
+        until("warned", lambda: "no role of a failover cluster" in json.dumps(agent.sessions()))
+
+    def test_what_no_rule_can_keep_says_so(self):
+        agent = self.agent(**{**self.WITH, "monitor": "SENSOR-*/Monitor"})
+        agent.write("p", policy("vm: vm1"))
+        until("several sensors", lambda: "fits several VMs" in json.dumps(agent.sessions()))
+        self.assertEqual(self.rules(), {})
+
+
+class PreferredOwners(Affinity):
+    """The same before Windows Server 2022."""
+
+    OPTIONS = ("--hosts", "2", "--vms", "4", "--old")
+
+    def owners(self):
+        return self.server.state()["cluster"]["owners"]
+
+    def test_a_rule_keeps_a_sensor_with_its_source(self):
+        self.server.order("owners", group="vm2", nodes=["HV2", "HV1"])
+        before = self.server.state()
+        agent = self.agent(**self.WITH)
+        agent.write("p", policy("vm: vm1"))
+        until("preferred", lambda: self.owners().get("SENSOR-HV1") == ["HV1"])
+        self.assertIn('"owners"', self.vm("SENSOR-HV1")["notes"][0])
+        with self.subTest("where most of its sources are"):
+            self.server.order("move", vm="vm1", to="HV2")
+            until("preferred", lambda: self.owners().get("SENSOR-HV1") == ["HV2"])
+            self.server.order("move", vm="vm1", to="HV1")
+            until("preferred", lambda: self.owners().get("SENSOR-HV1") == ["HV1"])
+        with self.subTest("taken away with the policy"):
+            agent.remove("p")
+            until("as before", lambda: wsman.without_empty_lines(self.server.state()) == before)
+
+    def test_a_plan_tells_the_rule_and_makes_none(self):
+        agent = self.agent(**self.WITH)
+        self.server.rule("Invoke", "fault", kind="access denied", times=0)
+        agent.write("p", policy("vm: vm1"))
+        plan = until("a plan", lambda: agent.run("plan").returncode == 2 and agent.run("plan"))
+        self.assertIn("create preferred owners cluster hvc1/SENSOR-HV1: HV1", plan.stdout)
+        self.assertEqual(self.owners(), {})
+
+    def test_a_creation_that_is_cut_in_the_middle_is_finished(self):
+        before = self.server.state()
+        agent = self.agent(**self.WITH)
+        for how in ("cut_before", "cut_after"):
+            with self.subTest(how):
+                self.server.rule("Invoke:SetPreferredOwners", how)
+                agent.write("p", policy("vm: vm1"))
+                until("preferred", lambda: self.owners().get("SENSOR-HV1") == ["HV1"])
+                self.server.rule("Invoke:SetPreferredOwners", how)
+                agent.remove("p")
+                until("as before", lambda: wsman.without_empty_lines(self.server.state()) == before)
+
+    def test_what_the_cluster_refuses_says_so(self):
+        agent = self.agent(**self.WITH)
+        self.server.rule("Invoke:SetPreferredOwners", "fault", kind="access denied", times=0)
+        agent.write("p", policy("vm: vm1"))
+        until("told", lambda: "Access is denied" in json.dumps(agent.ask("status")))
+        until("mirrored all the same", lambda: (self.mode("vm1"), self.mode("SENSOR-HV1", "Monitor")) == (2, 1))
+
+    def test_owners_of_somebody_else_are_left_alone(self):
+        self.server.order("owners", group="SENSOR-HV1", nodes=["HV2", "HV1"])
+        agent = self.agent(**self.WITH)
+        agent.write("p", policy("vm: vm1"))
+        until("a source", lambda: self.mode("vm1") == 2)
+        until("told", lambda: "set by somebody else" in json.dumps(agent.sessions()))
+        self.assertEqual(self.owners(), {"SENSOR-HV1": ["HV2", "HV1"]})
+
+    test_a_rule_that_is_not_found_at_once = None  # There are no rules.
+
+
 class Polled(Hosts):
     """A cluster that grants no subscription."""
 

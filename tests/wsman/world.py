@@ -103,6 +103,16 @@ class Host:
         return next((one for one in self.switches if name in (one.id, one.name)), None)
 
 
+class Cluster:
+    """The failover cluster of several hosts. `roles`: names of the VMs that it has, each in a group of that name; `rules`: name
+    -> {type, enabled, groups, hidden}; `owners`: group -> its preferred owners, in their order."""
+
+    def __init__(self, nodes):
+        self.name, self.nodes = "hvc1", nodes
+        self.roles, self.rules, self.owners = [], {}, {}
+        self.hides = False  # A rule that is made is not found, until an order shows it.
+
+
 class World:
     """`revision` grows with each change, so that what is made of it can be kept till then. `events` are changes of cluster
     groups: (group, state, node)."""
@@ -120,6 +130,9 @@ class World:
             self._sensor(host)
         for n in range(vms):
             self._guest(n + 1)
+        self.cluster = Cluster([host.name for host in self.hosts]) if hosts > 1 else None
+        if self.cluster:  # A sensor is each host's own, until an order makes it a role.
+            self.cluster.roles = [vm.name for vm in self.vms if not vm.name.startswith("SENSOR-")]
 
     def _sensor(self, host):
         sensor = Vm(f"SENSOR-{host.name}", host)
