@@ -84,13 +84,22 @@ std::optional<SpanStep> span_step(const Step& step, std::span<const Step> all,
   return out;
 }
 
+/// `rule`: with the key of the one that is there.
+template <typename Value>
+RuleChange rule_change(RuleChange::Operation operation, const Step& step) {
+  const auto* wanted = value_as<Value>(step.value.get());
+  const auto* seen = value_as<Value>(step.seen.get());
+  auto rule = (wanted ? wanted : seen)->rule;
+  if (seen) rule.key = seen->rule.key;
+  return {operation, std::move(rule)};
+}
+
 RuleChange rule_change(const Step& step) {
   using enum RuleChange::Operation;
-  const auto* wanted = value_as<RuleValue>(step.value.get());
-  const auto* seen = value_as<RuleValue>(step.seen.get());
-  RuleChange out{!seen ? add : wanted ? edit : remove, wanted ? wanted->rule : seen->rule};
-  if (seen) out.rule.key = seen->rule.key;
-  return out;
+  const auto operation = !step.seen ? add : step.value ? edit : remove;
+  if (step.key.kind == kRuleKind) return rule_change<RuleValue>(operation, step);
+  if (step.key.kind == kHostRuleKind) return rule_change<HostRuleValue>(operation, step);
+  return {operation, value_as<GroupOfCluster>((step.value ? step.value : step.seen).get())->group};
 }
 
 /// Where in `changes` that of `key` is, which is begun where there is none.

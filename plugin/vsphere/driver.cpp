@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "plugin/base/own_addresses.hpp"
+#include "plugin/base/words.hpp"
 #include "plugin/vsphere/client.hpp"
 #include "plugin/vsphere/compose.hpp"
 #include "plugin/vsphere/follower.hpp"
@@ -21,6 +22,11 @@ using std::chrono::milliseconds;
 std::optional<IpAddress> receiver_of(const VsphereOptions& options) {
   const auto address = IpAddress::parse(options.receiver);
   return address ? std::optional(*address) : std::nullopt;
+}
+
+std::optional<Mac> mac_of(const std::string& text) {
+  const auto mac = Mac::parse(text);
+  return mac ? std::optional(*mac) : std::nullopt;
 }
 
 /// None: the text is neither `all` nor numbers of VLANs with commas between.
@@ -43,7 +49,7 @@ vsphere::SpanOptions span_of(const VsphereOptions& options) {
   if (const auto vlans = vlans_of(options.span_vlans)) out.vlans = *vlans;
   out.adopt = options.span_adopt == "true";
   out.repair = options.span_repair == "true";
-  if (const auto mac = Mac::parse(options.adapter)) out.adapter = *mac;
+  out.adapter = mac_of(options.adapter);
   out.park = options.span_park;
   out.set_option = options.span_duplicates == "set";
   return out;
@@ -62,13 +68,17 @@ std::function<bool(const vsphere::Host&)> asks_option(const VsphereOptions& opti
       };
 }
 
+bool watches_clusters(const VsphereOptions& options) {
+  return options.drs_rules == "true" || !words_of(options.drs_hosts).empty();
+}
+
 class VsphereDriver final : public Driver {
  public:
   VsphereDriver(const VsphereOptions& options, std::unique_ptr<vsphere::VimClient> client)
       : options_(options),
         observer_({options.owner, receiver_of(options), options.acts == "true", span_of(options)}),
         client_(std::move(client)),
-        follower_(*client_, options.drs_rules == "true", asks_option(options), [this] { tell(); }),
+        follower_(*client_, watches_clusters(options), asks_option(options), [this] { tell(); }),
         submitter_(*client_, follower_, [this] { tell(); }) {}
 
   std::string_view name() const override { return "vsphere"; }
@@ -89,7 +99,8 @@ class VsphereDriver final : public Driver {
 
   std::unique_ptr<Realiser> realiser() const override {
     return vsphere::make_realiser({options_.owner, receiver_of(options_), options_.uplink,
-                                   own_macs(), span_of(options_), options_.drs_rules == "true"});
+                                   own_macs(), span_of(options_), options_.drs_rules == "true",
+                                   words_of(options_.drs_hosts), mac_of(options_.rspan_adapter)});
   }
 
   Result<Ticket> submit(std::span<const Step> steps) override {
@@ -151,7 +162,9 @@ VsphereOptions vsphere_options(const std::map<std::string, std::string>& section
                                  {"adapter", &out.adapter},
                                  {"span_park", &out.span_park},
                                  {"span_duplicates", &out.span_duplicates},
-                                 {"drs_rules", &out.drs_rules}})
+                                 {"drs_rules", &out.drs_rules},
+                                 {"drs_hosts", &out.drs_hosts},
+                                 {"rspan_adapter", &out.rspan_adapter}})
     if (const auto it = section.find(name); it != section.end()) *to = it->second;
   if (const auto it = section.find("timeout_ms"); it != section.end()) {
     long given = 0;
@@ -189,6 +202,9 @@ Result<void> check(const VsphereOptions& options) {
   if (!options.adapter.empty() && !Mac::parse(options.adapter))
     return bad("`" + options.adapter + "` is no MAC address", "adapter",
                "write the MAC of the appliance's second adapter");
+  if (!options.rspan_adapter.empty() && !Mac::parse(options.rspan_adapter))
+    return bad("`" + options.rspan_adapter + "` is no MAC address", "rspan_adapter",
+               "write the MAC of the appliance's adapter on the distributed switch");
   if (options.span.empty())
     for (const auto& [value, key] :
          {std::pair(&options.adapter, "adapter"), {&options.span_park, "span_park"}})

@@ -38,6 +38,12 @@ struct VsphereOptions {
   std::string span_duplicates = "check";
   /// "true": rules of DRS keep a sensor with its sources where copies reach it on one host only.
   std::string drs_rules = "false";
+  /// Names of hosts, globs with blanks between: a rule of DRS has the sensor and these sources run
+  /// on them, if they can. Empty: no such rule.
+  std::string drs_hosts;
+  /// The MAC of an adapter of the agent's on a distributed switch, which gets the RSPAN VLANs that
+  /// policies copy to; empty: another receiver has them.
+  std::string rspan_adapter;
   /// How long one observe() waits for the first reading.
   std::chrono::milliseconds timeout{10'000};
 };

@@ -80,11 +80,6 @@ std::map<Ref, std::string> unique_names(const Values& values) {
 
 }  // namespace
 
-std::string label_of(const Port& port, const char* key) {
-  const auto it = port.labels.find(key);
-  return it == port.labels.end() ? std::string() : it->second;
-}
-
 std::shared_ptr<const Observed> Observer::update(const Inventory& inventory,
                                                  const AskedPorts& asked,
                                                  const AskedOptions& options) {
@@ -216,6 +211,9 @@ void Observer::put_objects(const std::string& switch_name,
 
 /// A cluster is shown as a switch without ports, for its rules.
 void Observer::show_clusters() {
+  const auto is_ours = [&](const std::string& name) {
+    return options_.acts && is_rule_of(options_.owner, name);
+  };
   cluster_names_ = unique_names(inventory_.clusters);
   clusters_.clear();
   for (auto& [ref, name] : cluster_names_) {
@@ -228,8 +226,20 @@ void Observer::show_clusters() {
     sw.capabilities.version = cluster.drs ? "DRS" : "DRS, which is off: its rules have no effect";
     for (const AffinityRule& rule : cluster.rules)
       next_.objects.set({name, kRuleKind, rule.name},
-                        {{std::make_shared<const RuleValue>(rule)},
-                         options_.acts && is_rule_of(options_.owner, rule.name)});
+                        {{std::make_shared<const RuleValue>(rule)}, is_ours(rule.name)});
+    for (const HostRule& rule : cluster.host_rules)
+      next_.objects.set({name, kHostRuleKind, rule.name},
+                        {{std::make_shared<const HostRuleValue>(rule),
+                          {{name, kMachineGroupKind, rule.machine_group},
+                           {name, kHostGroupKind, rule.host_group}}},
+                         is_ours(rule.name)});
+    for (const ClusterGroup& group : cluster.groups)
+      next_.objects.set({name, group.of_hosts ? kHostGroupKind : kMachineGroupKind, group.name},
+                        {{std::make_shared<const GroupOfCluster>(group)}, is_ours(group.name)});
+    for (const auto& [host_ref, host] : inventory_.hosts)
+      if (host.cluster == ref)
+        next_.objects.set({name, kClusterHostKind, host.name},
+                          {{std::make_shared<const ClusterHost>(host_ref)}, false});
   }
 }
 

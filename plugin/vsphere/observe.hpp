@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin/api/labels.hpp"
 #include "plugin/api/model.hpp"
 #include "plugin/vsphere/ports.hpp"
 #include "plugin/vsphere/span.hpp"
@@ -42,9 +43,6 @@ constexpr const char* kDistributedKind = "VMware distributed switch";
 constexpr const char* kStandardKind = "VMware standard switch";
 /// Port::type of a name that the hosts' own adapters have on a switch.
 constexpr const char* kUplinkType = "uplink";
-
-/// The value of a port's label; empty: it has none.
-std::string label_of(const Port& port, const char* key);
 
 struct ObserverOptions {
   std::string owner;

@@ -189,7 +189,15 @@ Result<bool> apply(Cluster& cluster, std::string_view name, xml_node value) {
   } else if (name == "configurationEx") {
     cluster.drs = bool_of(child(value, "drsConfig"), "enabled");
     cluster.rules.clear();
-    const bool fit = for_children(value, "rule", [&](xml_node rule) {
+    cluster.host_rules.clear();
+    cluster.groups.clear();
+    bool fit = for_children(value, "rule", [&](xml_node rule) {
+      if (xsi_type(rule) == "ClusterVmHostRuleInfo")
+        cluster.host_rules.push_back({number_of(rule, "key").value_or(0),
+                                      std::string(text_of(rule, "name")), bool_of(rule, "enabled"),
+                                      bool_of(rule, "mandatory"),
+                                      std::string(text_of(rule, "vmGroupName")),
+                                      std::string(text_of(rule, "affineHostGroupName"))});
       if (xsi_type(rule) != "ClusterAffinityRuleSpec") return;
       AffinityRule& out = cluster.rules.emplace_back();
       out.key = number_of(rule, "key").value_or(0);
@@ -198,7 +206,14 @@ Result<bool> apply(Cluster& cluster, std::string_view name, xml_node value) {
       for_children(rule, "vm",
                    [&](xml_node machine) { out.machines.push_back(read_ref(machine)); });
     });
-    if (!fit) return tl::unexpected(past("rules of a cluster", kMaxItems));
+    fit = fit && for_children(value, "group", [&](xml_node group) {
+            ClusterGroup& out = cluster.groups.emplace_back();
+            out.name = text_of(group, "name");
+            out.of_hosts = xsi_type(group) == "ClusterHostGroup";
+            for_children(group, out.of_hosts ? "host" : "vm",
+                         [&](xml_node member) { out.members.push_back(read_ref(member)); });
+          });
+    if (!fit) return tl::unexpected(past("rules or groups of a cluster", kMaxItems));
   } else {
     return false;
   }

@@ -7,6 +7,7 @@
 #include "plugin/api/pack.hpp"
 #include "plugin/vsphere/drs.hpp"
 #include "plugin/vsphere/observe.hpp"
+#include "plugin/vsphere/rspan.hpp"
 #include "plugin/vsphere/session_object.hpp"
 #include "plugin/vsphere/span_realise.hpp"
 
@@ -246,8 +247,9 @@ class BothRealiser final : public Realiser {
   explicit BothRealiser(const RealiserOptions& options)
       : distributed_(std::make_unique<SessionRealiser>(options)),
         standard_(make_span_realiser(options.owner, options.span)),
-        rules_{options.owner, options.drs_rules, options.span.adapter,
-               options.receiver.has_value()} {}
+        rules_{options.owner, options.drs_rules, options.span.adapter, options.receiver.has_value(),
+               options.drs_hosts},
+        rspan_adapter_(options.rspan_adapter) {}
 
   void update(const SessionMap& sessions, std::shared_ptr<const Observed> world) override {
     std::set<std::string> standard;
@@ -269,6 +271,7 @@ class BothRealiser final : public Realiser {
     join(seen_standard_, *standard_);
     Objects rules = affinity_rules(sessions_, *world, rules_);
     join(std::exchange(seen_rules_, rules), rules);
+    receive(rspan_receiver(sessions_, *world, rules_.owner, rspan_adapter_));
     mirrors_ = distributed_->mirrors();
     mirrors_.insert(mirrors_.end(), standard_->mirrors().begin(), standard_->mirrors().end());
   }
@@ -299,6 +302,21 @@ class BothRealiser final : public Realiser {
          });
     seen = {now.objects(), now.verdicts()};
   }
+  /// A session to RSPAN is served whether or not the VLAN is received: that it isn't is a warning.
+  void receive(RspanReceiver now) {
+    join(receiver_.objects, now.objects);
+    std::set<std::string> named = now.sessions;
+    if (receiver_.unreceived.empty() && now.unreceived.empty()) named.clear();
+    for (const std::string& name : named) {
+      const Verdict* own = distributed_->verdicts().get(name);
+      if (!own) continue;
+      Verdict v = *own;
+      if (!now.unreceived.empty())
+        v.warnings.push_back("nothing of ours receives the VLAN: " + now.unreceived);
+      if (!(v == *verdicts_.get(name))) verdicts_.set(name, std::move(v));
+    }
+    receiver_ = std::move(now);
+  }
   void join(const Objects& before, const Objects& now) {
     diff(before, now, [&](const ObjectKey& key, const Object*, const Object* is) {
       if (is)
@@ -314,10 +332,12 @@ class BothRealiser final : public Realiser {
 
   const std::unique_ptr<Realiser> distributed_, standard_;
   const RuleOptions rules_;
+  const std::optional<Mac> rspan_adapter_;
   std::set<std::string> standard_names_;
   SessionMap sessions_, of_distributed_, of_standard_;
   Seen seen_distributed_, seen_standard_;
   Objects seen_rules_;
+  RspanReceiver receiver_;
   Objects objects_;
   std::vector<Mirror> mirrors_;
   PersistentMap<std::string, Verdict> verdicts_;

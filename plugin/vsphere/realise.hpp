@@ -4,7 +4,7 @@
 //   engine here    ERSPAN II to the receiver's address, because that follows a machine by itself;
 //                  without a receiver dvPortMirror to the monitor NIC's port
 //   ERSPAN, GRE    encapsulatedRemoteMirrorSource to the address
-//   RSPAN          remoteMirrorSource to an uplink, with the VLAN
+//   RSPAN          remoteMirrorSource to an uplink, with the VLAN; see rspan.hpp for its other end
 //
 // Sessions of standard switches are span_realise.hpp's.
 #pragma once
@@ -29,6 +29,8 @@ struct RealiserOptions {
   std::set<Mac> own_macs = {};
   SpanOptions span = {};
   bool drs_rules = false;  ///< A sensor is kept with its sources where its copies need that.
+  std::vector<std::string> drs_hosts = {};  ///< See RuleOptions::hosts.
+  std::optional<Mac> rspan_adapter = {};    ///< See rspan_receiver().
 };
 
 std::unique_ptr<Realiser> make_realiser(RealiserOptions options);

@@ -168,11 +168,31 @@ struct AffinityRule {
   bool operator==(const AffinityRule&) const = default;
 };
 
+/// A rule of DRS that keeps a group of machines on a group of hosts (ClusterVmHostRuleInfo).
+struct HostRule {
+  int key = 0;  ///< vCenter makes it.
+  std::string name;
+  bool enabled = false;
+  bool mandatory = false;  ///< "must run on", which also binds HA; else "should run on".
+  std::string machine_group, host_group;
+  bool operator==(const HostRule&) const = default;
+};
+
+/// A group that rules name (ClusterVmGroup, ClusterHostGroup).
+struct ClusterGroup {
+  std::string name;
+  bool of_hosts = false;
+  std::vector<Ref> members;
+  bool operator==(const ClusterGroup&) const = default;
+};
+
 /// ClusterComputeResource
 struct Cluster {
   std::string name;
-  bool drs = false;                 ///< configurationEx.drsConfig.enabled
-  std::vector<AffinityRule> rules;  ///< configurationEx.rule, those of this kind.
+  bool drs = false;                       ///< configurationEx.drsConfig.enabled
+  std::vector<AffinityRule> rules;        ///< configurationEx.rule, those of this kind,
+  std::vector<HostRule> host_rules = {};  ///< and those of this.
+  std::vector<ClusterGroup> groups = {};  ///< configurationEx.group
   bool operator==(const Cluster&) const = default;
 };
 

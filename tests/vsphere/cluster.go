@@ -8,7 +8,7 @@ import (
 )
 
 // Cluster tells of its rules who waits for updates, and moves machines as DRS does: those of a rule that keeps them
-// together go to the host of the first.
+// together go to the host of the first, those of a rule with hosts to the first of these.
 type Cluster struct {
 	simulator.ClusterComputeResource
 	world *World
@@ -21,10 +21,17 @@ func (c *Cluster) config() *types.ClusterConfigInfoEx {
 // ReconfigureComputeResourceTask changes rules itself; the rest is the embedded one's.
 func (c *Cluster) ReconfigureComputeResourceTask(req *types.ReconfigureComputeResource_Task) soap.HasFault {
 	spec, ok := req.Spec.(*types.ClusterConfigSpecEx)
-	if !ok || len(spec.RulesSpec) == 0 {
+	if !ok || len(spec.RulesSpec)+len(spec.GroupSpec) == 0 {
 		return c.ClusterComputeResource.ReconfigureComputeResourceTask(req)
 	}
 	run := func() types.BaseMethodFault {
+		groups := append([]types.BaseClusterGroupInfo{}, c.config().Group...)
+		for _, each := range spec.GroupSpec {
+			var fault types.BaseMethodFault
+			if groups, fault = c.editGroup(groups, each); fault != nil {
+				return fault
+			}
+		}
 		rules := append([]types.BaseClusterRuleInfo{}, c.config().Rule...)
 		for _, each := range spec.RulesSpec {
 			var fault types.BaseMethodFault
@@ -32,8 +39,11 @@ func (c *Cluster) ReconfigureComputeResourceTask(req *types.ReconfigureComputeRe
 				return fault
 			}
 		}
+		if name := missingGroup(rules, groups); name != "" {
+			return &types.InvalidArgument{InvalidProperty: "a rule names the group " + name + ", which is not there"}
+		}
 		config := *c.config()
-		config.Rule = rules
+		config.Rule, config.Group = rules, groups
 		simulator.Map.Update(c, []types.PropertyChange{{Name: "configurationEx", Val: &config}})
 		c.keepTogether()
 		return nil
@@ -85,9 +95,96 @@ func (c *Cluster) edit(rules []types.BaseClusterRuleInfo, spec types.ClusterRule
 	return nil, &types.InvalidArgument{InvalidProperty: "spec.rulesSpec.operation"}
 }
 
-// keepTogether moves what the rules want on one host.
+// editGroup is the same for a group, which its name tells.
+func (c *Cluster) editGroup(groups []types.BaseClusterGroupInfo, spec types.ClusterGroupSpec) ([]types.BaseClusterGroupInfo,
+	types.BaseMethodFault) {
+	var name string
+	if spec.Operation == types.ArrayUpdateOperationRemove {
+		name, _ = spec.RemoveKey.(string)
+	} else if spec.Info == nil || len(spec.Info.GetClusterGroupInfo().Name) == 0 {
+		return nil, &types.InvalidArgument{InvalidProperty: "spec.groupSpec.info"}
+	} else {
+		name = spec.Info.GetClusterGroupInfo().Name
+	}
+	at := -1
+	for i, group := range groups {
+		if group.GetClusterGroupInfo().Name == name {
+			at = i
+		}
+	}
+	switch {
+	case spec.Operation == types.ArrayUpdateOperationAdd && at >= 0:
+		return nil, &types.DuplicateName{Name: name, Object: c.Self}
+	case spec.Operation == types.ArrayUpdateOperationAdd:
+		return append(groups, spec.Info), nil
+	case at < 0:
+		return nil, &types.InvalidArgument{InvalidProperty: "spec.groupSpec: no group " + name}
+	case spec.Operation == types.ArrayUpdateOperationEdit:
+		groups[at] = spec.Info
+		return groups, nil
+	}
+	return append(groups[:at], groups[at+1:]...), nil
+}
+
+// missingGroup is one that a rule names and that is not there, of its kind; empty: all are.
+func missingGroup(rules []types.BaseClusterRuleInfo, groups []types.BaseClusterGroupInfo) string {
+	vms, hosts := map[string]bool{}, map[string]bool{}
+	for _, group := range groups {
+		if _, ok := group.(*types.ClusterHostGroup); ok {
+			hosts[group.GetClusterGroupInfo().Name] = true
+		} else {
+			vms[group.GetClusterGroupInfo().Name] = true
+		}
+	}
+	for _, rule := range rules {
+		if on, ok := rule.(*types.ClusterVmHostRuleInfo); ok {
+			if !vms[on.VmGroupName] {
+				return on.VmGroupName
+			}
+			if on.AffineHostGroupName != "" && !hosts[on.AffineHostGroupName] {
+				return on.AffineHostGroupName
+			}
+		}
+	}
+	return ""
+}
+
+// onHosts moves the machines of a rule to the first of its hosts, but for those that are on another of them.
+func (c *Cluster) onHosts(rule *types.ClusterVmHostRuleInfo) {
+	var machines, hosts []types.ManagedObjectReference
+	for _, group := range c.config().Group {
+		switch g := group.(type) {
+		case *types.ClusterVmGroup:
+			if g.Name == rule.VmGroupName {
+				machines = g.Vm
+			}
+		case *types.ClusterHostGroup:
+			if g.Name == rule.AffineHostGroupName {
+				hosts = g.Host
+			}
+		}
+	}
+	for _, ref := range machines {
+		vm, ok := simulator.Map.Get(ref).(*VM)
+		if !ok || len(hosts) == 0 {
+			continue
+		}
+		there := false
+		for _, host := range hosts {
+			there = there || host == *vm.Runtime.Host
+		}
+		if !there {
+			_ = vm.move(hosts[0])
+		}
+	}
+}
+
+// keepTogether moves what the rules want on one host, or on some.
 func (c *Cluster) keepTogether() {
 	for _, rule := range c.config().Rule {
+		if on, ok := rule.(*types.ClusterVmHostRuleInfo); ok && on.Enabled != nil && *on.Enabled {
+			c.onHosts(on)
+		}
 		affinity, ok := rule.(*types.ClusterAffinityRuleSpec)
 		if !ok || affinity.Enabled == nil || !*affinity.Enabled {
 			continue
@@ -107,17 +204,32 @@ func (c *Cluster) keepTogether() {
 	}
 }
 
+// groupByHand adds a group of all hosts.
+func (c *Cluster) groupByHand(name string) {
+	config := *c.config()
+	config.Group = append(append([]types.BaseClusterGroupInfo{}, config.Group...), &types.ClusterHostGroup{
+		ClusterGroupInfo: types.ClusterGroupInfo{Name: name}, Host: c.Host})
+	simulator.Map.Update(c, []types.PropertyChange{{Name: "configurationEx", Val: &config}})
+}
+
 // editByHand disables the rule of that name, or takes it away.
 func (c *Cluster) editByHand(name string, gone bool) {
 	var rules []types.BaseClusterRuleInfo
 	for _, rule := range c.config().Rule {
-		if affinity, ok := rule.(*types.ClusterAffinityRuleSpec); ok && affinity.Name == name {
+		if rule.GetClusterRuleInfo().Name == name {
 			if gone {
 				continue
 			}
-			disabled := *affinity
-			disabled.Enabled = types.NewBool(false)
-			rule = &disabled
+			switch is := rule.(type) {
+			case *types.ClusterAffinityRuleSpec:
+				disabled := *is
+				disabled.Enabled = types.NewBool(false)
+				rule = &disabled
+			case *types.ClusterVmHostRuleInfo:
+				disabled := *is
+				disabled.Enabled = types.NewBool(false)
+				rule = &disabled
+			}
 		}
 		rules = append(rules, rule)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -29,7 +30,9 @@ func (w *World) foreignSession(name string) {
 
 // Order to the world: what happens there without a client of the API.
 type Order struct {
-	// rule (of DRS, named Name: disabled, or gone where On), adapter (of the VM, with the MAC Key, on the port group
+	// rule (of DRS, named Name: disabled, or gone where On), host_group (of DRS, named Name, of all hosts),
+	// balance (DRS looks again whether the rules are kept),
+	// adapter (of the VM, with the MAC Key, on the port group
 	// Name of its host), port_group (Name on Host: On is its promiscuous mode, Vlan its VLAN), lose_group (Name on
 	// Host, whoever uses it), foreign_session, put_session, guest_address (Name is it), remove_session, plug, unplug,
 	// port_traffic, port_promiscuous, migrate, hold_tasks, fail_task, clear_rules, expire_sessions, restart, down
@@ -153,6 +156,14 @@ func (f *Front) obeyOrder(order Order) error {
 		for _, obj := range simulator.Map.All("ClusterComputeResource") {
 			obj.(*Cluster).editByHand(order.Name, order.On)
 		}
+	case "balance":
+		for _, obj := range simulator.Map.All("ClusterComputeResource") {
+			obj.(*Cluster).keepTogether()
+		}
+	case "host_group":
+		for _, obj := range simulator.Map.All("ClusterComputeResource") {
+			obj.(*Cluster).groupByHand(order.Name)
+		}
 	case "lose_group":
 		for _, host := range sortedHosts() {
 			network := w.hostNetworks[host.Self]
@@ -243,10 +254,33 @@ func (f *Front) obeyOrder(order Order) error {
 
 // State that a test compares with what a client made of it.
 type State struct {
-	Rules    []types.BaseClusterRuleInfo `json:"rules"` // Of all clusters.
+	Rules    []types.BaseClusterRuleInfo `json:"rules"` // Of all clusters, as the next.
+	Groups   []GroupState                `json:"groups"`
 	Switches []SwitchState               `json:"switches"`
 	Hosts    []HostState                 `json:"hosts"`
 	VMs      []VMState                   `json:"vms"`
+}
+
+// GroupState of a group of machines or of hosts, by their names.
+type GroupState struct {
+	Name    string   `json:"name"`
+	Hosts   bool     `json:"hosts"`
+	Members []string `json:"members"`
+}
+
+func groupState(group types.BaseClusterGroupInfo) GroupState {
+	out := GroupState{Name: group.GetClusterGroupInfo().Name}
+	var refs []types.ManagedObjectReference
+	switch is := group.(type) {
+	case *types.ClusterHostGroup:
+		out.Hosts, refs = true, is.Host
+	case *types.ClusterVmGroup:
+		refs = is.Vm
+	}
+	for _, ref := range refs {
+		out.Members = append(out.Members, simulator.Map.Get(ref).(mo.Entity).Entity().Name)
+	}
+	return out
 }
 
 // SwitchState of a distributed switch.
@@ -289,6 +323,9 @@ func (f *Front) state() State {
 	for _, obj := range simulator.Map.All("ClusterComputeResource") {
 		if cluster, ok := obj.(*Cluster); ok {
 			out.Rules = append(out.Rules, cluster.config().Rule...)
+			for _, group := range cluster.config().Group {
+				out.Groups = append(out.Groups, groupState(group))
+			}
 		}
 	}
 	for _, s := range f.world.switches {

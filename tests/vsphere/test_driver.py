@@ -73,6 +73,49 @@ class Driver(Served):
             agent.remove("p")
             until("ours gone", lambda: list(self.held()) == ["theirs"])
 
+    def test_an_rspan_vlan_is_received_by_an_adapter_of_the_agent(self):
+        source, other, sensor = self.vm(0), self.vm(1), self.vm(2)
+        agent, name = self.agent(rspan_adapter=sensor["macs"][0]), "vmirror-from-rspan"
+        target = "{rspan: {vlan: 100}}"
+        agent.write("p", policy(f"vm: {source['name']}", target))
+        received = until("both ends", lambda: len(self.held()) == 2 and self.held().get(name))
+        self.assertEqual((received["SessionType"], received["Enabled"], received["Description"], received["NormalTrafficAllowed"]),
+                         ("remoteMirrorDest", True, MARK, True))
+        self.assertEqual((received["SourcePortReceived"]["Vlans"], received["DestinationPort"]["PortKey"]), ([100], sensor["ports"]))
+        with self.subTest("edited: another VLAN joins, in the one session that a port can have"):
+            agent.write("q", policy(f"vm: {other['name']}", "{rspan: {vlan: 200}}").replace("policy: p", "policy: q"))
+            until("both", lambda: sorted(self.held()[name]["SourcePortReceived"]["Vlans"]) == [100, 200])
+            self.assertEqual(self.held()[name]["Key"], received["Key"])
+            agent.remove("q")
+            until("one", lambda: self.held()[name]["SourcePortReceived"]["Vlans"] == [100])
+        with self.subTest("drift is mended"):
+            self.server.order("put_session", session={**received, "Enabled": False})
+            until("mended", lambda: self.held()[name]["Enabled"])
+            self.server.order("remove_session", name=name)
+            until("made anew", lambda: name in self.held())
+        agent.remove("p")
+        until("gone", lambda: self.held() == {})
+
+    def test_a_port_that_is_taken_says_so(self):
+        source, sensor, third = self.vm(0), self.vm(2), self.vm(3)
+        agent = self.agent(rspan_adapter=sensor["macs"][0])
+        port = {"PortKey": sensor["ports"]}
+        span = {"Enabled": True, "NormalTrafficAllowed": True, "SessionType": "dvPortMirror", "SamplingRate": 1}
+        for theirs, words in (
+                ({"Name": "theirs", "SourcePortReceived": {"PortKey": third["ports"]}, "DestinationPort": port},
+                 ("is the destination of session `theirs`", "end that session")),
+                ({"Name": "theirs", "SourcePortTransmitted": port, "DestinationPort": {"PortKey": third["ports"]}},
+                 ("is a transmitted source of session `theirs`", "end that session"))):
+            with self.subTest(words[0]):
+                self.server.order("put_session", session={**span, **theirs})
+                agent.write("p", policy(f"vm: {source['name']}", "{rspan: {vlan: 100}}"))
+                until(words, lambda words=words: all(word in json.dumps(agent.sessions()) for word in words))
+                self.assertIn("vmirror-rspan-100", self.held(), "the sending end is served")
+                self.server.order("remove_session", name="theirs")
+                until("made", lambda: "vmirror-from-rspan" in self.held())
+                agent.remove("p")
+                until("gone", lambda: self.held() == {})
+
     def test_a_move_is_followed_within_a_second_and_recorded(self):
         agent, vm = self.agent(receiver=RECEIVER), self.vm(0)
         agent.write("p", policy(f"vm: {vm['name']}", ERSPAN))
@@ -91,10 +134,14 @@ class Driver(Served):
 
     def test_a_plan_changes_nothing(self):
         server = self.server
-        agent = self.agent(user="look", receiver=RECEIVER)
-        agent.write("p", policy("vm: '*'", ERSPAN))
+        agent = self.agent(user="look", receiver=RECEIVER, rspan_adapter=self.vm(0)["macs"][0])
+        sensor, source = self.vm(0), self.vm(1)
+        agent.write("p", policy(f"vm: {source['name']}", ERSPAN + ", {rspan: {vlan: 100}}"))
         plan = until("a plan", lambda: agent.run("plan").returncode == 2 and agent.run("plan"))
-        self.assertIn("create mirror DVS0/vmirror-erspan-192.0.2.9-iii-5: encapsulatedRemoteMirrorSource erspan3 ID 5", plan.stdout)
+        for words in ("create mirror DVS0/vmirror-erspan-192.0.2.9-iii-5: encapsulatedRemoteMirrorSource erspan3 ID 5",
+                      "create mirror DVS0/vmirror-rspan-100: remoteMirrorSource",
+                      f"create mirror DVS0/vmirror-from-rspan: remoteMirrorDest VLANs {{100}} -> dvPort {{{sensor['ports'][0]}}}"):
+            self.assertIn(words, plan.stdout)
         until("refused", lambda: "DVSwitch" in json.dumps(agent.ask("status")))
         self.assertEqual(self.held(), {}, "a reader's account gets nothing done")
         changing = {call["method"] for call in server.calls() if call["changes"] and call["outcome"] == "ok"}

@@ -221,6 +221,48 @@ class Drs(Standard):
         agent.remove("p")
         until("gone", lambda: self.rules() == {})
 
+    def groups(self):
+        return {group["name"]: (group["hosts"], sorted(group["members"])) for group in self.server.state()["groups"] or []}
+
+    def test_a_sensor_and_its_sources_are_kept_on_some_hosts(self):
+        other, name = self.host(1)["name"], f"vmirror: {self.sensor} and its sources"
+        meant = {name: (False, sorted([self.sensor, self.source])), f"vmirror: hosts for {self.sensor}": (True, [other])}
+        agent = self.span(drs_hosts=f"nowhere {other[:-1]}[{other[-1]}]")
+        self.mirror(agent)
+        until("a rule", lambda: self.rules() == {name: True} and self.groups() == meant)
+
+        def served_there():
+            # A machine on a port group that the other host lacks can't go there, until the agent has parked its adapter.
+            self.server.order("balance")
+            return self.vm(0)["nets"] == ["VM Network", MADE] and {self.vm(n)["host"] for n in (0, 2)} == {other}
+        until("served there", served_there)
+        with self.subTest("drift is mended"):
+            for on in (False, True):
+                self.server.order("rule", name=name, on=on)
+                until("mended", lambda: self.rules() == {name: True} and self.groups() == meant)
+        with self.subTest("another source joins"):
+            sources = sorted(one["name"] for one in self.server.state()["vms"])
+            agent.write("p", policy("}, {".join(f"vm: {one}" for one in sources if one != self.sensor), "local"))
+            until("all", lambda: self.groups().get(name) == (False, sources))
+        agent.remove("p")
+        until("gone", lambda: (self.rules(), self.groups()) == ({}, {}))
+
+    def test_hosts_that_are_not_there_make_no_rule(self):
+        agent = self.span(drs_hosts="nowhere")
+        self.mirror(agent)
+        until("made", self.in_place)
+        self.assertEqual((self.rules(), self.groups()), ({}, {}))
+
+    def test_groups_of_somebody_else_stay(self):
+        self.server.order("host_group", name="theirs")
+        before = self.groups()
+        self.assertEqual(list(before), ["theirs"])
+        agent = self.span(drs_hosts="*", drs_rules="true")
+        self.mirror(agent)
+        until("rules", lambda: len(self.rules()) == 2 and len(self.groups()) == 3)
+        agent.remove("p")
+        until("as before", lambda: (self.rules(), self.groups()) == ({}, before))
+
     def test_without_the_wish_there_are_none(self):
         agent = self.span()
         self.mirror(agent)

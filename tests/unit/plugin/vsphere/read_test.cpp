@@ -349,7 +349,8 @@ TEST(Faults, NameTheObjectAndTheRemedy) {
        "xsi:type=\"HostNotConnected\"/>"
        "<localizedMessage>not connected</localizedMessage></fault></hostFault>",
        "", Kind::refused,
-       "at: some hosts did not take the change: host-2: not connected (DvsOperationBulkFault)"},
+       "at: some hosts did not take the change: host-2: not connected (DvsOperationBulkFault) (see "
+       "these hosts' log vmkernel.log; the switch is compared again meanwhile)"},
       {"RestrictedVersion", "", "Current license prohibits", Kind::unsupported,
        "at: the licence of this ESXi lets the API read only (RestrictedVersion) (use the scripts "
        "for "
@@ -367,6 +368,41 @@ TEST(Faults, NameTheObjectAndTheRemedy) {
     const Error error = error_of_fault(row.type, text.root(), row.text, "at");
     EXPECT_EQ(error.text(), row.expected);
     EXPECT_EQ(error.kind, row.kind) << row.type;
+  }
+}
+
+/// All faults of mirroring sessions that the API's reference has, with their fields.
+TEST(Faults, EachOfMirroringSessionsHasItsObjectAndARemedy) {
+  struct Row {
+    const char* type;
+    std::vector<const char*> fields;
+  };
+  const Row rows[] = {
+      {"VspanPromiscuousPortNotSupported", {"vspanSessionKey", "portKey"}},
+      {"VspanPortPromiscChangeFault", {"portKey"}},
+      {"VspanPortgroupPromiscChangeFault", {"portgroupName"}},
+      {"VspanPortMoveFault", {"srcPortgroupName", "destPortgroupName", "portKey"}},
+      {"VspanPortgroupTypeChangeFault", {"portgroupName"}},
+      {"VspanDestPortConflict", {"vspanSessionKey1", "vspanSessionKey2", "portKey"}},
+      {"VspanPortConflict", {"vspanSessionKey1", "vspanSessionKey2", "portKey"}},
+      {"VspanSameSessionPortConflict", {"vspanSessionKey", "portKey"}},
+      {"DvsNotAuthorized", {"dvsExtensionKey"}},
+  };
+  for (const Row& row : rows) {
+    std::string fields;
+    for (const char* field : row.fields)
+      fields += std::string("<") + field + ">the " + field + "</" + field + ">";
+    const auto text = document("<fault xmlns:xsi=\"x\">" + fields + "</fault>");
+    const Error error =
+        error_of_fault(row.type, text.root(), "the server's words", "switch DSwitch");
+    EXPECT_EQ(error.kind, Kind::refused) << row.type;
+    EXPECT_EQ(error.where, "switch DSwitch");
+    EXPECT_EQ(error.what.find("the server's words"), std::string::npos) << row.type;
+    EXPECT_FALSE(error.remedy.empty()) << row.type;
+    EXPECT_NE(error.what.find(row.type), std::string::npos) << "people look for it";
+    for (const char* field : row.fields)
+      EXPECT_NE(error.what.find(std::string("the ") + field), std::string::npos)
+          << row.type << " " << field;
   }
 }
 
