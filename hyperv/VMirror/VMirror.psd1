@@ -11,7 +11,8 @@
     FormatsToProcess     = @('VMirror.Format.ps1xml')
     FunctionsToExport    = @(
         'Get-VMirrorHost', 'Get-VMirrorSession', 'Set-VMirrorSession', 'Test-VMirrorSession', 'Remove-VMirrorSession',
-        'Sync-VMirror', 'Install-VMirrorHook', 'Uninstall-VMirrorHook', 'Test-VMirror')
+        'Sync-VMirror', 'Install-VMirrorHook', 'Uninstall-VMirrorHook', 'Test-VMirror',
+        'Get-VMirrorAffinity', 'Set-VMirrorAffinity', 'Remove-VMirrorAffinity')
     CmdletsToExport      = @()
     VariablesToExport    = @()
     AliasesToExport      = @()

@@ -22,4 +22,5 @@ $script:Limit = @{
 
 Export-ModuleMember -Function @(
     'Get-VMirrorHost', 'Get-VMirrorSession', 'Set-VMirrorSession', 'Test-VMirrorSession', 'Remove-VMirrorSession',
-    'Sync-VMirror', 'Install-VMirrorHook', 'Uninstall-VMirrorHook', 'Test-VMirror')
+    'Sync-VMirror', 'Install-VMirrorHook', 'Uninstall-VMirrorHook', 'Test-VMirror',
+    'Get-VMirrorAffinity', 'Set-VMirrorAffinity', 'Remove-VMirrorAffinity')

@@ -3,7 +3,8 @@
 BeforeDiscovery {
     $root = Join-Path $PSScriptRoot '../../hyperv/VMirror'
     $manifest = Import-PowerShellDataFile (Join-Path $root 'VMirror.psd1')
-    $changing = 'Set-VMirrorSession', 'Remove-VMirrorSession', 'Sync-VMirror', 'Install-VMirrorHook', 'Uninstall-VMirrorHook'
+    $changing = 'Set-VMirrorSession', 'Remove-VMirrorSession', 'Sync-VMirror', 'Install-VMirrorHook', 'Uninstall-VMirrorHook',
+    'Set-VMirrorAffinity', 'Remove-VMirrorAffinity'
     $commands = @($manifest.FunctionsToExport | ForEach-Object { @{ Name = $_; Changes = $changing -contains $_ } })
     $files = @(Get-ChildItem -Path $root -Recurse -Include *.ps1, *.psm1 | ForEach-Object { @{ Name = $_.Name; File = $_.FullName } })
 }
