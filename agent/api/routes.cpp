@@ -166,10 +166,15 @@ HttpHandler api_routes(ApiBackend backend) {
                     [put = backend.put_policy](const HttpRequest& request, const std::string&) {
                       return put(request.body, request.user);
                     }});
-  routes.push_back({"DELETE", "/v1/policies/", named(backend.drop_policy)});
+  routes.push_back(
+      {"DELETE", "/v1/policies/",
+       [drop = backend.drop_policy](const HttpRequest& request, const std::string& name) {
+         return drop(name, request.user);
+       }});
   routes.push_back({"GET", "/v1/store/policies", plain(backend.store_policies)});
   routes.push_back({"GET", "/v1/store/hosts", plain(backend.store_hosts)});
   routes.push_back({"GET", "/v1/store/sessions", plain(backend.store_sessions)});
+  routes.push_back({"GET", "/v1/store/removals", plain(backend.store_removals)});
   routes.push_back({"DELETE", "/v1/store/hosts/", named(backend.forget_host)});
   routes.push_back({"POST", "/v1/prune", plain(backend.prune)});
   routes.push_back(

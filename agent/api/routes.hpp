@@ -21,6 +21,7 @@
 //   GET    /v1/store/policies   {"policies": [...]}: of all hosts, each with its conditions
 //   GET    /v1/store/hosts      {"hosts": [...]}
 //   GET    /v1/store/sessions   {"sessions": [...]}: of all hosts
+//   GET    /v1/store/removals   {"removals": [...]}: policies that are gone, and by whom
 //   DELETE /v1/store/hosts/NAME forgets what the host told; its agent, if it lives, tells it anew
 //   POST   /v1/prune            removes what is owned but not asked for; {"steps": [...]}
 //   POST   /v1/drain            takes all mirrors away until DELETE, or the daemon's next start;
@@ -55,14 +56,15 @@ struct ApiBackend {
   std::function<Answer()> plan;
   /// `user`: HttpRequest::user.
   std::function<Answer(const std::string& yaml, std::optional<std::uint32_t> user)> put_policy;
-  std::function<Answer(const std::string& name)> drop_policy;
+  std::function<Answer(const std::string& name, std::optional<std::uint32_t> user)> drop_policy;
   std::function<Answer()> prune;
   std::function<Answer(bool on)> drain = {};
   std::function<Answer()> policies = {};
   std::function<Answer(const std::string& name)> policy = {};
   /// Of two given policies the names differ.
   std::function<Answer(const std::vector<Policy>& given)> preview = {};
-  std::function<Answer()> store_policies = {}, store_hosts = {}, store_sessions = {};
+  std::function<Answer()> store_policies = {}, store_hosts = {}, store_sessions = {},
+                          store_removals = {};
   std::function<Answer(const std::string& host)> forget_host = {};
   HookHandler hook = {};  ///< agent/api/hook.hpp
 };

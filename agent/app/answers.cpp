@@ -225,9 +225,9 @@ void Daemon::State::add_changes(ApiBackend& b) {
     control->settle(kSettle);
     return asked<json::object>([&](const AskedView& v) { return policy_json(v, *name); });
   };
-  b.drop_policy = [this](const std::string& name) -> Answer {
+  b.drop_policy = [this](const std::string& name, std::optional<std::uint32_t> user) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
-    if (const auto done = drop_policy(name); !done) return tl::unexpected(done.error());
+    if (const auto done = drop_policy(name, user); !done) return tl::unexpected(done.error());
     control->settle(kSettle);
     return json::object{{"policy", name}};
   };
@@ -271,9 +271,10 @@ Result<std::string> Daemon::State::keep_policy(const std::string& yaml,
 }
 
 /// Of the store or, where that has none of this name, of the folder.
-Result<void> Daemon::State::drop_policy(const std::string& name) {
+Result<void> Daemon::State::drop_policy(const std::string& name,
+                                        std::optional<std::uint32_t> user) {
   if (store) {
-    const auto done = store->drop(name);
+    const auto done = store->drop(name, user_name(user) + "@" + config.host, wall_clock());
     if (done) return see_store_change();
     if (done.error().kind != Error::Kind::missing) return done;
   }
@@ -293,6 +294,7 @@ void Daemon::State::add_store_answers(ApiBackend& b) {
       [](const StoreContents& contents) { return store_policies_json(contents, wall_clock()); });
   b.store_hosts = told(store_hosts_json);
   b.store_sessions = told(store_sessions_json);
+  b.store_removals = told(store_removals_json);
   b.forget_host = [this](const std::string& name) -> Answer {
     if (!store) return tl::unexpected(no_store(config.host));
     if (const auto done = store->forget_host(name, wall_clock()); !done)

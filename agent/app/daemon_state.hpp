@@ -116,7 +116,7 @@ struct Daemon::State {
   void add_store_answers(ApiBackend& backend);
   Result<void> needs_switch() const;
   Result<std::string> keep_policy(const std::string& yaml, std::optional<std::uint32_t> user);
-  Result<void> drop_policy(const std::string& name);
+  Result<void> drop_policy(const std::string& name, std::optional<std::uint32_t> user);
   template <typename Made, typename Make>
   Result<Made> view(const Make& make);
   template <typename Made, typename Make>

@@ -86,10 +86,17 @@ Result<json::object> ask_store(const std::string& file, const std::string& targe
   if (method == "GET" && target == "/v1/store/hosts") return all_rows(store, store_hosts_json);
   if (method == "GET" && target == "/v1/store/sessions")
     return all_rows(store, store_sessions_json);
+  if (method == "GET" && target == "/v1/store/removals")
+    return all_rows(store, store_removals_json);
   if (method == "PUT" && target == "/v1/policies") return set_policy(store, *options, body);
   const auto policy = after(target, "/v1/policies/"), host = after(target, "/v1/store/hosts/");
   if (method == "DELETE" && policy)
-    return drop_policy(store, *policy).map([&] { return json::object{{"policy", *policy}}; });
+    return author(*options)
+        .and_then(
+            [&](const std::string& by) { return drop_policy(store, *policy, by, wall_clock()); })
+        .map([&] {
+          return json::object{{"policy", *policy}};
+        });
   if (method == "DELETE" && host)
     return forget_host(store, *host).map([&] { return json::object{{"host", *host}}; });
   return fail(Error::Kind::unsupported, "the store alone can't tell this", file,

@@ -85,6 +85,19 @@ int list_hosts(const CommandContext& context, const ListingOptions& options) {
                }});
 }
 
+constexpr Column kRemovalColumns[] = {{"policy", "POLICY"},
+                                      {"generation", "GENERATION"},
+                                      {"removed_by", "REMOVED BY"},
+                                      {"removed_at", "REMOVED AT"}};
+
+int list_removals(const CommandContext& context, const ListingOptions& options) {
+  return list(
+      context, options,
+      {"/v1/store/removals", "removals", kRemovalColumns, {}, [](const json::object&) -> int {
+         return kOk;
+       }});
+}
+
 struct DeleteArguments {
   std::string name, host;
 };
@@ -271,20 +284,22 @@ int list_all_sessions(const CommandContext& context, const ListingOptions& optio
 
 void add_get(CLI::App& app, CommandContext& context, int& exit) {
   auto options = std::make_shared<ListingOptions>();
-  CLI::App* command = declare_listing(
-      app, context, *options, "get",
-      "Show the store's policies with their conditions on all hosts, the hosts, or the sessions of "
-      "all hosts. Exit code 2: something that is asked for is not on its switch",
-      "vmirror get policies --watch 2");
+  CLI::App* command = declare_listing(app, context, *options, "get",
+                                      "Show the store's policies with their conditions on all "
+                                      "hosts, the hosts, the sessions of all "
+                                      "hosts, or who removed policies. Exit code 2: something that "
+                                      "is asked for is not on its switch",
+                                      "vmirror get policies --watch 2");
   add_store_option(*command, context);
   auto what = std::make_shared<std::string>("policies");
-  command->add_option("WHAT", *what, "policies, hosts or sessions")
-      ->check(CLI::IsMember({"policies", "hosts", "sessions"}))
+  command->add_option("WHAT", *what, "policies, hosts, sessions or removals")
+      ->check(CLI::IsMember({"policies", "hosts", "sessions", "removals"}))
       ->capture_default_str();
   command->callback([&, options, what] {
-    exit = *what == "policies" ? list_policies(context, *options)
-           : *what == "hosts"  ? list_hosts(context, *options)
-                               : list_all_sessions(context, *options);
+    exit = *what == "policies"   ? list_policies(context, *options)
+           : *what == "hosts"    ? list_hosts(context, *options)
+           : *what == "removals" ? list_removals(context, *options)
+                                 : list_all_sessions(context, *options);
   });
 }
 

@@ -87,6 +87,16 @@ json::object store_sessions_json(const StoreContents& contents) {
   return {{"sessions", std::move(sessions)}};
 }
 
+json::object store_removals_json(const StoreContents& contents) {
+  json::array removals;
+  for (const RemovalRow& r : contents.removals)
+    removals.push_back({{"policy", r.policy},
+                        {"generation", r.generation},
+                        {"removed_by", r.removed_by},
+                        {"removed_at", r.removed_at}});
+  return {{"removals", std::move(removals)}};
+}
+
 json::object to_json(const StoreStatus& s) {
   return {{"state", s.connected ? "connected" : "unreachable"},
           {"since", clock_text(s.since)},

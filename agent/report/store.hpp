@@ -11,6 +11,8 @@ namespace vmirror {
 /// "sessions", "accepted", "realised", "proven"}], "generation"}. The last three are each
 /// {"status", "hosts", "reason"}; `ends` is null for a policy without a `ttl`.
 boost::json::object store_policies_json(const StoreContents& contents, Time now);
+/// {"removals": [{"policy", "generation", "removed_by", "removed_at"}]}, the newest first
+boost::json::object store_removals_json(const StoreContents& contents);
 /// {"hosts": [{"name", "kind", "switch_version", "version", "capabilities", "generation",
 /// "refused", "fault", "sessions"}]}
 boost::json::object store_hosts_json(const StoreContents& contents);

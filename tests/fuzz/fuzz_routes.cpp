@@ -21,8 +21,9 @@ ApiBackend echo() {
   ApiBackend b;
   b.status = b.sessions = b.locations = b.assets = b.flows = b.findings = b.plan = b.prune =
       b.policies = plain;
-  b.store_policies = b.store_hosts = b.store_sessions = plain;
-  b.migrations = b.explain = b.drop_policy = b.policy = b.forget_host = named;
+  b.store_policies = b.store_hosts = b.store_sessions = b.store_removals = plain;
+  b.migrations = b.explain = b.policy = b.forget_host = named;
+  b.drop_policy = [=](const std::string& name, auto) { return named(name); };
   b.put_policy = [=](const std::string& yaml, auto) { return named(yaml); };
   b.drain = [](bool on) -> Answer { return boost::json::object{{"on", on}}; };
   b.preview = [](const std::vector<Policy>& given) -> Answer {

@@ -56,7 +56,7 @@ class Watch {
     }
     if (verb == "drop") {
       const std::int64_t begin = monotonic();
-      if (const auto done = drop_policy(*client_, text("name")); !done)
+      if (const auto done = drop_policy(*client_, text("name"), "sim", wall_clock()); !done)
         return {{"error", done.error().text()}};
       return await(number("hosts"), begin, timeout,
                    [&](const HostView& host) { return host.sessions.empty(); });

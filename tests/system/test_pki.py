@@ -107,6 +107,9 @@ class Secured(Certified):
         self.assertEqual(refused.returncode, 1, refused)
         self.as_holder("operator-alice", "delete", "plcs")
         self.mirrored_everywhere([])
+        removals = json.loads(self.as_holder("viewer-victor", "get", "removals", "--json").stdout)["removals"]
+        self.assertEqual([(r["policy"], r["removed_by"]) for r in removals], [("plcs", "operator:alice")])
+        self.assertEqual(b.daemon.ask("get", "removals")["removals"], removals)
         # As root on a server's host, without a certificate.
         store = os.path.join(a.directory, "root.yaml")
         with open(store, "w", encoding="utf-8") as out:
@@ -149,6 +152,11 @@ class Secured(Certified):
         return {
             "a policy": [insert("Policy", name="evil", yaml="x", set_by="hostb"), refer],
             "a policy in an operator's name": [insert("Policy", name="evil", yaml="x", set_by="operator:alice"), refer],
+            "a removal in an operator's name": [insert("Removal", policy="plcs", removed_by="operator:alice")],
+            "a removal": [insert("Removal", policy="plcs", removed_by="hostb"),
+                          {"op": "mutate", "table": "Cluster", "where": [], "mutations": [["removals", "insert", ["named-uuid", "new"]]]}],
+            "no removals": [{"op": "update", "table": "Cluster", "where": [], "row": {"removals": ["set", []]}}],
+            "another remover": [{"op": "update", "table": "Removal", "where": [], "row": {"removed_by": "operator:bob"}}],
             "another text": [{"op": "update", "table": "Policy", "where": [], "row": {"yaml": "x"}}],
             "another author": [{"op": "update", "table": "Policy", "where": [], "row": {"set_by": "hostb"}}],
             "no policies": [{"op": "delete", "table": "Policy", **everywhere}],
@@ -180,7 +188,7 @@ class Secured(Certified):
         a = self.hosts[0]
         insert = lambda table, **row: {"op": "insert", "table": table, "uuid-name": "new", "row": row}
         self.eventually("sessions of all hosts", lambda: len(a.daemon.ask("get", "sessions")["sessions"]) == 3)
-        before = self.rows_of("Policy", "Cluster", "RBAC_Role", "RBAC_Permission")
+        before = self.rows_of("Policy", "Cluster", "Removal", "RBAC_Role", "RBAC_Permission")
         for server in self.hosts:
             for name, operations in self.attacks().items():
                 with self.subTest(attack=name, server=server.name):
@@ -397,10 +405,10 @@ class Upgrade(unittest.TestCase):
         tables = schema["tables"]
         schema["version"] = "1.0.0"
         tables["Policy"]["isRoot"] = True
-        for table, columns in (("Cluster", ("policies", "operators")), ("Host", ("instance",))):
+        for table, columns in (("Cluster", ("policies", "removals", "operators")), ("Host", ("instance",))):
             for column in columns:
                 del tables[table]["columns"][column]
-        for table in ("RBAC_Role", "RBAC_Permission"):
+        for table in ("Removal", "RBAC_Role", "RBAC_Permission"):
             del tables[table]
         old, settings = (os.path.join(self.store, name) for name in ("old.ovsschema", "server.json"))
         with open(old, "w", encoding="utf-8") as out:
@@ -431,9 +439,9 @@ class Upgrade(unittest.TestCase):
         early = subprocess.run([VMIRROR, "cluster", "grant", "alice", "--folder", self.store], capture_output=True, text=True, check=False)
         self.assertEqual(early.returncode, 1, early)
         self.assertIn("vmirror cluster upgrade", early.stderr)
-        self.assertEqual(self.cluster("upgrade"), {"was": "1.0.0", "schema": "2.0.0", "roles": True})
+        self.assertEqual(self.cluster("upgrade"), {"was": "1.0.0", "schema": "2.1.0", "roles": True})
         self.assertEqual(self.cluster("grant", "alice"), {"operators": ["alice"]})
-        self.assertEqual(self.cluster("upgrade"), {"was": "2.0.0", "schema": "2.0.0", "roles": True})
+        self.assertEqual(self.cluster("upgrade"), {"was": "2.1.0", "schema": "2.1.0", "roles": True})
         self.assertEqual(self.cluster("operators"), {"operators": ["alice"]})
         self.assertEqual(self.policies(), ["hmis", "plcs"])
         [refused] = [answer for answer in transact(own, authority, "127.0.0.1", {

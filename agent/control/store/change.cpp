@@ -1,7 +1,10 @@
 #include "agent/control/store/change.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "agent/control/policy/policy_file.hpp"
 #include "agent/control/store/contents.hpp"
@@ -32,7 +35,8 @@ bool refers_to_policies(const ovsdb::Snapshot& now) {
   return now[store::kCluster].has_column[store::cluster::kPolicies];
 }
 
-constexpr ovsdb::Uuid kNewCluster{{0, 0, 0, 1}}, kNewPolicy{{0, 0, 0, 2}};
+constexpr ovsdb::Uuid kNewCluster{{0, 0, 0, 1}}, kNewPolicy{{0, 0, 0, 2}},
+    kNewRemoval{{0, 0, 0, 3}};
 
 /// A policy that ended so long ago goes with the next change: no clock of a host is that wrong.
 constexpr Time kKeptAfterEnd = 86400 * kSecond;
@@ -69,6 +73,23 @@ void change_cluster(const ovsdb::Snapshot& now, std::int64_t to,
     columns.emplace_back(c::kPolicies, ovsdb::Datum(policies));
   }
   out.push_back(ovsdb::Write{store::kCluster, row->id, std::move(columns)});
+}
+
+/// A note of who removed a policy, in place of the oldest where there are too many; nothing in a
+/// store whose schema has no notes. The Cluster's row is written already.
+void note_removal(const ovsdb::Snapshot& now, ovsdb::ColumnValues note, ovsdb::Transaction& out) {
+  namespace c = store::cluster;
+  const ovsdb::Row* row = cluster_row(now);
+  if (row == nullptr || !now[store::kCluster].has_column[c::kRemovals]) return;
+  std::vector<std::pair<std::int64_t, ovsdb::Uuid>> known;
+  for (const auto& [id, removal] : now[store::kRemoval].rows)
+    known.emplace_back((*removal)[store::removal::kGeneration].get<std::int64_t>().value_or(0), id);
+  std::ranges::sort(known, std::ranges::greater());
+  std::set<ovsdb::Uuid> kept{kNewRemoval};
+  for (const auto& [generation, id] : known)
+    if (kept.size() < kMostRemovals) kept.insert(id);
+  out.push_back(ovsdb::Insert{store::kRemoval, kNewRemoval, std::move(note)});
+  out.push_back(ovsdb::Write{store::kCluster, row->id, {{c::kRemovals, ovsdb::Datum(kept)}}});
 }
 
 /// Two inserted a row of one name, or the first row of the cluster, at the same time.
@@ -149,7 +170,7 @@ Result<std::int64_t> put_policy(Client& client, const std::string& yaml, const s
   return generation;
 }
 
-Result<void> drop_policy(Client& client, const std::string& name) {
+Result<void> drop_policy(Client& client, const std::string& name, const std::string& by, Time now) {
   return change(client, [&](const ovsdb::Snapshot& is) -> Result<ovsdb::Transaction> {
     const ovsdb::Row* row = is[store::kPolicy].named(name);
     if (row == nullptr)
@@ -157,7 +178,15 @@ Result<void> drop_policy(Client& client, const std::string& name) {
                   "see `vmirror get policies`");
     ovsdb::Transaction out;
     if (!refers_to_policies(is)) out.push_back(ovsdb::Delete{store::kPolicy, row->id});
-    change_cluster(is, stored_policies(is).generation + 1, {row->id}, false, out);
+    const std::int64_t generation = stored_policies(is).generation + 1;
+    change_cluster(is, generation, {row->id}, false, out);
+    namespace c = store::removal;
+    note_removal(is,
+                 {{c::kPolicy, ovsdb::Datum(name)},
+                  {c::kGeneration, ovsdb::Datum(generation)},
+                  {c::kRemovedBy, ovsdb::Datum(by)},
+                  {c::kRemovedAt, ovsdb::Datum(clock_text(now))}},
+                 out);
     return out;
   });
 }

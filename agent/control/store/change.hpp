@@ -20,8 +20,11 @@ namespace vmirror {
 /// Error::Kind::invalid: no policy.
 Result<std::int64_t> put_policy(ovsdb::Client& client, const std::string& yaml,
                                 const std::string& by, Time now);
-/// Error::Kind::missing: the store has none of this name.
-Result<void> drop_policy(ovsdb::Client& client, const std::string& name);
+/// Removes a policy, and notes who did; of the latest kMostRemovals the notes are kept. `by`: as of
+/// put_policy(). Error::Kind::missing: the store has none of this name.
+Result<void> drop_policy(ovsdb::Client& client, const std::string& name, const std::string& by,
+                         Time now);
+constexpr std::size_t kMostRemovals = 200;
 /// Removes the rows of a host. An agent that lives writes them anew.
 Result<void> forget_host(ovsdb::Client& client, const std::string& name);
 

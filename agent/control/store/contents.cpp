@@ -46,6 +46,12 @@ SessionRow session_row(const Row& row) {
           row[c::kSince].text()};
 }
 
+RemovalRow removal_row(const Row& row) {
+  namespace c = store::removal;
+  return {row[c::kPolicy].text(), whole_number(row, c::kGeneration), row[c::kRemovedBy].text(),
+          row[c::kRemovedAt].text()};
+}
+
 /// A policy that its row can't give.
 Error bad_row(Error error, const StoredPolicy& policy) {
   error.what +=
@@ -118,7 +124,10 @@ std::optional<Time> end_of(const StoredPolicy& policy) {
 }
 
 StoreContents store_contents(const ovsdb::Snapshot& snapshot) {
-  StoreContents out{stored_policies(snapshot), {}, {}};
+  StoreContents out{stored_policies(snapshot), {}, {}, {}};
+  for (const auto& [id, row] : snapshot[store::kRemoval].rows)
+    out.removals.push_back(removal_row(*row));
+  std::ranges::sort(out.removals, std::ranges::greater(), &RemovalRow::generation);
   for (const auto& [id, row] : snapshot[store::kHost].rows) out.hosts.push_back(host_row(*row));
   for (const auto& [id, row] : snapshot[store::kSession].rows)
     out.sessions.push_back(session_row(*row));

@@ -63,10 +63,20 @@ struct SessionRow {
   bool operator==(const SessionRow&) const = default;
 };
 
+/// Of a policy that is gone.
+struct RemovalRow {
+  std::string policy;
+  std::int64_t generation = 0;  ///< Of the store, with the removal.
+  std::string removed_by;       ///< As StoredPolicy::set_by.
+  std::string removed_at;       ///< RFC 3339, by that host's clock.
+  bool operator==(const RemovalRow&) const = default;
+};
+
 struct StoreContents {
   StoredPolicies policies;
-  std::vector<HostRow> hosts;        ///< By name.
-  std::vector<SessionRow> sessions;  ///< By host and name.
+  std::vector<HostRow> hosts;             ///< By name.
+  std::vector<SessionRow> sessions;       ///< By host and name.
+  std::vector<RemovalRow> removals = {};  ///< The newest first.
 };
 
 StoredPolicy stored_policy(const ovsdb::Row& row);

@@ -457,10 +457,10 @@ Result<std::int64_t> StoreLink::put(const std::string& yaml, const std::string& 
   return put_policy(**client, yaml, by, now);
 }
 
-Result<void> StoreLink::drop(const std::string& name) {
-  const auto client = state_->leader(wall_clock());
+Result<void> StoreLink::drop(const std::string& name, const std::string& by, Time now) {
+  const auto client = state_->leader(now);
   if (!client) return tl::unexpected(client.error());
-  return drop_policy(**client, name);
+  return drop_policy(**client, name, by, now);
 }
 
 Result<void> StoreLink::forget_host(const std::string& name, Time now) {

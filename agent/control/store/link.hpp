@@ -80,8 +80,8 @@ class StoreLink {
   /// As put_policy() of change.hpp. Error::Kind::invalid: no policy; unreachable: it isn't known
   /// whether it happened, or surely not; the error says which.
   Result<std::int64_t> put(const std::string& yaml, const std::string& by, Time now);
-  /// Error::Kind::missing: the store has none of this name.
-  Result<void> drop(const std::string& name);
+  /// As drop_policy() of change.hpp. Error::Kind::missing: the store has none of this name.
+  Result<void> drop(const std::string& name, const std::string& by, Time now);
   /// Removes the rows of a host. An agent that lives writes them anew.
   Result<void> forget_host(const std::string& name, Time now);
   /// All rows of all hosts, by a connection of its own that ends when nobody asked for a while.

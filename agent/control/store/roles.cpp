@@ -46,7 +46,8 @@ std::vector<Permission> permissions(const std::set<std::string>& operators) {
   return {{"Host", {"name"}, true, columns_but("Host", "name")},
           {"Session", {"host"}, true, columns_but("Session", "host")},
           {"Policy", {"set_by"}, true, {}},
-          {"Cluster", std::move(of_operators), false, {"generation", "policies"}}};
+          {"Removal", {"removed_by"}, true, {}},
+          {"Cluster", std::move(of_operators), false, {"generation", "policies", "removals"}}};
 }
 
 }  // namespace

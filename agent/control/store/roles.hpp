@@ -6,8 +6,10 @@
 //   Host      whose name it has                                  an agent tells of its host alone
 //   Session   whose name is its `host`                           the same
 //   Policy    whose name is its `set_by`; never changed          the author is true
-//   Cluster   the operators named in it: the generation,         a policy is an operator's: a row
-//             references to policies                             that nobody refers to goes away
+//   Removal   whose name is its `removed_by`; never changed      who removed a policy is true
+//   Cluster   the operators named in it: the generation,         a policy is an operator's, and its
+//             references to policies and removals                removal: a row that nobody refers
+//                                                                to goes away
 //   others    nobody
 //
 // Clients of the server's Unix socket have no role, and may write all. Pure.

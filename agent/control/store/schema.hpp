@@ -7,6 +7,8 @@
 //             and who may change them
 //   Policy    never changed: a change replaces the row. It is there while the Cluster refers to it,
 //             so that the right to change the Cluster is the right to set policies (decision 47)
+//   Removal   of a policy: who removed it. As a Policy: never changed, there while the Cluster refers
+//             to it, which is while it is one of the latest kMostRemovals
 //   Host      one of each agent, written by that agent alone
 //   Session   of each NIC and target of a host, written by that host's agent alone
 //
@@ -21,13 +23,16 @@
 
 namespace vmirror::store {
 
-enum TableIndex : std::size_t { kCluster, kPolicy, kHost, kSession };
+enum TableIndex : std::size_t { kCluster, kPolicy, kHost, kSession, kRemoval };
 
 namespace cluster {
-enum : std::size_t { kGeneration, kPolicies };
+enum : std::size_t { kGeneration, kPolicies, kRemovals };
 }
 namespace policy {
 enum : std::size_t { kName, kYaml, kGeneration, kSetBy, kSetAt };
+}
+namespace removal {
+enum : std::size_t { kPolicy, kGeneration, kRemovedBy, kRemovedAt };
 }
 namespace host {
 enum : std::size_t {
@@ -67,7 +72,7 @@ std::string_view schema_text();
 /// schema_text(), in which a Policy stays without a reference: between schema 1, whose policies
 /// have none, and this one.
 std::string schema_between();
-/// Of schema_text(): "2.0.0".
+/// Of schema_text(): "2.1.0".
 std::string schema_version();
 /// Is schema version `a` later than `b`? A number that is not there is 0.
 bool is_later(const std::string& a, const std::string& b);

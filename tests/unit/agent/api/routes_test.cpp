@@ -29,7 +29,7 @@ ApiBackend echo() {
   b.explain = named("explain");
   b.plan = said("plan");
   b.put_policy = [named](const std::string& yaml, auto) { return named("put")(yaml); };
-  b.drop_policy = named("drop");
+  b.drop_policy = [named](const std::string& name, auto) { return named("drop")(name); };
   b.prune = said("prune");
   b.drain = [](bool on) {
     return ApiBackend::Answer(json::object{{"called", on ? "drain" : "undo"}});
@@ -44,6 +44,7 @@ ApiBackend echo() {
   b.store_policies = said("store policies");
   b.store_hosts = said("store hosts");
   b.store_sessions = said("store sessions");
+  b.store_removals = said("store removals");
   b.forget_host = named("forget host");
   return b;
 }

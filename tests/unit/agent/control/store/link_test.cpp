@@ -100,9 +100,10 @@ class Store {
 std::string first_schema() {
   boost::json::value out = boost::json::parse(store::schema_between());
   auto& tables = out.at("tables").as_object();
-  for (const char* column : {"policies", "operators"})
+  for (const char* column : {"policies", "removals", "operators"})
     tables.at("Cluster").at("columns").as_object().erase(column);
   tables.at("Host").at("columns").as_object().erase("instance");
+  tables.erase("Removal");
   tables.erase("RBAC_Role");
   tables.erase("RBAC_Permission");
   return boost::json::serialize(out);
@@ -126,7 +127,10 @@ TEST(StoreLink, WorksWithEarlierAndLaterSchemas) {
     std::vector<std::string> lacks;
   };
   const Case cases[] = {
-      {"the first", first_schema(), {"Cluster.policies", "Host.instance"}},
+      {"the first",
+       first_schema(),
+       {"Cluster.policies", "Cluster.removals", "Host.instance", "Removal.policy",
+        "Removal.generation", "Removal.removed_by", "Removal.removed_at"}},
       {"of today", std::string(store::schema_text()), {}},
       {"of the future", future_schema(), {}},
   };
@@ -140,13 +144,20 @@ TEST(StoreLink, WorksWithEarlierAndLaterSchemas) {
     // One that is changed is one still.
     EXPECT_TRUE(agent.link().put(policy_named("two") + "# changed\n", "me", wall_clock()));
     EXPECT_TRUE(eventually([&] { return agent.policies() == 2; }));
-    EXPECT_TRUE(agent.link().drop("one"));
+    EXPECT_TRUE(agent.link().drop("one", "me", wall_clock()));
     EXPECT_TRUE(eventually([&] { return agent.policies() == 1; }));
     EXPECT_TRUE(eventually([&] {
       const auto all = agent.link().contents(wall_clock());
       return all && all->hosts.size() == 1 && all->hosts[0].generation == 4;
     }));
     EXPECT_EQ(agent.lacks(), c.lacks);
+    const auto all = agent.link().contents(wall_clock());
+    ASSERT_TRUE(all) << all.error().text();
+    ASSERT_EQ(all->removals.size(), c.lacks.empty() ? 1U : 0U);
+    if (all->removals.empty()) continue;
+    EXPECT_EQ(all->removals[0].policy, "one");
+    EXPECT_EQ(all->removals[0].generation, 4);
+    EXPECT_EQ(all->removals[0].removed_by, "me");
   }
 }
 
@@ -203,8 +214,8 @@ TEST(StoreLink, ChangesOfTwoHostsAtOnceAreEachDoneOnceAndSeenByBoth) {
     return all && all->hosts.size() == 2;
   })) << "both told of themselves";
 
-  EXPECT_TRUE(b.link().drop("a0"));
-  EXPECT_EQ(b.link().drop("a0").error().kind, Error::Kind::missing);
+  EXPECT_TRUE(b.link().drop("a0", "me", wall_clock()));
+  EXPECT_EQ(b.link().drop("a0", "me", wall_clock()).error().kind, Error::Kind::missing);
   EXPECT_TRUE(eventually([&] { return a.policies() == 2 * kEach - 1; }));
 }
 

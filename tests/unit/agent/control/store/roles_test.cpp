@@ -35,6 +35,7 @@ TEST(Roles, WhoMayWriteWhat) {
       {"Host", R"(["set",["name"]])", true},
       {"Session", R"(["set",["host"]])", true},
       {"Policy", R"(["set",["set_by"]])", true},
+      {"Removal", R"(["set",["removed_by"]])", true},
       {"Cluster", R"(["set",["operators:alice","operators:bob"]])", false},
   };
   EXPECT_EQ(is.size(), std::size(cases)) << "nothing else may be written";
@@ -43,7 +44,9 @@ TEST(Roles, WhoMayWriteWhat) {
     EXPECT_EQ(is.at(c.table).at("insert_delete"), c.insert_delete) << c.table;
   }
   EXPECT_EQ(json::serialize(is.at("Policy").at("update")), R"(["set",[]])");
-  EXPECT_EQ(json::serialize(is.at("Cluster").at("update")), R"(["set",["generation","policies"]])");
+  EXPECT_EQ(json::serialize(is.at("Removal").at("update")), R"(["set",[]])");
+  EXPECT_EQ(json::serialize(is.at("Cluster").at("update")),
+            R"(["set",["generation","policies","removals"]])");
 }
 
 TEST(Roles, WhoseARowIsNeverChanges) {
