@@ -191,6 +191,10 @@ int upgrade(const CommandContext& context, const ClusterArguments& a) {
                                 store::schema_version() + "; what it has besides would be lost",
                             s.folder, "upgrade vmirror on this host"});
   if (const auto done = convert_store(s, *state); !done) return report(context, done.error());
+  // A server alone tells clients the schema that it began with (`_Server`, ovsdb-server 3.1): they
+  // would take the new columns for absent.
+  if (s.is_alone() && before != store::schema_version())
+    if (const auto done = restart_server(s); !done) return report(context, done.error());
   if (state = store_state(s); !state) return report(context, state.error());
   if (const auto done = put_roles(s, *state); !done) return report(context, done.error());
   if (!s.roles && !s.is_alone() && !s.insecure) {

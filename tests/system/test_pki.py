@@ -459,6 +459,31 @@ class Upgrade(unittest.TestCase):
         self.assertEqual(back.returncode, 1, back)
         self.assertIn("3.0.0 is later than", back.stderr)
 
+    def test_a_store_alone_is_used_with_its_new_schema_at_once(self):
+        """ovsdb-server alone tells clients the schema with which it began until it begins anew."""
+        self.cluster("init")
+        self.addCleanup(self.end_server)
+        self.end_server()
+        with open(f"{self.store}/vmirror.ovsschema", encoding="utf-8") as text:
+            schema = json.load(text)
+        schema["version"] = "2.0.0"
+        del schema["tables"]["Removal"], schema["tables"]["Cluster"]["columns"]["removals"]
+        old, settings, policy = (os.path.join(self.folder, name) for name in ("old", "store.yaml", "policy.yaml"))
+        for file, value in ((old, schema), (settings, {"servers": [f"unix:{self.store}/store.sock"]}),
+                            (policy, {"policy": "plcs", "select": [{"port": "p"}], "targets": ["local"]})):
+            with open(file, "w", encoding="utf-8") as out:
+                json.dump(value, out)
+        os.remove(f"{self.store}/store.db")
+        w.run("ovsdb-tool", "create", f"{self.store}/store.db", old)
+        self.cluster("start")
+        ask = lambda *words: w.run(VMIRROR, *words, "--store", settings)
+        ask("apply", policy)
+        self.assertEqual(self.cluster("upgrade"), {"was": "2.0.0", "schema": "2.1.0", "roles": False})
+        self.assertEqual(self.policies(), ["plcs"])
+        ask("delete", "plcs")
+        [removal] = json.loads(ask("get", "removals", "--json"))["removals"]
+        self.assertEqual((removal["policy"], removal["generation"]), ("plcs", 2))
+
 
 class Commands(unittest.TestCase):
     """`vmirror pki` by itself."""

@@ -7,8 +7,8 @@
 //             and who may change them
 //   Policy    never changed: a change replaces the row. It is there while the Cluster refers to it,
 //             so that the right to change the Cluster is the right to set policies (decision 47)
-//   Removal   of a policy: who removed it. As a Policy: never changed, there while the Cluster refers
-//             to it, which is while it is one of the latest kMostRemovals
+//   Removal   of a policy: who removed it. As a Policy: never changed, there while the Cluster
+//             refers to it, which is while it is one of the latest kMostRemovals
 //   Host      one of each agent, written by that agent alone
 //   Session   of each NIC and target of a host, written by that host's agent alone
 //
