@@ -385,6 +385,11 @@ std::optional<PortKey> Observer::place(const Ref& ref, const Machine& machine, c
       if (const DvPort* asked = asked_.get({sw->second, port.name}))
         promiscuous = asked->promiscuous;
       if (promiscuous) port.labels[kPromiscuousLabel] = "true";
+      const DistributedSwitch& dvs = inventory_.switches.at(sw->second);
+      if (!dvs.extension.empty())
+        port.labels[kNoReceiverLabel] = "the switch belongs to the extension " + dvs.extension;
+      else if (!dvs.capability.remote_dest)
+        port.labels[kNoReceiverLabel] = "the switch lacks remoteDestSupported";
       return PortKey{names_.at(sw->second), port.name};
     }
     case Backing::Kind::port_group: {

@@ -35,6 +35,8 @@ constexpr const char* kPortGroupLabel = "portgroup";
 constexpr const char* kAddressLabel = "ip-address";
 /// A port has this label, `true`, where its policy is promiscuous mode: it can't be mirrored.
 constexpr const char* kPromiscuousLabel = "promiscuous";
+/// And this one where its switch can have no session remoteMirrorDest: the value says why.
+constexpr const char* kNoReceiverLabel = "no-rspan-destination";
 /// Port::type of what an NSX port group or network has.
 constexpr const char* kNsxType = "nsx";
 /// Switch::kind of a distributed switch.

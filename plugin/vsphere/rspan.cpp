@@ -22,6 +22,10 @@ const Port* find_port(const Observed& world, const Mac& mac, std::string& switch
 /// Why the port can't be the destination of a session of ours; empty: it can.
 std::string conflict(const SessionMap& sessions, const Switch& sw, const Port& port) {
   const std::string who = "dvPort " + port.name + " of `rspan_adapter` ";
+  if (const std::string why = label_of(port, kNoReceiverLabel); !why.empty())
+    return who + "can't be a destination: " + why + "; choose an adapter on another switch";
+  if (port.type == kNsxType)
+    return who + "is NSX's: choose an adapter on a port group of the switch itself";
   if (!label_of(port, kPromiscuousLabel).empty())
     return who + "accepts promiscuous mode: set its policy `promiscuous mode` to Reject";
   for (const auto& [name, mirror] : sw.mirrors) {

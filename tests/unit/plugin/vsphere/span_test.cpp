@@ -331,6 +331,76 @@ TEST(Span, ARuleKeepsTheSensorWithItsSources) {
   EXPECT_EQ(steps({}, false, "drive/n1"), "") << "only on request";
 }
 
+TEST(Span, ARuleKeepsTheSensorAndItsSourcesOnSomeHosts) {
+  const Ref cluster{"ClusterComputeResource", "c1"};
+  const Ref sensor{"VirtualMachine", "sensor"}, drive{"VirtualMachine", "drive"};
+  const std::string name = "vmirror: sensor and its sources", on = "vmirror: hosts for sensor";
+  const HostRule rule{3, name, true, false, name, on};
+  const ClusterGroup machines{name, false, {sensor, drive}}, hosts{on, true, {kEsx2}};
+  HostRule disabled = rule, must = rule;
+  disabled.enabled = false;
+  must.mandatory = true;
+  ClusterGroup fewer = machines, theirs = hosts;
+  fewer.members = {sensor};
+  theirs.name = "theirs";
+  struct Case {
+    const char* what;
+    std::vector<HostRule> rules;
+    std::vector<ClusterGroup> groups;
+    const char* port;
+    std::vector<std::string> globs;
+    std::string steps;
+  };
+  const std::string at = " cluster C1/", group = "DRS VM group" + at + name,
+                    of_hosts = "DRS host group" + at + on, whole = "DRS VM-host rule" + at + name;
+  const std::string text = ": " + name + " should run on " + on + "\n";
+  const Case cases[] = {
+      {"nothing is there, and groups come first",
+       {},
+       {theirs},
+       "drive/n1",
+       {"esx2", "nowhere"},
+       "create " + group + ": 2 machines\ncreate " + of_hosts + ": 1 host\ncreate " + whole + text},
+      {"it is there", {rule}, {machines, hosts, theirs}, "drive/n1", {"esx2"}, ""},
+      {"disabled", {disabled}, {machines, hosts}, "drive/n1", {"esx2"}, "change " + whole + text},
+      {"mandatory", {must}, {machines, hosts}, "drive/n1", {"esx2"}, "change " + whole + text},
+      {"a machine is missing",
+       {rule},
+       {fewer, hosts},
+       "drive/n1",
+       {"esx2"},
+       "change " + group + ": 2 machines\n"},
+      {"another host",
+       {rule},
+       {machines, hosts},
+       "drive/n1",
+       {"esx*"},
+       "change " + of_hosts + ": 2 hosts\n"},
+      {"no such host", {}, {}, "drive/n1", {"nowhere"}, ""},
+      {"nobody needs it, and the rule goes first",
+       {rule},
+       {machines, hosts, theirs},
+       "nobody/n1",
+       {"esx2"},
+       "remove " + whole + "\nremove " + of_hosts + "\nremove " + group + "\n"},
+  };
+  for (const Case& each : cases) {
+    Inventory in = two_hosts();
+    for (const Ref& ref : {kEsx1, kEsx2})
+      change_host(in, ref, [&](Host& host) { host.cluster = cluster; });
+    in.clusters.set(cluster, {"C1", true, {}, each.rules, each.groups});
+    Observer observer({"vmirror", {}, true, moving()});
+    const auto seen = observer.update(in, {});
+    const auto realiser = make_realiser({"vmirror", {}, {}, {}, moving(), false, each.globs});
+    const Realisation made =
+        realise({{local_session("vSwitch0@esx2", each.port)}}, *seen, *realiser);
+    std::string out;
+    for (const Step& step : diff(made.objects, *seen))
+      if (step.key.kind.starts_with("DRS")) out += step.text() + "\n";
+    EXPECT_EQ(out, each.steps) << each.what;
+  }
+}
+
 TEST(Span, StepsBecomeCallsOfTheHost) {
   const auto calls = [](const Became& is, const SpanOptions& span, const Inventory& world,
                         const AskedOptions& options = {}) {
