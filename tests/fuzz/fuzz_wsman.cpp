@@ -31,6 +31,12 @@ VMIRROR_SEEDS() {
 <s:Subcode><s:Value>w:AccessDenied</s:Value></s:Subcode></s:Code><s:Reason><s:Text>no</s:Text></s:Reason><s:Detail>
 <f:WSManFault xmlns:f="f" Code="5"><f:Message><f:ProviderFault><f:WSManFault Code="2147749891"><f:Message>x</f:Message>
 </f:WSManFault></f:ProviderFault></f:Message></f:WSManFault></s:Detail></s:Fault></s:Body></s:Envelope>)",
+      R"(<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body><n:EnumerateResponse xmlns:n="n"><w:Items xmlns:w="w">
+<p:MSCluster_Cluster xmlns:p="p"><p:Name>c</p:Name></p:MSCluster_Cluster><p:MSCluster_AffinityRule xmlns:p="p"><p:Name>r</p:Name>
+<p:RuleType>2</p:RuleType><p:Enabled>1</p:Enabled><p:Groups>a</p:Groups><p:Groups>b</p:Groups></p:MSCluster_AffinityRule>
+<p:MSCluster_Resource xmlns:p="p"><p:Name>Virtual Machine a</p:Name><p:OwnerGroup>a</p:OwnerGroup></p:MSCluster_Resource>
+<p:L xmlns:p="p"><p:GroupComponent><a:Address xmlns:a="a"/><a:ReferenceParameters xmlns:a="a"><w:SelectorSet><w:Selector Name="Name">a
+</w:Selector></w:SelectorSet></a:ReferenceParameters></p:GroupComponent></p:L></w:Items></n:EnumerateResponse></s:Body></s:Envelope>)",
       "text\n[vmirror] "
       "{\"v\":1,\"marks\":[{\"kind\":\"mode\",\"on\":\"A\",\"was\":\"None\",\"now\":\"Source\","
       "\"for\":[\"a/b\"]}]}\nmore"};
