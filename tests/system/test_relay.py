@@ -87,7 +87,7 @@ class Relay(test_pki.Certified):
         self.assertEqual((c.store()["state"], c.store()["since"]), ("unreachable", since))
         c.cut_off(False)
         self.mirrored_everywhere(["vnet-plc"])
-        self.assertEqual(c.store()["relay"], self.relayed[0].relay_remote)
+        self.eventually("it to read by the relay", lambda: c.store()["relay"] == self.relayed[0].relay_remote)
 
     def test_5_without_a_leader_the_relay_serves_and_what_cannot_be_written_is_said(self):
         a, b, c = self.hosts
