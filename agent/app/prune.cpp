@@ -1,5 +1,6 @@
 #include "agent/app/prune.hpp"
 
+#include "agent/api/http.hpp"
 #include "agent/app/config.hpp"
 #include "agent/control/loop/prune.hpp"
 #include "agent/control/policy/policy_file.hpp"
@@ -30,6 +31,12 @@ Result<std::vector<Step>> take_away(const std::string& path, bool everything) {
   if (!config->driver)
     return fail(Error::Kind::invalid, "this configuration drives no switch", path,
                 "name one that has `switch`");
+  // It would put back what is taken away, or count it as others' doing.
+  if (http_call(config->socket, {}, std::chrono::seconds(1)))
+    return fail(Error::Kind::refused, "a daemon runs with this configuration", config->socket,
+                everything
+                    ? "without --config the daemon drains itself; or stop vmirrord first"
+                    : "without --config the daemon prunes by itself; or stop vmirrord first");
   const auto asked = everything ? PolicyFolder{} : asked_by(*config);
   if (!asked) return tl::unexpected(asked.error());
   if (const auto error = asked->first_error()) return tl::unexpected(*error);

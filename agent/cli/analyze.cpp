@@ -11,6 +11,7 @@
 #include "agent/cli/command.hpp"
 #include "agent/cli/table.hpp"
 #include "agent/engine/worker/json.hpp"
+#include "plugin/base/text.hpp"
 
 namespace vmirror {
 
@@ -22,7 +23,9 @@ Result<std::shared_ptr<const Dissectors>> select_dissectors(const std::string& l
   std::vector<std::string> names;
   boost::split(names, list, boost::is_any_of(","));
   auto selected = Dissectors::select(names);
-  if (!selected) return tl::unexpected(selected.error());
+  if (!selected)
+    return fail(selected.error().kind, selected.error().what, "--protocols",
+                selected.error().remedy);
   return std::make_shared<const Dissectors>(std::move(*selected));
 }
 
@@ -30,15 +33,16 @@ Result<std::shared_ptr<const Dissectors>> select_dissectors(const std::string& l
 std::string path_of(const std::string& name, const char* standard) {
   return name == "-" ? standard : name;
 }
+constexpr std::uint64_t kMostLearning = 1'000'000'000;  ///< Seconds.
 constexpr const char *kStandardInput = "/dev/stdin", *kStandardOutput = "/dev/stdout";
 
 void print_report(const CommandContext& context, std::ostream& out, const AnalyzeReport& report) {
   const json::object object = to_json(report);
   const EngineSnapshot& snapshot = report.snapshot;
   const FrameCounters frames = snapshot.frames();
-  out << report.packets << " packets, " << report.bytes << " bytes, " << report.flows << " flows, "
-      << snapshot.assets.size() << " assets, " << cell(object.if_contains("cpu_seconds"))
-      << " s of CPU\n";
+  out << count(report.packets, "packet") << ", " << count(report.bytes, "byte") << ", "
+      << count(report.flows, "flow") << ", " << count(snapshot.assets.size(), "asset") << ", "
+      << cell(object.if_contains("cpu_seconds")) << " s of CPU\n";
   out << "received " << frames.received << " = analysed " << frames.analysed << " + held "
       << frames.held;
   for (std::size_t i = 0; i < kDropKinds; ++i)
@@ -103,9 +107,9 @@ int analyze_files(const CommandContext& context, const AnalyzeArguments& argumen
     sinks->stop();
     const SinkStatus written = sinks->status().front();
     if (written.lost_total() > 0)
-      fault = written.error.value_or(Error{
-          Error::Kind::refused, std::to_string(written.lost_total()) + " events were not written",
-          eve, "write to a disk that has room"});
+      fault = written.error.value_or(Error{Error::Kind::refused,
+                                           count(written.lost_total(), "event") + " not written",
+                                           eve, "write to a disk that has room"});
   }
   // Events on standard output leave no room for the report there.
   std::ostream& out = eve == kStandardOutput ? context.err : context.out;
@@ -197,7 +201,9 @@ Result<PipelineOptions> pipeline_options(const AnalyzeArguments& arguments) {
     options.decap.rspan_vlan = static_cast<std::uint16_t>(arguments.rspan_vlan);
   if (!arguments.identity.empty()) {
     const auto identity = parse_identity(arguments.identity);
-    if (!identity) return tl::unexpected(identity.error());
+    if (!identity)
+      return fail(identity.error().kind, identity.error().what, "--identity",
+                  identity.error().remedy);
     options.identity = *identity;
   }
   auto dissectors = select_dissectors(arguments.protocols);
@@ -222,7 +228,7 @@ void add_analyze(CLI::App& app, CommandContext& context, int& exit) {
       ->add_option("--learn", arguments->learn,
                    "Seconds from the first frame in which all devices, servers and masters that "
                    "are seen are known; who comes later is a finding (default: 86400)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(whole_number(0, kMostLearning));
   command->footer("Example: vmirror analyze --protocols dns,modbus --eve eve.json mirror.pcap");
   command->callback([&, arguments] { exit = analyze_files(context, *arguments); });
 }

@@ -119,8 +119,8 @@ int apply(const CommandContext& context, const ApplyArguments& arguments) {
     return print_removed(context, arguments.config.empty()
                                       ? ask_daemon(context, "/v1/prune", "POST")
                                       : steps_json(prune_by_config(arguments.config)));
-  context.err << "vmirror apply: name a policy's FILE, --remove NAME, or --prune\n";
-  return kUsage;
+  return report_usage(context, {Error::Kind::invalid, "nothing to apply", "vmirror apply",
+                                "name a policy's FILE, --remove NAME, or --prune"});
 }
 
 /// Waits until the switch shows no mirror of the daemon's.
@@ -186,9 +186,10 @@ void add_apply(CLI::App& app, CommandContext& context, int& exit) {
       ->add_option("--wait", arguments->wait,
                    "With FILE: wait at most so many seconds until it is known what became of it")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber)
+      ->check(seconds_from_zero())
       ->needs(file);
   command->add_option("--remove", arguments->remove, "Remove the policy of this name")
+      ->check(not_empty())
       ->excludes(file);
   auto* prune = command->add_flag("--prune", arguments->prune,
                                   "Remove vmirror's mirrors and ports that no policy asks for; not "

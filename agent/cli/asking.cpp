@@ -37,6 +37,11 @@ std::string text(const json::object& object, const char* key) {
   return cell(find(object, key));
 }
 
+std::string counted(const json::object& object, const char* key, const char* noun) {
+  const std::string number = text(object, key);
+  return number + " " + noun + (number == "1" ? "" : "s");
+}
+
 bool is_true(const json::object& object, const char* key) {
   const auto* value = find(object, key);
   return value != nullptr && value->is_bool() && value->get_bool();

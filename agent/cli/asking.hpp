@@ -30,6 +30,8 @@ int show(const CommandContext& context, const std::string& target, Print print) 
 const boost::json::array& rows(const boost::json::object& object, const char* key);
 /// The cell at `key`.
 std::string text(const boost::json::object& object, const char* key);
+/// "1 guest", "2 guests", "- guests": the cell at `key`, with its noun.
+std::string counted(const boost::json::object& object, const char* key, const char* noun);
 /// True where `key` is true.
 bool is_true(const boost::json::object& object, const char* key);
 /// As the terminal shows a table.

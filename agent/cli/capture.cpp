@@ -57,7 +57,7 @@ class OutputFile {
  public:
   static Result<OutputFile> open(const CommandContext& context, const std::string& path) {
     if (path == "-") {
-      if (context.width != 0)
+      if (context.terminal)
         return fail(Error::Kind::refused, "standard output is a terminal", "",
                     "write to a file with --write FILE, or pipe it into `tcpdump -r -`");
       return OutputFile(STDOUT_FILENO, false);
@@ -185,6 +185,9 @@ Result<std::vector<CaptureNic>> requested_nics(const CommandContext& context,
   return capture_nics(rows(*answer, "sessions"), request.name);
 }
 
+constexpr std::uint64_t kMostFrames = 1'000'000'000'000;
+constexpr std::uint64_t kMostSnaplen = 262'144;  ///< As tcpdump's.
+
 /// A device of the capture, and what becomes of its frames.
 struct Tap {
   std::string device;
@@ -307,12 +310,15 @@ void add_capture(CLI::App& app, CommandContext& context, int& exit) {
   command
       ->add_option("NAME", request->name,
                    "VM, port, MAC or session; group frames of its switch are captured, too")
-      ->required();
+      ->required()
+      ->check(not_empty());
   command->add_option("-w,--write", request->file, "File, or - for standard output (default)");
-  command->add_option("-c,--count", request->count, "End after so many frames");
-  command->add_option("-s,--snaplen", request->snaplen, "Bytes of each frame; 0: all (default)");
+  command->add_option("-c,--count", request->count, "End after so many frames; 0: never (default)")
+      ->check(whole_number(0, kMostFrames));
+  command->add_option("-s,--snaplen", request->snaplen, "Bytes of each frame; 0: all (default)")
+      ->check(whole_number(0, kMostSnaplen));
   command->add_option("--for", request->seconds, "End after so many seconds")
-      ->check(CLI::NonNegativeNumber);
+      ->check(seconds_from_zero());
   command->add_option("--filter", request->filter, "A filter of libpcap, as tcpdump takes it");
   command->add_option("-i,--interface", request->interface,
                       "At a collector: the interface that the copies come in on");

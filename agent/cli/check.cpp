@@ -146,7 +146,7 @@ void add_check(CLI::App& app, CommandContext& context, int& exit) {
   command
       ->add_option("--for", *seconds,
                    "Seconds to look for: counters are those of this time, not of the daemon's life")
-      ->check(CLI::NonNegativeNumber)
+      ->check(seconds_from_zero())
       ->excludes(capture);
   command
       ->add_option(
@@ -156,7 +156,8 @@ void add_check(CLI::App& app, CommandContext& context, int& exit) {
       ->allow_extra_args(false);
   command->callback([&, file, seconds, expected] {
     if (const auto known = Dissectors::select(*expected); !known) {
-      exit = report(context, known.error());
+      exit = report(context,
+                    {known.error().kind, known.error().what, "--expect", known.error().remedy});
       return;
     }
     auto evidence = file->empty() ? ask_evidence(context, *seconds) : read_evidence(*file);

@@ -301,12 +301,13 @@ int start(const CommandContext& context, const ClusterArguments& given) {
                  "install openvswitch-switch"});
 }
 
+/// A server that is missing, or does not answer, is in no cluster with a leader.
 int show_status(const CommandContext& context, const ClusterArguments& a) {
   const auto settings = read_settings(a.settings.folder);
-  if (!settings) return report(context, settings.error());
-  const auto is = server_status(*settings);
-  if (!is) return report(context, is.error());
-  return tell_status(context, *settings, *is);
+  const auto is = settings ? server_status(*settings) : tl::unexpected(settings.error());
+  if (is) return tell_status(context, *settings, *is);
+  report(context, is.error());
+  return kNotWatched;
 }
 
 int end_relay(const CommandContext& context, const ServerSettings& s) {
@@ -405,7 +406,7 @@ CLI::App* add_action(CLI::App& cluster, CommandContext& context, int& exit, cons
 
 void add_timeout(CLI::App& command, ClusterArguments& arguments) {
   command.add_option("--timeout", arguments.timeout, "Seconds to wait for the cluster")
-      ->check(CLI::NonNegativeNumber)
+      ->check(seconds_from_zero())
       ->capture_default_str();
 }
 

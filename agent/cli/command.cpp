@@ -1,6 +1,8 @@
 #include "agent/cli/command.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <thread>
 
 #include "agent/api/routes.hpp"
@@ -23,20 +25,41 @@ const std::vector<AddCommand>& commands() {
 
 namespace {
 
-/// The nearest command or option to a word that is none; empty where all words are known, or
-/// nothing is near.
-std::string meant(const CLI::App& app, const std::vector<std::string>& words) {
-  std::vector<std::string> commands, options;
+std::vector<std::string> commands_of(const CLI::App& app) {
+  std::vector<std::string> out;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    commands.push_back(command->get_name());
-  const CLI::App* called = &app;
+    out.push_back(command->get_name());
+  return out;
+}
+
+/// What the words call: the command, and the word in a command's place that is none.
+struct Called {
+  const CLI::App* app;
+  std::string path;     ///< "vmirror hook"
+  std::string unknown;  ///< Empty: all are commands.
+};
+
+Called called_by(const CLI::App& app, const std::vector<std::string>& words) {
+  Called out{&app, "vmirror", ""};
   for (const std::string& word : words) {
-    if (word.starts_with('-') || called != &app) continue;
-    if (std::ranges::find(commands, word) == commands.end())
-      return yaml::nearest(word, {commands.begin(), commands.end()});
-    called = app.get_subcommand(word);
+    const std::vector<std::string> known = commands_of(*out.app);
+    if (known.empty()) return out;
+    if (word.starts_with('-')) continue;
+    if (std::ranges::find(known, word) == known.end()) {
+      out.unknown = word;
+      return out;
+    }
+    out.app = out.app->get_subcommand(word);
+    out.path += " " + word;
   }
-  for (const CLI::Option* option : called->get_options())
+  return out;
+}
+
+/// The nearest option of the command to one that it has not; empty where all are known, or nothing
+/// is near.
+std::string meant_option(const CLI::App& command, const std::vector<std::string>& words) {
+  std::vector<std::string> options;
+  for (const CLI::Option* option : command.get_options())
     for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
   for (const std::string& word : words) {
     const std::string name = word.substr(0, word.find('='));
@@ -46,16 +69,52 @@ std::string meant(const CLI::App& app, const std::vector<std::string>& words) {
   return {};
 }
 
+bool ask_for_json(const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--json" || words[i] == "-ojson" || words[i] == "--output=json") return true;
+    if (words[i] == "json" && i > 0 && (words[i - 1] == "-o" || words[i - 1] == "--output"))
+      return true;
+  }
+  return false;
+}
+
 /// Of a command line that is wrong. With `--json` in it the error is an object, too.
 int tell_usage(const CLI::App& app, const CLI::ParseError& error,
                const std::vector<std::string>& words, const CommandContext& context) {
-  app.exit(error, context.out, context.err);
-  const std::string near = meant(app, words);
+  const Called called = called_by(app, words);
+  std::string what = error.what(), near;
+  if (called.unknown.empty()) {
+    app.exit(error, context.out, context.err);
+    near = meant_option(*called.app, words);
+  } else {
+    what = "unknown command `" + for_terminal(called.unknown) + "`";
+    context.err << what << "; `" << called.path << " --help` lists the commands\n";
+    const std::vector<std::string> known = commands_of(*called.app);
+    near = yaml::nearest(called.unknown, {known.begin(), known.end()});
+  }
   if (!near.empty()) context.err << "did you mean `" << near << "`?\n";
-  if (std::ranges::find(words, "--json") != words.end())
-    print_json(context, {{"error", to_json(Error{Error::Kind::invalid, error.what(), "",
-                                                 near.empty() ? "" : "write `" + near + "`"})}});
+  if (ask_for_json(words))
+    print_json(context, {{"error", to_json(Error{Error::Kind::invalid, what, "",
+                                                 near.empty() ? "see `" + called.path + " --help`"
+                                                              : "write `" + near + "`"})}});
   return kUsage;
+}
+
+/// Above it a time does not fit a clock's count of nanoseconds.
+constexpr double kMostSeconds = 1e9;
+
+CLI::Validator seconds(bool zero) {
+  return {[zero](std::string& text) -> std::string {
+            double value = -1;
+            const char* end = text.data() + text.size();
+            const auto read = std::from_chars(text.data(), end, value);
+            if (read.ec == std::errc() && read.ptr == end && std::isfinite(value) &&
+                value <= kMostSeconds && (zero ? value >= 0 : value > 0))
+              return {};
+            return "`" + for_terminal(text) + "` is no number of seconds " +
+                   (zero ? "from 0" : "above 0") + " to a billion";
+          },
+          ""};
 }
 
 }  // namespace
@@ -93,7 +152,53 @@ int say(const CommandContext& context, const Error& error) {
 
 int report(const CommandContext& context, const Error& error) {
   if (context.json) print_json(context, {{"error", to_json(error)}});
-  return say(context, error);
+  say(context, error);
+  return error.where.starts_with("--") ? kUsage : kFailed;
+}
+
+int report(const CommandContext& context, const std::vector<Error>& errors) {
+  if (errors.size() == 1) return report(context, errors.front());
+  json::array all;
+  for (const Error& error : errors) {
+    all.push_back(to_json(error));
+    say(context, error);
+  }
+  if (context.json)
+    print_json(context, {{"error", to_json(errors.front())}, {"errors", std::move(all)}});
+  return kFailed;
+}
+
+int report_usage(const CommandContext& context, const Error& error) {
+  report(context, error);
+  return kUsage;
+}
+
+CLI::Validator seconds_from_zero() {
+  return seconds(true);
+}
+
+CLI::Validator seconds_above_zero() {
+  return seconds(false);
+}
+
+CLI::Validator whole_number(std::uint64_t min, std::uint64_t max) {
+  return {[min, max](std::string& text) -> std::string {
+            std::uint64_t value = 0;
+            const char* end = text.data() + text.size();
+            const auto read = std::from_chars(text.data(), end, value);
+            if (read.ec == std::errc() && read.ptr == end && value >= min && value <= max)
+              return {};
+            return "`" + for_terminal(text) + "` is no whole number from " + std::to_string(min) +
+                   " to " + std::to_string(max);
+          },
+          ""};
+}
+
+CLI::Validator not_empty() {
+  return {[](std::string& text) -> std::string {
+            return text.empty() ? "the text is empty: is a variable of the shell not set?" : "";
+          },
+          ""};
 }
 
 namespace {

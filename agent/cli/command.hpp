@@ -33,7 +33,8 @@ struct CommandContext {
   bool json = false;
   bool colour = false;    ///< Standard output is a terminal and NO_COLOR is not set.
   bool progress = false;  ///< Standard error is a terminal.
-  std::size_t width = 0;  ///< Characters of a line of the terminal; 0: standard output is none.
+  bool terminal = false;  ///< Standard output is a terminal.
+  std::size_t width = 0;  ///< Characters of a line of the terminal; 0: not known, or none.
   std::ostream& out;
   std::ostream& err;
   std::istream& in = std::cin;
@@ -50,8 +51,14 @@ const std::vector<AddCommand>& commands();
 /// test calls.
 int run_command_line(std::vector<std::string> arguments, CommandContext& context);
 
-/// Prints `error` to err and, with `--json`, {"error"} to out; returns kFailed.
+/// Prints `error` to err and, with `--json`, {"error"} to out; returns kFailed, or kUsage where the
+/// error's place is an option ("--filter").
 int report(const CommandContext& context, const Error& error);
+/// Each of them; with `--json` one object {"error", "errors"}: the first, and all. `errors` has one
+/// at least.
+int report(const CommandContext& context, const std::vector<Error>& errors);
+/// As report, of a command line that is wrong; returns kUsage.
+int report_usage(const CommandContext& context, const Error& error);
 /// Prints `error` to err alone, where the object that was printed has it; returns kFailed.
 int say(const CommandContext& context, const Error& error);
 /// GET (or another method) of the daemon's API; an error answer becomes the Error in it.
@@ -67,6 +74,15 @@ Result<boost::json::object> change_by_daemon(const CommandContext& context,
                                              const std::string& body = {});
 /// Prints one JSON object on a line of its own.
 void print_json(const CommandContext& context, const boost::json::object& object);
+
+// Checks of an option's or argument's value, whose messages are sentences.
+
+/// A time in seconds from 0, or above 0, to a billion.
+CLI::Validator seconds_from_zero();
+CLI::Validator seconds_above_zero();
+CLI::Validator whole_number(std::uint64_t min, std::uint64_t max);
+/// Text that is not empty, as an unset variable of a shell is.
+CLI::Validator not_empty();
 
 // The commands by file.
 void add_status(CLI::App& app, CommandContext& context, int& exit);

@@ -1,10 +1,12 @@
 // The commands that show what the daemon knows: status, sessions, locations, migrations, assets,
 // flows, findings, explain.
 #include <algorithm>
+#include <set>
 
 #include "agent/cli/listing.hpp"
 #include "agent/cli/netbox.hpp"
 #include "agent/cli/store.hpp"
+#include "agent/control/policy/yaml.hpp"
 
 namespace vmirror {
 
@@ -13,13 +15,13 @@ namespace json = boost::json;
 namespace {
 
 constexpr Column kSessionColumns[] = {{"name", "SESSION"},
-                                      {"vm", "VM"},
-                                      {"policy", "POLICY"},
-                                      {"direction", "DIRECTION"},
+                                      {"vm", "VM", false, 4},
+                                      {"policy", "POLICY", false, 3},
+                                      {"direction", "DIRECTION", false, 2},
                                       {"filtered", "FILTERED", true},
                                       {"mirror", "MIRROR", true},
                                       {"output", "OUTPUT", true},
-                                      {"session_id", "ID"},
+                                      {"session_id", "ID", false, 1},
                                       {"copied_frames", "COPIED", true},
                                       {"state_text", "STATE"},
                                       {"reason", "REASON"}};
@@ -115,11 +117,11 @@ std::string because(const json::object& object, const char* key) {
 void print_hypervisor(const CommandContext& context, const json::object& status) {
   if (const std::string state = text(status, "libvirt.state"); state != "none" && state != "-")
     context.out << "libvirt " << text(status, "libvirt.uri") << " " << state << ", "
-                << text(status, "libvirt.guests") << " guests" << because(status, "libvirt.error")
+                << counted(status, "libvirt.guests", "guest") << because(status, "libvirt.error")
                 << "\n";
   const auto* hook = find(status, "hook");
   if (hook == nullptr || !hook->is_object()) return;
-  context.out << "libvirt's hook: " << text(status, "hook.calls") << " calls, "
+  context.out << "libvirt's hook: " << counted(status, "hook.calls", "call") << ", "
               << text(status, "hook.refused") << " refused, " << text(status, "hook.missed")
               << " missed" << because(status, "hook.error") << "\n";
 }
@@ -130,7 +132,7 @@ void print_following(const CommandContext& context, const json::object& status) 
     context.out << "migrations: " << text(status, "migrations.finished.done") << " done, "
                 << text(status, "migrations.finished.aborted") << " aborted, "
                 << text(status, "migrations.finished.lost") << " lost; gap "
-                << text(status, "migrations.gap_frames") << " frames, unknown for "
+                << counted(status, "migrations.gap_frames", "frame") << ", unknown for "
                 << text(status, "migrations.gap_unknown") << "\n";
     if (const std::string why = because(status, "migrations.journal_error"); !why.empty())
       context.out << "the records of migrations can't be kept" << why << "\n";
@@ -160,11 +162,19 @@ void print_neighbours(const CommandContext& context, const json::object& status)
   print_following(context, status);
 }
 
-/// One line, where there are findings.
+/// Why a device that nobody knew is no finding yet.
+void print_learning(const CommandContext& context, const json::object& status) {
+  if (is_true(status, "findings.learning"))
+    context.out << "learning until " << text(status, "findings.learns_until").substr(0, 19)
+                << "Z: who is seen until then is known, and no finding\n";
+}
+
+/// One line, where there are findings, and one while the engine learns.
 void print_findings(const CommandContext& context, const json::object& status) {
   const std::string begun = text(status, "findings.begun");
-  if (begun == "-" || begun == "0") return;
-  context.out << begun << " findings: see `vmirror findings`\n";
+  if (begun != "-" && begun != "0")
+    context.out << counted(status, "findings.begun", "finding") << ": see `vmirror findings`\n";
+  print_learning(context, status);
 }
 
 /// One line: is all well?
@@ -194,9 +204,10 @@ void print_status(const CommandContext& context, const json::object& status) {
   heading(context, "Sessions");
   print_table(context.out, session_rows(status), kSessionColumns, style(context));
   heading(context, "Coverage");
-  constexpr Column kCoverage[] = {
-      {"port", "PORT"},       {"vm", "VM"},       {"mac", "MAC"},          {"received", "RECEIVED"},
-      {"counted", "COUNTED"}, {"ratio", "RATIO"}, {"warnings", "WARNINGS"}};
+  constexpr Column kCoverage[] = {{"port", "PORT"},         {"vm", "VM"},
+                                  {"mac", "MAC", false, 1}, {"received", "RECEIVED"},
+                                  {"counted", "COUNTED"},   {"ratio", "RATIO"},
+                                  {"warnings", "WARNINGS"}};
   print_table(context.out, rows(status, "coverage"), kCoverage, style(context));
   print_inputs(context, status);
   json::array used;
@@ -248,6 +259,35 @@ void print_steps(const CommandContext& context, const json::object& migration) {
   print_table(context.out, lines, kColumns, style(context));
   for (const json::value& note : rows(migration, "notes"))
     context.out << "note: " << cell(&note) << "\n";
+}
+
+/// An error where no NIC here is, or was, of a guest of this name or UUID.
+Result<void> check_guest(const CommandContext& context, const std::string& name) {
+  const auto answer = ask_daemon(context, "/v1/locations");
+  if (!answer) return tl::unexpected(answer.error());
+  std::set<std::string> known;
+  for (const json::value& location : rows(*answer, "locations"))
+    for (const char* key : {"vm", "vm_uuid"}) known.insert(text(location.as_object(), key));
+  if (known.contains(name)) return {};
+  const std::string near = yaml::nearest(name, {known.begin(), known.end()});
+  return fail(Error::Kind::missing, "no guest here is called so, and no migration is of one", name,
+              near.empty() ? "see `vmirror locations`" : "did you mean `" + near + "`?");
+}
+
+int show_migrations(const CommandContext& context, const std::string& vm) {
+  const auto answer = ask_daemon(context, "/v1/migrations" + (vm.empty() ? "" : "/" + in_path(vm)));
+  if (!answer) return report(context, answer.error());
+  const json::array& migrations = rows(*answer, "migrations");
+  if (!vm.empty() && migrations.empty())
+    if (const auto known = check_guest(context, vm); !known) return report(context, known.error());
+  if (context.json) {
+    print_json(context, *answer);
+    return kOk;
+  }
+  print_table(context.out, migrations, kMigrationColumns, style(context));
+  if (!vm.empty())
+    for (const json::value& migration : migrations) print_steps(context, migration.as_object());
+  return kOk;
 }
 
 /// A command that lists the rows of one array of the answer.
@@ -334,18 +374,8 @@ void add_migrations(CLI::App& app, CommandContext& context, int& exit) {
               "Show a record of each migration; with VM: the steps of the migrations of this guest",
               "vmirror migrations dc1");
   auto vm = std::make_shared<std::string>();
-  command->add_option("VM", *vm, "The VM's name or UUID");
-  command->callback([&, vm] {
-    const std::string target = "/v1/migrations" + (vm->empty() ? "" : "/" + in_path(*vm));
-    exit = show(context, target, [&](const json::object& answer) -> int {
-      const json::array& migrations = rows(answer, "migrations");
-      if (context.json) return kOk;
-      print_table(context.out, migrations, kMigrationColumns, style(context));
-      if (!vm->empty())
-        for (const json::value& migration : migrations) print_steps(context, migration.as_object());
-      return kOk;
-    });
-  });
+  command->add_option("VM", *vm, "The VM's name or UUID")->check(not_empty());
+  command->callback([&, vm] { exit = show_migrations(context, *vm); });
 }
 
 namespace {
@@ -394,7 +424,10 @@ void add_findings(CLI::App& app, CommandContext& context, int& exit) {
   command->callback([&, options] {
     exit = list(
         context, *options,
-        {"/v1/findings", "findings", kFindingColumns, {}, [](const json::object& answer) -> int {
+        {"/v1/findings", "findings", kFindingColumns, {}, [&](const json::object& answer) -> int {
+           if (!context.json)
+             if (const auto status = ask_daemon(context, "/v1/status"))
+               print_learning(context, *status);
            const json::array& shown = rows(answer, "findings");
            return std::ranges::any_of(shown,
                                       [](const json::value& row) {
@@ -415,7 +448,8 @@ void add_explain(CLI::App& app, CommandContext& context, int& exit) {
   command
       ->add_option("NAME", *name,
                    "A session, as `vmirror sessions` shows it, or all of a port, VM, MAC or policy")
-      ->required();
+      ->required()
+      ->check(not_empty());
   command->callback([&, name] {
     const std::string target = "/v1/explain/" + in_path(*name);
     exit = show(context, target, [&](const json::object& answer) -> int {

@@ -8,6 +8,7 @@
 #include "agent/engine/export/json.hpp"
 #include "agent/engine/wire/tags.hpp"
 #include "agent/engine/worker/analyze.hpp"
+#include "plugin/base/text.hpp"
 
 namespace vmirror {
 
@@ -198,7 +199,7 @@ void add_dissect(CLI::App& app, CommandContext& context, int& exit) {
     // Frames that are in no line: why, where a person looks.
     for (std::size_t i = 0; i < kDropKinds; ++i)
       if (const std::uint64_t n = analysed->snapshot.frames().dropped[i])
-        context.err << n << " frames not shown: " << to_text(static_cast<Drop>(i)) << "\n";
+        context.err << count(n, "frame") << " not shown: " << to_text(static_cast<Drop>(i)) << "\n";
     const std::optional<Error>& broken = analysed->snapshot.inputs.front().error;
     exit = broken ? report(context, *broken) : kOk;
   });

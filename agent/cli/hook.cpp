@@ -49,6 +49,19 @@ Result<std::string> find_program() {
               "name the program with --program");
 }
 
+/// libvirtd refuses every start of a guest if it can't run its hook.
+Result<void> check_program(const std::string& path) {
+  const auto wrong = [&](const char* what) {
+    return fail(Error::Kind::missing, what, path,
+                "name vmirror-hook with --program, or install the package vmirror-hook");
+  };
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return wrong("the program is not there");
+  if (!fs::is_regular_file(path, ignored)) return wrong("not a program");
+  if (::access(path.c_str(), X_OK) != 0) return wrong("the program isn't executable");
+  return {};
+}
+
 /// What is in the hook's place.
 enum class InPlace { nothing, ours, foreign };
 InPlace look(const fs::path& file, std::string& text) {
@@ -101,7 +114,8 @@ int install(const CommandContext& context, HookArguments a) {
   }
   a.settings.timeout = std::chrono::milliseconds(a.timeout_ms);
   const auto text = hook_file(a.program, a.settings);
-  if (!text) return report(context, text.error());
+  if (!text) return report_usage(context, text.error());
+  if (const auto good = check_program(a.program); !good) return report(context, good.error());
   std::string is;
   const InPlace before = look(a.file(), is);
   if (before == InPlace::foreign) return report(context, foreign(a.file()));
@@ -196,6 +210,7 @@ void add_hook(CLI::App& app, CommandContext& context, int& exit) {
           [](const CommandContext& c, const HookArguments& h) { return install(c, h); });
   command
       ->add_option("--timeout", a->timeout_ms, "Time-out of one call of the hook, in milliseconds")
+      ->check(whole_number(10, 60000))
       ->capture_default_str();
   command->add_option("--socket", a->settings.socket, "The daemon's control socket")
       ->envname("VMIRROR_SOCKET")

@@ -14,6 +14,8 @@ namespace json = boost::json;
 
 namespace {
 
+constexpr std::uint64_t kMostRows = 1'000'000'000;
+
 /// "KEY=GLOB" or "KEY!=GLOB" taken apart; `key` is empty for text that any cell may have.
 struct Condition {
   std::string key, text;
@@ -36,10 +38,12 @@ bool holds(const Condition& condition, const json::object& row) {
   });
 }
 
-/// An error where no row has the key.
-Result<void> check_key(const json::array& rows, const std::string& key) {
-  if (rows.empty()) return {};
+/// An error where the table has no such column, and no row has the key.
+Result<void> check_key(const json::array& rows, std::span<const Column> columns,
+                       const std::string& key) {
+  if (rows.empty() || std::ranges::find(columns, key, &Column::key) != columns.end()) return {};
   std::vector<std::string> known;
+  for (const Column& column : columns) known.emplace_back(column.key);
   for (const json::value& row : rows) {
     if (find(row.as_object(), key) != nullptr) return {};
     for (const auto& member : row.as_object()) known.emplace_back(member.key());
@@ -75,7 +79,7 @@ void add_view_options(CLI::App& command, CommandContext& context, ListingOptions
           help)
       ->check(CLI::IsMember(outputs));
   command.add_option("--watch", options.watch, "Show it again every SECONDS, until a signal")
-      ->check(CLI::PositiveNumber)
+      ->check(seconds_above_zero())
       ->type_name("SECONDS");
 }
 
@@ -86,7 +90,8 @@ CLI::App* declare_listing(CLI::App& app, CommandContext& context, ListingOptions
   add_view_options(*command, context, options, also);
   command->add_option("--sort", options.sort,
                       "Sort by this key of the JSON; -KEY: the greatest first (--sort=-KEY)");
-  command->add_option("--limit", options.limit, "Show at most so many rows");
+  command->add_option("--limit", options.limit, "Show at most so many rows; 0: all (default)")
+      ->check(whole_number(0, kMostRows));
   command
       ->add_option("--filter", options.filters,
                    "Rows whose KEY matches: KEY=GLOB or KEY!=GLOB; or that have this text")
@@ -107,12 +112,13 @@ int watched(const CommandContext& context, const ListingOptions& options,
   }
 }
 
-Result<json::array> chosen_rows(const json::array& rows, const ListingOptions& options) {
+Result<json::array> chosen_rows(const json::array& rows, std::span<const Column> columns,
+                                const ListingOptions& options) {
   std::vector<Condition> conditions;
   for (const std::string& filter : options.filters) {
     conditions.push_back(parse_condition(filter));
     if (conditions.back().key.empty()) continue;
-    if (const auto good = check_key(rows, conditions.back().key); !good)
+    if (const auto good = check_key(rows, columns, conditions.back().key); !good)
       return tl::unexpected(good.error());
   }
   json::array out;
@@ -123,7 +129,7 @@ Result<json::array> chosen_rows(const json::array& rows, const ListingOptions& o
   if (!options.sort.empty()) {
     const bool down = options.sort.front() == '-';
     const std::string key = options.sort.substr(down ? 1 : 0);
-    if (const auto good = check_key(rows, key); !good) return tl::unexpected(good.error());
+    if (const auto good = check_key(rows, columns, key); !good) return tl::unexpected(good.error());
     std::ranges::stable_sort(out, [&](const json::value& a, const json::value& b) {
       const auto *x = find(a.as_object(), key), *y = find(b.as_object(), key);
       return down ? is_less(y, x) : is_less(x, y);
@@ -140,8 +146,8 @@ int list(const CommandContext& context, const ListingOptions& options, const Lis
     if (!answer) return report(context, answer.error());
     const bool as_other = listing.also != nullptr && options.output == listing.also->name;
     const bool as_table = !context.json && !as_other && listing.table_rows;
-    auto chosen =
-        chosen_rows(as_table ? listing.table_rows(*answer) : rows(*answer, listing.key), options);
+    auto chosen = chosen_rows(as_table ? listing.table_rows(*answer) : rows(*answer, listing.key),
+                              listing.columns, options);
     if (!chosen) return report(context, chosen.error());
     (*answer)[listing.key] = *chosen;
     if (context.json) {

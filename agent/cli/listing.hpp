@@ -40,9 +40,10 @@ void add_view_options(CLI::App& command, CommandContext& context, ListingOptions
 int watched(const CommandContext& context, const ListingOptions& options,
             const std::function<int()>& once);
 
-/// The rows that the filters take, sorted, and no more than the limit. Error::Kind::invalid: no row
-/// has a key that was named; the remedy names the nearest.
+/// The rows that the filters take, sorted, and no more than the limit. Error::Kind::invalid: a key
+/// was named that is none of `columns` and that no row has; the remedy names the nearest.
 Result<boost::json::array> chosen_rows(const boost::json::array& rows,
+                                       std::span<const Column> columns,
                                        const ListingOptions& options);
 
 /// Asks for `target`, and shows the chosen rows of the array at `key`, as JSON, as a table of

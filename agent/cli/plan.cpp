@@ -15,16 +15,26 @@ void print_plan_steps(const CommandContext& context, const json::object& answer)
                 << "\n";
 }
 
+/// There is no plan, as of a switch that can't be read: the exit code is about what is watched,
+/// where the daemon knows.
+int tell_no_plan(const CommandContext& context, const Error& error) {
+  report(context, error);
+  const auto sessions = ask_daemon(context, "/v1/sessions");
+  return sessions && !is_true(*sessions, "verdict.well") ? kNotWatched : kFailed;
+}
+
 int plan_now(const CommandContext& context) {
-  return show(context, "/v1/plan", [&](const json::object& answer) -> int {
-    const bool in_sync = rows(answer, "steps").empty();
-    if (!context.json) {
-      print_plan_steps(context, answer);
-      if (in_sync) context.out << "in sync\n";
-    }
-    const int exit = print_verdict(context, answer);
-    return in_sync ? exit : kNotWatched;
-  });
+  const auto answer = ask_daemon(context, "/v1/plan");
+  if (!answer) return tell_no_plan(context, answer.error());
+  const bool in_sync = rows(*answer, "steps").empty();
+  if (context.json) {
+    print_json(context, *answer);
+  } else {
+    print_plan_steps(context, *answer);
+    if (in_sync) context.out << "in sync\n";
+  }
+  const int exit = print_verdict(context, *answer);
+  return in_sync ? exit : kNotWatched;
 }
 
 void print_preview(const CommandContext& context, const json::object& answer) {
@@ -34,9 +44,13 @@ void print_preview(const CommandContext& context, const json::object& answer) {
                 << ": " << text(p, "summary") << "\n";
     for (const json::value& why : rows(p, "unmatched")) context.out << "  " << cell(&why) << "\n";
   }
-  constexpr Column kColumns[] = {
-      {"name", "SESSION"},  {"vm", "VM"},         {"change", "CHANGE"},    {"mirror", "MIRROR"},
-      {"output", "OUTPUT"}, {"reason", "REASON"}, {"warnings", "WARNINGS"}};
+  constexpr Column kColumns[] = {{"name", "SESSION"},
+                                 {"vm", "VM", false, 3},
+                                 {"change", "CHANGE"},
+                                 {"mirror", "MIRROR", false, 2},
+                                 {"output", "OUTPUT", false, 1},
+                                 {"reason", "REASON"},
+                                 {"warnings", "WARNINGS"}};
   if (!rows(answer, "sessions").empty()) {
     heading(context, "Sessions");
     print_table(context.out, rows(answer, "sessions"), kColumns, style(context));
@@ -58,7 +72,9 @@ int preview(const CommandContext& context, const std::string& path) {
     given.push_back({{"file", source.file}, {"yaml", source.yaml}});
   const auto answer = ask_daemon(context, "/v1/plan", "POST",
                                  json::serialize(json::object{{"policies", std::move(given)}}));
-  if (!answer) return report(context, answer.error());
+  if (!answer)
+    return answer.error().kind == Error::Kind::invalid ? report(context, answer.error())
+                                                       : tell_no_plan(context, answer.error());
   if (context.json)
     print_json(context, *answer);
   else

@@ -68,51 +68,66 @@ std::vector<std::string> documents_of(const std::string& text) {
   return out;
 }
 
-Result<std::vector<PolicySource>> sources_of(const std::string& text, const std::string& file) {
-  std::vector<PolicySource> out;
-  for (std::string& document : documents_of(text)) {
-    const auto policy = parse_policy(document, file);
-    if (!policy) return tl::unexpected(policy.error());
-    if (std::ranges::find(out, policy->name, &PolicySource::name) != out.end())
-      return fail(Error::Kind::invalid, "policy `" + policy->name + "` is there twice", file,
-                  "give one of them another name");
-    document.erase(0, document.find_first_not_of('\n'));
-    out.push_back({policy->name, file, std::move(document)});
-  }
-  return out;
-}
+/// What was read so far, and what was wrong with it.
+struct Reading {
+  std::vector<PolicySource> sources;
+  std::vector<Error> errors;
 
-Result<std::vector<PolicySource>> read_folder(const std::string& path) {
-  const PolicyFolder folder = read_policies(path);
-  if (folder.error) return tl::unexpected(*folder.error);
-  if (folder.files.empty())
-    return fail(Error::Kind::missing, "the folder has no policies", path,
-                "a policy's file is called NAME.yaml");
-  std::vector<PolicySource> out;
-  for (const PolicyFile& file : folder.files) {
-    if (file.error && file.error->kind != Error::Kind::invalid) return tl::unexpected(*file.error);
-    auto some = read_file(file.path).and_then(
-        [&](const std::string& text) { return sources_of(text, file.path); });
-    if (!some) return tl::unexpected(some.error());
-    for (PolicySource& one : *some) {
-      const auto other = std::ranges::find(out, one.name, &PolicySource::name);
-      if (other != out.end())
-        return fail(Error::Kind::invalid, "policy `" + one.name + "` is in " + other->file + " too",
-                    one.file, "give one of them another name");
-      out.push_back(std::move(one));
+  void add(const std::string& text, const std::string& file) {
+    for (std::string& document : documents_of(text)) {
+      const auto policy = parse_policy(document, file);
+      if (!policy) {
+        errors.push_back(policy.error());
+        continue;
+      }
+      const auto other = std::ranges::find(sources, policy->name, &PolicySource::name);
+      if (other != sources.end()) {
+        errors.push_back({Error::Kind::invalid,
+                          "policy `" + policy->name + "` is " +
+                              (other->file == file ? "there twice" : "in " + other->file + " too"),
+                          file, "give one of them another name"});
+        continue;
+      }
+      document.erase(0, document.find_first_not_of('\n'));
+      sources.push_back({policy->name, file, std::move(document)});
     }
   }
-  return out;
+  void add(const Result<std::string>& text, const std::string& file) {
+    if (text)
+      add(*text, file);
+    else
+      errors.push_back(text.error());
+  }
+  PolicySources end() {
+    if (!errors.empty()) return tl::unexpected(std::move(errors));
+    return std::move(sources);
+  }
+};
+
+void read_folder(const std::string& path, Reading& to) {
+  const PolicyFolder folder = read_policies(path);
+  if (folder.error) to.errors.push_back(*folder.error);
+  if (!folder.error && folder.files.empty())
+    to.errors.push_back({Error::Kind::missing, "the folder has no policies", path,
+                         "a policy's file is called NAME.yaml"});
+  for (const PolicyFile& file : folder.files)
+    if (file.error && file.error->kind != Error::Kind::invalid)
+      to.errors.push_back(*file.error);
+    else
+      to.add(read_file(file.path), file.path);
 }
 
 }  // namespace
 
-Result<std::vector<PolicySource>> read_policy_sources(const std::string& path, std::istream& in) {
+PolicySources read_policy_sources(const std::string& path, std::istream& in) {
+  Reading reading;
   std::error_code ignored;
-  if (path != "-" && std::filesystem::is_directory(path, ignored)) return read_folder(path);
-  auto text = path == "-" ? read_all(in, kStandardInput) : read_file(path);
-  if (!text) return tl::unexpected(text.error());
-  return sources_of(*text, path == "-" ? kStandardInput : path);
+  if (path != "-" && std::filesystem::is_directory(path, ignored))
+    read_folder(path, reading);
+  else
+    reading.add(path == "-" ? read_all(in, kStandardInput) : read_file(path),
+                path == "-" ? kStandardInput : path);
+  return reading.end();
 }
 
 }  // namespace vmirror

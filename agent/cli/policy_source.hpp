@@ -16,9 +16,13 @@ struct PolicySource {
   std::string yaml;
 };
 
+/// All policies, or all errors: at least one.
+using PolicySources = tl::expected<std::vector<PolicySource>, std::vector<Error>>;
+
 /// `path`: a file, a folder (each file in it, by name), or `-` for `in`. A file may have several
 /// documents, each a policy. All are read here first, so that an error names the person's file.
-/// Error::Kind::missing: nothing can be read there; invalid: one of the policies is bad.
-Result<std::vector<PolicySource>> read_policy_sources(const std::string& path, std::istream& in);
+/// Error::Kind::missing: nothing can be read there; invalid: a policy is bad, of which each has its
+/// error.
+PolicySources read_policy_sources(const std::string& path, std::istream& in);
 
 }  // namespace vmirror

@@ -36,10 +36,15 @@ json::array policy_cells(const json::object& answer) {
   return out;
 }
 
-constexpr Column kPolicyColumns[] = {
-    {"name", "POLICY"},      {"generation", "GENERATION"}, {"set_by", "SET BY"},
-    {"set_at", "SET AT"},    {"accepted_on", "ACCEPTED"},  {"realised_on", "REALISED"},
-    {"proven_on", "PROVEN"}, {"sessions", "SESSIONS"},     {"reason", "REASON"}};
+constexpr Column kPolicyColumns[] = {{"name", "POLICY"},
+                                     {"generation", "GENERATION", false, 3},
+                                     {"set_by", "SET BY", false, 2},
+                                     {"set_at", "SET AT", false, 1},
+                                     {"accepted_on", "ACCEPTED"},
+                                     {"realised_on", "REALISED"},
+                                     {"proven_on", "PROVEN"},
+                                     {"sessions", "SESSIONS", false, 4},
+                                     {"reason", "REASON"}};
 
 constexpr Column kHostColumns[] = {{"name", "HOST"},
                                    {"kind", "SWITCH"},
@@ -52,10 +57,11 @@ constexpr Column kHostColumns[] = {{"name", "HOST"},
                                    {"refused", "REFUSED"}};
 
 constexpr Column kSessionOfHostColumns[] = {
-    {"host", "HOST"},           {"name", "SESSION"},     {"vm", "VM"},
-    {"policies", "POLICIES"},   {"mac", "MAC", true},    {"switch", "SWITCH", true},
-    {"target", "TARGET", true}, {"state_text", "STATE"}, {"since", "SINCE", true},
-    {"reason", "REASON"}};
+    {"host", "HOST"},           {"name", "SESSION"},
+    {"vm", "VM", false, 2},     {"policies", "POLICIES", false, 1},
+    {"mac", "MAC", true},       {"switch", "SWITCH", true},
+    {"target", "TARGET", true}, {"state_text", "STATE"},
+    {"since", "SINCE", true},   {"reason", "REASON"}};
 
 bool holds(const json::object& policy, const char* condition) {
   return text(policy, (std::string(condition) + ".status").c_str()) == "true";
@@ -104,10 +110,9 @@ struct DeleteArguments {
 
 int delete_one(const CommandContext& context, const DeleteArguments& arguments) {
   const bool policy = arguments.host.empty();
-  if (policy && arguments.name.empty()) {
-    context.err << "vmirror delete: name a policy, or --host HOST\n";
-    return kUsage;
-  }
+  if (policy && arguments.name.empty())
+    return report_usage(context, {Error::Kind::invalid, "nothing to delete", "vmirror delete",
+                                  "name a policy, or --host HOST"});
   const auto answer = change_by_daemon(context,
                                        policy ? "/v1/policies/" + in_path(arguments.name)
                                               : "/v1/store/hosts/" + in_path(arguments.host),
@@ -192,7 +197,8 @@ int tell_waited(const CommandContext& context, const WaitArguments& arguments,
                 << arguments.what;
     if (!policy.empty() && arguments.what != "deleted")
       context.out << ": on " << text(policy, (arguments.what + ".hosts").c_str()) << " of "
-                  << text(policy, "hosts") << " hosts, generation " << text(policy, "generation");
+                  << counted(policy, "hosts", "host") << ", generation "
+                  << text(policy, "generation");
     if (!reached && !policy.empty())
       context.out << "; " << text(policy, (arguments.what + ".reason").c_str());
     context.out << "\n";
@@ -311,8 +317,9 @@ void add_delete(CLI::App& app, CommandContext& context, int& exit) {
               "vmirror delete plc");
   add_store_option(*command, context);
   auto arguments = std::make_shared<DeleteArguments>();
-  auto* name = command->add_option("NAME", arguments->name, "The policy");
+  auto* name = command->add_option("NAME", arguments->name, "The policy")->check(not_empty());
   command->add_option("--host", arguments->host, "Forget this host and its sessions")
+      ->check(not_empty())
       ->excludes(name);
   command->callback([&, arguments] { exit = delete_one(context, *arguments); });
 }
@@ -337,7 +344,7 @@ void add_wait(CLI::App& app, CommandContext& context, int& exit) {
       "vmirror wait plc --for proven --timeout 120");
   add_store_option(*command, context);
   auto arguments = std::make_shared<WaitArguments>();
-  command->add_option("NAME", arguments->name, "The policy")->required();
+  command->add_option("NAME", arguments->name, "The policy")->required()->check(not_empty());
   command
       ->add_option("--for", arguments->what,
                    "accepted: each host could read it; realised: its mirrors are on the switches; "
@@ -345,7 +352,7 @@ void add_wait(CLI::App& app, CommandContext& context, int& exit) {
       ->check(CLI::IsMember({"accepted", "realised", "proven", "deleted"}))
       ->capture_default_str();
   command->add_option("--timeout", arguments->timeout, "Seconds")
-      ->check(CLI::NonNegativeNumber)
+      ->check(seconds_from_zero())
       ->capture_default_str();
   command->callback([&, arguments] { exit = wait(context, *arguments); });
 }

@@ -44,6 +44,22 @@ void cut(std::string& text, std::size_t characters) {
   if (characters > 0) text += "…";
 }
 
+constexpr std::size_t kBetween = 2;       ///< Characters between columns.
+constexpr std::size_t kRoomForLast = 40;  ///< A sentence can be made out.
+
+/// The column that is left out next so that the last one has room; columns.size(): none.
+std::size_t leaver(const std::vector<Column>& columns, const std::vector<std::size_t>& widths,
+                   std::size_t line) {
+  std::size_t before = 0, out = columns.size();
+  for (std::size_t i = 0; i + 1 < columns.size(); ++i) {
+    before += widths[i] + kBetween;
+    if (columns[i].leaves > 0 && (out == columns.size() || columns[i].leaves < columns[out].leaves))
+      out = i;
+  }
+  const bool fits = line == 0 || before + std::min(widths.back(), kRoomForLast) <= line;
+  return fits ? columns.size() : out;
+}
+
 void pad(std::ostream& out, std::size_t count) {
   for (; count > 0; --count) out << ' ';
 }
@@ -103,13 +119,24 @@ void print_table(std::ostream& out, const json::array& rows, std::span<const Col
       widths[i] = std::max(widths[i], width(line.back()));
     }
   }
+  std::vector<std::string> titles;
+  for (const Column& column : columns) titles.emplace_back(column.title);
+  for (std::size_t i = leaver(columns, widths, style.width); i < columns.size();
+       i = leaver(columns, widths, style.width)) {
+    const auto at = static_cast<std::ptrdiff_t>(i);
+    columns.erase(columns.begin() + at);
+    widths.erase(widths.begin() + at);
+    numeric.erase(numeric.begin() + at);
+    titles.erase(titles.begin() + at);
+    for (auto& line : cells) line.erase(line.begin() + at);
+  }
   const auto print = [&](std::vector<std::string>& line, bool title) {
     std::size_t left = style.width == 0 ? SIZE_MAX : style.width;
     for (std::size_t i = 0; i < line.size() && left > 0; ++i) {
       const char* code = !style.colour ? nullptr : title ? "\033[1m" : colour_of(line[i]);
       if (i > 0) {
-        pad(out, std::min<std::size_t>(2, left));
-        left -= std::min<std::size_t>(2, left);
+        pad(out, std::min(kBetween, left));
+        left -= std::min(kBetween, left);
       }
       const std::size_t space = widths[i] - width(line[i]);
       std::string padded = line[i];
@@ -123,8 +150,6 @@ void print_table(std::ostream& out, const json::array& rows, std::span<const Col
     }
     out << '\n';
   };
-  std::vector<std::string> titles;
-  for (const Column& column : columns) titles.emplace_back(column.title);
   print(titles, true);
   for (auto& line : cells) print(line, false);
 }

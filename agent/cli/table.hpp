@@ -14,6 +14,9 @@ struct Column {
   const char* key;
   const char* title;
   bool wide = false;  ///< Shown with -o wide alone.
+  /// Where the lines are too long for the terminal, columns are left out by this number from 1 up,
+  /// until the last column (a reason) has room. 0: stays.
+  int leaves = 0;
 };
 
 /// How a table is shown.
@@ -31,7 +34,7 @@ std::string cell(const boost::json::value* value);
 const boost::json::value* find(const boost::json::object& row, std::string_view key);
 
 /// Prints the title line and a line for each object of `rows`. Prints "none" where there are no
-/// rows.
+/// rows. Columns leave, and lines are cut, to the style's width.
 void print_table(std::ostream& out, const boost::json::array& rows, std::span<const Column> columns,
                  TableStyle style);
 

@@ -11,7 +11,8 @@
 int main(int argc, char** argv) {
   return vmirror::run_program("vmirror", [&] {
     vmirror::CommandContext context{.out = std::cout, .err = std::cerr};
-    context.colour = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+    context.terminal = isatty(STDOUT_FILENO) != 0;
+    context.colour = context.terminal && std::getenv("NO_COLOR") == nullptr;
     context.progress = isatty(STDERR_FILENO) != 0;
     struct winsize size {};
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) context.width = size.ws_col;

@@ -103,6 +103,10 @@ Told check_duplicates(const CheckEvidence& e) {
           "mirror one end of a conversation, or one direction; two targets with one sensor?"};
 }
 
+std::string copies_text(std::uint64_t copies) {
+  return std::to_string(copies) + (copies == 1 ? " copy" : " copies");
+}
+
 Told check_truncation(const CheckEvidence& e) {
   std::uint64_t copies = 0, cut = 0, cut_messages = 0;
   for (const json::value& input : list(e.after, "inputs"))
@@ -114,7 +118,7 @@ Told check_truncation(const CheckEvidence& e) {
   if (protocols != nullptr && protocols->is_object())
     for (const auto& member : protocols->get_object())
       if (const auto* of = member.value().if_object()) cut_messages += number(*of, "cut");
-  const std::string evidence = std::to_string(cut) + " of " + count(copies, "copy") +
+  const std::string evidence = std::to_string(cut) + " of " + copies_text(copies) +
                                " marked as cut, " + count(cut_messages, "message") +
                                " cut short by truncation or a gap";
   if (cut == 0 && cut_messages == 0) return {CheckVerdict::pass, evidence, ""};
@@ -135,7 +139,7 @@ Told check_sequence(const CheckEvidence& e) {
       }
   if (told == 0) return {CheckVerdict::not_told, "no numbered copies came", ""};
   const std::string evidence = std::to_string(lost) + " lost by the numbers in copies, " +
-                               count(received, "copy") + " received";
+                               copies_text(received) + " received";
   if (lost == 0) return {CheckVerdict::pass, evidence, ""};
   return {lost * 100 > received + lost ? CheckVerdict::fail : CheckVerdict::warn, evidence,
           "the way of the copies: a full link, the MTU, drops of the receiving NIC"};

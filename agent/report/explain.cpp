@@ -122,7 +122,9 @@ void explain_gone(const DaemonView& v, const std::string& name, const std::set<s
 void explain_policy_named(const DaemonView& v, const std::string& name, Lines& lines) {
   const auto is = std::ranges::find(v.control.policies, name, &PolicyStatus::name);
   if (is == v.control.policies.end()) return;
-  lines.push_back("policy " + name + " is " + to_text(is->state) + ": " + is->reason);
+  const bool verb = is->state == PolicyState::selects_nothing;
+  lines.push_back("policy " + name + (verb ? " " : " is ") + to_text(is->state) + ": " +
+                  is->reason);
   for (const PolicyFile& file : v.policies.files)
     if (file.policy && file.policy->name == name) lines.push_back("file     " + file.path);
 }

@@ -253,6 +253,10 @@ class Log(system.SystemTest):
             self.world.start_database()
         host.start()
         self.eventually("the mirror", lambda: len(self.world.mirrors()) == 1)
+        for words in (("drain",), ("apply", "--prune")):
+            beside = host.run(*words, "--config", host.config, check=False)
+            self.assertEqual((beside.returncode, beside.stdout), (1, ""), words)
+            self.assertIn("a daemon runs with this configuration", beside.stderr)
         self.assertEqual(host.stop(), 0)
         self.assertEqual(len(self.world.mirrors()), 1)
         done = host.run("drain", "--config", host.config)
@@ -267,7 +271,7 @@ class Unreadable(system.SystemTest):
         host.start()
         self.eventually("all well", lambda: host.run("sessions").returncode == 0)
         self.world.kill("ovsdb-server")
-        self.eventually("an alarm", lambda: {host.run(c, check=False).returncode for c in ("sessions", "status")} == {2})
+        self.eventually("an alarm", lambda: {host.run(c, check=False).returncode for c in ("sessions", "status", "plan")} == {2})
         self.assertIn("the switch can't be read", host.run("sessions", check=False).stdout)
 
 

@@ -140,10 +140,9 @@ Result<void> read_name(const Node& node, std::string& out) {
 
 Result<void> read_snaplen(const Node& node, std::uint32_t& out) {
   const auto done = yaml::number(out, 0, 65535)(node);
-  if (done && out != 0 && out < 14)
-    return node.wrong("`snaplen` is `" + node.scalar() + "`",
-                      "write 0 for whole frames, or 14 to 65535 bytes");
-  return done;
+  if (done && (out == 0 || out >= 14)) return done;
+  return node.wrong("`snaplen` is `" + node.scalar() + "`",
+                    "write 0 for whole frames, or 14 to 65535 bytes");
 }
 
 Reader read_vlans(std::set<std::uint16_t>& out) {

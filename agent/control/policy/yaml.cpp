@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
+
+#include "plugin/base/plain_text.hpp"
 
 namespace vmirror::yaml {
 namespace {
@@ -128,6 +131,37 @@ bool guard(const std::string& text, const Bounds& bounds) {
   if (parser.HandleNextDocument(second))
     throw BeyondBound{"a second document begins here", second.start(), "keep one document a file"};
   return true;
+}
+
+/// The first line, from 0, that has a byte which is not UTF-8.
+std::optional<std::size_t> line_without_utf8(std::string_view text) {
+  std::size_t line = 0;
+  while (!text.empty()) {
+    const auto size = static_cast<unsigned char>(text.front()) < 0x80 ? 1 : utf8_size(text);
+    if (size == 0) return line;
+    if (text.front() == '\n') ++line;
+    text.remove_prefix(size);
+  }
+  return std::nullopt;
+}
+
+/// The line `number`, from 0, has a tab where its indentation is, or behind a list's `-`.
+bool is_indented_by_tab(std::string_view text, int number) {
+  for (; number > 0; --number) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  const std::string_view line = text.substr(0, text.find('\n'));
+  return line.substr(0, line.find_first_not_of("- \t")).find('\t') != line.npos;
+}
+
+/// What yaml-cpp says of a mistake that people make, in words that name it.
+Error not_yaml(const YAML::Exception& error, std::string_view text, std::string where) {
+  const auto says = [&](const char* word) { return error.msg.find(word) != error.msg.npos; };
+  if (says("tab") || (!error.mark.is_null() && is_indented_by_tab(text, error.mark.line)))
+    return {Error::Kind::invalid, "not YAML: a tab in the indentation", std::move(where),
+            "indent with spaces"};
+  if (says("alias") || says("anchor") || says("unknown token"))
+    return {Error::Kind::invalid, "not YAML: " + error.msg, std::move(where),
+            "quote a value that begins with `*`, `&`, `@`, `%` or a backquote: write \"*\""};
+  return {Error::Kind::invalid, "not YAML: " + error.msg, std::move(where), "correct the line"};
 }
 
 }  // namespace
@@ -264,6 +298,9 @@ Result<void> read(std::string_view text, const std::string& file, const Reader& 
   if (text.size() > bounds.bytes)
     return fail(Error::Kind::invalid, "more than " + std::to_string(bounds.bytes) + " bytes", file,
                 "split it");
+  if (const auto line = line_without_utf8(text))
+    return fail(Error::Kind::invalid, "a character that is not UTF-8",
+                file + ":" + std::to_string(*line + 1), "write the file in UTF-8");
   const auto at = [&file](const YAML::Mark& mark) {
     return mark.is_null() ? file : file + ":" + std::to_string(mark.line + 1);
   };
@@ -276,9 +313,7 @@ Result<void> read(std::string_view text, const std::string& file, const Reader& 
   } catch (const BeyondBound& beyond) {
     return fail(Error::Kind::invalid, beyond.what, at(beyond.mark), beyond.remedy);
   } catch (const YAML::Exception& error) {
-    const bool tab = error.msg.find("tab") != error.msg.npos;
-    return fail(Error::Kind::invalid, "not YAML: " + error.msg, at(error.mark),
-                tab ? "indent with spaces" : "correct the line");
+    return tl::unexpected(not_yaml(error, text, at(error.mark)));
   }
 }
 

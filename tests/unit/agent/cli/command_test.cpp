@@ -133,12 +133,89 @@ TEST(CommandLine, AWrongOneSaysWhatWasMeant) {
   EXPECT_EQ(run({"xyzzy"}).err.find("did you mean"), std::string::npos);
 }
 
+TEST(CommandLine, AnUnknownCommandIsCalledSo) {
+  for (const auto& [words, says] : {std::pair<std::vector<std::string>, const char*>{
+                                        {"bogus"}, "unknown command `bogus`; `vmirror --help`"},
+                                    {{"stauts", "--json"}, "unknown command `stauts`"},
+                                    {{"hook", "bogus"}, "`vmirror hook --help`"},
+                                    {{"hook", "instal"}, "did you mean `install`?"}}) {
+    const Outcome o = run(words);
+    EXPECT_EQ(o.exit, kUsage);
+    EXPECT_NE(o.err.find(says), std::string::npos) << o.err;
+    EXPECT_EQ(o.err.find("subcommand is required"), std::string::npos) << o.err;
+  }
+}
+
+TEST(CommandLine, AValueThatIsNoneIsAUsageErrorInASentence) {
+  const struct {
+    std::vector<std::string> words;
+    const char* says;
+  } cases[] = {
+      {{"check", "--for", "-1"}, "`-1` is no number of seconds from 0"},
+      {{"check", "--for", "inf"}, "`inf` is no number of seconds"},
+      {{"check", "--expect", "htpp"}, "unknown protocol `htpp`"},
+      {{"status", "--watch", "0"}, "`0` is no number of seconds above 0"},
+      {{"flows", "--limit", "-1"}, "`-1` is no whole number"},
+      {{"capture", "plc", "--count", "-1"}, "`-1` is no whole number"},
+      {{"capture", "plc", "--for", "1e300"}, "`1e300` is no number of seconds"},
+      {{"analyze", "x.pcap", "--learn", "-1"}, "`-1` is no whole number"},
+      {{"analyze", "x.pcap", "--protocols", "htpp"}, "unknown protocol `htpp`"},
+      {{"dissect", "x.pcap", "--protocols", "htpp"}, "unknown protocol `htpp`"},
+      {{"analyze", "x.pcap", "--filter", "udp prt 53"}, "--filter: `udp prt 53`"},
+      {{"wait", "plc", "--timeout", "-1"}, "`-1` is no number of seconds"},
+      {{"apply", "x.yaml", "--wait", "nan"}, "`nan` is no number of seconds"},
+      {{"explain", ""}, "the text is empty"},
+      {{"capture", ""}, "the text is empty"},
+      {{"delete", ""}, "the text is empty"},
+      {{"wait", ""}, "the text is empty"},
+      {{"migrations", ""}, "the text is empty"},
+  };
+  for (const auto& c : cases) {
+    const Outcome o = run(c.words);
+    EXPECT_EQ(o.exit, kUsage) << c.words.front() << ": " << o.err;
+    EXPECT_NE(o.err.find(c.says), std::string::npos) << o.err;
+    EXPECT_LT(o.err.size(), 2000U);
+  }
+}
+
+TEST(CommandLine, AFolderIsAppliedWholeAndAllItsErrorsAreTold) {
+  const TempDir folder;
+  const auto put = [&](const char* name, const char* text) {
+    std::ofstream(folder / name) << text;
+  };
+  put("a.yaml", "policy: a\nselect: [{vm: plc}]\ntargets: [local]\nsnapln: 5\n");
+  put("b.yaml", "policy: b\nselect: [{vm: plc}]\ntargets: [local]\n");
+  put("c.yaml", "policy: c # caf\xe9\nselect: [{vm: plc}]\ntargets: [local]\n");
+  put("d.yaml", "policy: d\nselect: [{vm: *}]\ntargets: [local]\n");
+  for (const char* command : {"apply", "plan", "diff"}) {
+    const Outcome o = run({command, folder / "", "--json", "--socket", "/nonexistent/c.sock"});
+    EXPECT_EQ(o.exit, kFailed) << command;
+    const json::value said = json::parse(o.out);
+    EXPECT_EQ(said.at("errors").as_array().size(), 3U) << o.out;
+    EXPECT_EQ(said.at("error"), said.at("errors").at(0));
+    for (const char* text : {"a.yaml:4: unknown key `snapln`", "c.yaml:1: a character that is not",
+                             "d.yaml:2: not YAML"})
+      EXPECT_NE(o.err.find(text), std::string::npos) << text << " in\n" << o.err;
+  }
+}
+
+TEST(CommandLine, AServerThatIsMissingIsInNoCluster) {
+  const TempDir folder;
+  const Outcome o = run({"cluster", "status", "--folder", folder / "none", "--json"});
+  EXPECT_EQ(o.exit, kNotWatched) << o.err;
+  EXPECT_TRUE(json::parse(o.out).as_object().contains("error")) << o.out;
+}
+
 TEST(CommandLine, AnErrorIsAnObjectWhereJsonIsAskedFor) {
   for (const auto& words : {std::vector<std::string>{"status", "--json"},
                             {"sessions", "-o", "json"},
+                            {"apply", "--json"},
+                            {"delete", "--json"},
+                            {"explain", "-o", "json"},
                             {"stauts", "--json"}}) {
     std::vector<std::string> all = words;
-    if (words.front() != "stauts") all.insert(all.end(), {"--socket", "/nonexistent/c.sock"});
+    if (words.front() == "status" || words.front() == "sessions")
+      all.insert(all.end(), {"--socket", "/nonexistent/c.sock"});
     const Outcome o = run(all);
     EXPECT_NE(o.exit, kOk);
     EXPECT_NE(o.err, "");
@@ -225,6 +302,50 @@ TEST(CommandLine, StatusTellsWhatIsWrongBesideTheSwitch) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "in\n" << text;
 }
 
+TEST(CommandLine, StatusCountsByGrammarAndTellsThatItLearns) {
+  const std::string text = status_text(R"({"host": "kvm7",
+      "libvirt": {"uri": "qemu:///system", "state": "connected", "guests": 1, "error": null},
+      "findings": {"begun": 1, "kinds": {}, "learning": true,
+                   "learns_until": "2026-01-02T03:04:05.000000Z"}})");
+  for (const char* line : {"connected, 1 guest\n", "1 finding: see `vmirror findings`\n",
+                           "learning until 2026-01-02T03:04:05Z: "})
+    EXPECT_NE(text.find(line), std::string::npos) << line << "in\n" << text;
+}
+
+TEST(CommandLine, FindingsOfTheFirstDayAreNotJustNone) {
+  const Outcome o = run_against(
+      {{200, "application/json", R"({"findings": []})"},
+       {200, "application/json",
+        R"({"findings": {"learning": true, "learns_until": "2026-01-02T03:04:05.000000Z"}})"}},
+      {"findings"});
+  EXPECT_EQ(o.exit, kOk) << o.err;
+  EXPECT_TRUE(o.out.starts_with("none\nlearning until 2026-01-02T03:04:05Z: ")) << o.out;
+}
+
+TEST(CommandLine, MigrationsOfNobodySaySo) {
+  const HttpResponse none{200, "application/json", R"({"migrations": []})"},
+      places{200, "application/json",
+             R"({"locations": [{"vm": "plc", "vm_uuid": "8f0c"}, {"vm": null}]})"};
+  for (const auto& [vm, exit] :
+       {std::pair{"plc", kOk}, {"8f0c", kOk}, {"plx", kFailed}, {"nosuch", kFailed}}) {
+    const Outcome o = run_against({none, places}, {"migrations", vm});
+    EXPECT_EQ(o.exit, exit) << vm << o.err;
+    EXPECT_EQ(o.out, exit == kOk ? "none\n" : "") << vm;
+  }
+  EXPECT_NE(run_against({none, places}, {"migrations", "plx"}).err.find("did you mean `plc`?"),
+            std::string::npos);
+}
+
+TEST(CommandLine, APlanOfASwitchThatCannotBeReadIsNotWell) {
+  const HttpResponse error{503, "application/json",
+                           R"({"error": {"kind": "unreachable", "what": "w"}})"},
+      bad{200, "application/json", R"({"verdict": {"well": false}})"},
+      well{200, "application/json", R"({"verdict": {"well": true}})"};
+  EXPECT_EQ(run_against({error, bad}, {"plan"}).exit, kNotWatched);
+  EXPECT_EQ(run_against({error, well}, {"plan"}).exit, kFailed);
+  EXPECT_EQ(run({"plan", "--socket", "/nonexistent/c.sock"}).exit, kFailed) << "nobody knows";
+}
+
 TEST(CommandLine, StatusSaysNothingOfWhatIsNotThere) {
   const std::string text = status_text(R"({"host": "kvm7", "libvirt": {"state": "none"},
       "hook": null, "peers": null, "migrations": null, "sensor": {"vm": null}})");
@@ -267,7 +388,7 @@ TEST(CommandLine, AnalyzeTakesSessionsAndProtocolsAsAsked) {
   EXPECT_EQ(report.at("dropped").at("unknown_session").to_number<int>(), 1);
   EXPECT_TRUE(report.at("protocols").as_object().empty());
   const Outcome wrong = run({"analyze", "--protocols", "dns,modbsu", file});
-  EXPECT_EQ(wrong.exit, kFailed);
+  EXPECT_EQ(wrong.exit, kUsage);
   EXPECT_NE(wrong.err.find("modbsu"), std::string::npos);
 }
 
@@ -284,7 +405,7 @@ TEST(CommandLine, AnalyzeReadsTheFramesThatTheFilterTakes) {
     EXPECT_EQ(json::parse(o.out).at("packets").to_number<int>(), c.packets) << c.filter;
   }
   const Outcome wrong = run({"analyze", "--filter", "udp prt 53", file});
-  EXPECT_EQ(wrong.exit, kFailed);
+  EXPECT_EQ(wrong.exit, kUsage);
   EXPECT_NE(wrong.err.find("--filter: `udp prt 53`"), std::string::npos) << wrong.err;
 }
 

@@ -127,9 +127,26 @@ TEST(HookCommand, AWrongLineIsAnError) {
   Root r;
   EXPECT_EQ(r.run({}), kUsage);
   EXPECT_EQ(r.run({"install", "--timeout", "x"}), kUsage);
-  EXPECT_EQ(r.run({"install", "--program", "/bin/true", "--timeout", "5"}), kFailed);
-  EXPECT_EQ(r.run({"install", "--program", "relative"}), kFailed);
+  for (const char* timeout : {"5", "-5", "60001"})
+    EXPECT_EQ(r.run({"install", "--program", "/bin/true", "--timeout", timeout}), kUsage)
+        << timeout;
+  EXPECT_EQ(r.run({"install", "--program", "relative"}), kUsage);
   EXPECT_FALSE(fs::exists(r.file));
+}
+
+TEST(HookCommand, InstallsNoProgramThatLibvirtdCannotRun) {
+  Root r;
+  const std::string text = r.folder.write("hook", {});
+  struct Case {
+    std::string program;
+    const char* why;
+  };
+  for (const Case& c : {Case{"/nope", "is not there"}, Case{text, "isn't executable"},
+                        Case{r.folder / "", "not a program"}}) {
+    EXPECT_EQ(r.run({"install", "--program", c.program}), kFailed) << c.program;
+    EXPECT_NE(r.err.find(c.why), std::string::npos) << r.err;
+    EXPECT_FALSE(fs::exists(r.file));
+  }
 }
 
 }  // namespace

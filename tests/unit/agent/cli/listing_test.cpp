@@ -14,7 +14,8 @@ const char* const kRows = R"([
   {"name": "vnet2@local", "state": "active", "frames": 10, "client": {"ip": "10.0.1.3"}}])";
 
 std::string chosen(ListingOptions options) {
-  const auto rows = chosen_rows(json::parse(kRows).as_array(), options);
+  constexpr Column kColumns[] = {{"name", "NAME"}, {"vendor", "VENDOR"}};
+  const auto rows = chosen_rows(json::parse(kRows).as_array(), kColumns, options);
   if (!rows) return rows.error().text();
   std::string out;
   for (const json::value& row : *rows) out += std::string(row.at("name").as_string()).substr(4, 1);
@@ -34,6 +35,9 @@ TEST(Listing, TakesTheRowsThatAllFiltersTake) {
            Case{{"frames=10"}, "2"},
            Case{{"vnet1"}, "1"},
            Case{{"nothing"}, ""},
+           Case{{"vendor=Siemens*"}, ""},  // A column that no row has a value for.
+           Case{{"vendor!=Siemens*"}, "012"},
+           Case{{"vendr=Siemens*"}, "no row has the key `vendr` (did you mean `vendor`?)"},
            Case{{"stat=active"}, "no row has the key `stat` (did you mean `state`?)"},
        }) {
     ListingOptions options;

@@ -22,7 +22,7 @@ std::string policy(const std::string& name) {
 std::string names_of(const std::string& text) {
   std::istringstream in(text);
   const auto sources = read_policy_sources("-", in);
-  if (!sources) return sources.error().text();
+  if (!sources) return sources.error().front().text();
   std::string out;
   for (const PolicySource& source : *sources) {
     out += (out.empty() ? "" : " ") + source.name;

@@ -65,6 +65,24 @@ TEST(Table, CutsLinesToTheTerminal) {
   EXPECT_EQ(at(3), "NA…\nvn…\n");
 }
 
+TEST(Table, LeavesColumnsOutUntilAReasonHasRoom) {
+  const Column columns[] = {{"name", "NAME"},
+                            {"policy", "POLICY", false, 2},
+                            {"id", "ID", false, 1},
+                            {"reason", "REASON"}};
+  const char* rows = R"([{"name":"vnet0","policy":"controllers","id":7,
+                          "reason":"the switch refuses the mirror: no room for one more"}])";
+  const auto at = [&](std::size_t width) {
+    const std::string out = table(rows, columns, {.colour = false, .width = width, .wide = false});
+    return out.substr(0, out.find('\n'));
+  };
+  EXPECT_EQ(at(0), "NAME   POLICY       ID  REASON");
+  EXPECT_EQ(at(64), "NAME   POLICY       ID  REASON");
+  EXPECT_EQ(at(63), "NAME   POLICY       REASON");
+  EXPECT_EQ(at(59), "NAME   REASON");
+  EXPECT_EQ(at(20), "NAME   REASON");
+}
+
 TEST(Table, ShowsSomeColumnsOnlyWhenWide) {
   const Column columns[] = {{"a", "A"}, {"b", "B", true}};
   const char* rows = R"([{"a":"x","b":"y"}])";

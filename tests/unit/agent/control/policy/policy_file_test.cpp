@@ -187,12 +187,14 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
       {full + "filter: [{protocol: arp, cidr: 10.0.0.0/8}]\n",
        "f.yaml:4: `cidr` 10.0.0.0/8 is an address of none of the protocols (write protocols "
        "of its family, or two entries)"},
-      {full + "snaplen: -1\n", "f.yaml:4: `snaplen` is `-1` (write a number from 0 to 65535)"},
+      {full + "snaplen: -1\n",
+       "f.yaml:4: `snaplen` is `-1` (write 0 for whole frames, or 14 to 65535 bytes)"},
       {full + "vlans: [4095]\n", "f.yaml:4: `vlans` is `4095` (write a number from 0 to 4094)"},
       {full + "snaplen: 13\n",
        "f.yaml:4: `snaplen` is `13` (write 0 for whole frames, or 14 to 65535 bytes)"},
       {full + "snaplen: 99999999999999999999\n",
-       "f.yaml:4: `snaplen` is `99999999999999999999` (write a number from 0 to 65535)"},
+       "f.yaml:4: `snaplen` is `99999999999999999999` (write 0 for whole frames, or 14 to 65535 "
+       "bytes)"},
       {full + "priority: high\n",
        "f.yaml:4: `priority` is `high` (write a number from -1000 to 1000)"},
       {full + "expires: tomorrow\n",
@@ -230,7 +232,10 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
        "f.yaml:4: a second document begins here (keep one document a file)"},
       {"policy: [\n", "f.yaml:2: not YAML: end of sequence flow not found (correct the line)"},
       {"policy: a\n\tselect: b\n",
-       "f.yaml:2: not YAML: illegal tab when looking for indentation (indent with spaces)"},
+       "f.yaml:2: not YAML: a tab in the indentation (indent with spaces)"},
+      {"policy: a\nselect:\n\t- vm: x\n",
+       "f.yaml:3: not YAML: a tab in the indentation (indent with spaces)"},
+      {full + "# caf\xe9\n", "f.yaml:4: a character that is not UTF-8 (write the file in UTF-8)"},
   };
   for (const auto& row : table) {
     const auto policy = parse_policy(row.text, "f.yaml");
