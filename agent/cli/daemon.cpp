@@ -7,6 +7,7 @@
 #include "agent/cli/netbox.hpp"
 #include "agent/cli/store.hpp"
 #include "agent/control/policy/yaml.hpp"
+#include "agent/model/uuid.hpp"
 
 namespace vmirror {
 
@@ -261,8 +262,10 @@ void print_steps(const CommandContext& context, const json::object& migration) {
     context.out << "note: " << cell(&note) << "\n";
 }
 
-/// An error where no NIC here is, or was, of a guest of this name or UUID.
+/// An error where no NIC here is, or was, of a guest of this name. A UUID is taken as it is: its
+/// guest may be on another host.
 Result<void> check_guest(const CommandContext& context, const std::string& name) {
+  if (is_uuid(name)) return {};
   const auto answer = ask_daemon(context, "/v1/locations");
   if (!answer) return tl::unexpected(answer.error());
   std::set<std::string> known;

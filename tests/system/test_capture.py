@@ -125,11 +125,12 @@ class Capture(system.SystemTest):
         self.talk_until("the end of both", lambda: not self.world.alive("pipe"))
 
     def test_what_cannot_be_captured_is_said(self):
-        for words, says in ((["nobody"], "no session mirrors it here"), (["plc", "--filter", "no filter"], "no filter"),
-                            (["plc", "--write", "/nowhere/x"], "can't be written"),
-                            (["plc", "--interface", "vmr-br0"], "named by its MAC")):
+        for words, code, says in ((["nobody"], 1, "no session mirrors it here"),
+                                  (["plc", "--filter", "no filter"], 64, "no filter"),
+                                  (["plc", "--write", "/nowhere/x"], 1, "can't be written"),
+                                  (["plc", "--interface", "vmr-br0"], 1, "named by its MAC")):
             done = self.host.run("capture", *words, check=False)
-            self.assertEqual(done.returncode, 1, words)
+            self.assertEqual(done.returncode, code, words)
             self.assertIn(says, done.stderr)
 
     def test_tshark_lists_and_captures_a_nic(self):

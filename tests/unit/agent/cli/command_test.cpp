@@ -326,8 +326,11 @@ TEST(CommandLine, MigrationsOfNobodySaySo) {
   const HttpResponse none{200, "application/json", R"({"migrations": []})"},
       places{200, "application/json",
              R"({"locations": [{"vm": "plc", "vm_uuid": "8f0c"}, {"vm": null}]})"};
-  for (const auto& [vm, exit] :
-       {std::pair{"plc", kOk}, {"8f0c", kOk}, {"plx", kFailed}, {"nosuch", kFailed}}) {
+  for (const auto& [vm, exit] : {std::pair{"plc", kOk},
+                                 {"8f0c", kOk},
+                                 {"cccccccc-0000-4000-8000-000000000001", kOk},
+                                 {"plx", kFailed},
+                                 {"nosuch", kFailed}}) {
     const Outcome o = run_against({none, places}, {"migrations", vm});
     EXPECT_EQ(o.exit, exit) << vm << o.err;
     EXPECT_EQ(o.out, exit == kOk ? "none\n" : "") << vm;
