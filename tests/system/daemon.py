@@ -85,7 +85,8 @@ class Daemon:
 
     def in_sync(self):
         done = self.run("plan", "--json", check=False)
-        return done.returncode in (0, 2) and json.loads(done.stdout)["in_sync"]
+        # A switch that can't be read is an error, which says nothing of that.
+        return done.returncode in (0, 2) and json.loads(done.stdout).get("in_sync", False)
 
 
 def host_daemon(world, **settings):
