@@ -311,6 +311,9 @@ struct Observed {
   DaemonProgress progress;
   /// Of the host itself, without loopback; empty where the agent is elsewhere.
   std::set<IpAddress> own_addresses;
+  /// Of the other ends of the tunnels whose packets the host's own kernel sends: those whose next
+  /// hop does not answer the kernel, which sends nothing there. Empty where the agent is elsewhere.
+  std::set<IpAddress> silent;
   std::optional<Outage> outage;  ///< The latest, once it was over; none since the driver began.
   /// When the ports' counters came that are the latest, all of one writing (wall clock): each
   /// port's are of this moment or a little before, also those that did not change. 0: a port's may

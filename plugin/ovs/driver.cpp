@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "plugin/base/next_hop.hpp"
 #include "plugin/base/own_addresses.hpp"
 #include "plugin/ovs/compose.hpp"
 #include "plugin/ovs/control_socket.hpp"
@@ -27,6 +28,20 @@ using std::chrono::milliseconds;
 std::string beside_sockets(const OvsOptions& options) {
   return options.run_directory.empty() ? options.remote
                                        : "unix:" + options.run_directory + "/db.sock";
+}
+
+/// The other ends of our tunnels on switches of the kernel's datapath whose next hop is silent.
+std::set<IpAddress> silent_remotes(const Observed& world) {
+  std::set<IpAddress> out;
+  for (const auto& [key, object] : world.objects) {
+    if (!object.owned) continue;
+    const Switch& on = switch_of(world, key.switch_name);
+    const Port* port = on.ports.get(key.name);
+    if (on.datapath != Datapath::kernel || port == nullptr || !port->tunnel) continue;
+    const auto remote = IpAddress::parse(port->tunnel->remote);
+    if (remote && next_hop_is_silent(*remote)) out.insert(*remote);
+  }
+  return out;
 }
 
 class OvsDriver final : public Driver {
@@ -52,14 +67,15 @@ class OvsDriver final : public Driver {
     const Time silent_since = watch_ ? watch_->silent_since() : 0;
     auto addresses = addresses_now();
     if (observed_ && observed_->revision == (*snapshot)->revision && learned == used_ &&
-        observed_->own_addresses == addresses && observed_->progress.silent_since == silent_since &&
-        observed_->submissions == submissions)
+        observed_->own_addresses == addresses && observed_->silent == silent_ &&
+        observed_->progress.silent_since == silent_since && observed_->submissions == submissions)
       return observed_;
     observed_ = observer_.update(*snapshot, std::move(addresses), learned);
     used_ = learned;
     learned_.watch(observer_.bridges_of_nameless());
-    if (silent_since == 0 && submissions.empty()) return observed_;
+    if (silent_since == 0 && silent_.empty() && submissions.empty()) return observed_;
     auto out = std::make_shared<Observed>(*observed_);
+    out->silent = silent_;
     out->progress.silent_since = silent_since;
     out->submissions = std::move(submissions);
     return observed_ = std::move(out);
@@ -126,12 +142,14 @@ class OvsDriver final : public Driver {
     if (hint_) hint_();
   }
 
-  /// The host's, where the agent is on it; not read again for each of many changes.
+  /// The host's, where the agent is on it; not read again for each of many changes. With them, the
+  /// host's silent neighbours.
   std::set<IpAddress> addresses_now() {
     const auto now = Clock::now();
     if (!on_host_ || (observed_ && now - addresses_at_ < kAddressesAge))
       return observed_ ? observed_->own_addresses : std::set<IpAddress>{};
     addresses_at_ = now;
+    silent_ = observed_ ? silent_remotes(*observed_) : std::set<IpAddress>{};
     return own_addresses();
   }
 
@@ -143,6 +161,7 @@ class OvsDriver final : public Driver {
   const ovs::ControlSocket socket_;
   const bool on_host_;
   Clock::time_point addresses_at_;
+  std::set<IpAddress> silent_;  ///< Read with the addresses.
   ovs::Observer observer_;
   std::shared_ptr<const Observed> observed_;
   std::map<Ticket, Sent> sent_;  ///< Those that run, and those that ended since the latest.

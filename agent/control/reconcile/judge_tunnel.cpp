@@ -31,7 +31,12 @@ std::uint64_t above(std::int64_t value, std::int64_t base) {
 
 /// Why no copy leaves, whoever waits for it; none: there is a way, or nobody can tell.
 std::optional<std::string> no_way(const Switch& on, const Port& output, const Underlay& underlay,
-                                  const std::string& to) {
+                                  const IpAddress& collector, const Observed& world) {
+  const std::string to = collector.text();
+  if (world.silent.contains(collector))
+    return to + ", or the gateway to it, does not answer " +
+           (collector.version == 4 ? "ARP" : "neighbour solicitations") +
+           ": the host's kernel sends no copy";
   if (output.egress.empty()) {
     if (on.datapath == Datapath::kernel)
       return std::nullopt;  // It may have routes of other tables.
@@ -232,7 +237,7 @@ Ruling rule_tunnel(Track& track, const Session& s, const Port& source, const Por
     track.status.warnings.push_back(std::move(*warning));
   if (traffic.state != SessionState::active && traffic.state != SessionState::ready) return traffic;
 
-  const auto why = no_way(on, output, underlay, to);
+  const auto why = no_way(on, output, underlay, *collector_of(s.target), in.observed);
   if (!why) {
     t.no_way_since = 0;
     t.had_way = true;

@@ -115,6 +115,23 @@ TEST(Tunnel, ASilentGuestIsReady) {
   EXPECT_EQ(s.seconds(), "ready");
 }
 
+TEST(Tunnel, ANextHopThatDoesNotAnswerTheKernelGetsNothing) {
+  TunnelStory s;
+  s.observed.switches["br0"].datapath = Datapath::kernel;
+  s.seconds(8);
+  s.talk(20);
+  EXPECT_EQ(s.seconds(), "active (sent)");
+  s.observed.silent = {ip("192.0.2.9")};
+  EXPECT_NE(s.second(), "failed") << "the kernel may be asking just now";
+  EXPECT_EQ(s.seconds(), "failed");
+  EXPECT_NE(s.status().reason.find("192.0.2.9, or the gateway to it, does not answer ARP"),
+            std::string::npos)
+      << s.status().reason;
+  s.observed.silent = {ip("192.0.2.8")};
+  s.talk(20);
+  EXPECT_EQ(s.seconds(), "active (sent)");
+}
+
 TEST(Tunnel, SentOnceWhatTheTunnelWasGivenLeft) {
   TunnelStory s;
   s.seconds(8);
