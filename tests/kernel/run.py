@@ -2,6 +2,7 @@
 lack openvswitch.ko.
 
     run.py [--accel ACCEL] [NAME...]     test_NAME.py; all that are marked, if none is named
+                                         NAME:CLASS.TEST+CLASS.TEST: these of its tests
     run.py --list
 
     QEMU, Debian's cloud kernel
@@ -11,7 +12,7 @@ lack openvswitch.ko.
       ttyS0 the kernel's log, ttyS1 what the tests say
 
 A system test joins by a line `# datapaths: all` (it runs on the userspace datapath, too) or
-`# datapaths: kernel`. QEMU does without KVM, which a machine may show and not have; the tests' deadlines are
+`# datapaths: kernel`; tests that are named there (CLASS.TEST CLASS.TEST) join alone. QEMU does without KVM, which a machine may show and not have; the tests' deadlines are
 longer then. Prints what the tests print, and ends as they do.
 """
 
@@ -41,12 +42,13 @@ SECONDS = 1500  #: For all of it; a machine that hangs is ended.
 
 
 def marked():
-    """Names of the system tests that join."""
+    """The system tests that join, as NAME or NAME:CLASS.TEST+CLASS.TEST."""
     out = []
     for path in sorted(glob.glob(os.path.join(SYSTEM, "test_*.py"))):
         with open(path, encoding="utf-8") as text:
-            if re.search(r"^# datapaths: (all|kernel)$", text.read(), re.M):
-                out.append(os.path.basename(path)[len("test_"):-len(".py")])
+            if joins := re.search(r"^# datapaths: (?:all|kernel)((?: \w+\.\w+)*)$", text.read(), re.M):
+                name = os.path.basename(path)[len("test_"):-len(".py")]
+                out.append(":".join(filter(None, (name, "+".join(joins[1].split())))))
     return out
 
 
