@@ -13,7 +13,8 @@ namespace vmirror {
 
 struct DeviceReading {
   /// In the directions of the guest that has the device (a tap, a veth): frames that the kernel
-  /// received on the device are frames that the guest sent.
+  /// received on the device are frames that the guest sent. Without the packets that the host
+  /// itself sends through the device by IPv6 (its neighbour discovery): they pass no switch.
   PortCounters counters;
   /// The device has a carrier. A port that a switch makes as a tap has no carrier while the
   /// switch's daemon is down.
