@@ -31,6 +31,7 @@ Source open_pair(const RingOptions& ring, const std::string& second) {
   return make_pair_source(std::move(*opened), std::move(*opposite), std::move(options));
 }
 
+/// `interface` tells which one to read; empty: none for now.
 InputOptions make_input(const Config& config, const InputConfig& input, std::uint16_t place,
                         std::function<Result<std::string>()> interface) {
   InputOptions out;
@@ -45,6 +46,7 @@ InputOptions make_input(const Config& config, const InputConfig& input, std::uin
               second = input.second](int) mutable -> Source {
     const auto name = interface();
     if (!name) return tl::unexpected(name.error());
+    if (name->empty()) return nullptr;
     ring.interface = *name;
     return second.empty() ? open_ring(ring) : open_pair(ring, second);
   };
@@ -64,7 +66,14 @@ InputOptions make_input(const Config& config, const InputConfig& input, std::uin
 }  // namespace
 
 std::vector<std::string> local_outputs(const ControlSnapshot& control) {
-  return {control.local_outputs.begin(), control.local_outputs.end()};
+  std::vector<std::string> out;
+  if (!control.observed) return out;
+  for (const std::string& output : control.local_outputs)
+    if (std::ranges::any_of(control.observed->switches, [&](const auto& entry) {
+          return entry.second.ports.get(output) != nullptr;
+        }))
+      out.push_back(output);
+  return out;
 }
 
 std::vector<std::string> LocalPorts::set(std::vector<std::string> ports) {
@@ -112,9 +121,7 @@ InputOptions make_local_input(const Config& config, const LocalPorts& ports,
   input.decap.own_tunnels = true;
   return make_input(config, input, static_cast<std::uint16_t>(config.inputs.size() + place),
                     [&ports, port]() -> Result<std::string> {
-                      if (!ports.has(port))
-                        return fail(Error::Kind::missing, "no session's copies go here now", port,
-                                    "a policy with the target `local` makes one");
+                      if (!ports.has(port)) return "";  // No session's copies go here now.
                       // Ours: nobody else brings it up.
                       if (const auto done = make_silent_receiver(port); !done)
                         return tl::unexpected(done.error());

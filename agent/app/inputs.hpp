@@ -13,7 +13,9 @@
 
 namespace vmirror {
 
-/// The output ports of sessions to the local engine, by name, each once.
+/// The ports of this host's switches where copies for the local engine come out, by name, each
+/// once. An output that is no port is not among them: copies that a switch sends to an address are
+/// an input of the configuration.
 std::vector<std::string> local_outputs(const ControlSnapshot& control);
 
 /// The ports where copies for the local engine come out now, one a switch. Told by the control
@@ -37,7 +39,8 @@ std::vector<InputOptions> make_inputs(const Config& config);
 std::vector<std::string> interfaces_of(const Config& config, const std::string& input);
 
 /// The input of a port of ours on this host's switch, named like it: it brings the port up and
-/// reads it while `ports` has it. `place` counts these from 0. `ports` must outlive the engine.
+/// reads it while `ports` has it, and waits without a fault while it does not. `place` counts these
+/// from 0. `ports` must outlive the engine.
 InputOptions make_local_input(const Config& config, const LocalPorts& ports,
                               const std::string& port, std::size_t place);
 

@@ -26,7 +26,7 @@ struct InputOptions {
   std::string name;  ///< "mon0": unique in the engine.
   int workers = 1;   ///< More than one: `open` joins them to a fanout group.
   /// Opens the source of worker 0..workers-1. Called on that worker's thread, and again after the
-  /// source failed.
+  /// source failed. Null: there is nothing to read now, which is no fault; asked again later.
   std::function<Result<std::unique_ptr<FrameSource>>(int worker)> open;
   DecapOptions decap;
   Identity identity;

@@ -35,20 +35,26 @@ void stamp(auto& list) {
 void Worker::attempt() {
   auto source = input_.open(number_);
   if (!source) return lost(source.error());
-  source_ = std::move(*source);
-  source_->wake_on(slot_.wake_fd());
   error_.reset();
+  source_ = std::move(*source);
+  if (!source_) return try_later();
+  source_->wake_on(slot_.wake_fd());
+}
+
+/// There is no source now.
+void Worker::try_later() {
+  slot_.complete = WorkerSlot::kNothingComes;
+  pipeline_->source_reopened();
+  pipeline_->tick(wall_clock());
+  retry_ = retry_.count() == 0 ? engine_.retry_min : std::min(retry_ * 2, engine_.retry_max);
+  retry_at_ = steady_clock::now() + retry_;
 }
 
 void Worker::lost(Error error) {
   hopeless_ = error.kind == Error::Kind::invalid;
   error_ = std::move(error);
   source_.reset();
-  slot_.complete = WorkerSlot::kNothingComes;
-  pipeline_->source_reopened();
-  pipeline_->tick(wall_clock());
-  retry_ = retry_.count() == 0 ? engine_.retry_min : std::min(retry_ * 2, engine_.retry_max);
-  retry_at_ = steady_clock::now() + retry_;
+  try_later();
   tell(&*error_);
 }
 

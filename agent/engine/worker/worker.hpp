@@ -53,6 +53,7 @@ class Worker {
   std::size_t add_flows(std::size_t from, std::vector<Flow>& to);
   EngineCounters counters() const;
   void lost(Error error);
+  void try_later();
   void tell(const Error* error);
   void open_reinjector();
   void tell_reinjection();

@@ -164,6 +164,24 @@ TEST(Engine, SaysWhatIsWrongMeanwhile) {
   EXPECT_FALSE(engine.finished());
 }
 
+TEST(Engine, AnInputWithNothingToReadWaitsWithoutAFault) {
+  std::atomic<int> opened = 0;
+  InputOptions waiting = input("mon0", 1, 1, SceneSource::End::finished);
+  waiting.open = [&](int) -> Result<std::unique_ptr<FrameSource>> {
+    if (++opened < 4) return nullptr;
+    return std::make_unique<SceneSource>(1, SceneSource::End::finished);
+  };
+  std::vector<std::string> told;  // By the only worker.
+  EngineOptions options = engine_options({waiting});
+  options.on_input = [&told](const std::string& input, const Error*) { told.push_back(input); };
+  Engine engine(std::move(options));
+  until(engine, [&](const auto&) { return engine.finished(); });
+  EXPECT_EQ(engine.snapshot()->frames().analysed, scene().size());
+  EXPECT_FALSE(engine.snapshot()->inputs[0].error);
+  engine.stop();
+  EXPECT_EQ(told, std::vector<std::string>{});
+}
+
 /// One that opens and fails only once it is read, as a ring may: whoever asks is told of the error.
 TEST(Engine, AskingDoesNotHideWhatIsWrong) {
   std::atomic<int> opened = 0;
