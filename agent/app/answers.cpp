@@ -4,6 +4,8 @@
 #include <pwd.h>
 #include <spdlog/spdlog.h>
 
+#include <tuple>
+
 #include "agent/app/daemon_state.hpp"
 #include "agent/control/admission/admission.hpp"
 #include "agent/control/hook/requirement.hpp"
@@ -136,12 +138,16 @@ Result<Made> Daemon::State::view(const Make& make) {
 /// The same for what the policies ask for; no worker of the engine is asked.
 template <typename Made, typename Make>
 Result<Made> Daemon::State::asked(const Make& make) {
-  const auto here = on_main([this] { return std::pair(asked_policies(), drained); });
+  const auto here = on_main([this] { return std::tuple(asked_policies(), hypervisor(), drained); });
   if (!here) return tl::unexpected(here.error());
   const auto known = control_now();
-  return make(AskedView{*known, here->first, control != nullptr,
-                        peers != nullptr || store != nullptr, config.libvirt.has_value(),
-                        here->second});
+  const auto& [folder, hypervisor, drained_here] = *here;
+  return make(AskedView{*known, folder, control != nullptr, peers != nullptr || store != nullptr,
+                        hypervisor, drained_here});
+}
+
+std::optional<HypervisorView> Daemon::State::hypervisor() const {
+  return libvirt ? std::optional(hypervisor_of(libvirt->status())) : std::nullopt;
 }
 
 ApiBackend Daemon::State::backend() {
@@ -205,15 +211,15 @@ void Daemon::State::add_plans(ApiBackend& b) {
   };
   b.preview = [this](const std::vector<Policy>& given) -> Answer {
     if (const auto ok = needs_switch(); !ok) return tl::unexpected(ok.error());
-    const auto now_in_force = on_main([this] { return in_force.value_or(std::vector<Policy>{}); });
-    if (!now_in_force) return tl::unexpected(now_in_force.error());
+    const auto here = on_main(
+        [this] { return std::pair(in_force.value_or(std::vector<Policy>{}), hypervisor()); });
+    if (!here) return tl::unexpected(here.error());
     const auto known = control->snapshot();
     const auto realise = [this](const Desired& d, const Observed& o) {
       return control->realise(d, o);
     };
-    return preview_json({*known, *now_in_force, realise, config.monitor_nic,
-                         config.libvirt.has_value(), wall_clock()},
-                        given);
+    return preview_json(
+        {*known, here->first, realise, config.monitor_nic, here->second, wall_clock()}, given);
   };
 }
 

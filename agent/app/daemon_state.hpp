@@ -127,6 +127,7 @@ struct Daemon::State {
   // -- on the main thread --
   struct Known;
   Known known_here();
+  std::optional<HypervisorView> hypervisor() const;
   std::map<std::string, std::vector<NicState>> nics(const std::vector<InputSnapshot>& inputs) const;
   void use(const PolicyFolder& folder);
   PolicyFolder asked_policies() const;

@@ -98,7 +98,7 @@ Result<json::object> policy_json(const AskedView& v, const std::string& name) {
   json::array sessions, nowhere;
   for (const auto& [key, s] : v.control.sessions)
     if (has_policy(s.policy, name)) sessions.emplace_back(to_json(s));
-  for (const std::string& why : unmatched(*file->policy, v.control.locations, v.has_hypervisor))
+  for (const std::string& why : unmatched(*file->policy, v.control.locations, v.hypervisor))
     nowhere.emplace_back(why);
   return json::object{{"policy", name},
                       {"file", file->path},

@@ -135,7 +135,7 @@ Result<json::object> preview_json(const PreviewView& v, std::span<const Policy> 
          {"sessions", rows.size()},
          {"refused", refused},
          {"summary", summary(nics, rows, status)},
-         {"unmatched", texts(unmatched(policy, v.control.locations, v.has_hypervisor))}});
+         {"unmatched", texts(unmatched(policy, v.control.locations, v.hypervisor))}});
     for (json::value& one : rows)  // Two given policies may share a session.
       if (told.insert(std::string(one.at("name").as_string())).second)
         sessions.push_back(std::move(one));

@@ -19,7 +19,7 @@ struct PreviewView {
   std::span<const Policy> in_force;
   Realise realise;  ///< The driver's.
   std::optional<Mac> monitor_nic;
-  bool has_hypervisor = false;
+  std::optional<HypervisorView> hypervisor = {};  ///< None: the daemon asks none.
   Time now = 0;
 };
 

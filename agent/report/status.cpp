@@ -427,12 +427,18 @@ json::object status_json(const DaemonView& v) {
           {"outputs", outputs_json(v.outputs)}};
 }
 
+HypervisorView hypervisor_of(const LibvirtStatus& libvirt) {
+  return {libvirt.uri, libvirt.connected, libvirt.error};
+}
+
 AskedView asked_of(const DaemonView& v) {
+  std::optional<HypervisorView> hypervisor;
+  if (v.libvirt) hypervisor = hypervisor_of(*v.libvirt);
   return {v.control,
           v.policies,
           v.driver.has_value(),
           v.peers.has_value() || v.store.has_value(),
-          v.libvirt.has_value(),
+          std::move(hypervisor),
           v.drained};
 }
 

@@ -55,7 +55,8 @@ struct DaemonView {
 /// The bounds that are in use: the engine's and, where the daemon follows guests, the daemon's own.
 std::vector<Limit> limits(const DaemonView& view);
 
-/// The part of it that the verdict needs.
+/// The parts of it that the verdict needs.
+HypervisorView hypervisor_of(const LibvirtStatus& libvirt);
 AskedView asked_of(const DaemonView& view);
 
 /// {"host", "uptime_seconds", "privileges", "switch", "libvirt", "hook", "peers", "migrations",

@@ -58,14 +58,16 @@ std::string nearest_name(const Part& part, const std::string& glob,
 
 /// Why this key alone keeps every NIC out; empty: it does not.
 std::string why_none(const Part& part, const Selector& selector, const LocationStatuses& locations,
-                     bool has_hypervisor) {
+                     const std::optional<HypervisorView>& hypervisor) {
   const std::string& glob = selector.*part.glob;
   if (glob.empty()) return {};
   if (part.glob == &Selector::mac)
     if (std::string why = why_no_mac(glob); !why.empty()) return why;
-  if (part.from_hypervisor && !has_hypervisor)
+  if (part.from_hypervisor && !hypervisor)
     return std::string("`") + part.key + "` matches nothing here: write `libvirt: {}` into the " +
            "configuration";
+  if (part.from_hypervisor && !hypervisor->connected)
+    return std::string("`") + part.key + "` matches nothing now: " + why_unread(*hypervisor);
   Selector alone;
   alone.*part.glob = glob;
   if (std::ranges::any_of(locations,
@@ -86,10 +88,9 @@ std::string why_no_label(const std::pair<const std::string, std::string>& label,
 }
 
 std::string why_none(const Selector& selector, const LocationStatuses& locations,
-                     bool has_hypervisor) {
+                     const std::optional<HypervisorView>& hypervisor) {
   for (const Part& part : kParts)
-    if (std::string why = why_none(part, selector, locations, has_hypervisor); !why.empty())
-      return why;
+    if (std::string why = why_none(part, selector, locations, hypervisor); !why.empty()) return why;
   for (const auto& label : selector.labels)
     if (std::string why = why_no_label(label, locations); !why.empty()) return why;
   return "each key of it matches a NIC here, and no NIC matches all of them";
@@ -121,8 +122,14 @@ std::vector<std::string> KnownNames::missing(const Policy& policy) const {
   return out;
 }
 
+std::string why_unread(const HypervisorView& is) {
+  if (is.connected) return {};
+  return "libvirt (" + is.uri +
+         ") can't be read: " + (is.error.empty() ? "it has not answered yet" : is.error);
+}
+
 std::vector<std::string> unmatched(const Policy& policy, const LocationStatuses& locations,
-                                   bool has_hypervisor) {
+                                   const std::optional<HypervisorView>& hypervisor) {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < policy.select.size(); ++i) {
     const Selector& selector = policy.select[i];
@@ -130,7 +137,7 @@ std::vector<std::string> unmatched(const Policy& policy, const LocationStatuses&
                             [&](const auto& entry) { return selects(selector, entry.second.at); }))
       continue;
     out.push_back("entry " + std::to_string(i + 1) +
-                  " of `select`: " + why_none(selector, locations, has_hypervisor));
+                  " of `select`: " + why_none(selector, locations, hypervisor));
   }
   return out;
 }

@@ -1,6 +1,7 @@
 // What of a policy's selectors no NIC of this host has, in words. Pure.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,6 +12,13 @@
 namespace vmirror {
 
 using LocationStatuses = PersistentMap<PortKey, LocationStatus>;
+
+/// The hypervisor, which tells titles, networks and moves of guests.
+struct HypervisorView {
+  std::string uri;
+  bool connected = false;
+  std::string error;  ///< Why it is not connected; empty: it was not asked yet.
+};
 
 /// What the NICs of this host are called, for selectors that name one thing.
 class KnownNames {
@@ -26,8 +34,10 @@ class KnownNames {
 
 /// Each entry of `select` that no NIC of this host matches, with the cause: a glob that matches
 /// nothing and the name that is nearest, a MAC that no MAC can match, a key that needs a
-/// hypervisor's word. `has_hypervisor`: the daemon asks one. Costs entries times NICs.
+/// hypervisor's word. `hypervisor`: none where the daemon asks none. Costs entries times NICs.
 std::vector<std::string> unmatched(const Policy& policy, const LocationStatuses& locations,
-                                   bool has_hypervisor);
+                                   const std::optional<HypervisorView>& hypervisor);
+/// "libvirt (qemu:///system) can't be read: ..."; empty: it is connected.
+std::string why_unread(const HypervisorView& hypervisor);
 
 }  // namespace vmirror

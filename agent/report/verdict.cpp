@@ -47,6 +47,12 @@ void add_switch(const AskedView& view, AskedVerdict& out) {
     out.missing.push_back("the switch was not read yet");
 }
 
+/// Guests that it alone knows may be selected, and are not seen.
+void add_hypervisor(const AskedView& view, AskedVerdict& out) {
+  if (view.hypervisor && !view.hypervisor->connected)
+    out.missing.push_back(why_unread(*view.hypervisor));
+}
+
 void add_missing(const AskedView& view, const KnownNames& names, const Policy& policy,
                  AskedVerdict& out) {
   const auto& all = view.control.policies;
@@ -67,6 +73,7 @@ AskedVerdict verdict(const AskedView& view) {
   AskedVerdict out;
   if (!view.drives) return out;
   add_switch(view, out);
+  add_hypervisor(view, out);
   if (view.policies.error) out.missing.push_back(view.policies.error->text());
   const KnownNames names(view.control.locations);
   for (const PolicyFile& file : view.policies.files) {

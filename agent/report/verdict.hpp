@@ -2,19 +2,21 @@
 // `plan`, `policies` and `apply`, and for their exit codes. Pure.
 //
 //   not watched     a session that is failed, refused, unknown, or not on the switch
-//   missing         a bad file, a switch that can't be read, a policy, or a name in a policy, that
-//                   no NIC of this host has: there is no session to tell of it
+//   missing         a bad file, a switch or a hypervisor that can't be read, a policy, or a name in
+//                   a policy, that no NIC of this host has: there is no session to tell of it
 //   not proven      on the switch as asked, and nothing proves yet that copies come
 //   silent          the guest sends and receives nothing, so there is nothing to copy
 #pragma once
 
 #include <boost/json.hpp>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/control/policy/policy_file.hpp"
 #include "agent/control/reconcile/reconciler.hpp"
+#include "agent/report/unmatched.hpp"
 
 namespace vmirror {
 
@@ -26,8 +28,8 @@ struct AskedView {
   /// The daemon knows agents of other hosts, so that a NIC that isn't here may be there: nothing is
   /// missing.
   bool has_peers = false;
-  bool has_hypervisor = false;  ///< Somebody tells titles and networks of guests.
-  bool drained = false;         ///< By `vmirror drain`: nothing is mirrored.
+  std::optional<HypervisorView> hypervisor = {};  ///< None: the daemon asks none.
+  bool drained = false;                           ///< By `vmirror drain`: nothing is mirrored.
 };
 
 /// What of the policies' sessions is well, by name. Each text is a sentence that begins with its

@@ -76,6 +76,7 @@ struct FullView {
     v.coverage.emplace_back().coverage.ratio = 1.0;
     v.outputs.emplace_back();
     v.libvirt = LibvirtStatus{};
+    v.libvirt->connected = true;  // So that the verdict has nothing to tell.
     v.peers = PeersStatus{};
     v.peers->peers.emplace_back();
     v.store = StoreStatus{};

@@ -149,10 +149,38 @@ TEST(Unmatched, SaysWhichKeyKeepsEveryNicOut) {
        }) {
     Policy policy;
     policy.select = {c.selector};
-    const Lines lines = unmatched(policy, w.control.locations, false);
+    const Lines lines = unmatched(policy, w.control.locations, std::nullopt);
     EXPECT_EQ(lines.empty() ? "" : lines.front(),
               *c.why == 0 ? "" : std::string("entry 1 of `select`: ") + c.why);
   }
+}
+
+TEST(Unmatched, SaysThatTheHypervisorIsNotRead) {
+  Policy policy;
+  policy.select = {by(&Selector::title, "a*")};
+  for (const auto& [is, why] :
+       {std::pair{HypervisorView{"test:///x", false, "connection refused"},
+                  "entry 1 of `select`: `title` matches nothing now: libvirt (test:///x) can't be "
+                  "read: connection refused"},
+        {HypervisorView{"test:///x", false, ""},
+         "entry 1 of `select`: `title` matches nothing now: libvirt (test:///x) can't be read: it "
+         "has not answered yet"},
+        {HypervisorView{"test:///x", true, ""},
+         "entry 1 of `select`: no guest with the title here matches `title: a*`"}})
+    EXPECT_EQ(unmatched(policy, {}, is), Lines{why});
+}
+
+TEST(Verdict, AHypervisorThatIsNotReadHidesGuests) {
+  const ControlSnapshot control;
+  const PolicyFolder folder;
+  const auto of = [&](bool connected, bool drives) {
+    return verdict({control, folder, drives, false,
+                    HypervisorView{"test:///x", connected, "connection refused"}});
+  };
+  EXPECT_TRUE(of(true, true).well());
+  EXPECT_TRUE(of(false, false).well()) << "a collector asks for no mirror";
+  EXPECT_EQ(of(false, true).missing,
+            Lines{"libvirt (test:///x) can't be read: connection refused"});
 }
 
 }  // namespace
