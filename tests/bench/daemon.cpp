@@ -22,10 +22,24 @@ fs::path program() {
   return fs::path(self_path()).parent_path() / "vmirrord";
 }
 
-/// CPU seconds of a process so far, and its resident bytes.
+/// CPU seconds of a process so far, and its resident bytes; `rings` are those of them that packet
+/// sockets share with the kernel.
 struct Usage {
-  double cpu_seconds = 0, resident = 0;
+  double cpu_seconds = 0, resident = 0, rings = 0;
 };
+double resident_rings(const std::string& folder) {
+  std::ifstream maps(folder + "/smaps");
+  double out = 0;
+  bool ring = false;
+  for (std::string line, name; std::getline(maps, line);) {
+    double kilobytes = 0;
+    std::istringstream fields(line);
+    fields >> name;
+    if (!name.ends_with(":")) ring = line.find(" socket:[") != line.npos;  // A mapping begins.
+    if (ring && name == "Rss:" && fields >> kilobytes) out += kilobytes * 1024;
+  }
+  return out;
+}
 Usage usage_of(pid_t pid) {
   const std::string folder = "/proc/" + std::to_string(pid);
   std::ifstream stat(folder + "/stat"), statm(folder + "/statm");
@@ -37,7 +51,7 @@ Usage usage_of(pid_t pid) {
   fields >> user >> system;
   statm >> pages >> pages;
   return {(user + system) / static_cast<double>(sysconf(_SC_CLK_TCK)),
-          pages * static_cast<double>(sysconf(_SC_PAGESIZE))};
+          pages * static_cast<double>(sysconf(_SC_PAGESIZE)), resident_rings(folder)};
 }
 
 }  // namespace
@@ -96,7 +110,9 @@ void bench_idle(Report& report) {
               "% of a core",
               {},
               value_at_most(0.5)});
-  report.add({"idle.rss", after.resident / 1e6, "MB", {}, value_at_most(40)});
+  // The rings hold 50 ms at the interface's speed (decision 42).
+  report.add({"idle.memory", (after.resident - after.rings) / 1e6, "MB", {}, value_at_most(40)});
+  report.add({"idle.rings", after.rings / 1e6, "MB", {}, {}});
 }
 
 }  // namespace vmirror::bench
