@@ -1,6 +1,7 @@
 // Where frames come from, as the engine sees it: a ring on an interface, or a capture file.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -9,6 +10,8 @@
 #include "agent/model/frame.hpp"
 
 namespace vmirror {
+
+constexpr std::size_t kBatchFrames = 256;  ///< That the engine asks a source for at once.
 
 /// A source of frames, used by one thread.
 class FrameSource {

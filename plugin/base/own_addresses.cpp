@@ -1,8 +1,8 @@
 #include "plugin/base/own_addresses.hpp"
 
 #include <ifaddrs.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
-#include <netpacket/packet.h>
 
 #include <memory>
 

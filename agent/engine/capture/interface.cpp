@@ -1,8 +1,8 @@
 #include "agent/engine/capture/interface.hpp"
 
 #include <ifaddrs.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
-#include <netpacket/packet.h>
 #include <sys/socket.h>
 
 #include <cerrno>

@@ -12,7 +12,6 @@
 namespace vmirror {
 namespace {
 
-constexpr std::size_t kBatch = 256;
 constexpr std::uint64_t kProgress = 1'000'000;  ///< Frames between two tellings.
 
 double thread_cpu_seconds() {
@@ -58,7 +57,7 @@ Result<AnalyzeReport> analyze(std::span<const std::string> files, PipelineOption
     sources.push_back(std::move(*source));
   }
   Pipeline pipeline(std::move(options));
-  std::vector<Frame> batch(kBatch);
+  std::vector<Frame> batch(kBatchFrames);
   std::optional<Error> error;
   std::vector<std::string> warnings;
   for (std::unique_ptr<FrameSource>& source : sources) {

@@ -10,9 +10,8 @@ using namespace std::chrono;
 
 namespace {
 
-constexpr std::size_t kBatch = 256;  ///< Frames that a source is asked for at once.
-constexpr int kWaitMs = 100;         ///< For a batch, where the source can't be woken.
-constexpr int kSettleStepMs = 5;     ///< The same, while a job waits for what is under way.
+constexpr int kWaitMs = 100;      ///< For a batch, where the source can't be woken.
+constexpr int kSettleStepMs = 5;  ///< The same, while a job waits for what is under way.
 /// A source that gave nothing for this long has nothing that came before: longer than a ring's
 /// block waits to be full (RingOptions::block_timeout_ms).
 constexpr milliseconds kQuiet{30};
@@ -67,7 +66,7 @@ void Worker::tell(const Error* error) {
 
 /// Batches, until the source fails or ends, or the worker is to stop.
 void Worker::pump() {
-  std::vector<Frame> batch(kBatch);
+  std::vector<Frame> batch(kBatchFrames);
   slot_.complete = wall_clock();
   while (!slot_.stop.load(std::memory_order_relaxed)) {
     const Time asked = wall_clock();
