@@ -69,6 +69,8 @@ void print_report(const CommandContext& context, std::ostream& out, const Analyz
   counts("PROTOCOL", "protocols");
   counts("MALFORMED", "malformed");
   counts("NOT UNDERSTOOD", "not_understood");
+  if (!snapshot.assets.empty())
+    out << "\n`vmirror assets FILE` lists the assets, `vmirror flows FILE` the flows\n";
   if (snapshot.findings.empty()) return;
   constexpr Column kFindings[] = {{"kind", "FINDING"}, {"severity", "SEVERITY"}, {"by", "BY"},
                                   {"on", "ON"},        {"count", "COUNT"},       {"first", "FIRST"},

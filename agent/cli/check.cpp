@@ -2,15 +2,11 @@
 // file.
 #include "agent/report/check.hpp"
 
-#include <stdlib.h>
-
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
-#include "agent/cli/analyze_options.hpp"
 #include "agent/cli/asking.hpp"
+#include "agent/cli/offline.hpp"
 #include "agent/engine/dissect/dissectors.hpp"
 #include "agent/engine/worker/json.hpp"
 
@@ -39,26 +35,6 @@ Result<CheckEvidence> ask_evidence(const CommandContext& context, double seconds
   return out;
 }
 
-/// A folder for events that goes with everything in it.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::error_code ignored;
-    std::string form = (std::filesystem::temp_directory_path(ignored) / "vmirror-check-XXXXXX");
-    if (::mkdtemp(form.data()) != nullptr) path_ = form;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 /// A flow event of EVE in the form of the daemon's flows.
 json::object flow_of_event(const json::object& event) {
   const auto number = [&](const char* key) {
@@ -79,39 +55,15 @@ json::object flow_of_event(const json::object& event) {
           {"app_proto", find(event, "app_proto") != nullptr ? *find(event, "app_proto") : nullptr}};
 }
 
-/// The flows of a capture, from its events: the engine's table is empty after a file.
-json::array flows_of_events(const std::string& path) {
-  constexpr std::size_t kMostFlows = 100'000;
-  json::array out;
-  std::ifstream in(path);
-  for (std::string line; out.size() < kMostFlows && std::getline(in, line);) {
-    json::error_code error;
-    const json::value event = json::parse(line, error);
-    if (!error && event.is_object() && text(event.get_object(), "event_type") == "flow")
-      out.push_back(flow_of_event(event.get_object()));
-  }
-  return out;
-}
-
+/// The engine's table of flows is empty after a file: their events tell of them.
 Result<CheckEvidence> read_evidence(const std::string& file) {
-  AnalyzeArguments arguments;
-  arguments.files = {file};
-  auto options = pipeline_options(arguments);
-  if (!options) return tl::unexpected(options.error());
-  const ScratchFolder scratch;
-  const std::string eve = scratch.path() + "/eve.json";
-  SinkOptions sink{FileOutput{eve, 0, 0}};
-  sink.drain = std::chrono::minutes(1);
-  sink.wait = true;
-  auto sinks = LineSinks::open({std::move(sink)});
-  if (!sinks) return tl::unexpected(sinks.error());
-  options->eve.sinks = sinks->get();
-  const auto report = analyze_arguments(arguments, std::move(*options), {});
-  if (!report) return tl::unexpected(report.error());
-  (*sinks)->stop();
+  constexpr std::size_t kMostFlows = 100'000;
   CheckEvidence out;
+  const auto report = analyze_flows({file}, [&](const json::object& event) {
+    if (out.flows.size() < kMostFlows) out.flows.push_back(flow_of_event(event));
+  });
+  if (!report) return tl::unexpected(report.error());
   out.after = to_json(report->snapshot);
-  out.flows = flows_of_events(eve);
   out.assets = rows(out.after, "assets");
   return out;
 }

@@ -5,6 +5,7 @@
 
 #include "agent/cli/listing.hpp"
 #include "agent/cli/netbox.hpp"
+#include "agent/cli/offline.hpp"
 #include "agent/cli/store.hpp"
 #include "agent/control/policy/yaml.hpp"
 #include "agent/model/uuid.hpp"
@@ -293,16 +294,6 @@ int show_migrations(const CommandContext& context, const std::string& vm) {
   return kOk;
 }
 
-/// A command that lists the rows of one array of the answer.
-void add_listing(CLI::App& app, CommandContext& context, int& exit, const char* name,
-                 const char* description, const char* example, std::span<const Column> columns) {
-  auto options = std::make_shared<ListingOptions>();
-  CLI::App* command = declare_listing(app, context, *options, name, description, example);
-  command->callback([&context, &exit, name, columns, options] {
-    exit = list(context, *options, {std::string("/v1/") + name, name, columns, {}, {}});
-  });
-}
-
 }  // namespace
 
 void add_status(CLI::App& app, CommandContext& context, int& exit) {
@@ -367,8 +358,13 @@ void add_locations(CLI::App& app, CommandContext& context, int& exit) {
                                         {"mirrored_since", "MIRRORED SINCE"},
                                         {"not_mirrored", "NOT MIRRORED"},
                                         {"labels", "LABELS"}};
-  add_listing(app, context, exit, "locations", "Show where each guest's NICs are, and were",
-              "vmirror locations --filter presence=gone", kColumns);
+  auto options = std::make_shared<ListingOptions>();
+  CLI::App* command = declare_listing(app, context, *options, "locations",
+                                      "Show where each guest's NICs are, and were",
+                                      "vmirror locations --filter presence=gone");
+  command->callback([&context, &exit, options] {
+    exit = list(context, *options, {"/v1/locations", "locations", kColumns});
+  });
 }
 
 void add_migrations(CLI::App& app, CommandContext& context, int& exit) {
@@ -390,6 +386,30 @@ json::array with_names(const json::object& answer) {
   return out;
 }
 
+/// Capture files, which a command reads instead of asking the daemon.
+std::shared_ptr<std::vector<std::string>> add_files(CLI::App& command) {
+  auto out = std::make_shared<std::vector<std::string>>();
+  command.add_option("FILE", *out, "Capture files, instead of the daemon; -: standard input")
+      ->excludes(command.get_option("--watch"));
+  return out;
+}
+
+/// Listing::answer: none where there are no files.
+std::function<Result<json::object>()> from(
+    const std::vector<std::string>& files,
+    Result<json::object> (*read)(const std::vector<std::string>&)) {
+  if (files.empty()) return {};
+  return [files, read] { return read(files); };
+}
+
+/// Listing::after: a file that broke off.
+std::function<int(const json::object&)> told_error(const CommandContext& context) {
+  return [&context](const json::object& answer) -> int {
+    const json::value* error = find(answer, "error");
+    return error != nullptr && error->is_object() ? say(context, error_from_json(*error)) : kOk;
+  };
+}
+
 }  // namespace
 
 void add_assets(CLI::App& app, CommandContext& context, int& exit) {
@@ -402,9 +422,12 @@ void add_assets(CLI::App& app, CommandContext& context, int& exit) {
   auto options = std::make_shared<ListingOptions>();
   CLI::App* command =
       declare_listing(app, context, *options, "assets", "Show the assets: MACs, addresses, names",
-                      "vmirror assets --filter 'vendor=Siemens*' -o json", &kNetBox);
-  command->callback([&context, &exit, options] {
-    exit = list(context, *options, {"/v1/assets", "assets", kColumns, with_names, {}, &kNetBox});
+                      "vmirror assets mirror.pcap -o netbox", &kNetBox);
+  const auto files = add_files(*command);
+  command->callback([&context, &exit, options, files] {
+    exit = list(context, *options,
+                {"/v1/assets", "assets", kColumns, with_names, told_error(context), &kNetBox,
+                 from(*files, &assets_of_files)});
   });
 }
 
@@ -413,8 +436,24 @@ void add_flows(CLI::App& app, CommandContext& context, int& exit) {
       {"src_ip", "CLIENT"}, {"src_port", "PORT"}, {"dest_ip", "SERVER"}, {"dest_port", "PORT"},
       {"proto", "PROTO"},   {"app_proto", "APP"}, {"vlan", "VLAN"},      {"packets", "PACKETS"},
       {"bytes", "BYTES"},   {"state", "STATE"}};
-  add_listing(app, context, exit, "flows", "Show the largest active flows",
-              "vmirror flows --filter app_proto=modbus --sort=-bytes --limit 10", kColumns);
+  auto options = std::make_shared<ListingOptions>();
+  CLI::App* command =
+      declare_listing(app, context, *options, "flows",
+                      "Show the largest active flows; those of capture files, active or not",
+                      "vmirror flows --filter app_proto=modbus --sort=-bytes --limit 10");
+  const auto files = add_files(*command);
+  command->callback([&context, &exit, options, files] {
+    exit = list(context, *options,
+                {"/v1/flows",
+                 "flows",
+                 kColumns,
+                 {},
+                 told_error(context),
+                 nullptr,
+                 from(*files, [](const std::vector<std::string>& named) {
+                   return flows_of_files(named);
+                 })});
+  });
 }
 
 void add_findings(CLI::App& app, CommandContext& context, int& exit) {

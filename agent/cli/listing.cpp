@@ -142,7 +142,7 @@ Result<json::array> chosen_rows(const json::array& rows, std::span<const Column>
 
 int list(const CommandContext& context, const ListingOptions& options, const Listing& listing) {
   return watched(context, options, [&]() -> int {
-    auto answer = ask_daemon(context, listing.target);
+    auto answer = listing.answer ? listing.answer() : ask_daemon(context, listing.target);
     if (!answer) return report(context, answer.error());
     const bool as_other = listing.also != nullptr && options.output == listing.also->name;
     const bool as_table = !context.json && !as_other && listing.table_rows;

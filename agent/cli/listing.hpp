@@ -46,7 +46,7 @@ Result<boost::json::array> chosen_rows(const boost::json::array& rows,
                                        std::span<const Column> columns,
                                        const ListingOptions& options);
 
-/// Asks for `target`, and shows the chosen rows of the array at `key`, as JSON, as a table of
+/// Asks for `target`, or `answer` where it is given, and shows the chosen rows of the array at `key`, as JSON, as a table of
 /// `columns`, or in the form `also`. `after` is given the answer with the chosen rows, prints what
 /// else there is to tell, and returns the exit code. `table_rows` changes the rows of a table
 /// before they are shown.
@@ -57,6 +57,7 @@ struct Listing {
   std::function<boost::json::array(const boost::json::object&)> table_rows = {};
   std::function<int(const boost::json::object&)> after = {};
   const ListingForm* also = nullptr;
+  std::function<Result<boost::json::object>()> answer = {};
 };
 int list(const CommandContext& context, const ListingOptions& options, const Listing& listing);
 

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "agent/api/http.hpp"
+#include "agent/cli/offline.hpp"
 #include "tests/support/captures.hpp"
 
 namespace vmirror {
@@ -320,6 +321,53 @@ TEST(CommandLine, FindingsOfTheFirstDayAreNotJustNone) {
       {"findings"});
   EXPECT_EQ(o.exit, kOk) << o.err;
   EXPECT_TRUE(o.out.starts_with("none\nlearning until 2026-01-02T03:04:05Z: ")) << o.out;
+}
+
+TEST(CommandLine, AssetsAndFlowsOfACaptureFile) {
+  const TempDir folder;
+  const std::string file = capture(folder);
+  struct Case {
+    std::vector<std::string> arguments;
+    std::vector<const char*> says;
+  };
+  for (const Case& c : {
+           Case{{"assets", file}, {"MAC", "10.0.0.1", "10.0.0.2"}},
+           Case{{"assets", file, "-o", "netbox"}, {"address,status", "10.0.0.1/32"}},
+           Case{{"assets", file, "--filter", "ips=10.0.0.1", "--json"}, {R"("error":null)"}},
+           Case{{"flows", file}, {"CLIENT", "10.0.0.1", "ICMP"}},
+           Case{{"flows", file, file, "--json"}, {R"("packets":)", R"("flows_left_out":0)"}},
+       }) {
+    const Outcome o = run(c.arguments);
+    EXPECT_EQ(o.exit, kOk) << c.arguments[0] << o.err;
+    for (const char* word : c.says) EXPECT_NE(o.out.find(word), o.out.npos) << word << o.out;
+  }
+  for (const char* command : {"assets", "flows"}) {
+    EXPECT_EQ(run({command, file + ".none"}).exit, kFailed);
+    EXPECT_EQ(run({command, file, "--watch", "1"}).exit, kUsage);
+    std::ifstream in(file, std::ios::binary);
+    const Buffer whole(std::istreambuf_iterator<char>(in), {});
+    const Outcome o =
+        run({command, folder.write("cut.pcap", Bytes(whole).first(whole.size() - 5)), "--json"});
+    EXPECT_EQ(o.exit, kFailed) << "it breaks off";
+    EXPECT_NE(o.out.find("10.0.0.1"), o.out.npos) << "what came before is told: " << o.out;
+    EXPECT_NE(o.out.find(R"("error":{)"), o.out.npos) << o.out;
+  }
+}
+
+TEST(CommandLine, TheLargestFlowsOfAFileAreKept) {
+  const TempDir folder;
+  Ends other;
+  other.source_port = 50000;
+  const Buffer small = udp_frame({}), large = udp_frame(other, std::vector<std::uint8_t>(500));
+  const std::vector<Captured> frames{{1 * kSecond, small, 0}, {2 * kSecond, large, 0}};
+  const std::string file = folder.write("two.pcap", pcap(frames));
+  const auto all = flows_of_files({file}), one = flows_of_files({file}, 1);
+  ASSERT_TRUE(all && one);
+  ASSERT_EQ(all->at("flows").as_array().size(), 2U);
+  EXPECT_EQ(all->at("flows").at(0).at("src_port"), 50000) << "that of the most bytes first";
+  EXPECT_EQ(one->at("flows").as_array().size(), 1U);
+  EXPECT_EQ(one->at("flows").at(0), all->at("flows").at(0));
+  EXPECT_EQ(one->at("flows_left_out"), 1);
 }
 
 TEST(CommandLine, MigrationsOfNobodySaySo) {
