@@ -402,9 +402,11 @@ std::function<Result<json::object>()> from(
   return [files, read] { return read(files); };
 }
 
-/// Listing::after: a file that broke off.
-std::function<int(const json::object&)> told_error(const CommandContext& context) {
+/// Listing::after: a file that ends in the middle of a frame, or is corrupt.
+std::function<int(const json::object&)> told_faults(const CommandContext& context) {
   return [&context](const json::object& answer) -> int {
+    for (const json::value& warning : rows(answer, "warnings"))
+      context.err << "warning: " << cell(&warning) << "\n";
     const json::value* error = find(answer, "error");
     return error != nullptr && error->is_object() ? say(context, error_from_json(*error)) : kOk;
   };
@@ -426,7 +428,7 @@ void add_assets(CLI::App& app, CommandContext& context, int& exit) {
   const auto files = add_files(*command);
   command->callback([&context, &exit, options, files] {
     exit = list(context, *options,
-                {"/v1/assets", "assets", kColumns, with_names, told_error(context), &kNetBox,
+                {"/v1/assets", "assets", kColumns, with_names, told_faults(context), &kNetBox,
                  from(*files, &assets_of_files)});
   });
 }
@@ -448,7 +450,7 @@ void add_flows(CLI::App& app, CommandContext& context, int& exit) {
                  "flows",
                  kColumns,
                  {},
-                 told_error(context),
+                 told_faults(context),
                  nullptr,
                  from(*files, [](const std::vector<std::string>& named) {
                    return flows_of_files(named);

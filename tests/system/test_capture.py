@@ -135,7 +135,8 @@ class Capture(system.SystemTest):
 
     def test_tshark_lists_and_captures_a_nic(self):
         folders = dict(line.split(":", 1) for line in self.world.run("tshark", "-G", "folders").splitlines() if ":" in line)
-        theirs = folders["Extcap path"].strip()
+        # Wireshark 4.0, and later.
+        theirs = (folders.get("Extcap path") or folders["Global Extcap path"]).strip()
         ours = os.path.join(self.world.directory, "extcap")
         os.makedirs(ours)
         os.symlink(os.path.join(w.BIN, "vmirror-extcap"), os.path.join(ours, "vmirror-extcap"))

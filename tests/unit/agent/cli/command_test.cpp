@@ -344,13 +344,19 @@ TEST(CommandLine, AssetsAndFlowsOfACaptureFile) {
   for (const char* command : {"assets", "flows"}) {
     EXPECT_EQ(run({command, file + ".none"}).exit, kFailed);
     EXPECT_EQ(run({command, file, "--watch", "1"}).exit, kUsage);
+    // What came before a fault is told.
     std::ifstream in(file, std::ios::binary);
-    const Buffer whole(std::istreambuf_iterator<char>(in), {});
-    const Outcome o =
-        run({command, folder.write("cut.pcap", Bytes(whole).first(whole.size() - 5)), "--json"});
-    EXPECT_EQ(o.exit, kFailed) << "it breaks off";
-    EXPECT_NE(o.out.find("10.0.0.1"), o.out.npos) << "what came before is told: " << o.out;
-    EXPECT_NE(o.out.find(R"("error":{)"), o.out.npos) << o.out;
+    Buffer bytes(std::istreambuf_iterator<char>(in), {});
+    const Outcome cut =
+        run({command, folder.write("cut.pcap", Bytes(bytes).first(bytes.size() - 5)), "--json"});
+    EXPECT_EQ(cut.exit, kOk);
+    EXPECT_NE(cut.out.find("10.0.0.1"), cut.out.npos) << cut.out;
+    EXPECT_NE(cut.err.find("ends within a record"), cut.err.npos) << cut.err;
+    bytes.insert(bytes.end(), 64, 0xff);
+    const Outcome corrupt = run({command, folder.write("corrupt.pcap", bytes), "--json"});
+    EXPECT_EQ(corrupt.exit, kFailed);
+    EXPECT_NE(corrupt.out.find("10.0.0.1"), corrupt.out.npos) << corrupt.out;
+    EXPECT_NE(corrupt.out.find(R"("error":{)"), corrupt.out.npos) << corrupt.out;
   }
 }
 
