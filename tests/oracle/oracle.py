@@ -32,6 +32,8 @@ SHARED = ROOT.parent / "shared"
 SUFFIXES = {".pcap", ".pcapng", ".cap"}
 # The cause of less than this share of agreement must be mended, not explained.
 WANTED = 0.99
+# The version of TShark whose words explained.toml is about.
+EXPLAINED_OF = "4.0"
 
 
 def captures_of(goldens_only, shared):
@@ -124,6 +126,11 @@ def main():
     if not tshark.version():
         print("oracle: skipped: no tshark, or no sharkd (apt-get install tshark)", file=sys.stderr)
         return 77
+    if not tshark.version().startswith(f"TShark (Wireshark) {EXPLAINED_OF}."):
+        print(f"oracle: {'skipped: ' if arguments.goldens else ''}explained.toml is of TShark {EXPLAINED_OF}, some of whose "
+              f"fields are others later; here is {tshark.version()}", file=sys.stderr)
+        if arguments.goldens:
+            return 77
     if not program.exists():
         print(f"oracle: no {program} (./run build, or VMIRROR_BIN=FOLDER)", file=sys.stderr)
         return 2

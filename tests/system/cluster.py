@@ -63,7 +63,7 @@ DOMAIN = """\
   <uuid>{uuid}</uuid>
   <title>{title}</title>
   {metadata}
-  <memory unit="MiB">96</memory>
+  <memory unit="MiB">{memory}</memory>
   <vcpu>1</vcpu>
   <os>
     <type arch="x86_64" machine="pc">hvm</type>
@@ -143,7 +143,7 @@ class Guest:
 
     def xml(self, directory, kernel, initramfs, interval):
         return DOMAIN.format(
-            name=self.name, uuid=self.uuid, title=self.title, metadata=self.metadata, kernel=kernel,
+            name=self.name, uuid=self.uuid, title=self.title, metadata=self.metadata, memory=image.memory(), kernel=kernel,
             initramfs=initramfs, qemu=QEMU, nics=self.nic_xml(),
             console=self.console(directory),
             words=f"vm.address={self.address} vm.peer={PEER_ADDRESS} vm.interval={interval}")

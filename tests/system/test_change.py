@@ -79,7 +79,7 @@ class Change(system.SystemTest):
         super().setUpClass()
         for name, peer in (("web", "plc"), ("plc", "web")):
             address = w.GUESTS[peer][0]
-            cls.world.in_machine(name, "ip", "neigh", "add", address, "lladdr", w.GUESTS[peer][1], "dev", "eth0")
+            cls.world.in_machine(name, "ip", "neigh", "replace", address, "lladdr", w.GUESTS[peer][1], "dev", "eth0")
             cls.world.spawn(f"{name}-stream", "python3", os.path.join(w.HERE, "traffic.py"), "stream", address,
                             name, netns=name)
         cls.host = system.host_daemon(cls.world).start()

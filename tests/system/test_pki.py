@@ -19,12 +19,12 @@ FOLDER = "pki"  #: Of the CA, below the class's folder.
 VMIRROR = os.path.join(w.BIN, "vmirror")
 
 
-def by_openssl(folder, name, common_name, days):
-    """A certificate of the folder's CA that `vmirror pki` does not make: one that has expired."""
+def expired_certificate(folder, name, common_name):
+    """A certificate of the folder's CA that `vmirror pki` does not make: of three days ago, for a day."""
     key, request, certificate = (os.path.join(folder, f"{name}.{end}") for end in ("key", "csr", "crt"))
     w.run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={common_name}")
-    w.run("openssl", "x509", "-req", "-in", request, "-CA", os.path.join(folder, "ca.pem"), "-CAkey",
-          os.path.join(folder, "ca.key"), "-CAcreateserial", "-days", days, "-out", certificate)
+    w.run("faketime", "-f", "-3d", "openssl", "x509", "-req", "-in", request, "-CA", os.path.join(folder, "ca.pem"), "-CAkey",
+          os.path.join(folder, "ca.key"), "-CAcreateserial", "-days", "1", "-out", certificate)
     with open(os.path.join(folder, f"{name}.pem"), "w", encoding="ascii") as out:
         for part in (key, certificate):
             with open(part, encoding="ascii") as text:
@@ -230,7 +230,7 @@ class Secured(Certified):
         strange = os.path.join(self.world.directory, "strange")
         self.pki_command("init", folder=strange)
         self.pki_command("issue", "hostb", folder=strange)
-        by_openssl(self.folder, "expired", "hostb", "-1")
+        expired_certificate(self.folder, "expired", "hostb")
         select = {"op": "select", "table": "Policy", "where": []}
         self.assertEqual(len(self.transact("host-hostb", select)), 1)
         for holder, folder in (("host-hostb", strange), ("expired", self.folder)):
@@ -556,4 +556,4 @@ class Commands(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    system.main(__file__)
+    system.main(__file__, lambda: system.lacking("openssl", "faketime"))

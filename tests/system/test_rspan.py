@@ -20,7 +20,7 @@ class Rspan(system.SystemTest):
         super().setUpClass()
         for name, peer in (("web", "plc"), ("plc", "web")):
             address = w.GUESTS[peer][0]
-            cls.world.in_machine(name, "ip", "neigh", "add", address, "lladdr", w.GUESTS[peer][1], "dev", "eth0")
+            cls.world.in_machine(name, "ip", "neigh", "replace", address, "lladdr", w.GUESTS[peer][1], "dev", "eth0")
             cls.world.spawn(f"{name}-stream", "python3", os.path.join(w.HERE, "traffic.py"), "stream", address,
                             name, netns=name)
         cls.world.run("ip", "link", "add", "sensor", "type", "veth", "peer", "name", "sensor-nic")

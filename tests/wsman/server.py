@@ -246,13 +246,15 @@ class Listener(http.server.ThreadingHTTPServer):
 def make_certificate(folder, days):
     """A self-signed one for localhost and 127.0.0.1; `days` under 0 makes one that has expired."""
     paths = os.path.join(folder, "certificate.pem"), os.path.join(folder, "key.pem")
+    # OpenSSL 3.5 makes none that ends before it begins: an expired one was made some days ago.
+    made = ["faketime", "-f", f"-{1 - days}d"] if days < 0 else []
     for words in (["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", paths[1],
                    "-out", os.path.join(folder, "request"), "-subj", "/CN=localhost"],
                   ["x509", "-req", "-in", os.path.join(folder, "request"), "-signkey", paths[1], "-out", paths[0],
-                   "-days", str(days), "-extfile", os.path.join(folder, "extensions")]):
+                   "-days", str(max(days, 1)), "-extfile", os.path.join(folder, "extensions")]):
         with open(os.path.join(folder, "extensions"), "w", encoding="ascii") as file:
             file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=critical,CA:true\n")
-        subprocess.run(["openssl", *words], check=True, capture_output=True)
+        subprocess.run([*made, "openssl", *words], check=True, capture_output=True)
     return paths
 
 

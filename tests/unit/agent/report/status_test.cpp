@@ -272,6 +272,57 @@ TEST(Explain, FromThePolicyToTheLastEvent) {
             }));
 }
 
+TEST(Explain, LeavesOutWhatOthersDidOnASharedMirror) {
+  View v;
+  const char* const about = "vmirror-local: in {";
+  v.control.history = {};
+  std::size_t number = 0;
+  for (const char* ports : {"vnet0", "vnet1", "vnet00, vnet1", "vnet1, vnet0", "vnet1 and 7 more"})
+    v.control.history.set(number++, {61 * kSecond, "switch",
+                                     std::string("change mirror br0/") + about + ports + "}"});
+  std::vector<std::string> shown;
+  for (const std::string& line : lines_of(explain_json(v.view(), {}, "vnet0@local")))
+    if (const auto at = line.find(about); at != line.npos) shown.push_back(line.substr(at + 19));
+  EXPECT_EQ(shown, (std::vector<std::string>{"vnet0}", "vnet1, vnet0}", "vnet1 and 7 more}"}));
+}
+
+TEST(Explain, ADrainedDaemonSaysSoOfEachNic) {
+  View v;
+  v.control.sessions = {};
+  LocationRow row;
+  row.location.port = "vnet0";
+  row.location.switch_name = "br0";
+  for (const bool drained : {true, false}) {
+    DaemonView view = v.view();
+    view.drained = drained;
+    EXPECT_NE(
+        lines_of(explain_json(view, {row}, "vnet0"))
+            .front()
+            .find(drained ? "all is drained: `vmirror drain --undo`" : "no policy asks for it"),
+        std::string::npos);
+  }
+}
+
+TEST(Status, APolicyThatIsNotInForceSaysWhy) {
+  struct Case {
+    bool drives, drained, read;
+    const char* why;
+  };
+  for (const Case& c : {Case{false, false, false, "this daemon drives no switch"},
+                        Case{true, true, true, "all is drained"},
+                        Case{true, false, false, "the switch was not read yet"},
+                        Case{true, false, true, "not in force yet"}}) {
+    View v;
+    v.control.policies = {};
+    if (!c.drives) v.driver = {};
+    if (!c.read) v.control.observed = nullptr;
+    DaemonView view = v.view();
+    view.drained = c.drained;
+    const json::object status = status_json(view);
+    EXPECT_EQ(status.at("policies").at(0).at("reason").as_string().find(c.why), 0U) << c.why;
+  }
+}
+
 TEST(Explain, TakesEveryNameThatLeadsToASession) {
   View v;
   LocationRow row;
