@@ -1,6 +1,7 @@
 #include "agent/report/explain.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "agent/api/routes.hpp"
@@ -61,13 +62,33 @@ void explain_mirror(const DaemonView& v, const SessionStatus& s, Lines& lines) {
                       " s: " + to_text(row.coverage.verdict));
 }
 
+/// The word stands in the text by itself.
+bool has_word(const std::string& text, const std::string& word) {
+  const auto is_part = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+  };
+  for (auto at = text.find(word); at != text.npos; at = text.find(word, at + 1))
+    if ((at == 0 || !is_part(text[at - 1])) &&
+        (at + word.size() == text.size() || !is_part(text[at + word.size()])))
+      return true;
+  return false;
+}
+
+/// An event of the session's mirror that names no ports, may have left this session's out, or
+/// names it: other guests may share the mirror.
+bool is_of_mirror(const std::string& text, const SessionStatus& s) {
+  return !s.mirror.empty() && has_word(text, s.mirror) &&
+         (text.find('{') == text.npos || text.find(" more}") != text.npos ||
+          has_word(text, s.port));
+}
+
 void explain_session(const DaemonView& v, const SessionStatus& s, Lines& lines) {
   lines.push_back(s.name + " is " + state_text(s) + " since " + clock_text(s.since) + ": " +
                   s.reason);
   explain_policy(v, s, lines);
   explain_mirror(v, s, lines);
   for (const auto& [number, e] : v.control.history)
-    if (e.subject == s.name || (!s.mirror.empty() && e.text.find(s.mirror) != std::string::npos))
+    if (e.subject == s.name || is_of_mirror(e.text, s))
       lines.push_back(clock_text(e.time) + "  " + e.text);
 }
 
@@ -99,8 +120,8 @@ std::set<std::string> explain_places(const DaemonView& v, const std::vector<Loca
       lines.push_back(who + ": not mirrored: " + at.no_port->text());
     else if (const auto is = v.control.locations.find({at.switch_name, at.port});
              is == v.control.locations.end() || is->second.sessions == 0)
-      lines.push_back(who + ": port " + at.port + " of " + at.switch_name +
-                      "; no policy asks for it");
+      lines.push_back(who + ": port " + at.port + " of " + at.switch_name + "; " +
+                      (v.drained ? kDrained : "no policy asks for it"));
   }
   return ports;
 }

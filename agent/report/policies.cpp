@@ -32,6 +32,13 @@ std::string summary(std::size_t nics, const AskedVerdict& verdict) {
   return out + state_list(verdict) + (verdict.well() ? "" : ": ") + first_fault(verdict);
 }
 
+/// Of a policy that is good, and not in force.
+const char* why_waiting(const AskedView& v) {
+  if (!v.drives) return "this daemon drives no switch";
+  if (v.drained) return kDrained;
+  return v.control.observed ? "not in force yet" : "the switch was not read yet";
+}
+
 }  // namespace
 
 json::array policy_rows(const AskedView& v) {
@@ -54,8 +61,7 @@ json::array policy_rows(const AskedView& v) {
       row["sessions"] = 0;
       row["reason"] = file.error         ? file.error->text()
                       : v.policies.error ? "not in force: " + v.policies.error->text()
-                      : v.drives         ? "the switch was not read yet"
-                                         : "this daemon drives no switch";
+                                         : why_waiting(v);
     }
     out.push_back(std::move(row));
   }
@@ -103,7 +109,7 @@ Result<json::object> policy_json(const AskedView& v, const std::string& name) {
   return json::object{{"policy", name},
                       {"file", file->path},
                       {"state", is == all.end() ? "waiting" : to_text(is->state)},
-                      {"reason", is == all.end() ? "the switch was not read yet" : is->reason},
+                      {"reason", is == all.end() ? why_waiting(v) : is->reason},
                       {"nics", nics},
                       {"summary", summary(nics, verdict)},
                       {"unmatched", std::move(nowhere)},

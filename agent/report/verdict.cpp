@@ -37,8 +37,7 @@ void add_session(const SessionStatus& s, AskedVerdict& out) {
 /// Why the sessions say nothing: the switch can't be read, or nothing was read yet.
 void add_switch(const AskedView& view, AskedVerdict& out) {
   const ControlSnapshot& c = view.control;
-  if (view.drained)
-    out.missing.emplace_back("all is drained: `vmirror drain --undo` puts the mirrors back");
+  if (view.drained) out.missing.emplace_back(kDrained);
   if (c.observe_error)
     out.missing.push_back("the switch can't be read: " + c.observe_error->text());
   else if (c.stall)

@@ -20,6 +20,10 @@
 
 namespace vmirror {
 
+/// What a daemon says of itself while it is drained.
+inline constexpr const char* kDrained =
+    "all is drained: `vmirror drain --undo` puts the mirrors back";
+
 /// What was asked for, and what became of it.
 struct AskedView {
   const ControlSnapshot& control;
