@@ -46,10 +46,10 @@ Result<boost::json::array> chosen_rows(const boost::json::array& rows,
                                        std::span<const Column> columns,
                                        const ListingOptions& options);
 
-/// Asks for `target`, or `answer` where it is given, and shows the chosen rows of the array at `key`, as JSON, as a table of
-/// `columns`, or in the form `also`. `after` is given the answer with the chosen rows, prints what
-/// else there is to tell, and returns the exit code. `table_rows` changes the rows of a table
-/// before they are shown.
+/// Asks for `target`, or calls `answer` where it is given, and shows the chosen rows of the array
+/// at `key`, as JSON, as a table of `columns`, or in the form `also`. `after` is given the answer
+/// with the chosen rows, prints what else there is to tell, and returns the exit code. `table_rows`
+/// changes the rows of a table before they are shown.
 struct Listing {
   std::string target;
   const char* key;

@@ -12,8 +12,8 @@
 namespace vmirror {
 
 /// Analyses the files as `vmirror analyze` does without options, and calls `on_flow` with the EVE
-/// event of each flow's end. Error: as analyze's, or there is no room in the temporary folder, where
-/// the events are for a while.
+/// event of each flow's end. Error: as analyze's, or the temporary folder has no room for the
+/// events, which are there for a while.
 Result<AnalyzeReport> analyze_flows(
     const std::vector<std::string>& files,
     const std::function<void(const boost::json::object& event)>& on_flow);
