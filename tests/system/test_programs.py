@@ -43,6 +43,21 @@ class Programs(unittest.TestCase):
                 self.assertEqual((code, out), (64, ""))
                 self.assertTrue(err)
 
+    def test_the_benches_have_help_too(self):
+        if not os.path.exists(os.path.join(w.BIN, "vmirror_bench")):
+            self.skipTest("no vmirror_bench (cmake --build build/release --target benches)")
+        code, out, err = call("vmirror_bench", "--help")
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("64 wrong", out)
+        self.assertIn("Example: vmirror_bench", out)
+        names = [line.split()[0] for line in call("vmirror_bench", "--list")[1].splitlines()]
+        for name in names:
+            self.assertIn(f"\n  {name} ", out)
+        for word in ("--hlep", "-x"):
+            code, out, err = call("vmirror_bench", word)
+            self.assertEqual((code, out), (64, ""))
+            self.assertIn(f"no option `{word}`; see --help", err)
+
     def check(self, folder, text):
         path = os.path.join(folder, "vmirrord.yaml")
         with open(path, "w", encoding="utf-8") as out:
