@@ -8,6 +8,7 @@
 #include "agent/cli/asking.hpp"
 #include "agent/cli/policy_source.hpp"
 #include "agent/cli/preview.hpp"
+#include "plugin/base/text.hpp"
 
 namespace vmirror {
 
@@ -23,8 +24,12 @@ struct ApplyArguments {
   std::string remove;
   bool prune = false;
   bool dry_run = false;
+  bool proven = false;
   double wait = 3;  ///< Seconds.
 };
+
+/// What a person may choose who wants the proof.
+constexpr double kPatienceForProof = 60;
 
 /// True once the answer for a policy tells of none of its sessions that it waits.
 bool is_settled(const json::object& policy) {
@@ -34,23 +39,41 @@ bool is_settled(const json::object& policy) {
   return true;
 }
 
-/// Stores one policy, and waits until it is known what became of it.
+bool is_proven(const json::object& policy) {
+  return rows(policy, "verdict.not_proven").empty();
+}
+
+/// Stores one policy, and waits until it is known what became of it or, where it is asked for,
+/// until its copies are proven.
 Result<json::object> apply_source(const CommandContext& context, const PolicySource& source,
-                                  double wait) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(wait);
+                                  const ApplyArguments& arguments) {
+  const auto until =
+      std::chrono::steady_clock::now() + std::chrono::duration<double>(arguments.wait);
+  const auto is_done = [&](const json::object& policy) {
+    return is_settled(policy) && (!arguments.proven || is_proven(policy));
+  };
   auto answer = change_by_daemon(context, "/v1/policies", "PUT", source.yaml);
-  while (answer && !is_settled(*answer) && std::chrono::steady_clock::now() < until) {
+  while (answer && !is_done(*answer) && std::chrono::steady_clock::now() < until) {
     std::this_thread::sleep_for(kPollInterval);
     answer = ask_daemon(context, "/v1/policies/" + in_path(source.name));
   }
   return answer;
 }
 
-void print_applied(const CommandContext& context, const json::object& policy) {
+void print_applied(const CommandContext& context, const ApplyArguments& arguments,
+                   const json::object& policy) {
   context.out << "policy " << text(policy, "policy") << " applied, in " << text(policy, "file")
               << ": " << text(policy, "summary") << "\n";
   for (const json::value& why : rows(policy, "unmatched"))
     context.out << "  " << cell(&why) << "\n";
+  print_way_on(context, policy);
+  const std::size_t open = rows(policy, "verdict.not_proven").size();
+  if (open == 0 || !is_true(policy, "verdict.well")) return;
+  context.out << "  " << count(open, "session") << (open == 1 ? " is" : " are")
+              << " not proven yet: traffic of the guest proves a mirror. `vmirror apply --proven "
+                 "--wait "
+              << kPatienceForProof << " " << (arguments.file == "-" ? "FILE" : arguments.file)
+              << "` waits for the proof\n";
 }
 
 /// A single policy's answer is the object of --json; those of a folder, or of several documents,
@@ -58,13 +81,19 @@ void print_applied(const CommandContext& context, const json::object& policy) {
 int apply_path(const CommandContext& context, const ApplyArguments& arguments) {
   const auto sources = read_policy_sources(arguments.file, context.in);
   if (!sources) return report(context, sources.error());
+  if (arguments.proven && !context.store.empty())
+    return report_usage(
+        context,
+        {Error::Kind::invalid, "the store does not know what becomes of a policy at once",
+         "--proven",
+         "`vmirror wait " + sources->front().name + " --for proven`, after it is applied"});
   json::array answers;
   bool well = true;
   for (const PolicySource& source : *sources) {
-    const auto answer = apply_source(context, source, arguments.wait);
+    const auto answer = apply_source(context, source, arguments);
     if (!answer) return report(context, answer.error());
-    if (!context.json) print_applied(context, *answer);
-    well = well && is_true(*answer, "verdict.well");
+    if (!context.json) print_applied(context, arguments, *answer);
+    well = well && is_true(*answer, "verdict.well") && (!arguments.proven || is_proven(*answer));
     answers.emplace_back(*answer);
   }
   if (context.json) {
@@ -187,6 +216,11 @@ void add_apply(CLI::App& app, CommandContext& context, int& exit) {
                    "With FILE: wait at most so many seconds until it is known what became of it")
       ->capture_default_str()
       ->check(seconds_from_zero())
+      ->needs(file);
+  command
+      ->add_flag("--proven", arguments->proven,
+                 "With FILE: wait, for the time of --wait, until the copies are proven, too. Exit "
+                 "code 2: not all are by then")
       ->needs(file);
   command->add_option("--remove", arguments->remove, "Remove the policy of this name")
       ->check(not_empty())

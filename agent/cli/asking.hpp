@@ -40,9 +40,13 @@ void heading(const CommandContext& context, const char* title);
 /// The name as one part of a path.
 std::string in_path(const std::string& name);
 
+/// Where the answer's "verdict" is not well: which command tells the reason of the first thing that
+/// is not. Nothing with --json.
+void print_way_on(const CommandContext& context, const boost::json::object& answer);
+
 /// Prints what the answer's "verdict" has besides its sessions: each thing that is asked for and
-/// has no session, and what is not proven. kOk, or kNotWatched. `proven`: what is not proven is not
-/// well, either.
+/// has no session, what is not proven, and the way on. kOk, or kNotWatched. `proven`: what is not
+/// proven is not well, either.
 int print_verdict(const CommandContext& context, const boost::json::object& answer,
                   bool proven = false);
 

@@ -260,6 +260,26 @@ std::vector<CaptureNic> capture_nics(const json::array& sessions) {
   return nics;
 }
 
+namespace {
+
+/// Of a session to `local` without an output port of the daemon's: the copies go to a NIC of the
+/// sensor, whose name in the sensor only its own system knows.
+Error why_not_here(const json::object& session, const std::string& name) {
+  const std::string output = text(session, "output"), mac = text(session, "mac");
+  if (output.empty() || output == "-")
+    return {Error::Kind::missing, "no mirror serves it: " + text(session, "reason"), name,
+            "`vmirror explain " + text(session, "name") + "` tells why"};
+  return {Error::Kind::unsupported,
+          "the switch hands its copies to the receiver's NIC `" + output +
+              "`, which is no output port of this daemon",
+          name,
+          "on the machine that receives them: `vmirror capture " +
+              (mac.empty() || mac == "-" ? "MAC" : mac) +
+              " --interface DEVICE`, with the interface that `inputs` of its vmirrord.yaml names"};
+}
+
+}  // namespace
+
 Result<std::vector<CaptureNic>> capture_nics(const json::array& sessions, const std::string& name) {
   json::array named;
   for (const json::value& row : sessions)
@@ -272,6 +292,8 @@ Result<std::vector<CaptureNic>> capture_nics(const json::array& sessions, const 
     return fail(Error::Kind::missing, "no session mirrors it here", name,
                 "`vmirror sessions` lists what is mirrored; a policy must select the guest");
   std::vector<CaptureNic> nics = capture_nics(named);
+  if (nics.empty() && text(named.front().as_object(), "target") == "local")
+    return tl::unexpected(why_not_here(named.front().as_object(), name));
   if (nics.empty())
     return fail(
         Error::Kind::unsupported,

@@ -188,6 +188,7 @@ void print_summary(const CommandContext& context, const json::object& status) {
                                   : "\033[31m")
               << (well ? "all that is asked for is watched: " : "not all is watched: ")
               << text(status, "verdict.summary") << (context.colour ? "\033[0m" : "") << "\n";
+  print_way_on(context, status);
 }
 
 void print_status(const CommandContext& context, const json::object& status) {

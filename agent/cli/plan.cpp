@@ -1,4 +1,6 @@
 // `vmirror plan` and `vmirror policies`: what the daemon would change, and what it goes by.
+#include <set>
+
 #include "agent/cli/listing.hpp"
 #include "agent/cli/policy_source.hpp"
 #include "agent/cli/preview.hpp"
@@ -37,6 +39,20 @@ int plan_now(const CommandContext& context) {
   return in_sync ? exit : kNotWatched;
 }
 
+/// The rows of the table: a reason leaves out its remedy, which has a line of its own, for a
+/// terminal cuts long lines.
+json::array sessions_of_plan(const json::object& answer) {
+  json::array out = rows(answer, "sessions");
+  for (json::value& row : out) {
+    json::object& session = row.as_object();
+    std::string reason = text(session, "reason");
+    const std::string remedy = " (" + text(session, "remedy") + ")";
+    if (reason.ends_with(remedy)) reason.resize(reason.size() - remedy.size());
+    session["reason"] = reason;
+  }
+  return out;
+}
+
 void print_preview(const CommandContext& context, const json::object& answer) {
   for (const json::value& policy : rows(answer, "policies")) {
     const json::object& p = policy.as_object();
@@ -53,8 +69,14 @@ void print_preview(const CommandContext& context, const json::object& answer) {
                                  {"warnings", "WARNINGS"}};
   if (!rows(answer, "sessions").empty()) {
     heading(context, "Sessions");
-    print_table(context.out, rows(answer, "sessions"), kColumns, style(context));
+    print_table(context.out, sessions_of_plan(answer), kColumns, style(context));
   }
+  // A remedy that several sessions share is told of the first.
+  std::set<std::string> remedies;
+  for (const json::value& row : rows(answer, "sessions"))
+    if (const std::string remedy = text(row.as_object(), "remedy");
+        remedy != "-" && remedies.insert(remedy).second)
+      context.out << "remedy of " << text(row.as_object(), "name") << ": " << remedy << "\n";
   heading(context, "Steps");
   for (const json::value& name : rows(answer, "goes"))
     context.out << "session " << cell(&name) << " goes\n";
@@ -104,10 +126,12 @@ void add_policies(CLI::App& app, CommandContext& context, int& exit) {
       "is not watched",
       "vmirror policies --filter state=bad");
   command->callback([&, options] {
-    exit = list(context, *options,
-                {"/v1/policies", "policies", kColumns, {}, [](const json::object& answer) -> int {
-                   return is_true(answer, "verdict.well") ? kOk : kNotWatched;
-                 }});
+    exit = list(
+        context, *options,
+        {"/v1/policies", "policies", kColumns, {}, [&context](const json::object& answer) -> int {
+           print_way_on(context, answer);
+           return is_true(answer, "verdict.well") ? kOk : kNotWatched;
+         }});
   });
 }
 

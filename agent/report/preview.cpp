@@ -39,12 +39,23 @@ const char* change_of(const Session& session, const Outlook& before) {
   return *was->second == session ? "unchanged" : "changed";
 }
 
+/// What a person may do about a session that is refused. A switch that filters nothing names no
+/// remedy.
+std::string remedy_of(const Error& error) {
+  const bool of_filter = error.what.find("filter is not enforceable") != std::string::npos;
+  return error.remedy.empty() && of_filter ? "let the target `local` filter" : error.remedy;
+}
+
 /// One row of "sessions".
 json::object row(const Session& session, const Outlook& after, const std::string& change,
-                 const std::string& reason) {
+                 const Error* refused) {
+  const Error none{Error::Kind::refused, "", "", ""};
+  const Error& error = refused != nullptr ? *refused : none;
+  const std::string remedy = remedy_of(error);
   json::object out{{"name", session.name}, {"policy", session.policy},
                    {"port", session.port}, {"switch", session.switch_name},
-                   {"change", change},     {"reason", reason}};
+                   {"change", change},     {"reason", error.text()}};
+  out["remedy"] = remedy.empty() ? json::value() : json::value(remedy);
   const auto at = after.agreed.resolved.where.find(session.name);
   const bool known = at != after.agreed.resolved.where.end();
   out["vm"] = known ? json::value(at->second.vm()) : json::value();
@@ -64,13 +75,13 @@ json::array rows_of(const Policy& policy, const Outlook& before, const Outlook& 
     if (!has_policy(session->policy, policy.name)) continue;
     const auto verdict = after.verdicts.find(name);
     if (verdict != after.verdicts.end() && verdict->second->refused)
-      out.push_back(row(*session, after, "refused", verdict->second->refused->text()));
+      out.push_back(row(*session, after, "refused", &*verdict->second->refused));
     else
-      out.push_back(row(*session, after, change_of(*session, before), ""));
+      out.push_back(row(*session, after, change_of(*session, before), nullptr));
   }
   for (const Refusal& refusal : after.agreed.resolved.refused)
     if (refusal.session.policy == policy.name)
-      out.push_back(row(refusal.session, after, "refused", refusal.reason.text()));
+      out.push_back(row(refusal.session, after, "refused", &refusal.reason));
   return out;
 }
 

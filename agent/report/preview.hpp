@@ -25,9 +25,9 @@ struct PreviewView {
 
 /// {"well", "policies": [{"policy", "replaces", "nics", "sessions", "refused", "summary",
 /// "unmatched"}], "sessions": [{"name", "policy", "vm", "mac", "port", "change", "reason",
-/// "mirror", "output", "warnings"}], "goes": [names], "steps": [{"step", "why"}]}. `change`: new,
-/// changed, unchanged or refused. `well`: each given policy selects a NIC, and nothing of it is
-/// refused. Errors: the switch was not read, or can't be.
+/// "remedy", "mirror", "output", "warnings"}], "goes": [names], "steps": [{"step", "why"}]}.
+/// `change`: new, changed, unchanged or refused. `well`: each given policy selects a NIC, and
+/// nothing of it is refused. Errors: the switch was not read, or can't be.
 Result<boost::json::object> preview_json(const PreviewView& view, std::span<const Policy> given);
 
 }  // namespace vmirror

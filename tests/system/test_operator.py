@@ -79,6 +79,17 @@ class Operator(system.SystemTest):
                 self.assertEqual(done.returncode, 2)
                 self.assertIn(why, done.stdout)
 
+    def test_the_remedy_of_a_filter_that_no_switch_enforces_is_said_before(self):
+        remote = policy("x", "[{vm: plc}]", "filter: [{cidr: 10.0.0.0/24}]\n").replace(
+            "targets: [local]", f"targets: [{{erspan: {{address: {w.COLLECTOR_ADDRESS}}}}}]")
+        done = self.host.run("plan", "-", input=remote, check=False)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        remedy = "let the target `local` filter, or ask for exact protocols, ports and addresses"
+        name = f"{PLC}@erspan-{w.COLLECTOR_ADDRESS}"
+        # On a line of its own: at the end of a table's line a terminal's width cuts it off.
+        self.assertIn(f"\nremedy of {name}: {remedy}\n", done.stdout)
+        self.assertRegex(done.stdout, rf"(?m)^{name} .*its filter is not enforceable here: [^`]*$")
+
     def test_errors_before_name_the_file_that_the_person_edits(self):
         bad = self.write("bad.yaml", policy("bad", "[{vm: plc}]", "snapln: 5\n"))
         empty = os.path.join(self.folder, "none.yaml")
@@ -99,6 +110,20 @@ class Operator(system.SystemTest):
         self.assertRegex(done.stdout, r"policy plc applied, in \S+/plc\.yaml: 1 NIC: ")
         self.assertIn("no guest here is called `absent`", done.stdout)
         self.assertIn("entry 2 of `select`: no guest here matches `vm: absent`", done.stdout)
+
+    def test_apply_waits_for_the_proof_where_it_is_asked_for(self):
+        path = self.write("plc.yaml", policy("plc", "[{vm: plc}]"))
+        said = self.host.run("apply", path).stdout
+        self.assertIn(f"1 session is not proven yet: traffic of the guest proves a mirror. "
+                      f"`vmirror apply --proven --wait 60 {path}` waits for the proof", said)
+        early = self.host.run("apply", "--proven", "--wait", "0", path, check=False)
+        self.assertEqual(early.returncode, 2, early.stdout)
+
+        def proven():
+            self.world.talk(1)
+            return self.code("apply", "--proven", "--wait", "2", path) == 0
+        self.eventually("the proof", proven, 40)
+        self.assertEqual(self.code("sessions", "--proven"), 0)
 
     def test_apply_of_a_policy_that_is_refused_is_not_well(self):
         self.host.apply(policy("watch", "[{vm: plc}]"))

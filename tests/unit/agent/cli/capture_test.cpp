@@ -21,7 +21,7 @@ boost::json::array captured_sessions() {
     {"name": "w/vnet3", "vm": "ids", "mac": "52:54:00:00:00:04", "switch": "br0", "port": "vnet3",
      "target": "local", "output": "vnet9"},
     {"name": "w/vnet4", "vm": "old", "mac": null, "switch": "br0", "port": "vnet4",
-     "target": "local", "output": ""}])")
+     "reason": "the port is gone", "target": "local", "output": ""}])")
       .as_array();
 }
 
@@ -38,7 +38,12 @@ TEST(CaptureNics, ANameMeansTheNicsWhoseCopiesComeHere) {
       {"52:54:00:00:00:01", {"vnet0"}, {}, ""},
       {"x/vnet0", {"vnet0"}, {}, ""},
       {"plc", {}, Error::Kind::unsupported, "erspan-192.0.2.9"},
-      {"ids", {}, Error::Kind::unsupported, "not to this host"},
+      {"ids",
+       {},
+       Error::Kind::unsupported,
+       "receiver's NIC `vnet9`, which is no output port of this daemon (on the machine that "
+       "receives them: `vmirror capture 52:54:00:00:00:04 --interface DEVICE`"},
+      {"old", {}, Error::Kind::missing, "no mirror serves it: the port is gone (`vmirror explain"},
       {"nobody", {}, Error::Kind::missing, "no session mirrors it here"},
   };
   for (const auto& row : table) {

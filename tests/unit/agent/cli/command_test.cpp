@@ -5,36 +5,20 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <boost/asio/io_context.hpp>
 #include <fstream>
 #include <map>
 #include <span>
 #include <sstream>
-#include <thread>
 
-#include "agent/api/http.hpp"
 #include "agent/cli/offline.hpp"
 #include "tests/support/captures.hpp"
+#include "tests/unit/agent/cli/command_line.hpp"
 
 namespace vmirror {
 namespace {
 
 namespace json = boost::json;
 using namespace test;
-
-struct Outcome {
-  int exit = 0;
-  std::string out, err;
-  std::size_t calls = 0;  ///< That the daemon got.
-};
-
-Outcome run(std::vector<std::string> arguments,
-            std::chrono::milliseconds change_patience = std::chrono::seconds(30)) {
-  std::ostringstream out, err;
-  CommandContext context{.out = out, .err = err, .change_patience = change_patience};
-  const int exit = run_command_line(std::move(arguments), context);
-  return {exit, out.str(), err.str()};
-}
 
 /// A ping and its answer, bare and as ERSPAN II.
 std::string capture(const TempDir& folder) {
@@ -79,7 +63,7 @@ TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
              std::ranges::equal(words, std::span(other).first(words.size()));
     });
     words.emplace_back("--help");
-    const Outcome o = run(words);
+    const CommandOutcome o = run(words);
     EXPECT_EQ(o.exit, kOk) << line;
     EXPECT_NE(o.out.find("Example: " + line), std::string::npos) << o.out;
     EXPECT_TRUE(!does || o.out.find("--json") != std::string::npos) << line;
@@ -87,7 +71,7 @@ TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
 }
 
 TEST(CommandLine, HelpTellsEveryCommandThatHasAnExitCodeOfItsOwn) {
-  const Outcome o = run({"--help"});
+  const CommandOutcome o = run({"--help"});
   EXPECT_EQ(o.exit, kOk);
   for (const char* command :
        {"(sessions, status, policies, plan, apply, check, get, wait)", "(diff)", "(hook status)",
@@ -107,7 +91,7 @@ TEST(CommandLine, ApplyDoesOneThing) {
         Case{{"apply", "dc.yaml", "--config", "vmirrord.yaml"}, "--config requires --prune"},
         Case{{"apply", "--dry-run"}, "--dry-run requires FILE"},
         Case{{"apply"}, "name a policy's FILE, --remove NAME, or --prune"}}) {
-    const Outcome o = run(c.words);
+    const CommandOutcome o = run(c.words);
     EXPECT_EQ(o.exit, kUsage) << c.why;
     EXPECT_NE(o.err.find(c.why), std::string::npos) << o.err;
   }
@@ -127,7 +111,7 @@ TEST(CommandLine, AWrongOneSaysWhatWasMeant) {
        {std::pair<std::vector<std::string>, const char*>{{"stauts"}, "status"},
         {{"sessions", "--filer", "a"}, "--filter"},
         {{"apply", "--dryrun", "x"}, "--dry-run"}}) {
-    const Outcome o = run(words);
+    const CommandOutcome o = run(words);
     EXPECT_EQ(o.exit, kUsage);
     EXPECT_NE(o.err.find("did you mean `" + std::string(meant) + "`?"), std::string::npos) << o.err;
   }
@@ -140,7 +124,7 @@ TEST(CommandLine, AnUnknownCommandIsCalledSo) {
                                     {{"stauts", "--json"}, "unknown command `stauts`"},
                                     {{"hook", "bogus"}, "`vmirror hook --help`"},
                                     {{"hook", "instal"}, "did you mean `install`?"}}) {
-    const Outcome o = run(words);
+    const CommandOutcome o = run(words);
     EXPECT_EQ(o.exit, kUsage);
     EXPECT_NE(o.err.find(says), std::string::npos) << o.err;
     EXPECT_EQ(o.err.find("subcommand is required"), std::string::npos) << o.err;
@@ -172,7 +156,7 @@ TEST(CommandLine, AValueThatIsNoneIsAUsageErrorInASentence) {
       {{"migrations", ""}, "the text is empty"},
   };
   for (const auto& c : cases) {
-    const Outcome o = run(c.words);
+    const CommandOutcome o = run(c.words);
     EXPECT_EQ(o.exit, kUsage) << c.words.front() << ": " << o.err;
     EXPECT_NE(o.err.find(c.says), std::string::npos) << o.err;
     EXPECT_LT(o.err.size(), 2000U);
@@ -189,7 +173,8 @@ TEST(CommandLine, AFolderIsAppliedWholeAndAllItsErrorsAreTold) {
   put("c.yaml", "policy: c # caf\xe9\nselect: [{vm: plc}]\ntargets: [local]\n");
   put("d.yaml", "policy: d\nselect: [{vm: *}]\ntargets: [local]\n");
   for (const char* command : {"apply", "plan", "diff"}) {
-    const Outcome o = run({command, folder / "", "--json", "--socket", "/nonexistent/c.sock"});
+    const CommandOutcome o =
+        run({command, folder / "", "--json", "--socket", "/nonexistent/c.sock"});
     EXPECT_EQ(o.exit, kFailed) << command;
     const json::value said = json::parse(o.out);
     EXPECT_EQ(said.at("errors").as_array().size(), 3U) << o.out;
@@ -202,7 +187,7 @@ TEST(CommandLine, AFolderIsAppliedWholeAndAllItsErrorsAreTold) {
 
 TEST(CommandLine, AServerThatIsMissingIsInNoCluster) {
   const TempDir folder;
-  const Outcome o = run({"cluster", "status", "--folder", folder / "none", "--json"});
+  const CommandOutcome o = run({"cluster", "status", "--folder", folder / "none", "--json"});
   EXPECT_EQ(o.exit, kNotWatched) << o.err;
   EXPECT_TRUE(json::parse(o.out).as_object().contains("error")) << o.out;
 }
@@ -217,7 +202,7 @@ TEST(CommandLine, AnErrorIsAnObjectWhereJsonIsAskedFor) {
     std::vector<std::string> all = words;
     if (words.front() == "status" || words.front() == "sessions")
       all.insert(all.end(), {"--socket", "/nonexistent/c.sock"});
-    const Outcome o = run(all);
+    const CommandOutcome o = run(all);
     EXPECT_NE(o.exit, kOk);
     EXPECT_NE(o.err, "");
     const json::value said = json::parse(o.out);
@@ -226,36 +211,16 @@ TEST(CommandLine, AnErrorIsAnObjectWhereJsonIsAskedFor) {
 }
 
 TEST(CommandLine, WithoutADaemonSaysWhereItLooked) {
-  const Outcome o = run({"status", "--socket", "/nonexistent/control.sock"});
+  const CommandOutcome o = run({"status", "--socket", "/nonexistent/control.sock"});
   EXPECT_EQ(o.exit, kFailed);
   EXPECT_EQ(o.out, "");
   EXPECT_NE(o.err.find("/nonexistent/control.sock"), std::string::npos);
   EXPECT_NE(o.err.find("is vmirrord running?"), std::string::npos);
 }
 
-/// A command against a daemon that gives these answers, the last again and again.
-Outcome run_against(std::vector<HttpResponse> answers, std::vector<std::string> arguments,
-                    std::chrono::milliseconds change_patience = std::chrono::seconds(30)) {
-  const TempDir folder;
-  const std::string socket = folder / "control.sock";
-  boost::asio::io_context io;
-  std::size_t calls = 0;
-  auto server = HttpServer::on_unix_socket(io, io.get_executor(), socket, [&](const HttpRequest&) {
-    return answers[std::min(calls++, answers.size() - 1)];
-  });
-  if (!server) return {kFailed, "", server.error().text()};
-  std::thread serves([&] { io.run(); });
-  arguments.insert(arguments.end(), {"--socket", socket});
-  Outcome o = run(std::move(arguments), change_patience);
-  io.stop();
-  serves.join();
-  o.calls = calls;
-  return o;
-}
-
 /// `vmirror status` against a daemon that answers this.
 std::string status_text(const std::string& answer) {
-  const Outcome o = run_against({{200, "application/json", answer}}, {"status"});
+  const CommandOutcome o = run_against({{200, "application/json", answer}}, {"status"});
   return o.err + o.out;
 }
 
@@ -282,7 +247,7 @@ TEST(CommandLine, AChangeIsAskedForAgainWhileTheStoreHasNoLeader) {
       {"no leader for too long", {no_leader}, std::chrono::seconds(0), kFailed, 1},
   };
   for (const auto& c : cases) {
-    const Outcome o = run_against(c.answers, {"delete", "plc"}, c.patience);
+    const CommandOutcome o = run_against(c.answers, {"delete", "plc"}, c.patience);
     EXPECT_EQ(o.exit, c.exit) << c.name << ": " << o.err;
     EXPECT_EQ(o.calls, c.calls) << c.name;
   }
@@ -314,7 +279,7 @@ TEST(CommandLine, StatusCountsByGrammarAndTellsThatItLearns) {
 }
 
 TEST(CommandLine, FindingsOfTheFirstDayAreNotJustNone) {
-  const Outcome o = run_against(
+  const CommandOutcome o = run_against(
       {{200, "application/json", R"({"findings": []})"},
        {200, "application/json",
         R"({"findings": {"learning": true, "learns_until": "2026-01-02T03:04:05.000000Z"}})"}},
@@ -337,7 +302,7 @@ TEST(CommandLine, AssetsAndFlowsOfACaptureFile) {
            Case{{"flows", file}, {"CLIENT", "10.0.0.1", "ICMP"}},
            Case{{"flows", file, file, "--json"}, {R"("packets":)", R"("flows_left_out":0)"}},
        }) {
-    const Outcome o = run(c.arguments);
+    const CommandOutcome o = run(c.arguments);
     EXPECT_EQ(o.exit, kOk) << c.arguments[0] << o.err;
     for (const char* word : c.says) EXPECT_NE(o.out.find(word), o.out.npos) << word << o.out;
   }
@@ -347,13 +312,13 @@ TEST(CommandLine, AssetsAndFlowsOfACaptureFile) {
     // What came before a fault is told.
     std::ifstream in(file, std::ios::binary);
     Buffer bytes(std::istreambuf_iterator<char>(in), {});
-    const Outcome cut =
+    const CommandOutcome cut =
         run({command, folder.write("cut.pcap", Bytes(bytes).first(bytes.size() - 5)), "--json"});
     EXPECT_EQ(cut.exit, kOk);
     EXPECT_NE(cut.out.find("10.0.0.1"), cut.out.npos) << cut.out;
     EXPECT_NE(cut.err.find("ends within a record"), cut.err.npos) << cut.err;
     bytes.insert(bytes.end(), 64, 0xff);
-    const Outcome corrupt = run({command, folder.write("corrupt.pcap", bytes), "--json"});
+    const CommandOutcome corrupt = run({command, folder.write("corrupt.pcap", bytes), "--json"});
     EXPECT_EQ(corrupt.exit, kFailed);
     EXPECT_NE(corrupt.out.find("10.0.0.1"), corrupt.out.npos) << corrupt.out;
     EXPECT_NE(corrupt.out.find(R"("error":{)"), corrupt.out.npos) << corrupt.out;
@@ -385,7 +350,7 @@ TEST(CommandLine, MigrationsOfNobodySaySo) {
                                  {"cccccccc-0000-4000-8000-000000000001", kOk},
                                  {"plx", kFailed},
                                  {"nosuch", kFailed}}) {
-    const Outcome o = run_against({none, places}, {"migrations", vm});
+    const CommandOutcome o = run_against({none, places}, {"migrations", vm});
     EXPECT_EQ(o.exit, exit) << vm << o.err;
     EXPECT_EQ(o.out, exit == kOk ? "none\n" : "") << vm;
   }
@@ -411,7 +376,7 @@ TEST(CommandLine, StatusSaysNothingOfWhatIsNotThere) {
 }
 
 TEST(CommandLine, DriversNamesEach) {
-  const Outcome o = run({"drivers", "--json"});
+  const CommandOutcome o = run({"drivers", "--json"});
   EXPECT_EQ(o.exit, kOk);
   const json::value answer = json::parse(o.out);
   std::string names;
@@ -422,7 +387,7 @@ TEST(CommandLine, DriversNamesEach) {
 
 TEST(CommandLine, AnalyzeTellsWhatItCounted) {
   const TempDir folder;
-  const Outcome o = run({"analyze", "--json", capture(folder)});
+  const CommandOutcome o = run({"analyze", "--json", capture(folder)});
   ASSERT_EQ(o.exit, kOk) << o.err;
   const json::value report = json::parse(o.out);
   EXPECT_EQ(report.at("packets").to_number<int>(), 3);
@@ -437,14 +402,14 @@ TEST(CommandLine, AnalyzeTellsWhatItCounted) {
 TEST(CommandLine, AnalyzeTakesSessionsAndProtocolsAsAsked) {
   const TempDir folder;
   const std::string file = capture(folder);
-  const Outcome o = run(
+  const CommandOutcome o = run(
       {"analyze", "--json", "--protocols", "none", "--encapsulated-only", "--session", "8", file});
   ASSERT_EQ(o.exit, kOk) << o.err;
   const json::value report = json::parse(o.out);
   EXPECT_EQ(report.at("dropped").at("not_mirrored").to_number<int>(), 2);
   EXPECT_EQ(report.at("dropped").at("unknown_session").to_number<int>(), 1);
   EXPECT_TRUE(report.at("protocols").as_object().empty());
-  const Outcome wrong = run({"analyze", "--protocols", "dns,modbsu", file});
+  const CommandOutcome wrong = run({"analyze", "--protocols", "dns,modbsu", file});
   EXPECT_EQ(wrong.exit, kUsage);
   EXPECT_NE(wrong.err.find("modbsu"), std::string::npos);
 }
@@ -457,11 +422,11 @@ TEST(CommandLine, AnalyzeReadsTheFramesThatTheFilterTakes) {
     int packets;
   } cases[] = {{"icmp", 2}, {"proto gre", 1}, {"udp port 53", 0}};
   for (const auto& c : cases) {
-    const Outcome o = run({"analyze", "--json", "--filter", c.filter, file});
+    const CommandOutcome o = run({"analyze", "--json", "--filter", c.filter, file});
     ASSERT_EQ(o.exit, kOk) << o.err;
     EXPECT_EQ(json::parse(o.out).at("packets").to_number<int>(), c.packets) << c.filter;
   }
-  const Outcome wrong = run({"analyze", "--filter", "udp prt 53", file});
+  const CommandOutcome wrong = run({"analyze", "--filter", "udp prt 53", file});
   EXPECT_EQ(wrong.exit, kUsage);
   EXPECT_NE(wrong.err.find("--filter: `udp prt 53`"), std::string::npos) << wrong.err;
 }
@@ -470,7 +435,7 @@ TEST(CommandLine, AnalyzeTakesAnIdentity) {
   const TempDir folder;
   const std::string file = capture(folder);
   const auto flows = [&](const char* identity) {
-    const Outcome o = run({"analyze", "--json", "--identity", identity, file});
+    const CommandOutcome o = run({"analyze", "--json", "--identity", identity, file});
     return o.exit == kOk ? json::parse(o.out).at("flows").to_number<int>() : -1;
   };
   EXPECT_EQ(flows("vlan,overlay"), 1);
@@ -500,7 +465,7 @@ TEST(CommandLine, AnalyzeWritesEvents) {
 
 TEST(CommandLine, AnalyzeRefusesWhatIsNoCapture) {
   const TempDir folder;
-  const Outcome o = run({"analyze", folder / "missing.pcap"});
+  const CommandOutcome o = run({"analyze", folder / "missing.pcap"});
   EXPECT_EQ(o.exit, kFailed);
   EXPECT_NE(o.err.find("missing.pcap"), std::string::npos);
   EXPECT_EQ(run({"analyze", folder.write("empty.pcap", {})}).exit, kFailed);
@@ -508,11 +473,11 @@ TEST(CommandLine, AnalyzeRefusesWhatIsNoCapture) {
 
 TEST(CommandLine, DissectShowsEachFrameAndWhatWasTakenOff) {
   const TempDir folder;
-  const Outcome text = run({"dissect", capture(folder)});
+  const CommandOutcome text = run({"dissect", capture(folder)});
   ASSERT_EQ(text.exit, kOk) << text.err;
   EXPECT_NE(text.out.find("10.0.0.1 > 10.0.0.2"), std::string::npos) << text.out;
   EXPECT_NE(text.out.find("out of {\"encapsulation\":\"erspan2\""), std::string::npos) << text.out;
-  const Outcome lines = run({"dissect", "--json", capture(folder)});
+  const CommandOutcome lines = run({"dissect", "--json", capture(folder)});
   std::istringstream in(lines.out);
   std::vector<json::value> frames;
   for (std::string line; std::getline(in, line);) frames.push_back(json::parse(line));
