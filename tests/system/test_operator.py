@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import unittest
 
 import system
@@ -193,6 +194,40 @@ class Operator(system.SystemTest):
 
 
     # ---- While ----
+
+    def completed(self, typed):
+        """What bash offers after `vmirror TYPED`, with what the shell splits words at."""
+        if not hasattr(Operator, "completions"):
+            Operator.completions = os.path.join(self.world.directory, "completions")
+            w.run(os.path.join(w.ROOT, "debian", "completions"), w.BIN, self.completions)
+        line = "vmirror " + typed
+        words = [word for word in re.split(r"\s+|(?<=[@=])|(?=[@=])", line) if word] + ([""] if line[-1] in " " else [])
+        text = (". $1/bash/vmirror; COMP_LINE=$2 COMP_POINT=${#2}; shift 2; COMP_WORDS=(\"$@\") COMP_CWORD=$(($# - 1));"
+                " _vmirror; printf '%s\\n' \"${COMPREPLY[@]}\"")
+        path = os.path.abspath(w.BIN) + ":" + os.environ["PATH"]
+        done = subprocess.run(["bash", "-c", text, "bash", self.completions, line, *words], capture_output=True, text=True,
+                              env={**os.environ, "PATH": path, "VMIRROR_SOCKET": self.host.socket}, check=True)
+        self.assertEqual(done.stderr, "", typed)
+        return set(done.stdout.split())
+
+    def test_a_shell_completes_values_and_the_names_that_the_daemon_knows(self):
+        self.host.apply(policy("watch", "[{vm: plc}]"))
+        self.eventually("the session", lambda: set(self.host.sessions()) == {f"{PLC}@local"})
+        for typed, offered in (("explain ", {"watch", "plc", PLC, f"{PLC}@local"}), ("explain w", {"watch"}),
+                               (f"explain {PLC}@", {"local"}), (f"explain {PLC}@lo", {"local"}),
+                               ("capture pl", {"plc"}), ("delete ", {"watch"}), ("wait wa", {"watch"}),
+                               ("apply --remove ", {"watch"}), ("migrations pl", {"plc"}),
+                               ("sessions -o ", {"table", "wide", "json"}), ("sessions -o w", {"wide"}),
+                               ("assets --output n", {"netbox"}), ("analyze --protocols modb", {"modbus"}),
+                               ("wait --for p", {"proven"}), ("sessi", {"sessions"}), ("apply --dr", {"--dry-run"})):
+            with self.subTest(typed):
+                found = self.completed(typed)
+                self.assertEqual({one for one in found if typed.split(" ")[-1] or not one.startswith("-")}, offered)
+        socket, self.host.socket = self.host.socket, "/nonexistent/c.sock"
+        try:
+            self.assertEqual({one for one in self.completed("explain ") if not one.startswith("-")}, set())
+        finally:
+            self.host.socket = socket
 
     def test_a_listing_is_chosen_and_sorted(self):
         self.host.apply(policy("all", "[{vm: \"*\"}]"))
