@@ -1,6 +1,7 @@
 """The command lines of the programs and of `run`: help, version, exit codes. Needs no root and no switch."""
 
 import os
+import re
 import resource
 import shutil
 import socket
@@ -18,6 +19,23 @@ def call(program, *words):
     done = subprocess.run([os.path.join(w.BIN, program), *words], stdin=subprocess.DEVNULL, timeout=60,
                           capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
+
+
+def helps(words=None):
+    """The words of each program and command, with what --help says of it."""
+    for one in [words] if words else [[program] for program in PROGRAMS]:
+        text = call(*one, "--help")[1]
+        yield one, text
+        section = re.search(r"^Subcommands:\n((?:  .*\n)+)", text, re.MULTILINE)
+        for command in re.findall(r"^  ([a-z]\S*)", section.group(1), re.MULTILINE) if section else ():
+            yield from helps([*one, command])
+
+
+def plain(roff):
+    """The words of a man page."""
+    text = re.sub(r"(?m)^\.(TP|PP|nf|fi|IP)$|^\.(SH|SS|B|TH|IP) ", "", roff)
+    text = re.sub(r"\\f[BIRP]|\\[,/&]", "", text).replace("\\-", "-").replace("\\e", "\\")
+    return " ".join(text.split())
 
 
 class Programs(unittest.TestCase):
@@ -57,6 +75,28 @@ class Programs(unittest.TestCase):
             code, out, err = call("vmirror_bench", word)
             self.assertEqual((code, out), (64, ""))
             self.assertIn(f"no option `{word}`; see --help", err)
+
+    @unittest.skipUnless(shutil.which("help2man"), "no help2man (apt-get install help2man)")
+    def test_each_command_has_a_man_page_with_the_text_of_its_help(self):
+        with tempfile.TemporaryDirectory() as folder:
+            w.run(os.path.join(w.ROOT, "debian", "manual"), w.BIN, folder, timeout=300)
+            pages = set(os.listdir(folder))
+            expected = set()
+            for words, text in helps():
+                page = "-".join(words) + (".8" if words[0] in ("vmirrord", "vmirror-hook") else ".1")
+                expected.add(page)
+                with self.subTest(page):
+                    with open(os.path.join(folder, page), encoding="utf-8") as file:
+                        roff = file.read()
+                    self.assertRegex(roff, r"(?m)^\.SH EXAMPLES\n\.nf\n.*\S")
+                    self.assertRegex(roff, r'(?m)^\.SH "EXIT STATUS"\n(.|\n)*64 wrong')
+                    self.assertIn("\n" + "-".join(words) + " \\-", roff)
+                    said = plain(roff)
+                    for line in text.splitlines():
+                        line = " ".join(line.split())
+                        if not line.endswith(":") and not line.startswith("Usage:"):
+                            self.assertIn(line, said)
+            self.assertEqual(pages, expected)
 
     def check(self, folder, text):
         path = os.path.join(folder, "vmirrord.yaml")
