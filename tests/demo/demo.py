@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import capture
 import inside
 import world as w
+from broken import break_and_heal, broken_text, proven_text
 from daemon import collector_daemon, host_daemon
 from options import fail, parser, say, tell
 
@@ -90,7 +91,7 @@ def summary(host, collector):
         return {key: of["frames"][key] for key in ("received", "analysed", "held", "dropped")}
 
     return {
-        "sessions": [{key: s[key] for key in ("name", "state", "state_text", "reason", "session_id")}
+        "sessions": [{key: s[key] for key in ("name", "state", "state_text", "proof", "reason", "session_id")}
                      for s in host.ask("sessions")["sessions"]],
         "frames": frames(status),
         "coverage": status["coverage"],
@@ -101,15 +102,14 @@ def summary(host, collector):
     }
 
 
-def break_and_heal(world, host):
-    """Takes all mirrors away as somebody at the host might; returns the milliseconds until they are back."""
+def taken_away(world, host):
+    """Takes all mirrors away; returns what was told of it, and the sessions that are proven again."""
     before = sorted(world.mirrors())
-    began = time.monotonic()
-    world.vsctl("clear", "bridge", "br0", "mirrors")
-    w.wait_for("the mirrors to be back", lambda: sorted(world.mirrors()) == before and host.in_sync())
-    took = round((time.monotonic() - began) * 1000)
+    healed = break_and_heal(lambda: world.vsctl("clear", "bridge", "br0", "mirrors"),
+                            lambda: sorted(world.mirrors()) == before, host, "vnet-plc@local")
     world.talk_until("sessions that are proven again", lambda: settled(host))
-    return took
+    healed["proven"] = proven_text(host.ask("sessions")["sessions"])
+    return healed
 
 
 def verdict(end, healed):
@@ -120,9 +120,9 @@ def verdict(end, healed):
         "asked    policy watch-plc: both directions of guest plc, to the engine here and to a collector",
         f"seen     {nic['received']} frames of {nic['port']} of {nic['counted']} that the switch counted; at the collector "
         f"{end['collector']['frames']['received']} copies",
-        "proven   " + ", ".join(f"{s['name']} {s['state_text']}" for s in end["sessions"]),
+        "proven   " + proven_text(end["sessions"]),
         f"found    {len(end['assets'])} assets, flows of {', '.join(protocols)}",
-        f"broken   all mirrors were taken away by hand: back and in sync in {healed} ms"]
+        f"{broken_text('', healed)}, proven again: {healed['proven']}"]
 
 
 def tables(host, collector):
@@ -156,11 +156,11 @@ def main_inside(options):
         host, collector = show(world)
         end = summary(host, collector)
         say("somebody takes all mirrors away")
-        healed = break_and_heal(world, host)
+        healed = taken_away(world, host)
     except (w.Failed, RuntimeError, OSError, subprocess.SubprocessError) as error:
         return fail(options, error, world.save_logs("vmirror-demo-"))
     took = time.monotonic() - began
-    if tell(options, verdict(end, healed), {**end, "healed_ms": healed, "seconds": round(took, 1)}):
+    if tell(options, verdict(end, healed), {**end, "healed": healed, "seconds": round(took, 1)}):
         tables(host, collector)
         print(f"\nThe whole chain took {took:.1f} s.")
     if options.keep:

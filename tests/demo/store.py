@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import inside
 import stores
 import world as w
+from broken import break_and_heal, broken_text
 from options import fail, parser, say, tell
 
 DIRECTORY = "/run/demo"  # Of the private /run: it goes with the demo.
@@ -54,8 +55,11 @@ def show(joined):
     b.daemon.run("wait", "plcs", "--for", "realised")
     second = mirrored(hosts)
     kept = mirrors == {host.name: host.rows("Mirror", "_uuid") for host in hosts}
+    say("somebody takes all mirrors of hosta away")
+    healed = break_and_heal(lambda: a.vsctl("clear", "bridge", "br0", "mirrors"),
+                            lambda: a.mirrored_ports() == second[a.name], a.daemon, "vnet-plc@local")
     say(f"the server of {leader.name} comes back, and follows")
-    return {"before": first, "after": second, "mirrors_kept": kept, "leader_killed": leader.name,
+    return {"healed": healed, "before": first, "after": second, "mirrors_kept": kept, "leader_killed": leader.name,
             "member_again": leader.cluster_command("start")["well"],
             "policies": b.daemon.ask("get", "policies")["policies"],
             "sessions": b.daemon.ask("sessions", "--all-hosts")["sessions"]}
@@ -84,10 +88,11 @@ def verdict(told, faults):
     return [
         "asked    one policy for three hosts, stated once: the guests called plc",
         f"seen     Open vSwitch's own mirrors. {ports_text(told['before'])}",
-        f"changed  the store's leader on {told['leader_killed']} was killed, then the policy changed on hostb: the guests plc*",
-        f"seen     {ports_text(told['after'])}",
+        f"moved    the store's leader on {told['leader_killed']} was killed, then the policy changed on hostb: the guests plc*. "
+        f"{ports_text(told['after'])}",
         *([f"wrong    {what}" for what in faults] or
-          [f"proven   no mirror was made anew, and the server of {told['leader_killed']} is a member again"])]
+          [f"proven   no mirror was made anew by that, and the server of {told['leader_killed']} is a member again"]),
+        broken_text(" of hosta", told["healed"])]
 
 
 LOOK_AROUND = """
