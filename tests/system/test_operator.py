@@ -286,6 +286,7 @@ class Operator(system.SystemTest):
         for name, answer in listed.items():
             self.assertEqual(set(answer), {name, "verdict"})
             self.assertEqual(told[name], set(answer[name][0]), f"a row of {name}")
+        self.assertEqual(told["sessions of plan FILE"], set(said["plan FILE"]["sessions"][0]))
         self.assertEqual(told["findings of check"], set(said["check"]["findings"][0]))
         self.assertEqual(told["verdict (one object)"], set(said["status"]["verdict"]))
         self.assertEqual(told["steps"], {"step", "why"})
