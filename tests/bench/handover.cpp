@@ -34,7 +34,7 @@ void process(Pipeline& pipeline, const std::vector<Buffer>& frames) {
   std::vector<Frame> batch;
   for (const Buffer& bytes : frames) {
     batch.push_back(frame_of(bytes, kSecond));
-    if (batch.size() < kBatch) continue;
+    if (batch.size() < kBatchFrames) continue;
     pipeline.process(batch);
     batch.clear();
   }

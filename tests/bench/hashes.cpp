@@ -64,7 +64,7 @@ double cost_of(const std::vector<Buffer>& frames) {
   for (const Time time : {kSecond, 1000 * kSecond}) {
     for (const Buffer& bytes : frames) {
       batch.push_back(frame_of(bytes, time));
-      if (batch.size() < kBatch) continue;
+      if (batch.size() < kBatchFrames) continue;
       pipeline.process(batch);
       batch.clear();
     }

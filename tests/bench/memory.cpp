@@ -17,14 +17,14 @@ constexpr int kSettled = 35;  ///< By then each asset has all the addresses that
 /// addresses.
 void play(Pipeline& pipeline, std::uint32_t round, Time& time) {
   static const test::Buffer model = test::udp_frame({}, test::counting(22));
-  std::array<std::array<std::uint8_t, 64>, kBatch> bytes;
-  std::array<Frame, kBatch> batch;
-  for (std::size_t i = 0; i < kBatch; ++i) {
+  std::array<std::array<std::uint8_t, 64>, kBatchFrames> bytes;
+  std::array<Frame, kBatchFrames> batch;
+  for (std::size_t i = 0; i < kBatchFrames; ++i) {
     std::memcpy(bytes[i].data(), model.data(), 64);
     batch[i] = test::frame_of(bytes[i]);
   }
-  for (std::uint32_t flow = 0; flow < kFlows; flow += kBatch) {
-    for (std::uint32_t i = 0; i < kBatch; ++i) {
+  for (std::uint32_t flow = 0; flow < kFlows; flow += kBatchFrames) {
+    for (std::uint32_t i = 0; i < kBatchFrames; ++i) {
       std::uint8_t* const frame = bytes[i].data();
       const std::uint32_t n = flow + i;
       frame[10] = static_cast<std::uint8_t>(n >> 8 & 15);  // Source MAC.
@@ -36,7 +36,7 @@ void play(Pipeline& pipeline, std::uint32_t round, Time& time) {
       frame[35] = static_cast<std::uint8_t>(n >> 12);
       batch[i].time = time += 1000;
     }
-    pipeline.process({batch.data(), std::min<std::size_t>(kBatch, kFlows - flow)});
+    pipeline.process({batch.data(), std::min<std::size_t>(kBatchFrames, kFlows - flow)});
   }
 }
 

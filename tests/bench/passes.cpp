@@ -93,7 +93,7 @@ Result<Pass> source_pass(const std::string& path) {
   Pass pass;
   auto source = open_capture_file(path);
   if (!source) return tl::unexpected(source.error());
-  std::array<Frame, kBatch> batch;
+  std::array<Frame, kBatchFrames> batch;
   const auto ended = vmirror_bench_measured([&]() -> Result<std::size_t> {
     while (!(*source)->finished()) {
       const auto count = (*source)->next(batch, 0);
@@ -129,7 +129,7 @@ Result<HeldFrames> HeldFrames::load(const std::string& path) {
   if (!source) return tl::unexpected(source.error());
   HeldFrames held;
   std::vector<std::size_t> offsets;
-  std::array<Frame, kBatch> batch;
+  std::array<Frame, kBatchFrames> batch;
   while (!(*source)->finished()) {
     const auto count = (*source)->next(batch, 0);
     if (!count) return tl::unexpected(count.error());
@@ -148,8 +148,8 @@ Result<HeldFrames> HeldFrames::load(const std::string& path) {
 }
 
 void HeldFrames::replay(Pipeline& pipeline) {
-  for (std::size_t done = 0; done < frames_.size(); done += kBatch) {
-    const std::size_t count = std::min(kBatch, frames_.size() - done);
+  for (std::size_t done = 0; done < frames_.size(); done += kBatchFrames) {
+    const std::size_t count = std::min(kBatchFrames, frames_.size() - done);
     const std::span<Frame> batch(frames_.data() + done, count);
     pipeline.process(batch);
     for (Frame& frame : batch) frame.time += duration_;

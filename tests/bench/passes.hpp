@@ -49,7 +49,4 @@ class HeldFrames {
   Time duration_ = 0;
 };
 
-/// Frames that a source and a pipeline are given at once.
-constexpr std::size_t kBatch = 256;
-
 }  // namespace vmirror::bench

@@ -65,7 +65,7 @@ class MemorySource : public FrameSource {
   ManyFlows flows_;
   Time time_ = 1'700'000'000 * kSecond;
   double left_ = 0;
-  std::array<std::array<std::uint8_t, ManyFlows::kSize>, kBatch> bytes_{};
+  std::array<std::array<std::uint8_t, ManyFlows::kSize>, kBatchFrames> bytes_{};
   std::array<std::uint64_t, kDropKinds> dropped_{};
 };
 
