@@ -83,7 +83,9 @@ class Hook(c.ClusterTest):
 
     def test_a_socket_that_is_no_port_is_refused_once_it_would_be_one(self):
         where = '<interface type="vhostuser"><source type="unix" path="/run/vhu9" mode="server"/>'
-        said = self.refused(self.a, self.must, lambda xml: xml.replace(c.ON_BRIDGE, where))
+        # Which libvirt 11 asks for.
+        shared = '<memoryBacking><source type="memfd"/><access mode="shared"/></memoryBacking>'
+        said = self.refused(self.a, self.must, lambda xml: xml.replace(c.ON_BRIDGE, where).replace("<vcpu>", shared + "<vcpu>"))
         self.assertIn("start: policy `must` requires its mirror", said)
 
     def test_a_policy_that_selects_by_port_is_decided_once_the_port_has_a_name(self):
