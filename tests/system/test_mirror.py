@@ -91,8 +91,8 @@ class Mirror(system.SystemTest):
             with self.subTest(what):
                 told = self.told_of_drifts()
                 self.world.vsctl(*words)
-                mirror = self.one_mirror()
-                self.assertEqual((mirror["name"], mirror["snaplen"]), (name, []))
+                self.eventually("it to be mended", lambda: (mirror := self.one_mirror())["name"] == name and
+                                mirror["snaplen"] == [])
                 self.eventually("it to be said", lambda before=told: self.told_of_drifts() > before)
 
     def test_a_port_that_is_plugged_again_is_selected_again(self):
