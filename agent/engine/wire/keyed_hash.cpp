@@ -1,6 +1,10 @@
 #include "agent/engine/wire/keyed_hash.hpp"
 
 #define XXH_INLINE_ALL
+// Without optimisation GCC 14 can't inline all that the header insists on.
+#ifndef NDEBUG
+#define XXH_NO_INLINE_HINTS 1
+#endif
 #include <xxhash.h>
 
 namespace vmirror {
