@@ -31,6 +31,15 @@ def hex_bytes(value):
     return str(value).replace(":", "").lower()
 
 
+def words_in_hex(value):
+    """"73:77:31" is sw1: tshark prints a text of which it does not know that it is one. A MAC stays."""
+    parts = str(value).split(":")
+    if len(parts) == 6 or not all(re.fullmatch("[0-9a-f]{2}", part) for part in parts):
+        return value
+    decoded = bytes.fromhex("".join(parts))
+    return decoded.decode("ascii") if all(0x20 <= byte < 0x7f for byte in decoded) else value
+
+
 def named(names):
     """The name of a number, for tshark's side: ours tells a name where it knows one, else the number."""
     def of(value):

@@ -1,5 +1,5 @@
 """Link and network: ARP, ICMP, IGMP, VRRP, LLDP, CDP, STP, LACP."""
-from normal import lower, named, stripped, text
+from normal import lower, named, stripped, text, words_in_hex
 from row import Field, Row, number
 
 ARP_OPCODES = {1: "request", 2: "reply", 3: "rarp_request", 4: "rarp_reply"}
@@ -29,7 +29,7 @@ ROWS = (
         Field("vrrp.version", "version"), Field("vrrp.virt_rtr_id", "vrid"), Field("vrrp.prio", "priority"),
         Field(("vrrp.ip_addr", "vrrp.ipv6_addr"), "addresses", text, many=True))),
     Row("lldp", "lldp", "lldp", (
-        Field(("lldp.chassis.id.mac", "lldp.chassis.id.ip4", "lldp.chassis.id"), "chassis_id", lower),
+        Field(("lldp.chassis.id.mac", "lldp.chassis.id.ip4", "lldp.chassis.id"), "chassis_id", lower, theirs=words_in_hex),
         Field(("lldp.port.id", "lldp.port.id.mac", "lldp.port.id.ip4"), "port_id", lower),
         Field("lldp.time_to_live", "ttl"),
         Field("lldp.tlv.system.name", "system_name", stripped), Field("lldp.tlv.system.desc", "system_description", stripped),

@@ -29,7 +29,9 @@ ENIP_COMMANDS = {0: "nop", 4: "list_services", 0x63: "list_identity", 0x64: "lis
 MQTT_TYPES = {1: "connect", 2: "connack", 3: "publish", 4: "puback", 5: "pubrec", 6: "pubrel", 7: "pubcomp",
               8: "subscribe", 9: "suback", 10: "unsubscribe", 11: "unsuback", 12: "pingreq", 13: "pingresp",
               14: "disconnect", 15: "auth"}
-BVLC_FUNCTIONS = {0: "bvlc_result", 4: "forwarded_npdu", 5: "register_foreign_device", 9: "distribute_broadcast_to_network",
+BVLC_FUNCTIONS = {0: "bvlc_result", 1: "write_broadcast_distribution_table", 2: "read_broadcast_distribution_table",
+                  3: "read_broadcast_distribution_table_ack", 4: "forwarded_npdu", 5: "register_foreign_device",
+                  6: "read_foreign_device_table", 7: "read_foreign_device_table_ack", 8: "delete_foreign_device_table_entry", 9: "distribute_broadcast_to_network",
                   10: "original_unicast_npdu", 11: "original_broadcast_npdu"}
 LISTED = 16
 

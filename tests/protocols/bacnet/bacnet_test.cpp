@@ -146,6 +146,7 @@ TEST(Bacnet, Malformed) {
   expect_malformed(kBacnet, {
                                 {"81", "truncated"},
                                 {"81 0a 0009 01 00 10 08", "truncated"},
+                                {"81 0a 0009 01 00 10", "truncated"},
                                 {"82 0a 0008 01 00 10 08", "bad_value"},
                                 {"81 1a 0008 01 00 10 08", "bad_value"},
                                 {"81 0a 0003 01 00", "bad_length"},
@@ -159,6 +160,15 @@ TEST(Bacnet, Malformed) {
                                 {"81 0a 000a 01 00 00 05 01 14", "bad_length"},
                                 {"81 0a 0008 01 00 10 08 00", "bad_length"},
                             });
+}
+
+TEST(Bacnet, AMessageStandsWhoseLastBytesAreCut) {
+  EXPECT_EQ(told(kBacnet, hex("81 0a 0011 01 04 50 01 14 91 05 91 1a"), context_of(false)),
+            "bacnet {bvlc_function: \"original_unicast_npdu\", pdu_type: \"error\", pdu_service: "
+            "\"reinitialize_device\", invoke_id: 1, error_class: \"services\", error_code: "
+            "\"password_failure\"}\n"
+            "fact 10.0.0.2 service = \"bacnet\" (bacnet.pdu_service, implied)\n"
+            "malformed truncated\n");
 }
 
 TEST(Bacnet, SegmentsAreJoined) {

@@ -53,6 +53,23 @@ TEST(Krb5, Tells) {
     EXPECT_EQ(told(kKrb5, payload("krb5", c.what), context_of(c.to_server)), c.told) << c.what;
 }
 
+TEST(Krb5, EachErrorOfTheStandardHasItsName) {
+  const Buffer& error = payload("krb5", "pre-authentication required");
+  const Buffer before = hex("a603 0201 19");
+  for (const auto& [code, name] : {std::pair<int, const char*>{1, "\"KDC_ERR_NAME_EXP\""},
+                                   {50, "\"KRB_AP_ERR_INAPP_CKSUM\""},
+                                   {68, "\"KDC_ERR_WRONG_REALM\""},
+                                   {30, "\"30\""}}) {
+    Buffer message = error;
+    const auto at = std::search(message.begin(), message.end(), before.begin(), before.end());
+    ASSERT_NE(at, message.end());
+    at[4] = static_cast<std::uint8_t>(code);
+    EXPECT_NE(told(kKrb5, message, context_of(false)).find(std::string("error_code: ") + name),
+              std::string::npos)
+        << code << told(kKrb5, message, context_of(false));
+  }
+}
+
 TEST(Krb5, AnErrorRefusesUnlessItIsAStepOfALogon) {
   const struct {
     std::uint8_t code;

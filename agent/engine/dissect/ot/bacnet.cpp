@@ -319,7 +319,7 @@ bool join_segments(BacnetMessage& bacnet, const Context& context) {
 Malformed tell_message(BacnetMessage& bacnet, const Context& context, Facts& facts) {
   tell_headers(bacnet, facts);
   if (!bacnet.pdu) return Malformed::none;
-  if (bacnet.segmented && !join_segments(bacnet, context)) return Malformed::none;
+  if (bacnet.segmented && (bacnet.cut || !join_segments(bacnet, context))) return Malformed::none;
   if (bacnet.pdu == Pdu::unconfirmed_request) return tell_unconfirmed(bacnet, context, facts);
   if (bacnet.pdu == Pdu::confirmed_request) return tell_confirmed(bacnet, context, facts);
   return tell_answer(bacnet, context, facts);
@@ -329,14 +329,15 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
   auto bacnet = parse_bacnet(bytes);
   if (!bacnet) return bacnet.error();
   const Malformed malformed = tell_message(*bacnet, context, facts);
+  if (bacnet->cut) return Malformed::truncated;
   return malformed == Malformed::none && bacnet->trailing > 0 ? Malformed::bad_length : malformed;
 }
 
 /// All headers are there, and BVLC's length is the datagram's; at the port one that hides bytes
-/// behind its end will do.
+/// behind its end, or lacks its last ones, will do.
 Probe probe(Bytes bytes, const Context& context) {
   const auto bacnet = parse_bacnet(bytes);
-  if (!bacnet || (bacnet->trailing > 0 && !context.at_own_port)) return Probe::no;
+  if (!bacnet || ((bacnet->cut || bacnet->trailing > 0) && !context.at_own_port)) return Probe::no;
   if (!bacnet->pdu) return Probe::yes;
   const bool answers = bacnet->pdu == Pdu::simple_ack || bacnet->pdu == Pdu::complex_ack ||
                        bacnet->pdu == Pdu::error || bacnet->pdu == Pdu::reject;
@@ -407,22 +408,24 @@ Parsed<BacnetMessage> parse_bacnet(Bytes bytes) {
   if (!bytes.empty() && type != bacnet::kBvlcType) return bad(Malformed::bad_value);
   if (!cursor.ok()) return bad(Malformed::truncated);
   if (name_of(bacnet::kFunctions, out.function) == nullptr) return bad(Malformed::bad_value);
-  if (length > bytes.size()) return bad(Malformed::truncated);
   if (length < bacnet::kBvlc) return bad(Malformed::bad_length);
-  out.trailing = bytes.size() - length;
-  cursor = Cursor(bytes.subspan(bacnet::kBvlc, length - bacnet::kBvlc));
+  const std::size_t end = std::min<std::size_t>(length, bytes.size());
+  out.cut = length > bytes.size();
+  out.trailing = bytes.size() - end;
+  cursor = Cursor(bytes.subspan(bacnet::kBvlc, end - bacnet::kBvlc));
   if (out.function == bacnet::kForwarded) out.bvlc = cursor.take(6);
   out.has_network = out.function == bacnet::kForwarded ||
                     (out.function >= bacnet::kDistribute && out.function < 12);
   if (!out.has_network) {
     out.bvlc = cursor.rest();
     const bool two = out.function == bacnet::kResult || out.function == bacnet::kRegister;
-    if (two && out.bvlc.size() != 2) return bad(Malformed::bad_length);
+    if (two && out.bvlc.size() != 2)
+      return bad(out.cut ? Malformed::truncated : Malformed::bad_length);
     return out;
   }
-  if (!cursor.ok()) return bad(Malformed::bad_length);
+  if (!cursor.ok()) return bad(out.cut ? Malformed::truncated : Malformed::bad_length);
   if (const Malformed malformed = bacnet::read_network(cursor, out); malformed != Malformed::none)
-    return bad(malformed);
+    return bad(out.cut ? Malformed::truncated : malformed);
   return out;
 }
 

@@ -31,9 +31,10 @@ struct BacnetMessage {
   std::uint8_t service = 0;  ///< Of reject and abort: the reason.
   Bytes data;
   std::size_t trailing = 0;  ///< Bytes behind the message that the datagram has.
+  bool cut = false;          ///< The datagram is shorter than BVLC's length.
 };
 
-/// `bytes`: a datagram. truncated: shorter than BVLC's length; bad_length: a header past the end;
+/// `bytes`: a datagram. truncated: it ends within a header; bad_length: a header past BVLC's end;
 /// bad_value: no BACnet, or a type that there is not.
 Parsed<BacnetMessage> parse_bacnet(Bytes bytes);
 
