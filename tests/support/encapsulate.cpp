@@ -152,6 +152,9 @@ void add_overlays(std::vector<Wrapping>& all) {
   all.push_back({"capwap", Encapsulation::capwap, true, [](Bytes frame, std::uint32_t) {
                    return one(outer_udp({}, 5247, concat({hex("00 100200 0000 0000"), frame})));
                  }});
+  all.push_back({"gre_in_udp", Encapsulation::gre, true, [](Bytes frame, std::uint32_t) {
+                   return one(outer_udp({}, 4754, gre({.key = 0xcafe}, frame)));
+                 }});
   all.push_back({"rspan", Encapsulation::rspan, true, [](Bytes frame, std::uint32_t) {
                    return one(tagged({ethertype::kVlan, kRspanVlan}, frame));
                  }});

@@ -11,6 +11,7 @@
 #include "agent/engine/decap/sessions.hpp"
 #include "agent/engine/decap/vxlan.hpp"
 #include "agent/engine/wire/tags.hpp"
+#include "agent/engine/wire/wlan.hpp"
 #include "agent/model/scope.hpp"
 
 namespace vmirror {
@@ -122,6 +123,9 @@ Found take_gre(const Frame& frame, const Packet& p, Layer& out) {
     }
     default:
       out.number = gre->protocol;
+      if (gre->protocol >= gre_protocol::kArubaFirst && gre->protocol <= gre_protocol::kArubaLast &&
+          parse_wlan(p.payload_of(frame.bytes).subspan(gre->size)))
+        return take_gre_payload(frame, p, *gre, 0, LinkType::wlan, out);
       return fail(out, DecapError::gre_protocol);
   }
 }
@@ -137,6 +141,25 @@ Found take_datagram(const Frame& frame, const Packet& p, Encapsulation carried, 
   return Found::layer;
 }
 
+std::uint32_t bottom_label(const Frame& frame) {
+  const SkippedTags all = skipped_tags(frame.bytes, frame.link);
+  std::uint32_t label = 0;
+  for (std::size_t i = 0; i < all.count; ++i)
+    if (all.tags[i].kind == TagKind::mpls) label = static_cast<std::uint32_t>(all.tags[i].value);
+  return label;
+}
+
+/// A label stack has no mark of its own: what it carries has to be there.
+Found take_mpls(const Frame& frame, const Packet& p, Layer& out) {
+  set_inner(frame, p, 0, LinkType::mpls, out);
+  const Packet inner = parse_packet(out.inner.bytes, out.inner.link, {});
+  if (inner.error != HeaderError::none ||
+      (inner.ip_version == 0 && inner.carrier == LinkCarrier::none))
+    return Found::bare;
+  set_session(out.origin, Encapsulation::mpls, bottom_label(out.inner));
+  return Found::layer;
+}
+
 Found take_udp(const Frame& frame, const Packet& p, Encapsulation carried, Layer& out) {
   const Bytes payload = p.payload_of(frame.bytes);
   if (carried == Encapsulation::geneve) {
@@ -146,6 +169,8 @@ Found take_udp(const Frame& frame, const Packet& p, Encapsulation carried, Layer
     set_session(out.origin, Encapsulation::geneve, h->vni);
     return Found::layer;
   }
+  if (carried == Encapsulation::gre) return take_gre(frame, p, out);
+  if (carried == Encapsulation::mpls) return take_mpls(frame, p, out);
   if (carried != Encapsulation::vxlan) return take_datagram(frame, p, carried, out);
   constexpr std::uint16_t kGpePort = 4790;
   const auto h = parse_vxlan(payload, p.destination_port == kGpePort);
@@ -167,14 +192,6 @@ Found take_ip(const Frame& frame, const Packet& p, Layer& out) {
   set_inner(frame, p, 0, LinkType::ip, out);
   out.origin.encapsulation = Encapsulation::ip;
   return Found::layer;
-}
-
-std::uint32_t bottom_label(const Frame& frame) {
-  const SkippedTags all = skipped_tags(frame.bytes, frame.link);
-  std::uint32_t label = 0;
-  for (std::size_t i = 0; i < all.count; ++i)
-    if (all.tags[i].kind == TagKind::mpls) label = static_cast<std::uint32_t>(all.tags[i].value);
-  return label;
 }
 
 /// A frame within a frame of the link layer; its header ends where the inner one begins.

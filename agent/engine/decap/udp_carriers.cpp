@@ -12,7 +12,8 @@ UdpCarriers::UdpCarriers()
     : ports_{{4789, Encapsulation::vxlan},  {4790, Encapsulation::vxlan},
              {8472, Encapsulation::vxlan},  {6081, Encapsulation::geneve},
              {37008, Encapsulation::tzsp},  {2152, Encapsulation::gtp},
-             {5247, Encapsulation::capwap}, {3544, Encapsulation::teredo}} {
+             {5247, Encapsulation::capwap}, {3544, Encapsulation::teredo},
+             {4754, Encapsulation::gre},    {6635, Encapsulation::mpls}} {
   count_mask();
 }
 

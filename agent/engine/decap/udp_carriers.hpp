@@ -13,16 +13,18 @@ namespace vmirror {
 
 /// The encapsulations that are told by a UDP port.
 constexpr Encapsulation kInUdp[] = {
-    Encapsulation::vxlan, Encapsulation::geneve, Encapsulation::tzsp,  Encapsulation::hp_erm,
-    Encapsulation::gtp,   Encapsulation::capwap, Encapsulation::teredo};
+    Encapsulation::vxlan,  Encapsulation::geneve, Encapsulation::tzsp,
+    Encapsulation::hp_erm, Encapsulation::gtp,    Encapsulation::capwap,
+    Encapsulation::teredo, Encapsulation::gre,    Encapsulation::mpls};
 /// Of kInUdp, by its name: "vxlan". None of that name: Encapsulation::none.
 Encapsulation parse_in_udp(std::string_view name);
 
 class UdpCarriers {
  public:
   /// The ports that IANA lists or that the protocol's inventor uses: VXLAN 4789, 4790 (GPE) and
-  /// 8472 (old Linux), GENEVE 6081, TZSP 37008, GTP-U 2152, CAPWAP data 5247, Teredo 3544. HP's
-  /// mirrors have none: the port is in the switch's configuration.
+  /// 8472 (old Linux), GENEVE 6081, TZSP 37008, GTP-U 2152, CAPWAP data 5247, Teredo 3544, GRE 4754
+  /// (RFC 8086), MPLS 6635 (RFC 7510). HP's mirrors have none: the port is in the switch's
+  /// configuration.
   UdpCarriers();
 
   /// From now on `port` carries this, and nothing else.

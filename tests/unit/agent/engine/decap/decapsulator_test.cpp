@@ -381,13 +381,36 @@ TEST(Decapsulator, TellsTheSessionOfEachKindOfTunnel) {
     const char* wrapping;
     std::uint32_t session;
     bool has_session;
-  } cases[] = {{"gtp", 0x01020304, true}, {"pbb", 0xabcdef, true},  {"fabricpath", 10, true},
-               {"isl", 100, true},        {"mpls_pw", 2000, true},  {"tzsp", 0, false},
-               {"ip_in_ip", 0, false},    {"gre_ip", 0xcafe, true}, {"capwap", 0, false}};
+  } cases[] = {{"gtp", 0x01020304, true},   {"pbb", 0xabcdef, true},  {"fabricpath", 10, true},
+               {"isl", 100, true},          {"mpls_pw", 2000, true},  {"tzsp", 0, false},
+               {"ip_in_ip", 0, false},      {"gre_ip", 0xcafe, true}, {"capwap", 0, false},
+               {"gre_in_udp", 0xcafe, true}};
   for (const auto& c : cases) {
     const auto out = Bench().take(wrapping(c.wrapping).wrap(udp_frame({}), 1).front());
     EXPECT_EQ(out.origin.session, c.session) << c.wrapping;
     EXPECT_EQ(out.origin.has_session, c.has_session) << c.wrapping;
+  }
+}
+
+TEST(Decapsulator, TakesALabelStackOutOfUdp) {
+  const Buffer packet = ip_part(udp_frame({}));
+  const Decapsulated out = Bench().take(over_udp(6635, concat({hex("00064040 007d01ff"), packet})));
+  EXPECT_EQ(out.origin.encapsulation, Encapsulation::mpls);
+  EXPECT_EQ(out.origin.session, 2000u) << "the label at the bottom";
+  EXPECT_EQ(out.origin.depth, 1);
+  EXPECT_EQ(out.frame.link, LinkType::mpls);
+  EXPECT_EQ(out.packet.ip_version, 4);
+  const Decapsulated ethernet =
+      Bench().take(over_udp(6635, concat({hex("007d01ff 00000000"), kGuest})));
+  EXPECT_EQ(bytes_of(ethernet), kGuest);
+  EXPECT_EQ(ethernet.origin.session, 2000u);
+}
+
+TEST(Decapsulator, LeavesWhatOnlyHasThePortOfALabelStack) {
+  for (const char* payload : {"", "007d", "007d0040 4500", "00000140 45000014", "ffffffff"}) {
+    const Decapsulated out = Bench().take(over_udp(6635, hex(payload)));
+    EXPECT_EQ(out.origin.depth, 0) << payload;
+    EXPECT_EQ(ending(out), std::string("frame")) << payload;
   }
 }
 
@@ -414,7 +437,8 @@ TEST(Decapsulator, TakesA80211FrameOutOfATunnel) {
   const Buffer wlan = concat({hex("0801 0000 0a0000000001 0a0000000002 0a0000000003 1000"),
                               hex("aaaa03 000000 0800"), ip_part(udp_frame({}))});
   for (const Buffer& outer : {over_udp(5247, concat({hex("00 100300 00000000"), wlan})),
-                              over_udp(37008, concat({hex("0100 0012 01"), wlan}))}) {
+                              over_udp(37008, concat({hex("0100 0012 01"), wlan})),
+                              over_gre({.protocol = 0x8200}, wlan)}) {
     const Decapsulated out = Bench().take(outer);
     EXPECT_EQ(ending(out), std::string("frame"));
     EXPECT_EQ(bytes_of(out), wlan);
