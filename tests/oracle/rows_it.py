@@ -39,6 +39,11 @@ def _resources(element):
     return pick
 
 
+def dns_type(name):
+    """RFC 3597, section 5: a type without a name is TYPE and its number."""
+    return int(name[4:]) if name.startswith("TYPE") and name[4:].isdigit() else name
+
+
 def _our_resources(key):
     return lambda record: [one[key] for section in ("answers", "prerequisites", "authorities", "updates")
                            for one in record.get(section, ())]
@@ -59,7 +64,7 @@ def _our_addresses(kind):
 
 _COUNTS = ("dns.count.answers", "dns.count.auth_rr", "dns.resp.type")
 _RESOURCES = (
-    Field(("dns.resp.type", *_COUNTS), _our_resources("rrtype"), theirs=named(DNS_TYPES), many=True,
+    Field(("dns.resp.type", *_COUNTS), _our_resources("rrtype"), theirs=named(DNS_TYPES), mine=dns_type, many=True,
           pick=_resources("dns.resp.type")),
     Field(("dns.resp.ttl", *_COUNTS), _our_resources("ttl"), many=True, pick=_resources("dns.resp.ttl")),
     Field(("dns.a", *_COUNTS), _our_addresses("A"), text, many=True, pick=_addresses(1, "dns.a")),
@@ -69,14 +74,14 @@ ROWS = (
     Row("dns", "dns", "dns", (
         Field("dns.id", "id"), Field("dns.flags", "flags", theirs=number, mine=lambda v: int(v, 16)),
         Field("dns.flags.opcode", "opcode"),
-        Field("dns.qry.name", "rrname", dotless), Field("dns.qry.type", "rrtype", theirs=named(DNS_TYPES)),
+        Field("dns.qry.name", "rrname", dotless), Field("dns.qry.type", "rrtype", theirs=named(DNS_TYPES), mine=dns_type),
         Field("dns.flags.rcode", "rcode", theirs=named(DNS_RCODES)), *_RESOURCES)),
     Row("llmnr", "llmnr", "llmnr", (
         Field("dns.id", "id"), Field("dns.qry.name", "rrname", dotless),
-        Field("dns.qry.type", "rrtype", theirs=named(DNS_TYPES)), *_RESOURCES)),
+        Field("dns.qry.type", "rrtype", theirs=named(DNS_TYPES), mine=dns_type), *_RESOURCES)),
     Row("mdns", "mdns", "mdns", (
         Field("dns.qry.name", "queries.rrname", dotless, many=True),
-        Field("dns.qry.type", "queries.rrtype", theirs=named(DNS_TYPES), many=True),
+        Field("dns.qry.type", "queries.rrtype", theirs=named(DNS_TYPES), mine=dns_type, many=True),
         Field(("dns.flags.response",), "type", theirs=named({0: "request", 1: "response"})), *_RESOURCES)),
     Row("dhcp", "dhcp", "dhcp", (
         Field("dhcp.type", "type", theirs=named({1: "request", 2: "reply"})), Field("dhcp.id", "id"),

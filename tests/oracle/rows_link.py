@@ -16,7 +16,8 @@ ROWS = (
     Row("icmp6", "icmpv6.type", "icmp6", (
         Field("icmpv6.type", "icmp_type"), Field("icmpv6.code", "icmp_code"),
         Field("icmpv6.echo.identifier", "id"), Field("icmpv6.echo.sequence_number", "seq"),
-        Field(("icmpv6.nd.ns.target_address", "icmpv6.nd.na.target_address", "icmpv6.rd.na.target_address"),
+        Field(("icmpv6.nd.ns.target_address", "icmpv6.nd.na.target_address", "icmpv6.rd.na.target_address",
+               "icmpv6.nd.rd.target_address"),
               "target", text))),
     Row("igmp", "igmp.type", "igmp", (
         Field("igmp.type", "type", theirs=named(IGMP_TYPES)),

@@ -1,4 +1,6 @@
 """OT: controllers, field buses over IP, the grid, buildings."""
+import re
+
 from normal import hex_bytes, loose, named, same, seconds, stripped, text, utc
 from row import Field, Row, number
 
@@ -46,6 +48,16 @@ def in_message(key):
         return next(iter(record.values())).get(key)
     of.__name__ = key
     return of
+
+
+def publish_qos(values):
+    """Other messages have the bits in their header for another purpose."""
+    return values.get("mqtt.qos", [])[:1] if values.get("mqtt.msgtype", [""])[0] in ("3", 3) else []
+
+
+def tsap(value):
+    """tshark prints one that is a text as it is."""
+    return value if re.fullmatch(r"(0x)?[0-9a-f]+|[0-9a-f]{2}(:[0-9a-f]{2})*", value) else value.encode().hex()
 
 
 def dnp3_object(value):
@@ -123,7 +135,7 @@ ROWS = (
         Field(("mqtt.conack.val", "mqtt.connack.reason_code"), in_message("return_code")),
         Field("mqtt.topic", lambda r: [r["publish"]["topic"]] if "publish" in r else
               [t["topic"] for t in r.get("subscribe", r.get("unsubscribe", {})).get("topics", ())], text, many=True),
-        Field("mqtt.qos", in_message("qos")))),
+        Field(("mqtt.qos", "mqtt.msgtype"), in_message("qos"), pick=publish_qos))),
     Row("bacnet", "bvlc", "bacnet", (
         Field("bvlc.function", "bvlc_function", theirs=named(BVLC_FUNCTIONS)),
         Field("bacapp.type#", "pdu_type", lambda v: loose(v).replace("request", "req").replace("segmentack", "segack")),
@@ -138,8 +150,9 @@ ROWS = (
         Field("cotp.type", "type", theirs=named({8: "disconnect_request", 12: "disconnect_confirm", 13: "connect_confirm",
                                                 14: "connect_request"})),
         Field("cotp.srcref", "source_reference"), Field("cotp.destref", "destination_reference"),
-        Field("cotp.tpdu_size", "tpdu_size"), Field("cotp.src-tsap-bytes", "calling_tsap", hex_bytes),
-        Field("cotp.dst-tsap-bytes", "called_tsap", hex_bytes)),
+        Field("cotp.tpdu_size", "tpdu_size"),
+        Field(("cotp.src-tsap-bytes", "cotp.src-tsap"), "calling_tsap", hex_bytes, theirs=tsap),
+        Field(("cotp.dst-tsap-bytes", "cotp.dst-tsap"), "called_tsap", hex_bytes, theirs=tsap)),
         unless=(("cotp.type", lambda value: value in (5, 6, 15)),), why="data and acknowledgements are not told"),
     Row("fins", "omron", "fins", (
         Field("omron.icf.dtb", "type", theirs=named({0: "request", 1: "response"})),

@@ -27,8 +27,7 @@ constexpr std::uint16_t kIpv4 = 0x0800, kIpv6 = 0x86dd, kMpls = 0x8847, kMplsUps
 constexpr std::uint16_t kWccp = 0x883e;  ///< IPv4, often behind a redirect header of 4 bytes.
 constexpr std::uint16_t kBehind22 =
     0x8949;  ///< Ethernet behind 22 bytes, as some Mellanox mirrors.
-/// IEEE 802.11 frames, from an Aruba access point to its controller: a number for each of its radios'
-/// networks.
+/// IEEE 802.11 frames, from an Aruba access point to its controller: a number for each network.
 constexpr std::uint16_t kArubaFirst = 0x8200, kArubaLast = 0x8210;
 }  // namespace gre_protocol
 
