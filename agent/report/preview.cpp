@@ -39,23 +39,15 @@ const char* change_of(const Session& session, const Outlook& before) {
   return *was->second == session ? "unchanged" : "changed";
 }
 
-/// What a person may do about a session that is refused. A switch that filters nothing names no
-/// remedy.
-std::string remedy_of(const Error& error) {
-  const bool of_filter = error.what.find("filter is not enforceable") != std::string::npos;
-  return error.remedy.empty() && of_filter ? "let the target `local` filter" : error.remedy;
-}
-
 /// One row of "sessions".
 json::object row(const Session& session, const Outlook& after, const std::string& change,
                  const Error* refused) {
   const Error none{Error::Kind::refused, "", "", ""};
   const Error& error = refused != nullptr ? *refused : none;
-  const std::string remedy = remedy_of(error);
   json::object out{{"name", session.name}, {"policy", session.policy},
                    {"port", session.port}, {"switch", session.switch_name},
                    {"change", change},     {"reason", error.text()}};
-  out["remedy"] = remedy.empty() ? json::value() : json::value(remedy);
+  out["remedy"] = error.remedy.empty() ? json::value() : json::value(error.remedy);
   const auto at = after.agreed.resolved.where.find(session.name);
   const bool known = at != after.agreed.resolved.where.end();
   out["vm"] = known ? json::value(at->second.vm()) : json::value();

@@ -248,10 +248,10 @@ struct Packer::State {
     const std::vector<Cut> whole = {{s.direction, s.vlans}};
     if (s.filter.empty()) return whole;
     Result<std::vector<Cut>> cuts =
-        rules.cut
-            ? rules.cut(s)
-            : fail(Error::Kind::unsupported,
-                   switch_of(*world, s.switch_name).capabilities.version + " filters nothing");
+        rules.cut ? rules.cut(s)
+                  : fail(Error::Kind::unsupported,
+                         switch_of(*world, s.switch_name).capabilities.version + " filters nothing",
+                         "", "let the target `local` filter");
     entry.filtering = Filtering::by_switch;
     if (cuts) return cuts;
     entry.filtering = Filtering::by_receiver;

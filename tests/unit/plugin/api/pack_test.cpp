@@ -130,7 +130,8 @@ TEST(Pack, RefusesWithAReason) {
        session("vnet0", Direction::in, 0, tcp_only(), RspanTarget{9}),
        {},
        unsupported,
-       "its filter is not enforceable here: Testswitch 1 filters nothing"},
+       "its filter is not enforceable here: Testswitch 1 filters nothing (let the target `local` "
+       "filter)"},
       {"a target that the driver has not",
        session("vnet0", Direction::in, 0, {}, ErspanTarget{}),
        {},
