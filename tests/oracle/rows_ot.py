@@ -169,7 +169,7 @@ ROWS = (
     Row("profinet_dcp", "pn_dcp", "profinet_dcp", (
         Field("pn_dcp.service_id", "service", theirs=named({3: "get", 4: "set", 5: "identify", 6: "hello"})),
         Field("pn_dcp.xid", "xid"),
-        Field("pn_dcp.suboption_device_nameofstation", "station_name", text),
+        Field("pn_dcp.suboption_device_nameofstation", "station_name", stripped),
         Field("pn_dcp.suboption_device_devicevendorvalue", "station_type", text),
         Field("pn_dcp.suboption_vendor_id", "vendor_id"), Field("pn_dcp.suboption_device_id", "device_id"),
         Field("pn_dcp.suboption_ip_ip", "ip", text))),
