@@ -39,6 +39,7 @@ struct Track {
     Time at = 0;
     std::string port_id, mirror_id;
     std::uint64_t port = 0, copied = 0, received = 0;
+    std::uint64_t beside = 0;  ///< Copied by other mirrors that have the same output.
     bool operator==(const Counts&) const = default;
   };
   std::optional<Counts> base;

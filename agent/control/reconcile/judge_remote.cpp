@@ -45,12 +45,17 @@ Ruling rule_traffic(Track& track, const Session& s, const Track::Counts& now, bo
   const Time waited = now.at - track.moved_at;
   const std::string fact = "port " + s.port + " moved " + count(moved, "frame") + " since " +
                            clock_text(base.at) + ", its mirror copied none";
-  if (waited > kProofPatience) {
-    track.proven = false;
-    return {SessionState::failed, fact};
+  if (waited <= kProofPatience) {
+    if (track.proven) return active();
+    return {SessionState::pending, fact + " yet"};
   }
-  if (track.proven) return active();
-  return {SessionState::pending, fact + " yet"};
+  track.proven = false;
+  // Of several mirrors with one output one alone copies a frame, and counts it: the sender's.
+  const std::uint64_t beside = now.beside - base.beside;
+  if (beside * 2 >= moved)
+    return {SessionState::pending, fact + ": another mirror with the same output, which copied " +
+                                       count(beside, "frame") + ", may have taken them"};
+  return {SessionState::failed, fact};
 }
 
 /// Of a switch that counts no copies: what the collector receives proves that they come, not that
@@ -81,9 +86,13 @@ Ruling rule_uncounted(Track& track, const Session& s, const JudgeContext& in) {
 }
 
 /// The counters of one session now.
-Track::Counts read_counts(const Session& s, const Port& port, const Mirror& mirror, Time now) {
+Track::Counts read_counts(const Session& s, const Port& port, const Mirror& mirror,
+                          const Switch& on, Time now) {
   Track::Counts c{now, port.id, mirror.id, 0, mirror.copied_frames.value_or(0), 0};
   if (port.counters) c.port = frames_of(*port.counters, s.direction);
+  for (const auto& [name, other] : on.mirrors)
+    if (name != mirror.name && other.output && other.output == mirror.output)
+      c.beside += other.copied_frames.value_or(0);
   return c;
 }
 
@@ -99,6 +108,7 @@ void refresh_base(Track& track, const Track::Counts& now) {
   }
   track.settled_at = std::min(track.settled_at, now.at + kCounterSettles);
   if (now.at < track.settled_at) track.base->copied = now.copied;
+  track.base->beside = std::min(track.base->beside, now.beside);  // One of them may have gone.
   track.base->at = std::min(track.base->at, now.at);
 }
 
@@ -109,7 +119,7 @@ Ruling rule_remote(Track& track, const Session& s, const Port& port, const Mirro
   const Switch& on = switch_of(in.observed, s.switch_name);
   if (!on.capabilities.proofs.contains(ProofSource::mirror_counter))
     return rule_uncounted(track, s, in);
-  const Track::Counts counts = read_counts(s, port, mirror, now);
+  const Track::Counts counts = read_counts(s, port, mirror, on, now);
   refresh_base(track, counts);
   Ruling traffic = rule_traffic(track, s, counts, port.counters.has_value(), in.stall);
   if (!collector_of(s.target)) return traffic;

@@ -82,6 +82,15 @@ void SessionJudge::touch_mirror(const std::string& switch_name, const std::strin
       touched_.insert(name);
 }
 
+/// What one mirror copied bears on the others with the same output.
+void SessionJudge::touch_beside(const std::string& switch_name, const std::string& mirror,
+                                const Switch& on) {
+  const Mirror* changed = find(on.mirrors, mirror);
+  if (changed == nullptr || !changed->output) return;
+  for (const auto& [name, other] : on.mirrors)
+    if (name != mirror && other.output == changed->output) touch_mirror(switch_name, name);
+}
+
 void SessionJudge::touch_switch(const std::string& name, const Switch& was, const Switch& is,
                                 const PolicyResolver& resolver) {
   std::set<std::string> broken;  // Ports that came, went, or whose error, tag or way out differs.
@@ -101,8 +110,10 @@ void SessionJudge::touch_switch(const std::string& name, const Switch& was, cons
   for (const std::string& mirror : mirrors) {
     const Mirror* before = find(was.mirrors, mirror);
     const Mirror* after = find(is.mirrors, mirror);
-    if (!alike(before, after) || (after && broken.contains(after->output_port())))
+    if (!alike(before, after) || (after && broken.contains(after->output_port()))) {
       touch_mirror(name, mirror);
+      touch_beside(name, mirror, is);
+    }
     if (!before || !after) continue;
     touch_selected(before->in_ports, after->in_ports);
     touch_selected(before->out_ports, after->out_ports);
@@ -132,6 +143,12 @@ void SessionJudge::touch_changes(const PolicyResolver& resolver, const LocationM
     touch(key, resolver);
     out.ports.push_back({copy_of(was), copy_of(is)});
   });
+  std::vector<IpAddress> silent;  // That are now, or no longer.
+  std::ranges::set_symmetric_difference(observed_->silent, observed.silent,
+                                        std::back_inserter(silent));
+  for (const IpAddress& address : silent)
+    if (const Names* names = find(to_collector_, address))
+      touched_.insert(names->begin(), names->end());
   std::set<std::string> switches;
   for (const Observed* world : {observed_.get(), &observed})
     for (const auto& [name, sw] : world->switches) switches.insert(name);

@@ -77,6 +77,7 @@ class SessionJudge {
   void touch(const PortKey& port, const PolicyResolver& resolver);
   void touch_all();
   void touch_due(Time now);
+  void touch_beside(const std::string& switch_name, const std::string& mirror, const Switch& on);
   void touch_mirror(const std::string& switch_name, const std::string& mirror);
   void touch_changes(const PolicyResolver& resolver, const LocationMap& locations,
                      const Realiser& realiser, const Observed& observed, RoundChanges& out);

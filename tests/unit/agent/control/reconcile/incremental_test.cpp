@@ -39,6 +39,10 @@ class IncrementalStory {
   /// One to three changes, as one reading brings them.
   void go_on() {
     now += kSecond * pick(8);
+    if (silence_() % 6 == 0) {  // The collector's next hop no longer answers, or does again.
+      const IpAddress collector = *IpAddress::parse("192.0.2.1");
+      if (world.silent.erase(collector) == 0) world.silent.insert(collector);
+    }
     for (unsigned n = pick(3) + 1; n > 0; n--) change();
     note_objects();
     world.revision++;
@@ -219,7 +223,7 @@ class IncrementalStory {
     policies.push_back(std::move(p));
   }
 
-  std::mt19937 random_;
+  std::mt19937 random_, silence_;
 };
 
 LocationMap locate_all(const IncrementalStory& story) {

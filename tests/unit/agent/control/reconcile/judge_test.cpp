@@ -162,6 +162,30 @@ TEST(Judge, APortThatMovesWithoutCopiesFailsInTheEnd) {
   EXPECT_EQ(s.at(19), kActive);
 }
 
+/// Of two mirrors with one output only the sender's copies a frame between their guests.
+TEST(Judge, AMirrorBesideWhichAnotherCopiesIsNotTakenForFailed) {
+  for (const auto& [copied_beside, to_the_same, state] :
+       {std::tuple{4, true, "pending"}, {1, true, "failed"}, {4, false, "failed"}}) {
+    Story s;
+    s.settled = true;
+    Mirror beside = s.mirror();
+    beside.name = "beside";
+    if (!to_the_same) beside.output = PortOutput{"elsewhere"};
+    s.observed.switches["br0"].mirrors["beside"] = beside;
+    s.at(1);
+    s.moves(0, 4);
+    *s.observed.switches["br0"].mirrors["beside"].copied_frames += copied_beside;
+    s.at(2);
+    const std::string told = s.at(30);
+    EXPECT_TRUE(told.starts_with(state)) << copied_beside << to_the_same << told;
+    EXPECT_EQ(told.find("another mirror with the same output, which copied 4 frames") != told.npos,
+              state == std::string("pending"))
+        << told;
+    s.copies(1);
+    EXPECT_EQ(s.at(31), kActive);
+  }
+}
+
 TEST(Judge, AnActiveSessionWhoseCopiesStopFails) {
   Story s;
   s.at(1);
