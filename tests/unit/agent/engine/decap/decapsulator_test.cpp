@@ -393,17 +393,18 @@ TEST(Decapsulator, TellsTheSessionOfEachKindOfTunnel) {
 }
 
 TEST(Decapsulator, TakesALabelStackOutOfUdp) {
-  const Buffer packet = ip_part(udp_frame({}));
-  const Decapsulated out = Bench().take(over_udp(6635, concat({hex("00064040 007d01ff"), packet})));
-  EXPECT_EQ(out.origin.encapsulation, Encapsulation::mpls);
-  EXPECT_EQ(out.origin.session, 2000u) << "the label at the bottom";
-  EXPECT_EQ(out.origin.depth, 1);
-  EXPECT_EQ(out.frame.link, LinkType::mpls);
-  EXPECT_EQ(out.packet.ip_version, 4);
-  const Decapsulated ethernet =
-      Bench().take(over_udp(6635, concat({hex("007d01ff 00000000"), kGuest})));
-  EXPECT_EQ(bytes_of(ethernet), kGuest);
-  EXPECT_EQ(ethernet.origin.session, 2000u);
+  const Buffer with_packet =
+      over_udp(6635, concat({hex("00064040 007d01ff"), ip_part(udp_frame({}))}));
+  const Decapsulated packet = Bench().take(with_packet);
+  EXPECT_EQ(packet.origin.encapsulation, Encapsulation::mpls);
+  EXPECT_EQ(packet.origin.session, 2000u) << "the label at the bottom";
+  EXPECT_EQ(packet.origin.depth, 1);
+  EXPECT_EQ(packet.frame.link, LinkType::mpls);
+  EXPECT_EQ(packet.packet.ip_version, 4);
+  const Buffer with_frame = over_udp(6635, concat({hex("007d01ff 00000000"), kGuest}));
+  const Decapsulated frame = Bench().take(with_frame);
+  EXPECT_EQ(bytes_of(frame), kGuest);
+  EXPECT_EQ(frame.origin.session, 2000u);
 }
 
 TEST(Decapsulator, LeavesWhatOnlyHasThePortOfALabelStack) {
