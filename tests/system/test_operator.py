@@ -6,6 +6,7 @@ import re
 import subprocess
 import unittest
 
+import shells
 import system
 import world as w
 
@@ -195,18 +196,21 @@ class Operator(system.SystemTest):
 
     # ---- While ----
 
-    def completed(self, typed):
-        """What bash offers after `vmirror TYPED`, with what the shell splits words at."""
+    def make_completions(self):
         if not hasattr(Operator, "completions"):
             Operator.completions = os.path.join(self.world.directory, "completions")
             w.run(os.path.join(w.ROOT, "debian", "completions"), w.BIN, self.completions)
+        return {**os.environ, "PATH": os.path.abspath(w.BIN) + ":" + os.environ["PATH"], "VMIRROR_SOCKET": self.host.socket}
+
+    def completed(self, typed):
+        """What bash offers after `vmirror TYPED`, with what the shell splits words at."""
+        environment = self.make_completions()
         line = "vmirror " + typed
         words = [word for word in re.split(r"\s+|(?<=[@=])|(?=[@=])", line) if word] + ([""] if line[-1] in " " else [])
         text = (". $1/bash/vmirror; COMP_LINE=$2 COMP_POINT=${#2}; shift 2; COMP_WORDS=(\"$@\") COMP_CWORD=$(($# - 1));"
                 " _vmirror; printf '%s\\n' \"${COMPREPLY[@]}\"")
-        path = os.path.abspath(w.BIN) + ":" + os.environ["PATH"]
         done = subprocess.run(["bash", "-c", text, "bash", self.completions, line, *words], capture_output=True, text=True,
-                              env={**os.environ, "PATH": path, "VMIRROR_SOCKET": self.host.socket}, check=True)
+                              env=environment, check=True)
         self.assertEqual(done.stderr, "", typed)
         return set(done.stdout.split())
 
@@ -214,7 +218,7 @@ class Operator(system.SystemTest):
         self.host.apply(policy("watch", "[{vm: plc}]"))
         self.eventually("the session", lambda: set(self.host.sessions()) == {f"{PLC}@local"})
         for typed, offered in (("explain ", {"watch", "plc", PLC, f"{PLC}@local"}), ("explain w", {"watch"}),
-                               (f"explain {PLC}@", {"local"}), (f"explain {PLC}@lo", {"local"}),
+                               (f"explain {PLC}@", {"@local"}), (f"explain {PLC}@lo", {"@local"}),
                                ("capture pl", {"plc"}), ("delete ", {"watch"}), ("wait wa", {"watch"}),
                                ("apply --remove ", {"watch"}), ("migrations pl", {"plc"}),
                                ("sessions -o ", {"table", "wide", "json"}), ("sessions -o w", {"wide"}),
@@ -228,6 +232,26 @@ class Operator(system.SystemTest):
             self.assertEqual({one for one in self.completed("explain ") if not one.startswith("-")}, set())
         finally:
             self.host.socket = socket
+
+    def test_tab_completes_in_each_shell(self):
+        self.host.apply(policy("watch", "[{vm: plc}]"))
+        self.eventually("the session", lambda: set(self.host.sessions()) == {f"{PLC}@local"})
+        environment = self.make_completions()
+        for shell in shells.SHELLS:
+            if why := system.lacking(shell):
+                print(f"{shell} is skipped: {why}")
+                continue
+            for typed, line in (("vmirror sessi", "vmirror sessions "), ("vmirror hook inst", "vmirror hook install "),
+                                ("vmirror apply --dr", "vmirror apply --dry-run "), ("vmirrord --che", "vmirrord --check "),
+                                ("vmirror sessions -o w", "vmirror sessions -o wide "),
+                                ("vmirror get pol", "vmirror get policies "),
+                                # `vmirror status` has this option, `vmirror hook status` does not.
+                                ("vmirror hook status --o", "vmirror hook status --o"),
+                                ("vmirror explain wa", "vmirror explain watch "),
+                                (f"vmirror explain {PLC}@lo", f"vmirror explain {PLC}@local "),
+                                ("vmirror apply --remove wa", "vmirror apply --remove watch ")):
+                with self.subTest(shell=shell, typed=typed):
+                    self.assertEqual(shells.after_tab(shell, self.completions, typed, environment), line)
 
     def test_a_listing_is_chosen_and_sorted(self):
         self.host.apply(policy("all", "[{vm: \"*\"}]"))
