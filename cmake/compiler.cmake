@@ -7,10 +7,14 @@ set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
 set(CMAKE_OPTIMIZE_DEPENDENCIES ON)  # A static library need not wait for those that it uses.
 
 set(VMIRROR_SANITIZE "" CACHE STRING "Sanitizers for every target, as -fsanitize takes them")
-option(VMIRROR_UNITY "Compile the sources of a library together, sixteen at a time" OFF)
+option(VMIRROR_UNITY "Compile the sources of a library together, twenty-four at a time" OFF)
 option(VMIRROR_FUZZ "Link the fuzz targets with libFuzzer (needs Clang); else they replay their corpora" OFF)
 
 add_compile_options(-Wall -Wextra -Werror -g1)
+# GCC collects its garbage from 4 GB on only: a seventh of the time for the largest sources, for half as much memory again.
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  add_compile_options("SHELL:--param ggc-min-heapsize=4000000")
+endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   add_compile_options(-Og)
 endif()
@@ -39,11 +43,11 @@ if(VMIRROR_SANITIZE)
   endif()
 endif()
 
-# A clean build reads the headers of Boost and of the standard library once for sixteen sources, whose
+# A clean build reads the headers of Boost and of the standard library once for twenty-four sources, whose
 # names in anonymous namespaces must therefore differ.
 if(VMIRROR_UNITY)
   set(CMAKE_UNITY_BUILD ON)
-  set(CMAKE_UNITY_BUILD_BATCH_SIZE 16)
+  set(CMAKE_UNITY_BUILD_BATCH_SIZE 24)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)  # It takes an included source for a header.
 endif()
 

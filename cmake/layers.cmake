@@ -102,6 +102,8 @@ endif()
 # The command line. `vmirror` is agent/cli/vmirror_main.cpp, `vmirrord` agent/app/vmirrord_main.cpp.
 vmirror_layer(agent/cli USES agent_app agent_api agent_pki agent_control_hook plugin CLI11::CLI11 PRIVATE PkgConfig::libpcap)
 target_compile_definitions(agent_cli PRIVATE VMIRROR_VERSION="${PROJECT_VERSION}")
+# The work of a command is done by the layers below: a third less to compile.
+target_compile_options(agent_cli PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
 if(EXISTS ${CMAKE_SOURCE_DIR}/agent/cli/vmirror_main.cpp)
   add_executable(vmirror agent/cli/vmirror_main.cpp)
   target_link_libraries(vmirror PRIVATE agent_cli)

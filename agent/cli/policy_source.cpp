@@ -12,7 +12,7 @@
 namespace vmirror {
 namespace {
 
-constexpr const char* kStandardInput = "standard input";
+constexpr const char* kStandardInputName = "standard input";
 
 /// As much as the daemon takes of a policy.
 constexpr std::size_t kMostBytes = 512 << 10;
@@ -125,8 +125,8 @@ PolicySources read_policy_sources(const std::string& path, std::istream& in) {
   if (path != "-" && std::filesystem::is_directory(path, ignored))
     read_folder(path, reading);
   else
-    reading.add(path == "-" ? read_all(in, kStandardInput) : read_file(path),
-                path == "-" ? kStandardInput : path);
+    reading.add(path == "-" ? read_all(in, kStandardInputName) : read_file(path),
+                path == "-" ? kStandardInputName : path);
   return reading.end();
 }
 
