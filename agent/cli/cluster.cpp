@@ -33,6 +33,8 @@ struct ClusterArguments {
   std::string file;             ///< backup, restore
   double timeout = 30;          ///< Seconds.
   bool foreground = false;      ///< start
+  bool replace = false;         ///< join
+  std::string member;           ///< remove: its ID or address
   std::string pki, name;      ///< init, join, relay: the folder of certificates, and whose is this
                               ///< server's.
   std::string operator_name;  ///< grant, revoke
@@ -72,6 +74,7 @@ int tell_status(const CommandContext& context, const ServerSettings& s, const Se
                                    {"last_message_ms", "LAST MESSAGE MS AGO"}};
     print_table(context.out, members, kColumns, style(context));
   }
+  if (!is.fault.empty() && !context.json) context.out << "not well: " << is.fault << "\n";
   return is.is_well() ? kOk : kNotWatched;
 }
 
@@ -263,6 +266,22 @@ int init(const CommandContext& context, const ClusterArguments& given) {
   return tell_status(context, s, *is);
 }
 
+/// Sets the server that is there aside: its settings and its database, which nobody starts again.
+Result<void> set_aside(const ServerSettings& s) {
+  // One with a spoilt file may have ended, or serve on from its memory.
+  if (ask_server(s, {"version"}))
+    if (const auto ended = end_server(s); !ended) return ended;
+  for (const char* name : {"store.db", "server.json"}) {
+    std::error_code code;
+    if (!fs::exists(s.file(name), code)) continue;
+    fs::rename(s.file(name), s.file(name) + ".replaced", code);
+    if (code)
+      return fail(Error::Kind::refused, "can't be set aside: " + code.message(), s.file(name),
+                  "run as root");
+  }
+  return {};
+}
+
 int join(const CommandContext& context, const ClusterArguments& given) {
   ClusterArguments a = given;
   auto settings = settings_to_make(given);
@@ -271,6 +290,8 @@ int join(const CommandContext& context, const ClusterArguments& given) {
   const ServerSettings& s = a.settings;
   std::vector<std::string> words{"join-cluster", s.file("store.db"), "vmirror", s.member()};
   words.insert(words.end(), a.to.begin(), a.to.end());
+  if (a.replace)
+    if (const auto aside = set_aside(s); !aside) return report(context, aside.error());
   if (const auto made = make_server(s, words); !made) return report(context, made.error());
   return start_and_tell(context, a);
 }
@@ -308,6 +329,32 @@ int show_status(const CommandContext& context, const ClusterArguments& a) {
   if (is) return tell_status(context, *settings, *is);
   report(context, is.error());
   return kNotWatched;
+}
+
+/// Takes another server out of the cluster, one that is gone for good or must join anew.
+int remove_member(const CommandContext& context, const ClusterArguments& a) {
+  const auto settings = server_with_database(a);
+  if (!settings) return report(context, settings.error());
+  const auto is = server_status(*settings);
+  if (!is) return report(context, is.error());
+  const auto member = std::ranges::find_if(
+      is->members, [&](const Member& m) { return m.id == a.member || m.address == a.member; });
+  if (member == is->members.end())
+    return report(context, {Error::Kind::missing, "no member of the cluster is called so", a.member,
+                            "see `vmirror cluster status`"});
+  if (member->self)
+    return report(context, {Error::Kind::refused, "this is the server here", a.member,
+                            "`vmirror cluster leave`"});
+  if (const auto asked = ask_server(*settings, {"cluster/kick", "vmirror", member->id}); !asked)
+    return report(context, asked.error());
+  const auto without = await(*settings, a.timeout, [&](const ServerStatus& now) {
+    return std::ranges::find(now.members, member->id, &Member::id) == now.members.end();
+  });
+  if (!without) return report(context, without.error());
+  if (std::ranges::find(without->members, member->id, &Member::id) != without->members.end())
+    return report(context, {Error::Kind::unreachable, "the members have not agreed to it",
+                            member->address, "is there a leader? `vmirror cluster status`; again"});
+  return tell_status(context, *settings, *without);
 }
 
 int end_relay(const CommandContext& context, const ServerSettings& s) {
@@ -466,6 +513,9 @@ void add_cluster(CLI::App& app, CommandContext& context, int& exit) {
           join);
   add_server_options(*next, *next_arguments)->required();
   add_cluster_port(*next, *next_arguments);
+  next->add_flag("--replace", next_arguments->replace,
+                 "Set the database that lies there aside, as store.db.replaced: it is spoilt, or "
+                 "the cluster has removed it");
   next->add_option("--to", next_arguments->to, "Members: ssl:IP:PORT, the cluster's port")
       ->required();
   const auto [between, between_arguments] = add(
@@ -487,13 +537,19 @@ void add_cluster(CLI::App& app, CommandContext& context, int& exit) {
   add_timeout(*begin, *begin_arguments);
   add("status",
       "Show the server and its cluster. Exit code 2: it is no member of a cluster with a leader, "
-      "or "
-      "a relay without a server",
+      "its file or its disk is not well, or it is a relay without a server",
       "vmirror cluster status --json", show_status);
   const auto [end, end_arguments] =
       add("leave", "Take the server out of its cluster, and end it; or end the relay",
           "vmirror cluster leave", leave);
   add_timeout(*end, *end_arguments);
+  const auto [gone, gone_arguments] =
+      add("remove",
+          "Take another server out of the cluster: one that is gone for good, or has to join anew",
+          "vmirror cluster remove ssl:192.0.2.8:6652", remove_member);
+  gone->add_option("SERVER", gone_arguments->member, "Its ID or address, of `cluster status`")
+      ->required();
+  add_timeout(*gone, *gone_arguments);
   const auto [named, named_arguments] = add(
       "grant", "Let an operator set policies, by the certificate of `vmirror pki operator NAME`",
       "vmirror cluster grant alice", grant);

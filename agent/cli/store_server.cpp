@@ -220,6 +220,7 @@ std::string firewall_rules(int port, const std::set<std::string>& addresses) {
 }
 
 bool ServerStatus::is_well() const {
+  if (!fault.empty()) return false;
   if (relay) return connected;
   return alone || (status == "cluster member" && !leader.empty() && leader != "unknown");
 }
@@ -285,6 +286,7 @@ json::object to_json(const ServerStatus& s) {
           {"leader", or_null(s.leader)},
           {"term", s.term},
           {"members", std::move(members)},
+          {"fault", or_null(s.fault)},
           {"well", s.is_well()}};
 }
 

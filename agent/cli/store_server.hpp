@@ -77,8 +77,10 @@ struct ServerStatus {
   std::string cluster_id, server_id, address, status, role, leader;
   std::int64_t term = 0;
   std::vector<Member> members;
+  std::string fault;  ///< It serves, and yet: its file is spoilt, its disk is full. See fault_of().
   bool operator==(const ServerStatus&) const = default;
-  /// It serves: alone, as a member of a cluster that has a leader, or as a relay of a server.
+  /// It serves: alone, as a member of a cluster that has a leader, or as a relay of a server; and
+  /// nothing is wrong with its file and disk.
   bool is_well() const;
 };
 
@@ -87,7 +89,8 @@ ServerStatus parse_cluster_status(const std::string& text);
 /// Of a relay, as it answers a question for its row of the database `_Server`. Pure.
 ServerStatus parse_relay_status(const boost::json::array& answer);
 /// {"alone", "relay", "connected" (null: no relay), "cluster_id", "server_id", "address", "status",
-/// "role", "leader", "term", "members": [{"id", "address", "self", "last_message_ms"}], "well"}
+/// "role", "leader", "term", "members": [{"id", "address", "self", "last_message_ms"}], "fault"
+/// (null: none), "well"}
 boost::json::object to_json(const ServerStatus& status);
 
 }  // namespace vmirror

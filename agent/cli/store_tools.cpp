@@ -75,7 +75,10 @@ Result<ServerSettings> read_settings(const std::string& folder) {
   return parse_settings(*text, folder);
 }
 
-Result<ServerStatus> server_status(const ServerSettings& s) {
+namespace {
+
+/// As it says itself.
+Result<ServerStatus> served_status(const ServerSettings& s) {
   if (s.is_relay())
     return transact(s, R"(["_Server",{"op":"select","table":"Database","where":)"
                        R"([["name","==","vmirror"]],"columns":["connected","schema"]}])")
@@ -87,6 +90,46 @@ Result<ServerStatus> server_status(const ServerSettings& s) {
       return out;
     });
   return ask_server(s, {"cluster/status", "vmirror"}).map(parse_cluster_status);
+}
+
+/// Why ovsdb-tool can't read the member's file; empty: it can. Read twice, since the server may be
+/// in the middle of a write.
+std::string spoilt(const ServerSettings& s) {
+  std::string why;
+  for (const bool last : {false, true}) {
+    const auto read = run_tool("ovsdb-tool", {"check-cluster", s.file("store.db")});
+    if (read) return {};
+    why = read.error().what;
+    if (!last) std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  }
+  return why;
+}
+
+}  // namespace
+
+std::string fault_of(const ServerSettings& s) {
+  if (s.is_relay()) return {};
+  if (!s.is_alone())
+    if (const std::string why = spoilt(s); !why.empty())
+      return "its file is spoilt, and it will not start from it again (" + why +
+             "): on another server `vmirror cluster remove`, then here `vmirror cluster join "
+             "--replace`";
+  std::error_code code;
+  const auto disk = fs::space(s.folder, code);
+  const auto file = code ? 0 : fs::file_size(s.file("store.db"), code);
+  if (code) return "its folder can't be read: " + code.message();
+  // It writes its file anew beside the old one, to make it smaller.
+  const std::uintmax_t needed = 2 * file + (std::uintmax_t{16} << 20);
+  if (disk.available < needed)
+    return "its disk has " + std::to_string(disk.available >> 20) + " MiB left and should have " +
+           std::to_string((needed >> 20) + 1) + ": make room, or its file is spoilt";
+  return {};
+}
+
+Result<ServerStatus> server_status(const ServerSettings& s) {
+  auto out = served_status(s);
+  if (out) out->fault = fault_of(s);
+  return out;
 }
 
 Result<void> start_server(const ServerSettings& s) {
@@ -138,11 +181,15 @@ Result<json::array> transact(const ServerSettings& s, const std::string& paramet
   return value.get_array();
 }
 
-Result<void> restart_server(const ServerSettings& s) {
+Result<void> end_server(const ServerSettings& s) {
   if (const auto ended = ask_server(s, {"exit"}); !ended) return tl::unexpected(ended.error());
   for (int i = 0; i < kMostLooksAtEnd && fs::exists(s.file("server.pid")); ++i)
     std::this_thread::sleep_for(kBetweenLooksAtEnd);
-  return start_server(s);
+  return {};
+}
+
+Result<void> restart_server(const ServerSettings& s) {
+  return end_server(s).and_then([&] { return start_server(s); });
 }
 
 }  // namespace vmirror

@@ -82,8 +82,7 @@ class Host(cluster.Host):
         return self.cluster_command("status")
 
     def kill_server(self, folder=None):
-        with open(os.path.join(folder or self.store_folder, "server.pid"), encoding="ascii") as text:
-            pid = int(text.read())
+        pid = int(self.run("cat", os.path.join(folder or self.store_folder, "server.pid")))
         os.kill(pid, signal.SIGKILL)
         w.wait_for(f"the server {pid} to end", lambda: not os.path.exists(f"/proc/{pid}"))
 
