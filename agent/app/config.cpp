@@ -341,6 +341,33 @@ Result<void> read_peers(const Node& node, Config& config) {
   return done;
 }
 
+Result<void> read_budget(const Node& node, std::vector<Budget>& budgets) {
+  Budget budget;
+  const auto prefix = [&budget](const Node& at) -> Result<void> {
+    Prefix out;
+    const auto done = yaml::parsed(out, parse_prefix, "write ADDRESS/BITS, or an address")(at);
+    if (done) budget.collectors.insert(out);
+    return done;
+  };
+  constexpr const char* kRateForms = "write a number, or one with k, M or G: 20M";
+  const auto done = yaml::map({
+      {"name", yaml::text(budget.name), true},
+      {"collectors", yaml::one_or_list(prefix)},
+      {"bits_per_second", yaml::parsed(budget.bits_per_second, parse_rate, kRateForms)},
+      {"frames_per_second", yaml::parsed(budget.frames_per_second, parse_rate, kRateForms)},
+  })(node);
+  if (!done) return done;
+  if (budget.bits_per_second == 0 && budget.frames_per_second == 0)
+    return node.wrong("budget `" + budget.name + "` has no bound",
+                      "write `bits_per_second`, `frames_per_second` or both");
+  for (const Budget& other : budgets)
+    if (other.name == budget.name)
+      return node.wrong("two budgets are called `" + budget.name + "`",
+                        "give one of them another name");
+  budgets.push_back(std::move(budget));
+  return {};
+}
+
 Result<StoreOptions> read_store(const Node& node) {
   StoreOptions store;
   const auto done = yaml::map({
@@ -366,6 +393,9 @@ Result<void> check_needs_switch(const Config& config) {
   if (config.store)
     return fail(Error::Kind::invalid, "this daemon has no switch, and so nothing to mirror",
                 "store", "add `switch`, or leave this out");
+  if (!config.budgets.empty())
+    return fail(Error::Kind::invalid, "this daemon has no switch, and so makes no copies",
+                "budgets", "add `switch`, or leave this out");
   for (const auto& [given, key] : {std::pair(config.libvirt.has_value(), "libvirt"),
                                    {config.monitor_nic.has_value(), "local.monitor_nic"}})
     if (given)
@@ -462,6 +492,7 @@ Result<Config> parse_config(std::string_view text, const std::string& file) {
              return read_store(at).map([&](StoreOptions store) { config.store = std::move(store); });
            }},
           {"switch", [&](const Node& at) { return read_switch(at, config); }},
+          {"budgets", yaml::list([&](const Node& at) { return read_budget(at, config.budgets); })},
           {"local", [&](const Node& at) { return read_local(at, config); }},
           {"inputs", yaml::list([&](const Node& at) { return read_input(at, config); })},
           {"analysis", [&](const Node& at) { return read_analysis(at, config); }},

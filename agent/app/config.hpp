@@ -17,6 +17,7 @@
 #include "agent/engine/capture/capture.hpp"
 #include "agent/engine/decap/decap.hpp"
 #include "agent/engine/export/sink.hpp"
+#include "agent/model/budget.hpp"
 #include "agent/model/finding.hpp"
 #include "agent/model/scope.hpp"
 #include "plugin/registry.hpp"
@@ -79,6 +80,7 @@ struct Config {
   std::optional<LibvirtConfig> libvirt;  ///< None: this daemon asks no hypervisor.
   std::optional<PeersConfig> peers;      ///< None: this daemon knows no other.
   std::optional<StoreOptions> store;     ///< None: the policies are those of the folder alone.
+  std::vector<Budget> budgets;           ///< Of this host's copies; the names are unique.
   /// How the target `local` is captured; its interface is found by the daemon.
   InputConfig local;
   std::vector<InputConfig> inputs;

@@ -61,6 +61,7 @@ Result<void> Daemon::State::open_control() {
   options.reconciler.monitor_nic = config.monitor_nic;
   options.reconciler.local_input = config.local.name;
   options.reconciler.history = kHistory;
+  options.reconciler.budgets = config.budgets;
   options.on_round = [this](const std::shared_ptr<const ControlSnapshot>& snapshot) {
     // Here, so that the ring is opened without waiting for the main thread.
     if (!config.monitor_nic)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/api/routes.hpp"
 #include "agent/cli/listing.hpp"
 #include "agent/cli/netbox.hpp"
 #include "agent/cli/offline.hpp"
@@ -206,6 +207,19 @@ void print_status(const CommandContext& context, const json::object& status) {
   print_table(context.out, rows(status, "policies"), kPolicies, style(context));
   heading(context, "Sessions");
   print_table(context.out, session_rows(status), kSessionColumns, style(context));
+  if (const json::array& budgets = rows(status, "budgets"); !budgets.empty()) {
+    heading(context, "Budgets");
+    constexpr Column kBudgets[] = {{"name", "BUDGET"},
+                                   {"bits_per_second", "BITS/S"},
+                                   {"used_bits_per_second", "USED"},
+                                   {"asked_bits_per_second", "ASKED"},
+                                   {"frames_per_second", "FRAMES/S"},
+                                   {"used_frames_per_second", "USED"},
+                                   {"asked_frames_per_second", "ASKED"},
+                                   {"truncated", "TRUNCATED"},
+                                   {"dropped", "DROPPED"}};
+    print_table(context.out, budgets, kBudgets, style(context));
+  }
   heading(context, "Coverage");
   constexpr Column kCoverage[] = {{"port", "PORT"},         {"vm", "VM"},
                                   {"mac", "MAC", false, 1}, {"received", "RECEIVED"},

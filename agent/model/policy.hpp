@@ -38,7 +38,9 @@ struct Policy {
   std::set<std::uint16_t> vlans;
   Filter filter;  ///< Of these, the frames that are wanted.
   std::vector<Target> targets;
-  int priority = 0;             ///< Of two policies on a NIC and target the higher decides.
+  int priority = 0;  ///< Of two policies on a NIC and target the higher decides.
+  /// Past a budget (agent/model/budget.hpp): bytes left of each copy; 0: no copy is made.
+  std::uint32_t truncate = 0;
   std::optional<Time> expires;  ///< From then on it selects nothing.
   /// So long after it was set it selects nothing: agent/control/policy/terms.hpp sets `expires`.
   std::optional<Time> ttl = {};

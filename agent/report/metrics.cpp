@@ -92,6 +92,23 @@ void add_control(List& list, const ControlSnapshot& control) {
   list.gauge("in_sync", "1 while the switch is as the policies say.", control.in_sync() ? 1 : 0);
   list.count("steps_applied", "Changes made to the switch.", control.steps_applied);
   list.count("drifts", "Times that somebody else changed what is ours.", control.drifts);
+  for (const BudgetUse& use : control.budgets) {
+    const Labels by{{"budget", use.budget.name}};
+    list.gauge("budget_limit_bits_per_second", "What copies may cost; 0: no bound.",
+               static_cast<double>(use.budget.bits_per_second), by);
+    list.gauge("budget_limit_frames_per_second", "What copies may cost; 0: no bound.",
+               static_cast<double>(use.budget.frames_per_second), by);
+    list.gauge("budget_asked_bits_per_second", "What all sessions would cost, whole.",
+               use.asked.bits, by);
+    list.gauge("budget_asked_frames_per_second", "What all sessions would cost, whole.",
+               use.asked.frames, by);
+    list.gauge("budget_used_bits_per_second", "What the sessions cost.", use.used.bits, by);
+    list.gauge("budget_used_frames_per_second", "What the sessions cost.", use.used.frames, by);
+    list.gauge("budget_sessions_truncated", "Sessions whose copies the budget cuts.",
+               static_cast<double>(use.truncated), by);
+    list.gauge("budget_sessions_dropped", "Sessions without copies, for want of budget.",
+               static_cast<double>(use.dropped), by);
+  }
   list.count("reconcile_failures", "Readings and changes of the switch that failed.",
              control.failures);
 }

@@ -1,6 +1,7 @@
 #include "agent/report/status.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "agent/api/routes.hpp"
@@ -387,6 +388,29 @@ json::value findings_summary(const EngineCounters& engine) {
        engine.learns_until == 0 ? json::value() : json::value(format_time(engine.learns_until))}};
 }
 
+json::array budgets_json(const ControlSnapshot& control) {
+  const auto whole = [](double value) { return static_cast<std::uint64_t>(std::llround(value)); };
+  const auto bound = [](std::uint64_t limit) {
+    return limit == 0 ? json::value() : json::value(limit);
+  };
+  json::array out;
+  for (const BudgetUse& use : control.budgets) {
+    json::array collectors;
+    for (const Prefix& prefix : use.budget.collectors) collectors.emplace_back(prefix.text());
+    out.push_back({{"name", use.budget.name},
+                   {"collectors", std::move(collectors)},
+                   {"bits_per_second", bound(use.budget.bits_per_second)},
+                   {"frames_per_second", bound(use.budget.frames_per_second)},
+                   {"asked_bits_per_second", whole(use.asked.bits)},
+                   {"asked_frames_per_second", whole(use.asked.frames)},
+                   {"used_bits_per_second", whole(use.used.bits)},
+                   {"used_frames_per_second", whole(use.used.frames)},
+                   {"truncated", use.truncated},
+                   {"dropped", use.dropped}});
+  }
+  return out;
+}
+
 }  // namespace
 
 json::object status_json(const DaemonView& v) {
@@ -407,6 +431,7 @@ json::object status_json(const DaemonView& v) {
           {"verdict", to_json(verdict(asked))},
           {"policies", policy_rows(asked)},
           {"sessions", all(c.sessions)},
+          {"budgets", budgets_json(c)},
           {"reconcile",
            {{"in_sync", c.in_sync()},
             {"rounds", c.rounds},

@@ -60,11 +60,11 @@ HypervisorView hypervisor_of(const LibvirtStatus& libvirt);
 AskedView asked_of(const DaemonView& view);
 
 /// {"host", "uptime_seconds", "privileges", "switch", "libvirt", "hook", "peers", "migrations",
-/// "sensor", "store", "policy_error", "verdict", "policies", "sessions", "reconcile": {"in_sync",
-/// "rounds", "steps_applied", "drifts", "failures", "error"}, "frames", "inputs", "coverage",
-/// "duplicates", "clocks", "flows", "assets", "limits", "outputs"}. docs/OPERATING.md, "Status, by
-/// field", has those up to "store", and "verdict". An error that isn't is null; so are "hook"
-/// without libvirt, "peers", "migrations" and "store" without these.
+/// "sensor", "store", "policy_error", "verdict", "policies", "sessions", "budgets", "reconcile":
+/// {"in_sync", "rounds", "steps_applied", "drifts", "failures", "error"}, "frames", "inputs",
+/// "coverage", "duplicates", "clocks", "flows", "assets", "limits", "outputs"}. docs/OPERATING.md,
+/// "Status, by field", has those up to "store", "budgets" and "verdict". An error that isn't is
+/// null; so are "hook" without libvirt, "peers", "migrations" and "store" without these.
 boost::json::object status_json(const DaemonView& view);
 
 /// {"in_sync", "steps": [{"step", "why"}], "error", "verdict"}

@@ -145,6 +145,18 @@ Result<void> read_snaplen(const Node& node, std::uint32_t& out) {
                     "write 0 for whole frames, or 14 to 65535 bytes");
 }
 
+/// `drop`, or `{truncate: BYTES}`.
+Result<void> read_over_budget(const Node& node, std::uint32_t& truncate) {
+  constexpr const char* kForms = "write `drop`, or `{truncate: 128}`";
+  if (node.is_map())
+    return yaml::map({{"truncate", yaml::number(truncate, 14, 65535), true}})(node);
+  if (node.scalar() == "drop") return {};
+  if (node.scalar() == "sample")
+    return node.wrong("`over_budget: sample`: no switch that vmirror drives takes every nth frame",
+                      kForms);
+  return node.wrong("`over_budget` is `" + node.scalar() + "`", kForms);
+}
+
 Reader read_vlans(std::set<std::uint16_t>& out) {
   return yaml::list([&out](const Node& node) {
     return yaml::integer([&out](auto v) { out.insert(static_cast<std::uint16_t>(v)); }, 0,
@@ -299,6 +311,7 @@ Result<Policy> parse_policy(std::string_view text, const std::string& file) {
           {"filter", filter_reader(p.filter)},
           {"targets", yaml::list([&](const Node& at) { return read_target(at, p.targets); }), true},
           {"priority", yaml::number(p.priority, -1000, 1000)},
+          {"over_budget", [&](const Node& at) { return read_over_budget(at, p.truncate); }},
           {"expires",
            [&](const Node& at) -> Result<void> {
              const auto read =

@@ -6,12 +6,6 @@
 namespace vmirror {
 namespace {
 
-/// One target of a NIC, and the policies that want it, the one that decides first.
-struct TargetClaim {
-  Target target;
-  std::vector<const Policy*> policies;
-};
-
 Manner manner(const Policy& p) {
   return {p.snaplen, p.vlans, p.filter};
 }
@@ -88,42 +82,6 @@ void refuse(const Location& at, const TargetClaim& claim, const std::string& nam
   }
 }
 
-/// The session of one want; policies that the one which decides contradicts are refused instead.
-void serve(const Location& at, const TargetClaim& claim, const std::string& name,
-           const RefusedManners::mapped_type* refused, ResolvedPort& out) {
-  const Choice choice = choose(claim, refused);
-  const Policy& decides = *claim.policies[choice.decides];
-  Session session{.name = name,
-                  .policy = {},
-                  .switch_name = at.switch_name,
-                  .port = at.port,
-                  .direction = Direction::none,
-                  .snaplen = decides.snaplen,
-                  .vlans = decides.vlans,
-                  .filter = decides.filter,
-                  .target = claim.target};
-  for (const Policy* p : claim.policies) {
-    if (const auto it = choice.refused.find(p); it != choice.refused.end()) {
-      Error why = *it->second;
-      why.what = words(*p) + " can't be had: " + why.what + "; policy `" + decides.name + "` (" +
-                 words(decides) + ") decides";
-      out.refused.push_back({refused_session(session, *p), std::move(why)});
-    } else if (p->priority == decides.priority && !agree(*p, decides)) {
-      out.refused.push_back({refused_session(session, *p),
-                             {Error::Kind::refused,
-                              words(*p) + " contradicts policy `" + decides.name + "` (" +
-                                  words(decides) + ") at the same priority",
-                              name, "give one of them a higher priority"}});
-    } else {
-      session.policy += (session.policy.empty() ? "" : "+") + p->name;
-      session.direction = session.direction | p->direction;
-      ++out.of_policy[p->name];
-    }
-  }
-  if (!choice.last || !choice.refused.empty()) out.contested.insert(name);
-  out.sessions.push_back(std::move(session));
-}
-
 /// One of its selectors asks for a MAC, and nothing else speaks against the NIC.
 bool selects_but_for_mac(const Policy& policy, const Location& at) {
   return std::ranges::any_of(policy.select, [&](Selector s) {
@@ -152,6 +110,70 @@ std::vector<const Policy*> PolicyResolver::in_force(Time now) const {
   return out;
 }
 
+/// The session of one want; policies that the one which decides contradicts are refused instead.
+/// Without room in a budget all are.
+void PolicyResolver::serve(const Location& at, const TargetClaim& claim, const std::string& name,
+                           ResolvedPort& out) const {
+  const RefusedManners::mapped_type* refused = nullptr;
+  if (const auto of_port = refused_manners_.find({at.switch_name, at.port});
+      of_port != refused_manners_.end())
+    if (const auto of_name = of_port->second.find(name); of_name != of_port->second.end())
+      refused = &of_name->second;
+  const Choice choice = choose(claim, refused);
+  const Policy& decides = *claim.policies[choice.decides];
+  Session session{.name = name,
+                  .policy = {},
+                  .switch_name = at.switch_name,
+                  .port = at.port,
+                  .direction = Direction::none,
+                  .snaplen = decides.snaplen,
+                  .vlans = decides.vlans,
+                  .filter = decides.filter,
+                  .target = claim.target};
+  std::vector<const Policy*> served;
+  for (const Policy* p : claim.policies) {
+    if (const auto it = choice.refused.find(p); it != choice.refused.end()) {
+      Error why = *it->second;
+      why.what = words(*p) + " can't be had: " + why.what + "; policy `" + decides.name + "` (" +
+                 words(decides) + ") decides";
+      out.refused.push_back({refused_session(session, *p), std::move(why)});
+    } else if (p->priority == decides.priority && !agree(*p, decides)) {
+      out.refused.push_back({refused_session(session, *p),
+                             {Error::Kind::refused,
+                              words(*p) + " contradicts policy `" + decides.name + "` (" +
+                                  words(decides) + ") at the same priority",
+                              name, "give one of them a higher priority"}});
+    } else {
+      session.policy += (session.policy.empty() ? "" : "+") + p->name;
+      session.direction = session.direction | p->direction;
+      served.push_back(p);
+    }
+  }
+  out.claims.push_back({.session = name,
+                        .port = {at.switch_name, at.port},
+                        .target = claim.target,
+                        .direction = session.direction,
+                        .snaplen = session.snaplen,
+                        .priority = decides.priority,
+                        .truncate = decides.truncate});
+  const BudgetCut* cut = cut_of(name);
+  if (cut != nullptr && cut->snaplen == 0) {
+    for (const Policy* p : served) {
+      Refusal& refusal = out.refused.emplace_back();
+      refusal.session = refused_session(session, *p);
+      if (p == served.front()) refusal.session.name = name;
+      refusal.reason = {Error::Kind::refused, cut->reason, name,
+                        "see `vmirror status`, Budgets; raise the budget, or the priority, or set "
+                        "`over_budget: {truncate: 128}`"};
+    }
+    return;
+  }
+  if (cut != nullptr) session.snaplen = cut->snaplen;
+  for (const Policy* p : served) ++out.of_policy[p->name];
+  if (!choice.last || !choice.refused.empty()) out.contested.insert(name);
+  out.sessions.push_back(std::move(session));
+}
+
 ResolvedPort PolicyResolver::resolve(const Location& at) const {
   ResolvedPort out;
   if (at.presence == Presence::gone) return out;
@@ -173,12 +195,6 @@ ResolvedPort PolicyResolver::resolve(const Location& at) const {
   }
   const bool alone = of_name_.at(at.port).size() == 1;
   std::map<std::string, int> used;
-  const auto refused = refused_manners_.find({at.switch_name, at.port});
-  const auto refused_of = [&](const std::string& name) -> const RefusedManners::mapped_type* {
-    if (refused == refused_manners_.end()) return nullptr;
-    const auto it = refused->second.find(name);
-    return it == refused->second.end() ? nullptr : &it->second;
-  };
   for (const auto& [target, claim] : claims) {
     std::string name =
         (alone || at.no_port ? "" : at.switch_name + "/") + at.port + "@" + to_text(target);
@@ -186,7 +202,7 @@ ResolvedPort PolicyResolver::resolve(const Location& at) const {
     if (at.no_port)
       refuse(at, claim, name, out);
     else
-      serve(at, claim, name, refused_of(name), out);
+      serve(at, claim, name, out);
   }
   return out;
 }
@@ -220,8 +236,28 @@ void PolicyResolver::replace(const PortKey& port, ResolvedPort resolved) {
   if (is_empty(is)) ports_.erase(port);
 }
 
+std::vector<BudgetClaim> PolicyResolver::claims() const {
+  std::vector<BudgetClaim> out;
+  for (const auto& [key, resolved] : ports_)
+    out.insert(out.end(), resolved.claims.begin(), resolved.claims.end());
+  return out;
+}
+
+void PolicyResolver::set_cuts(const BudgetCuts& cuts) {
+  for (const auto& [name, cut] : cuts)
+    if (const BudgetCut* was = cut_of(name); was == nullptr || *was != cut) recut_.insert(cut.port);
+  for (const auto& [name, cut] : cuts_)
+    if (!cuts.contains(name)) recut_.insert(cut.port);
+  cuts_ = cuts;
+}
+
+const BudgetCut* PolicyResolver::cut_of(const std::string& session) const {
+  const auto at = cuts_.find(session);
+  return at == cuts_.end() ? nullptr : &at->second;
+}
+
 void PolicyResolver::update(const LocationMap& locations, Time now) {
-  std::set<PortKey> touched;
+  std::set<PortKey> touched = std::exchange(recut_, {});
   diff(locations_, locations, [&](const PortKey& key, const Location* was, const Location* is) {
     touched.insert(key);
     if (was && is) return;

@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/model/budget.hpp"
 #include "agent/model/location.hpp"
 #include "agent/model/policy.hpp"
 #include "agent/model/status.hpp"
@@ -25,8 +26,8 @@
 namespace vmirror {
 
 /// A policy's session for one NIC and target that is not realised: another policy overrules it, the
-/// driver refuses it while another policy's session can be served, or the NIC can't be mirrored
-/// (Location::no_port).
+/// driver refuses it while another policy's session can be served, the NIC can't be mirrored
+/// (Location::no_port), or a budget has no room (BudgetCut; it has then the session's own name).
 struct Refusal {
   Session session;  ///< Its name is "vnet0@local/POLICY"; without a port "vnet0@local".
   Error reason;
@@ -45,6 +46,7 @@ struct ResolvedPort {
   std::set<std::string> contested;
   /// Policies with `mac` for a port whose MAC is not known; the cause, in words.
   std::map<std::string, std::string> unsure;
+  std::vector<BudgetClaim> claims;  ///< Of `sessions`, and of those that a budget dropped.
   bool operator==(const ResolvedPort&) const = default;
 };
 
@@ -62,6 +64,12 @@ constexpr Time kRefusedManner = 10 * kSecond;
 /// By session: the manners that the driver refused, and why, in the order of the policies.
 using RefusedManners = std::map<std::string, std::vector<std::pair<Manner, Error>>>;
 
+/// One target of a NIC, and the policies that want it, the one that decides first.
+struct TargetClaim {
+  Target target;
+  std::vector<const Policy*> policies;
+};
+
 class PolicyResolver {
  public:
   /// `monitor_nic`: the appliance's, for the target `local`; none where the agent is on the host.
@@ -78,6 +86,12 @@ class PolicyResolver {
   /// is refused with the driver's reason. True: sessions() changed, ask the driver again. Costs the
   /// difference to the last call's verdicts, if these are ancestors of the new ones.
   bool heed(const PersistentMap<std::string, Verdict>& verdicts);
+  /// What the sessions would be without budgets. Costs the number of ports.
+  std::vector<BudgetClaim> claims() const;
+  /// In force from the next update on, which costs the ports of the cuts that differ.
+  void set_cuts(const BudgetCuts& cuts);
+  /// A session's; null: it is whole.
+  const BudgetCut* cut_of(const std::string& session) const;
 
   const SessionMap& sessions() const { return sessions_; }
   const PersistentMap<std::string, Refusal>& refused() const { return refused_; }  ///< By name.
@@ -95,6 +109,8 @@ class PolicyResolver {
 
   std::vector<const Policy*> in_force(Time now) const;
   ResolvedPort resolve(const Location& at) const;
+  void serve(const Location& at, const TargetClaim& claim, const std::string& name,
+             ResolvedPort& out) const;
   void replace(const PortKey& port, ResolvedPort resolved);
   PolicyStatus status_of(const Policy& policy) const;
 
@@ -102,6 +118,8 @@ class PolicyResolver {
   std::vector<Policy> policies_;
   bool anew_ = false;  ///< The policies are others than at the last update.
   Time now_ = 0;
+  BudgetCuts cuts_;
+  std::set<PortKey> recut_;  ///< Ports of the cuts that were made or ended since the last update.
 
   std::vector<const Policy*> in_force_;  ///< Of policies_, those that decide first.
   std::vector<std::string> ended_;

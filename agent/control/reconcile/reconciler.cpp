@@ -21,6 +21,7 @@ Reconciler::Reconciler(ReconcilerOptions options, Locate locate, std::unique_ptr
       portless_(std::move(portless)),
       realiser_(std::move(realiser)),
       resolver_(options_.monitor_nic),
+      budgets_(options_.budgets),
       judge_(options_.monitor_nic ? options_.local_input : std::string()) {}
 
 void Reconciler::set_policies(std::vector<Policy> policies) {
@@ -165,6 +166,7 @@ void Reconciler::plan(Time now) {
   steps_.clear();
   due_.clear();
   locate();
+  if (!budgets_.empty()) resolver_.set_cuts(budgets_.update(resolver_.claims(), *world_, now));
   resolver_.update(locations_, now);
   for (const std::string& name : resolver_.ended())
     tell(now, name, "the policy has expired: its mirrors go");
@@ -306,6 +308,7 @@ ControlSnapshot Reconciler::snapshot(Time now) const {
   out.sessions = judge_.sessions();
   out.locations = judge_.locations();
   if (world_) out.policies = resolver_.policies();
+  out.budgets = budgets_.uses();
   out.plan = steps_;
   out.observe_error = observe_error_;
   out.apply_error = apply_error_;

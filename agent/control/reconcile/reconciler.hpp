@@ -5,7 +5,7 @@
 //     policies, hint, timer
 //            |
 //            v
-//   +--> [observe] --> locate, resolver, realise, diff, judge --> no steps: wait
+//   +--> [observe] --> locate, budgets, resolver, realise, diff, judge --> no steps: wait
 //   |                          |
 //   |                   steps, on switches that are not at work
 //   |                          v
@@ -26,6 +26,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/control/reconcile/budget_keeper.hpp"
 #include "agent/control/reconcile/policy_resolver.hpp"
 #include "agent/control/reconcile/session_judge.hpp"
 #include "agent/model/mirror_index.hpp"
@@ -43,6 +44,7 @@ struct ReconcilerOptions {
   Time spacing = kMillisecond;     ///< Between readings after hints.
   Time retry_min = 100 * kMillisecond, retry_max = 30 * kSecond;  ///< After a failed submission.
   std::size_t history = 256;                                      ///< Events kept.
+  std::vector<Budget> budgets = {};
 };
 
 /// The switch's daemon is stalled if it has an open change and does nothing for this time. It needs
@@ -66,6 +68,7 @@ struct ControlSnapshot {
   PersistentMap<std::string, SessionStatus> sessions;  ///< By name.
   PersistentMap<PortKey, LocationStatus> locations;    ///< Of this host's ports but our own.
   std::vector<PolicyStatus> policies;                  ///< By name.
+  std::vector<BudgetUse> budgets;                      ///< In the order of the configuration.
   std::vector<Step> plan;                              ///< The steps that are left; empty: in sync.
   std::optional<Error> observe_error, apply_error;     ///< Of the latest attempt.
   std::optional<Error> stall;  ///< The switch can be read, but its daemon carries nothing out.
@@ -159,6 +162,7 @@ class Reconciler {
   std::map<std::string, OfGuest> of_guest_;
   std::set<std::string> moved_guests_;  ///< NICs without a port are to be located again.
   PolicyResolver resolver_;
+  BudgetKeeper budgets_;
   Differ differ_;
   std::vector<Step> steps_;                      ///< Left to do, by the latest reading.
   std::vector<Step> due_;                        ///< Steps on switches without a running ticket.

@@ -169,8 +169,13 @@ std::optional<Track> SessionJudge::judged(const std::string& name, const PolicyR
   const Track* is = find(tracks_, name);
   Track track = is ? *is : Track{};
   const auto at = [&](const Session& s) { return locations_.get({s.switch_name, s.port}); };
-  if (const Session* s = resolver.sessions().get(name))
-    return judge_asked(std::move(track), *s, at(*s), realiser.verdicts().get(name), context, now);
+  if (const Session* s = resolver.sessions().get(name)) {
+    track = judge_asked(std::move(track), *s, at(*s), realiser.verdicts().get(name), context, now);
+    if (const BudgetCut* cut = resolver.cut_of(name))
+      track.status.warnings.push_back("copies are cut to " + std::to_string(cut->snaplen) +
+                                      " bytes: " + cut->reason);
+    return track;
+  }
   if (const Refusal* refusal = resolver.refused().get(name))
     return judge_overruled(std::move(track), *refusal, at(refusal->session), now);
   return is ? judge_leftover(std::move(track), context, now) : std::nullopt;

@@ -23,6 +23,9 @@ switch:
   ca_certificate: /ca.pem
   owner: me
   timeout_ms: 500
+budgets:
+  - {name: host, bits_per_second: 2G}
+  - {name: wan, collectors: [192.0.2.0/24, "2001:db8::1"], frames_per_second: 5000}
 local: {monitor_nic: "52:54:00:00:00:09", workers: 2, block_count: 8}
 inputs:
   - interface: eth1
@@ -52,6 +55,12 @@ export:
   EXPECT_EQ(config->socket, "/s");
   EXPECT_EQ(config->log_level, "debug");
   EXPECT_EQ(config->on_stop, OnStop::remove);
+  EXPECT_EQ(config->budgets,
+            (std::vector<Budget>{
+                {.name = "host", .bits_per_second = 2'000'000'000},
+                {.name = "wan",
+                 .collectors = {*parse_prefix("192.0.2.0/24"), *parse_prefix("2001:db8::1")},
+                 .frames_per_second = 5000}}));
   ASSERT_TRUE(config->driver);
   EXPECT_EQ(config->driver->name, "ovs");
   EXPECT_EQ(ovs_options(config->driver->options).remote, "ssl:192.0.2.1:6640");
@@ -190,6 +199,21 @@ TEST(Config, WrongOnesAreRefusedByLineKeyAndRemedy) {
            Case{"inputs: [{pair: [a, b], workers: 2}]",
                 "c.yaml:1: `workers` and `pair` exclude each other: one worker merges the two "
                 "ports (take `workers` away)"},
+           Case{
+               "budgets: [{name: host}]",
+               "c.yaml:1: budget `host` has no bound (write `bits_per_second`, `frames_per_second` "
+               "or both)"},
+           Case{"budgets: [{name: a, frames_per_second: 1}, {name: a, frames_per_second: 2}]",
+                "c.yaml:1: two budgets are called `a` (give one of them another name)"},
+           Case{"budgets: [{name: a, bits_per_second: 1.5M}]",
+                "c.yaml:1: `bits_per_second`: `1.5M` is no rate (write a number, or one with k, M "
+                "or G: 20M)"},
+           Case{"budgets: [{name: a, bits_per_second: 1M, collectors: [wan]}]",
+                "c.yaml:1: `collectors`: `wan` is no IP address (write ADDRESS/BITS, or an "
+                "address)"},
+           Case{"budgets: [{name: a, bits_per_second: 1M}]",
+                "c.yaml: budgets: this daemon has no switch, and so makes no copies (add `switch`, "
+                "or leave this out)"},
            Case{"on_stop: never", "c.yaml:1: `on_stop` is `never` (write `remove` or `keep`)"},
            Case{"local: {monitor_nic: x}",
                 "c.yaml:1: `monitor_nic`: `x` is no MAC address (write a MAC address)"},

@@ -70,6 +70,7 @@ struct FullView {
     engine.not_understood.push_back({"ethertype 0x88c7", 1});
     engine.limits.push_back({"flows", "flows", 1, 2, 0});
     static_cast<EngineCounters&>(engine).findings_begun.push_back({"new_device", 1});
+    control.budgets.emplace_back();
   }
   DaemonView view() {
     DaemonView v{"", "ovs", 0, 0, control, engine, folder, {}, {}};
@@ -192,7 +193,7 @@ TEST(Manual, TheFieldsOfTheStatusAreListed) {
   const Words told = told_fields(section("Status, by field"));
   Words fields;
   for (const char* key : {"privileges", "switch", "verdict", "libvirt", "hook", "peers",
-                          "migrations", "sensor", "store", "findings"})
+                          "migrations", "sensor", "store", "budgets", "findings"})
     collect(status.at(key), key, fields);
   EXPECT_GT(fields.size(), 40U);
   for (const std::string& field : fields) EXPECT_TRUE(told.contains(field)) << field;

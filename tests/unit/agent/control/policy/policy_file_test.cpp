@@ -43,6 +43,7 @@ targets:
   - rspan: {vlan: 100}
   - rspan: {vlan: 101, restrict: true}
 priority: -5
+over_budget: {truncate: 96}
 expires: 2026-12-31T00:00:00+01:00
 require: true
 sensor: follow
@@ -75,6 +76,7 @@ sensor: follow
                   ErspanTarget{ip("2001:db8::9"), 2, std::nullopt}, GreTarget{ip("192.0.2.9"), 7},
                   RspanTarget{100}, RspanTarget{101, true}},
       .priority = -5,
+      .truncate = 96,
       .expires = *parse_time("2026-12-30T23:00:00Z"),
       .require = true,
       .sensor = Policy::Sensor::follow,
@@ -89,6 +91,7 @@ TEST(PolicyFile, WhatIsNotSaidHasADefault) {
   EXPECT_EQ(policy->snaplen, 0U);
   EXPECT_TRUE(policy->filter.empty());
   EXPECT_EQ(policy->priority, 0);
+  EXPECT_EQ(policy->truncate, 0U);
   EXPECT_FALSE(policy->expires);
   EXPECT_FALSE(policy->require);
   EXPECT_EQ(policy->sensor, Policy::Sensor::stay);
@@ -129,13 +132,14 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
       {"", "f.yaml: the file is empty (write it, or remove it)"},
       {"just text",
        "f.yaml:1: the file is not a mapping (write `KEY: VALUE` with `policy`, `select`, "
-       "`direction`, `snaplen`, `vlans`, `filter`, `targets`, `priority`, `expires`, `ttl`, "
-       "`require` or `sensor`)"},
+       "`direction`, `snaplen`, `vlans`, `filter`, `targets`, `priority`, `over_budget`, "
+       "`expires`, "
+       "`ttl`, `require` or `sensor`)"},
       {full + "snapln: 5\n", "f.yaml:4: unknown key `snapln` (write `snaplen`)"},
       {full + "colour: red\n",
        "f.yaml:4: unknown key `colour` (write one of `policy`, `select`, `direction`, `snaplen`, "
-       "`vlans`, `filter`, `targets`, `priority`, `expires`, `ttl`, "
-       "`require` or `sensor`)"},
+       "`vlans`, `filter`, `targets`, `priority`, `over_budget`, `expires`, `ttl`, `require` or "
+       "`sensor`)"},
       {full + "targets: [local]\n", "f.yaml:4: key `targets` is given twice (keep one of them)"},
       {head, "f.yaml:1: key `targets` is missing (add `targets: ...`)"},
       {"policy: a b\n",
@@ -197,6 +201,14 @@ TEST(PolicyFile, RefusalsNameLineAndRemedy) {
        "bytes)"},
       {full + "priority: high\n",
        "f.yaml:4: `priority` is `high` (write a number from -1000 to 1000)"},
+      {full + "over_budget: sample\n",
+       "f.yaml:4: `over_budget: sample`: no switch that vmirror drives takes every nth frame "
+       "(write "
+       "`drop`, or `{truncate: 128}`)"},
+      {full + "over_budget: stop\n",
+       "f.yaml:4: `over_budget` is `stop` (write `drop`, or `{truncate: 128}`)"},
+      {full + "over_budget: {truncate: 13}\n",
+       "f.yaml:4: `truncate` is `13` (write a number from 14 to 65535)"},
       {full + "expires: tomorrow\n",
        "f.yaml:4: `expires`: `tomorrow` is not a time (write it as 2026-12-31T00:00:00Z)"},
       {full + "expires: 2026-02-30T00:00:00Z\n",
