@@ -54,28 +54,36 @@ def listed(value):
     return value if isinstance(value, list) else [value]
 
 
-def agents_verdict(wmi):
+def agents_part(wmi):
+    """What the agent's half says in each line of the verdict, by the line's word; nothing where it was not shown."""
     if why := wmi.get("skipped"):
-        return [f"agent    not shown: {why}"]
+        return {"asked": f"the agent's half is not shown ({why})"}
     def said(key):
         return ", ".join(f"{name} {mode}" for name, mode in sorted(wmi[key].items()))
-    return [
-        f"agent    policy watch on two hosts by WMI, logged on by {' and '.join(wmi['logon'])}: {said('applied')}",
-        f"agent    vm1 moved to HV2, known after {wmi['moved_after_s']} s by an event: {said('moved')}",
-        "agent    a mode that somebody turned off was mended; the policy went, and both hosts are as they were",
-        "module   by PowerShell on two other hosts:"]
+    return {
+        "asked": f"of the agent, by WMI ({' and '.join(wmi['logon'])}): policy watch, both VMs to the sensor of their host",
+        "seen": said("applied"),
+        "moved": f"vm1 to HV2, known after {wmi['moved_after_s']} s by an event: {said('moved')}",
+        "proven": "a mode that somebody turned off was mended",
+        "undone": "the policy went, and HV1 and HV2 are as they were"}
+
+
+def module_part(told):
+    def said(sessions):
+        return ", ".join(f"{s['Name']} on {s['ComputerName']} {s['State']}" for s in sessions)
+    checks = [check for check in listed(told["checks"]) if check["Passed"]]
+    return {
+        "asked": "of the PowerShell module: a document of two sessions, dc1 and plc, read over HTTPS",
+        "seen": said(listed(told["applied"])),
+        "moved": "dc1 to hv2: " + said(s for s in listed(told["sessions"]) if s["State"] == "ready"),
+        "proven": f"{len(checks)} checks of Test-VMirror passed, none failed",
+        "undone": "hv1 and hv2 are as they were" if told.get("undone") else "hv1 and hv2: no, by --keep"}
 
 
 def verdict(told):
-    """What was asked for, seen and proven, in a few lines."""
-    checks = [check for check in listed(told["checks"]) if check["Passed"]]
-    return agents_verdict(told["wmi"]) + [
-        "asked    a document of two sessions, dc1 and plc, to the sensors of their hosts; read over HTTPS",
-        "seen     " + ", ".join(f"{s['Name']} on {s['ComputerName']} {s['State']}" for s in listed(told["applied"])),
-        "moved    dc1 to hv2: " + ", ".join(f"{s['Name']} on {s['ComputerName']} {s['State']}"
-                                            for s in listed(told["sessions"]) if s["State"] == "ready"),
-        f"proven   {len(checks)} checks of Test-VMirror passed, none failed",
-        "undone   " + ("both hosts are as they were" if told.get("undone") else "no: --keep")]
+    """What was asked for, seen and proven, in five lines, each of both halves. The hosts are stand-ins: they carry no frames."""
+    agent, module = agents_part(told["wmi"]), module_part(told)
+    return [f"{word:<9}" + "; ".join(part[word] for part in (agent, module) if word in part) for word in module]
 
 
 def main():

@@ -84,10 +84,10 @@ def leg(record):
 
 
 def verdict(guest, records, account, lacks):
-    """What was asked for, seen and proven, in a few lines."""
+    """What was asked for, seen and proven, in five lines; a line more for each further fault."""
     return [
         f"asked    policy watch: guests labelled role=pump-control, on whichever host; {guest.name} is one",
-        *(f"moved    {leg(record)}" for record in records),
+        "moved    " + "; ".join(leg(record) for record in records),
         f"seen     {account['peer_frames']} frames that the peer and {guest.name} exchanged; the mirrors of both hosts "
         f"together lack {account['missing']}, {account['duplicates']} are there twice",
         f"kept     {account['connections']} TCP connection through both migrations, {account['requests']} requests",
