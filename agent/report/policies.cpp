@@ -83,10 +83,14 @@ json::object policies_json(const AskedView& v) {
     const auto file = std::ranges::find_if(v.policies.files, [&](const PolicyFile& f) {
       return name != nullptr && f.policy && f.policy->name == *name;
     });
-    row.as_object()["summary"] = file == v.policies.files.end()
-                                     ? row.at("reason")
-                                     : json::value(summary(nics_of(v.control, file->policy->name),
-                                                           verdict(v, *file->policy)));
+    if (file == v.policies.files.end()) {
+      row.as_object()["summary"] = row.at("reason");
+      continue;
+    }
+    std::string said = summary(nics_of(v.control, file->policy->name), verdict(v, *file->policy));
+    if (file->error)
+      said += "; the file is bad, the policy stays as it was: " + file->error->text();
+    row.as_object()["summary"] = said;
   }
   return {{"policies", std::move(rows)}, {"verdict", to_json(verdict(v))}};
 }

@@ -21,7 +21,8 @@ namespace {
 /// Several files that are changed together are read together; each change takes so much longer.
 constexpr std::chrono::milliseconds kSettle{3};
 constexpr std::uint32_t kEvents = IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM |
-                                  IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+                                  IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB |
+                                  IN_ONLYDIR;
 
 constexpr std::size_t kToldFiles = 16;  ///< Bad files that one reading names in the log.
 
@@ -144,6 +145,16 @@ struct PolicyStore::State : std::enable_shared_from_this<State> {
                        });
   }
 
+  /// Whether what happened can change the set. A file that is new is whole when it is closed; its
+  /// mode may be set before.
+  bool is_news(const inotify_event& event) const {
+    const std::string path = folder.path + "/" + (event.len > 0 ? event.name : "");
+    if ((event.mask & IN_CREATE) != 0) return is_link(path);
+    if ((event.mask & IN_ATTRIB) != 0 && event.len > 0)
+      return std::ranges::find(folder.files, path, &PolicyFile::path) != folder.files.end();
+    return (event.mask & IN_IGNORED) == 0;
+  }
+
   void drain() {
     alignas(inotify_event) std::array<char, 4096> buffer;
     ssize_t size = 0;
@@ -151,8 +162,7 @@ struct PolicyStore::State : std::enable_shared_from_this<State> {
     while ((size = ::read(watcher.native_handle(), buffer.data(), buffer.size())) > 0)
       for (ssize_t at = 0; at < size;) {
         const auto* event = reinterpret_cast<const inotify_event*>(buffer.data() + at);
-        news |= (event->mask & IN_CREATE) != 0 ? is_link(folder.path + "/" + event->name)
-                                               : (event->mask & IN_IGNORED) == 0;
+        news |= is_news(*event);
         at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
       }
     if (!news) return;

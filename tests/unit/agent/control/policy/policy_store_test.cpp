@@ -247,6 +247,24 @@ TEST_F(PolicyStoreTest, PoliciesThatAreLinks) {
   EXPECT_EQ(used.size(), 5U);
 }
 
+TEST_F(PolicyStoreTest, AModeThatChangesIsSeenAsTheRemedySays) {
+  put("a.yaml", text("a"));
+  fs::permissions(folder + "/a.yaml", fs::perms{0666});
+  const PolicyStore store = make();
+  ASSERT_EQ(used.size(), 1U);
+  EXPECT_TRUE(used[0].empty()) << "every user may write it";
+  fs::permissions(folder + "/a.yaml", fs::perms{0644});
+  serve_until(2);
+  EXPECT_EQ(used[1].size(), 1U);
+  EXPECT_FALSE(store.folder().first_error());
+  fs::permissions(folder + "/a.yaml", fs::perms{0666});
+  for (int i = 0; i < 100 && !store.folder().first_error(); ++i)
+    io.run_one_for(std::chrono::milliseconds(100));
+  ASSERT_TRUE(store.folder().first_error());
+  EXPECT_NE(store.folder().first_error()->text().find("every user may write it"),
+            std::string::npos);
+}
+
 TEST_F(PolicyStoreTest, AFileThatIsHalfWrittenMakesNoNoise) {
   const PolicyStore store = make();
   std::ofstream half(folder + "/a.yaml");
