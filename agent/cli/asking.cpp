@@ -61,30 +61,11 @@ std::string in_path(const std::string& name) {
   return boost::urls::encode(name, boost::urls::unreserved_chars);
 }
 
-namespace {
-
-/// The session or policy that a line of the verdict begins with; empty: none.
-std::string subject_of(const std::string& line) {
-  constexpr std::string_view kPolicy = "policy ";
-  if (!line.starts_with(kPolicy)) {
-    const std::size_t end = line.find(" is ");
-    const std::size_t target = line.find('@');
-    return end != line.npos && target < end ? line.substr(0, end) : "";
-  }
-  const std::size_t from = kPolicy.size();
-  return line.substr(from, line.find_first_of(": ", from) - from);
-}
-
-}  // namespace
-
 void print_way_on(const CommandContext& context, const json::object& answer) {
   if (context.json || is_true(answer, "verdict.well")) return;
-  for (const char* key : {"verdict.not_watched", "verdict.missing"})
-    for (const json::value& line : rows(answer, key))
-      if (const std::string name = subject_of(cell(&line)); !name.empty()) {
-        context.out << "see `vmirror explain " << name << "`\n";
-        return;
-      }
+  const json::value* name = find(answer, "verdict.explain");
+  if (name != nullptr && !name->is_null())
+    context.out << "see `vmirror explain " << cell(name) << "`\n";
 }
 
 int print_verdict(const CommandContext& context, const json::object& answer, bool proven) {

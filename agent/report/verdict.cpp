@@ -13,6 +13,16 @@ namespace json = boost::json;
 
 namespace {
 
+void add_not_watched(const SessionStatus& s, const std::string& line, AskedVerdict& out) {
+  out.not_watched.push_back(line);
+  if (out.unwatched_session.empty()) out.unwatched_session = s.name;
+}
+
+void add_unserved(const std::string& policy, const std::string& why, AskedVerdict& out) {
+  out.missing.push_back("policy " + policy + why);
+  if (out.unserved_policy.empty()) out.unserved_policy = policy;
+}
+
 void add_session(const SessionStatus& s, AskedVerdict& out) {
   if (s.state == SessionState::draining) return;
   ++out.sessions;
@@ -20,7 +30,10 @@ void add_session(const SessionStatus& s, AskedVerdict& out) {
   const std::string line = s.name + " is " + state_text(s) + ": " + s.reason;
   switch (s.state) {
     case SessionState::pending:
-      (s.in_place ? out.not_proven : out.not_watched).push_back(line);
+      if (s.in_place)
+        out.not_proven.push_back(line);
+      else
+        add_not_watched(s, line, out);
       break;
     case SessionState::ready:
       out.silent.push_back(line);
@@ -30,7 +43,7 @@ void add_session(const SessionStatus& s, AskedVerdict& out) {
       if (s.proof == Proof::none) out.not_proven.push_back(line);
       break;
     default:
-      out.not_watched.push_back(line);
+      add_not_watched(s, line, out);
   }
 }
 
@@ -60,10 +73,9 @@ void add_missing(const AskedView& view, const KnownNames& names, const Policy& p
       is->state == PolicyState::expired)
     return;
   const std::vector<std::string> missing = names.missing(policy);
-  for (const std::string& what : missing)
-    out.missing.push_back("policy " + policy.name + ": " + what);
+  for (const std::string& what : missing) add_unserved(policy.name, ": " + what, out);
   if (is->state == PolicyState::selects_nothing && missing.empty())
-    out.missing.push_back("policy " + policy.name + " selects nothing: " + is->reason);
+    add_unserved(policy.name, " selects nothing: " + is->reason, out);
 }
 
 }  // namespace
@@ -107,6 +119,8 @@ std::string first_fault(const AskedVerdict& v) {
 }
 
 json::object to_json(const AskedVerdict& v) {
+  const std::string& explain =
+      v.unwatched_session.empty() ? v.unserved_policy : v.unwatched_session;
   json::object states;
   for (const auto& [state, number] : v.states) states[state] = number;
   return {{"well", v.well()},
@@ -116,7 +130,8 @@ json::object to_json(const AskedVerdict& v) {
           {"not_watched", texts(v.not_watched)},
           {"missing", texts(v.missing)},
           {"not_proven", texts(v.not_proven)},
-          {"silent", texts(v.silent)}};
+          {"silent", texts(v.silent)},
+          {"explain", explain.empty() ? json::value() : json::value(explain)}};
 }
 
 }  // namespace vmirror

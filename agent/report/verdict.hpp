@@ -45,6 +45,9 @@ struct AskedVerdict {
   std::vector<std::string> missing;
   std::vector<std::string> not_proven;  ///< Has the silent ones too whose path was not traced.
   std::vector<std::string> silent;
+  /// What `vmirror explain` tells more of: the first session that is not watched, and the first
+  /// policy of what is missing. Empty: none.
+  std::string unwatched_session, unserved_policy;
   bool well() const { return not_watched.empty() && missing.empty(); }
 };
 
@@ -57,7 +60,8 @@ AskedVerdict verdict(const AskedView& view, const Policy& policy);
 std::string state_list(const AskedVerdict& verdict);
 /// The first of what is not watched or missing, and how many more there are; empty: all is well.
 std::string first_fault(const AskedVerdict& verdict);
-/// {"well", "summary", "states": {state: n}, "not_watched", "missing", "not_proven", "silent"}.
+/// {"well", "summary", "states": {state: n}, "not_watched", "missing", "not_proven", "silent",
+/// "explain"}. `explain` is the name to give to `vmirror explain`, or null.
 /// `summary`: "3 sessions: active 2, refused 1: the first fault; and 2 more"
 boost::json::object to_json(const AskedVerdict& verdict);
 
