@@ -87,7 +87,9 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {  // --help and --version are such, too, of code 0.
-    return app.exit(e) == 0 ? 0 : kWrongCommandLine;
+    if (e.get_exit_code() == 0) return app.exit(e);
+    std::cerr << "vmirrord: " << vmirror::for_terminal(e.what()) << " (see `vmirrord --help`)\n";
+    return kWrongCommandLine;
   }
 
   const auto end = [](const vmirror::Error& error) {

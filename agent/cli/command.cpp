@@ -84,11 +84,13 @@ int tell_usage(const CLI::App& app, const CLI::ParseError& error,
   const Called called = called_by(app, words);
   std::string what = error.what(), near;
   if (called.unknown.empty()) {
-    app.exit(error, context.out, context.err);
+    context.err << called.path << ": " << for_terminal(what) << " (see `" << called.path
+                << " --help`)\n";
     near = meant_option(*called.app, words);
   } else {
     what = "unknown command `" + for_terminal(called.unknown) + "`";
-    context.err << what << "; `" << called.path << " --help` lists the commands\n";
+    context.err << called.path << ": " << what << " (`" << called.path
+                << " --help` lists the commands)\n";
     const std::vector<std::string> known = commands_of(*called.app);
     near = yaml::nearest(called.unknown, {known.begin(), known.end()});
   }
@@ -131,6 +133,10 @@ int run_command_line(std::vector<std::string> arguments, CommandContext& context
       "finding is active (findings), a certificate expires soon (pki list); 64 "
       "wrong command line; 70 a fault of vmirror.\n\n"
       "Example: vmirror sessions --json");
+  if (!arguments.empty() && arguments.front() == "help") {  // As `vmirror COMMAND --help`.
+    arguments.erase(arguments.begin());
+    arguments.emplace_back("--help");
+  }
   int exit = kOk;
   for (const AddCommand add : commands()) add(app, context, exit);
   const std::vector<std::string> words = arguments;
@@ -192,6 +198,19 @@ CLI::Validator whole_number(std::uint64_t min, std::uint64_t max) {
                    " to " + std::to_string(max);
           },
           ""};
+}
+
+CLI::Validator one_of(std::vector<std::string> known) {
+  std::string list;
+  for (const std::string& one : known) list += (list.empty() ? "" : ",") + one;
+  return {[known = std::move(known)](std::string& text) -> std::string {
+            if (std::ranges::find(known, text) != known.end()) return {};
+            std::string out;
+            for (const std::string& one : known)
+              out += (out.empty() ? "" : one == known.back() ? " or " : ", ") + ("`" + one + "`");
+            return "`" + for_terminal(text) + "` is not known: write " + out;
+          },
+          "{" + list + "}"};
 }
 
 CLI::Validator not_empty() {

@@ -81,6 +81,8 @@ void print_json(const CommandContext& context, const boost::json::object& object
 CLI::Validator seconds_from_zero();
 CLI::Validator seconds_above_zero();
 CLI::Validator whole_number(std::uint64_t min, std::uint64_t max);
+/// One of these words; --help and the shells' completions list them.
+CLI::Validator one_of(std::vector<std::string> known);
 /// Text that is not empty, as an unset variable of a shell is.
 CLI::Validator not_empty();
 

@@ -169,7 +169,7 @@ void print_neighbours(const CommandContext& context, const json::object& status)
 void print_learning(const CommandContext& context, const json::object& status) {
   if (is_true(status, "findings.learning"))
     context.out << "learning until " << text(status, "findings.learns_until").substr(0, 19)
-                << "Z: who is seen until then is known, and no finding\n";
+                << "Z: a device that is seen before then makes no finding\n";
 }
 
 /// One line, where there are findings, and one while the engine learns.
@@ -195,8 +195,11 @@ void print_summary(const CommandContext& context, const json::object& status) {
 void print_status(const CommandContext& context, const json::object& status) {
   print_summary(context, status);
   context.out << "host " << text(status, "host") << ", up " << text(status, "uptime_seconds")
-              << " s, " << text(status, "switch.version") << " " << text(status, "switch.state")
-              << "\n";
+              << " s, ";
+  if (text(status, "switch.state") == "none")
+    context.out << "drives no switch\n";
+  else
+    context.out << text(status, "switch.version") << " " << text(status, "switch.state") << "\n";
   print_privileges(context, status);
   print_neighbours(context, status);
   print_findings(context, status);

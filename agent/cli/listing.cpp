@@ -77,7 +77,7 @@ void add_view_options(CLI::App& command, CommandContext& context, ListingOptions
             context.json = context.json || output == "json";
           },
           help)
-      ->check(CLI::IsMember(outputs));
+      ->check(one_of(std::move(outputs)));
   command.add_option("--watch", options.watch, "Show it again every SECONDS, until a signal")
       ->check(seconds_above_zero())
       ->type_name("SECONDS");

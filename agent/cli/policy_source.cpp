@@ -32,9 +32,12 @@ Result<std::string> read_all(std::istream& in, const std::string& where) {
 
 Result<std::string> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in)
-    return fail(Error::Kind::missing, std::string("can't be read: ") + std::strerror(errno), path,
-                "name a file, a folder, or `-` for standard input");
+  if (!in) {
+    const int error = errno;
+    return fail(Error::Kind::missing, std::string("can't be read: ") + std::strerror(error), path,
+                error == EACCES ? "run as its owner or as root, or let this user read it"
+                                : "name a file, a folder, or `-` for standard input");
+  }
   return read_all(in, path);
 }
 

@@ -299,7 +299,7 @@ void add_get(CLI::App& app, CommandContext& context, int& exit) {
   add_store_option(*command, context);
   auto what = std::make_shared<std::string>("policies");
   command->add_option("WHAT", *what, "policies, hosts, sessions or removals")
-      ->check(CLI::IsMember({"policies", "hosts", "sessions", "removals"}))
+      ->check(one_of({"policies", "hosts", "sessions", "removals"}))
       ->capture_default_str();
   command->callback([&, options, what] {
     exit = *what == "policies"   ? list_policies(context, *options)
@@ -349,7 +349,7 @@ void add_wait(CLI::App& app, CommandContext& context, int& exit) {
       ->add_option("--for", arguments->what,
                    "accepted: each host could read it; realised: its mirrors are on the switches; "
                    "proven: copies are proven to come; deleted: the store has it no more")
-      ->check(CLI::IsMember({"accepted", "realised", "proven", "deleted"}))
+      ->check(one_of({"accepted", "realised", "proven", "deleted"}))
       ->capture_default_str();
   command->add_option("--timeout", arguments->timeout, "Seconds")
       ->check(seconds_from_zero())

@@ -38,12 +38,29 @@ constexpr Part kParts[] = {
      [](const Location& at) { return at.network; }, true},
 };
 
+/// What a MAC in other separators, or in none, was meant to be: `5254.0000.0011`,
+/// `52-54-00-00-00-11`, `52-54-*`. Else the part before what no MAC has.
+std::string meant_mac(const std::string& glob) {
+  std::string digits;
+  std::size_t read = 0;
+  for (; read < glob.size() && digits.size() < 12; ++read) {
+    if (std::isxdigit(static_cast<unsigned char>(glob[read])) != 0)
+      digits += glob[read];
+    else if (std::string(":-. ").find(glob[read]) == std::string::npos)
+      break;
+  }
+  std::string out;
+  for (std::size_t i = 0; i < digits.size(); ++i)
+    out += (i > 0 && i % 2 == 0 ? ":" : "") + digits.substr(i, 1);
+  return digits.size() == 12 && read == glob.size() ? out : out + "*";
+}
+
 /// Why no MAC at all matches; empty: one may.
 std::string why_no_mac(const std::string& glob) {
   if (glob.find_first_not_of("0123456789abcdef:*?[]-!^") != glob.npos ||
       (!is_glob(glob) && !Mac::parse(glob)))
     return "no MAC matches `mac: " + glob + "`: write six pairs of hexadecimal digits, or `" +
-           glob.substr(0, glob.find_first_not_of("0123456789abcdef:")) + "*`";
+           meant_mac(glob) + "`";
   return {};
 }
 

@@ -183,6 +183,18 @@ class Operator(system.SystemTest):
         self.eventually("an alarm", lambda: {self.code(c) for c in ("sessions", "status", "policies")} == {2})
         self.assertIn("bad.yaml", self.host.run("sessions").stdout)
 
+    def test_a_file_that_went_bad_is_said_beside_its_policy(self):
+        self.host.write_policy("plc", policy("plc", "[{vm: plc}]"))
+        self.eventually("all well", lambda: set(self.codes().values()) == {0})
+        path = os.path.join(self.host.policies, "plc.yaml")
+        os.chmod(path, 0o666)
+        why = f"every user may write it (chmod o-w {path})"
+        self.eventually("an alarm", lambda: why in self.host.run("policies").stdout)
+        self.assertRegex(self.host.run("policies").stdout, r"plc +in force +1 NIC: \w+ 1; the file is bad, the policy stays as it was: ")
+        self.assertEqual(self.code("policies"), 2)
+        os.chmod(path, 0o644)  # The remedy, and nothing else.
+        self.eventually("all well again", lambda: set(self.codes().values()) == {0})
+
     def test_explain_takes_a_vm_and_a_policy_and_says_what_was_meant(self):
         self.host.apply(policy("watch", "[{vm: plc}]"))
         for name in ("plc", "watch", PLC):
@@ -232,6 +244,17 @@ class Operator(system.SystemTest):
             self.assertEqual({one for one in self.completed("explain ") if not one.startswith("-")}, set())
         finally:
             self.host.socket = socket
+
+    def test_who_may_not_read_is_told_so(self):
+        path = self.write("plc.yaml", policy("plc", "[{vm: plc}]"))
+        os.chmod(path, 0o600)
+        for folder in (self.folder, self.world.directory, system.DIRECTORY, os.path.dirname(w.BIN)):
+            if not os.stat(folder).st_mode & 0o001:
+                self.skipTest(f"{folder} is closed to other users")
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", os.path.join(w.BIN, "vmirror"), "plan", path],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn(f"{path}: can't be read: Permission denied (run as its owner or as root, or let this user read it)", done.stderr)
 
     def test_tab_completes_in_each_shell(self):
         self.host.apply(policy("watch", "[{vm: plc}]"))

@@ -118,12 +118,36 @@ TEST(CommandLine, AWrongOneSaysWhatWasMeant) {
   EXPECT_EQ(run({"xyzzy"}).err.find("did you mean"), std::string::npos);
 }
 
+TEST(CommandLine, AWrongOneNamesItsCommandAndTheWayOn) {
+  for (const auto& [words, says] :
+       {std::pair<std::vector<std::string>, std::string>{
+            {"analyze"}, "vmirror analyze: FILE is required (see `vmirror analyze --help`)\n"},
+        {{"status", "x"},
+         "vmirror status: The following argument was not expected: x (see `vmirror status "
+         "--help`)\n"},
+        {{"sessions", "-o", "yaml"},
+         "vmirror sessions: --output: `yaml` is not known: write `table`, `wide` or `json` (see "
+         "`vmirror sessions --help`)\n"}})
+    EXPECT_EQ(run(words).err, says);
+}
+
+TEST(CommandLine, HelpIsACommandToo) {
+  for (const std::string command : {"", "sessions", "hook"}) {
+    std::vector<std::string> help{"help"}, option{"--help"};
+    if (!command.empty()) help.push_back(command), option.insert(option.begin(), command);
+    EXPECT_EQ(run(help).exit, kOk);
+    EXPECT_EQ(run(help).out, run(option).out);
+    EXPECT_NE(run(help).out.find("Example: "), std::string::npos);
+  }
+}
+
 TEST(CommandLine, AnUnknownCommandIsCalledSo) {
-  for (const auto& [words, says] : {std::pair<std::vector<std::string>, const char*>{
-                                        {"bogus"}, "unknown command `bogus`; `vmirror --help`"},
-                                    {{"stauts", "--json"}, "unknown command `stauts`"},
-                                    {{"hook", "bogus"}, "`vmirror hook --help`"},
-                                    {{"hook", "instal"}, "did you mean `install`?"}}) {
+  for (const auto& [words, says] :
+       {std::pair<std::vector<std::string>, const char*>{
+            {"bogus"}, "vmirror: unknown command `bogus` (`vmirror --help` lists"},
+        {{"stauts", "--json"}, "unknown command `stauts`"},
+        {{"hook", "bogus"}, "`vmirror hook --help`"},
+        {{"hook", "instal"}, "did you mean `install`?"}}) {
     const CommandOutcome o = run(words);
     EXPECT_EQ(o.exit, kUsage);
     EXPECT_NE(o.err.find(says), std::string::npos) << o.err;

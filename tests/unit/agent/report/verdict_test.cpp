@@ -110,6 +110,28 @@ TEST(Verdict, APolicyThatSelectsNothingIsMissingUntilItExpired) {
   EXPECT_TRUE(w.of(by(&Selector::vm, "x*")).well());
 }
 
+TEST(Verdict, NamesTheOneToExplain) {
+  const auto explain = [](const AskedVerdict& v) {
+    const boost::json::object told = to_json(v);
+    const boost::json::value& name = told.at("explain");
+    return name.is_null() ? std::string("nothing") : boost::json::value_to<std::string>(name);
+  };
+  World w;
+  EXPECT_EQ(explain(w.of(by(&Selector::vm, "dc-1"))), "nothing") << "all is well";
+  EXPECT_EQ(explain(w.of(by(&Selector::vm, "dc-9"))), "a") << "the policy: there is no session";
+  w.control.policies[0] = {"a", PolicyState::selects_nothing, "no NIC matches", 0};
+  EXPECT_EQ(explain(w.of(by(&Selector::vm, "x*"))), "a");
+  w.control.policies[0].state = PolicyState::in_force;
+  SessionStatus failed = session(SessionState::failed, Proof::none, true);
+  failed.name = "an is @@ name@local";
+  w.control.sessions.set(failed.name, failed);
+  EXPECT_EQ(explain(w.of(by(&Selector::vm, "dc-9"))), failed.name) << "a session tells more";
+  w.control.sessions.set(failed.name, session(SessionState::active, Proof::none, true));
+  EXPECT_EQ(explain(w.of(by(&Selector::vm, "dc-1"))), "nothing") << "not proven is well";
+  w.control.observe_error = Error{Error::Kind::unreachable, "no answer", "db.sock", ""};
+  EXPECT_EQ(explain(w.of(by(&Selector::vm, "dc-1"))), "nothing") << "no session tells of it";
+}
+
 TEST(Verdict, OfWhatCannotBeRead) {
   World w;
   w.control.observe_error = Error{Error::Kind::unreachable, "no answer", "db.sock", ""};
@@ -141,6 +163,15 @@ TEST(Unmatched, SaysWhichKeyKeepsEveryNicOut) {
            Case{by(&Selector::mac, "52:54:0g:*"),
                 "no MAC matches `mac: 52:54:0g:*`: write six pairs of hexadecimal digits, or "
                 "`52:54:0*`"},
+           Case{by(&Selector::mac, "5254.0000.0001"),
+                "no MAC matches `mac: 5254.0000.0001`: write six pairs of hexadecimal digits, or "
+                "`52:54:00:00:00:01`"},
+           Case{by(&Selector::mac, "525400000001"),
+                "no MAC matches `mac: 525400000001`: write six pairs of hexadecimal digits, or "
+                "`52:54:00:00:00:01`"},
+           Case{by(&Selector::mac, "5254.00*"),
+                "no MAC matches `mac: 5254.00*`: write six pairs of hexadecimal digits, or "
+                "`52:54:00*`"},
            Case{by(&Selector::title, "a*"),
                 "`title` matches nothing here: write `libvirt: {}` into the configuration"},
            Case{by(&Selector::vm, "dc-1", "vnet1"),
