@@ -50,6 +50,13 @@ std::set<ovsdb::Uuid> long_ended(const ovsdb::Snapshot& is, Time now) {
   return out;
 }
 
+/// By its `ttl`. A policy that was set by a clock ahead of this one may have: it is not known, and
+/// who sets it again wants it in force.
+bool may_have_ended(const StoredPolicy& policy, Time now) {
+  const auto end = end_of(policy);
+  return end && (*end <= now || parse_time(policy.set_at).value_or(now) > now);
+}
+
 /// Raises the generation, if it is still the one that was read, and takes references to policies
 /// out and another in.
 void change_cluster(const ovsdb::Snapshot& now, std::int64_t to,
@@ -143,8 +150,7 @@ Result<std::int64_t> put_policy(Client& client, const std::string& yaml, const s
   const auto done = change(client, [&](const ovsdb::Snapshot& is) {
     const ovsdb::Row* row = is[store::kPolicy].named(policy->name);
     ovsdb::Transaction out;
-    const auto end = row == nullptr ? std::nullopt : end_of(stored_policy(*row));
-    const bool ended = end && *end <= now;
+    const bool ended = row != nullptr && may_have_ended(stored_policy(*row), now);
     if (row != nullptr && (*row)[c::kYaml].text() == yaml && !ended) {
       generation = (*row)[c::kGeneration].get<std::int64_t>().value_or(0);
       return Result<ovsdb::Transaction>(out);

@@ -15,9 +15,9 @@
 namespace vmirror {
 
 /// Sets the policy of this text. The same text again changes nothing, unless the policy has ended
-/// by its `ttl`: then it begins anew. Policies that ended more than a day ago go. `by`: who asks;
-/// by TLS it must be the common name of the client's certificate. Returns the generation.
-/// Error::Kind::invalid: no policy.
+/// by its `ttl`, or may have (a clock ahead of `now` set it): then it begins anew. Policies that
+/// ended more than a day ago go. `by`: who asks; by TLS it must be the common name of the client's
+/// certificate. Returns the generation. Error::Kind::invalid: no policy.
 Result<std::int64_t> put_policy(ovsdb::Client& client, const std::string& yaml,
                                 const std::string& by, Time now);
 /// Removes a policy, and notes who did; of the latest kMostRemovals the notes are kept. `by`: as of

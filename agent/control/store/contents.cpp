@@ -103,7 +103,8 @@ StoredPolicies stored_policies(const ovsdb::Snapshot& snapshot) {
   return out;
 }
 
-void begin_terms(StoredPolicies& stored, const StoredPolicies& before, bool followed, Time now) {
+void begin_terms(StoredPolicies& stored, const StoredPolicies& before, Time unknown_since,
+                 Time now) {
   for (StoredPolicy& policy : stored.policies) {
     const auto known = std::ranges::find(before.policies, policy.name, &StoredPolicy::name);
     if (known != before.policies.end() && known->generation == policy.generation &&
@@ -111,8 +112,8 @@ void begin_terms(StoredPolicies& stored, const StoredPolicies& before, bool foll
       policy.begun = known->begun;
       continue;
     }
-    const auto set_at = parse_time(policy.set_at);
-    policy.begun = followed || !set_at ? now : std::min(*set_at, now);
+    const Time set_at = parse_time(policy.set_at).value_or(now);
+    policy.begun = std::clamp(set_at, std::min(unknown_since, now), now);
   }
 }
 

@@ -81,9 +81,11 @@ struct StoreContents {
 
 StoredPolicy stored_policy(const ovsdb::Row& row);
 StoredPolicies stored_policies(const ovsdb::Snapshot& snapshot);
-/// Gives each policy its `begun`. A policy that `before` has keeps it. Another one came just now to
-/// an agent that `followed` the store; else `set_at` tells, if this clock has reached it.
-void begin_terms(StoredPolicies& stored, const StoredPolicies& before, bool followed, Time now);
+/// Gives each policy its `begun`. A policy that `before` has keeps it. Another one was set since
+/// the store was followed last: after `unknown_since` by this clock (0: not known; `now`: it came
+/// just now). `set_at` tells when, as far as another clock can.
+void begin_terms(StoredPolicies& stored, const StoredPolicies& before, Time unknown_since,
+                 Time now);
 StoreContents store_contents(const ovsdb::Snapshot& snapshot);
 
 /// "the store: NAME", where errors and lists say where a policy is.

@@ -185,8 +185,8 @@ struct StoreLink::State {
     if (std::exchange(kept.lost_at, 0) != 0) keep();
   }
 
-  bool take(StoredPolicies stored, bool followed, Time now) {
-    begin_terms(stored, kept.policies, followed && status.known, now);
+  bool take(StoredPolicies stored, Time unknown_since, Time now) {
+    begin_terms(stored, kept.policies, status.known ? unknown_since : 0, now);
     if (status.known && stored == kept.policies) return false;
     if (stored.generation < kept.policies.generation)
       spdlog::warn("the store went back from generation {} to {}: was it restored from a copy?",
@@ -403,13 +403,13 @@ bool StoreLink::look(Time now) {
     return false;
   }
   if (*contents == nullptr) return false;
-  const bool followed = s.status.connected;
+  const Time unknown_since = s.status.connected ? now : s.kept.lost_at;
   s.found(now);
   s.look_for_rivals(**contents, now);
   if (*contents == s.seen) return false;
   s.look_at_schema(**contents);
   s.seen = *contents;
-  return s.take(stored_policies(**contents), followed, now);
+  return s.take(stored_policies(**contents), unknown_since, now);
 }
 
 bool StoreLink::known() const {

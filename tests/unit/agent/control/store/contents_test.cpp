@@ -297,22 +297,26 @@ TEST(StoreContents, ATermBeginsWhereItIsKnownBest) {
     const char* what;
     std::string set_at;
     std::int64_t generation_before;  ///< Of the same name; it had begun an hour ago.
-    bool followed;
-    Time begun;  ///< Before kNow.
+    Time unknown;                    ///< Since when before kNow nobody followed.
+    Time begun;                      ///< Before kNow.
   } table[] = {
-      {"it came now, whatever the other clock says", "2027-01-15T03:00:00Z", 0, true, 0},
-      {"it came while nobody followed", "2027-01-15T07:59:00Z", 0, false, 60 * kSecond},
-      {"by a clock ahead", "2027-01-15T09:00:00Z", 0, false, 0},
-      {"without a time", "", 0, false, 0},
-      {"it was here", "2027-01-15T03:00:00Z", 5, true, 3600 * kSecond},
-      {"another was here", "2027-01-15T03:00:00Z", 4, true, 0},
+      {"it came now, whatever the other clock says", "2027-01-15T03:00:00Z", 0, 0, 0},
+      {"it came while nobody followed", "2027-01-15T07:59:00Z", 0, 600 * kSecond, 60 * kSecond},
+      {"while nobody followed, by a clock behind", "2027-01-15T03:00:00Z", 0, 600 * kSecond,
+       600 * kSecond},
+      {"before this agent began, by a clock behind or not", "2027-01-15T03:00:00Z", 0, kNow,
+       5 * 3600 * kSecond},
+      {"by a clock ahead", "2027-01-15T09:00:00Z", 0, kNow, 0},
+      {"without a time", "", 0, kNow, 0},
+      {"it was here", "2027-01-15T03:00:00Z", 5, 0, 3600 * kSecond},
+      {"another was here", "2027-01-15T03:00:00Z", 4, 0, 0},
   };
   for (const auto& row : table) {
     StoredPolicies now = stored({{"p", yaml("p"), 5, "", row.set_at}});
     StoredPolicies before;
     if (row.generation_before != 0)
       before.policies.push_back({"p", "", row.generation_before, "", "", kNow - 3600 * kSecond});
-    begin_terms(now, before, row.followed, kNow);
+    begin_terms(now, before, kNow - row.unknown, kNow);
     EXPECT_EQ(now.policies[0].begun, kNow - row.begun) << row.what;
   }
 }
