@@ -32,8 +32,13 @@ Result<StoreState> store_state(const ServerSettings& s) {
 
 Result<void> put_roles(const ServerSettings& s, const StoreState& state) {
   const auto done = transact(s, store::roles_transaction(state.operators, state.has_cluster));
-  if (!done) return tl::unexpected(done.error());
-  return {};
+  if (done) return {};
+  // On a slow disk a leader loses its office in the middle and carries the transaction out twice:
+  // the second is refused because of the first (ovsdb-server 3.1). By what is there now:
+  const auto now = store_state(s);
+  if (!now || now->has_cluster == state.has_cluster) return tl::unexpected(done.error());
+  return transact(s, store::roles_transaction(now->operators, now->has_cluster))
+      .map([](const json::array&) {});
 }
 
 Result<void> change_operator(const ServerSettings& s, const std::string& name, bool take) {

@@ -3,6 +3,7 @@ server itself looks healthy, and the remedy that it names mends it. And a server
 
 import os
 import subprocess
+import time
 
 import system
 import test_store
@@ -84,5 +85,60 @@ class Disk(test_store.StoreTest):
             self.assertIn(why, done.stderr)
 
 
+#: Of a disk that needs 400 ms for each write that must last.
+SLOW_DISK = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+static int slowly(const char *name, int fd) {
+  usleep(400000);
+  return ((int (*)(int))dlsym(RTLD_NEXT, name))(fd);
+}
+int fsync(int fd) { return slowly("fsync", fd); }
+int fdatasync(int fd) { return slowly("fdatasync", fd); }
+"""
+
+
+class SlowDisk(test_store.StoreTest):
+    """Two of three servers have it, so that each change waits for one of them; the first of all leads at first."""
+
+    @classmethod
+    def start_hosts(cls):
+        library = os.path.join(cls.world.directory, "slow_disk.so")
+        subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library, "-ldl"], input=SLOW_DISK, text=True, check=True)
+        for number, host in enumerate(cls.hosts):
+            fast = host.prefix
+            if number < 2:
+                host.prefix = (*fast, "env", f"LD_PRELOAD={library}")
+            host.make_server()
+            host.prefix = fast
+            host.start_machines()
+            host.start_agent()
+
+    def apply(self, host, name):
+        """How long it took until it was acknowledged."""
+        begun = time.monotonic()
+        host.daemon.apply(POLICY.format(name=name, port="vnet-plc"))
+        self.acknowledged.add(name)
+        return time.monotonic() - begun
+
+    def holds_everywhere(self):
+        self.eventually("all policies on all hosts", lambda: all(self.acknowledged <= set(self.policies(h)) for h in self.hosts), 60)
+        self.mirrored_everywhere(["vnet-plc"])
+        for host in self.hosts:
+            self.assertEqual([p for rows in host.mirrors().values() for m in rows for p in m["select_src_port"]], ["vnet-plc"])
+
+    def test_nothing_is_lost_or_doubled(self):
+        self.acknowledged = set()
+        took = [self.apply(host, f"of-{host.name}") for host in self.hosts]
+        self.assertGreater(min(took), 0.4, "each change waits for a slow disk")
+        self.holds_everywhere()
+        leader = self.leader()
+        leader.kill_server()
+        self.apply(next(h for h in self.hosts if h is not leader), "without-the-leader")
+        self.assertTrue(leader.cluster_command("start")["well"])
+        self.holds_everywhere()
+
+
 if __name__ == "__main__":
-    system.main(__file__)
+    system.main(__file__, lambda: system.lacking("gcc"))
