@@ -17,8 +17,8 @@ def stripped(value):
 
 
 def dotless(value):
-    """A domain name without the root's dot; tshark prints the root as <Root>."""
-    value = str(value)
+    """A domain name without the root's dot; tshark prints the root as <Root>, and a NUL as \\000."""
+    value = str(value).replace("\\000", "\0")
     return "" if value in ("<Root>", ".") else value.rstrip(".")
 
 

@@ -92,6 +92,18 @@ def print_table(lines):
               f"{line['agreement'] * 100:>10.2f}%{'  <' if line['agreement'] < WANTED else ''}")
 
 
+def print_markdown(lines, captures):
+    """The table of docs/oracle.md."""
+    lines = [line for line in lines if line["records"] > 0]
+    compared, agreeing, told = (sum(line[key] for line in lines) for key in ("records", "agreeing", "explained"))
+    print(f"{captures} captures, {compared} records of {len(lines)} protocols: {agreeing / compared:.1%} agree, "
+          f"{told / compared:.1%} differ for a known reason, {compared - agreeing - told} for none yet.\n")
+    print("| protocol | captures | records | agreeing | explained | open | agreement |\n|---|---|---|---|---|---|---|")
+    for line in lines:
+        print(f"| {line['protocol']} | {line['captures']} | {line['records']} | {line['agreeing']} | {line['explained']} | "
+              f"{line['differing'] - line['explained']} | {line['agreement']:.2%} |")
+
+
 def show(protocol, results, limit):
     """Each difference: capture, frame, and the fields that differ."""
     row = next(row for row in table.ROWS if row.name == protocol)
@@ -114,6 +126,7 @@ def arguments_of():
     parser.add_argument("--show", metavar="PROTOCOL", help="print the differences of this protocol")
     parser.add_argument("--limit", type=int, default=5, help="with --show: as many of a capture (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--markdown", action="store_true", help="print the table as docs/oracle.md has it")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="captures at a time (default: %(default)s)")
     parser.add_argument("--cache", default=str(ROOT / "build" / "oracle"), help="where tshark's output is kept")
     parser.add_argument("--shared", default=str(SHARED), help="the folder with captures/ and cases/ (default: ../shared)")
@@ -157,6 +170,8 @@ def main():
     if arguments.json:
         print(json.dumps({"tshark": tshark.version(), "captures": len(captures), "protocols": lines,
                           "not_explained": complaints}))
+    elif arguments.markdown:
+        print_markdown(lines, len(captures))
     elif arguments.show:
         show(arguments.show, results, arguments.limit)
     else:

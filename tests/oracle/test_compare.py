@@ -83,6 +83,8 @@ class Tshark(unittest.TestCase):
     def test_what_an_icmp_error_quotes_was_not_sent(self):
         elements = [("icmp", "", ""), ("icmp.type", "3", ""), ("icmp.code", "1", ""), ("dns", "", ""), ("dns.id", "7", "")]
         self.assertEqual([name for name, _, _ in tshark.sent(elements)], ["icmp", "icmp.type", "icmp.code"])
+        nested = [*elements, ("icmp", "", ""), ("icmp.type", "8", "")]
+        self.assertEqual([name for name, _, _ in tshark.sent(nested)], ["icmp", "icmp.type", "icmp.code"])
         elements[1] = ("icmp.type", "8", "")
         self.assertEqual(len(tshark.sent(elements)), 5)
 

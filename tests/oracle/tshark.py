@@ -177,11 +177,13 @@ def _microseconds(seconds):
 
 
 def sent(elements):
-    """The elements without those that an ICMP error quotes: what follows its type and is not ICMP's own."""
+    """The elements without those that an ICMP error quotes: what follows its type and is not ICMP's own, and all that
+    follows a second layer of ICMP."""
     for at, (name, value, _) in enumerate(elements):
         if value in QUOTING.get(name, ()):
             own = name.split(".", maxsplit=1)[0]
-            return [*elements[:at], *(one for one in elements[at:] if one[0].split(".")[0] == own)]
+            quoted = next((i for i in range(at, len(elements)) if elements[i][0] == own), len(elements))
+            return [*elements[:at], *(one for one in elements[at:quoted] if one[0].split(".")[0] == own)]
     return elements
 
 

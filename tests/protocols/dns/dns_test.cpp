@@ -70,6 +70,14 @@ TEST(Dns, AnUpdateHasSectionsOfItsOwn) {
             "rrname: \"example.com\", rrtype: \"SOA\", rcode: \"NOERROR\"}\n");
 }
 
+TEST(Dns, ANotificationTellsTheRecordThatItComesWith) {  // RFC 1996, section 3.7
+  EXPECT_EQ(
+      told(kDns, payload("dns", "notify"), context_of()),
+      "dns {version: 2, type: \"query\", id: 17, flags: \"2400\", qr: false, aa: true, "
+      "opcode: 4, rrname: \"example.com\", rrtype: \"SOA\", answers: ["
+      "{rrname: \"example.com\", rrtype: \"SOA\", ttl: 0, soa: {mname: \"ns.example.com\"}}]}\n");
+}
+
 TEST(Dns, DataByType) {
   struct {
     std::uint16_t type;

@@ -25,6 +25,15 @@ TEST(Arp, TellsWhoHasWhat) {
             "act 52:54:00:00:00:02 claim_address 10.0.0.2 (arp.src_ip)\n");
 }
 
+TEST(Arp, AnIeee802NetworkHasEthernetsAddresses) {  // RFC 1042, "Address Mappings"
+  EXPECT_EQ(told(kArp, payload("arp", "over IEEE 802"), context_of()),
+            "arp {opcode: \"request\", hw_type: \"ieee802\", proto_type: \"ipv4\", "
+            "src_mac: 52:54:00:00:00:01, src_ip: 10.0.0.1, dest_mac: 00:00:00:00:00:00, "
+            "dest_ip: 10.0.0.2}\n"
+            "fact 52:54:00:00:00:01 ip_address = 10.0.0.1 (arp.src_ip)\n"
+            "act 52:54:00:00:00:01 claim_address 10.0.0.1 (arp.src_ip)\n");
+}
+
 TEST(Arp, AProbeClaimsNothing) {  // RFC 5227: its sender has no address yet.
   EXPECT_EQ(told(kArp, payload("arp", "probe"), context_of()).find("fact"), std::string::npos);
 }

@@ -28,6 +28,18 @@ TEST(ProfinetCm, Tells) {
       });
 }
 
+TEST(ProfinetCm, ADeviceAnswersWithItsName) {
+  Context context = context_of(false);
+  context.tag = kProfinetResponse;
+  EXPECT_EQ(told(kProfinetCm,
+                 hex("00000000 00000013 00001000 00000000 00000013"
+                     "8106 000f 0100 0008 7061 6e65 6c2d 3031 00 0000"),
+                 context),
+            "profinet_cm {operation: \"connect\", type: \"response\", station_name: \"panel-01\"}\n"
+            "fact 10.0.0.2 station_name = \"panel-01\" (profinet_cm.station_name)\n"
+            "fact 10.0.0.2 service = \"profinet_cm\" (profinet_cm.operation, implied)\n");
+}
+
 TEST(ProfinetCm, Malformed) {
   expect_malformed(kProfinetCm,
                    {

@@ -11,6 +11,7 @@ namespace vmirror {
 namespace dns {
 namespace {
 
+constexpr int kNotify = 4;  ///< The opcode of RFC 1996.
 constexpr int kUpdate = 5;  ///< The opcode of RFC 2136.
 constexpr Named kRcodes[] = {{0, "NOERROR"}, {1, "FORMERR"}, {2, "SERVFAIL"}, {3, "NXDOMAIN"},
                              {4, "NOTIMP"},  {5, "REFUSED"}, {6, "YXDOMAIN"}, {7, "YXRRSET"},
@@ -114,10 +115,14 @@ Outcome dissect(Bytes message, const Context& context, Facts& facts) {
     facts.add("rrname", facts.keep(question->name.text()));
     tell_dns_type(question->type, facts);
   }
-  const bool update = header->opcode() == kUpdate;
+  const int opcode = header->opcode();
+  const bool update = opcode == kUpdate;
   if (!header->response()) {
     context.ask(header->id);
-    return update ? tell_update(reader, *header, facts) : Malformed::none;
+    if (update) return tell_update(reader, *header, facts);
+    // RFC 1996, section 3.7: the new record, as a hint that is not to be trusted: no fact.
+    if (opcode == kNotify) return tell_section(reader, "answers", header->answers, nullptr, facts);
+    return Malformed::none;
   }
   tell_named(facts, "rcode", kRcodes, static_cast<std::uint32_t>(header->rcode()));
   if (const auto request = context.answer(header->id))
@@ -135,7 +140,7 @@ Outcome dissect(Bytes message, const Context& context, Facts& facts) {
 bool plausible(const DnsHeader& header) {
   const int opcode = header.opcode();
   if (header.id == 0 || header.questions != 1 || (header.flags & 0x0040) != 0) return false;
-  if (opcode != 0 && opcode != 4 && opcode != kUpdate) return false;
+  if (opcode != 0 && opcode != kNotify && opcode != kUpdate) return false;
   if (!header.response() && header.rcode() != 0) return false;
   return header.response() || opcode != 0 || (header.answers == 0 && header.authorities == 0);
 }

@@ -14,7 +14,10 @@ namespace vmirror {
 namespace arp {
 namespace {
 
-constexpr std::uint16_t kEthernet = 1, kIpv4 = 0x0800;
+constexpr std::uint16_t kEthernet = 1, kIeee802 = 6, kIpv4 = 0x0800;
+
+/// Hardware whose addresses are Ethernet's (RFC 1042, "Address Mappings").
+constexpr Named kHardware[] = {{kEthernet, "ethernet"}, {kIeee802, "ieee802"}};
 
 constexpr Named kOperations[] = {{1, "request"},    {2, "reply"},         {3, "rarp_request"},
                                  {4, "rarp_reply"}, {8, "inarp_request"}, {9, "inarp_reply"}};
@@ -29,7 +32,7 @@ Outcome dissect(Bytes bytes, const Context& context, Facts& facts) {
     facts.add("proto_type_raw", arp->protocol);
     return Malformed::none;
   }
-  facts.add("hw_type", "ethernet");
+  tell_named(facts, "hw_type", kHardware, arp->hardware);
   facts.add("proto_type", "ipv4");
   facts.add("src_mac", arp->sender_mac);
   facts.add("src_ip", arp->sender_ip);
@@ -59,7 +62,7 @@ Parsed<ArpMessage> parse_arp(Bytes bytes) {
   const Bytes sender_mac = cursor.take(hardware_size), sender_ip = cursor.take(protocol_size);
   const Bytes target_mac = cursor.take(hardware_size), target_ip = cursor.take(protocol_size);
   if (!cursor.ok()) return bad(Malformed::truncated);
-  if (out.hardware != arp::kEthernet || out.protocol != arp::kIpv4) return out;
+  if (name_of(arp::kHardware, out.hardware) == nullptr || out.protocol != arp::kIpv4) return out;
   if (hardware_size != 6 || protocol_size != 4) return bad(Malformed::bad_length);
   out.sender_mac = Mac::from(sender_mac.data());
   out.sender_ip = IpAddress::v4(sender_ip.data());

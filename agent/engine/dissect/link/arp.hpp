@@ -5,9 +5,9 @@
 
 namespace vmirror {
 
-/// An ARP message. The addresses are there for Ethernet and IPv4 only, else empty.
+/// An ARP message. The addresses are there for Ethernet's and IPv4's only, else empty.
 struct ArpMessage {
-  std::uint16_t hardware = 0;   ///< 1: Ethernet
+  std::uint16_t hardware = 0;   ///< 1: Ethernet, 6: IEEE 802 (RFC 1042)
   std::uint16_t protocol = 0;   ///< An EtherType.
   std::uint16_t operation = 0;  ///< 1: request, 2: reply; 3, 4: RARP (RFC 903)
   Mac sender_mac, target_mac;

@@ -6,6 +6,7 @@
 //   response   | status[4] | size[4] | room[4] | 0[4] | size[4] | blocks |
 //   block      | type[2] | size, from here[2] | version[2] | ...
 //   0101 AR    ... | 2 | 16 | 2 | MAC[6] | 16 | 4 | 2 | 2 | size[2] | station's name |
+//   8106       ... | size[2] | the answering station's name |
 //   0008, 0009, 8008, 8009: write, read, and their answers
 //              ... | 2 | AR[16] | API[4] | slot[2] | subslot[2] | 2 | index[2] | size[4] | ...
 //   0020 I&M0  ... | vendor[2] | order[20] | serial[16] | hardware[2] | software[4] | ...
@@ -26,6 +27,7 @@ enum Block : std::uint16_t {
   kWriteBlock = 0x0008,
   kReadBlock = 0x0009,
   kIm0 = 0x0020,
+  kServerAnswer = 0x8106,
   kArBlock = 0x0101,
   kWriteAnswer = 0x8008,
   kReadAnswer = 0x8009,
@@ -47,6 +49,9 @@ void read_block(std::uint16_t type, Cursor cursor, ProfinetCall& out) {
   switch (type) {
     case kArBlock:
       cursor.skip(2 + 16 + 2 + 6 + 16 + 4 + 2 + 2);
+      out.station_name = text_of(cursor.take(cursor.u16()));
+      break;
+    case kServerAnswer:
       out.station_name = text_of(cursor.take(cursor.u16()));
       break;
     case kWriteBlock:
@@ -138,14 +143,14 @@ Outcome dissect(Bytes stub, const Context& context, Facts& facts) {
   }
   if (call->status != 0) facts.add("status", call->status);
   if (call->identity) tell_identity(*call, context, facts);
+  if (!call->station_name.empty())
+    facts.learn(context.sender(), Attribute::station_name, call->station_name,
+                "profinet_cm.station_name");
   if (response) {
     facts.learn(context.sender(), Attribute::service, "profinet_cm", "profinet_cm.operation",
                 Confidence::implied);
     return Malformed::none;
   }
-  if (!call->station_name.empty())
-    facts.learn(context.sender(), Attribute::station_name, call->station_name,
-                "profinet_cm.station_name");
   if (operation == kRead || operation == kReadImplicit)
     facts.act(Act::Kind::read, context.receiver(), context.sender(), "profinet_cm.operation");
   if (operation == kWrite)

@@ -24,7 +24,7 @@ struct ProfinetIdentity {
 struct ProfinetCall {
   std::uint32_t status = 0;  ///< Of a response; 0: done.
   Bytes blocks;
-  std::string_view station_name;  ///< Of the initiator, who connects.
+  std::string_view station_name;  ///< Of the sender: who connects, or the device that answers.
   struct Target {
     std::uint32_t api = 0;
     std::uint16_t slot = 0, subslot = 0, index = 0;
@@ -41,7 +41,8 @@ Parsed<ProfinetCall> parse_profinet_cm(Bytes stub, bool response, bool little_en
 /// response status, where it is not done; of I&M0 vendor_id, order_id, serial_number,
 /// hardware_revision, software_revision.
 /// Facts: service "profinet_cm" of who answers; of I&M0 of slot 0 order_number, serial_number,
-/// hardware and firmware; station_name of who connects (profinet_cm.station_name).
+/// hardware and firmware; station_name of who connects and who answers
+/// (profinet_cm.station_name).
 /// Acts: read and write, by who asks.
 extern const Dissector kProfinetCm;
 

@@ -19,7 +19,7 @@ struct DcpMessage {
   std::uint8_t role = 0;
   IpAddress ip, netmask, gateway;
   std::uint8_t control = 0;  ///< Of a set: 1 start, 2 stop, 3 signal, 5 factory reset, 6 reset
-  bool is_dcp() const { return frame_id >= 0xfefc; }
+  bool is_dcp() const { return frame_id >= 0xfefc && frame_id <= 0xfeff; }
   bool is_request() const { return service_type == 0; }
 };
 
