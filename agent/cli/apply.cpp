@@ -161,6 +161,10 @@ int drain_daemon(const CommandContext& context, bool undo) {
     std::this_thread::sleep_for(kPollInterval);
     answer = ask_daemon(context, "/v1/plan");
   }
+  if (!answer && answer.error().kind == Error::Kind::unreachable && !undo)
+    answer.error().remedy +=
+        "; where no daemon runs, `vmirror drain --config FILE` does it, with vmirrord's "
+        "configuration";
   if (!answer) return report(context, answer.error());
   const bool done = rows(*answer, "steps").empty();
   if (context.json)

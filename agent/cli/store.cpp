@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <thread>
+#include <utility>
 
 #include "agent/cli/policy_source.hpp"
 
@@ -209,7 +210,7 @@ int tell_waited(const CommandContext& context, const WaitArguments& arguments,
 int wait(const CommandContext& context, const WaitArguments& arguments) {
   const auto until =
       std::chrono::steady_clock::now() + std::chrono::duration<double>(arguments.timeout);
-  for (;;) {
+  for (bool told = false;;) {
     const auto policy = stored_policy(context, arguments.name);
     const bool over = std::chrono::steady_clock::now() >= until;
     const bool deleted = arguments.what == "deleted";
@@ -222,6 +223,8 @@ int wait(const CommandContext& context, const WaitArguments& arguments) {
                                 "the store", "see `vmirror get policies`"});
     } else if (over || policy.error().kind != Error::Kind::unreachable) {
       return report(context, policy.error());
+    } else if (!std::exchange(told, true)) {
+      context.err << "vmirror: " << for_terminal(policy.error().text()) << "; asking again\n";
     }
     std::this_thread::sleep_for(kBetweenLooks);
   }

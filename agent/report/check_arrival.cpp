@@ -13,8 +13,12 @@ namespace json = boost::json;
 Told check_traffic(const CheckEvidence& e) {
   const std::uint64_t frames = grown(e, "frames.analysed");
   if (frames > 0) return {CheckVerdict::pass, count(frames, "frame") + " analysed", ""};
-  return {CheckVerdict::fail, "no frame was analysed",
-          "is a guest selected and does it send? `vmirror sessions`, `vmirror status`"};
+  const char* remedy = "is a guest selected and does it send? `vmirror sessions`, `vmirror status`";
+  if (!is_live(e))
+    remedy = "capture again, on the interface that the copies come in on";
+  else if (text(e.after, "switch.state") == "none")
+    remedy = "do copies reach an input? `vmirror status` here, `vmirror sessions` at the sender";
+  return {CheckVerdict::fail, "no frame was analysed", remedy};
 }
 
 bool is_group(const std::string& mac) {

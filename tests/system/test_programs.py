@@ -47,6 +47,28 @@ class Programs(unittest.TestCase):
                 self.assertIn("Example: ", out)
                 self.assertIn("64 wrong", out)
 
+    def test_the_example_of_each_command_is_a_right_command_line(self):
+        user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {"PATH": os.path.abspath(w.BIN) + ":" + os.environ["PATH"], "VMIRROR_SOCKET": folder + "/none"}
+            # Without rights, a daemon and files the command fails, or waits, but its words are right.
+            try:
+                subprocess.run([*user, os.path.join(w.BIN, "vmirror"), "--version"], capture_output=True, check=True)
+            except (OSError, subprocess.CalledProcessError):
+                self.skipTest(f"{w.BIN} is closed to other users")
+            for words, text in helps(["vmirror"]):
+                example = re.search(r"^Example: (.+)", text, re.MULTILINE).group(1)
+                name = " ".join(words)
+                with self.subTest(name):
+                    if len(words) > 1:
+                        self.assertIn(name, example)
+                    for one in re.split(r" && | \| ", example):
+                        if not one.startswith("vmirror "):
+                            continue
+                        done = subprocess.run([*user, "timeout", "3", "sh", "-c", one], cwd="/", env=environment, stdin=subprocess.DEVNULL,
+                                              capture_output=True, text=True, check=False)
+                        self.assertNotIn(done.returncode, (64, 70, 126, 127), one + ": " + done.stderr)
+
     def test_the_version_is_one(self):
         said = {call(program, "--version")[:2] for program in PROGRAMS}
         versions = {out.split()[-1] for code, out in said if code == 0}

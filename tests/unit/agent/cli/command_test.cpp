@@ -131,6 +131,23 @@ TEST(CommandLine, AWrongOneNamesItsCommandAndTheWayOn) {
     EXPECT_EQ(run(words).err, says);
 }
 
+TEST(CommandLine, DrainWithoutADaemonNamesTheOtherWay) {
+  const CommandOutcome o = run({"drain", "--socket", "/nonexistent/c.sock"});
+  EXPECT_EQ(o.exit, kFailed);
+  EXPECT_NE(o.err.find("`vmirror drain --config FILE`"), std::string::npos) << o.err;
+  EXPECT_EQ(run({"drain", "--undo", "--socket", "/nonexistent/c.sock"}).err.find("--config"),
+            std::string::npos);
+}
+
+TEST(CommandLine, WaitSaysOnceWhyItIsNotAnswered) {
+  const CommandOutcome o =
+      run({"wait", "plc", "--timeout", "0.3", "--socket", "/nonexistent/c.sock"});
+  EXPECT_EQ(o.exit, kFailed);
+  const std::size_t first = o.err.find("; asking again\n");
+  EXPECT_NE(first, std::string::npos) << o.err;
+  EXPECT_EQ(o.err.find("; asking again\n", first + 1), std::string::npos) << o.err;
+}
+
 TEST(CommandLine, HelpIsACommandToo) {
   for (const std::string command : {"", "sessions", "hook"}) {
     std::vector<std::string> help{"help"}, option{"--help"};

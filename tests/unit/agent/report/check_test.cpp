@@ -219,6 +219,15 @@ TEST(Check, EachTripsOnWhatItIsFor) {
   EXPECT_EQ(tripped, all) << "each has evidence that trips it";
 }
 
+TEST(Check, TheRemedyOfNoTrafficFitsWhoIsAsked) {
+  const auto remedy = [](const char* status) { return find("traffic", evidence(status)).remedy; };
+  EXPECT_NE(remedy(R"({"uptime_seconds": 9, "switch": {"state": "connected"}})").find("selected"),
+            std::string::npos);
+  EXPECT_NE(remedy(R"({"uptime_seconds": 9, "switch": {"state": "none"}})").find("at the sender"),
+            std::string::npos);
+  EXPECT_NE(remedy("{}").find("capture again"), std::string::npos) << "a capture file";
+}
+
 TEST(Check, AClockIsNamedWithItsHostAndTheRemedyFitsWhoIsOff) {
   const char* const assets =
       R"([{"ips": ["10.0.0.2"], "vm": "dc-1"},
