@@ -36,6 +36,12 @@ WANTED = 0.99
 EXPLAINED_OF = "4.0"
 
 
+def is_pointer(path):
+    """Whether only the name of the capture is there: Git LFS has the capture."""
+    with open(path, "rb") as file:
+        return file.read(12) == b"version http"
+
+
 def captures_of(goldens_only, shared):
     """{name: path}. The name of a golden begins with golden/ or protocols/."""
     out = {}
@@ -44,7 +50,7 @@ def captures_of(goldens_only, shared):
     if not goldens_only:
         for folder in (shared / "captures", shared / "cases"):
             for path in folder.rglob("*"):
-                if path.suffix in SUFFIXES:
+                if path.suffix in SUFFIXES and not is_pointer(path):
                     name = path.relative_to(shared / "captures" if "captures" in folder.parts else shared)
                     out[str(name)] = path
     return dict(sorted(out.items()))

@@ -12,8 +12,8 @@ RDP_FAILURES = {
     1: "ssl_required_by_server", 2: "ssl_not_allowed_by_server", 3: "ssl_cert_not_on_server", 4: "inconsistent_flags",
     5: "hybrid_required_by_server", 6: "ssl_with_user_auth_required_by_server"}
 PNIO_OPERATIONS = {0: "connect", 1: "release", 2: "read", 3: "write", 4: "control", 5: "read_implicit"}
-EPM_OPERATIONS = {1: "insert", 2: "delete", 3: "lookup", 4: "map", 5: "lookup_handle_free", 6: "inq_object",
-                  7: "mgmt_delete"}
+EPM_OPERATIONS = dict(enumerate(("insert", "delete", "lookup", "map", "lookup_handle_free", "inq_object", "mgmt_delete")))
+SSDP_LINES = ("http.request.line", "http.response.line", "http.unknown_header")
 NO_INTERFACES = {"00000000-0000-0000-0000-000000000000",
                  "8a885d04-1ceb-11c9-9fe8-08002b104860", "71710533-beba-4937-8319-b5dbef9ccc36"}  # NDR, NDR64
 LISTED = 16
@@ -26,13 +26,13 @@ def mechanism(value):
 def header_of_ssdp(name):
     """SSDP's own headers, of which tshark knows the lines alone."""
     def pick(values):
-        lines = [line.partition(":") for kind in ("request", "response") for line in values.get(f"http.{kind}.line", ())]
-        return [value.strip() for found, _, value in lines if found.strip().lower() == name]
+        lines = [line.partition(":") for kind in SSDP_LINES for line in values.get(kind, ())]
+        return [value.removesuffix("\\r\\n").strip() for found, _, value in lines if found.strip().lower() == name]
     return pick
 
 
 def _lines(name):
-    return Field(("http.request.line", "http.response.line"), name, stripped, pick=header_of_ssdp(name))
+    return Field(SSDP_LINES, name, stripped, pick=header_of_ssdp(name))
 
 
 def interfaces(values):
@@ -79,7 +79,8 @@ ROWS = (
         Field("spnego.negResult", "state", theirs=named(NEGOTIATION_STATES)),
         Field("spnego.supportedMech", "mechanism", text, theirs=mechanism))),
     Row("epm", "epm.opnum", "epm", (
-        Field("epm.opnum", "operation", theirs=named(EPM_OPERATIONS)), Field("epm.uuid", endpoints("uuid"), text, many=True, pick=interfaces),
+        Field("epm.opnum", "operation", theirs=named(EPM_OPERATIONS)),
+        Field("epm.uuid", endpoints("uuid"), text, many=True, pick=interfaces),
         Field("epm.proto.tcp_port", endpoints("port"), theirs=lambda v: number(v) or None, many=True),
         Field("epm.proto.ip", endpoints("ip"), text, theirs=lambda v: None if v == "0.0.0.0" else v, many=True))),
     Row("profinet_cm", "pn_io.opnum", "profinet_cm", (

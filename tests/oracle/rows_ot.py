@@ -93,7 +93,8 @@ ROWS = (
         Field("iec60870_asdu.nega", "negative", absent=0), Field("iec60870_asdu.test", "test", absent=0),
         Field("iec60870_asdu.oa", "originator"),
         Field("iec60870_asdu.addr", "common_address"), Field("iec60870_asdu.numix", "objects"),
-        Field("iec60870_asdu.ioa", "ioa"))),
+        Field("iec60870_asdu.ioa", "ioa")),
+        only=("iec60870_104.type",), why="tshark calls bytes that are no frame a layer, too"),
     Row("dnp3", "dnp3", "dnp3", (
         Field("dnp3.src", "src"), Field("dnp3.dst", "dst"), Field("dnp3.ctl.dir", "control.dir"),
         Field(("dnp3.ctl.prifunc", "dnp3.ctl.secfunc"), "control.function_code"),
@@ -140,7 +141,9 @@ ROWS = (
         Field("bvlc.function", "bvlc_function", theirs=named(BVLC_FUNCTIONS)),
         Field("bacapp.type#", "pdu_type", lambda v: loose(v).replace("request", "req").replace("segmentack", "segack")),
         Field(("bacapp.confirmed_service#", "bacapp.unconfirmed_service#"), "pdu_service", loose),
-        Field("bacapp.invoke_id", "invoke_id"), Field("bacnet.dnet", "dnet"), Field("bacnet.snet", "snet"),
+        Field("bacapp.invoke_id", "invoke_id"), Field("bacnet.snet", "snet"),
+        Field(("bacnet.dnet", "bacnet.hopc"), "dnet",  # The networks of a network message have the same name.
+              pick=lambda v: v.get("bacnet.dnet", []) if "bacnet.hopc" in v else []),
         Field("bacapp.vendor_identifier", "vendor_id"))),
     Row("opcua", "opcua.transport.type", "opcua", (
         Field("opcua.transport.type", "type", text), Field("opcua.transport.chunk", "chunk", text),

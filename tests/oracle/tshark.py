@@ -17,6 +17,7 @@ import re
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 
 import kept
@@ -40,6 +41,8 @@ PATIENCE = 120  # Seconds for an answer.
 KEPT_VERSION = 1  # Of what the cache holds.
 MALFORMED = "_ws.malformed"
 CUT = "_ws.short"
+
+sys.setrecursionlimit(20_000)  # Of json: a tree may be as deep as what it shows.
 
 _VALUE = re.compile(r"^([\w.\-]+)(?: == (.*))?$", re.S)
 _QUOTED = re.compile(r'\\(x[0-9a-fA-F]{2}|.)', re.S)

@@ -60,6 +60,13 @@ TEST(Ldap, WhatIsSignedAloneIsReadOn) {
             "filter: \"(objectClass=*)\", attributes: [\"cn\"]}\n");
 }
 
+TEST(Ldap, ATextThatBeginsLikeKerberosIsNone) {  // RFC 5802, section 7: "n,,n=user"
+  Wire wire;
+  wire.feed(true, payload("ldap", "scram bind"));
+  EXPECT_EQ(wire.out.find("krb5"), std::string::npos) << wire.out;
+  EXPECT_NE(wire.out.find("mechanism: \"SCRAM-SHA-512\""), std::string::npos) << wire.out;
+}
+
 TEST(Ldap, APasswordInClear) {
   EXPECT_NE(told(kLdap, payload("ldap", "simple bind"), context_of())
                 .find("act 10.0.0.1 weak_authentication 10.0.0.2"),

@@ -136,6 +136,18 @@ Outcome dissect(Bytes token, const Context& context, Facts& facts) {
 constexpr Place kAt[] = {kGssToken};
 constexpr Place kHandsDown[] = {kNtlmToken, kKerberosToken};
 
+/// Mechanisms with tokens of their own are carried at the same places: SCRAM's "n,,n=user" begins
+/// with the tag of a Kerberos message (RFC 5802, section 7).
+bool is_token(Bytes token) {
+  constexpr std::uint32_t kTags[] = {kFrame, kInit, kAnswer, kApReq, kApRep};
+  constexpr std::uint32_t kSequence = 0x30;
+  if (std::find(std::begin(kTags), std::end(kTags), token[0]) == std::end(kTags)) return false;
+  if (token[0] != kApReq && token[0] != kApRep) return true;
+  BerReader reader(token);
+  const BerElement outer = reader.next();
+  return reader.ok() && BerReader(outer.value).next().tag == kSequence;
+}
+
 }  // namespace
 }  // namespace spnego
 
@@ -145,10 +157,7 @@ void hand_down_gss(Bytes token, const Context& context, Facts& facts) {
     context.hand_down(kNtlmToken, token, facts);
     return;
   }
-  constexpr std::uint32_t kFirst[] = {spnego::kFrame, spnego::kInit, spnego::kAnswer,
-                                      spnego::kApReq, spnego::kApRep};
-  if (std::find(std::begin(kFirst), std::end(kFirst), token[0]) != std::end(kFirst))
-    context.hand_down(kGssToken, token, facts);
+  if (spnego::is_token(token)) context.hand_down(kGssToken, token, facts);
 }
 
 const Dissector kSpnego{.name = "spnego",
