@@ -39,14 +39,7 @@ inline void Pipeline::State::take_in(const Frame& frame) {
     if (shortcut == Shortcut::outermost ||
         may_be_encapsulated(item.packet, options.decap.udp, options.decap.rspan_vlan) ||
         !options.decap.accept_bare) {
-      if (options.decap.own_tunnels) {
-        if (!unwrap_own(frame, item)) return;
-      } else if (!unwrap(shortcut == Shortcut::outermost
-                             ? decap.take_inner(frame, item.inner, item.packet, item.origin)
-                             : decap.take(frame, item.packet),
-                         item)) {
-        return;
-      }
+      if (!take_off(frame, item, shortcut == Shortcut::outermost)) return;
       const std::uint8_t* at = item.inner.bytes.data();
       borrowed = at < frame.bytes.data() || at >= frame.bytes.data() + frame.bytes.size();
     } else {
@@ -62,6 +55,16 @@ inline void Pipeline::State::take_in(const Frame& frame) {
   if (const Scope scope = scope_of(item)) flows.set_scope(item.probe, scope);
   // A buffer of the decapsulator's is good until the next frame only.
   if (++count == kGroup || borrowed) run_group();
+}
+
+/// The encapsulations of a frame. `known`: its outermost is off already. False: there is nothing
+/// to analyse. Not inlined: the result of the decapsulator holds arrays, and a function with arrays
+/// has a stack protector, which bare frames need not pay for.
+[[gnu::noinline]] bool Pipeline::State::take_off(const Frame& frame, Item& item, bool known) {
+  if (options.decap.own_tunnels) return unwrap_own(frame, item);
+  return unwrap(known ? decap.take_inner(frame, item.inner, item.packet, item.origin)
+                      : decap.take(frame, item.packet),
+                item);
 }
 
 /// Most frames have none, unless the input gives each a scope.

@@ -155,6 +155,7 @@ struct Pipeline::State {
   void take_in(const Frame& frame);
   Scope scope_of(const Item& item);
   Scope own_scope_of(const Item& item);
+  bool take_off(const Frame& frame, Item& item, bool known);
   bool unwrap(const Decapsulated& taken, Item& item);
   bool unwrap_own(const Frame& frame, Item& item);
   void filter_out(const Item& item, std::uint64_t frames);
